@@ -1,0 +1,80 @@
+"""A connection to RabbitMQ for one thread: opening with bounded, jittered retries, pumping, errors translated."""
+
+import contextlib
+import random
+import time
+from collections.abc import Iterator
+
+import pika
+import structlog
+from pika.adapters.blocking_connection import BlockingChannel
+
+from schema.errors import BrokerError, SettingsError
+
+HEARTBEAT_SECONDS = 20
+"""A dead link is noticed after two of these at most; the longest bounded batch is far shorter."""
+
+BLOCKED_SECONDS_MAX = 60
+"""How long the broker may hold publishers back (memory or disk alarm) before we say so and start anew."""
+
+RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.1, 2.0
+
+log = structlog.get_logger()
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turns what pika and the socket raise into BrokerError."""
+    try:
+        yield
+    except (pika.exceptions.AMQPError, OSError) as error:
+        raise BrokerError(f"RabbitMQ: {type(error).__name__} {error}") from error
+
+
+class Connection:
+    """One BlockingConnection, for the thread that made it. Use `open_connection`."""
+
+    def __init__(self, blocking: pika.BlockingConnection):
+        self._blocking = blocking
+        blocking.add_on_connection_blocked_callback(
+            lambda _, frame: log.warning("broker blocks publishers", reason=frame.method.reason)
+        )
+        blocking.add_on_connection_unblocked_callback(lambda *_: log.warning("broker unblocked publishers"))
+
+    def channel(self) -> BlockingChannel:
+        """A new channel. Raises BrokerError."""
+        with translated():
+            return self._blocking.channel()
+
+    def pump(self, seconds: float) -> None:
+        """Reads and dispatches what has come; waits for at most this long for something. Raises BrokerError."""
+        with translated():
+            self._blocking.process_data_events(seconds)
+
+    def close(self) -> None:
+        """Closes if it is still open; never raises."""
+        with contextlib.suppress(pika.exceptions.AMQPError, OSError):
+            self._blocking.close()
+
+
+def open_connection(url: str, name: str, patience_seconds: float = 30.0) -> Connection:
+    """Connects, trying again with growing, jittered pauses until the patience is over. Raises BrokerError."""
+    try:
+        parameters = pika.URLParameters(url)
+    except Exception as error:
+        raise SettingsError(f"AMQP_URL cannot be read: {error}") from error
+    parameters.heartbeat = HEARTBEAT_SECONDS
+    parameters.blocked_connection_timeout = BLOCKED_SECONDS_MAX
+    parameters.client_properties = {"connection_name": name}
+    deadline = time.monotonic() + patience_seconds
+    pause = RETRY_SECONDS_FIRST
+    while True:
+        try:
+            with translated():
+                return Connection(pika.BlockingConnection(parameters))
+        except BrokerError as error:
+            if time.monotonic() + pause > deadline:
+                raise
+            log.info("waiting for the broker", error=str(error))
+        time.sleep(pause * random.uniform(0.5, 1.0))
+        pause = min(pause * 2, RETRY_SECONDS_MAX)

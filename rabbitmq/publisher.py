@@ -1,0 +1,104 @@
+"""Publishing with confirms awaited in windows: a message counts as published only when the broker has said so."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pika
+
+from rabbitmq.connection import Connection, translated
+from schema.errors import BrokerError, Unroutable
+
+WINDOW_MESSAGES = 256
+"""Unconfirmed messages at most: enough to hide the round trip, few enough to hold and to repeat."""
+
+CONFIRM_SECONDS_MAX = 30.0
+
+POSSIBLY_DUPLICATE = "possibly-duplicate"
+"""Header of a message that was published before without a confirm: its reader must look its commands up (design §2)."""
+
+PERSISTENT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message on its way. `mandatory`: that no queue takes it is an error."""
+
+    exchange: str
+    routing_key: str
+    body: bytes
+    mandatory: bool = True
+    headers: Mapping[str, object] | None = None
+
+
+class Publisher:
+    """Publishes on a channel of its own. After a BrokerError, `unconfirmed()` are the messages of unknown fate."""
+
+    def __init__(self, connection: Connection, window: int = WINDOW_MESSAGES):
+        self._connection = connection
+        self._window = window
+        self._next_tag = 1
+        self._waiting: dict[int, Outgoing] = {}
+        self._refused: list[Outgoing] = []
+        self._unroutable: list[str] = []
+        self._channel = connection.channel()
+        # BlockingChannel's own confirm mode awaits each message by itself, one round trip each. The channel
+        # beneath it has the callbacks that windows need; pika is pinned, and a test holds this.
+        beneath = self._channel._impl
+        selected: list[object] = []
+        with translated():
+            beneath.add_on_return_callback(self._on_return)
+            beneath.confirm_delivery(self._on_confirm, callback=selected.append)
+        while not selected:
+            connection.pump(1.0)
+
+    def publish(self, message: Outgoing) -> None:
+        """Hands a message over; waits only while the window is full. Raises BrokerError."""
+        if len(self._waiting) >= self._window:
+            self._await(self._window // 2)
+        properties = pika.BasicProperties(delivery_mode=PERSISTENT, headers=message.headers)
+        self._waiting[self._next_tag] = message
+        self._next_tag += 1
+        with translated():
+            self._channel.basic_publish(
+                message.exchange, message.routing_key, message.body, properties, message.mandatory
+            )
+
+    def flush(self) -> None:
+        """Returns when everything published so far is confirmed. Raises BrokerError, Unroutable."""
+        self._await(0)
+
+    def unconfirmed(self) -> list[Outgoing]:
+        """What was handed over and is not confirmed, in order."""
+        return [*self._refused, *self._waiting.values()]
+
+    @property
+    def waiting(self) -> int:
+        """Number of messages that are not confirmed yet."""
+        return len(self._waiting)
+
+    def _await(self, most: int) -> None:
+        deadline = time.monotonic() + CONFIRM_SECONDS_MAX
+        while len(self._waiting) > most:
+            if time.monotonic() > deadline:
+                raise BrokerError(f"{len(self._waiting)} messages not confirmed in {CONFIRM_SECONDS_MAX:.0f} s")
+            self._connection.pump(0.1)
+        if self._unroutable:
+            raise Unroutable(f"no queue takes {self._unroutable[0]}: is the topology declared?")
+        if self._refused:
+            raise BrokerError(f"the broker refused {len(self._refused)} messages")
+
+    def _on_confirm(self, frame: pika.frame.Method) -> None:
+        method = frame.method
+        if not method.multiple:
+            tags = [method.delivery_tag] if method.delivery_tag in self._waiting else []
+        else:
+            tags = [tag for tag in self._waiting if tag <= method.delivery_tag]
+        for tag in tags:
+            message = self._waiting.pop(tag)
+            if isinstance(method, pika.spec.Basic.Nack):
+                self._refused.append(message)
+
+    def _on_return(self, _channel, method, _properties, _body: bytes) -> None:
+        # The broker confirms an unroutable message after it returns it; only this tells that it is gone.
+        self._unroutable.append(f"{method.exchange!r}/{method.routing_key!r}")

@@ -1,0 +1,63 @@
+"""Reading a stream from an offset on. The reader owns its offsets; the broker keeps none for it."""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pika
+
+from rabbitmq.connection import Connection, translated
+from rabbitmq.publisher import POSSIBLY_DUPLICATE
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message of a stream at its offset. `tag` goes back to `StreamConsumer.acknowledge`."""
+
+    offset: int
+    body: bytes
+    possibly_duplicate: bool
+    tag: int
+
+
+class StreamConsumer:
+    """Delivers a stream from `offset` on, each message once per consumer, in order.
+
+    At most `prefetch` deliveries are unacknowledged; acknowledging grants credit and keeps nothing. On a channel of
+    its own, so that closing it is all there is to stopping.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        offset: int,
+        prefetch: int,
+        on_delivery: Callable[[Delivery], None],
+    ):
+        self._from = int(offset)
+        self._on_delivery = on_delivery
+        self._channel = connection.channel()
+        with translated():
+            self._channel.basic_qos(prefetch_count=prefetch)
+            self._channel.basic_consume(stream, self._on_message, arguments={"x-stream-offset": self._from})
+
+    def acknowledge(self, tags: Iterable[int]) -> None:
+        """Grants the broker credit for as many more deliveries. Raises BrokerError."""
+        with translated():
+            for tag in tags:
+                self._channel.basic_ack(tag)
+
+    def close(self) -> None:
+        """Stops delivering; never raises."""
+        self._on_delivery = lambda delivery: None
+        with contextlib.suppress(pika.exceptions.AMQPError, OSError):
+            self._channel.close()
+
+    def _on_message(self, _channel, method, properties, body: bytes) -> None:
+        offset = properties.headers["x-stream-offset"]
+        if offset < self._from:  # a chunk may begin before the offset asked for
+            self.acknowledge([method.delivery_tag])
+            return
+        duplicate = bool(properties.headers.get(POSSIBLY_DUPLICATE))
+        self._on_delivery(Delivery(offset, body, duplicate, method.delivery_tag))

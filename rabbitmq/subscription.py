@@ -1,0 +1,46 @@
+"""Reading queues of passing messages: broadcasts and requests, which are repeated by their senders if lost."""
+
+import contextlib
+from collections.abc import Callable, Iterable
+
+import pika
+
+from rabbitmq.connection import Connection, translated
+
+
+class Subscription:
+    """Hears an exchange through a private queue that goes with the connection: what was missed is not repeated."""
+
+    def __init__(self, connection: Connection, exchange: str, keys: Iterable[str], on_body: Callable[[bytes], None]):
+        self._exchange = exchange
+        self._channel = connection.channel()
+        with translated():
+            self._queue = self._channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
+        for key in keys:
+            self.bind(key)
+        with translated():
+            self._channel.basic_consume(self._queue, lambda *message: on_body(message[3]), auto_ack=True)
+
+    def bind(self, key: str) -> None:
+        """Hear messages with this routing key too. Raises BrokerError."""
+        with translated():
+            self._channel.queue_bind(self._queue, self._exchange, key)
+
+    def unbind(self, key: str) -> None:
+        """Hear them no longer. Raises BrokerError."""
+        with translated():
+            self._channel.queue_unbind(self._queue, self._exchange, key)
+
+
+class QueueConsumer:
+    """Takes messages of a shared queue, each acknowledged as it is handed out: for requests that are repeated if lost."""
+
+    def __init__(self, connection: Connection, queue: str, on_body: Callable[[bytes], None]):
+        self._channel = connection.channel()
+        with translated():
+            self._channel.basic_consume(queue, lambda *message: on_body(message[3]), auto_ack=True)
+
+    def close(self) -> None:
+        """Stops taking; never raises."""
+        with contextlib.suppress(pika.exceptions.AMQPError, OSError):
+            self._channel.close()

@@ -1,0 +1,60 @@
+"""Bytes on the wire to structs and back: MessagePack by msgspec, one error type, versions checked. No I/O."""
+
+import msgspec
+
+from schema.arguments import is_sound
+from schema.commands import VERSION, CommandBatch, CommandName, DumpMarker, LogMessage
+from schema.errors import DecodeError
+from schema.events import AuditMessage, PriceMessage, PriceRequest, TriggerMessage
+
+_encoder = msgspec.msgpack.Encoder()
+_log = msgspec.msgpack.Decoder(LogMessage)
+_audit = msgspec.msgpack.Decoder(AuditMessage)
+_price = msgspec.msgpack.Decoder(PriceMessage)
+_request = msgspec.msgpack.Decoder(PriceRequest)
+_trigger = msgspec.msgpack.Decoder(TriggerMessage)
+
+encode = _encoder.encode
+"""Any struct of the contract to bytes."""
+
+
+def decode_log(body: bytes) -> LogMessage:
+    """A message of a command log, every command in it sound (`arguments.is_sound`). Raises DecodeError."""
+    message = _decode(_log, body)
+    if isinstance(message, CommandBatch):
+        for command in message.commands:
+            if not is_sound(command):
+                raise DecodeError(f"{command.name} {command.transaction_number} lacks an argument")
+    elif isinstance(message, DumpMarker) and message.command.name is not CommandName.DUMPLOG:
+        raise DecodeError(f"a marker that carries {message.command.name}")
+    return message
+
+
+def decode_audit(body: bytes) -> AuditMessage:
+    """A message of the audit stream. Raises DecodeError."""
+    return _decode(_audit, body)
+
+
+def decode_prices(body: bytes) -> PriceMessage:
+    """A broadcast of the quote cache. Raises DecodeError."""
+    return _decode(_price, body)
+
+
+def decode_request(body: bytes) -> PriceRequest:
+    """A request to the quote cache. Raises DecodeError."""
+    return _decode(_request, body)
+
+
+def decode_triggers(body: bytes) -> TriggerMessage:
+    """Changes of trigger orders. Raises DecodeError."""
+    return _decode(_trigger, body)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder, body: bytes):
+    try:
+        message = decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise DecodeError(str(error)) from error
+    if message.version != VERSION:
+        raise DecodeError(f"version {message.version} is not {VERSION}")
+    return message

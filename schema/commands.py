@@ -1,0 +1,139 @@
+"""Commands as they travel in the partition logs: one struct for all sixteen, batched in messages (spec §2, §3).
+
+What is in a partition's stream is a `LogMessage`: commands of users, fills of trigger orders, or the marker of a
+DUMPLOG. Structs are arrays in MessagePack: fields are only ever added at the end, with a default.
+"""
+
+import enum
+import re
+import zlib
+from typing import Annotated
+
+import msgspec
+
+from schema.outcomes import Reason, Side
+
+VERSION = 1
+"""Of every message of the contract. A reader refuses a version it does not know."""
+
+PARTITIONS = 16
+"""Number of command logs. Part of the data: changing it moves users between logs. Checked against the database."""
+
+COMMANDS_PER_MESSAGE_MAX = 100
+"""Bounds the work that one message brings, and what a poison message can take with it."""
+
+NOBODY = ""
+"""Stands for 'no user' wherever a key is needed: the root DUMPLOG, and commands whose user is not valid."""
+
+INT64_MAX = 2**63 - 1
+
+_USER = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
+_SYMBOL = re.compile(r"[A-Z]{1,3}")
+
+UserId = Annotated[str, msgspec.Meta(pattern=rf"\A{_USER.pattern}\Z")]
+Symbol = Annotated[str, msgspec.Meta(pattern=rf"\A{_SYMBOL.pattern}\Z")]
+CommandId = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+
+
+class CommandName(enum.StrEnum):
+    ADD = "ADD"
+    QUOTE = "QUOTE"
+    BUY = "BUY"
+    COMMIT_BUY = "COMMIT_BUY"
+    CANCEL_BUY = "CANCEL_BUY"
+    SELL = "SELL"
+    COMMIT_SELL = "COMMIT_SELL"
+    CANCEL_SELL = "CANCEL_SELL"
+    SET_BUY_AMOUNT = "SET_BUY_AMOUNT"
+    SET_BUY_TRIGGER = "SET_BUY_TRIGGER"
+    CANCEL_SET_BUY = "CANCEL_SET_BUY"
+    SET_SELL_AMOUNT = "SET_SELL_AMOUNT"
+    SET_SELL_TRIGGER = "SET_SELL_TRIGGER"
+    CANCEL_SET_SELL = "CANCEL_SET_SELL"
+    DISPLAY_SUMMARY = "DISPLAY_SUMMARY"
+    DUMPLOG = "DUMPLOG"
+
+
+class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One command. Fields that are absent or not valid are None; `defect` then says what is wrong (spec §2).
+
+    `command_id`: 16 bytes, unique; the same id published twice has its effect once. `amount_cents` is the price for
+    SET_*_TRIGGER and dollars elsewhere.
+    """
+
+    command_id: CommandId
+    transaction_number: Annotated[int, msgspec.Meta(ge=1, le=INT64_MAX)]
+    name: CommandName
+    user: UserId | None = None
+    symbol: Symbol | None = None
+    amount_cents: Annotated[int, msgspec.Meta(ge=1, le=INT64_MAX)] | None = None
+    filename: str | None = None
+    defect: Reason | None = None
+
+    @property
+    def key(self) -> str:
+        """The user in keys and for ordering; commands of nobody keep an order among themselves."""
+        return self.user or NOBODY
+
+
+class Fill(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An order of the trigger worker to the owner of an account: execute this trigger order at this quote.
+
+    `version` is that of the trigger order that was matched: a fill for another version is void (spec §3, fires once).
+    """
+
+    command_id: CommandId
+    user: UserId
+    symbol: Symbol
+    side: Side
+    version: int
+    price_cents: Annotated[int, msgspec.Meta(ge=1, le=INT64_MAX)]
+    quote_id: int
+    asked_at_ms: int
+
+
+class CommandBatch(msgspec.Struct, frozen=True, array_like=True, tag="commands", gc=False):
+    version: int
+    published_at_ms: int
+    commands: list[Command]
+
+
+class FillBatch(msgspec.Struct, frozen=True, array_like=True, tag="fills", gc=False):
+    version: int
+    published_at_ms: int
+    fills: list[Fill]
+
+
+class DumpMarker(msgspec.Struct, frozen=True, array_like=True, tag="marker", gc=False):
+    """A root DUMPLOG: stands in every partition behind all that its publisher put there before (design §5).
+
+    The partition of NOBODY executes `command`; all of them pass the marker on to the audit log. Its command id is
+    the id of the dump.
+    """
+
+    version: int
+    published_at_ms: int
+    command: Command
+
+
+LogMessage = CommandBatch | FillBatch | DumpMarker
+
+
+def partition_of(user: str) -> int:
+    """The command log that holds all of a user's commands, and so their order (design §1)."""
+    return zlib.crc32(user.encode()) % PARTITIONS
+
+
+def command_id(source: int, number: int) -> bytes:
+    """Id of a publisher's n-th command: 8 bytes of the source, 8 of the number, so that a source's ids sort by number."""
+    return source.to_bytes(8, "big") + number.to_bytes(8, "big")
+
+
+def is_user(text: str) -> bool:
+    """1 to 64 of A-Z a-z 0-9 _ . @ - (spec §1)."""
+    return _USER.fullmatch(text) is not None
+
+
+def is_symbol(text: str) -> bool:
+    """1 to 3 capital letters (spec §1); lower case is folded before, at the edge."""
+    return _SYMBOL.fullmatch(text) is not None

@@ -1,0 +1,45 @@
+"""The exception tree: what the world may do to us. Outcomes of commands are values (`outcomes.py`), never these."""
+
+
+class DayTradeError(Exception):
+    """Root of everything this project raises on purpose."""
+
+
+class SettingsError(DayTradeError):
+    """A setting is missing or out of its limits; the text says which, and what is allowed."""
+
+
+class DecodeError(DayTradeError):
+    """Bytes or text that are not a message of the contract."""
+
+
+class MalformedMoney(DecodeError):
+    """Text that is not an amount of money (spec §1)."""
+
+
+class UnreadableLine(DecodeError):
+    """A workload line from which no command can be made (spec §2)."""
+
+
+class BrokerError(DayTradeError):
+    """RabbitMQ is away, closed the connection, or refused; the caller may reconnect and go on."""
+
+
+class Unroutable(BrokerError):
+    """A mandatory message for which no queue exists: the topology is not declared."""
+
+
+class StoreError(DayTradeError):
+    """Postgres is away or refused; nothing of the transaction was kept."""
+
+
+class Fenced(StoreError):
+    """Somebody else owns the partition by now: whatever was decided on it must be dropped (design §2)."""
+
+
+class AuditGap(DayTradeError):
+    """A source of the audit log skipped a number: an entry is missing."""
+
+
+class QuoteError(DayTradeError):
+    """The legacy quote server gave no usable answer (spec §4)."""

@@ -1,0 +1,25 @@
+"""How processes log about themselves (structlog to standard error). Not the log of record: that is the audit log."""
+
+import logging
+import sys
+
+import structlog
+
+
+def set_up_logging(level: str, process: str) -> None:
+    """One line an event, key=value, with the process's name; pika's own chatter only from warnings on."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "process", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(process=process)

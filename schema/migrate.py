@@ -1,0 +1,45 @@
+"""`python -m schema.migrate`: brings a database to the newest schema. Idempotent; concurrent callers queue up."""
+
+import os
+import sys
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+
+from schema import database
+from schema.errors import DayTradeError, SettingsError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK = 468_001
+"""Advisory lock that only one migrating process holds; any number does."""
+
+
+def migrate(database_url: str) -> None:
+    """Up to the newest revision, in one transaction. Raises sqlalchemy.exc.SQLAlchemyError."""
+    engine = database.engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    engine.dispose()
+
+
+def main() -> int:
+    try:
+        database_url = os.environ.get("DATABASE_URL")
+        if not database_url:
+            raise SettingsError("DATABASE_URL is not set: run `eval $(make env)`")
+        migrate(database_url)
+    except DayTradeError as error:
+        print(f"migrate: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

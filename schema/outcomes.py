@@ -1,0 +1,72 @@
+"""What a command can end in: done, or rejected for one named reason (spec §3). Values, never exceptions."""
+
+import enum
+
+
+class Outcome(enum.StrEnum):
+    DONE = "done"
+    REJECTED = "rejected"
+
+
+class Reason(enum.StrEnum):
+    """Why a command was rejected. Where several apply, the one that stands first here is given.
+
+    The order is that of spec §3 merged over all commands: no command checks two of them the other way round.
+    """
+
+    BAD_ARGUMENTS = "bad_arguments"
+    AMOUNT_NOT_POSITIVE = "amount_not_positive"
+    BAD_FILE_NAME = "bad_file_name"
+    NOT_ADMINISTRATOR = "not_administrator"
+    NO_ACCOUNT = "no_account"
+    TOO_LITTLE_CASH = "too_little_cash"
+    NO_SHARES = "no_shares"
+    NO_QUOTE = "no_quote"
+    NO_PENDING_BUY = "no_pending_buy"
+    NO_PENDING_SELL = "no_pending_sell"
+    NO_BUY_AMOUNT = "no_buy_amount"
+    NO_SELL_AMOUNT = "no_sell_amount"
+    NO_TRIGGER_ORDER = "no_trigger_order"
+    AMOUNT_BELOW_TRIGGER = "amount_below_trigger"
+    AMOUNT_BELOW_ONE_SHARE = "amount_below_one_share"
+    TOO_FEW_SHARES = "too_few_shares"
+    TOO_MANY_PENDING = "too_many_pending"
+    BALANCE_LIMIT = "balance_limit"
+
+
+SENTENCES = {
+    Reason.BAD_ARGUMENTS: "an argument is missing, superfluous or malformed",
+    Reason.AMOUNT_NOT_POSITIVE: "the amount must be more than zero",
+    Reason.BAD_FILE_NAME: "the file name must be a relative path inside the dump folder, of at most 100 characters",
+    Reason.NOT_ADMINISTRATOR: "only an administrator may dump the whole log",
+    Reason.NO_ACCOUNT: "there is no account yet: add funds first",
+    Reason.TOO_LITTLE_CASH: "not enough available cash",
+    Reason.NO_SHARES: "none of this stock is held",
+    Reason.NO_QUOTE: "no quote was to be had",
+    Reason.NO_PENDING_BUY: "no BUY of the last 60 seconds is pending",
+    Reason.NO_PENDING_SELL: "no SELL of the last 60 seconds is pending",
+    Reason.NO_BUY_AMOUNT: "no SET_BUY_AMOUNT stands for this stock",
+    Reason.NO_SELL_AMOUNT: "no SET_SELL_AMOUNT stands for this stock",
+    Reason.NO_TRIGGER_ORDER: "neither amount nor trigger is set for this stock",
+    Reason.AMOUNT_BELOW_TRIGGER: "the amount is less than the trigger price",
+    Reason.AMOUNT_BELOW_ONE_SHARE: "the amount is less than the price of one share",
+    Reason.TOO_FEW_SHARES: "not enough available shares",
+    Reason.TOO_MANY_PENDING: "1,000 orders are pending already",
+    Reason.BALANCE_LIMIT: "the balance would pass its limit",
+}
+"""For people: the audit log's error message and the web."""
+
+assert set(SENTENCES) == set(Reason)
+
+
+class HistoryKind(enum.StrEnum):
+    """What wrote a history row: somebody's command, a trigger order's fill, or a pending order's expiry (spec §5)."""
+
+    COMMAND = "command"
+    FILL = "fill"
+    EXPIRY = "expiry"
+
+
+class Side(enum.StrEnum):
+    BUY = "buy"
+    SELL = "sell"

@@ -1,0 +1,88 @@
+"""Every setting of every process: its environment variable, unit, default and limits, in one place.
+
+Constants that are part of the data or of the algorithms are not settings; they stand beside what they govern.
+"""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from schema.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a process is told from outside. Read it once, at start, with `from_environment`."""
+
+    amqp_url: str
+    database_url: str
+    replica: str
+    """Name of this process among its peers, unique while it lives."""
+    dump_dir: Path
+    quote_server: tuple[str, int]
+    """Host and port of the legacy quote server."""
+    quotes: str
+    """What the simulator plays: `realistic` (measured delays) or `instant` (none)."""
+    quote_seed: int
+    quote_cost_cents: int
+    """Price of one answer; an assumption, no source states it (spec §4)."""
+    quote_timeout_ms: int
+    """Silence for longer than this is a failed attempt; the slowest honest answer takes 4,026 ms."""
+    quote_attempts: int
+    quote_connections: int
+    """Requests open to the legacy server at once; client sockets run out, its own limit was never seen (spec §4)."""
+    log_level: str
+    environment: Mapping[str, str] = field(repr=False, compare=False, default_factory=dict)
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Raises SettingsError with the variable's name and what it may be."""
+    return Settings(
+        amqp_url=_required(environment, "AMQP_URL"),
+        database_url=_required(environment, "DATABASE_URL"),
+        replica=f"{environment.get('REPLICA') or 'replica'}@{socket.gethostname()}",
+        dump_dir=Path(environment.get("DUMP_DIR") or "dumps"),
+        quote_server=_address(environment, "QUOTE_SERVER", "127.0.0.1:4444"),
+        quotes=_choice(environment, "QUOTES", ("realistic", "instant")),
+        quote_seed=_integer(environment, "QUOTE_SEED", 1, 0, 2**63 - 1),
+        quote_cost_cents=_integer(environment, "QUOTE_COST_CENTS", 5, 0, 1_000_000),
+        quote_timeout_ms=_integer(environment, "QUOTE_TIMEOUT_MS", 5_000, 10, 60_000),
+        quote_attempts=_integer(environment, "QUOTE_ATTEMPTS", 3, 1, 10),
+        quote_connections=_integer(environment, "QUOTE_CONNECTIONS", 1_000, 1, 10_000),
+        log_level=_choice(environment, "LOG_LEVEL", ("info", "debug", "warning", "error")),
+        environment=environment,
+    )
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name)
+    if not value:
+        raise SettingsError(f"{name} is not set: start the stack with `make up` and run `eval $(make env)`")
+    return value
+
+
+def _choice(environment: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    value = (environment.get(name) or allowed[0]).lower()
+    if value not in allowed:
+        raise SettingsError(f"{name}={value!r}: must be one of {', '.join(allowed)}")
+    return value
+
+
+def _integer(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = environment.get(name) or str(default)
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if not least <= value <= most:
+        raise SettingsError(f"{name}={text!r}: must be a whole number from {least} to {most}")
+    return value
+
+
+def _address(environment: Mapping[str, str], name: str, default: str) -> tuple[str, int]:
+    text = environment.get(name) or default
+    host, separator, port = text.rpartition(":")
+    if not separator or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise SettingsError(f"{name}={text!r}: must be host:port")
+    return host.strip("[]"), int(port)

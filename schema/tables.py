@@ -1,0 +1,272 @@
+"""Every table, with named constraints that repeat the engine's assertions (style: assertions in pairs).
+
+Reads and migrations use these; the hot path writes with psycopg. `user_id` leads every key of a per-user table, so
+that the database can be sharded by user (design §6). Money is bigint cents, time bigint ms since the epoch, except
+leases, which are the database's own clock.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Enum,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from schema.commands import CommandName
+from schema.events import AuditKind
+from schema.outcomes import HistoryKind, Outcome, Reason, Side
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s",
+        "ix": "%(table_name)s_%(column_0_name)s_idx",
+    }
+)
+
+
+def _enum(cls, name: str) -> Enum:
+    return Enum(
+        cls,
+        name=name,
+        values_callable=lambda members: [member.value for member in members],
+        metadata=metadata,
+    )
+
+
+command_name = _enum(CommandName, "command_name")
+outcome = _enum(Outcome, "outcome")
+reason = _enum(Reason, "reason")
+history_kind = _enum(HistoryKind, "history_kind")
+side = _enum(Side, "side")
+audit_kind = _enum(AuditKind, "audit_kind")
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("user_id", Text, nullable=False),
+    Column("opened", Boolean, nullable=False, comment="false: only rejected commands or quotes so far"),
+    Column("cash_cents", BigInteger, nullable=False, comment="available"),
+    Column("reserved_cents", BigInteger, nullable=False, comment="held by pending buys and buy triggers"),
+    Column("history_seq", BigInteger, nullable=False, comment="seq of the newest history row"),
+    PrimaryKeyConstraint("user_id"),
+    CheckConstraint("cash_cents >= 0", name="cash_not_negative"),
+    CheckConstraint("reserved_cents >= 0", name="reserved_not_negative"),
+    CheckConstraint("cash_cents + reserved_cents <= 4611686018427387904", name="balance_limit"),
+    CheckConstraint("opened OR (cash_cents = 0 AND reserved_cents = 0)", name="closed_is_empty"),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("user_id", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("shares", BigInteger, nullable=False, comment="available"),
+    Column("reserved_shares", BigInteger, nullable=False, comment="held by pending sells and armed sell triggers"),
+    PrimaryKeyConstraint("user_id", "symbol"),
+    CheckConstraint("shares >= 0", name="shares_not_negative"),
+    CheckConstraint("reserved_shares >= 0", name="reserved_shares_not_negative"),
+)
+
+pending_orders = Table(
+    "pending_orders",
+    metadata,
+    Column("user_id", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False, comment="history seq of its BUY or SELL: the stack's order"),
+    Column("side", side, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("shares", BigInteger, nullable=False),
+    Column("price_cents", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("transaction_number", BigInteger, nullable=False),
+    PrimaryKeyConstraint("user_id", "seq"),
+    CheckConstraint("shares > 0", name="shares_positive"),
+    CheckConstraint("price_cents > 0", name="price_positive"),
+)
+
+trigger_orders = Table(
+    "trigger_orders",
+    metadata,
+    Column("user_id", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("side", side, nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("trigger_cents", BigInteger, comment="null: not armed"),
+    Column("reserved_cents", BigInteger, nullable=False),
+    Column("reserved_shares", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False, comment="history seq of its last change"),
+    Column("transaction_number", BigInteger, nullable=False, comment="of the command that set it"),
+    PrimaryKeyConstraint("user_id", "symbol", "side"),
+    CheckConstraint("amount_cents > 0", name="amount_positive"),
+    CheckConstraint("trigger_cents > 0", name="trigger_positive"),
+    CheckConstraint("side = 'sell' OR (reserved_cents = amount_cents AND reserved_shares = 0)", name="buy_reserve"),
+    CheckConstraint(
+        "side = 'buy' OR (reserved_cents = 0 AND reserved_shares = coalesce(amount_cents / trigger_cents, 0))",
+        name="sell_reserve",
+    ),
+    Index("trigger_orders_armed_idx", "symbol", postgresql_where=text("trigger_cents IS NOT NULL")),
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column(
+        "user_id",
+        Text,
+        nullable=False,
+        comment="'' is nobody: the root DUMPLOG, commands without a valid user",
+    ),
+    Column("seq", BigInteger, nullable=False, comment="1, 2, 3, … per user: the order of effect"),
+    Column("kind", history_kind, nullable=False),
+    Column("command_id", LargeBinary(16), nullable=False),
+    Column("transaction_number", BigInteger, nullable=False),
+    Column("command", command_name, nullable=False, comment="of a fill or expiry: the command that set the order"),
+    Column("symbol", Text),
+    Column("amount_cents", BigInteger),
+    Column("price_cents", BigInteger),
+    Column("outcome", outcome, nullable=False),
+    Column("reason", reason),
+    Column("cash_delta_cents", BigInteger, nullable=False),
+    Column("reserved_delta_cents", BigInteger, nullable=False),
+    Column("shares_delta", BigInteger, nullable=False),
+    Column("reserved_shares_delta", BigInteger, nullable=False),
+    Column("quote_id", BigInteger, comment="the quote whose price was used"),
+    Column("published_at_ms", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False, comment="when it was decided"),
+    PrimaryKeyConstraint("user_id", "seq"),
+    UniqueConstraint("user_id", "command_id", name="history_command_id_key"),
+    CheckConstraint("(outcome = 'rejected') = (reason IS NOT NULL)", name="rejected_has_reason"),
+    CheckConstraint(
+        "outcome = 'done' OR (cash_delta_cents = 0 AND reserved_delta_cents = 0"
+        " AND shares_delta = 0 AND reserved_shares_delta = 0)",
+        name="rejected_changes_nothing",
+    ),
+)
+
+quote_fetches = Table(
+    "quote_fetches",
+    metadata,
+    Column("quote_id", BigInteger, Identity(), nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("user_id", Text, nullable=False, comment="whose command caused it"),
+    Column("transaction_number", BigInteger, nullable=False),
+    Column("for_trigger", Boolean, nullable=False),
+    Column("asked_at_ms", BigInteger, nullable=False, comment="our clock; the quote's life starts here"),
+    Column("answered_at_ms", BigInteger, comment="null: not (yet) answered; paid all the same"),
+    Column("price_cents", BigInteger),
+    Column("quote_server_time", BigInteger, comment="its clock, never used for expiry"),
+    Column("cryptokey", Text),
+    Column("failure", Text, comment="why the attempt gave no price: it is abandoned, and paid"),
+    PrimaryKeyConstraint("quote_id"),
+    CheckConstraint("price_cents > 0", name="price_positive"),
+    CheckConstraint("price_cents IS NULL OR (answered_at_ms IS NOT NULL AND failure IS NULL)", name="answer_whole"),
+    Index("quote_fetches_symbol_asked_at_ms_idx", "symbol", "asked_at_ms"),
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("source", SmallInteger, nullable=False),
+    Column("number", BigInteger, nullable=False, comment="1, 2, 3, … per source"),
+    Column("kind", audit_kind, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("transaction_number", BigInteger, nullable=False),
+    Column("command", command_name),
+    Column("user_id", Text),
+    Column("symbol", Text),
+    Column("filename", Text),
+    Column("funds_cents", BigInteger, comment="of an accountTransaction signed: > 0 add, < 0 remove"),
+    Column("message", Text),
+    Column("quote_server_time", BigInteger),
+    Column("cryptokey", Text),
+    PrimaryKeyConstraint("source", "number"),
+)
+
+audit_sources = Table(
+    "audit_sources",
+    metadata,
+    Column("source", SmallInteger, nullable=False, autoincrement=False),
+    Column("stored", BigInteger, nullable=False, comment="number of the newest stored entry"),
+    PrimaryKeyConstraint("source"),
+)
+
+dumps = Table(
+    "dumps",
+    metadata,
+    Column("dump_id", Text, nullable=False, comment="command id of the DUMPLOG, hexadecimal"),
+    Column("user_id", Text, comment="null: all users"),
+    Column("filename", Text, nullable=False),
+    Column("written_at_ms", BigInteger, comment="null: markers are missing, or the file is still to be written"),
+    PrimaryKeyConstraint("dump_id"),
+)
+
+dump_markers = Table(
+    "dump_markers",
+    metadata,
+    Column("dump_id", Text, nullable=False),
+    Column("source", SmallInteger, nullable=False),
+    Column("number", BigInteger, nullable=False, comment="the dump holds this source's entries up to here"),
+    PrimaryKeyConstraint("dump_id", "source"),
+)
+
+partitions = Table(
+    "partitions",
+    metadata,
+    Column("consumer_group", Text, nullable=False),
+    Column("partition", SmallInteger, nullable=False),
+    Column("owner", Text),
+    Column("epoch", BigInteger, nullable=False, server_default="0", comment="number of the ownership: the fence"),
+    Column("lease_until", DateTime(timezone=True)),
+    Column("position", BigInteger, nullable=False, server_default="0", comment="lowest unfinished offset"),
+    Column("high", BigInteger, nullable=False, server_default="-1", comment="highest touched offset"),
+    Column("audit_number", BigInteger, nullable=False, server_default="0", comment="of the newest audit entry"),
+    Column("clock_ms", BigInteger, nullable=False, server_default="0", comment="time of the newest decision"),
+    PrimaryKeyConstraint("consumer_group", "partition"),
+    CheckConstraint("position <= high + 1", name="position_below_high"),
+)
+
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("consumer_group", Text, nullable=False),
+    Column("replica", Text, nullable=False),
+    Column("live_until", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("consumer_group", "replica"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("consumer_group", Text, nullable=False),
+    Column("partition", SmallInteger, nullable=False),
+    Column("messages", LargeBinary, nullable=False, comment="MessagePack: what to publish before anything newer"),
+    PrimaryKeyConstraint("consumer_group", "partition"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("source", BigInteger, nullable=False, autoincrement=False, comment="leading 8 bytes of its command ids"),
+    Column("workload", Text, nullable=False),
+    Column("started_at_ms", BigInteger, nullable=False),
+    Column("published", BigInteger, comment="commands confirmed by the broker; null while it runs"),
+    Column("replicas", Integer),
+    PrimaryKeyConstraint("source"),
+)
+
+HOT_TABLES = (accounts, positions, pending_orders, trigger_orders, partitions, outbox)
+"""Small and rewritten all the time: they get room on their pages (fillfactor), for updates that touch no index."""
