@@ -33,7 +33,7 @@ class Subscription:
 
 
 class QueueConsumer:
-    """Takes messages of a shared queue, each acknowledged as it is handed out: for requests that are repeated if lost."""
+    """Takes messages of a shared queue, acknowledged as they are handed out: for requests that are repeated if lost."""
 
     def __init__(self, connection: Connection, queue: str, on_body: Callable[[bytes], None]):
         self._channel = connection.channel()

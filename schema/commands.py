@@ -125,7 +125,7 @@ def partition_of(user: str) -> int:
 
 
 def command_id(source: int, number: int) -> bytes:
-    """Id of a publisher's n-th command: 8 bytes of the source, 8 of the number, so that a source's ids sort by number."""
+    """Id of a publisher's n-th command: 8 bytes of source, 8 of number: the ids of a source sort by their number."""
     return source.to_bytes(8, "big") + number.to_bytes(8, "big")
 
 

@@ -1,5 +1,8 @@
 """Opening the database: URLs, engines for reads and migrations, connections for the hot path. No SQL of any feature."""
 
+import contextlib
+from collections.abc import Iterator
+
 import psycopg
 import sqlalchemy
 from sqlalchemy.engine import make_url
@@ -32,3 +35,12 @@ def connect(database_url: str, application: str) -> psycopg.Connection:
         )
     except psycopg.Error as error:
         raise StoreError(f"cannot reach Postgres: {error}") from error
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turns what psycopg raises into StoreError."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise StoreError(f"Postgres: {type(error).__name__} {error}") from error

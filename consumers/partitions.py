@@ -1,0 +1,129 @@
+"""Who owns which partition: replicas' heartbeats, even shares, leases, and the epoch that fences late owners.
+
+Holds for every consumer group alike. All times here are the database's (design §2). Nothing of what a partition
+means may be in here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import psycopg
+
+from schema.errors import Fenced
+
+LEASE_MS = 3_000
+"""A partition whose owner has died or hangs is free after this; recovery must take 5 s at most."""
+
+TICK_MS = 500
+"""How often a replica shows that it lives, and looks for what to take or to give."""
+
+
+@dataclass
+class Ownership:
+    """What a replica holds of one partition, as of its last commit. `epoch` is the number of this ownership."""
+
+    partition: int
+    epoch: int
+    position: int
+    high: int
+    audit_number: int
+    clock_ms: int
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a tick brought: `lost` is no longer ours (drop it at once), `surplus` is ours to drain and release."""
+
+    lost: frozenset[int]
+    surplus: frozenset[int]
+    gained: tuple[Ownership, ...]
+
+
+def tick(connection: psycopg.Connection, group: str, replica: str, owned: Mapping[int, int]) -> Changes:
+    """Shows life, renews the leases of `owned` (partition → epoch), takes what is free and due to this replica.
+
+    One transaction. Partitions are dealt to the live replicas in turn, so shares differ by one at most.
+    """
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(_SHOW_LIFE, (group, replica, LEASE_MS))
+        cursor.execute(_RENEW, (LEASE_MS, list(owned), list(owned.values()), group))
+        kept = {row[0] for row in cursor}
+        cursor.execute(_LIVE, (group,))
+        live = [row[0] for row in cursor]
+        cursor.execute(_PARTITIONS, (group,))
+        due = {partition for n, (partition,) in enumerate(cursor.fetchall()) if live[n % len(live)] == replica}
+        gained = _claim(cursor, group, replica, due - kept)
+    return Changes(frozenset(owned.keys() - kept), frozenset(kept - due), gained)
+
+
+def _claim(cursor: psycopg.Cursor, group: str, replica: str, wanted: set[int]) -> tuple[Ownership, ...]:
+    if not wanted:
+        return ()
+    cursor.execute(_CLAIM, (group, list(wanted), replica, LEASE_MS, group))
+    return tuple(Ownership(*row) for row in cursor)
+
+
+def fence(cursor: psycopg.Cursor, group: str, ownerships: Iterable[Ownership]) -> None:
+    """First statement of every batch: stores its place in the log, and fails where the epoch is not ours any more.
+
+    Raises Fenced; the caller's transaction must then be rolled back and all state of these partitions dropped.
+    """
+    rows = [(o.partition, o.epoch, o.position, o.high, o.audit_number, o.clock_ms) for o in ownerships]
+    cursor.execute(_ADVANCE, (LEASE_MS, *map(list, zip(*rows, strict=True)), group))
+    if cursor.rowcount != len(rows):
+        raise Fenced(f"{len(rows) - cursor.rowcount} of {len(rows)} partitions of {group} have another owner")
+
+
+def release(connection: psycopg.Connection, group: str, owned: Mapping[int, int]) -> None:
+    """Lets partitions go, so that their next owner need not wait for a lease to run out."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(_RELEASE, (list(owned), list(owned.values()), group))
+
+
+def leave(connection: psycopg.Connection, group: str, replica: str, owned: Mapping[int, int]) -> None:
+    """Releases everything and stops being counted among the live replicas."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(_RELEASE, (list(owned), list(owned.values()), group))
+        cursor.execute("DELETE FROM replicas WHERE consumer_group = %s AND replica = %s", (group, replica))
+
+
+_SHOW_LIFE = """
+    INSERT INTO replicas (consumer_group, replica, live_until)
+    VALUES (%s, %s, clock_timestamp() + %s * interval '1 ms')
+    ON CONFLICT (consumer_group, replica) DO UPDATE SET live_until = excluded.live_until"""
+
+_RENEW = """
+    UPDATE partitions p SET lease_until = clock_timestamp() + %s * interval '1 ms'
+    FROM unnest(%s::smallint[], %s::bigint[]) AS mine(partition, epoch)
+    WHERE p.consumer_group = %s AND p.partition = mine.partition AND p.epoch = mine.epoch
+    RETURNING p.partition"""
+
+_LIVE = """
+    SELECT replica FROM replicas WHERE consumer_group = %s AND live_until > clock_timestamp() ORDER BY replica"""
+
+_PARTITIONS = "SELECT partition FROM partitions WHERE consumer_group = %s ORDER BY partition"
+
+# Rows that are locked belong to somebody's running transaction: they are looked at again at the next tick.
+_CLAIM = """
+    WITH free AS (
+        SELECT partition FROM partitions
+        WHERE consumer_group = %s AND partition = ANY(%s::smallint[])
+          AND (owner IS NULL OR lease_until < clock_timestamp())
+        FOR UPDATE SKIP LOCKED)
+    UPDATE partitions p
+    SET owner = %s, epoch = epoch + 1, lease_until = clock_timestamp() + %s * interval '1 ms'
+    FROM free WHERE p.consumer_group = %s AND p.partition = free.partition
+    RETURNING p.partition, p.epoch, p.position, p.high, p.audit_number, p.clock_ms"""
+
+_ADVANCE = """
+    UPDATE partitions p
+    SET position = v.position, high = v.high, audit_number = v.audit_number, clock_ms = v.clock_ms,
+        lease_until = clock_timestamp() + %s * interval '1 ms'
+    FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+        AS v(partition, epoch, position, high, audit_number, clock_ms)
+    WHERE p.consumer_group = %s AND p.partition = v.partition AND p.epoch = v.epoch"""
+
+_RELEASE = """
+    UPDATE partitions p SET owner = NULL, lease_until = NULL
+    FROM unnest(%s::smallint[], %s::bigint[]) AS mine(partition, epoch)
+    WHERE p.consumer_group = %s AND p.partition = mine.partition AND p.epoch = mine.epoch"""
