@@ -46,10 +46,21 @@ class Connection:
         with translated():
             return self._blocking.channel()
 
+    @property
+    def server_version(self) -> str:
+        """Of the broker, as it introduced itself."""
+        version = self._blocking._impl.server_properties["version"]
+        return version.decode() if isinstance(version, bytes) else version
+
     def pump(self, seconds: float) -> None:
         """Reads and dispatches what has come; waits for at most this long for something. Raises BrokerError."""
         with translated():
             self._blocking.process_data_events(seconds)
+
+    def wake(self) -> None:
+        """Makes `pump` return. The one method that another thread may call; nothing happens on a closed connection."""
+        with contextlib.suppress(pika.exceptions.ConnectionWrongStateError):
+            self._blocking.add_callback_threadsafe(lambda: None)
 
     def close(self) -> None:
         """Closes if it is still open; never raises."""

@@ -4,8 +4,8 @@ import re
 
 from schema.errors import MalformedMoney
 
-BALANCE_CENTS_MAX = 2**62
-"""No balance may pass this (spec §1)."""
+BALANCE_MAX = 2**62
+"""No balance may pass this (spec §1): cents of cash, and likewise shares of a symbol, reserved ones included."""
 
 CENTS_MAX = 2**63 - 1
 _DECIMAL = re.compile(r"([+-]?)([0-9]{1,30})(?:\.([0-9]{1,2}))?")

@@ -80,6 +80,7 @@ positions = Table(
     PrimaryKeyConstraint("user_id", "symbol"),
     CheckConstraint("shares >= 0", name="shares_not_negative"),
     CheckConstraint("reserved_shares >= 0", name="reserved_shares_not_negative"),
+    CheckConstraint("shares + reserved_shares <= 4611686018427387904", name="balance_limit"),
 )
 
 pending_orders = Table(

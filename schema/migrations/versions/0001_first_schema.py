@@ -154,6 +154,7 @@ def upgrade() -> None:
     sa.Column('symbol', sa.Text(), nullable=False),
     sa.Column('shares', sa.BigInteger(), nullable=False, comment='available'),
     sa.Column('reserved_shares', sa.BigInteger(), nullable=False, comment='held by pending sells and armed sell triggers'),
+    sa.CheckConstraint('shares + reserved_shares <= 4611686018427387904', name=op.f('positions_balance_limit')),
     sa.CheckConstraint('reserved_shares >= 0', name=op.f('positions_reserved_shares_not_negative')),
     sa.CheckConstraint('shares >= 0', name=op.f('positions_shares_not_negative')),
     sa.PrimaryKeyConstraint('user_id', 'symbol', name=op.f('positions_pkey'))

@@ -1,0 +1,53 @@
+# The project's commands. Each is one line here; what it does is in deploy/ (python -m deploy --help).
+# Variables given to make reach it through the environment: make loadtest WORKLOAD=my.txt REPLICAS=4
+
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+VENV := .venv
+STAMP := $(VENV)/.requirements-installed
+DEPLOY := $(VENV)/bin/python -m deploy
+
+.PHONY: help venv servers up down status env loadtest test state history clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+venv: $(STAMP) ## Make .venv and install requirements.txt into it
+
+servers: $(STAMP) ## Start RabbitMQ and Postgres only
+	@$(DEPLOY) servers
+
+up: $(STAMP) ## Start servers and workers; they keep running [REPLICAS=1 QUOTES=realistic QUOTE_SERVER=host:port]
+	@$(DEPLOY) up
+
+down: $(STAMP) ## Drain the workers, stop everything
+	@$(DEPLOY) down
+
+status: $(STAMP) ## Show what runs
+	@$(DEPLOY) status
+
+env: $(STAMP) ## Print AMQP_URL and DATABASE_URL as shell assignments [PROFILE=live|loadtest|test]
+	@$(DEPLOY) env
+
+loadtest: $(STAMP) ## Run a workload from nothing [WORKLOAD=file REPLICAS=1 QUOTES=instant|realistic RATE= REPORT= DUMP_DIR=]
+	@$(DEPLOY) loadtest
+
+test: $(STAMP) ## Run the tests against real servers [ARGS="-k name"]
+	@$(DEPLOY) test
+
+state: $(STAMP) ## Write every account as the last run left it [STATE=file.json]
+	@$(DEPLOY) state
+
+history: $(STAMP) ## Write the history of the last run [HISTORY=file.jsonl]
+	@$(DEPLOY) history
+
+clean: ## Stop everything; remove .stack, .venv and dumps
+	@if [ -x $(VENV)/bin/python ] && [ -d .stack ]; then $(DEPLOY) clean; fi
+	@rm -rf .stack $(VENV) dumps
+
+# All on stderr: `make env` promises nothing but two lines on stdout. Bytecode is compiled on first use instead.
+$(STAMP): requirements.txt deploy/make_venv.sh
+	@deploy/make_venv.sh $(VENV) requirements.txt >&2
+	@touch $@

@@ -1,0 +1,36 @@
+"""`python -m consumers.audit`: stores the log of record and writes dumps, until SIGTERM. Wiring only."""
+
+import os
+import signal
+import sys
+
+import structlog
+
+from consumers.audit.dumper import Dumper
+from consumers.audit.writer import Writer
+from schema import settings
+from schema.errors import DayTradeError
+from schema.log_setup import set_up_logging
+
+log = structlog.get_logger()
+
+
+def main() -> int:
+    try:
+        configuration = settings.from_environment(os.environ)
+        set_up_logging(configuration.log_level, "audit")
+        dumper = Dumper(configuration)
+        writer = Writer(configuration, on_dump_complete=dumper.wake)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: writer.stop())
+        dumper.start()
+        writer.run()
+        dumper.stop()
+    except DayTradeError as error:
+        print(f"audit: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

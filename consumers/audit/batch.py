@@ -1,0 +1,77 @@
+"""What one transaction of the audit log will hold, gathered delivery by delivery. No I/O and no clock."""
+
+from dataclasses import dataclass, field
+
+from consumers.audit.copy_lines import check, copy_lines
+from consumers.audit.numbering import Numbering, Run
+from schema import codec
+from schema.errors import DecodeError
+from schema.events import AuditEntry, AuditKind
+
+_MARKER = AuditKind.MARKER
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """The place of a DUMPLOG in a source's numbering. Without user, the dump is that of the whole log."""
+
+    dump_id: str
+    source: int
+    number: int
+    user: str | None
+    filename: str
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """A message that is none of the contract, and why."""
+
+    offset: int
+    body: bytes
+    reason: str
+
+
+@dataclass
+class Batch:
+    """`position` and `high` are those of the log once this is stored; `stored` the newest number of each source."""
+
+    position: int
+    high: int
+    lines: list[str] = field(default_factory=list)
+    entries: int = 0
+    stored: dict[int, int] = field(default_factory=dict)
+    markers: list[Marker] = field(default_factory=list)
+    poison: list[Poison] = field(default_factory=list)
+    tags: list[int] = field(default_factory=list)
+
+    def add(self, numbering: Numbering, offset: int, body: bytes, tag: int) -> None:
+        """Takes a delivery in. Raises AuditGap."""
+        self.tags.append(tag)
+        try:
+            message = codec.decode_audit(body)
+            check(message)
+        except DecodeError as error:
+            # Offsets up to `high` were here before, and this message has been dead-lettered then.
+            if offset > self.high:
+                self.poison.append(Poison(offset, body, str(error)))
+        else:
+            for run in numbering.take(offset, message):
+                self._add_run(run)
+        held_from = numbering.held_from
+        self.position = offset + 1 if held_from is None else held_from
+        self.high = max(self.high, offset)
+
+    def _add_run(self, run: Run) -> None:
+        self.lines.append(copy_lines(run.source, run.first_number, run.entries))
+        self.entries += len(run.entries)
+        self.stored[run.source] = run.first_number + len(run.entries) - 1
+        self.markers += [
+            _marker(run.source, number, entry)
+            for number, entry in enumerate(run.entries, run.first_number)
+            if entry.kind is _MARKER
+        ]
+
+
+def _marker(source: int, number: int, entry: AuditEntry) -> Marker:
+    assert entry.message and entry.filename, "check() lets no marker through without them"
+    return Marker(entry.message, source, number, entry.user, entry.filename)

@@ -1,0 +1,100 @@
+"""The SQL of dumps: which are to be written, what is in one, and that it is written. No file and no XML here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+
+from consumers.audit.dump_xml import Row
+from schema import database
+from schema.database import translated
+from schema.errors import StoreError
+from schema.events import QUOTECACHE_SOURCE, AuditKind
+
+ROWS_PER_FETCH = 2_000
+"""Bounds the memory of a dump; a quarter of a megabyte."""
+
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
+"""Between two fetches the file is written; a process that is paused there must not keep the dump locked."""
+
+WORK_MEMORY = "32MB"
+"""For the sort by time: half a million entries in memory, more on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    dump_id: str
+    user: str | None
+    filename: str
+
+
+def connect(database_url: str, application: str) -> psycopg.Connection:
+    """A connection for reading dumps, which may take as long as the log is. Raises StoreError."""
+    connection = database.connect(database_url, application)
+    with translated(), connection.transaction():
+        connection.execute("SET statement_timeout = 0")
+        connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_TIMEOUT_MS}")
+        connection.execute(f"SET work_mem = '{WORK_MEMORY}'")
+    return connection
+
+
+def unwritten(connection: psycopg.Connection) -> list[Dump]:
+    """Dumps that are complete and not written, in the order in which they became complete."""
+    with translated(), connection.transaction():
+        return [Dump(*row) for row in connection.execute(_UNWRITTEN, (QUOTECACHE_SOURCE,))]
+
+
+def lock(connection: psycopg.Connection, dump: Dump) -> bool:
+    """Keeps others from writing this dump until the transaction ends; false where it is written already.
+
+    Raises StoreError where another process is writing it.
+    """
+    row = connection.execute(_LOCK, (dump.dump_id,)).fetchone()
+    if row is None:
+        raise StoreError(f"dump {dump.dump_id} is being written by another process")
+    return row[0] is None
+
+
+def rows(connection: psycopg.Connection, dump: Dump) -> Iterator[list[Row]]:
+    """Exactly the entries of this dump, by time, then source and number, some at a time."""
+    query, values = _ALL_ROWS, [dump.dump_id]
+    if dump.user is not None:
+        query = _USER_ROWS
+        values += [dump.user, QUOTECACHE_SOURCE, dump.dump_id, QUOTECACHE_SOURCE]
+    with connection.cursor("dump") as cursor:
+        cursor.execute(query, values)
+        while chunk := cursor.fetchmany(ROWS_PER_FETCH):
+            yield list(map(Row._make, chunk))
+
+
+def set_written(connection: psycopg.Connection, dump: Dump) -> None:
+    """Notes when the dump was written, by the database's clock."""
+    connection.execute(_SET_WRITTEN, (dump.dump_id,))
+
+
+_UNWRITTEN = """
+    SELECT dump_id, user_id, filename FROM dumps JOIN dump_markers USING (dump_id)
+    WHERE written_at_ms IS NULL AND source = %s
+    ORDER BY number, dump_id"""
+
+_LOCK = "SELECT written_at_ms FROM dumps WHERE dump_id = %s FOR UPDATE SKIP LOCKED"
+
+_SET_WRITTEN = """
+    UPDATE dumps SET written_at_ms = extract(epoch FROM clock_timestamp()) * 1000 WHERE dump_id = %s"""
+
+_SELECT = f"""
+    SELECT e.source, e.kind, e.at_ms, e.transaction_number, e.command, e.user_id, e.symbol, e.filename, e.funds_cents,
+        e.message, e.quote_server_time, e.cryptokey
+    FROM audit_events e JOIN dump_markers m ON m.source = e.source AND e.number <= m.number
+    WHERE m.dump_id = %s AND e.kind <> '{AuditKind.MARKER}'"""
+
+_ORDER = " ORDER BY e.at_ms, e.source, e.number"
+
+_ALL_ROWS = _SELECT + _ORDER
+
+# The quote cache does not stand in the order of a user's commands; their transaction numbers do.
+_USER_ROWS = f"""{_SELECT} AND e.user_id = %s
+    AND (e.source <> %s OR e.transaction_number <= (
+        SELECT a.transaction_number FROM audit_events a JOIN dump_markers USING (source, number)
+        WHERE dump_id = %s AND source <> %s))
+    {_ORDER}"""

@@ -1,0 +1,121 @@
+"""The thread that writes dump files: once each, whole or not at all, again after a crash. No SQL and no XML here.
+
+It needs no ownership: a dump's content is fixed by its markers, and its row is locked while it is written. What it
+cannot write it keeps trying, while the log goes on.
+"""
+
+import contextvars
+import os
+import random
+import threading
+from pathlib import Path
+
+import psycopg
+import structlog
+
+from consumers.audit import dump_store, dump_xml
+from consumers.audit.dump_store import Dump
+from schema.database import translated
+from schema.errors import StoreError
+from schema.filenames import dump_path
+from schema.settings import Settings
+
+RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.5, 30.0
+
+STOP_SECONDS_MAX = 5.0
+"""How long a stopping process goes on writing; what is left then is written at the next start."""
+
+log = structlog.get_logger()
+
+
+class Dumper:
+    """Writes whatever is complete when woken."""
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        self._wake = threading.Event()
+        self._stopping = False
+        # A daemon: a dump that takes longer than the patience of `stop` must not keep the process alive.
+        in_context = contextvars.copy_context().run
+        self._thread = threading.Thread(target=in_context, args=(self._run,), name="dumper", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There may be dumps to write."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Returns when all that is complete is written, cannot be, or takes too long."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join(STOP_SECONDS_MAX)
+
+    def _run(self) -> None:
+        pause = RETRY_SECONDS_FIRST
+        again = False
+        while True:
+            self._wake.wait(pause * random.uniform(0.5, 1.0) if again else None)
+            self._wake.clear()
+            again = not self._write_all()
+            pause = min(pause * 2, RETRY_SECONDS_MAX) if again else RETRY_SECONDS_FIRST
+            if self._stopping:
+                return
+
+    def _write_all(self) -> bool:
+        """Whether nothing is left to write."""
+        done = True
+        try:
+            with dump_store.connect(self._settings.database_url, f"dumper {self._settings.replica}") as connection:
+                for dump in dump_store.unwritten(connection):
+                    done = self._write_logged(connection, dump) and done
+        except (StoreError, psycopg.Error) as error:
+            log.warning("cannot ask for dumps", error=str(error))
+            return False
+        return done
+
+    def _write_logged(self, connection: psycopg.Connection, dump: Dump) -> bool:
+        try:
+            write(connection, dump, self._settings.dump_dir)
+        except (OSError, StoreError) as error:
+            log.error("cannot write a dump", dump=dump.dump_id, filename=dump.filename, error=str(error))
+            return False
+        except Exception:
+            # A mistake of ours in one dump may neither stop the log and the other dumps, nor go unseen.
+            log.exception("cannot write a dump", dump=dump.dump_id, filename=dump.filename)
+            return False
+        log.info("wrote a dump", dump=dump.dump_id, filename=dump.filename)
+        return True
+
+
+def write(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> None:
+    """Writes the dump's file and notes that it is written; nothing where it is. Raises StoreError, OSError."""
+    if dump_path(dump.filename) != dump.filename:
+        raise PermissionError(f"{dump.filename!r} leaves the dump folder")
+    target = dump_dir / dump.filename
+    with translated(), connection.transaction():
+        if not dump_store.lock(connection, dump):
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_name(f".{dump.dump_id}.unfinished")
+        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(dump_xml.HEAD)
+            for rows in dump_store.rows(connection, dump):
+                file.write("".join(map(dump_xml.element, rows)))
+            file.write(dump_xml.TAIL)
+            file.flush()
+            os.fsync(file.fileno())
+        # Noted before the rename, committed after it: who lost the lock on the dump fails here and renames nothing.
+        dump_store.set_written(connection, dump)
+        unfinished.replace(target)
+        _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename in it survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,67 @@
+"""The SQL of storing the log: where each source stands, and a batch as one transaction. Nothing of dump files."""
+
+import psycopg
+
+from consumers import partitions
+from consumers.audit.batch import Batch, Marker
+from consumers.audit.copy_lines import COLUMNS
+from consumers.partitions import Ownership
+from schema.commands import PARTITIONS
+from schema.database import translated
+from schema.events import QUOTECACHE_SOURCE
+
+GROUP = "audit"
+
+
+def stored_numbers(database: psycopg.Connection) -> dict[int, int]:
+    """Number of the newest stored entry of each source. Raises StoreError."""
+    with translated(), database.transaction():
+        return dict(database.execute("SELECT source, stored FROM audit_sources").fetchall())
+
+
+def commit(database: psycopg.Connection, ownership: Ownership, batch: Batch) -> int:
+    """Stores a batch and the log's position, or nothing; returns how many dumps it completed.
+
+    Raises Fenced where the log has another owner by now, StoreError where Postgres refuses or is away.
+    """
+    ownership.position, ownership.high = batch.position, batch.high
+    with translated(), database.transaction(), database.cursor() as cursor:
+        partitions.fence(cursor, GROUP, [ownership])
+        if not batch.entries:
+            return 0
+        with cursor.copy(_COPY) as copy:
+            for lines in batch.lines:
+                copy.write(lines)
+        assert cursor.rowcount == batch.entries, (cursor.rowcount, batch.entries)
+        cursor.execute(_ADVANCE, (list(batch.stored), list(batch.stored.values())))
+        return _mark(cursor, batch.markers) if batch.markers else 0
+
+
+def _mark(cursor: psycopg.Cursor, markers: list[Marker]) -> int:
+    for marker in markers:
+        cursor.execute(_ANNOUNCE, (marker.dump_id, marker.user, marker.filename))
+        cursor.execute(_MARK, (marker.dump_id, marker.source, marker.number))
+    cursor.execute(_COMPLETE, (QUOTECACHE_SOURCE, QUOTECACHE_SOURCE, [m.dump_id for m in markers], PARTITIONS))
+    return cursor.rowcount
+
+
+_COPY = f"COPY audit_events ({', '.join(COLUMNS)}) FROM STDIN"
+
+_ADVANCE = """
+    INSERT INTO audit_sources (source, stored) SELECT * FROM unnest(%s::smallint[], %s::bigint[])
+    ON CONFLICT (source) DO UPDATE SET stored = excluded.stored"""
+
+_ANNOUNCE = "INSERT INTO dumps (dump_id, user_id, filename) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+
+_MARK = "INSERT INTO dump_markers (dump_id, source, number) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+
+# A dump is complete when all its markers are stored: a user's one, or every partition's. What the quote cache has
+# logged by then is the rest of it; its row here both says so, and that the dump is complete.
+_COMPLETE = """
+    INSERT INTO dump_markers (dump_id, source, number)
+    SELECT dump_id, %s, coalesce((SELECT stored FROM audit_sources WHERE source = %s), 0)
+    FROM dumps JOIN dump_markers USING (dump_id)
+    WHERE dump_id = ANY(%s)
+    GROUP BY dump_id, user_id
+    HAVING count(*) >= CASE WHEN user_id IS NULL THEN %s ELSE 1 END
+    ON CONFLICT DO NOTHING"""

@@ -1,0 +1,181 @@
+"""The audit worker: owns the audit stream, reads it from where the table ends, and stores it batch by batch.
+
+Small loads are stored at once; under load batches grow, up to their limits. It keeps nothing that it could not read
+again: on any loss all state is dropped and claimed anew. No SQL here, and no file is written here.
+"""
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable
+
+import psycopg
+import structlog
+
+from consumers import partitions
+from consumers.audit import store
+from consumers.audit.batch import Batch, Poison
+from consumers.audit.numbering import Numbering
+from consumers.partitions import Ownership
+from rabbitmq.connection import Connection, open_connection
+from rabbitmq.publisher import Outgoing, Publisher
+from rabbitmq.stream_consumer import Delivery, StreamConsumer
+from rabbitmq.topology import AUDIT_STREAM, DEAD_LETTERS_QUEUE
+from schema import database
+from schema.errors import BrokerError, StoreError
+from schema.settings import Settings
+
+PARTITION = 0
+"""The audit stream is one; its group has one partition."""
+
+BATCH_ENTRIES_MAX = 20_000
+"""Bounds a transaction to about a tenth of a second."""
+
+PREFETCH_MESSAGES = 200
+"""Bounds what waits here in memory to 8 MB, and is five times what a full batch of full messages takes."""
+
+LOAD_ENTRIES = 200
+"""As many entries at once are a load: gathering more makes fewer, larger transactions; fewer are stored at once."""
+
+GATHER_SECONDS = 0.03
+
+IDLE_SECONDS = 0.1
+"""How long SIGTERM may wait for an idle worker."""
+
+RECONNECT_SECONDS_MAX = 1.0
+REASON_CHARACTERS_MAX = 500
+
+log = structlog.get_logger()
+
+
+class Writer:
+    """Runs until stopped. `on_dump_complete` is called after a commit that completed dumps, and after a claim."""
+
+    def __init__(self, settings: Settings, on_dump_complete: Callable[[], None]):
+        self._settings = settings
+        self._on_dump_complete = on_dump_complete
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Finish the batch, let the log go, return from `run`. Safe in a signal handler and from any thread."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Raises AuditGap where the log itself is wrong; the loss of a server is waited out."""
+        while not self._stopping.is_set():
+            try:
+                self._serve()
+            except (BrokerError, StoreError) as error:
+                log.warning("starting anew", error=str(error))
+                self._stopping.wait(random.uniform(0.1, RECONNECT_SECONDS_MAX))
+
+    def _serve(self) -> None:
+        name = f"audit {self._settings.replica}"
+        with contextlib.ExitStack() as stack:
+            broker = open_connection(self._settings.amqp_url, name, patience_seconds=RECONNECT_SECONDS_MAX)
+            stack.callback(broker.close)
+            connection = database.connect(self._settings.database_url, name)
+            stack.callback(connection.close)
+            session = _Session(broker, connection, self._settings.replica, self._on_dump_complete)
+            while not self._stopping.is_set():
+                session.step()
+            session.leave()
+
+
+class _Session:
+    """One pair of connections, and the ownership that lasts no longer than they do."""
+
+    def __init__(
+        self, broker: Connection, connection: psycopg.Connection, replica: str, on_dump_complete: Callable[[], None]
+    ):
+        self._broker = broker
+        self._database = connection
+        self._replica = replica
+        self._on_dump_complete = on_dump_complete
+        self._next_tick = 0.0
+        self._inbox: list[Delivery] = []
+        self._ownership: Ownership | None = None
+        self._publisher: Publisher | None = None
+
+    def step(self) -> None:
+        """Ticks when it is time to, then gathers a batch and stores it."""
+        now = time.monotonic()
+        if now >= self._next_tick:
+            self._next_tick = now + partitions.TICK_MS / 1000
+            self._tick()
+        if self._ownership is None:
+            self._broker.pump(IDLE_SECONDS)
+            return
+        self._gather()
+        if self._batch.tags:
+            self._store()
+
+    def leave(self) -> None:
+        """Lets the log go, so that the next owner need not wait for the lease to run out."""
+        with database.translated():
+            partitions.leave(self._database, store.GROUP, self._replica, self._owned())
+
+    def _owned(self) -> dict[int, int]:
+        return {PARTITION: self._ownership.epoch} if self._ownership else {}
+
+    def _tick(self) -> None:
+        with database.translated():
+            changes = partitions.tick(self._database, store.GROUP, self._replica, self._owned())
+            if changes.lost:
+                raise StoreError("the audit log has another owner")
+            if changes.surplus:
+                partitions.release(self._database, store.GROUP, self._owned())
+                self._consumer.close()
+                self._ownership = None
+        for ownership in changes.gained:
+            self._claimed(ownership)
+
+    def _claimed(self, ownership: Ownership) -> None:
+        log.info("owns the audit log", epoch=ownership.epoch, position=ownership.position)
+        self._ownership = ownership
+        self._numbering = Numbering(store.stored_numbers(self._database))
+        self._batch = Batch(ownership.position, ownership.high)
+        self._inbox.clear()
+        self._consumer = StreamConsumer(
+            self._broker, AUDIT_STREAM, ownership.position, PREFETCH_MESSAGES, self._inbox.append
+        )
+        self._on_dump_complete()
+
+    def _gather(self) -> None:
+        self._broker.pump(IDLE_SECONDS)
+        self._take_in()
+        deadline = time.monotonic() + GATHER_SECONDS
+        while self._batch.tags and self._batch.entries < BATCH_ENTRIES_MAX:
+            left = deadline - time.monotonic() if self._batch.entries >= LOAD_ENTRIES else 0.0
+            self._broker.pump(max(left, 0.0))
+            if not self._take_in() and left <= 0:
+                break
+            if time.monotonic() >= deadline:
+                break
+
+    def _take_in(self) -> bool:
+        deliveries, self._inbox[:] = self._inbox[:], ()
+        held = self._numbering.held
+        for delivery in deliveries:
+            self._batch.add(self._numbering, delivery.offset, delivery.body, delivery.tag)
+        if self._numbering.held > held:
+            log.error("entries are missing; what follows them waits", held_from=self._numbering.held_from)
+        return bool(deliveries)
+
+    def _store(self) -> None:
+        batch, self._batch = self._batch, Batch(self._batch.position, self._batch.high)
+        if batch.poison:
+            self._dead_letter(batch.poison)
+        if store.commit(self._database, self._ownership, batch):
+            self._on_dump_complete()
+        self._consumer.acknowledge(batch.tags)
+
+    def _dead_letter(self, poison: list[Poison]) -> None:
+        # Before the position moves on: a crash in between puts a message there twice rather than not at all.
+        self._publisher = self._publisher or Publisher(self._broker)
+        for bad in poison:
+            log.error("dead-lettered a message", stream=AUDIT_STREAM, offset=bad.offset, reason=bad.reason)
+            headers = {"reason": bad.reason[:REASON_CHARACTERS_MAX], "stream": AUDIT_STREAM, "offset": bad.offset}
+            self._publisher.publish(Outgoing("", DEAD_LETTERS_QUEUE, bad.body, headers=headers))
+        self._publisher.flush()

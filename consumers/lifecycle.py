@@ -1,0 +1,59 @@
+"""How a consumer process lives: until SIGTERM, through losses of its servers, each time from a clean slate."""
+
+import contextlib
+import random
+import signal
+import time
+from collections.abc import Callable
+
+import structlog
+
+from schema.errors import BrokerError, StoreError
+
+PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX = 0.1, 2.0
+
+GOOD_SECONDS = 5.0
+"""A session that lasted this long was a good one: the next pause is short again."""
+
+log = structlog.get_logger()
+
+
+class StopSignal:
+    """Turns SIGTERM and SIGINT into a flag that loops look at between batches. Callable: has it come?"""
+
+    def __init__(self) -> None:
+        self._stopping = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def __call__(self) -> bool:
+        return self._stopping
+
+    def _on_signal(self, _number: int, _frame: object) -> None:
+        self._stopping = True
+
+
+def live(session: Callable[[], None], stopping: Callable[[], bool]) -> None:
+    """Runs sessions until one ends by itself; after a lost server, a new one follows a jittered, growing pause.
+
+    A session opens its own connections and closes them. Only BrokerError and StoreError are survived.
+    """
+    pause = PAUSE_SECONDS_FIRST
+    while not stopping():
+        started = time.monotonic()
+        try:
+            session()
+            return
+        except (BrokerError, StoreError) as error:
+            log.warning("session lost, starting anew", error=f"{type(error).__name__}: {error}"[:300])
+        if time.monotonic() - started > GOOD_SECONDS:
+            pause = PAUSE_SECONDS_FIRST
+        _wait(pause * random.uniform(0.5, 1.0), stopping)
+        pause = min(pause * 2, PAUSE_SECONDS_MAX)
+
+
+def _wait(seconds: float, stopping: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + seconds
+    while not stopping() and (left := deadline - time.monotonic()) > 0:
+        with contextlib.suppress(InterruptedError):
+            time.sleep(min(left, 0.1))

@@ -1,0 +1,54 @@
+"""The frame of a consumer process: settings, logging, SIGTERM, and a fresh pair of connections for each session."""
+
+import os
+import secrets
+import sys
+from collections.abc import Callable
+
+import psycopg
+import structlog
+
+from consumers.lifecycle import StopSignal, live
+from rabbitmq.connection import Connection, open_connection
+from schema import database, settings
+from schema.errors import SettingsError
+from schema.log_setup import set_up_logging
+
+Work = Callable[[Connection, psycopg.Connection, str, Callable[[], bool]], None]
+"""A session: broker, database, its name among its peers, and whether to stop."""
+
+log = structlog.get_logger()
+
+
+def run_consumer(process: str, work: Work) -> int:
+    """Runs sessions until SIGTERM; returns the exit code. What a session raises as BrokerError or StoreError, or
+    psycopg does, ends that session only.
+    """
+    try:
+        chosen = settings.from_environment(os.environ)
+    except SettingsError as error:
+        print(f"{process}: {error}", file=sys.stderr)
+        return 2
+    set_up_logging(chosen.log_level, chosen.replica)
+    stopping = StopSignal()
+
+    def session() -> None:
+        # A new name each time: a predecessor that hangs somewhere must not be taken for this one.
+        replica = f"{chosen.replica}#{secrets.token_hex(3)}"
+        broker = open_connection(chosen.amqp_url, replica)
+        try:
+            connection = database.connect(chosen.database_url, replica)
+            try:
+                with database.translated():
+                    work(broker, connection, replica, stopping)
+            finally:
+                connection.close()
+        finally:
+            broker.close()
+
+    try:
+        live(session, stopping)
+    except SettingsError as error:
+        log.error("cannot run", error=str(error))
+        return 2
+    return 0

@@ -1,0 +1,37 @@
+"""`python -m consumers.transactions`: one worker, until SIGTERM."""
+
+import gc
+import sys
+from collections.abc import Callable
+
+import psycopg
+import structlog
+
+from consumers.process import run_consumer
+from consumers.transactions import store
+from consumers.transactions.session import Session
+from rabbitmq.connection import Connection
+
+log = structlog.get_logger()
+
+_doubtful: dict[int, int] = {}
+"""Partition → offset up to which the next session has to look commands up, after an AlreadyDone."""
+
+
+def work(broker: Connection, database: psycopg.Connection, replica: str, stopping: Callable[[], bool]) -> None:
+    store.check_partitions(database)
+    session = Session(broker, database, replica, _doubtful)
+    try:
+        session.run(stopping)
+    except store.AlreadyDone:
+        # A first copy came after its second: everything seen so far has to be looked up.
+        _doubtful.update(session.newest_offsets())
+        raise
+    log.info("drained and left", rows=session.rows_written)
+
+
+if __name__ == "__main__":
+    # Accounts and backlogs live long and hold no circles: the collector would only walk them again and again.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    sys.exit(run_consumer("transactions", work))

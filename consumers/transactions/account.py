@@ -1,0 +1,158 @@
+"""An account and what belongs to it, as values; and what a decision is. No rule of any command, no I/O, no clock.
+
+All money in whole cents, shares in whole numbers, times in ms since the epoch. *Available* amounts exclude what is
+reserved (spec §3).
+"""
+
+import msgspec
+
+from schema.commands import CommandName
+from schema.events import Quote
+from schema.money import BALANCE_MAX
+from schema.outcomes import HistoryKind, Outcome, Reason, Side
+
+
+class Position(msgspec.Struct, gc=False):
+    """Shares of one symbol: available and reserved."""
+
+    shares: int = 0
+    reserved_shares: int = 0
+
+
+class PendingOrder(msgspec.Struct, frozen=True, gc=False):
+    """A BUY or SELL awaiting its commit. A buy reserves shares × price of cash, a sell reserves the shares.
+
+    `seq` is the history seq of its command: unique per user, and the order of the stack.
+    """
+
+    seq: int
+    side: Side
+    symbol: str
+    shares: int
+    price_cents: int
+    expires_at_ms: int
+    transaction_number: int
+
+    @property
+    def amount_cents(self) -> int:
+        return self.shares * self.price_cents
+
+
+class TriggerOrder(msgspec.Struct, frozen=True, gc=False):
+    """A SET_BUY or SET_SELL: armed once it has a trigger price. `version` is the history seq of its last change."""
+
+    symbol: str
+    side: Side
+    amount_cents: int
+    trigger_cents: int | None
+    reserved_cents: int
+    reserved_shares: int
+    version: int
+    transaction_number: int
+
+
+class Account(msgspec.Struct):
+    """All that decides on a user's commands. Not `opened` before the first ADD; such a one holds nothing."""
+
+    user: str
+    opened: bool = False
+    cash_cents: int = 0
+    reserved_cents: int = 0
+    history_seq: int = 0
+    positions: dict[str, Position] = msgspec.field(default_factory=dict)
+    buys: list[PendingOrder] = msgspec.field(default_factory=list)
+    sells: list[PendingOrder] = msgspec.field(default_factory=list)
+    triggers: dict[tuple[str, Side], TriggerOrder] = msgspec.field(default_factory=dict)
+
+    def stack(self, side: Side) -> list[PendingOrder]:
+        """Pending orders of a side, the newest last."""
+        return self.buys if side is Side.BUY else self.sells
+
+    def position(self, symbol: str) -> Position:
+        """What is held of a symbol; a zero position where nothing is."""
+        return self.positions.get(symbol) or Position()
+
+    def has_room(self, cents: int) -> bool:
+        """Whether this much more cash stays within the limit (spec §1).
+
+        What is reserved counts too: it comes back, and an expiry cannot be rejected.
+        """
+        return self.cash_cents + self.reserved_cents + cents <= BALANCE_MAX
+
+    def has_room_for(self, symbol: str, shares: int) -> bool:
+        """The same limit on the shares of a symbol."""
+        position = self.position(symbol)
+        return position.shares + position.reserved_shares + shares <= BALANCE_MAX
+
+
+class Decision(msgspec.Struct, gc=False):
+    """What a command, fill or expiry comes to: its history row, and the orders that appear or go.
+
+    The deltas are of the available and of the reserved amount. `quote` is set when its price decided the command.
+    `trigger_order` is the new state of the order named by `trigger_key`; None there: it is gone.
+    """
+
+    kind: HistoryKind
+    command: CommandName
+    transaction_number: int
+    outcome: Outcome = Outcome.DONE
+    reason: Reason | None = None
+    symbol: str | None = None
+    amount_cents: int | None = None
+    price_cents: int | None = None
+    cash_delta_cents: int = 0
+    reserved_delta_cents: int = 0
+    shares_delta: int = 0
+    reserved_shares_delta: int = 0
+    quote: Quote | None = None
+    quote_id: int | None = None
+    opens_account: bool = False
+    opened: PendingOrder | None = None
+    closed: PendingOrder | None = None
+    trigger_key: tuple[str, Side] | None = None
+    trigger_order: TriggerOrder | None = None
+    filename: str | None = None
+
+
+def apply(account: Account, decision: Decision) -> None:
+    """Changes the account as decided. The only place that changes one; the constraints of `tables.py` repeat it."""
+    account.history_seq += 1
+    if decision.outcome is Outcome.REJECTED:
+        return
+    if decision.opens_account:
+        account.opened = True
+    if decision.cash_delta_cents or decision.reserved_delta_cents:
+        account.cash_cents += decision.cash_delta_cents
+        account.reserved_cents += decision.reserved_delta_cents
+        assert account.opened and account.cash_cents >= 0 and account.reserved_cents >= 0, decision
+        assert account.cash_cents + account.reserved_cents <= BALANCE_MAX, decision
+    if decision.shares_delta or decision.reserved_shares_delta:
+        position = account.positions.setdefault(decision.symbol, Position())
+        position.shares += decision.shares_delta
+        position.reserved_shares += decision.reserved_shares_delta
+        assert account.opened and position.shares >= 0 and position.reserved_shares >= 0, decision
+        assert position.shares + position.reserved_shares <= BALANCE_MAX, decision
+    if decision.opened is not None:
+        assert decision.opened.seq == account.history_seq, decision
+        account.stack(decision.opened.side).append(decision.opened)
+    if decision.closed is not None:
+        _close(account.stack(decision.closed.side), decision.closed)
+    if decision.trigger_key is not None:
+        _set_trigger(account, decision)
+
+
+def _close(stack: list[PendingOrder], order: PendingOrder) -> None:
+    # Commits and cancels take the newest, expiries the oldest; nothing ever leaves from between.
+    if stack[-1] is order:
+        stack.pop()
+    else:
+        assert stack[0] is order, order
+        del stack[0]
+
+
+def _set_trigger(account: Account, decision: Decision) -> None:
+    if decision.trigger_order is None:
+        del account.triggers[decision.trigger_key]
+    else:
+        assert decision.trigger_order.version == account.history_seq, decision
+        account.triggers[decision.trigger_key] = decision.trigger_order

@@ -1,0 +1,110 @@
+"""What one database transaction will hold: filled by the scheduler, written by the store, published by the worker.
+
+Only accumulates. Nothing here decides, and nothing here does I/O.
+"""
+
+from dataclasses import dataclass, field
+
+from consumers.transactions import entries
+from consumers.transactions.account import Account, Decision, PendingOrder
+from schema.commands import Command
+from schema.events import AuditEntry, TriggerChange
+from schema.filenames import dump_path
+from schema.outcomes import Side
+
+
+@dataclass(slots=True)
+class Row:
+    """A decision with what its history row needs beside it."""
+
+    user: str
+    seq: int
+    command_id: bytes
+    published_at_ms: int
+    at_ms: int
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message of a log that cannot be read, and why."""
+
+    offset: int
+    body: bytes
+    why: str
+
+
+@dataclass(slots=True)
+class Share:
+    """A partition's part of a batch: what it will tell others."""
+
+    entries: list[AuditEntry] = field(default_factory=list)
+    changes: list[TriggerChange] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+
+
+class Batch:
+    """Rows in order of effect; touched accounts, positions and trigger orders; pending orders that came and went."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.accounts: dict[str, Account] = {}
+        self.positions: set[tuple[str, str]] = set()
+        self.triggers: set[tuple[str, tuple[str, Side]]] = set()
+        self.opened: dict[tuple[str, int], PendingOrder] = {}
+        self.closed: set[tuple[str, int]] = set()
+        self.shares: dict[int, Share] = {}
+
+    def share(self, partition: int) -> Share:
+        """What this batch holds for a partition; being asked for makes it part of the batch."""
+        share = self.shares.get(partition)
+        if share is None:
+            share = self.shares[partition] = Share()
+        return share
+
+    def add_command(
+        self, partition: int, account: Account, command: Command, published_at_ms: int, at_ms: int, decision: Decision
+    ) -> None:
+        """A command that was decided and applied."""
+        share = self.share(partition)
+        entries.log_command(share.entries, command, decision, at_ms)
+        if decision.filename is not None and command.user is not None:
+            share.entries.append(entries.marker(command, decision.filename, at_ms))
+        self._add(share, account, command.command_id, published_at_ms, at_ms, decision)
+
+    def add_marker(self, partition: int, command: Command, at_ms: int) -> None:
+        """A root DUMPLOG that all before it in the partition is done for; a bad file name has no dump."""
+        path = dump_path(command.filename)
+        if path is not None:
+            self.share(partition).entries.append(entries.marker(command, path, at_ms))
+
+    def add_fill(
+        self, partition: int, account: Account, command_id: bytes, published_at_ms: int, at_ms: int, decision: Decision
+    ) -> None:
+        """A trigger order's fill that took effect."""
+        share = self.share(partition)
+        entries.log_changes(share.entries, account.user, decision, at_ms)
+        self._add(share, account, command_id, published_at_ms, at_ms, decision)
+
+    def add_expiry(self, partition: int, account: Account, at_ms: int, decision: Decision) -> None:
+        """A pending order's expiry. Its id says which order: nobody can expire one twice."""
+        share = self.share(partition)
+        entries.log_expiry(share.entries, account.user, decision, at_ms)
+        order = decision.closed
+        self._add(share, account, b"expiry: " + order.seq.to_bytes(8, "big"), order.expires_at_ms, at_ms, decision)
+
+    def _add(
+        self, share: Share, account: Account, command_id: bytes, published_at_ms: int, at_ms: int, decision: Decision
+    ) -> None:
+        user, seq = account.user, account.history_seq
+        self.rows.append(Row(user, seq, command_id, published_at_ms, at_ms, decision))
+        self.accounts[user] = account
+        if decision.shares_delta or decision.reserved_shares_delta:
+            self.positions.add((user, decision.symbol))
+        if decision.opened is not None:
+            self.opened[user, decision.opened.seq] = decision.opened
+        if decision.closed is not None and self.opened.pop((user, decision.closed.seq), None) is None:
+            self.closed.add((user, decision.closed.seq))
+        if decision.trigger_key is not None:
+            self.triggers.add((user, decision.trigger_key))
+            share.changes.append(entries.trigger_change(user, decision, seq))

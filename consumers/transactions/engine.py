@@ -1,0 +1,65 @@
+"""The rules of the sixteen commands, of fills and of expiries: from an account, a command, a quote and the time to a
+decision (spec §3).
+
+Pure: nothing here does I/O, knows a clock, draws a number, logs, or changes its arguments. Outcomes are values; an
+assertion that fails means that the system, not the user, is wrong.
+"""
+
+from collections.abc import Callable
+
+from consumers.transactions import funds, pending_rules, trigger_rules
+from consumers.transactions.account import Account, Decision, PendingOrder
+from consumers.transactions.verdict import WANTS_QUOTE, Given, rejected
+from schema.commands import Command, CommandName
+from schema.events import Quote
+
+__all__ = ["NEEDS_QUOTE", "WANTS_QUOTE", "decide", "decide_fill", "due", "expire"]
+
+NEEDS_QUOTE = frozenset({CommandName.QUOTE, CommandName.BUY, CommandName.SELL})
+
+Rule = Callable[[Account, Command, Given, int], "Decision | None"]
+
+RULES: dict[CommandName, Rule] = {
+    CommandName.ADD: funds.add,
+    CommandName.QUOTE: funds.quote,
+    CommandName.BUY: pending_rules.buy,
+    CommandName.COMMIT_BUY: pending_rules.commit_buy,
+    CommandName.CANCEL_BUY: pending_rules.cancel_buy,
+    CommandName.SELL: pending_rules.sell,
+    CommandName.COMMIT_SELL: pending_rules.commit_sell,
+    CommandName.CANCEL_SELL: pending_rules.cancel_sell,
+    CommandName.SET_BUY_AMOUNT: trigger_rules.set_buy_amount,
+    CommandName.SET_BUY_TRIGGER: trigger_rules.set_buy_trigger,
+    CommandName.CANCEL_SET_BUY: trigger_rules.cancel_set_buy,
+    CommandName.SET_SELL_AMOUNT: trigger_rules.set_sell_amount,
+    CommandName.SET_SELL_TRIGGER: trigger_rules.set_sell_trigger,
+    CommandName.CANCEL_SET_SELL: trigger_rules.cancel_set_sell,
+    CommandName.DISPLAY_SUMMARY: funds.display_summary,
+    CommandName.DUMPLOG: funds.dumplog,
+}
+
+assert set(RULES) == set(CommandName)
+
+decide_fill = trigger_rules.fill
+expire = pending_rules.expire
+
+
+def decide(account: Account, command: Command, given: Given, now_ms: int) -> Decision | None:
+    """The outcome of a command at this time. WANTS_QUOTE (None) where only a quote can tell, and none was given.
+
+    `given`: a usable quote of the command's symbol; None if there is none yet; NO_QUOTE if there will be none.
+    Pending orders that are due must have been expired before.
+    """
+    if command.defect is not None:
+        return rejected(command, command.defect)
+    assert not isinstance(given, Quote) or (given.symbol == command.symbol and given.usable(now_ms)), given
+    return RULES[command.name](account, command, given, now_ms)
+
+
+def due(account: Account, now_ms: int) -> PendingOrder | None:
+    """The pending order that has to be released first, if one is 60 s old (spec §3, expiry)."""
+    oldest = None
+    for stack in (account.buys, account.sells):
+        if stack and stack[0].expires_at_ms <= now_ms and (oldest is None or stack[0].seq < oldest.seq):
+            oldest = stack[0]
+    return oldest

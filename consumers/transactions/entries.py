@@ -1,0 +1,80 @@
+"""From a decision to its entries in the log of record (spec §6) and to what trigger workers must know. Pure."""
+
+from consumers.transactions.account import Decision
+from schema.commands import Command
+from schema.events import AuditEntry, AuditKind, TriggerChange
+from schema.filenames import dump_path
+from schema.outcomes import SENTENCES, Outcome
+
+_USER_COMMAND, _ERROR, _SYSTEM = AuditKind.USER_COMMAND, AuditKind.ERROR_EVENT, AuditKind.SYSTEM_EVENT
+_MONEY, _MARKER = AuditKind.ACCOUNT_TRANSACTION, AuditKind.MARKER
+
+_MESSAGES = {reason: f"{reason}: {sentence}" for reason, sentence in SENTENCES.items()}
+
+
+def log_command(entries: list[AuditEntry], command: Command, decision: Decision, at_ms: int) -> None:
+    """Appends all entries of a command: the userCommand, then what came of it."""
+    number, name, user = command.transaction_number, command.name, command.user
+    filename = command.filename if command.filename and dump_path(command.filename) else None
+    entries.append(AuditEntry(_USER_COMMAND, at_ms, number, name, user, command.symbol, filename, command.amount_cents))
+    quote = decision.quote
+    if quote is not None and (quote.cause_transaction_number != number or quote.cause_user != user):
+        entries.append(AuditEntry(_SYSTEM, at_ms, number, name, user, quote.symbol, None, quote.price_cents))
+    if decision.outcome is Outcome.REJECTED:
+        message = _MESSAGES[decision.reason]
+        entries.append(
+            AuditEntry(_ERROR, at_ms, number, name, user, command.symbol, filename, command.amount_cents, message)
+        )
+        return
+    log_changes(entries, user, decision, at_ms)
+
+
+def log_changes(entries: list[AuditEntry], user: str | None, decision: Decision, at_ms: int) -> None:
+    """Appends what a decision did to the account: cash, and shares or trigger orders. All there is of a fill."""
+    number, name = decision.transaction_number, decision.command
+    if decision.cash_delta_cents:
+        entries.append(AuditEntry(_MONEY, at_ms, number, name, user, decision.symbol, None, decision.cash_delta_cents))
+    if decision.shares_delta or decision.reserved_shares_delta or decision.trigger_key:
+        funds = decision.price_cents or decision.amount_cents
+        entries.append(AuditEntry(_SYSTEM, at_ms, number, name, user, decision.symbol, None, funds))
+
+
+def log_expiry(entries: list[AuditEntry], user: str, decision: Decision, at_ms: int) -> None:
+    """Appends an expiry: a systemEvent always, and what it did to the cash."""
+    number, name = decision.transaction_number, decision.command
+    entries.append(AuditEntry(_SYSTEM, at_ms, number, name, user, decision.symbol, None, decision.amount_cents))
+    if decision.cash_delta_cents:
+        entries.append(AuditEntry(_MONEY, at_ms, number, name, user, decision.symbol, None, decision.cash_delta_cents))
+
+
+def marker(command: Command, path: str, at_ms: int) -> AuditEntry:
+    """The place of a DUMPLOG in a source's numbering: its dump holds what stands before (design §5)."""
+    return AuditEntry(
+        _MARKER,
+        at_ms,
+        command.transaction_number,
+        command.name,
+        command.user,
+        None,
+        path,
+        None,
+        command.command_id.hex(),
+    )
+
+
+def trigger_change(user: str, decision: Decision, version: int) -> TriggerChange:
+    """The trigger order after this decision; without a price where it is gone or not armed."""
+    symbol, side = decision.trigger_key
+    order = decision.trigger_order
+    if order is None:
+        return TriggerChange(user, symbol, side, version, None, 0, 0, decision.transaction_number)
+    return TriggerChange(
+        user,
+        symbol,
+        side,
+        version,
+        order.trigger_cents,
+        order.reserved_cents,
+        order.reserved_shares,
+        order.transaction_number,
+    )

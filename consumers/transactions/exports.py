@@ -1,0 +1,117 @@
+"""`python -m consumers.transactions.exports state|history FILE`: what anyone needs to check us, from the database.
+
+Canonical: the same database gives the same bytes. Reads only; works with every other process down.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+from psycopg.rows import dict_row
+
+from schema import database
+from schema.errors import DayTradeError, SettingsError
+
+ROWS_PER_FETCH = 10_000
+
+
+def state(connection: psycopg.Connection) -> dict[str, dict]:
+    """Every opened account by user: cash, reserved, positions that are not empty, pending orders, trigger orders."""
+    users: dict[str, dict] = {}
+    for user, cash, reserved in connection.execute(_ACCOUNTS):
+        users[user] = {
+            "cash_cents": cash,
+            "reserved_cents": reserved,
+            "positions": {},
+            "pending_orders": [],
+            "trigger_orders": [],
+        }
+    for user, symbol, shares, reserved in connection.execute(_POSITIONS):
+        users[user]["positions"][symbol] = {"shares": shares, "reserved": reserved}
+    with connection.cursor(row_factory=dict_row) as cursor:
+        for row in cursor.execute(_PENDING):
+            users[row.pop("user_id")]["pending_orders"].append(row)
+        for row in cursor.execute(_TRIGGERS):
+            users[row.pop("user_id")]["trigger_orders"].append(row)
+    return users
+
+
+def history(connection: psycopg.Connection) -> Iterator[dict]:
+    """Every history row by user and seq: the order in which it took effect; from a server-side cursor."""
+    with connection.cursor("history", row_factory=dict_row) as cursor:
+        cursor.itersize = ROWS_PER_FETCH
+        yield from cursor.execute(_HISTORY)
+
+
+def canonical(value: object) -> bytes:
+    """JSON with sorted keys and no white space, so that equal values have equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def write_state(connection: psycopg.Connection, path: Path) -> str:
+    """Writes the state; returns its SHA-256, hexadecimal."""
+    content = canonical(state(connection)) + b"\n"
+    path.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_history(connection: psycopg.Connection, path: Path) -> int:
+    """Writes the history, one object a line; returns the number of lines."""
+    count = 0
+    with path.open("wb") as file:
+        for row in history(connection):
+            file.write(canonical(row) + b"\n")
+            count += 1
+    return count
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m consumers.transactions.exports", description=__doc__)
+    parser.add_argument("what", choices=("state", "history"))
+    parser.add_argument("file", type=Path)
+    arguments = parser.parse_args()
+    try:
+        url = os.environ.get("DATABASE_URL")
+        if not url:
+            raise SettingsError("DATABASE_URL is not set: run `eval $(make env)`")
+        with database.translated(), database.connect(url, "exports") as connection:
+            connection.execute("SET LOCAL statement_timeout = 0")
+            if arguments.what == "state":
+                print(f"sha256 {write_state(connection, arguments.file)}  {arguments.file}")
+            else:
+                print(f"{write_history(connection, arguments.file):,} rows  {arguments.file}")
+    except (DayTradeError, OSError) as error:
+        print(f"exports: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+_ACCOUNTS = 'SELECT user_id, cash_cents, reserved_cents FROM accounts WHERE opened ORDER BY user_id COLLATE "C"'
+
+_POSITIONS = """
+    SELECT user_id, symbol, shares, reserved_shares FROM positions
+    WHERE shares > 0 OR reserved_shares > 0 ORDER BY user_id COLLATE "C", symbol COLLATE "C\""""
+
+_PENDING = """
+    SELECT user_id, seq, side::text, symbol, shares, price_cents, expires_at_ms, transaction_number AS transaction
+    FROM pending_orders ORDER BY user_id COLLATE "C", seq"""
+
+_TRIGGERS = """
+    SELECT user_id, symbol, side::text, amount_cents, trigger_cents, reserved_cents, reserved_shares,
+           transaction_number AS transaction
+    FROM trigger_orders ORDER BY user_id COLLATE "C", symbol COLLATE "C", side"""
+
+_HISTORY = """
+    SELECT nullif(user_id, '') AS "user", seq, kind::text, transaction_number AS transaction, command::text, symbol,
+           amount_cents, price_cents, outcome::text, reason::text, cash_delta_cents, reserved_delta_cents,
+           shares_delta, reserved_shares_delta, at_ms
+    FROM history ORDER BY history.user_id COLLATE "C", seq"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""Asking early for quotes that waiting commands will surely need, so that a cold cache costs one slowest answer.
+
+Never for one that may turn out not to be needed: a rejection before the quote would make it money thrown away
+(design §3).
+"""
+
+from typing import Protocol
+
+from consumers.transactions.account import Account
+from schema.commands import Command, CommandName
+from schema.events import Quote
+
+_TAKES_CASH = frozenset({CommandName.BUY, CommandName.SET_BUY_AMOUNT})
+
+
+class Quotes(Protocol):
+    """Where quotes come from: `quotecache.client.Prices`, or a table in a test."""
+
+    def quote(self, symbol: str, now_ms: int) -> Quote | None: ...
+
+    def peek(self, symbol: str, now_ms: int) -> Quote | None: ...
+
+    def request(self, symbol: str, user: str, transaction_number: int, now_ms: int) -> None: ...
+
+
+def claim_cents(command: Command) -> int:
+    """The most that a waiting command may take from the available cash before those behind it run."""
+    return command.amount_cents if command.name in _TAKES_CASH and command.defect is None else 0
+
+
+def surely_needs_quote(command: Command, account: Account, claimed_cents: int) -> bool:
+    """Whether the command will need its symbol's price, whatever becomes of those before it in its user's queue.
+
+    `claimed_cents`: the sum of their claims. A SELL is never sure: the shares may be gone by then.
+    """
+    if command.defect is not None:
+        return False
+    if command.name is CommandName.QUOTE:
+        return True
+    if command.name is CommandName.BUY:
+        return account.opened and account.cash_cents - claimed_cents >= command.amount_cents
+    return False

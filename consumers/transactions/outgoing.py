@@ -1,0 +1,43 @@
+"""From a partition's share of a batch to the messages that announce it: audit entries, trigger changes, dead letters.
+
+Pure. What goes where is `rabbitmq.topology`'s.
+"""
+
+from consumers.transactions.batch import DeadLetter, Share
+from rabbitmq.publisher import Outgoing
+from rabbitmq.topology import AUDIT_EXCHANGE, DEAD_LETTERS_QUEUE, TRIGGERS_EXCHANGE, command_stream, trigger_key
+from schema import codec
+from schema.commands import VERSION
+from schema.events import (
+    ENTRIES_PER_MESSAGE_MAX,
+    AuditMessage,
+    TriggerChange,
+    TriggerMessage,
+    trigger_partition_of,
+)
+
+
+def messages_of(partition: int, share: Share, first_number: int) -> list[Outgoing]:
+    """All messages of a share; its audit entries are numbered from `first_number` on."""
+    messages = [_dead_letter(partition, letter) for letter in share.dead]
+    for start in range(0, len(share.entries), ENTRIES_PER_MESSAGE_MAX):
+        entries = share.entries[start : start + ENTRIES_PER_MESSAGE_MAX]
+        body = codec.encode(AuditMessage(VERSION, partition, first_number + start, entries))
+        messages.append(Outgoing(AUDIT_EXCHANGE, "", body))
+    return messages + _trigger_messages(share.changes)
+
+
+def _trigger_messages(changes: list[TriggerChange]) -> list[Outgoing]:
+    by_partition: dict[int, list[TriggerChange]] = {}
+    for change in changes:
+        by_partition.setdefault(trigger_partition_of(change.symbol), []).append(change)
+    # Not mandatory: a trigger worker that is away reads the trigger orders from the database when it comes.
+    return [
+        Outgoing(TRIGGERS_EXCHANGE, trigger_key(n), codec.encode(TriggerMessage(VERSION, of_n)), mandatory=False)
+        for n, of_n in by_partition.items()
+    ]
+
+
+def _dead_letter(partition: int, letter: DeadLetter) -> Outgoing:
+    headers = {"reason": letter.why[:200], "stream": command_stream(partition), "offset": letter.offset}
+    return Outgoing("", DEAD_LETTERS_QUEUE, letter.body, headers=headers)

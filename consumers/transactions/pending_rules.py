@@ -1,0 +1,148 @@
+"""Rules of BUY and SELL, of their commits and cancels, and of what happens to those nobody commits (spec §3). Pure."""
+
+from consumers.transactions.account import Account, Decision, PendingOrder
+from consumers.transactions.verdict import NO_QUOTE, WANTS_QUOTE, Given, done, rejected
+from schema.commands import Command, CommandName
+from schema.events import Quote
+from schema.money import whole_shares
+from schema.outcomes import HistoryKind, Reason, Side
+
+PENDING_LIFETIME_MS = 60_000
+"""A pending order that is this old can no longer be committed, and is released (spec §3)."""
+
+PENDING_ORDERS_MAX = 1_000
+"""Of one user, buys and sells together (spec §3)."""
+
+
+def buy(account: Account, command: Command, given: Given, now_ms: int) -> Decision | None:
+    if not account.opened:
+        return rejected(command, Reason.NO_ACCOUNT)
+    if account.cash_cents < command.amount_cents:
+        return rejected(command, Reason.TOO_LITTLE_CASH)
+    if given is None:
+        return WANTS_QUOTE
+    if given is NO_QUOTE:
+        return rejected(command, Reason.NO_QUOTE)
+    shares = whole_shares(command.amount_cents, given.price_cents)
+    if shares == 0:
+        return rejected(command, Reason.AMOUNT_BELOW_ONE_SHARE, given)
+    if _is_full(account):
+        return rejected(command, Reason.TOO_MANY_PENDING, given)
+    order = _order(account, command, Side.BUY, shares, given, now_ms)
+    cost = order.amount_cents
+    return _done_at(command, given, opened=order, cash_delta_cents=-cost, reserved_delta_cents=cost)
+
+
+def sell(account: Account, command: Command, given: Given, now_ms: int) -> Decision | None:
+    if not account.opened:
+        return rejected(command, Reason.NO_ACCOUNT)
+    available = account.position(command.symbol).shares
+    if available == 0:
+        return rejected(command, Reason.NO_SHARES)
+    if given is None:
+        return WANTS_QUOTE
+    if given is NO_QUOTE:
+        return rejected(command, Reason.NO_QUOTE)
+    shares = whole_shares(command.amount_cents, given.price_cents)
+    if shares == 0:
+        return rejected(command, Reason.AMOUNT_BELOW_ONE_SHARE, given)
+    if available < shares:
+        return rejected(command, Reason.TOO_FEW_SHARES, given)
+    if _is_full(account):
+        return rejected(command, Reason.TOO_MANY_PENDING, given)
+    order = _order(account, command, Side.SELL, shares, given, now_ms)
+    return _done_at(command, given, opened=order, shares_delta=-shares, reserved_shares_delta=shares)
+
+
+def commit_buy(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    order = _newest(account.buys, now_ms)
+    if order is None:
+        return rejected(command, Reason.NO_PENDING_BUY)
+    if not account.has_room_for(order.symbol, order.shares):
+        return rejected(command, Reason.BALANCE_LIMIT)
+    return _closing(command, order, reserved_delta_cents=-order.amount_cents, shares_delta=order.shares)
+
+
+def cancel_buy(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    order = _newest(account.buys, now_ms)
+    if order is None:
+        return rejected(command, Reason.NO_PENDING_BUY)
+    return _closing(command, order, **_giving_back(order))
+
+
+def commit_sell(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    order = _newest(account.sells, now_ms)
+    if order is None:
+        return rejected(command, Reason.NO_PENDING_SELL)
+    if not account.has_room(order.amount_cents):
+        return rejected(command, Reason.BALANCE_LIMIT)
+    return _closing(command, order, reserved_shares_delta=-order.shares, cash_delta_cents=order.amount_cents)
+
+
+def cancel_sell(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    order = _newest(account.sells, now_ms)
+    if order is None:
+        return rejected(command, Reason.NO_PENDING_SELL)
+    return _closing(command, order, **_giving_back(order))
+
+
+def expire(order: PendingOrder) -> Decision:
+    """Releases an order that nobody committed; logged under the BUY or SELL that made it."""
+    return Decision(
+        HistoryKind.EXPIRY,
+        CommandName.BUY if order.side is Side.BUY else CommandName.SELL,
+        order.transaction_number,
+        symbol=order.symbol,
+        amount_cents=order.amount_cents,
+        price_cents=order.price_cents,
+        closed=order,
+        **_giving_back(order),
+    )
+
+
+def _is_full(account: Account) -> bool:
+    return len(account.buys) + len(account.sells) >= PENDING_ORDERS_MAX
+
+
+def _order(account: Account, command: Command, side: Side, shares: int, quote: Quote, now_ms: int) -> PendingOrder:
+    return PendingOrder(
+        account.history_seq + 1,
+        side,
+        command.symbol,
+        shares,
+        quote.price_cents,
+        now_ms + PENDING_LIFETIME_MS,
+        command.transaction_number,
+    )
+
+
+def _newest(stack: list[PendingOrder], now_ms: int) -> PendingOrder | None:
+    return stack[-1] if stack and stack[-1].expires_at_ms > now_ms else None
+
+
+def _giving_back(order: PendingOrder) -> dict[str, int]:
+    if order.side is Side.BUY:
+        return {"cash_delta_cents": order.amount_cents, "reserved_delta_cents": -order.amount_cents}
+    return {"shares_delta": order.shares, "reserved_shares_delta": -order.shares}
+
+
+def _done_at(command: Command, quote: Quote, **changes) -> Decision:
+    return done(
+        command,
+        amount_cents=command.amount_cents,
+        price_cents=quote.price_cents,
+        quote=quote,
+        quote_id=quote.quote_id,
+        **changes,
+    )
+
+
+def _closing(command: Command, order: PendingOrder, **changes) -> Decision:
+    return done(
+        command,
+        symbol=order.symbol,
+        amount_cents=order.amount_cents,
+        price_cents=order.price_cents,
+        closed=order,
+        **changes,
+    )

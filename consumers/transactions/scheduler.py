@@ -1,0 +1,218 @@
+"""Which command may run now: one order per user, a user who waits for a quote parked, nobody else delayed (design §3).
+
+Runs commands through the engine on accounts in memory and fills a batch. No I/O: quotes come through what it is
+given, accounts are loaded beforehand, time is an argument.
+"""
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from consumers.transactions import engine
+from consumers.transactions.account import Account, Decision, apply
+from consumers.transactions.batch import Batch
+from consumers.transactions.look_ahead import Quotes, claim_cents, surely_needs_quote
+from consumers.transactions.progress import Message, Progress
+from consumers.transactions.verdict import NO_QUOTE, WANTS_QUOTE, Given
+from schema.commands import NOBODY, Command, Fill, partition_of
+from schema.events import NoQuote, Quote
+
+HOME_OF_NOBODY = partition_of(NOBODY)
+"""The partition that executes root DUMPLOGs; the others only pass their markers on."""
+
+
+@dataclass(slots=True)
+class Item:
+    """A command or fill of the log, on its way to being done."""
+
+    order: Command | Fill
+    message: Message
+    published_at_ms: int
+
+
+@dataclass(slots=True)
+class Parked:
+    """A user's commands from the one that waits for a quote (or, for nobody, for a marker's turn) on."""
+
+    items: deque[Item] = field(default_factory=deque)
+    claimed_cents: int = 0
+    """The most that these may take from the available cash."""
+
+
+@dataclass(slots=True, eq=False)
+class OwnedPartition:
+    """What this worker knows of a partition while it owns it: accounts as it left them, who waits, how far it is."""
+
+    partition: int
+    progress: Progress
+    accounts: dict[str, Account] = field(default_factory=dict)
+    parked: dict[str, Parked] = field(default_factory=dict)
+    finished_tags: list[int] = field(default_factory=list)
+    owned: bool = True
+
+    def forget_idle(self) -> None:
+        """Drops the accounts that nothing waits for and nothing is pending on; between batches only."""
+        self.accounts = {
+            user: account
+            for user, account in self.accounts.items()
+            if user in self.parked or account.buys or account.sells
+        }
+
+
+class Scheduler:
+    """All owned partitions of a worker. Every method that takes a batch adds to it what took effect.
+
+    `batch_max`: once a batch holds this many rows, what could still run waits for the next one.
+    """
+
+    def __init__(self, quotes: Quotes, batch_max: int):
+        self._quotes = quotes
+        self._batch_max = batch_max
+        self._waiting: dict[str, list[tuple[OwnedPartition, str]]] = {}
+        self._ready: deque[tuple[OwnedPartition, str, Given]] = deque()
+        self._expiries: list[tuple[int, int, OwnedPartition, str]] = []
+        self._count = itertools.count()
+
+    def adopt(self, owned: OwnedPartition, accounts: Iterable[Account]) -> None:
+        """Puts loaded accounts under the partition's care, with the expiries of their pending orders."""
+        for account in accounts:
+            owned.accounts[account.user] = account
+            for order in (*account.buys, *account.sells):
+                self._note_expiry(owned, account.user, order.expires_at_ms)
+
+    def take(self, batch: Batch, owned: OwnedPartition, item: Item, now_ms: int) -> None:
+        """The next command or fill of a log: runs it, or lets it wait behind its user's earlier ones."""
+        user = item.order.user or NOBODY
+        parked = owned.parked.get(user)
+        if parked is not None:
+            self._queue(owned.accounts[user], parked, item, now_ms)
+        elif not self._run(batch, owned, item, None, now_ms):
+            self._park(owned, user, item)
+
+    def take_marker(self, owned: OwnedPartition, message: Message) -> None:
+        """A root DUMPLOG. Later commands of nobody keep behind it; those of users do not wait."""
+        if owned.partition == HOME_OF_NOBODY:
+            item = Item(message.marker.command, message, message.marker.published_at_ms)
+            owned.parked.setdefault(NOBODY, Parked()).items.append(item)
+
+    def hear(self, answers: Iterable[Quote | NoQuote], now_ms: int) -> None:
+        """Makes the users ready who wait for these symbols."""
+        for answer in answers:
+            missing = isinstance(answer, NoQuote) and self._quotes.peek(answer.symbol, now_ms) is None
+            for owned, user in self._waiting.pop(answer.symbol, ()):
+                self._ready.append((owned, user, NO_QUOTE if missing else None))
+
+    def run_ready(self, batch: Batch, now_ms: int) -> None:
+        """Runs what expired, and the commands of users who are ready, as far as the batch has room."""
+        while self._expiries and self._expiries[0][0] <= now_ms and len(batch.rows) < self._batch_max:
+            _, _, owned, user = heapq.heappop(self._expiries)
+            account = owned.accounts.get(user) if owned.owned else None
+            if account is not None:
+                self._expire(batch, owned, account, now_ms)
+        while self._ready and len(batch.rows) < self._batch_max:
+            owned, user, given = self._ready.popleft()
+            if owned.owned:
+                self._resume(batch, owned, user, given, now_ms)
+
+    def sweep(self, batch: Batch, owned: OwnedPartition, now_ms: int) -> None:
+        """Moves the partition's position on, and acts on the markers that it reaches."""
+        while (message := owned.progress.sweep()) is not None:
+            if owned.partition == HOME_OF_NOBODY:
+                item = owned.parked[NOBODY].items.popleft()
+                assert item.message is message, item
+                self._run(batch, owned, item, None, now_ms)
+                self._ready.append((owned, NOBODY, None))
+            else:
+                self._finish(owned, message)
+            batch.add_marker(owned.partition, message.marker.command, now_ms)
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether `run_ready` has users to run at once."""
+        return bool(self._ready)
+
+    @property
+    def next_expiry_ms(self) -> int | None:
+        """When `run_ready` has something to expire next."""
+        return self._expiries[0][0] if self._expiries else None
+
+    def _park(self, owned: OwnedPartition, user: str, item: Item) -> None:
+        owned.parked[user] = Parked(deque((item,)), claim_cents(item.order))
+
+    def _queue(self, account: Account, parked: Parked, item: Item, now_ms: int) -> None:
+        parked.items.append(item)
+        order = item.order
+        if isinstance(order, Fill):
+            return
+        if surely_needs_quote(order, account, parked.claimed_cents) and not self._quotes.peek(order.symbol, now_ms):
+            self._quotes.request(order.symbol, order.user, order.transaction_number, now_ms)
+        parked.claimed_cents += claim_cents(order)
+
+    def _resume(self, batch: Batch, owned: OwnedPartition, user: str, given: Given, now_ms: int) -> None:
+        """Runs a parked user's commands in order: until one must wait, or the batch is full."""
+        parked = owned.parked.get(user)
+        if parked is None:
+            return  # nobody's commands, run already behind an earlier marker
+        items = parked.items
+        while items and items[0].message.marker is None:
+            if len(batch.rows) >= self._batch_max:
+                self._ready.appendleft((owned, user, given))
+                return
+            if not self._run(batch, owned, items[0], given, now_ms):
+                return
+            given = None
+            order = items.popleft().order
+            if isinstance(order, Command):
+                parked.claimed_cents -= claim_cents(order)
+        if not items:
+            del owned.parked[user]
+
+    def _run(self, batch: Batch, owned: OwnedPartition, item: Item, given: Given, now_ms: int) -> bool:
+        """Decides and applies one command or fill. False: it wants a quote, which was asked for."""
+        order = item.order
+        account = owned.accounts[order.user or NOBODY]
+        if account.buys or account.sells:
+            self._expire(batch, owned, account, now_ms)
+        if isinstance(order, Fill):
+            decision = engine.decide_fill(account, order, now_ms)
+            if decision is not None:
+                apply(account, decision)
+                batch.add_fill(owned.partition, account, order.command_id, item.published_at_ms, now_ms, decision)
+        else:
+            decision = self._decide(owned, account, order, given, now_ms)
+            if decision is WANTS_QUOTE:
+                return False
+            apply(account, decision)
+            batch.add_command(owned.partition, account, order, item.published_at_ms, now_ms, decision)
+            if decision.opened is not None:
+                self._note_expiry(owned, account.user, decision.opened.expires_at_ms)
+        self._finish(owned, item.message)
+        return True
+
+    def _decide(
+        self, owned: OwnedPartition, account: Account, command: Command, given: Given, now_ms: int
+    ) -> Decision | None:
+        symbol = command.symbol
+        if given is None and command.name in engine.NEEDS_QUOTE and symbol is not None:
+            given = self._quotes.quote(symbol, now_ms)
+        decision = engine.decide(account, command, given, now_ms)
+        if decision is WANTS_QUOTE:
+            self._waiting.setdefault(symbol, []).append((owned, account.user))
+            self._quotes.request(symbol, account.user, command.transaction_number, now_ms)
+        return decision
+
+    def _expire(self, batch: Batch, owned: OwnedPartition, account: Account, now_ms: int) -> None:
+        while (order := engine.due(account, now_ms)) is not None:
+            decision = engine.expire(order)
+            apply(account, decision)
+            batch.add_expiry(owned.partition, account, now_ms, decision)
+
+    def _note_expiry(self, owned: OwnedPartition, user: str, expires_at_ms: int) -> None:
+        heapq.heappush(self._expiries, (expires_at_ms, next(self._count), owned, user))
+
+    def _finish(self, owned: OwnedPartition, message: Message) -> None:
+        message.remaining -= 1
+        if message.remaining == 0:
+            owned.finished_tags.append(message.tag)

@@ -1,0 +1,215 @@
+"""Accounts in Postgres: loading them, looking commands up, and writing a batch in one transaction (design §2).
+
+The only SQL of the hot path. Knows no rule: it writes what the batch says, and the constraints of `tables.py` judge.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import psycopg
+
+from consumers import outbox, partitions
+from consumers.partitions import Ownership
+from consumers.transactions.account import Account, PendingOrder, Position, TriggerOrder
+from consumers.transactions.batch import Batch, Row
+from rabbitmq.publisher import Outgoing
+from schema.commands import NOBODY, PARTITIONS
+from schema.errors import SettingsError, StoreError
+from schema.outcomes import Side
+
+GROUP = "transactions"
+
+
+class AlreadyDone(StoreError):
+    """A command of the batch is in the history already: its message must be looked up before it is run."""
+
+
+def commit(
+    connection: psycopg.Connection,
+    batch: Batch,
+    ownerships: Iterable[Ownership],
+    messages: Mapping[int, list[Outgoing]],
+) -> None:
+    """Effects, history, places in the logs and outgoing messages, all or nothing.
+
+    Raises Fenced, AlreadyDone, and psycopg.Error where the database is away.
+    """
+    try:
+        with connection.transaction(), connection.cursor() as cursor:
+            partitions.fence(cursor, GROUP, ownerships)
+            if batch.rows:
+                _write_accounts(cursor, batch)
+                _write_positions(cursor, batch)
+                _write_pending(cursor, batch)
+                _write_triggers(cursor, batch)
+                _write_history(cursor, batch.rows)
+            if messages:
+                outbox.replace(cursor, GROUP, messages)
+    except psycopg.errors.UniqueViolation as error:
+        if error.diag.constraint_name == "history_command_id_key":
+            raise AlreadyDone(error.diag.message_detail or str(error)) from error
+        raise
+
+
+def load(connection: psycopg.Connection, users: Iterable[str]) -> list[Account]:
+    """The accounts of these users with all that belongs to them; new and not opened where there is none yet."""
+    accounts = {user: Account(user) for user in users}
+    keys = (list(accounts),)
+    with connection.transaction(), connection.cursor() as cursor:
+        for user, *values in cursor.execute(_LOAD_ACCOUNTS, keys):
+            account = accounts[user]
+            account.opened, account.cash_cents, account.reserved_cents, account.history_seq = values
+        for user, symbol, shares, reserved in cursor.execute(_LOAD_POSITIONS, keys):
+            accounts[user].positions[symbol] = Position(shares, reserved)
+        for user, seq, side, *values in cursor.execute(_LOAD_PENDING, keys):
+            accounts[user].stack(Side(side)).append(PendingOrder(seq, Side(side), *values))
+        for user, symbol, side, *values in cursor.execute(_LOAD_TRIGGERS, keys):
+            accounts[user].triggers[symbol, Side(side)] = TriggerOrder(symbol, Side(side), *values)
+    return list(accounts.values())
+
+
+def check_partitions(connection: psycopg.Connection) -> None:
+    """Raises SettingsError where the database was made for another number of partitions: users would change logs."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM partitions WHERE consumer_group = %s", (GROUP,))
+        (count,) = cursor.fetchone()
+    if count != PARTITIONS:
+        raise SettingsError(f"the database has {count} partitions, this program {PARTITIONS}")
+
+
+def users_with_pending(connection: psycopg.Connection) -> list[str]:
+    """Everybody who has a pending order: their expiry must come whether or not they ever come back."""
+    with connection.transaction(), connection.cursor() as cursor:
+        return [user for (user,) in cursor.execute("SELECT DISTINCT user_id FROM pending_orders")]
+
+
+def done_before(connection: psycopg.Connection, commands: Iterable[tuple[str, bytes]]) -> set[bytes]:
+    """Which of these (user, command id) are in the history already."""
+    keys = list(zip(*commands, strict=True))
+    if not keys:
+        return set()
+    users = [user or NOBODY for user in keys[0]]
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(_DONE_BEFORE, (users, list(keys[1])))
+        return {command_id for (command_id,) in cursor}
+
+
+def _write_accounts(cursor: psycopg.Cursor, batch: Batch) -> None:
+    rows = [(a.user, a.opened, a.cash_cents, a.reserved_cents, a.history_seq) for a in batch.accounts.values()]
+    cursor.execute(_UPSERT_ACCOUNTS, _columns(rows))
+
+
+def _write_positions(cursor: psycopg.Cursor, batch: Batch) -> None:
+    if batch.positions:
+        rows = []
+        for user, symbol in batch.positions:
+            position = batch.accounts[user].positions[symbol]
+            rows.append((user, symbol, position.shares, position.reserved_shares))
+        cursor.execute(_UPSERT_POSITIONS, _columns(rows))
+
+
+def _write_pending(cursor: psycopg.Cursor, batch: Batch) -> None:
+    if batch.closed:
+        cursor.execute(_DELETE_PENDING, _columns(batch.closed))
+    if batch.opened:
+        rows = [
+            (user, o.seq, o.side, o.symbol, o.shares, o.price_cents, o.expires_at_ms, o.transaction_number)
+            for (user, _), o in batch.opened.items()
+        ]
+        cursor.execute(_INSERT_PENDING, _columns(rows))
+
+
+def _write_triggers(cursor: psycopg.Cursor, batch: Batch) -> None:
+    there, gone = [], []
+    for user, key in batch.triggers:
+        order = batch.accounts[user].triggers.get(key)
+        if order is None:
+            gone.append((user, *key))
+        else:
+            amounts = (order.amount_cents, order.trigger_cents, order.reserved_cents, order.reserved_shares)
+            there.append((user, *key, *amounts, order.version, order.transaction_number))
+    if gone:
+        cursor.execute(_DELETE_TRIGGERS, _columns(gone))
+    if there:
+        cursor.execute(_UPSERT_TRIGGERS, _columns(there))
+
+
+def _write_history(cursor: psycopg.Cursor, rows: list[Row]) -> None:
+    with cursor.copy(_COPY_HISTORY) as copy:
+        copy.write("".join(map(_history_line, rows)))
+
+
+def _history_line(row: Row) -> str:
+    # Text format of COPY. No field can hold a tab, newline or backslash: users, symbols and names are checked.
+    d = row.decision
+    return (
+        f"{row.user}\t{row.seq}\t{d.kind}\t\\\\x{row.command_id.hex()}\t{d.transaction_number}\t{d.command}\t"
+        f"{_null(d.symbol)}\t{_null(d.amount_cents)}\t{_null(d.price_cents)}\t{d.outcome}\t{_null(d.reason)}\t"
+        f"{d.cash_delta_cents}\t{d.reserved_delta_cents}\t{d.shares_delta}\t{d.reserved_shares_delta}\t"
+        f"{_null(d.quote_id)}\t{row.published_at_ms}\t{row.at_ms}\n"
+    )
+
+
+def _null(value: object) -> object:
+    return "\\N" if value is None else value
+
+
+def _columns(rows: Iterable[tuple]) -> list[list]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+_LOAD_ACCOUNTS = """
+    SELECT user_id, opened, cash_cents, reserved_cents, history_seq FROM accounts WHERE user_id = ANY(%s)"""
+
+_LOAD_POSITIONS = "SELECT user_id, symbol, shares, reserved_shares FROM positions WHERE user_id = ANY(%s)"
+
+_LOAD_PENDING = """
+    SELECT user_id, seq, side, symbol, shares, price_cents, expires_at_ms, transaction_number
+    FROM pending_orders WHERE user_id = ANY(%s) ORDER BY user_id, seq"""
+
+_LOAD_TRIGGERS = """
+    SELECT user_id, symbol, side, amount_cents, trigger_cents, reserved_cents, reserved_shares, version,
+           transaction_number
+    FROM trigger_orders WHERE user_id = ANY(%s)"""
+
+_DONE_BEFORE = """
+    SELECT h.command_id FROM history h JOIN unnest(%s::text[], %s::bytea[]) AS c(user_id, command_id)
+    ON h.user_id = c.user_id AND h.command_id = c.command_id"""
+
+_UPSERT_ACCOUNTS = """
+    INSERT INTO accounts (user_id, opened, cash_cents, reserved_cents, history_seq)
+    SELECT * FROM unnest(%s::text[], %s::bool[], %s::bigint[], %s::bigint[], %s::bigint[])
+    ON CONFLICT (user_id) DO UPDATE SET opened = excluded.opened, cash_cents = excluded.cash_cents,
+        reserved_cents = excluded.reserved_cents, history_seq = excluded.history_seq"""
+
+_UPSERT_POSITIONS = """
+    INSERT INTO positions (user_id, symbol, shares, reserved_shares)
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[])
+    ON CONFLICT (user_id, symbol) DO UPDATE SET shares = excluded.shares, reserved_shares = excluded.reserved_shares"""
+
+_DELETE_PENDING = """
+    DELETE FROM pending_orders p USING unnest(%s::text[], %s::bigint[]) AS gone(user_id, seq)
+    WHERE p.user_id = gone.user_id AND p.seq = gone.seq"""
+
+_INSERT_PENDING = """
+    INSERT INTO pending_orders (user_id, seq, side, symbol, shares, price_cents, expires_at_ms, transaction_number)
+    SELECT * FROM unnest(%s::text[], %s::bigint[], %s::side[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
+        %s::bigint[])"""
+
+_DELETE_TRIGGERS = """
+    DELETE FROM trigger_orders t USING unnest(%s::text[], %s::text[], %s::side[]) AS gone(user_id, symbol, side)
+    WHERE t.user_id = gone.user_id AND t.symbol = gone.symbol AND t.side = gone.side"""
+
+_UPSERT_TRIGGERS = """
+    INSERT INTO trigger_orders (user_id, symbol, side, amount_cents, trigger_cents, reserved_cents, reserved_shares,
+        version, transaction_number)
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::side[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+        %s::bigint[], %s::bigint[])
+    ON CONFLICT (user_id, symbol, side) DO UPDATE SET amount_cents = excluded.amount_cents,
+        trigger_cents = excluded.trigger_cents, reserved_cents = excluded.reserved_cents,
+        reserved_shares = excluded.reserved_shares, version = excluded.version,
+        transaction_number = excluded.transaction_number"""
+
+_COPY_HISTORY = """
+    COPY history (user_id, seq, kind, command_id, transaction_number, command, symbol, amount_cents, price_cents,
+        outcome, reason, cash_delta_cents, reserved_delta_cents, shares_delta, reserved_shares_delta, quote_id,
+        published_at_ms, at_ms) FROM STDIN"""

@@ -1,0 +1,187 @@
+"""Rules of trigger orders: amount, price, cancelling, and the fill when a quote satisfies one (spec §3). Pure."""
+
+from msgspec.structs import replace
+
+from consumers.transactions.account import Account, Decision, TriggerOrder
+from consumers.transactions.verdict import Given, done, rejected
+from schema.commands import Command, CommandName, Fill
+from schema.events import QUOTE_LIFETIME_MS
+from schema.money import whole_shares
+from schema.outcomes import HistoryKind, Reason, Side
+
+
+def set_buy_amount(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    if not account.opened:
+        return rejected(command, Reason.NO_ACCOUNT)
+    old = account.triggers.get((command.symbol, Side.BUY))
+    given_back = old.reserved_cents if old else 0
+    amount = command.amount_cents
+    if account.cash_cents + given_back < amount:
+        return rejected(command, Reason.TOO_LITTLE_CASH)
+    order = TriggerOrder(
+        command.symbol,
+        Side.BUY,
+        amount,
+        old.trigger_cents if old else None,
+        reserved_cents=amount,
+        reserved_shares=0,
+        version=account.history_seq + 1,
+        transaction_number=_set_by(old, command),
+    )
+    moved = amount - given_back
+    return _setting(command, order, amount_cents=amount, cash_delta_cents=-moved, reserved_delta_cents=moved)
+
+
+def set_buy_trigger(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    old = account.triggers.get((command.symbol, Side.BUY))
+    if old is None:
+        return rejected(command, Reason.NO_BUY_AMOUNT)
+    return _setting(command, _armed(account, command, old, 0), price_cents=command.amount_cents)
+
+
+def cancel_set_buy(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    old = account.triggers.get((command.symbol, Side.BUY))
+    if old is None:
+        return rejected(command, Reason.NO_TRIGGER_ORDER)
+    back = old.reserved_cents
+    return _cancelling(command, old, cash_delta_cents=back, reserved_delta_cents=-back)
+
+
+def set_sell_amount(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    if not account.opened:
+        return rejected(command, Reason.NO_ACCOUNT)
+    position = account.position(command.symbol)
+    if position.shares + position.reserved_shares == 0:
+        return rejected(command, Reason.NO_SHARES)
+    old = account.triggers.get((command.symbol, Side.SELL))
+    amount = command.amount_cents
+    given_back = old.reserved_shares if old else 0
+    armed_at = old.trigger_cents if old else None
+    shares = whole_shares(amount, armed_at) if armed_at else 0
+    if position.shares + given_back < shares:
+        return rejected(command, Reason.TOO_FEW_SHARES)
+    order = TriggerOrder(
+        command.symbol,
+        Side.SELL,
+        amount,
+        armed_at,
+        reserved_cents=0,
+        reserved_shares=shares,
+        version=account.history_seq + 1,
+        transaction_number=_set_by(old, command),
+    )
+    moved = shares - given_back
+    return _setting(command, order, amount_cents=amount, shares_delta=-moved, reserved_shares_delta=moved)
+
+
+def set_sell_trigger(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    old = account.triggers.get((command.symbol, Side.SELL))
+    if old is None:
+        return rejected(command, Reason.NO_SELL_AMOUNT)
+    trigger = command.amount_cents
+    if old.amount_cents < trigger:
+        return rejected(command, Reason.AMOUNT_BELOW_TRIGGER)
+    shares = whole_shares(old.amount_cents, trigger)
+    if account.position(command.symbol).shares + old.reserved_shares < shares:
+        return rejected(command, Reason.TOO_FEW_SHARES)
+    moved = shares - old.reserved_shares
+    order = _armed(account, command, old, shares)
+    return _setting(command, order, price_cents=trigger, shares_delta=-moved, reserved_shares_delta=moved)
+
+
+def cancel_set_sell(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    old = account.triggers.get((command.symbol, Side.SELL))
+    if old is None:
+        return rejected(command, Reason.NO_TRIGGER_ORDER)
+    back = old.reserved_shares
+    return _cancelling(command, old, shares_delta=back, reserved_shares_delta=-back)
+
+
+def fill(account: Account, ordered: Fill, now_ms: int) -> Decision | None:
+    """Executes a trigger order at a quote that satisfies it; None where it is void, and nothing is written.
+
+    Void: the order is gone or was changed since it was matched, the quote is over 60 s old by now, does not satisfy
+    it, or buys no whole share (it stays armed), or would pass the balance limit.
+    """
+    order = account.triggers.get((ordered.symbol, ordered.side))
+    if order is None or order.version != ordered.version or order.trigger_cents is None:
+        return None
+    price = ordered.price_cents
+    if now_ms - ordered.asked_at_ms >= QUOTE_LIFETIME_MS or not satisfied(order.side, order.trigger_cents, price):
+        return None
+    if order.side is Side.BUY:
+        return _fill_buy(account, order, ordered)
+    return _fill_sell(account, order, ordered)
+
+
+def satisfied(side: Side, trigger_cents: int, price_cents: int) -> bool:
+    """Buy at or below the trigger price, sell at or above it (spec §3)."""
+    return price_cents <= trigger_cents if side is Side.BUY else price_cents >= trigger_cents
+
+
+def _fill_buy(account: Account, order: TriggerOrder, ordered: Fill) -> Decision | None:
+    shares = whole_shares(order.reserved_cents, ordered.price_cents)
+    if shares == 0 or not account.has_room_for(order.symbol, shares):
+        return None
+    cost = shares * ordered.price_cents
+    change = order.reserved_cents - cost
+    return _filling(
+        CommandName.SET_BUY_TRIGGER,
+        order,
+        ordered,
+        amount_cents=cost,
+        cash_delta_cents=change,
+        reserved_delta_cents=-order.reserved_cents,
+        shares_delta=shares,
+    )
+
+
+def _fill_sell(account: Account, order: TriggerOrder, ordered: Fill) -> Decision | None:
+    shares = order.reserved_shares
+    proceeds = shares * ordered.price_cents
+    if shares == 0 or not account.has_room(proceeds):
+        return None
+    return _filling(
+        CommandName.SET_SELL_TRIGGER,
+        order,
+        ordered,
+        amount_cents=proceeds,
+        cash_delta_cents=proceeds,
+        reserved_shares_delta=-shares,
+    )
+
+
+def _filling(command: CommandName, order: TriggerOrder, ordered: Fill, **changes) -> Decision:
+    return Decision(
+        HistoryKind.FILL,
+        command,
+        order.transaction_number,
+        symbol=order.symbol,
+        price_cents=ordered.price_cents,
+        quote_id=ordered.quote_id,
+        trigger_key=(order.symbol, order.side),
+        **changes,
+    )
+
+
+def _set_by(old: TriggerOrder | None, command: Command) -> int:
+    # A fill goes under the number of the command that armed the order; a new amount keeps an armed price.
+    return old.transaction_number if old and old.trigger_cents is not None else command.transaction_number
+
+
+def _armed(account: Account, command: Command, old: TriggerOrder, reserved_shares: int) -> TriggerOrder:
+    return replace(
+        old,
+        trigger_cents=command.amount_cents,
+        reserved_shares=reserved_shares,
+        version=account.history_seq + 1,
+        transaction_number=command.transaction_number,
+    )
+
+
+def _setting(command: Command, order: TriggerOrder, **changes) -> Decision:
+    return done(command, trigger_key=(order.symbol, order.side), trigger_order=order, **changes)
+
+
+def _cancelling(command: Command, order: TriggerOrder, **changes) -> Decision:
+    return done(command, amount_cents=order.amount_cents, trigger_key=(order.symbol, order.side), **changes)

@@ -1,0 +1,43 @@
+"""How rules say their verdict: the rejection, the done decision, and the states a quote can be in. No rule in here."""
+
+import enum
+
+from consumers.transactions.account import Decision
+from schema.commands import Command
+from schema.events import Quote
+from schema.outcomes import HistoryKind, Outcome, Reason
+
+WANTS_QUOTE = None
+"""A rule's answer when it cannot go on without a quote: the user is parked, and the rule asked again later."""
+
+
+class Missing(enum.Enum):
+    NO_QUOTE = enum.auto()
+
+
+NO_QUOTE = Missing.NO_QUOTE
+"""Given instead of a quote where none is to be had (spec §4)."""
+
+Given = Quote | Missing | None
+
+
+def done(command: Command, **changes) -> Decision:
+    """The command takes effect, with these fields of its decision."""
+    changes.setdefault("symbol", command.symbol)
+    return Decision(HistoryKind.COMMAND, command.name, command.transaction_number, **changes)
+
+
+def rejected(command: Command, reason: Reason, quote: Quote | None = None) -> Decision:
+    """The command changes nothing, for this reason; `quote` where its price was what decided."""
+    return Decision(
+        HistoryKind.COMMAND,
+        command.name,
+        command.transaction_number,
+        Outcome.REJECTED,
+        reason,
+        command.symbol,
+        command.amount_cents,
+        quote.price_cents if quote else None,
+        quote=quote,
+        quote_id=quote.quote_id if quote else None,
+    )

@@ -1,0 +1,159 @@
+"""The stack's commands: python -m deploy COMMAND, or make COMMAND. They only translate; the work is elsewhere.
+
+Options are read from the environment, which is how make passes on what it was given.
+"""
+
+import os
+import shlex
+import sys
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy import leftovers, modules, runs, servers, supervisor, workers
+from deploy.failure import StackError
+from deploy.foreground import Interrupted
+from deploy.lock import exclusive
+from deploy.paths import LOGS
+from deploy.profiles import LIVE, PROFILES, urls_of
+from deploy.progress import progress, say
+from deploy.record import CONTAINER, GIVEN, load
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
+
+Replicas = Annotated[int, typer.Option(envvar="REPLICAS", min=1, max=64, help="transaction consumers")]
+
+
+@app.command("servers")
+def servers_command() -> None:
+    """Start RabbitMQ and Postgres only."""
+    with exclusive("servers"):
+        servers.start(load())
+    say("RabbitMQ and Postgres run. Next: make env PROFILE=test · make status · make down")
+
+
+@app.command()
+def up(replicas: Replicas = 1) -> None:
+    """Start servers and workers; they keep running."""
+    with exclusive("up"):
+        record = load()
+        servers.start(record)
+        urls = urls_of(record, LIVE)
+        with progress("Bringing database and topology up to date"):
+            servers.ensure_database(record, LIVE)
+            modules.run_quietly(urls, "schema.migrate")
+            modules.run_quietly(urls, "rabbitmq.declare")
+        with progress("Starting the workers"):
+            workers.start(record, LIVE, replicas)
+            well = workers.wait_until_up(record, LIVE)
+    status()
+    say(f"Next: make env · make status · make down. Logs: {LOGS}")
+    if not well:
+        raise typer.Exit(1)
+
+
+@app.command()
+def down() -> None:
+    """Drain the workers, stop everything."""
+    with exclusive("down"), progress("Stopping workers and servers"):
+        servers.stop(load())
+
+
+@app.command()
+def status() -> None:
+    """Show what runs."""
+    record = load()
+    table = Table("process", "state", "pid", "up for")
+    if supervisor.running(record):
+        for name, info in sorted(supervisor.processes(record).items()):
+            seconds = info["now"] - info["start"] if info["pid"] else 0
+            table.add_row(name, info["statename"], str(info["pid"] or "-"), _duration(seconds) if seconds else "-")
+    elif lost := leftovers.find():
+        table.add_row(f"{len(lost)} processes", "no supervisor: make down", "-", "-")
+    if record.kind == CONTAINER and servers.running(record):
+        table.add_row("rabbitmq, postgres", "in containers", "-", "-")
+    if not table.rows:
+        print("Nothing is running.")
+        return
+    if record.kind == GIVEN:
+        table.add_row("rabbitmq, postgres", "given", "-", "-")
+    Console().print(table)
+
+
+@app.command()
+def env(profile: Annotated[str, typer.Option(envvar="PROFILE")] = LIVE) -> None:
+    """Print AMQP_URL and DATABASE_URL as shell assignments."""
+    record = load()
+    if profile not in PROFILES:
+        raise StackError(f"there is no profile {profile}; there are {', '.join(PROFILES)}")
+    if record.kind != GIVEN and not servers.running(record):
+        raise StackError("the stack is not running: `make up` or `make servers` first")
+    for name, value in urls_of(record, profile).environment.items():
+        print(f"{name}={shlex.quote(value)}")
+
+
+@app.command()
+def loadtest(replicas: Replicas = 1) -> None:
+    """Run a workload from nothing."""
+    with exclusive("loadtest"):
+        raise typer.Exit(runs.loadtest(load(), replicas))
+
+
+@app.command()
+def test(arguments: Annotated[str, typer.Option(envvar="ARGS", help="for pytest")] = "") -> None:
+    """Run the tests against real servers."""
+    with exclusive("test"):
+        raise typer.Exit(runs.tests(load(), arguments))
+
+
+@app.command()
+def state(file: Annotated[str, typer.Option(envvar="STATE")] = "") -> None:
+    """Write every account as the last run left it."""
+    _export("state", file, "make state STATE=file.json")
+
+
+@app.command()
+def history(file: Annotated[str, typer.Option(envvar="HISTORY")] = "") -> None:
+    """Write the history of the last run."""
+    _export("history", file, "make history HISTORY=file.jsonl")
+
+
+@app.command()
+def clean() -> None:
+    """Stop everything and drop this stack's data."""
+    with exclusive("clean"), progress("Stopping, and dropping the data"):
+        record = load()
+        servers.stop(record)
+        servers.forget(record)
+
+
+def _export(what: str, file: str, usage: str) -> None:
+    if not file:
+        say(f"usage: {usage}")
+        raise typer.Exit(2)
+    with exclusive(what):
+        raise typer.Exit(runs.export(load(), what, file))
+
+
+def _duration(seconds: int) -> str:
+    hours, rest = divmod(seconds, 3600)
+    return time.strftime(f"{hours}:%M:%S", time.gmtime(rest))
+
+
+def main() -> None:
+    """Errors of the stack are one line (and the end of a log), never a traceback."""
+    os.umask(0o022)
+    try:
+        app(prog_name="python -m deploy")
+    except StackError as error:
+        say(f"error: {error}")
+        sys.exit(1)
+    except Interrupted as interrupted:
+        sys.exit(interrupted.exit_code)
+
+
+if __name__ == "__main__":
+    main()

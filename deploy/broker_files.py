@@ -1,0 +1,31 @@
+"""Fills in the templates of rabbitmq/ for a broker of ours. It starts nothing."""
+
+import base64
+import hashlib
+import secrets
+from pathlib import Path
+from string import Template
+
+from deploy.paths import RABBITMQ_HOME, RABBITMQ_TEMPLATES
+from deploy.record import Record
+
+CONFIG, DEFINITIONS, PLUGINS = "rabbitmq.conf", "definitions.json", "enabled_plugins"
+
+
+def render(record: Record, listener: str, definitions: str) -> Path:
+    """`listener` and `definitions` are as the broker sees them. Returns the folder with the three files."""
+    RABBITMQ_HOME.mkdir(exist_ok=True)
+    _fill(CONFIG, {"listener": listener, "definitions": definitions})
+    _fill(DEFINITIONS, {"password_hash": password_hash(record.amqp_password)})
+    _fill(PLUGINS, {})
+    return RABBITMQ_HOME
+
+
+def password_hash(password: str) -> str:
+    """As `rabbitmqctl hash_password` does it: base64(salt + sha256(salt + password)), salt of 4 bytes."""
+    salt = secrets.token_bytes(4)
+    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+
+
+def _fill(name: str, values: dict[str, str]) -> None:
+    (RABBITMQ_HOME / name).write_text(Template((RABBITMQ_TEMPLATES / name).read_text()).substitute(values))

@@ -1,0 +1,75 @@
+"""Makes and drops databases, and asks whether Postgres answers. What is inside a database is schema/'s."""
+
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from deploy.failure import StackError
+
+ROLE = "daytrade"
+# May watch everything and start a checkpoint before a measurement; may not become superuser.
+ROLE_MEMBER_OF = ("pg_monitor", "pg_checkpoint")
+
+
+def answers(url: str) -> bool:
+    try:
+        with _connect(url) as connection:
+            return connection.execute("select 1").fetchone() == (1,)
+    except psycopg.OperationalError:
+        return False
+
+
+def ensure_role(superuser: str, password: str) -> None:
+    with _connect(superuser) as connection:
+        role, secret = sql.Identifier(ROLE), sql.Literal(password)
+        if not connection.execute("select 1 from pg_roles where rolname = %s", [ROLE]).fetchone():
+            connection.execute(sql.SQL("create role {} login createdb").format(role))
+        connection.execute(sql.SQL("alter role {} password {}").format(role, secret))
+        for group in ROLE_MEMBER_OF:
+            connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(group), role))
+
+
+def ensure_database(admin: str, url: str, owner: str | None = None) -> None:
+    """`admin` is a URL with the right to create databases on the server of `url`."""
+    name = name_of(url)
+    try:
+        with _connect(admin) as connection:
+            if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
+                _create(connection, name, owner)
+    except psycopg.Error as error:
+        raise StackError(f"cannot create the database {name}: {_first_line(error)}") from error
+
+
+def recreate_database(admin: str, url: str, owner: str | None = None) -> None:
+    """Whoever is still connected is thrown out: a worker left over from a killed run must not keep it alive."""
+    name = name_of(url)
+    try:
+        with _connect(admin) as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            _create(connection, name, owner)
+    except psycopg.Error as error:
+        raise StackError(f"cannot recreate the database {name}: {_first_line(error)}") from error
+
+
+def name_of(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")
+
+
+def _create(connection: psycopg.Connection, name: str, owner: str | None) -> None:
+    statement = sql.SQL("create database {}").format(sql.Identifier(name))
+    if owner:
+        statement += sql.SQL(" owner {}").format(sql.Identifier(owner))
+    connection.execute(statement)
+
+
+def _connect(url: str) -> psycopg.Connection:
+    # SQLAlchemy's way to name a driver (postgresql+psycopg://) is not known to libpq.
+    parts = urlsplit(url)
+    plain = urlunsplit(parts._replace(scheme=parts.scheme.split("+")[0]))
+    # CREATE and DROP DATABASE cannot run inside a transaction.
+    return psycopg.connect(plain, autocommit=True, connect_timeout=5)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,44 @@
+#!/bin/bash
+# Makes the virtual environment and installs the pinned requirements into it: make_venv.sh FOLDER REQUIREMENTS.
+# It runs before any package is there, hence shell. Nothing but the interpreter and its packages may be set up here.
+set -euo pipefail
+venv=$1 requirements=$2
+python=${PYTHON:-python3}
+
+fail() { echo "error: $*"; exit 1; }
+
+command -v "$python" >/dev/null || fail "$python is missing. Install Python 3.11 or newer."
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "Python 3.11 or newer is needed, $("$python" -V) was found. Name another one: make PYTHON=python3.12 ..."
+
+# Debian keeps ensurepip, without which a venv has no pip, in a package of its own. The interpreter is asked for
+# its version because /usr/bin/python3 and the distribution's python3-venv always belong together.
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    package=$("$python" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "Installing $package with apt-get (about half a minute)"
+        export DEBIAN_FRONTEND=noninteractive
+        { apt-get -qq update && apt-get -qq install --no-install-recommends "$package"; } >/dev/null ||
+            fail "apt-get could not install $package."
+    else
+        fail "Python's venv module is missing. Install it: sudo apt-get install $package"
+    fi
+fi
+
+# A venv that was moved or whose interpreter is gone cannot be repaired by installing into it.
+if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    echo "Making $venv with $("$python" -V)"
+    "$python" -m venv --clear "$venv" || fail "$python -m venv failed."
+fi
+
+log=$venv/pip.log
+echo "Installing $(grep -c '==' "$requirements") packages from $requirements (about 20 s the first time)"
+"$venv/bin/python" -m pip install --disable-pip-version-check --no-input -r "$requirements" >"$log" 2>&1 &
+pip=$!
+trap 'kill $pip 2>/dev/null' INT TERM
+while kill -0 $pip 2>/dev/null; do
+    printf '.'
+    sleep 1
+done
+echo
+wait $pip || { grep -E '^ERROR' "$log" | head -3; fail "pip failed; all it said is in $log."; }

@@ -1,0 +1,33 @@
+"""Runs this project's own modules as child processes. It knows none of them by what they do."""
+
+import os
+import subprocess
+import sys
+
+from deploy import leftovers
+from deploy.failure import StackError
+from deploy.paths import ROOT
+from deploy.profiles import Urls
+
+
+def run_quietly(urls: Urls, module: str, *arguments: str) -> None:
+    """Its output is shown only when it fails. Raises StackError then."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=os.environ | urls.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        last = "\n".join(done.stdout.splitlines()[-15:])
+        raise StackError(f"python -m {module} failed with exit code {done.returncode}:\n{last}")
+
+
+def start(environment: dict[str, str], module: str, *arguments: str) -> subprocess.Popen:
+    """In the foreground: it has our terminal and gets our Ctrl-C. Should we be killed, `make down` finds it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments], cwd=ROOT, env=os.environ | environment | leftovers.mark()
+    )

@@ -1,0 +1,27 @@
+"""Where things are. Names of files only: nothing here reads, writes or makes one."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+STACK = ROOT / ".stack"
+
+RECORD = STACK / "stack.json"
+LOCK = STACK / "lock"
+LAST_PROFILE = STACK / "last_profile"
+LOGS = STACK / "log"
+SUPERVISOR_CONFIG = STACK / "supervisord.conf"
+WORKER_CONFIGS = STACK / "supervisor.d"
+POSTGRES_DATA = STACK / "postgres"
+POSTGRES_CONFIG = ROOT / "deploy" / "postgresql.conf"
+RABBITMQ_HOME = STACK / "rabbitmq"
+RABBITMQ_TEMPLATES = ROOT / "rabbitmq"
+COMPOSE_FILE = ROOT / "deploy" / "compose.yaml"
+
+
+def log_tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log, or a word on why there are none."""
+    try:
+        text = log.read_text(errors="replace")
+    except OSError:
+        return "(no log)"
+    return "\n".join(text.splitlines()[-lines:]) or "(the log is empty)"

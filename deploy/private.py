@@ -1,0 +1,127 @@
+"""RabbitMQ and Postgres as processes of our own, from installed programs, on ports and with data of our own.
+
+It never touches a server that this checkout did not start, and never uses a server's usual port.
+"""
+
+from pathlib import Path
+
+from deploy import broker_files, installed, leftovers, ports, postgres_data, readiness, supervisor
+from deploy.database import answers
+from deploy.failure import StackError
+from deploy.paths import LOGS, RABBITMQ_HOME, log_tail
+from deploy.profiles import LIVE, superuser_url, urls_of
+from deploy.program import Program
+from deploy.progress import progress
+from deploy.record import PRIVATE, Record
+
+EPMD, RABBITMQ, POSTGRES = "epmd", "rabbitmq", "postgres"
+PORTS = ("epmd", "distribution", "amqp", "postgres")
+START_SECONDS_MAX = 90
+
+
+def start(record: Record, servers: tuple[str, ...] = (EPMD, RABBITMQ, POSTGRES)) -> None:
+    """Returns when they answer. Starting what already runs does nothing."""
+    if not supervisor.running(record):
+        installed.ensure()
+        leftovers.end_all()
+        for name in PORTS:
+            others = {port for other, port in record.ports.items() if other != name}
+            record.ports[name] = ports.keep_or_find(record.ports.get(name), others)
+        record.kind = PRIVATE
+        record.save()
+        supervisor.start(record, _programs(record))
+    infos = supervisor.processes(record)
+    missing = [name for name in servers if infos[name]["statename"] not in ("RUNNING", "STARTING")]
+    if missing:
+        with progress(f"Starting {' and '.join(name for name in missing if name != EPMD)}"):
+            for name in missing:
+                _start_server(record, name)
+            _wait(record, servers, fatal=supervisor.STOPPED_STATES)
+    else:
+        # One that is just being restarted may be seen stopped for a moment.
+        _wait(record, servers, fatal={"FATAL"})
+
+
+def _start_server(record: Record, name: str) -> None:
+    if name == POSTGRES:
+        postgres_data.prepare(record, installed.postgres_folder())
+    if name == RABBITMQ:
+        definitions = RABBITMQ_HOME / broker_files.DEFINITIONS
+        broker_files.render(record, f"127.0.0.1:{record.ports['amqp']}", str(definitions))
+        # RabbitMQ would start an epmd itself, in the background, if it came first.
+        readiness.wait_until(lambda: not ports.is_free(record.ports["epmd"]), EPMD, START_SECONDS_MAX)
+    supervisor.start_program(record, name)
+
+
+def _wait(record: Record, servers: tuple[str, ...], fatal: set[str]) -> None:
+    questions = {
+        RABBITMQ: lambda: readiness.amqp_answers(urls_of(record, LIVE).amqp),
+        POSTGRES: lambda: answers(superuser_url(record)),
+    }
+    for name in (name for name in servers if name in questions):
+
+        def still_trying(name: str = name) -> None:
+            if supervisor.processes(record)[name]["statename"] in fatal:
+                log = LOGS / f"{name}.log"
+                raise StackError(f"{name} does not start; the end of {log}:\n{log_tail(log)}")
+
+        readiness.wait_until(questions[name], name, START_SECONDS_MAX, still_trying)
+
+
+def _programs(record: Record) -> list[Program]:
+    epmd = {"ERL_EPMD_PORT": str(record.ports["epmd"]), "ERL_EPMD_ADDRESS": "127.0.0.1"}
+    return [
+        Program(EPMD, (str(installed.epmd()),), LOGS / "epmd.log", Path("/"), environment=epmd, autostart=False),
+        Program(
+            RABBITMQ,
+            (str(installed.rabbitmq_server()),),
+            LOGS / "rabbitmq.log",
+            Path("/"),
+            environment=epmd | _rabbitmq_environment(record),
+            autostart=False,
+            stop_seconds_max=60,
+        ),
+        Program(
+            # The port is not in the configuration file, which is the same in every checkout.
+            POSTGRES,
+            (
+                str(installed.postgres_folder() / "postgres"),
+                "-D",
+                str(postgres_data.folder()),
+                "-p",
+                str(record.ports["postgres"]),
+            ),
+            LOGS / "postgres.log",
+            Path("/"),
+            autostart=False,
+            stop_seconds_max=60,
+            user=postgres_data.server_user(),
+            # Not TERM, which would wait for every client to leave: INT ends their sessions.
+            stop_signal="INT",
+        ),
+    ]
+
+
+def _rabbitmq_environment(record: Record) -> dict[str, str]:
+    home = RABBITMQ_HOME
+    return {
+        "HOME": str(home),  # of the Erlang cookie
+        "RABBITMQ_NODENAME": "daytrade@localhost",
+        "RABBITMQ_CONFIG_FILE": str(home / broker_files.CONFIG),
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(home / "advanced.config"),
+        # A file that is not there: the machine's own settings are not ours.
+        "RABBITMQ_CONF_ENV_FILE": str(home / "rabbitmq-env.conf"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / broker_files.PLUGINS),
+        "RABBITMQ_MNESIA_BASE": str(home / "data"),
+        "RABBITMQ_GENERATED_CONFIG_DIR": str(home / "generated"),
+        "RABBITMQ_SCHEMA_DIR": str(home / "schema"),
+        "RABBITMQ_LOG_BASE": str(LOGS / "rabbitmq"),
+        "RABBITMQ_PID_FILE": str(home / "rabbitmq.pid"),
+        "ERL_CRASH_DUMP": str(LOGS / "rabbitmq" / "erl_crash.dump"),
+        "RABBITMQ_DIST_PORT": str(record.ports["distribution"]),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false",
+        # Otherwise a shell stands between the supervisor and the broker and survives a broker that is killed, or
+        # the other way round. With input "allowed" the script becomes the broker; -noinput takes the input away.
+        "RABBITMQ_ALLOW_INPUT": "1",
+        "RABBITMQ_SERVER_START_ARGS": "-noinput",
+    }

@@ -1,0 +1,68 @@
+"""The worker processes of the system, as data. How they are started and watched is not known here."""
+
+import os
+import sys
+from dataclasses import dataclass
+
+from deploy.paths import LOGS, ROOT
+from deploy.profiles import Urls
+from deploy.program import Program
+
+
+@dataclass(frozen=True)
+class Worker:
+    name: str
+    module: str
+    replicated: bool = False  # as many as REPLICAS says
+
+
+QUOTE_SERVER = Worker("quote-server", "quotecache.simulator")  # stands in for the legacy one, unless one is given
+WORKERS = (
+    Worker("quotecache", "quotecache"),
+    Worker("transactions", "consumers.transactions", replicated=True),
+    Worker("triggers", "consumers.triggers"),
+    Worker("audit", "consumers.audit"),
+)
+
+# Variables of the caller that workers may see, besides those set below. A list, because whatever else is in a shell
+# differs from one terminal to the next, and a worker whose environment differs is restarted by `make up`.
+PASSED_ON = (
+    "QUOTE_SEED", "QUOTE_COST_CENTS", "QUOTE_TIMEOUT_MS", "QUOTE_ATTEMPTS", "QUOTE_CONNECTIONS",
+    "LOG_LEVEL", "PYTHONPATH", "TZ",
+)  # fmt: skip
+
+
+def programs(profile: str, urls: Urls, replicas: int, quote_server: str, own_quote_server: bool) -> list[Program]:
+    """`quote_server` is host:port; with `own_quote_server` the simulator is started there."""
+    environment = urls.environment | {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+    environment |= {
+        "QUOTES": quotes(),
+        "QUOTE_SERVER": quote_server,
+        "DUMP_DIR": dump_dir(),
+        "PYTHONUNBUFFERED": "1",
+    }
+    made = []
+    for worker in ((QUOTE_SERVER,) if own_quote_server else ()) + WORKERS:
+        count = replicas if worker.replicated else 1
+        names = [f"{worker.name}-{number}" for number in range(1, count + 1)] if worker.replicated else [worker.name]
+        made += [_program(profile, name, worker.module, environment) for name in names]
+    return made
+
+
+def quotes() -> str:
+    return os.environ.get("QUOTES") or "realistic"
+
+
+def dump_dir() -> str:
+    """Absolute, as processes need not share a folder to work in; relative names start at the project's root."""
+    return str((ROOT / (os.environ.get("DUMP_DIR") or "dumps")).resolve())
+
+
+def _program(profile: str, name: str, module: str, environment: dict[str, str]) -> Program:
+    return Program(
+        name=f"{profile}.{name}",
+        command=(sys.executable, "-m", module),
+        log=LOGS / profile / f"{name}.log",
+        directory=ROOT,
+        environment=environment | {"REPLICA": name},
+    )

@@ -1,0 +1,44 @@
+"""A profile is a database and a vhost, so that a load test or the tests never see live data. Pure: no I/O."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from deploy.record import GIVEN, Record
+
+LIVE, LOADTEST, TEST = "live", "loadtest", "test"
+PROFILES = (LIVE, LOADTEST, TEST)
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Urls:
+    amqp: str
+    database: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"AMQP_URL": self.amqp, "DATABASE_URL": self.database}
+
+
+def urls_of(record: Record, profile: str) -> Urls:
+    """Own servers: one vhost and one database per profile. Given ones: the same vhost, databases beside the given."""
+    assert profile in PROFILES, profile
+    if record.kind == GIVEN:
+        return Urls(record.amqp_url, _database_beside(record.database_url, profile))
+    return Urls(
+        f"amqp://daytrade:{record.amqp_password}@{HOST}:{record.ports['amqp']}/{profile}",
+        f"postgresql://daytrade:{record.database_password}@{HOST}:{record.ports['postgres']}/{profile}",
+    )
+
+
+def superuser_url(record: Record) -> str:
+    """Of our own servers; a given server is used with the rights that were given."""
+    assert record.kind != GIVEN
+    return f"postgresql://postgres:{record.superuser_password}@{HOST}:{record.ports['postgres']}/postgres"
+
+
+def _database_beside(url: str, profile: str) -> str:
+    if profile == LIVE:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"{parts.path}_{profile}"))

@@ -1,0 +1,75 @@
+"""What the commands that run something and clear up after it do: load test, tests, exports."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from deploy import foreground, modules, servers, workers
+from deploy.failure import StackError
+from deploy.paths import LAST_PROFILE
+from deploy.profiles import LOADTEST, PROFILES, TEST, urls_of
+from deploy.progress import progress
+from deploy.record import Record
+
+WORKLOAD_DEFAULT = "workloads/small.txt"
+
+
+def loadtest(record: Record, replicas: int) -> int:
+    """Everything fresh: database, topology, workers. Returns the driver's exit code."""
+    with _servers_for_a_while(record):
+        urls = urls_of(record, LOADTEST)
+        with progress("Making a fresh database and topology"):
+            servers.recreate_database(record, LOADTEST)
+            modules.run_quietly(urls, "schema.migrate")
+            modules.run_quietly(urls, "rabbitmq.declare", "--fresh")
+        try:
+            told = workers.start(record, LOADTEST, replicas)
+            environment = (
+                urls.environment
+                | told
+                | {
+                    "WORKLOAD": os.environ.get("WORKLOAD") or WORKLOAD_DEFAULT,
+                    "REPLICAS": str(replicas),
+                }
+            )
+            watch = workers.Watch(record, LOADTEST)
+            return foreground.wait_for(modules.start(environment, "producers.loadtest"), watch.look)
+        finally:
+            with foreground.uninterrupted(), progress("Draining the workers"):
+                workers.stop(record, LOADTEST)
+
+
+def tests(record: Record, arguments: str) -> int:
+    with _servers_for_a_while(record):
+        servers.ensure_database(record, TEST)
+        environment = urls_of(record, TEST).environment
+        return foreground.wait_for(modules.start(environment, "pytest", *shlex.split(arguments)))
+
+
+def export(record: Record, what: str, file: str) -> int:
+    """`what` is state or history, of the profile that ran last."""
+    try:
+        profile = LAST_PROFILE.read_text().strip()
+    except FileNotFoundError as error:
+        raise StackError("nothing has run here yet: `make up` or `make loadtest` first") from error
+    assert profile in PROFILES, profile
+    with _servers_for_a_while(record, only_postgres=True):
+        if record.kind != record.kind_of_last_run:
+            raise StackError("the last run used other servers: set or unset AMQP_URL and DATABASE_URL as it was then")
+        environment = urls_of(record, profile).environment
+        return foreground.wait_for(modules.start(environment, "consumers.transactions.exports", what, file))
+
+
+@contextmanager
+def _servers_for_a_while(record: Record, only_postgres: bool = False) -> Iterator[None]:
+    """Servers that ran before run on afterwards; those that we start, end with us, however we end."""
+    ran_before = servers.running(record)
+    with foreground.interruptible():
+        try:
+            servers.start(record, only_postgres)
+            yield
+        finally:
+            if not ran_before:
+                with foreground.uninterrupted(), progress("Stopping the servers"):
+                    servers.stop(record)

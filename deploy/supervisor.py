@@ -1,0 +1,158 @@
+"""Speaks with this checkout's supervisord: starts it, tells it what to run, asks what runs.
+
+What the programs are is not known here. Its door is a TCP port on the loopback interface with a random password,
+since the path of a socket file may be too long in a deep checkout.
+"""
+
+import http.client
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ProtocolError, ServerProxy
+
+from supervisor.xmlrpc import Faults
+
+from deploy import leftovers, ports
+from deploy.failure import StackError
+from deploy.paths import LOGS, ROOT, SUPERVISOR_CONFIG, WORKER_CONFIGS
+from deploy.program import Program, plain
+from deploy.readiness import wait_until
+from deploy.record import Record, make_stack_folder
+
+USER = "stack"
+STOPPED_STATES = {"STOPPED", "EXITED", "FATAL", "UNKNOWN"}
+START_SECONDS_MAX = 15
+SHUTDOWN_SECONDS_MAX = 90
+
+
+def running(record: Record) -> bool:
+    if "supervisor" not in record.ports:
+        return False
+    try:
+        return _call(record, "getState")["statename"] == "RUNNING"
+    except StackError:
+        return False
+
+
+def start(record: Record, programs: list[Program]) -> None:
+    """Starts supervisord with these programs known to it. Workers of an earlier life are forgotten."""
+    assert not running(record)
+    make_stack_folder()
+    WORKER_CONFIGS.mkdir(exist_ok=True)
+    LOGS.mkdir(exist_ok=True)
+    for stale in WORKER_CONFIGS.glob("*.conf"):
+        stale.unlink()
+    record.ports["supervisor"] = ports.keep_or_find(
+        record.ports.get("supervisor"), {port for name, port in record.ports.items() if name != "supervisor"}
+    )
+    record.save()
+    _write_private(SUPERVISOR_CONFIG, _main_section(record) + "\n".join(program.section() for program in programs))
+    done = subprocess.run(
+        [sys.executable, "-m", "supervisor.supervisord", "-c", str(SUPERVISOR_CONFIG)],
+        cwd=ROOT,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise StackError(f"supervisord does not start: {' '.join((done.stdout + done.stderr).split())[-300:]}")
+    wait_until(lambda: running(record), "supervisord", START_SECONDS_MAX)
+
+
+def shut_down(record: Record) -> None:
+    _call(record, "shutdown")
+    wait_until(lambda: not leftovers.find(), "the end of every process", SHUTDOWN_SECONDS_MAX)
+
+
+def processes(record: Record) -> dict[str, dict]:
+    """Name to supervisor's own account of it: statename, pid, start, now, spawnerr."""
+    return {info["name"]: info for info in _call(record, "getAllProcessInfo")}
+
+
+def start_program(record: Record, name: str) -> None:
+    try:
+        _call(record, "startProcess", name, False)
+    except Fault as fault:
+        if fault.faultCode != Faults.ALREADY_STARTED:
+            raise StackError(f"supervisord will not start {name}: {fault.faultString}") from fault
+
+
+def set_workers(record: Record, profile: str, programs: list[Program]) -> None:
+    """Makes these programs the ones that run for a profile; those that run already as described are left alone."""
+    _write_private(WORKER_CONFIGS / f"{profile}.conf", "\n".join(program.section() for program in programs))
+    try:
+        added, changed, removed = _call(record, "reloadConfig")[0]
+    except Fault as fault:
+        raise StackError(f"supervisord refuses its configuration: {fault.faultString}") from fault
+    _stop_and_forget(record, [*changed, *removed])
+    for name in (program.name for program in programs):
+        if name in added or name in changed:
+            _call(record, "addProcessGroup", name)
+
+
+def _stop_and_forget(record: Record, names: list[str]) -> None:
+    """All are asked to stop before any is waited for: each may take its time to drain."""
+    for name in names:
+        try:
+            _call(record, "stopProcess", name, False)
+        except Fault as fault:
+            if fault.faultCode != Faults.NOT_RUNNING:
+                raise StackError(f"supervisord cannot stop {name}: {fault.faultString}") from fault
+
+    def all_stopped() -> bool:
+        infos = processes(record)
+        return all(infos[name]["statename"] in STOPPED_STATES for name in names if name in infos)
+
+    wait_until(all_stopped, "the end of the workers", SHUTDOWN_SECONDS_MAX)
+    for name in names:
+        _call(record, "removeProcessGroup", name)
+
+
+def _call(record: Record, method: str, *arguments: object) -> Any:
+    """Raises StackError when supervisord is not there, Fault when it says no."""
+    address = f"http://{USER}:{record.supervisor_password}@127.0.0.1:{record.ports['supervisor']}/RPC2"
+    try:
+        with ServerProxy(address) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
+    except (OSError, ProtocolError, http.client.HTTPException) as error:
+        raise StackError("supervisord is gone; `make down` ends what it left behind") from error
+
+
+def _main_section(record: Record) -> str:
+    lines = [
+        "[supervisord]",
+        f"logfile={plain(str(LOGS / 'supervisord.log'))}",
+        "logfile_maxbytes=10MB",
+        f"pidfile={plain(str(SUPERVISOR_CONFIG.with_suffix('.pid')))}",
+        f"childlogdir={plain(str(LOGS))}",
+        # supervisord asks that root be named on purpose.
+        *(["user=root"] if os.geteuid() == 0 else []),
+        "",
+        "[inet_http_server]",
+        f"port=127.0.0.1:{record.ports['supervisor']}",
+        f"username={USER}",
+        f"password={record.supervisor_password}",
+        "",
+        "[rpcinterface:supervisor]",
+        "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
+        "",
+        "[include]",
+        f"files={WORKER_CONFIGS.name}/*.conf",
+        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _environment() -> dict[str, str]:
+    """Little: a variable of the shell that happened to start the stack must not change how a server behaves."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "USER", "TMPDIR") if name in os.environ}
+    return kept | {"LANG": "C.UTF-8"} | leftovers.mark()
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text)

@@ -1,0 +1,181 @@
+"""Commands into the partition logs: batched, confirmed, and in each user's order whatever the connection does.
+
+Used by the load driver and the web alike. Knows nothing of files, and never decides what a command may do.
+"""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+
+import structlog
+
+from rabbitmq.connection import Connection
+from rabbitmq.publisher import POSSIBLY_DUPLICATE, Outgoing, Publisher
+from rabbitmq.topology import command_stream
+from schema.codec import encode
+from schema.commands import (
+    COMMANDS_PER_MESSAGE_MAX,
+    NOBODY,
+    PARTITIONS,
+    VERSION,
+    Command,
+    CommandBatch,
+    CommandName,
+    DumpMarker,
+    partition_of,
+)
+from schema.errors import BrokerError, Unroutable
+
+LINGER_MS = 5
+"""A command waits at most this long for company in its message; a message of 100 fills faster under load."""
+
+USERS_CACHED_MAX = 1_000_000
+
+PATIENCE_SECONDS = 60.0
+"""A broker that takes nothing for so long, reconnections included, is given up."""
+
+RETRY_PAUSE_SECONDS = 0.2
+"""Between attempts; `connect` has longer, growing pauses of its own while nobody answers."""
+
+log = structlog.get_logger()
+
+
+class CommandPublisher:
+    """For one thread. `connect` opens a connection, the first one and those after a loss.
+
+    `publish` counts on being called often, or on `pump`: that is what sends commands that have lingered.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        linger_ms: int = LINGER_MS,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ):
+        self._connect = connect
+        self._patience_seconds = patience_seconds
+        self._linger_seconds = linger_ms / 1000
+        self._connection = connect()
+        self._publisher = Publisher(self._connection)
+        self._batches: list[list[Command]] = [[] for _ in range(PARTITIONS)]
+        self._began = [0.0] * PARTITIONS
+        self._batch_of: dict[str, list[Command]] = {}
+        self._partition_of_batch = {id(batch): partition for partition, batch in enumerate(self._batches)}
+        self.published = 0
+        """Commands taken on so far."""
+
+    def publish(self, command: Command) -> None:
+        """Takes a command on: behind everything of its user before. Raises BrokerError when the broker stays away."""
+        if command.name is CommandName.DUMPLOG and command.user is None and command.defect is None:
+            self._publish_marker(command)
+            return
+        user = command.user or NOBODY
+        batch = self._batch_of.get(user)
+        if batch is None:
+            batch = self._assign(user)
+        self.published += 1
+        batch.append(command)
+        if len(batch) == 1:
+            self._began[self._partition_of_batch[id(batch)]] = time.monotonic()
+        elif len(batch) >= COMMANDS_PER_MESSAGE_MAX:
+            self._send_batch(self._partition_of_batch[id(batch)])
+
+    def publish_at_once(self, command: Command) -> None:
+        """One command, confirmed on return: for a caller that waits for it. Raises BrokerError."""
+        self.publish(command)
+        self.flush()
+
+    def pump(self) -> None:
+        """Sends what has lingered, takes in confirms, keeps the connection alive. Raises BrokerError."""
+        due = time.monotonic() - self._linger_seconds
+        for partition, batch in enumerate(self._batches):
+            if batch and self._began[partition] <= due:
+                self._send_batch(partition)
+        with self._surviving():
+            self._connection.pump(0)
+
+    def flush(self) -> None:
+        """Returns when everything published so far is confirmed. Raises BrokerError."""
+        self._send_batches()
+        with self._surviving():
+            self._publisher.flush()
+
+    @property
+    def server_version(self) -> str:
+        """Of the broker."""
+        return self._connection.server_version
+
+    def close(self) -> None:
+        """Drops the connection; what is not flushed is not published."""
+        self._connection.close()
+
+    def _assign(self, user: str) -> list[Command]:
+        if len(self._batch_of) >= USERS_CACHED_MAX:
+            self._batch_of.clear()
+        batch = self._batch_of[user] = self._batches[partition_of(user)]
+        return batch
+
+    def _publish_marker(self, command: Command) -> None:
+        self._send_batches()
+        body = encode(DumpMarker(VERSION, _now_ms(), command))
+        for partition in range(PARTITIONS):
+            self._send(Outgoing("", command_stream(partition), body))
+        self.published += 1
+
+    def _send_batches(self) -> None:
+        for partition, batch in enumerate(self._batches):
+            if batch:
+                self._send_batch(partition)
+
+    def _send_batch(self, partition: int) -> None:
+        batch = self._batches[partition]
+        body = encode(CommandBatch(VERSION, _now_ms(), batch))
+        batch.clear()
+        self._send(Outgoing("", command_stream(partition), body))
+
+    def _send(self, message: Outgoing) -> None:
+        with self._surviving(message):
+            self._publisher.publish(message)
+
+    @contextlib.contextmanager
+    def _surviving(self, newest: Outgoing | None = None) -> Iterator[None]:
+        """Makes up for a lost connection. `newest` may have been lost before it was handed over."""
+        try:
+            yield
+        except Unroutable:
+            raise
+        except BrokerError as error:
+            self._recover(error, newest)
+
+    def _recover(self, error: BrokerError, newest: Outgoing | None) -> None:
+        """A new connection, and on it, in order and marked, all whose fate is unknown; returns when it is confirmed.
+
+        Confirmed before anything newer is published: so however often this fails, the order holds.
+        """
+        lost = self._publisher.unconfirmed()
+        if newest is not None and not any(message is newest for message in lost):
+            lost.append(newest)
+        lost = [dataclasses.replace(message, headers={POSSIBLY_DUPLICATE: True}) for message in lost]
+        log.warning("publishing again", messages=len(lost), error=str(error))
+        deadline = time.monotonic() + self._patience_seconds
+        while True:
+            self._connection.close()
+            try:
+                self._connection = self._connect()
+                self._publisher = Publisher(self._connection)
+                for message in lost:
+                    self._publisher.publish(message)
+                self._publisher.flush()
+            except Unroutable:
+                raise
+            except BrokerError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(RETRY_PAUSE_SECONDS)
+            else:
+                return
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

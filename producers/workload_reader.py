@@ -1,0 +1,186 @@
+"""Workload files to commands, line by line, as the customer ships them with all their oddities (spec §2).
+
+Streams: memory is bounded whatever the file holds. Judging arguments is `schema.arguments`' job; the fast path here
+only takes what is sound beyond doubt and leaves the rest to it. No broker, no clock.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from schema.arguments import AMOUNT, SIGNATURES, SYMBOL, make_command
+from schema.commands import INT64_MAX, Command, CommandName, command_id
+from schema.errors import UnreadableLine
+
+CHUNK_BYTES = 1 << 18
+"""Read at once: large enough to make the cost of a read vanish, small enough not to be noticed."""
+
+LINE_CHARACTERS_MAX = 4096
+"""The longest honest line has about 150. What is beyond is not kept; the argument that was cut counts as blank."""
+
+LINE_BYTES_KEPT = 4 * (LINE_CHARACTERS_MAX + 1)
+"""Of a longer line: at least so many characters that it is seen to be too long."""
+
+CACHED_MAX = 1_000_000
+"""Users and symbols remembered as valid; files have thousands."""
+
+TEXT_SHOWN_MAX = 80
+"""Characters of an unreadable line that are kept, to show them."""
+
+BOM = "\ufeff"
+LINE = re.compile(r"\s*\[\s*([0-9]+)\s*\]\s*([^,]*)(,?)(.*)", re.DOTALL)
+DIGITS_MAX = 16
+"""So many digits and a point are an amount that surely fits 64 bits."""
+
+
+class Unreadable(NamedTuple):
+    """A line from which no command can be made: it is counted and reported, and stops nothing."""
+
+    line_number: int
+    text: str
+    why: str
+
+
+def read_workload(path: Path, source: int) -> Iterator[Command | Unreadable]:
+    """The commands of a file in order; empty lines are passed over.
+
+    A command's id is made of `source` and its line number, not of its transaction number: files may repeat those.
+    Raises OSError.
+    """
+    with path.open("rb", buffering=0) as file:
+        reader = _LineReader(source)
+        for number, text in _numbered_lines(file):
+            command = reader.fast(number, text) or reader.slow(number, text)
+            if command is not None:
+                yield command
+
+
+def count_lines(path: Path) -> int:
+    """How many lines a file has: what a progress bar runs to. Raises OSError."""
+    with path.open("rb", buffering=0) as file:
+        lines, last = 0, b"\n"
+        while chunk := file.read(CHUNK_BYTES):
+            lines += chunk.count(b"\n")
+            last = chunk[-1:]
+    return lines + (last != b"\n")
+
+
+def _numbered_lines(file: BinaryIO) -> Iterator[tuple[int, str]]:
+    number = 0
+    for block in _blocks(file):
+        try:
+            lines = block.decode().split("\n")
+        except UnicodeDecodeError:
+            # surrogateescape keeps bad bytes apart from all text, so that an argument with one is never valid.
+            lines = [line.decode(errors="surrogateescape") for line in block.split(b"\n")]
+        if not number:
+            lines[0] = lines[0].removeprefix(BOM)
+        for line in lines:
+            number += 1
+            yield number, line
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Whole lines, many at once, without the newline of the last; of a line that is too long its beginning."""
+    rest, skipping = b"", False
+    while chunk := file.read(CHUNK_BYTES):
+        if skipping:
+            newline = chunk.find(b"\n")
+            if newline < 0:
+                continue
+            chunk, skipping = chunk[newline:], False
+        head, newline, tail = chunk.rpartition(b"\n")
+        if newline:
+            yield rest + head
+            rest = tail
+        else:
+            rest += tail
+        if len(rest) > LINE_BYTES_KEPT:
+            rest, skipping = rest[:LINE_BYTES_KEPT], True
+    if rest:
+        yield rest
+
+
+class _LineReader:
+    def __init__(self, source: int):
+        self._source = source
+        self._id_head = command_id(source, 0)[:8]
+        self._users: set[str] = set()
+        self._symbols: set[str] = set()
+
+    def fast(self, number: int, text: str) -> Command | None:
+        """The command of a line that is as it should be; None leaves it to `slow`."""
+        head, _, rest = text.partition("] ")
+        word, *arguments = rest.rstrip().split(",")
+        shape = _FAST.get((word, len(arguments)))
+        digits = head[1:]
+        if shape is None or head[:1] != "[" or arguments[0] not in self._users:
+            return None
+        name, with_symbol, with_amount = shape
+        symbol = amount_cents = None
+        if with_symbol:
+            symbol = arguments[1]
+            if symbol not in self._symbols:
+                return None
+        if with_amount:
+            whole, _, fraction = arguments[-1].partition(".")
+            amount_cents = _positive(whole + fraction)
+            if not amount_cents or not whole or len(fraction) != 2:
+                return None
+        transaction_number = _positive(digits)
+        if not transaction_number:
+            return None
+        command_id = self._id_head + number.to_bytes(8, "big")
+        return Command(command_id, transaction_number, name, arguments[0], symbol, amount_cents)
+
+    def slow(self, number: int, text: str) -> Command | Unreadable | None:
+        """Any line: a command, sound or not; None if there is nothing on it."""
+        try:
+            return self._command(number, text)
+        except UnreadableLine as error:
+            shown = text.strip().encode(errors="surrogateescape").decode(errors="replace")
+            return Unreadable(number, shown[:TEXT_SHOWN_MAX], str(error)) if shown else None
+
+    def _command(self, number: int, text: str) -> Command:
+        match = LINE.fullmatch(text[:LINE_CHARACTERS_MAX])
+        if match is None:
+            raise UnreadableLine("it does not begin with a [number]")
+        digits, word, comma, rest = match.groups()
+        name = _NAMES.get(word.strip())
+        if name is None:
+            raise UnreadableLine("it names no known command")
+        if len(digits.lstrip("0")) > 19 or not 1 <= int(digits) <= INT64_MAX:
+            raise UnreadableLine(f"its number is not from 1 to {INT64_MAX}")
+        arguments = [argument if _is_text(argument) else "" for argument in rest.split(",")] if comma else []
+        if len(text) > LINE_CHARACTERS_MAX:
+            arguments[-1:] = [""]
+        command = make_command(command_id(self._source, number), int(digits), name, arguments)
+        self._remember(command)
+        return command
+
+    def _remember(self, command: Command) -> None:
+        if command.user and len(self._users) < CACHED_MAX:
+            self._users.add(command.user)
+        if command.symbol and len(self._symbols) < CACHED_MAX:
+            self._symbols.add(command.symbol)
+
+
+def _positive(digits: str) -> int:
+    """What ASCII digits say, if they surely fit 64 bits; otherwise 0."""
+    return int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= DIGITS_MAX else 0
+
+
+def _is_text(argument: str) -> bool:
+    """Whether it came from good UTF-8."""
+    return argument.isascii() or not any("\ud800" <= character <= "\udfff" for character in argument)
+
+
+_NAMES = {name.value: name for name in CommandName}
+
+# By word and number of arguments: the name, whether the second argument is a symbol, whether the last is an amount.
+_FAST = {
+    (name.value, len(form)): (name, SYMBOL in form, AMOUNT in form)
+    for name, (form, *_) in SIGNATURES.items()
+    if name is not CommandName.DUMPLOG
+}

@@ -1,0 +1,29 @@
+"""`python -m quotecache`: the quote cache. Settings, wiring, signals; nothing else."""
+
+import os
+import signal
+import sys
+import threading
+
+from quotecache.service import run
+from schema.errors import SettingsError
+from schema.log_setup import set_up_logging
+from schema.settings import from_environment
+
+
+def main() -> int:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        settings = from_environment(os.environ)
+        set_up_logging(settings.log_level, "quotecache")
+        run(settings, stop.is_set)
+    except SettingsError as error:
+        print(f"quotecache: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

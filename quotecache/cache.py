@@ -1,0 +1,119 @@
+"""The heart of the quote cache: which quotes are usable, which symbols are being fetched, which are to be next.
+
+Pure: no I/O, no clock (time is an argument), no logging. Holds that a symbol has at most one fetch in flight, and
+that no quote is handed out past its life.
+
+A symbol is in one of four states:   unknown or run out ─ request ─▶ wanted ─ due ─▶ in flight ─ answer ─▶ usable
+A failed attempt goes back to `wanted` after a pause, or, as the last one, to `unknown` with a NoQuote.
+"""
+
+from dataclasses import dataclass
+
+from schema.events import NoQuote, PriceRequest, Quote
+
+RETRY_PAUSE_MS = 100
+"""Before the second attempt; twice that before the third, and so on. A server that restarts is not asked in vain."""
+
+
+@dataclass
+class Counts:
+    """What the quote cache did, for its log and for the cost. Each request is a hit, joined, or starts fetches."""
+
+    requests: int = 0
+    hits: int = 0
+    joined: int = 0
+    fetches: int = 0
+    failed: int = 0
+    unsent: int = 0
+    abandoned: int = 0
+    no_quotes: int = 0
+    malformed: int = 0
+
+
+@dataclass(slots=True)
+class Want:
+    """A symbol without a usable quote: the request that was first, under which its fetches are logged."""
+
+    request: PriceRequest
+    attempts: int = 0
+    not_before_ms: int = 0
+
+
+class Cache:
+    """`in_flight_max`: fetches at once. `attempts_max`: paid requests for one answer at most."""
+
+    def __init__(self, in_flight_max: int, attempts_max: int, counts: Counts):
+        assert in_flight_max > 0 and attempts_max > 0, (in_flight_max, attempts_max)
+        self._in_flight_max = in_flight_max
+        self._attempts_max = attempts_max
+        self._counts = counts
+        # Each is bounded by the number of symbols there are (26 + 26² + 26³); the first two share no symbol.
+        self._wanted: dict[str, Want] = {}
+        self._in_flight: dict[str, Want] = {}
+        self._quotes: dict[str, Quote] = {}
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._in_flight)
+
+    @property
+    def wanted(self) -> int:
+        """Number of symbols that wait to be fetched."""
+        return len(self._wanted)
+
+    def learn(self, quote: Quote) -> None:
+        """A quote that was paid for earlier. The newest one of a symbol counts."""
+        known = self._quotes.get(quote.symbol)
+        if known is None or known.asked_at_ms <= quote.asked_at_ms:
+            self._quotes[quote.symbol] = quote
+
+    def usable(self, symbol: str, now_ms: int) -> Quote | None:
+        quote = self._quotes.get(symbol)
+        return quote if quote is not None and quote.usable(now_ms) else None
+
+    def request(self, request: PriceRequest, now_ms: int) -> Quote | None:
+        """The usable quote, or None: then the symbol is fetched, or is being fetched already, and this one joins."""
+        self._counts.requests += 1
+        symbol = request.symbol
+        quote = self.usable(symbol, now_ms)
+        if quote is not None:
+            self._counts.hits += 1
+        elif symbol in self._in_flight or symbol in self._wanted:
+            self._counts.joined += 1
+        else:
+            self._wanted[symbol] = Want(request)
+        return quote
+
+    def due(self, now_ms: int) -> list[PriceRequest]:
+        """What to fetch now, in the order in which it was wanted. All of it counts as in flight from here on."""
+        free = self._in_flight_max - len(self._in_flight)
+        if free <= 0 or not self._wanted:
+            return []
+        ready = [symbol for symbol, want in self._wanted.items() if want.not_before_ms <= now_ms][:free]
+        for symbol in ready:
+            assert symbol not in self._in_flight, symbol
+            want = self._wanted.pop(symbol)
+            want.attempts += 1
+            self._in_flight[symbol] = want
+        self._counts.fetches += len(ready)
+        return [self._in_flight[symbol].request for symbol in ready]
+
+    def answered(self, quote: Quote, now_ms: int) -> Quote | NoQuote | None:
+        """The fetch in flight gave this quote. Returns what to tell those who wait; None: it is tried again."""
+        assert quote.symbol in self._in_flight, quote.symbol
+        if not quote.usable(now_ms):
+            return self.failed(quote.symbol, "the answer came after its own life", now_ms)
+        del self._in_flight[quote.symbol]
+        self.learn(quote)
+        return quote
+
+    def failed(self, symbol: str, reason: str, now_ms: int) -> NoQuote | None:
+        """The fetch in flight gave no price. Returns what to tell those who wait; None: it is tried again."""
+        want = self._in_flight.pop(symbol)
+        self._counts.failed += 1
+        if want.attempts >= self._attempts_max:
+            self._counts.no_quotes += 1
+            return NoQuote(symbol, now_ms, reason)
+        want.not_before_ms = now_ms + RETRY_PAUSE_MS * want.attempts
+        self._wanted[symbol] = want
+        return None

@@ -1,0 +1,71 @@
+"""The line protocol of the legacy quote server (spec §4): `SYM,user` there, `price,SYM,user,time,cryptokey` back.
+
+Pure. What is not exactly an answer to what was asked is a QuoteError with its reason; nothing is mended or guessed.
+"""
+
+import re
+from dataclasses import dataclass
+
+from schema.commands import is_symbol, is_user
+from schema.errors import MalformedMoney, QuoteError
+from schema.money import parse_cents
+
+LINE_BYTES_MAX = 512
+"""An honest line has 160 bytes at most; whatever grows beyond this is no answer."""
+
+_TIMESTAMP = re.compile(r"[0-9]{1,18}")
+_CRYPTOKEY = re.compile(r"[ -~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLine:
+    """An answer: the price and what the log of record needs, as it came. The time is the server's own clock."""
+
+    price_cents: int
+    quote_server_time: int
+    cryptokey: str
+
+
+def request_line(symbol: str, user: str) -> bytes:
+    """What is sent for one quote."""
+    assert is_symbol(symbol) and is_user(user), (symbol, user)
+    return f"{symbol},{user}\n".encode("ascii")
+
+
+def parse_answer(received: bytes, symbol: str, user: str) -> PriceLine:
+    """`received`: everything that came until a newline was seen or the connection ended. Raises QuoteError."""
+    if len(received) > LINE_BYTES_MAX:
+        raise QuoteError(f"more than {LINE_BYTES_MAX} bytes")
+    if not received:
+        raise QuoteError("connection closed without an answer")
+    line, newline, rest = received.partition(b"\n")
+    if not newline:
+        raise QuoteError(f"half a line: {received[:80]!r}")
+    if rest:
+        raise QuoteError(f"more than one line: {received[:80]!r}")
+    try:
+        fields = line.removesuffix(b"\r").decode("utf-8").split(",")
+    except UnicodeDecodeError as error:
+        raise QuoteError(f"not UTF-8: {line[:80]!r}") from error
+    if len(fields) != 5:
+        raise QuoteError(f"{len(fields)} fields instead of 5: {line[:80]!r}")
+    price, echoed_symbol, echoed_user, timestamp, cryptokey = fields
+    if echoed_symbol != symbol:
+        raise QuoteError(f"answer is for symbol {echoed_symbol[:80]!r}")
+    if echoed_user != user:
+        raise QuoteError(f"answer is for user {echoed_user[:80]!r}")
+    if not _TIMESTAMP.fullmatch(timestamp):
+        raise QuoteError(f"not a timestamp: {timestamp[:80]!r}")
+    if not _CRYPTOKEY.fullmatch(cryptokey):
+        raise QuoteError(f"not a cryptokey: {cryptokey[:80]!r}")
+    return PriceLine(_price_cents(price), int(timestamp), cryptokey)
+
+
+def _price_cents(text: str) -> int:
+    try:
+        cents = parse_cents(text)
+    except MalformedMoney as error:
+        raise QuoteError(f"not a price: {text[:80]!r}") from error
+    if cents <= 0 or text.startswith("+"):
+        raise QuoteError(f"not a price: {text[:80]!r}")
+    return cents

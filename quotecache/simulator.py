@@ -1,0 +1,127 @@
+"""`python -m quotecache.simulator`: stands in for the legacy quote server: real TCP, its protocol, delays and prices.
+
+It knows nothing of the system that asks it, and counts for itself what it was asked: `!hits,total` or `!hits,SYM`
+gives the number of requests it answered or began to answer. How prices and delays are drawn is market.py's.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+
+import structlog
+
+from quotecache.market import Market
+from quotecache.sockets import allow_sockets
+from schema.commands import is_symbol, is_user
+from schema.errors import SettingsError
+from schema.log_setup import set_up_logging
+from schema.money import format_cents
+from schema.settings import Settings, from_environment
+
+BACKLOG = 4_096
+"""Connections that wait to be accepted: as many as Linux grants by default, for a thousand may come in one instant."""
+
+SOCKETS_MAX = 12_000
+"""More than any client of ours opens (QUOTE_CONNECTIONS is at most 10,000)."""
+
+SKEW_MS = 254_000
+"""How far the clock of the legacy server was seen to be off: who uses its time for expiry is found out."""
+
+REQUEST_BYTES_MAX = 128
+SILENCE_SECONDS_MAX = 30.0
+"""Who connects and does not ask is sent away."""
+
+log = structlog.get_logger()
+
+
+class QuoteServer:
+    """Counts and answers. `instant`: without the measured delays."""
+
+    def __init__(self, seed: int, instant: bool):
+        self.market = Market(seed)
+        self.hits = 0
+        self._instant = instant
+
+    def answer(self, request: str) -> tuple[float, str] | None:
+        """Delay in seconds and line for a request line; None for what the legacy server would not answer."""
+        first, comma, second = request.strip().partition(",")
+        if first == "!hits" and comma:
+            return 0.0, f"{self.hits if second == 'total' else self.market.hits.get(second, 0)}\n"
+        if not is_symbol(first) or not is_user(second):
+            return None
+        self.hits += 1
+        draw = self.market.hit(first)
+        delay = 0.0 if self._instant else draw.delay_seconds
+        timestamp_ms = int((time.time() + delay) * 1_000) + SKEW_MS
+        return delay, f"{format_cents(draw.price_cents)},{first},{second},{timestamp_ms},{draw.cryptokey}\n"
+
+
+class _Client(asyncio.Protocol):
+    """One connection: one request, one line, closed."""
+
+    def __init__(self, server: QuoteServer):
+        self._server = server
+        self._gathered = b""
+        self._transport: asyncio.Transport | None = None
+        self._later: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._later = asyncio.get_running_loop().call_later(SILENCE_SECONDS_MAX, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        if self._gathered.endswith(b"\n"):
+            return  # it has asked; the legacy server reads one line
+        self._gathered += data
+        if len(self._gathered) > REQUEST_BYTES_MAX:
+            self._transport.abort()
+        elif self._gathered.endswith(b"\n"):
+            self._later.cancel()
+            answer = self._server.answer(self._gathered.decode("ascii", "replace"))
+            if answer is None:
+                self._transport.close()
+            elif answer[0] > 0:
+                self._later = asyncio.get_running_loop().call_later(answer[0], self._send, answer[1])
+            else:
+                self._send(answer[1])
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._later.cancel()
+
+    def _send(self, line: str) -> None:
+        self._transport.write(line.encode("ascii"))
+        self._transport.close()
+
+
+async def serve(settings: Settings) -> QuoteServer:
+    """Answers until SIGTERM or SIGINT; connections that are open then are dropped. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    quotes = QuoteServer(settings.quote_seed, instant=settings.quotes == "instant")
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    listener = await loop.create_server(lambda: _Client(quotes), *settings.quote_server, backlog=BACKLOG)
+    host, port = settings.quote_server
+    log.info("listens", host=host, port=port, quotes=settings.quotes, seed=settings.quote_seed)
+    await stop.wait()
+    listener.close()
+    return quotes
+
+
+def main() -> int:
+    try:
+        settings = from_environment(os.environ)
+        set_up_logging(settings.log_level, "quote-server")
+        allow_sockets(SOCKETS_MAX)
+        quotes = asyncio.run(serve(settings))
+    except (SettingsError, OSError) as error:
+        print(f"quote-server: {error}", file=sys.stderr)
+        return 2
+    log.info("stopped", hits=quotes.hits, cost_cents=quotes.hits * settings.quote_cost_cents)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""How many sockets this process may have open. Client sockets are what runs out first (spec §4)."""
+
+import resource
+
+import structlog
+
+OTHERS = 64
+"""Files besides quote connections: broker, database, logs, the event loop."""
+
+log = structlog.get_logger()
+
+
+def allow_sockets(wanted: int) -> int:
+    """Raises this process's own limit of open files as far as it may. Returns how many sockets fit, at least 1."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted + OTHERS:
+        soft = wanted + OTHERS if hard == resource.RLIM_INFINITY else min(hard, wanted + OTHERS)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    allowed = max(1, min(wanted, soft - OTHERS))
+    if allowed < wanted:
+        log.warning("fewer sockets than wanted", wanted=wanted, allowed=allowed, limit=soft)
+    return allowed

@@ -1,0 +1,165 @@
+"""What the owner of the quote cache does, from taking over until it lets go: one turn after another.
+
+A turn first decides (cache.py), then commits (store.py), then sends and publishes. Nothing of it outlives a lost
+ownership: whoever owns next starts from Postgres. Who owns, and reconnecting, are service.py's.
+"""
+
+import psycopg
+import structlog
+
+from consumers.partitions import Ownership
+from quotecache import store
+from quotecache.audit_entries import audit_messages
+from quotecache.cache import Cache, Counts
+from quotecache.fetch import ABANDONED, Fetch, Settled
+from quotecache.upstream import Upstream
+from rabbitmq.connection import Connection
+from rabbitmq.publisher import Outgoing, Publisher
+from rabbitmq.subscription import QueueConsumer
+from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE
+from schema.codec import decode_request, encode
+from schema.commands import INT64_MAX, NOBODY, VERSION, is_symbol, is_user
+from schema.errors import DecodeError
+from schema.events import NoQuote, PriceMessage, PriceRequest, Quote
+from schema.settings import Settings
+
+ANSWERS_PER_MESSAGE_MAX = 500
+"""About 40 kB."""
+
+CONFIRM_POLLS_MAX = 100
+"""Of 1 ms each: confirms take 1 ms where nothing is wrong."""
+
+log = structlog.get_logger()
+
+
+class Tenure:
+    """For one ownership, on one connection to each server. Every method raises BrokerError, StoreError, Fenced."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        connection: Connection,
+        database: psycopg.Connection,
+        ownership: Ownership,
+        counts: Counts,
+        connections_max: int,
+        now_ms: int,
+    ):
+        self._connection = connection
+        self._database = database
+        self._ownership = ownership
+        self._counts = counts
+        self._publisher = Publisher(connection)
+        self._cache = Cache(connections_max, settings.quote_attempts, counts)
+        self._in_flight: dict[int, Fetch] = {}
+        self._known_id_max = ownership.high
+        self._bodies: list[bytes] = []
+        self._draining = False
+        self._take_over(now_ms)
+        self._requests = QueueConsumer(connection, PRICE_REQUESTS_QUEUE, self._bodies.append)
+        self._upstream = Upstream(settings.quote_server, settings.quote_timeout_ms, connection.wake)
+
+    @property
+    def epoch(self) -> int:
+        return self._ownership.epoch
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is on its way to the legacy server or back."""
+        return not self._in_flight
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long the owner may wait for something to happen: requests and answers end the waiting by themselves."""
+        return 0.02 if self._cache.wanted else 0.1
+
+    def turn(self, now_ms: int) -> None:
+        """Takes what has come, from both sides, and does all that follows from it."""
+        settled = [Settled(fetch, now_ms, outcome) for fetch, outcome in self._upstream.take()]
+        answers: dict[str, Quote | NoQuote] = {}
+        for one in settled:
+            answer = self._conclude(one, now_ms)
+            if answer is not None:
+                answers[answer.symbol] = answer
+        bodies = self._bodies.copy()
+        self._bodies.clear()
+        for body in bodies:
+            request = self._read(body)
+            quote = self._cache.request(request, now_ms) if request is not None else None
+            if quote is not None:
+                answers[quote.symbol] = quote
+        asks = [] if self._draining else self._cache.due(now_ms)
+        if settled or asks:
+            self._commit(asks, settled, now_ms)
+        self._broadcast(list(answers.values()))
+
+    def drain(self) -> None:
+        """Takes no more requests and starts no more fetches; turns go on until `idle`."""
+        self._draining = True
+        self._requests.close()
+
+    def close(self) -> None:
+        """Lets go of requests and of the legacy server; never raises."""
+        self._requests.close()
+        self._upstream.close()
+
+    def _take_over(self, now_ms: int) -> None:
+        """Finishes what the owner before left: its last messages, its open fetches; keeps what it had bought."""
+        self._publish(store.left_over(self._database))
+        abandoned = [Settled(fetch, now_ms, ABANDONED) for fetch in store.open_fetches(self._database, self._ownership)]
+        self._known_id_max = max([self._known_id_max, *(one.fetch.quote_id for one in abandoned)])
+        self._commit([], abandoned, now_ms)
+        self._counts.abandoned += len(abandoned)
+        quotes = store.usable_quotes(self._database, now_ms)
+        for quote in quotes:
+            self._cache.learn(quote)
+        log.info("owns the quote cache", epoch=self.epoch, quotes=len(quotes), abandoned=len(abandoned))
+
+    def _conclude(self, settled: Settled, now_ms: int) -> Quote | NoQuote | None:
+        del self._in_flight[settled.fetch.quote_id]
+        if settled.failure is None:
+            return self._cache.answered(settled.quote(), now_ms)
+        self._counts.unsent += not settled.paid
+        log.warning("no price", symbol=settled.fetch.symbol, reason=settled.failure, quote_id=settled.fetch.quote_id)
+        return self._cache.failed(settled.fetch.symbol, settled.failure, now_ms)
+
+    def _read(self, body: bytes) -> PriceRequest | None:
+        """None, and a line in our log, for what no honest requester sends: it must not reach a socket or the store."""
+        try:
+            request = decode_request(body)
+            user_sound = request.user == NOBODY or is_user(request.user)
+            if not (user_sound and is_symbol(request.symbol) and 1 <= request.transaction_number <= INT64_MAX):
+                raise DecodeError(f"{request}")
+        except DecodeError as error:
+            self._counts.malformed += 1
+            log.warning("price request cannot be read", error=str(error)[:200])
+            return None
+        return request
+
+    def _commit(self, asks: list[PriceRequest], settled: list[Settled], now_ms: int) -> None:
+        """Puts the turn on record; then sends the new fetches, and has the log of the ended ones confirmed."""
+        messages = audit_messages(settled, self._ownership.audit_number + 1)
+        after = store.advanced(self._ownership, list(self._in_flight), self._known_id_max, len(settled), now_ms)
+        fetches = store.record(self._database, after, asks, settled, messages, now_ms)
+        self._ownership = after
+        if fetches:
+            self._in_flight |= {fetch.quote_id: fetch for fetch in fetches}
+            self._known_id_max = max(self._in_flight)
+            self._upstream.ask(fetches)
+        self._publish(messages)
+
+    def _publish(self, messages: list[Outgoing]) -> None:
+        for message in messages:
+            self._publisher.publish(message)
+        # A confirm by itself does not end a pump, so flush() alone would sit out its whole interval of 100 ms.
+        polls = CONFIRM_POLLS_MAX
+        while self._publisher.waiting and polls > 0:
+            self._connection.pump(0.001)
+            polls -= 1
+        self._publisher.flush()
+
+    def _broadcast(self, answers: list[Quote | NoQuote]) -> None:
+        # Only ever called after the log of these quotes was confirmed: no dump holds a trade without its quote.
+        for start in range(0, len(answers), ANSWERS_PER_MESSAGE_MAX):
+            message = PriceMessage(VERSION, answers[start : start + ANSWERS_PER_MESSAGE_MAX])
+            self._publisher.publish(Outgoing(PRICES_EXCHANGE, "", encode(message), mandatory=False))

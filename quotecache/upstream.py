@@ -1,0 +1,132 @@
+"""The client of the legacy quote server: many TCP requests at once, in a thread of its own, each with a deadline.
+
+Knows the line protocol and sockets; knows nothing of caching, retries, RabbitMQ or Postgres. Whatever goes wrong
+with a request becomes its outcome, so that every fetch handed over comes back exactly once.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from quotecache.fetch import NOT_SENT, Fetch
+from quotecache.protocol import LINE_BYTES_MAX, PriceLine, parse_answer, request_line
+from schema.errors import QuoteError
+
+CLOSE_SECONDS_MAX = 5.0
+
+Outcome = tuple[Fetch, PriceLine | str]
+"""A fetch and its answer, or why there is none."""
+
+
+class Upstream:
+    """`on_outcome` is called in the other thread when there is something to take; it must not block.
+
+    How many are open at once is up to the caller: every fetch handed over is sent at once.
+    """
+
+    def __init__(self, address: tuple[str, int], timeout_ms: int, on_outcome: Callable[[], None]):
+        self._address = address
+        self._timeout_ms = timeout_ms
+        self._on_outcome = on_outcome
+        self._outcomes: deque[Outcome] = deque()
+        self._defect: BaseException | None = None
+        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task] = set()
+        self._closing = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="upstream", daemon=True)
+        self._thread.start()
+
+    def ask(self, fetches: Iterable[Fetch]) -> None:
+        """Sends requests; each comes back through `take`, within its timeout."""
+        self._loop.call_soon_threadsafe(self._start, list(fetches))
+
+    def take(self) -> list[Outcome]:
+        """What has ended since the last call. Raises what broke the thread, if anything did."""
+        if self._defect is not None:
+            raise self._defect
+        taken = []
+        while self._outcomes:
+            taken.append(self._outcomes.popleft())
+        return taken
+
+    def close(self) -> None:
+        """Drops the connections; what was not taken is lost."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._closing.set)
+        self._thread.join(CLOSE_SECONDS_MAX)
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:  # cancels what is left, and closes the loop
+            runner.run(self._closing.wait())
+
+    def _start(self, fetches: list[Fetch]) -> None:
+        for fetch in fetches:
+            task = self._loop.create_task(self._attempt(fetch))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._defect = task.exception()
+            self._on_outcome()
+
+    async def _attempt(self, fetch: Fetch) -> None:
+        exchange = _Exchange(request_line(fetch.symbol, fetch.sender), self._loop.create_future())
+        outcome: PriceLine | str
+        try:
+            async with asyncio.timeout(self._timeout_ms / 1_000):
+                await self._loop.create_connection(lambda: exchange, *self._address)
+                received = await exchange.received
+            outcome = parse_answer(received, fetch.symbol, fetch.sender)
+        except TimeoutError:
+            outcome = f"silence for {self._timeout_ms} ms" if exchange.sent else f"{NOT_SENT}: no connection"
+        except OSError as error:
+            outcome = f"connection lost: {error}" if exchange.sent else f"{NOT_SENT}: {error}"
+        except QuoteError as error:
+            outcome = str(error)
+        finally:
+            exchange.abort()
+        self._outcomes.append((fetch, outcome))
+        # Whoever takes, takes all: only the first one needs to tell that there is something.
+        if len(self._outcomes) == 1:
+            self._on_outcome()
+
+
+class _Exchange(asyncio.Protocol):
+    """One request on one connection: sends the line, gathers bytes until a newline, the bound, or the end."""
+
+    def __init__(self, request: bytes, received: asyncio.Future[bytes]):
+        self.received = received
+        self.sent = False
+        self._request = request
+        self._gathered = bytearray()
+        self._transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self.sent = True
+        transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._gathered += data
+        if b"\n" in data or len(self._gathered) > LINE_BYTES_MAX:
+            self._finish(None)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._finish(error)
+
+    def abort(self) -> None:
+        """Lets the socket go at once, whatever state it is in."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _finish(self, error: Exception | None) -> None:
+        if self.received.done():
+            return
+        if error is None:
+            self.received.set_result(bytes(self._gathered))
+        else:
+            self.received.set_exception(error)

@@ -1,0 +1,231 @@
+"""The command publisher on a real broker: batches, markers, and every user's order across a lost connection."""
+
+import contextlib
+import socket
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
+from urllib.parse import urlsplit
+
+import pytest
+
+from producers.command_publisher import CommandPublisher
+from rabbitmq.connection import open_connection
+from rabbitmq.stream_consumer import Delivery, StreamConsumer
+from rabbitmq.topology import command_stream
+from schema.arguments import make_command
+from schema.codec import decode_log
+from schema.commands import NOBODY, PARTITIONS, Command, CommandBatch, CommandName, DumpMarker, command_id, partition_of
+from schema.errors import BrokerError
+
+SOURCE = 7
+
+
+class Relay:
+    """Stands between a client and the broker; can keep the broker's answers to itself, and cut the line."""
+
+    def __init__(self, host: str, port: int):
+        self._target = (host, port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.mute = False
+        self._sockets: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def cut(self) -> None:
+        for end in self._sockets:
+            _shut(end)
+
+    def close(self) -> None:
+        _shut(self._listener)
+        self.cut()
+        for thread in self._threads:
+            thread.join()
+        for end in (self._listener, *self._sockets):
+            end.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            broker = socket.create_connection(self._target)
+            self._sockets += [client, broker]
+            for source, sink, silenced in ((client, broker, False), (broker, client, True)):
+                thread = threading.Thread(target=self._forward, args=(source, sink, silenced))
+                self._threads.append(thread)
+                thread.start()
+
+    def _forward(self, source: socket.socket, sink: socket.socket, silenced: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if not (silenced and self.mute):
+                    sink.sendall(data)
+        _shut(source)
+        _shut(sink)
+
+
+def _shut(end: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
+
+
+class Logs:
+    """What is in the command logs so far."""
+
+    def __init__(self, url: str):
+        self._connection = open_connection(url, "reader")
+        self.deliveries: dict[int, list[Delivery]] = defaultdict(list)
+        for number in range(PARTITIONS):
+            StreamConsumer(self._connection, command_stream(number), 0, 10_000, self.deliveries[number].append)
+
+    def pump(self) -> None:
+        self._connection.pump(0)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def commands(self, number: int) -> list[Command]:
+        """In order, each once: repetitions must be marked, and are left out."""
+        seen: dict[bytes, Command] = {}
+        for delivery in self.deliveries[number]:
+            message = decode_log(delivery.body)
+            if isinstance(message, CommandBatch):
+                for command in message.commands:
+                    assert command.command_id not in seen or delivery.possibly_duplicate
+                    seen.setdefault(command.command_id, command)
+        return list(seen.values())
+
+    def count(self) -> int:
+        self.pump()
+        return sum(len(self.commands(number)) for number in range(PARTITIONS))
+
+
+@pytest.fixture
+def logs(amqp_url) -> Iterator[Logs]:
+    logs = Logs(amqp_url)
+    yield logs
+    logs.close()
+
+
+@pytest.fixture
+def relay(amqp_url) -> Iterator[Relay]:
+    parts = urlsplit(amqp_url)
+    relay = Relay(parts.hostname, parts.port)
+    yield relay
+    relay.close()
+
+
+@pytest.fixture
+def publisher(amqp_url, relay) -> Iterator[CommandPublisher]:
+    """Connected through the relay."""
+    parts = urlsplit(amqp_url)
+    through = parts._replace(netloc=parts.netloc.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{relay.port}"))
+    publisher = CommandPublisher(partial(open_connection, through.geturl(), "test", 2.0), patience_seconds=2.0)
+    yield publisher
+    publisher.close()
+
+
+def _command(number: int, name: CommandName = CommandName.ADD, *arguments: str) -> Command:
+    return make_command(command_id(SOURCE, number), number, name, list(arguments or (f"user{number % 37}", "1.00")))
+
+
+def _commands(first: int, last: int) -> list[Command]:
+    return [_command(number) for number in range(first, last + 1)]
+
+
+def _assert_in_order(logs: Logs, commands: list[Command]) -> None:
+    for number in range(PARTITIONS):
+        assert logs.commands(number) == [c for c in commands if partition_of(c.key) == number]
+
+
+def test_commands_arrive_in_order_in_their_users_partition(publisher, logs, wait_for):
+    commands = _commands(1, 5_000)
+    for command in commands:
+        publisher.publish(command)
+    publisher.flush()
+    wait_for(lambda: logs.count() == 5_000)
+    _assert_in_order(logs, commands)
+    assert publisher.published == 5_000
+    assert not any(delivery.possibly_duplicate for log in logs.deliveries.values() for delivery in log)
+
+
+def test_one_command_is_published_at_once(publisher, logs, wait_for):
+    publisher.publish_at_once(_command(1))
+    wait_for(lambda: logs.count() == 1)
+
+
+def test_a_lone_command_does_not_linger(publisher, logs, wait_for):
+    publisher.publish(_command(1))
+
+    def arrived() -> bool:
+        publisher.pump()
+        return logs.count() == 1
+
+    wait_for(arrived)
+
+
+def test_a_root_dumplog_stands_in_every_partition_behind_all_before_it(publisher, logs, wait_for):
+    for command in _commands(1, 500):
+        publisher.publish(command)
+    publisher.publish(_command(501, CommandName.DUMPLOG, "./testLOG"))
+    for command in _commands(502, 600):
+        publisher.publish(command)
+    publisher.flush()
+    wait_for(lambda: logs.count() == 599)
+    for log in logs.deliveries.values():
+        messages = [decode_log(delivery.body) for delivery in log]
+        (place,) = (n for n, message in enumerate(messages) if isinstance(message, DumpMarker))
+        assert messages[place].command.transaction_number == 501
+        assert all(c.transaction_number < 501 for batch in messages[:place] for c in batch.commands)
+        assert all(c.transaction_number > 501 for batch in messages[place + 1 :] for c in batch.commands)
+
+
+@pytest.mark.parametrize("arguments", [(CommandName.DUMPLOG, ""), (CommandName.BUY, "not a user", "S", "1.00")])
+def test_a_defective_command_of_nobody_is_no_marker(publisher, logs, wait_for, arguments):
+    command = _command(1, *arguments)
+    publisher.publish_at_once(command)
+    wait_for(lambda: logs.count() == 1)
+    assert logs.commands(partition_of(NOBODY)) == [command]
+
+
+def test_order_is_kept_and_repetitions_are_marked_when_the_connection_is_lost(publisher, relay, logs, wait_for):
+    """All that follows the first flush reaches the broker, but no confirm comes back before the line is cut."""
+    commands = _commands(1, 9_000)
+    for command in commands[:1_000]:
+        publisher.publish(command)
+    publisher.flush()
+    relay.mute = True
+    for command in commands[1_000:5_000]:
+        publisher.publish(command)
+    wait_for(lambda: logs.count() >= 3_000)
+    relay.mute = False
+    relay.cut()
+    for command in commands[5_000:]:
+        publisher.publish(command)
+    publisher.flush()
+    wait_for(lambda: logs.count() == 9_000)
+    _assert_in_order(logs, commands)
+    marked = [delivery for log in logs.deliveries.values() for delivery in log if delivery.possibly_duplicate]
+    assert sum(len(decode_log(delivery.body).commands) for delivery in marked) >= 2_000
+
+
+def test_losing_the_connection_again_and_again_loses_nothing(publisher, relay, logs, wait_for):
+    commands = _commands(1, 6_000)
+    for command in commands:
+        if command.transaction_number % 1_500 == 0:
+            relay.cut()
+        publisher.publish(command)
+    relay.cut()
+    publisher.flush()
+    wait_for(lambda: logs.count() == 6_000)
+    _assert_in_order(logs, commands)
+
+
+def test_a_broker_that_stays_away_is_given_up(publisher, relay):
+    relay.close()
+    with pytest.raises(BrokerError):
+        publisher.publish_at_once(_command(1))

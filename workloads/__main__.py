@@ -1,0 +1,32 @@
+"""`python -m workloads --users 100 --commands 100000 --symbols 981 --seed 1 [--output file]`: makes a workload file."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from workloads.generator import SYMBOLS_MAX, workload_lines
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m workloads", description="Make a workload file.")
+    parser.add_argument("--users", type=int, default=100)
+    parser.add_argument("--commands", type=int, default=100_000, help="lines, the last DUMPLOG included")
+    parser.add_argument("--symbols", type=int, default=981)
+    parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same file")
+    parser.add_argument("--user-dump", action="store_true", help="end with the DUMPLOG of a user, before the last one")
+    parser.add_argument("--output", type=Path, help="a file; otherwise standard output")
+    asked = parser.parse_args()
+    if asked.users < 1 or asked.commands < 3 or not 1 <= asked.symbols <= SYMBOLS_MAX:
+        parser.error(f"at least 1 user and 3 commands, and 1 to {SYMBOLS_MAX} symbols")
+    lines = workload_lines(asked.users, asked.commands, asked.symbols, asked.seed, asked.user_dump)
+    try:
+        with asked.output.open("w", newline="") if asked.output else sys.stdout as out:
+            out.writelines(f"{line}\n" for line in lines)
+    except OSError as error:
+        print(f"workloads: {asked.output}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
