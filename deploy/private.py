@@ -22,6 +22,8 @@ START_SECONDS_MAX = 90
 def start(record: Record, servers: tuple[str, ...] = (EPMD, RABBITMQ, POSTGRES)) -> None:
     """Returns when they answer. Starting what already runs does nothing."""
     if not supervisor.running(record):
+        if "'" in str(RABBITMQ_HOME):
+            raise StackError(f"RabbitMQ cannot have its data in a path with a quote: {RABBITMQ_HOME}")
         installed.ensure()
         leftovers.end_all()
         for name in PORTS:

@@ -149,6 +149,8 @@ class Tenure:
         self._publish(messages)
 
     def _publish(self, messages: list[Outgoing]) -> None:
+        if not messages:
+            return
         for message in messages:
             self._publisher.publish(message)
         # A confirm by itself does not end a pump, so flush() alone would sit out its whole interval of 100 ms.

@@ -54,6 +54,8 @@ class Connection:
 
     def pump(self, seconds: float) -> None:
         """Reads and dispatches what has come; waits for at most this long for something. Raises BrokerError."""
+        if not self._blocking.is_open:  # lost inside another call, whose error was not for its caller
+            raise BrokerError("RabbitMQ: the connection is closed")
         with translated():
             self._blocking.process_data_events(seconds)
 

@@ -8,6 +8,10 @@ import pika
 
 from rabbitmq.connection import Connection, translated
 from rabbitmq.publisher import POSSIBLY_DUPLICATE
+from schema.errors import BrokerError
+
+
+CLOSE_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class StreamConsumer:
     ):
         self._from = int(offset)
         self._on_delivery = on_delivery
+        self._connection = connection
         self._channel = connection.channel()
         with translated():
             self._channel.basic_qos(prefetch_count=prefetch)
@@ -51,8 +56,12 @@ class StreamConsumer:
     def close(self) -> None:
         """Stops delivering; never raises."""
         self._on_delivery = lambda delivery: None
-        with contextlib.suppress(pika.exceptions.AMQPError, OSError):
-            self._channel.close()
+        # BlockingChannel's own close rejects what it has not handed out yet, which a stream answers by closing the
+        # whole connection. The channel beneath it just closes.
+        with contextlib.suppress(pika.exceptions.AMQPError, OSError, BrokerError):
+            self._channel._impl.close()
+            while not self._channel.is_closed:
+                self._connection.pump(CLOSE_POLL_SECONDS)
 
     def _on_message(self, _channel, method, properties, body: bytes) -> None:
         offset = properties.headers["x-stream-offset"]

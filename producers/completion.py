@@ -1,0 +1,117 @@
+"""How far a run is: executed, settled, audited, dumped; and, when it does not move, what is behind.
+
+Every query here is asked many times a second, so each says why it is cheap.
+"""
+
+import time
+
+from producers.ledger import Ledger
+from producers.run import Baseline, Run
+
+EXACT_SECONDS = 2.0
+"""At least so often the run's rows are really counted: only they tell progress from other rows' coming."""
+
+
+def baseline_of(ledger: Ledger) -> Baseline:
+    """What is in the database now, before a run."""
+    return Baseline(
+        history_rows=ledger.value(_HISTORY_ROWS),
+        quote_id=ledger.value("SELECT coalesce(max(quote_id), 0) FROM quote_fetches"),
+        positions=dict(map(tuple, ledger.rows(_POSITIONS))),
+        stored=dict(map(tuple, ledger.rows("SELECT source, stored FROM audit_sources"))),
+    )
+
+
+class Completion:
+    """Watches one run."""
+
+    def __init__(self, ledger: Ledger, run: Run):
+        self._ledger = ledger
+        self._run = run
+        self._executed = 0
+        self._rows_needed = 0
+        self._counted_at = 0.0
+
+    def executed(self) -> int:
+        """How many of the commands published so far are executed; exact when it says all."""
+        if self._executed == self._run.published:
+            return self._executed
+        rows = self._ledger.value(_HISTORY_ROWS) - self._run.baseline.history_rows
+        overdue = time.monotonic() - self._counted_at > EXACT_SECONDS
+        if rows >= max(self._rows_needed, self._run.published) or overdue:
+            self._executed = self._ledger.value(_EXECUTED, **self._run.ids)
+            self._counted_at = time.monotonic()
+            # Each command brings a row at least: before so many more there is nothing to be learned by counting.
+            self._rows_needed = rows + self._run.published - self._executed
+            return self._executed
+        return max(self._executed, min(rows, self._run.published - 1))
+
+    def executed_exactly(self) -> int:
+        """As of the last real count."""
+        return self._executed
+
+    def unsettled_triggers(self) -> int:
+        """Armed trigger orders that ought to fire, or whose symbol has no quote that could tell."""
+        return self._ledger.value(_UNSETTLED, now_ms=time.time_ns() // 1_000_000)
+
+    def audit_numbers(self) -> dict[int, int]:
+        """Source → number of its newest entry, stored or on its way."""
+        return dict(map(tuple, self._ledger.rows(_AUDIT_NUMBERS)))
+
+    def stored(self) -> dict[int, int]:
+        """Source → number of its newest stored entry."""
+        return dict(map(tuple, self._ledger.rows("SELECT source, stored FROM audit_sources")))
+
+    def dumps(self) -> tuple[int, int]:
+        """How many of the run's dumps are written, and how many are to be."""
+        return tuple(self._ledger.row(_DUMPS, **self._run.ids))
+
+    def behind(self, sent: list[int]) -> str:
+        """For people: which partitions, sources and dumps are behind. `sent`: messages published, per partition."""
+        found = []
+        for partition, position, owner in self._ledger.rows(_OWNERS):
+            missing = self._run.baseline.positions.get(partition, 0) + sent[partition] - position
+            if missing > 0:
+                found.append(f"partition {partition} of {owner or 'nobody'} by {missing} messages")
+        stored = self.stored()
+        for source, number in self.audit_numbers().items():
+            if stored.get(source, 0) < number:
+                found.append(f"audit source {source} by {number - stored.get(source, 0)} entries")
+        written, all_dumps = self.dumps()
+        if written < all_dumps:
+            found.append(f"{all_dumps - written} dumps are not written")
+        return "; ".join(found) or "nothing that is known"
+
+
+# One row per user: no scan of the history. Fills and expiries count too, so it only bounds what may be done.
+_HISTORY_ROWS = "SELECT coalesce(sum(history_seq), 0)::bigint FROM accounts"
+
+_EXECUTED = "SELECT count(*) FROM history WHERE kind = 'command' AND command_id BETWEEN :low AND :high"
+
+_POSITIONS = "SELECT partition, position FROM partitions WHERE consumer_group = 'transactions'"
+
+_OWNERS = """
+    SELECT partition, position, CASE WHEN lease_until > clock_timestamp() THEN owner END
+    FROM partitions WHERE consumer_group = 'transactions' ORDER BY partition"""
+
+# The quote cache's entries are those of source 64; a partition's source has its number.
+_AUDIT_NUMBERS = """
+    SELECT CASE consumer_group WHEN 'quotecache' THEN 64 ELSE partition END AS source, audit_number
+    FROM partitions WHERE consumer_group IN ('transactions', 'quotecache') ORDER BY 1"""
+
+# Armed symbols are few, and the newest quote of each comes from the index on (symbol, asked_at_ms).
+_UNSETTLED = """
+    SELECT count(*) FROM trigger_orders t LEFT JOIN LATERAL (
+        SELECT price_cents FROM quote_fetches f
+        WHERE f.symbol = t.symbol AND f.price_cents IS NOT NULL AND f.asked_at_ms > :now_ms - 60000
+        ORDER BY f.asked_at_ms DESC LIMIT 1) quote ON true
+    WHERE t.trigger_cents IS NOT NULL AND (
+        quote.price_cents IS NULL
+        OR t.side = 'buy' AND quote.price_cents <= t.trigger_cents AND t.reserved_cents >= quote.price_cents
+        OR t.side = 'sell' AND quote.price_cents >= t.trigger_cents AND t.reserved_shares > 0)"""
+
+_DUMPS = """
+    SELECT count(d.written_at_ms), count(*)
+    FROM history h LEFT JOIN dumps d ON d.dump_id = encode(h.command_id, 'hex')
+    WHERE h.command = 'DUMPLOG' AND h.kind = 'command' AND h.outcome = 'done'
+      AND h.command_id BETWEEN :low AND :high"""

@@ -1,0 +1,73 @@
+"""Asking the database, patiently: a Postgres that restarts in the middle of a load test is no reason to stop it.
+
+Reads, and the row that says what a run was. No knowledge of what is asked.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy
+from sqlalchemy import Connection, Row, text
+
+from schema import database
+from schema.errors import StoreError
+
+PATIENCE_SECONDS = 60.0
+RETRY_PAUSE_SECONDS = 0.2
+
+
+class Ledger:
+    """Each question is a transaction of its own; `snapshot` asks several of the same state."""
+
+    def __init__(self, database_url: str, patience_seconds: float = PATIENCE_SECONDS):
+        self._engine = database.engine(database_url)
+        self._patience_seconds = patience_seconds
+
+    def rows(self, query: str, **parameters: object) -> Sequence[Row]:
+        """Raises StoreError when the database stays away, or the query is wrong."""
+        return self.snapshot({"rows": query}, **parameters)["rows"]
+
+    def row(self, query: str, **parameters: object) -> Row:
+        """The only row there is."""
+        (row,) = self.rows(query, **parameters)
+        return row
+
+    def value(self, query: str, **parameters: object):
+        """The only value there is."""
+        (value,) = self.row(query, **parameters)
+        return value
+
+    def snapshot(self, queries: Mapping[str, str], **parameters: object) -> dict[str, Sequence[Row]]:
+        """The answers to several queries, of one and the same state of the database."""
+
+        def ask(connection: Connection) -> dict[str, Sequence[Row]]:
+            return {name: _fetch(connection, query, parameters) for name, query in queries.items()}
+
+        return self._patiently(ask)
+
+    def write(self, statement: str, **parameters: object) -> None:
+        """One statement, repeated if the connection is lost: it must bear that. Raises StoreError."""
+        self._patiently(lambda connection: connection.execute(text(statement), parameters))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _patiently(self, work):
+        deadline = time.monotonic() + self._patience_seconds
+        while True:
+            try:
+                with self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+                    with connection.begin():
+                        return work(connection)
+            except sqlalchemy.exc.OperationalError as error:
+                if time.monotonic() > deadline:
+                    raise StoreError(f"Postgres: {error.orig}") from error
+            except sqlalchemy.exc.SQLAlchemyError as error:
+                raise StoreError(f"Postgres: {error}") from error
+            time.sleep(RETRY_PAUSE_SECONDS)
+
+
+def _fetch(connection: Connection, query: str, parameters: Mapping[str, object]) -> Sequence[Row]:
+    clause = text(query)
+    wanted = {name: value for name, value in parameters.items() if name in clause._bindparams}
+    return connection.execute(clause, wanted).fetchall()

@@ -1,0 +1,128 @@
+"""What the tests of the audit log share: publishing to it, running its process, asking its tables. No assertions."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+
+from rabbitmq.connection import open_connection
+from rabbitmq.publisher import Outgoing, Publisher
+from rabbitmq.topology import AUDIT_EXCHANGE, DEAD_LETTERS_QUEUE
+from schema import codec
+from schema.commands import VERSION, CommandName
+from schema.events import AuditEntry, AuditKind, AuditMessage
+
+PROJECT = Path(__file__).parents[2]
+AT_MS = 1_784_800_000_000
+
+
+def command(transaction_number: int, user: str | None = "ann", **fields) -> AuditEntry:
+    return AuditEntry(
+        AuditKind.USER_COMMAND, AT_MS + transaction_number, transaction_number, CommandName.ADD, user, **fields
+    )
+
+
+def commands(first: int, last: int, user: str = "ann") -> list[AuditEntry]:
+    """Entries whose transaction numbers are `first` to `last`."""
+    return [command(n, user) for n in range(first, last + 1)]
+
+
+def quote(transaction_number: int, user: str = "ann") -> AuditEntry:
+    return AuditEntry(
+        AuditKind.QUOTE_SERVER,
+        AT_MS + transaction_number,
+        transaction_number,
+        user=user,
+        symbol="ABC",
+        funds_cents=1999,
+        quote_server_time=AT_MS - 254_000,
+        cryptokey="aB+/=",
+    )
+
+
+def marker(dump_id: str, transaction_number: int, filename: str, user: str | None = None) -> AuditEntry:
+    return AuditEntry(
+        AuditKind.MARKER,
+        AT_MS + transaction_number,
+        transaction_number,
+        CommandName.DUMPLOG,
+        user,
+        filename=filename,
+        message=dump_id,
+    )
+
+
+class AuditLog:
+    """The audit log's servers, and its process once started."""
+
+    def __init__(self, amqp_url: str, database_url: str, dump_dir: Path):
+        self.dump_dir = dump_dir
+        self.environment = {
+            **os.environ,
+            "AMQP_URL": amqp_url,
+            "DATABASE_URL": database_url,
+            "DUMP_DIR": str(dump_dir),
+            "REPLICA": "audit",
+        }
+        self.connection = open_connection(amqp_url, "test")
+        self.database = psycopg.connect(database_url, autocommit=True)
+        self._publisher = Publisher(self.connection)
+        self._processes: list[subprocess.Popen] = []
+
+    def start(self, replica: str = "audit") -> subprocess.Popen:
+        environment = self.environment | {"REPLICA": replica}
+        process = subprocess.Popen([sys.executable, "-m", "consumers.audit"], cwd=PROJECT, env=environment)
+        self._processes.append(process)
+        return process
+
+    def publish(self, source: int, first_number: int, entries: list[AuditEntry]) -> None:
+        """As one message, confirmed."""
+        self.publish_body(codec.encode(AuditMessage(VERSION, source, first_number, entries)))
+
+    def publish_body(self, body: bytes) -> None:
+        self._publisher.publish(Outgoing(AUDIT_EXCHANGE, "", body))
+
+    def confirm(self) -> None:
+        self._publisher.flush()
+
+    def stored(self, source: int) -> int:
+        row = self._one("SELECT stored FROM audit_sources WHERE source = %s", source)
+        return row[0] if row else 0
+
+    def transactions(self, source: int) -> list[int]:
+        """Transaction numbers of a source's entries by their numbers, which must be 1, 2, 3, …"""
+        query = "SELECT number, transaction_number FROM audit_events WHERE source = %s ORDER BY number"
+        rows = self.database.execute(query, (source,)).fetchall()
+        assert [number for number, _ in rows] == list(range(1, len(rows) + 1))
+        return [transaction_number for _, transaction_number in rows]
+
+    def position(self) -> int:
+        return self._one("SELECT position FROM partitions WHERE consumer_group = 'audit'")[0]
+
+    def owner(self) -> str | None:
+        return self._one("SELECT owner FROM partitions WHERE consumer_group = 'audit'")[0]
+
+    def is_complete(self, dump_id: str) -> bool:
+        return self._one("SELECT 1 FROM dump_markers WHERE dump_id = %s AND source = 64", dump_id) is not None
+
+    def is_written(self, dump_id: str) -> bool:
+        return self._one("SELECT 1 FROM dumps WHERE dump_id = %s AND written_at_ms > 0", dump_id) is not None
+
+    def dead_letter(self) -> tuple[dict, bytes] | None:
+        """Headers and body of the next message in the dead letters."""
+        channel = self.connection.channel()
+        _, properties, body = channel.basic_get(DEAD_LETTERS_QUEUE, auto_ack=True)
+        channel.close()
+        return properties and (properties.headers, body)
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        self.connection.close()
+        self.database.close()
+
+    def _one(self, query: str, *values) -> tuple | None:
+        return self.database.execute(query, values).fetchone()

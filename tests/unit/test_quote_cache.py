@@ -1,0 +1,163 @@
+"""The quote cache's state machine (spec §1, §4): one fetch per symbol in flight, no quote past its life."""
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from quotecache.cache import RETRY_PAUSE_MS, Cache, Counts
+from schema.commands import VERSION
+from schema.events import QUOTE_LIFETIME_MS, NoQuote, PriceRequest, Quote
+
+T0 = 1_700_000_000_000
+
+
+def a_request(symbol="ABC", user="jane", number=7) -> PriceRequest:
+    return PriceRequest(VERSION, symbol, user, number)
+
+
+def a_quote(symbol="ABC", asked_at_ms=T0, quote_id=1) -> Quote:
+    return Quote(quote_id, symbol, 1_000, asked_at_ms, 7, "jane")
+
+
+def a_cache(in_flight_max=10, attempts_max=3) -> Cache:
+    return Cache(in_flight_max, attempts_max, Counts())
+
+
+def symbols_due(cache: Cache, now_ms: int) -> list[str]:
+    return [request.symbol for request in cache.due(now_ms)]
+
+
+def test_an_unknown_symbol_is_fetched_for_the_user_who_asked_first():
+    cache = a_cache()
+    assert cache.request(a_request(user="jane"), T0) is None
+    assert cache.request(a_request(user="john"), T0) is None
+    assert [request.user for request in cache.due(T0)] == ["jane"]
+
+
+def test_requests_for_a_symbol_in_flight_join_it():
+    counts = Counts()
+    cache = Cache(10, 3, counts)
+    cache.request(a_request(), T0)
+    cache.due(T0)
+    assert cache.request(a_request(), T0 + 5) is None
+    assert cache.due(T0 + 5) == []
+    assert (counts.requests, counts.joined, counts.fetches) == (2, 1, 1)
+
+
+def test_a_usable_quote_is_a_hit_until_its_sixty_seconds_are_over():
+    cache = a_cache()
+    cache.request(a_request(), T0)
+    cache.due(T0)
+    quote = a_quote(asked_at_ms=T0)
+    assert cache.answered(quote, T0 + 4_000) == quote
+    assert cache.request(a_request(), T0 + QUOTE_LIFETIME_MS - 1) == quote
+    assert cache.request(a_request(), T0 + QUOTE_LIFETIME_MS) is None
+    assert symbols_due(cache, T0 + QUOTE_LIFETIME_MS) == ["ABC"]
+
+
+def test_a_failed_attempt_is_tried_again_after_a_pause_and_given_up_after_the_last():
+    cache = a_cache(attempts_max=3)
+    cache.request(a_request(), T0)
+    now = T0
+    for attempt in (1, 2):
+        assert symbols_due(cache, now) == ["ABC"]
+        assert cache.failed("ABC", "garbage", now) is None
+        assert cache.due(now) == []
+        now += RETRY_PAUSE_MS * attempt
+    assert symbols_due(cache, now) == ["ABC"]
+    assert cache.failed("ABC", "silence", now) == NoQuote("ABC", now, "silence")
+    assert cache.due(now + 60_000) == []
+
+
+def test_after_a_no_quote_the_next_request_starts_over():
+    cache = a_cache(attempts_max=1)
+    cache.request(a_request(), T0)
+    cache.due(T0)
+    assert isinstance(cache.failed("ABC", "reset", T0), NoQuote)
+    cache.request(a_request(), T0 + 1)
+    assert symbols_due(cache, T0 + 1) == ["ABC"]
+
+
+def test_an_answer_that_outlived_its_own_life_is_a_failed_attempt():
+    cache = a_cache()
+    cache.request(a_request(), T0)
+    cache.due(T0)
+    assert cache.answered(a_quote(asked_at_ms=T0), T0 + QUOTE_LIFETIME_MS) is None
+    assert (cache.in_flight, cache.wanted) == (0, 1)
+
+
+def test_no_more_fetches_than_connections_and_the_rest_in_the_order_in_which_they_were_wanted():
+    cache = a_cache(in_flight_max=2)
+    for symbol in ("A", "B", "C", "D"):
+        cache.request(a_request(symbol), T0)
+    assert symbols_due(cache, T0) == ["A", "B"]
+    assert cache.due(T0) == []
+    cache.answered(a_quote("B"), T0)
+    assert symbols_due(cache, T0) == ["C"]
+
+
+def test_what_was_bought_before_a_restart_is_not_fetched():
+    cache = a_cache()
+    cache.learn(a_quote(asked_at_ms=T0 - 10, quote_id=2))
+    cache.learn(a_quote(asked_at_ms=T0 - 20, quote_id=1))
+    assert cache.request(a_request(), T0).quote_id == 2
+    assert cache.due(T0) == []
+
+
+class AnyOrderOfEvents(RuleBasedStateMachine):
+    """Requests, answers, failures and time in any order, against what the outside world sees of them."""
+
+    IN_FLIGHT_MAX, ATTEMPTS_MAX = 2, 2
+    symbols = st.sampled_from(["A", "B", "C"])
+
+    def __init__(self):
+        super().__init__()
+        self.cache = Cache(self.IN_FLIGHT_MAX, self.ATTEMPTS_MAX, Counts())
+        self.now = T0
+        self.at_the_server: dict[str, int] = {}
+        self.waiting: dict[str, int] = {}
+        self.quote_ids = 0
+
+    @rule(ms=st.sampled_from([0, 1, 100, 1_000, 30_000, 59_999, 60_000]))
+    def time_passes(self, ms):
+        self.now += ms
+
+    @rule(symbol=symbols)
+    def request(self, symbol):
+        quote = self.cache.request(a_request(symbol), self.now)
+        if quote is None:
+            self.waiting.setdefault(symbol, 0)
+        else:
+            assert self.now - quote.asked_at_ms < QUOTE_LIFETIME_MS
+
+    @rule()
+    def fetch(self):
+        for request in self.cache.due(self.now):
+            assert request.symbol not in self.at_the_server, "asked twice at once"
+            assert request.symbol in self.waiting, "bought without need"
+            self.at_the_server[request.symbol] = self.now
+            self.waiting[request.symbol] += 1
+            assert self.waiting[request.symbol] <= self.ATTEMPTS_MAX
+
+    @precondition(lambda self: self.at_the_server)
+    @rule(data=st.data(), good=st.booleans())
+    def end(self, data, good):
+        symbol = data.draw(st.sampled_from(sorted(self.at_the_server)))
+        asked_at_ms = self.at_the_server.pop(symbol)
+        self.quote_ids += 1
+        if good:
+            answer = self.cache.answered(a_quote(symbol, asked_at_ms, self.quote_ids), self.now)
+        else:
+            answer = self.cache.failed(symbol, "garbage", self.now)
+        if answer is None:
+            assert self.waiting[symbol] < self.ATTEMPTS_MAX, "gave up without saying so"
+        else:
+            assert not isinstance(answer, Quote) or answer.usable(self.now)
+            del self.waiting[symbol]
+
+    @invariant()
+    def bounds_hold(self):
+        assert self.cache.in_flight == len(self.at_the_server) <= self.IN_FLIGHT_MAX
+        assert self.cache.in_flight + self.cache.wanted == len(self.waiting)
+
+
+TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase
