@@ -18,8 +18,8 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "Installing $package with apt-get (about half a minute)"
         export DEBIAN_FRONTEND=noninteractive
-        { apt-get -qq update && apt-get -qq install --no-install-recommends "$package"; } >/dev/null ||
-            fail "apt-get could not install $package."
+        said=$({ apt-get -qq update && apt-get -qq install --no-install-recommends "$package"; } 2>&1) ||
+            fail "apt-get could not install $package: $(tail -n 1 <<<"$said")"
     else
         fail "Python's venv module is missing. Install it: sudo apt-get install $package"
     fi

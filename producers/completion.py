@@ -7,6 +7,7 @@ import time
 
 from producers.ledger import Ledger
 from producers.run import Baseline, Run
+from schema.events import QUOTE_LIFETIME_MS, QUOTECACHE_SOURCE
 
 EXACT_SECONDS = 2.0
 """At least so often the run's rows are really counted: only they tell progress from other rows' coming."""
@@ -52,19 +53,23 @@ class Completion:
 
     def unsettled_triggers(self) -> int:
         """Armed trigger orders that ought to fire, or whose symbol has no quote that could tell."""
-        return self._ledger.value(_UNSETTLED, now_ms=time.time_ns() // 1_000_000)
+        return self._ledger.value(_UNSETTLED, alive_since_ms=time.time_ns() // 1_000_000 - QUOTE_LIFETIME_MS)
 
     def audit_numbers(self) -> dict[int, int]:
         """Source → number of its newest entry, stored or on its way."""
-        return dict(map(tuple, self._ledger.rows(_AUDIT_NUMBERS)))
+        return dict(map(tuple, self._ledger.rows(_AUDIT_NUMBERS, quotecache=QUOTECACHE_SOURCE)))
 
     def stored(self) -> dict[int, int]:
         """Source → number of its newest stored entry."""
         return dict(map(tuple, self._ledger.rows("SELECT source, stored FROM audit_sources")))
 
-    def dumps(self) -> tuple[int, int]:
-        """How many of the run's dumps are written, and how many are to be."""
-        return tuple(self._ledger.row(_DUMPS, **self._run.ids))
+    def dump_ids(self) -> list[str]:
+        """Of the dumps that the run asked for and is to get. Scans the history: ask once."""
+        return [dump_id for (dump_id,) in self._ledger.rows(_DUMP_IDS, **self._run.ids)]
+
+    def dumps_written(self, dump_ids: list[str]) -> int:
+        """How many of these are written."""
+        return self._ledger.value(_DUMPS_WRITTEN, dump_ids=dump_ids)
 
     def behind(self, sent: list[int]) -> str:
         """For people: which partitions, sources and dumps are behind. `sent`: messages published, per partition."""
@@ -77,9 +82,9 @@ class Completion:
         for source, number in self.audit_numbers().items():
             if stored.get(source, 0) < number:
                 found.append(f"audit source {source} by {number - stored.get(source, 0)} entries")
-        written, all_dumps = self.dumps()
-        if written < all_dumps:
-            found.append(f"{all_dumps - written} dumps are not written")
+        dump_ids = self.dump_ids()
+        if unwritten := len(dump_ids) - self.dumps_written(dump_ids):
+            found.append(f"{unwritten} dumps are not written")
         return "; ".join(found) or "nothing that is known"
 
 
@@ -94,24 +99,24 @@ _OWNERS = """
     SELECT partition, position, CASE WHEN lease_until > clock_timestamp() THEN owner END
     FROM partitions WHERE consumer_group = 'transactions' ORDER BY partition"""
 
-# The quote cache's entries are those of source 64; a partition's source has its number.
+# A partition is the source of its number.
 _AUDIT_NUMBERS = """
-    SELECT CASE consumer_group WHEN 'quotecache' THEN 64 ELSE partition END AS source, audit_number
+    SELECT CASE consumer_group WHEN 'quotecache' THEN :quotecache ELSE partition END AS source, audit_number
     FROM partitions WHERE consumer_group IN ('transactions', 'quotecache') ORDER BY 1"""
 
 # Armed symbols are few, and the newest quote of each comes from the index on (symbol, asked_at_ms).
 _UNSETTLED = """
     SELECT count(*) FROM trigger_orders t LEFT JOIN LATERAL (
         SELECT price_cents FROM quote_fetches f
-        WHERE f.symbol = t.symbol AND f.price_cents IS NOT NULL AND f.asked_at_ms > :now_ms - 60000
+        WHERE f.symbol = t.symbol AND f.price_cents IS NOT NULL AND f.asked_at_ms > :alive_since_ms
         ORDER BY f.asked_at_ms DESC LIMIT 1) quote ON true
     WHERE t.trigger_cents IS NOT NULL AND (
         quote.price_cents IS NULL
         OR t.side = 'buy' AND quote.price_cents <= t.trigger_cents AND t.reserved_cents >= quote.price_cents
         OR t.side = 'sell' AND quote.price_cents >= t.trigger_cents AND t.reserved_shares > 0)"""
 
-_DUMPS = """
-    SELECT count(d.written_at_ms), count(*)
-    FROM history h LEFT JOIN dumps d ON d.dump_id = encode(h.command_id, 'hex')
-    WHERE h.command = 'DUMPLOG' AND h.kind = 'command' AND h.outcome = 'done'
-      AND h.command_id BETWEEN :low AND :high"""
+_DUMP_IDS = """
+    SELECT encode(command_id, 'hex') FROM history
+    WHERE command = 'DUMPLOG' AND kind = 'command' AND outcome = 'done' AND command_id BETWEEN :low AND :high"""
+
+_DUMPS_WRITTEN = "SELECT count(*) FROM dumps WHERE dump_id = ANY(:dump_ids) AND written_at_ms IS NOT NULL"

@@ -38,10 +38,10 @@ class Ledger:
         return value
 
     def snapshot(self, queries: Mapping[str, str], **parameters: object) -> dict[str, Sequence[Row]]:
-        """The answers to several queries, of one and the same state of the database."""
+        """The answers to several queries, of one and the same state of the database; each takes what it names."""
 
         def ask(connection: Connection) -> dict[str, Sequence[Row]]:
-            return {name: _fetch(connection, query, parameters) for name, query in queries.items()}
+            return {name: connection.execute(text(query), parameters).fetchall() for name, query in queries.items()}
 
         return self._patiently(ask)
 
@@ -65,9 +65,3 @@ class Ledger:
             except sqlalchemy.exc.SQLAlchemyError as error:
                 raise StoreError(f"Postgres: {error}") from error
             time.sleep(RETRY_PAUSE_SECONDS)
-
-
-def _fetch(connection: Connection, query: str, parameters: Mapping[str, object]) -> Sequence[Row]:
-    clause = text(query)
-    wanted = {name: value for name, value in parameters.items() if name in clause._bindparams}
-    return connection.execute(clause, wanted).fetchall()

@@ -31,7 +31,7 @@ def main() -> int:
     try:
         url = os.environ.get("AMQP_URL")
         if not url:
-            raise SettingsError("AMQP_URL is not set: run `eval $(make env)`")
+            raise SettingsError("AMQP_URL is not set: run `export $(make env)`")
         connection = open_connection(url, "declare")
         declare(connection, fresh)
         connection.close()

@@ -10,7 +10,6 @@ from rabbitmq.connection import Connection, translated
 from rabbitmq.publisher import POSSIBLY_DUPLICATE
 from schema.errors import BrokerError
 
-
 CLOSE_POLL_SECONDS = 0.05
 
 

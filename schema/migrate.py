@@ -33,7 +33,7 @@ def main() -> int:
     try:
         database_url = os.environ.get("DATABASE_URL")
         if not database_url:
-            raise SettingsError("DATABASE_URL is not set: run `eval $(make env)`")
+            raise SettingsError("DATABASE_URL is not set: run `export $(make env)`")
         migrate(database_url)
     except DayTradeError as error:
         print(f"migrate: {error}", file=sys.stderr)

@@ -58,7 +58,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 def _required(environment: Mapping[str, str], name: str) -> str:
     value = environment.get(name)
     if not value:
-        raise SettingsError(f"{name} is not set: start the stack with `make up` and run `eval $(make env)`")
+        raise SettingsError(f"{name} is not set: start the stack with `make up` and run `export $(make env)`")
     return value
 
 

@@ -36,9 +36,13 @@ PREFETCH_MESSAGES = 200
 """Bounds what waits here in memory to 8 MB, and is five times what a full batch of full messages takes."""
 
 LOAD_ENTRIES = 200
-"""As many entries at once are a load: gathering more makes fewer, larger transactions; fewer are stored at once."""
+"""As many entries at once are a load."""
 
 GATHER_SECONDS = 0.03
+"""Under load, how long more is gathered: fewer, larger transactions leave more of the machine to everybody else."""
+
+SPACING_SECONDS = 0.01
+"""From one small transaction to the next. What comes alone is stored at once."""
 
 IDLE_SECONDS = 0.1
 """How long SIGTERM may wait for an idle worker."""
@@ -78,9 +82,9 @@ class Writer:
             connection = database.connect(self._settings.database_url, name)
             stack.callback(connection.close)
             session = _Session(broker, connection, self._settings.replica, self._on_dump_complete)
+            stack.callback(session.leave)
             while not self._stopping.is_set():
                 session.step()
-            session.leave()
 
 
 class _Session:
@@ -93,7 +97,7 @@ class _Session:
         self._database = connection
         self._replica = replica
         self._on_dump_complete = on_dump_complete
-        self._next_tick = 0.0
+        self._next_tick = self._stored_at = 0.0
         self._inbox: list[Delivery] = []
         self._ownership: Ownership | None = None
         self._publisher: Publisher | None = None
@@ -112,8 +116,8 @@ class _Session:
             self._store()
 
     def leave(self) -> None:
-        """Lets the log go, so that the next owner need not wait for the lease to run out."""
-        with database.translated():
+        """Lets the log go, so that the next owner need not wait for the lease to run out; never raises."""
+        with contextlib.suppress(StoreError), database.translated():
             partitions.leave(self._database, store.GROUP, self._replica, self._owned())
 
     def _owned(self) -> dict[int, int]:
@@ -145,23 +149,25 @@ class _Session:
     def _gather(self) -> None:
         self._broker.pump(IDLE_SECONDS)
         self._take_in()
-        deadline = time.monotonic() + GATHER_SECONDS
+        started = time.monotonic()
         while self._batch.tags and self._batch.entries < BATCH_ENTRIES_MAX:
-            left = deadline - time.monotonic() if self._batch.entries >= LOAD_ENTRIES else 0.0
-            self._broker.pump(max(left, 0.0))
-            if not self._take_in() and left <= 0:
-                break
-            if time.monotonic() >= deadline:
+            self._broker.pump(max(self._gather_until(started) - time.monotonic(), 0.0))
+            self._take_in()
+            if time.monotonic() >= self._gather_until(started):
                 break
 
-    def _take_in(self) -> bool:
+    def _gather_until(self, started: float) -> float:
+        if self._batch.entries >= LOAD_ENTRIES:
+            return started + GATHER_SECONDS
+        return self._stored_at + SPACING_SECONDS
+
+    def _take_in(self) -> None:
         deliveries, self._inbox[:] = self._inbox[:], ()
         held = self._numbering.held
         for delivery in deliveries:
             self._batch.add(self._numbering, delivery.offset, delivery.body, delivery.tag)
         if self._numbering.held > held:
             log.error("entries are missing; what follows them waits", held_from=self._numbering.held_from)
-        return bool(deliveries)
 
     def _store(self) -> None:
         batch, self._batch = self._batch, Batch(self._batch.position, self._batch.high)
@@ -170,6 +176,7 @@ class _Session:
         if store.commit(self._database, self._ownership, batch):
             self._on_dump_complete()
         self._consumer.acknowledge(batch.tags)
+        self._stored_at = time.monotonic()
 
     def _dead_letter(self, poison: list[Poison]) -> None:
         # Before the position moves on: a crash in between puts a message there twice rather than not at all.

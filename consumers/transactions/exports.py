@@ -78,7 +78,7 @@ def main() -> int:
     try:
         url = os.environ.get("DATABASE_URL")
         if not url:
-            raise SettingsError("DATABASE_URL is not set: run `eval $(make env)`")
+            raise SettingsError("DATABASE_URL is not set: run `export $(make env)`")
         with database.translated(), database.connect(url, "exports") as connection:
             connection.execute("SET LOCAL statement_timeout = 0")
             if arguments.what == "state":

@@ -120,7 +120,7 @@ def test_poison_goes_to_the_dead_letters_and_the_log_goes_on(audit, wait_for):
     assert (headers["stream"], headers["offset"], body) == ("audit", 1, b"garbage")
     assert headers["reason"]
     headers, _ = audit.dead_letter()
-    assert headers == {"reason": "source 33 is none of ours", "stream": "audit", "offset": 2}
+    assert (headers["offset"], headers["reason"]) == (2, "source 33 is none of ours")
     assert audit.dead_letter() is None
 
 

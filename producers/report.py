@@ -1,0 +1,71 @@
+"""The report of a load test: put together from the database, written as JSON. How it looks is `report_screen.py`'s."""
+
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+from producers import figures
+from producers.checks import Checks, check
+from producers.ledger import Ledger
+from producers.run import Run
+from schema.settings import Settings
+
+LIBRARIES = ("pika", "psycopg", "msgspec", "SQLAlchemy")
+
+
+def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rabbitmq: str) -> dict:
+    """Everything that is known about a finished run. Raises StoreError."""
+    seconds = figures.seconds(ledger, run)
+    checks = check(ledger, run)
+    return {
+        "workload": run.workload,
+        "commands": run.published,
+        "outcomes": figures.outcomes(ledger, run),
+        "rejections": figures.rejections(ledger, run),
+        "seconds": seconds,
+        "timed_by": "commit timestamps" if figures.timed_by_database(ledger) else "the driver",
+        "commands_per_second": round(run.published / max(seconds["audited"], 0.001)),
+        "latency_ms": figures.latency_ms(ledger, run),
+        "quotes": figures.quotes(ledger, run, settings.quote_cost_cents) | {"mode": settings.quotes},
+        "triggers": figures.triggers(ledger, run),
+        "audit_entries": _audit_entries(run),
+        "checks": _numbers(checks),
+        "findings": checks.findings,
+        "unreadable": [line._asdict() for line in run.unreadable_shown],
+        "durability": {name: ledger.value(f"SHOW {name}") for name in ("fsync", "synchronous_commit")},
+        "replicas": replicas,
+        "versions": _versions(ledger, rabbitmq),
+    }
+
+
+def passed(report: dict) -> bool:
+    """Whether every check is 0."""
+    return not any(report["checks"].values())
+
+
+def write_json(report: dict, path: Path) -> None:
+    """The whole file or none of it. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    beside.replace(path)
+
+
+def _numbers(checks: Checks) -> dict[str, int]:
+    return {
+        "lost": checks.lost,
+        "duplicated": checks.duplicated,
+        "out_of_order": checks.out_of_order,
+        "unbalanced_users": checks.unbalanced_users,
+    }
+
+
+def _audit_entries(run: Run) -> int:
+    return sum(number - run.baseline.stored.get(source, 0) for source, number in run.audit_targets.items())
+
+
+def _versions(ledger: Ledger, rabbitmq: str) -> dict[str, str]:
+    servers = {"rabbitmq": rabbitmq, "postgres": ledger.value("SHOW server_version").split()[0]}
+    return {"python": platform.python_version()} | servers | {name.lower(): version(name) for name in LIBRARIES}

@@ -1,0 +1,65 @@
+"""The report as a person reads it. Computes nothing: it shows what `report.py` put together."""
+
+from rich.console import Console
+from rich.table import Table
+
+from schema.money import format_cents
+
+REASONS_SHOWN_MAX = 8
+
+
+def show(report: dict, console: Console) -> None:
+    """Prints the report; the verdict comes last, where the eye is."""
+    table = Table(title=f"Load test of {report['workload']}", show_header=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in _lines(report):
+        table.add_row(name, value)
+    console.print(table)
+    for line in report["unreadable"]:
+        console.print(f"line {line['line_number']} is no command: {line['why']}: {line['text']}", markup=False)
+    if (more := report["outcomes"]["unreadable"] - len(report["unreadable"])) > 0:
+        console.print(f"and {more} more such lines")
+    for finding in report["findings"]:
+        console.print(finding, style="red", markup=False)
+    _show_verdict(report["checks"], console)
+
+
+def _lines(report: dict) -> list[tuple[str, str]]:
+    outcomes, seconds, latency, quotes = (report[name] for name in ("outcomes", "seconds", "latency_ms", "quotes"))
+    ratio = quotes["cost_ratio"]
+    lines = [
+        ("Commands", f"{report['commands']:,}"),
+        ("Done", f"{outcomes['done']:,}"),
+        ("Rejected", f"{outcomes['rejected']:,}{_reasons(report['rejections'])}"),
+        ("Unreadable lines", f"{outcomes['unreadable']:,}"),
+        ("Published, executed, audited", " · ".join(f"{seconds[name]:.2f} s" for name in seconds)),
+        ("Commands per second", f"{report['commands_per_second']:,} to the last audit row"),
+        ("Latency", " · ".join(f"{name} {value} ms" for name, value in latency.items())),
+        ("Quotes", f"{quotes['lookups']:,} needed, {quotes['fetches']:,} paid ({quotes['mode']})"),
+        ("", f"{format_cents(quotes['cost_cents'])} $, {'no floor' if ratio is None else f'{ratio} × the least'}"),
+        ("Triggers", " · ".join(f"{value:,} {name}" for name, value in report["triggers"].items())),
+        ("Audit entries", f"{report['audit_entries']:,}"),
+        ("Durability", " · ".join(f"{name} {value}" for name, value in report["durability"].items())),
+        ("Replicas", str(report["replicas"])),
+        ("Versions", " · ".join(f"{name} {value}" for name, value in list(report["versions"].items())[:3])),
+    ]
+    if quotes["abandoned"] or quotes["failed"]:
+        lines.insert(9, ("", f"{quotes['abandoned']:,} abandoned, {quotes['failed']:,} commands without a quote"))
+    if report["timed_by"] != "commit timestamps":
+        lines.append(("Note", "times are the driver's: track_commit_timestamp is off"))
+    return lines
+
+
+def _reasons(rejections: dict[str, int]) -> str:
+    shown = list(rejections.items())[:REASONS_SHOWN_MAX]
+    rest = sum(rejections.values()) - sum(number for _, number in shown)
+    lines = [f"{number:,} {reason.replace('_', ' ')}" for reason, number in shown]
+    lines += [f"{rest:,} for other reasons"] * bool(rest)
+    return "".join(f"\n  {line}" for line in lines)
+
+
+def _show_verdict(checks: dict[str, int], console: Console) -> None:
+    found = " · ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in checks.items())
+    good = not any(checks.values())
+    console.print(f"Checks: {found}", style="bold green" if good else "bold red")

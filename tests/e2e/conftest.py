@@ -1,0 +1,16 @@
+"""A running system per test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.system import System
+
+
+@pytest.fixture
+def system(amqp_url: str, database_url: str, tmp_path: Path) -> Iterator[System]:
+    """Not started yet; whatever runs at the end is killed."""
+    built = System(amqp_url, database_url, tmp_path)
+    yield built
+    built.destroy()

@@ -1,0 +1,94 @@
+"""The system's processes for a test: started as supervisord would start them, killed and restarted at will."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+MODULES = {
+    "quote-server": "quotecache.simulator",
+    "quotecache": "quotecache",
+    "triggers": "consumers.triggers",
+    "audit": "consumers.audit",
+    "transactions-0": "consumers.transactions",
+    "transactions-1": "consumers.transactions",
+}
+
+
+class System:
+    """All worker processes on a test's database and vhost. Their logs are files in `folder`."""
+
+    def __init__(self, amqp_url: str, database_url: str, folder: Path, **settings: str):
+        self.folder = folder
+        self.dump_dir = folder / "dumps"
+        self.environment = {
+            **os.environ,
+            "AMQP_URL": amqp_url,
+            "DATABASE_URL": database_url,
+            "DUMP_DIR": str(self.dump_dir),
+            "QUOTE_SERVER": f"127.0.0.1:{_free_port()}",
+            "QUOTES": "instant",
+            "PYTHONWARNINGS": "error",
+            **settings,
+        }
+        self.processes: dict[str, subprocess.Popen] = {}
+
+    def start(self, *names: str) -> None:
+        """Starts these processes, or all."""
+        for name in names or MODULES:
+            with (self.folder / f"{name}.log").open("ab") as log:
+                self.processes[name] = subprocess.Popen(
+                    [sys.executable, "-m", MODULES[name]],
+                    cwd=ROOT,
+                    env={**self.environment, "REPLICA": name},
+                    stdout=log,
+                    stderr=log,
+                )
+
+    def kill(self, name: str) -> None:
+        """kill -9, and gone for sure on return."""
+        self.processes[name].kill()
+        self.processes[name].wait()
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        self.processes[name].send_signal(number)
+
+    def stop(self) -> dict[str, int]:
+        """SIGTERM to all that still run; their exit codes."""
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.terminate()
+        return {name: process.wait(timeout=20) for name, process in self.processes.items()}
+
+    def destroy(self) -> None:
+        """Leaves nothing running, whatever state it is in."""
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+                process.wait()
+
+    def load(self, workload: Path, report: Path) -> subprocess.Popen:
+        """Starts the load driver; its output goes to a log file too."""
+        with (self.folder / "loadtest.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "producers.loadtest"],
+                cwd=ROOT,
+                env={**self.environment, "WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": "2"},
+                stdout=log,
+                stderr=log,
+            )
+
+    def log(self, name: str) -> str:
+        """All that a process has said."""
+        return (self.folder / f"{name}.log").read_text()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,97 @@
+"""A workload through real processes: the report's checks are 0, the dump is exact, the exports agree with it."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from schema.database import connect
+from tests.e2e.system import ROOT, System
+
+NO_VIOLATIONS = {"lost": 0, "duplicated": 0, "out_of_order": 0, "unbalanced_users": 0}
+
+LOG_SCHEMA = etree.XMLSchema(etree.parse(ROOT / "schema" / "log.xsd"))
+
+
+def run(system: System, workload: Path) -> dict:
+    report = system.folder / "report.json"
+    driver = system.load(workload, report)
+    assert driver.wait(timeout=90) == 0, system.log("loadtest")
+    return json.loads(report.read_text())
+
+
+def export(system: System, what: str) -> Path:
+    path = system.folder / what
+    subprocess.run(
+        [sys.executable, "-m", "consumers.transactions.exports", what, path],
+        cwd=ROOT,
+        env=system.environment,
+        check=True,
+        capture_output=True,
+    )
+    return path
+
+
+def test_small_workload_ends_with_all_checks_zero_and_an_exact_dump(system: System) -> None:
+    system.start()
+    report = run(system, ROOT / "workloads" / "small.txt")
+    assert set(system.stop().values()) == {0}
+
+    assert report["commands"] == 2000
+    assert report["checks"] == NO_VIOLATIONS
+    assert sum(report["outcomes"].values()) == 2000
+    assert report["quotes"]["cost_ratio"] == 1.0
+    assert report["durability"] == {"fsync": "on", "synchronous_commit": "on"}
+
+    dump = etree.parse(system.dump_dir / "testLOG")
+    LOG_SCHEMA.assertValid(dump)
+    numbers = Counter(element.findtext("transactionNum") for element in dump.iterfind("userCommand"))
+    assert numbers == Counter(str(n) for n in range(1, 2001))
+    errors = [element.findtext("errorMessage") for element in dump.iterfind("errorEvent")]
+    assert len(errors) == report["outcomes"]["rejected"]
+
+    state = json.loads(export(system, "state").read_text())
+    cash = Counter()
+    for element in dump.iterfind("accountTransaction"):
+        cents = int(Decimal(element.findtext("funds")) * 100)
+        cash[element.findtext("username")] += cents if element.findtext("action") == "add" else -cents
+    assert {user: account["cash_cents"] for user, account in state.items()} == {user: cash[user] for user in state}
+
+
+def test_history_export_adds_up_to_the_state_export(system: System) -> None:
+    system.start()
+    run(system, ROOT / "workloads" / "tiny.txt")
+    system.stop()
+
+    state = json.loads(export(system, "state").read_text())
+    rows = [json.loads(line) for line in export(system, "history").read_text().splitlines()]
+    cash, reserved, seqs = Counter(), Counter(), {}
+    for row in rows:
+        cash[row["user"]] += row["cash_delta_cents"]
+        reserved[row["user"]] += row["reserved_delta_cents"]
+        assert row["seq"] == seqs.get(row["user"], 0) + 1
+        seqs[row["user"]] = row["seq"]
+    assert {user: (a["cash_cents"], a["reserved_cents"]) for user, a in state.items()} == {
+        user: (cash[user], reserved[user]) for user in state
+    }
+
+
+@pytest.mark.parametrize("victim", ["transactions-0", "audit", "quotecache", "triggers"])
+def test_kill_9_during_a_run_loses_doubles_and_reorders_nothing(system: System, victim: str, wait_for) -> None:
+    system.start()
+    report_file = system.folder / "report.json"
+    driver = system.load(ROOT / "workloads" / "small.txt", report_file)
+    with connect(system.environment["DATABASE_URL"], "test") as connection:
+        connection.autocommit = True
+        # Some of it is done, and by now the victim is in the middle of things.
+        wait_for(lambda: connection.execute("SELECT count(*) >= 100 FROM history").fetchone()[0], what="100 rows")
+    system.kill(victim)
+    system.start(victim)
+    assert driver.wait(timeout=90) == 0, system.log("loadtest")
+    assert json.loads(report_file.read_text())["checks"] == NO_VIOLATIONS
+    assert set(system.stop().values()) == {0}

@@ -1,0 +1,197 @@
+"""Spec §3 once more, naively, from its text only: what the engine is held against. Never imports the code under test.
+
+Totals and orders are kept, nothing else: what is reserved and what is available is recomputed from them each time.
+"""
+
+BALANCE_MAX = 2**62
+LIFETIME_MS = 60_000
+PENDING_MAX = 1_000
+
+
+class Rejected(Exception):
+    """Carries the reason; raised before anything was changed."""
+
+
+class Model:
+    """Accounts as dicts: {user: {cash, shares: {symbol: n}, pending: [order], triggers: {(side, symbol): order}}}."""
+
+    def __init__(self):
+        self.accounts: dict[str, dict] = {}
+        self.settings = 0
+
+    # What the tables of spec §3 call cash and shares: what is not reserved.
+
+    def cash(self, user):
+        account = self.accounts[user]
+        return account["cash"] - self.reserved_cash(user)
+
+    def reserved_cash(self, user):
+        account = self.accounts[user]
+        pending = sum(order["shares"] * order["price"] for order in account["pending"] if order["side"] == "buy")
+        return pending + sum(order["amount"] for (side, _), order in account["triggers"].items() if side == "buy")
+
+    def held(self, user, symbol):
+        return self.accounts[user]["shares"].get(symbol, 0)
+
+    def reserved_shares(self, user, symbol):
+        account = self.accounts[user]
+        pending = (o["shares"] for o in account["pending"] if o["side"] == "sell" and o["symbol"] == symbol)
+        return sum(pending) + self.trigger_shares(account["triggers"].get(("sell", symbol)))
+
+    def shares(self, user, symbol):
+        return self.held(user, symbol) - self.reserved_shares(user, symbol)
+
+    @staticmethod
+    def trigger_shares(order):
+        return 0 if order is None or order["trigger"] is None else order["amount"] // order["trigger"]
+
+    # Commands, one method each, named as in the table. `price` is None where there is no quote to be had.
+
+    def do(self, name, user, symbol, amount, price, now_ms):
+        """The reason of a rejection, or None."""
+        try:
+            getattr(self, name)(user, symbol, amount, price, now_ms)
+        except Rejected as rejection:
+            return str(rejection)
+        return None
+
+    def ADD(self, user, _symbol, amount, _price, _now_ms):
+        account = self.accounts.get(user, {"cash": 0, "shares": {}, "pending": [], "triggers": {}})
+        _reject_if(account["cash"] + amount > BALANCE_MAX, "balance_limit")
+        account["cash"] += amount
+        self.accounts[user] = account
+
+    def QUOTE(self, _user, _symbol, _amount, price, _now_ms):
+        _reject_if(price is None, "no_quote")
+
+    def BUY(self, user, symbol, amount, price, now_ms):
+        self._needs_account(user)
+        _reject_if(self.cash(user) < amount, "too_little_cash")
+        _reject_if(price is None, "no_quote")
+        _reject_if(amount < price, "amount_below_one_share")
+        self._push("buy", user, symbol, amount // price, price, now_ms)
+
+    def SELL(self, user, symbol, amount, price, now_ms):
+        self._needs_account(user)
+        _reject_if(self.shares(user, symbol) == 0, "no_shares")
+        _reject_if(price is None, "no_quote")
+        _reject_if(amount < price, "amount_below_one_share")
+        _reject_if(self.shares(user, symbol) < amount // price, "too_few_shares")
+        self._push("sell", user, symbol, amount // price, price, now_ms)
+
+    def COMMIT_BUY(self, user, _symbol, _amount, _price, now_ms):
+        order = self._newest("buy", user, now_ms)
+        self._bought(user, order["symbol"], order["shares"], order["price"])
+        self.accounts[user]["pending"].remove(order)
+
+    def COMMIT_SELL(self, user, _symbol, _amount, _price, now_ms):
+        order = self._newest("sell", user, now_ms)
+        self._sold(user, order["symbol"], order["shares"], order["price"])
+        self.accounts[user]["pending"].remove(order)
+
+    def CANCEL_BUY(self, user, _symbol, _amount, _price, now_ms):
+        self.accounts[user]["pending"].remove(self._newest("buy", user, now_ms))
+
+    def CANCEL_SELL(self, user, _symbol, _amount, _price, now_ms):
+        self.accounts[user]["pending"].remove(self._newest("sell", user, now_ms))
+
+    def SET_BUY_AMOUNT(self, user, symbol, amount, _price, _now_ms):
+        self._needs_account(user)
+        order = self.accounts[user]["triggers"].get(("buy", symbol))
+        _reject_if(self.cash(user) + (order["amount"] if order else 0) < amount, "too_little_cash")
+        self._set("buy", user, symbol, amount, order["trigger"] if order else None)
+
+    def SET_BUY_TRIGGER(self, user, symbol, trigger, _price, _now_ms):
+        order = self._trigger("buy", user, symbol)
+        _reject_if(order is None, "no_buy_amount")
+        self._set("buy", user, symbol, order["amount"], trigger)
+
+    def CANCEL_SET_BUY(self, user, symbol, _amount, _price, _now_ms):
+        _reject_if(self._trigger("buy", user, symbol) is None, "no_trigger_order")
+        del self.accounts[user]["triggers"]["buy", symbol]
+
+    def SET_SELL_AMOUNT(self, user, symbol, amount, _price, _now_ms):
+        self._needs_account(user)
+        _reject_if(self.held(user, symbol) == 0, "no_shares")
+        order = self._trigger("sell", user, symbol)
+        trigger = order["trigger"] if order else None
+        if trigger is not None:
+            room = self.shares(user, symbol) + self.trigger_shares(order)
+            _reject_if(room < amount // trigger, "too_few_shares")
+        self._set("sell", user, symbol, amount, trigger)
+
+    def SET_SELL_TRIGGER(self, user, symbol, trigger, _price, _now_ms):
+        order = self._trigger("sell", user, symbol)
+        _reject_if(order is None, "no_sell_amount")
+        _reject_if(order["amount"] < trigger, "amount_below_trigger")
+        room = self.shares(user, symbol) + self.trigger_shares(order)
+        _reject_if(room < order["amount"] // trigger, "too_few_shares")
+        self._set("sell", user, symbol, order["amount"], trigger)
+
+    def CANCEL_SET_SELL(self, user, symbol, _amount, _price, _now_ms):
+        _reject_if(self._trigger("sell", user, symbol) is None, "no_trigger_order")
+        del self.accounts[user]["triggers"]["sell", symbol]
+
+    def DISPLAY_SUMMARY(self, user, _symbol, _amount, _price, _now_ms):
+        self._needs_account(user)
+
+    # What happens without a command: fills and expiries.
+
+    def fill(self, side, user, symbol, setting, price):
+        """Whether the trigger order that `setting` names fires at this price. A setting names one state of it."""
+        order = self._trigger(side, user, symbol)
+        if order is None or order["setting"] != setting or order["trigger"] is None:
+            return False
+        if price > order["trigger"] if side == "buy" else price < order["trigger"]:
+            return False
+        shares = order["amount"] // price if side == "buy" else self.trigger_shares(order)
+        if shares == 0:
+            return False
+        (self._bought if side == "buy" else self._sold)(user, symbol, shares, price)
+        del self.accounts[user]["triggers"][side, symbol]
+        return True
+
+    def expire(self, user, now_ms):
+        """The pending orders of a user that are released by now, oldest first."""
+        pending = self.accounts[user]["pending"]
+        old = [order for order in pending if now_ms - order["at_ms"] >= LIFETIME_MS]
+        self.accounts[user]["pending"] = [order for order in pending if order not in old]
+        return old
+
+    def _needs_account(self, user):
+        _reject_if(user not in self.accounts, "no_account")
+
+    def _trigger(self, side, user, symbol):
+        return self.accounts[user]["triggers"].get((side, symbol)) if user in self.accounts else None
+
+    def _set(self, side, user, symbol, amount, trigger):
+        self.settings += 1
+        self.accounts[user]["triggers"][side, symbol] = {"amount": amount, "trigger": trigger, "setting": self.settings}
+
+    def _push(self, side, user, symbol, shares, price, now_ms):
+        pending = self.accounts[user]["pending"]
+        _reject_if(len(pending) >= PENDING_MAX, "too_many_pending")
+        pending.append({"side": side, "symbol": symbol, "shares": shares, "price": price, "at_ms": now_ms})
+
+    def _newest(self, side, user, now_ms):
+        pending = self.accounts[user]["pending"] if user in self.accounts else []
+        young = [order for order in pending if order["side"] == side and now_ms - order["at_ms"] < LIFETIME_MS]
+        _reject_if(not young, f"no_pending_{side}")
+        return young[-1]
+
+    def _bought(self, user, symbol, shares, price):
+        account = self.accounts[user]
+        _reject_if(self.held(user, symbol) + shares > BALANCE_MAX, "balance_limit")
+        account["cash"] -= shares * price
+        account["shares"][symbol] = self.held(user, symbol) + shares
+
+    def _sold(self, user, symbol, shares, price):
+        account = self.accounts[user]
+        _reject_if(account["cash"] + shares * price > BALANCE_MAX, "balance_limit")
+        account["cash"] += shares * price
+        account["shares"][symbol] = self.held(user, symbol) - shares
+
+
+def _reject_if(condition, reason):
+    if condition:
+        raise Rejected(reason)
