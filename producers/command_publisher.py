@@ -64,6 +64,8 @@ class CommandPublisher:
         self._partition_of_batch = {id(batch): partition for partition, batch in enumerate(self._batches)}
         self.published = 0
         """Commands taken on so far."""
+        self.messages = [0] * PARTITIONS
+        """Messages handed over so far, by partition; repetitions are not counted."""
 
     def publish(self, command: Command) -> None:
         """Takes a command on: behind everything of its user before. Raises BrokerError when the broker stays away."""
@@ -120,7 +122,7 @@ class CommandPublisher:
         self._send_batches()
         body = encode(DumpMarker(VERSION, _now_ms(), command))
         for partition in range(PARTITIONS):
-            self._send(Outgoing("", command_stream(partition), body))
+            self._send(partition, body)
         self.published += 1
 
     def _send_batches(self) -> None:
@@ -132,9 +134,11 @@ class CommandPublisher:
         batch = self._batches[partition]
         body = encode(CommandBatch(VERSION, _now_ms(), batch))
         batch.clear()
-        self._send(Outgoing("", command_stream(partition), body))
+        self._send(partition, body)
 
-    def _send(self, message: Outgoing) -> None:
+    def _send(self, partition: int, body: bytes) -> None:
+        message = Outgoing("", command_stream(partition), body)
+        self.messages[partition] += 1
         with self._surviving(message):
             self._publisher.publish(message)
 

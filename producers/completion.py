@@ -7,6 +7,7 @@ import time
 
 from producers.ledger import Ledger
 from producers.run import Baseline, Run
+from schema.commands import PARTITIONS
 from schema.events import QUOTE_LIFETIME_MS, QUOTECACHE_SOURCE
 
 EXACT_SECONDS = 2.0
@@ -23,6 +24,20 @@ def baseline_of(ledger: Ledger) -> Baseline:
     )
 
 
+def unready(ledger: Ledger, replicas: int | None) -> str:
+    """What is missing before a run may start, so that no process's start is measured; empty when nothing is.
+
+    Every partition of every group must have a live owner; as many as `replicas` must share the transactions'.
+    """
+    missing = []
+    for group, unowned, owners in ledger.rows(_OWNED):
+        if unowned:
+            missing.append(f"{unowned} partitions of {group} have no owner")
+        elif group == "transactions" and owners < min(replicas or 1, PARTITIONS):
+            missing.append(f"{owners} of {replicas} replicas of {group} have partitions")
+    return "; ".join(missing)
+
+
 class Completion:
     """Watches one run."""
 
@@ -30,7 +45,7 @@ class Completion:
         self._ledger = ledger
         self._run = run
         self._executed = 0
-        self._rows_needed = 0
+        self._rows_counted = 0
         self._counted_at = 0.0
 
     def executed(self) -> int:
@@ -39,11 +54,11 @@ class Completion:
             return self._executed
         rows = self._ledger.value(_HISTORY_ROWS) - self._run.baseline.history_rows
         overdue = time.monotonic() - self._counted_at > EXACT_SECONDS
-        if rows >= max(self._rows_needed, self._run.published) or overdue:
+        # Each command brings a row at least: before so many more there is nothing to be learned by counting.
+        if rows - self._rows_counted >= self._run.published - self._executed or overdue:
             self._executed = self._ledger.value(_EXECUTED, **self._run.ids)
+            self._rows_counted = rows
             self._counted_at = time.monotonic()
-            # Each command brings a row at least: before so many more there is nothing to be learned by counting.
-            self._rows_needed = rows + self._run.published - self._executed
             return self._executed
         return max(self._executed, min(rows, self._run.published - 1))
 
@@ -98,6 +113,11 @@ _POSITIONS = "SELECT partition, position FROM partitions WHERE consumer_group = 
 _OWNERS = """
     SELECT partition, position, CASE WHEN lease_until > clock_timestamp() THEN owner END
     FROM partitions WHERE consumer_group = 'transactions' ORDER BY partition"""
+
+_OWNED = """
+    SELECT consumer_group, count(*) FILTER (WHERE lease_until IS NULL OR lease_until < clock_timestamp()),
+           count(DISTINCT owner)
+    FROM partitions GROUP BY 1 ORDER BY 1"""
 
 # A partition is the source of its number.
 _AUDIT_NUMBERS = """

@@ -20,7 +20,7 @@ class Ledger:
     """Each question is a transaction of its own; `snapshot` asks several of the same state."""
 
     def __init__(self, database_url: str, patience_seconds: float = PATIENCE_SECONDS):
-        self._engine = database.engine(database_url)
+        self._engine = database.engine(database_url).execution_options(isolation_level="REPEATABLE READ")
         self._patience_seconds = patience_seconds
 
     def rows(self, query: str, **parameters: object) -> Sequence[Row]:
@@ -56,9 +56,8 @@ class Ledger:
         deadline = time.monotonic() + self._patience_seconds
         while True:
             try:
-                with self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-                    with connection.begin():
-                        return work(connection)
+                with self._engine.begin() as connection:
+                    return work(connection)
             except sqlalchemy.exc.OperationalError as error:
                 if time.monotonic() > deadline:
                     raise StoreError(f"Postgres: {error.orig}") from error

@@ -35,7 +35,7 @@ def _lines(report: dict) -> list[tuple[str, str]]:
         ("Unreadable lines", f"{outcomes['unreadable']:,}"),
         ("Published, executed, audited", " · ".join(f"{seconds[name]:.2f} s" for name in seconds)),
         ("Commands per second", f"{report['commands_per_second']:,} to the last audit row"),
-        ("Latency", " · ".join(f"{name} {value} ms" for name, value in latency.items())),
+        ("Latency", " · ".join(f"{name} {value}" for name, value in latency.items()) + " ms"),
         ("Quotes", f"{quotes['lookups']:,} needed, {quotes['fetches']:,} paid ({quotes['mode']})"),
         ("", f"{format_cents(quotes['cost_cents'])} $, {'no floor' if ratio is None else f'{ratio} × the least'}"),
         ("Triggers", " · ".join(f"{value:,} {name}" for name, value in report["triggers"].items())),

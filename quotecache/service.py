@@ -93,16 +93,19 @@ class _Session:
             deadline = time.monotonic() + DRAIN_SECONDS_MAX
             while self._tenure is not None and not self._tenure.idle and time.monotonic() < deadline:
                 self._turn()
-        owned = self._owned()
         self.drop()
         with database.translated():
-            partitions.leave(self._store, GROUP, self._settings.replica, owned)
+            partitions.leave(self._store, GROUP, self._settings.replica, {})
 
     def drop(self) -> None:
-        """Forgets all that an owner knows; what is on record stays."""
-        if self._tenure is not None:
-            self._tenure.close()
-            self._tenure = None
+        """Forgets all that an owner knows, and lets go if the database still hears it; what is on record stays."""
+        if self._tenure is None:
+            return
+        owned = self._owned()
+        self._tenure.close()
+        self._tenure = None
+        with contextlib.suppress(StoreError), database.translated():
+            partitions.release(self._store, GROUP, owned)
 
     def _turn(self) -> None:
         if time.monotonic() >= self._tick_at:

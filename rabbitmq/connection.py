@@ -59,6 +59,13 @@ class Connection:
         with translated():
             self._blocking.process_data_events(seconds)
 
+    def end_pump(self) -> None:
+        """Makes the `pump` that called back into us return now instead of at the end of its time.
+
+        BlockingConnection does this for deliveries, but not for confirms.
+        """
+        self._blocking._request_channel_dispatch(-1)
+
     def wake(self) -> None:
         """Makes `pump` return. The one method that another thread may call; nothing happens on a closed connection."""
         with contextlib.suppress(pika.exceptions.ConnectionWrongStateError):

@@ -38,6 +38,7 @@ class Publisher:
         self._connection = connection
         self._window = window
         self._next_tag = 1
+        self._awaited = -1  # number of waiting messages at which somebody who pumps wants to go on
         self._waiting: dict[int, Outgoing] = {}
         self._refused: list[Outgoing] = []
         self._unroutable: list[str] = []
@@ -45,11 +46,11 @@ class Publisher:
         # BlockingChannel's own confirm mode awaits each message by itself, one round trip each. The channel
         # beneath it has the callbacks that windows need; pika is pinned, and a test holds this.
         beneath = self._channel._impl
-        selected: list[object] = []
+        self._selected = False
         with translated():
             beneath.add_on_return_callback(self._on_return)
-            beneath.confirm_delivery(self._on_confirm, callback=selected.append)
-        while not selected:
+            beneath.confirm_delivery(self._on_confirm, callback=self._on_selected)
+        while not self._selected:
             connection.pump(1.0)
 
     def publish(self, message: Outgoing) -> None:
@@ -79,10 +80,12 @@ class Publisher:
 
     def _await(self, most: int) -> None:
         deadline = time.monotonic() + CONFIRM_SECONDS_MAX
+        self._awaited = most
         while len(self._waiting) > most:
             if time.monotonic() > deadline:
                 raise BrokerError(f"{len(self._waiting)} messages not confirmed in {CONFIRM_SECONDS_MAX:.0f} s")
             self._connection.pump(0.1)
+        self._awaited = -1
         if self._unroutable:
             raise Unroutable(f"no queue takes {self._unroutable[0]}: is the topology declared?")
         if self._refused:
@@ -98,6 +101,12 @@ class Publisher:
             message = self._waiting.pop(tag)
             if isinstance(method, pika.spec.Basic.Nack):
                 self._refused.append(message)
+        if len(self._waiting) <= self._awaited:
+            self._connection.end_pump()
+
+    def _on_selected(self, _frame: pika.frame.Method) -> None:
+        self._selected = True
+        self._connection.end_pump()
 
     def _on_return(self, _channel, method, _properties, _body: bytes) -> None:
         # The broker confirms an unroutable message after it returns it; only this tells that it is gone.

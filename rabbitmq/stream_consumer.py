@@ -42,6 +42,7 @@ class StreamConsumer:
         self._on_delivery = on_delivery
         self._connection = connection
         self._channel = connection.channel()
+        self._channel.add_on_cancel_callback(self._on_cancel)
         with translated():
             self._channel.basic_qos(prefetch_count=prefetch)
             self._channel.basic_consume(stream, self._on_message, arguments={"x-stream-offset": self._from})
@@ -63,9 +64,13 @@ class StreamConsumer:
                 self._connection.pump(CLOSE_POLL_SECONDS)
 
     def _on_message(self, _channel, method, properties, body: bytes) -> None:
-        offset = properties.headers["x-stream-offset"]
+        offset = int(properties.headers["x-stream-offset"])
         if offset < self._from:  # a chunk may begin before the offset asked for
             self.acknowledge([method.delivery_tag])
             return
         duplicate = bool(properties.headers.get(POSSIBLY_DUPLICATE))
         self._on_delivery(Delivery(offset, body, duplicate, method.delivery_tag))
+
+    def _on_cancel(self, _frame: pika.frame.Method) -> None:
+        # The stream was deleted, or its leader lost: to go on would be to wait for ever.
+        raise BrokerError("RabbitMQ: the broker cancelled the consumer of a stream")

@@ -2,6 +2,7 @@
 
 import base64
 import itertools
+import time
 from statistics import median, quantiles
 
 from hypothesis import given
@@ -21,7 +22,7 @@ def test_whole_seconds_come_with_the_measured_shares():
 
 def test_the_network_takes_7_to_26_ms_with_a_median_of_9():
     ms = [1_000 * network_seconds(uniform) for uniform in DRAWS]
-    assert 7.0 <= min(ms) and max(ms) <= 26.0
+    assert min(ms) >= 7.0 and max(ms) <= 26.0
     assert abs(median(ms) - 9.0) < 0.01
 
 
@@ -41,7 +42,7 @@ def test_the_price_moves_on_every_hit_as_measured_and_stays_in_its_bounds():
     market = Market(seed=1)
     prices = [market.hit("ABC").price_cents for _ in range(5_000)]
     assert min(prices) >= PRICE_CENTS_MIN and max(prices) <= PRICE_CENTS_MAX
-    inside = [(a, b) for a, b in itertools.pairwise(prices) if 1_000 < a < 200_000 and PRICE_CENTS_MIN < b]
+    inside = [(a, b) for a, b in itertools.pairwise(prices) if 1_000 < a < 200_000 and b > PRICE_CENTS_MIN]
     cuts = quantiles([after / before for before, after in inside], n=20)
     assert abs(cuts[0] - 0.45) < 0.04 and abs(cuts[9] - 1.07) < 0.04 and abs(cuts[18] - 1.90) < 0.10
     assert len(set(prices)) > 1_000
@@ -75,7 +76,6 @@ def test_the_server_counts_what_it_answers_and_refuses_the_rest():
     assert [server.answer(f"!hits,{of}\n")[1] for of in ("total", "ABC", "X", "Y")] == ["3\n", "2\n", "1\n", "0\n"]
 
 
-def test_the_server_tells_a_time_that_is_254_seconds_off(monkeypatch):
-    monkeypatch.setattr("quotecache.simulator.time.time", lambda: 1_700_000_000.0)
+def test_the_server_tells_a_time_that_is_254_seconds_off():
     line = QuoteServer(seed=1, instant=True).answer("ABC,jane\n")[1]
-    assert int(line.split(",")[3]) == 1_700_000_000_000 + SKEW_MS
+    assert abs(int(line.split(",")[3]) - SKEW_MS - time.time() * 1_000) < 5_000

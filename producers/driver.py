@@ -1,0 +1,146 @@
+"""The course of a load test: publish a file, wait until all of it is executed, logged and dumped.
+
+A file's last command, where it is a DUMPLOG of everything, is held back until what came before has taken effect and
+the triggers have come to rest: so the customer's dump holds the fills that the commands caused.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from producers.command_publisher import CommandPublisher
+from producers.completion import Completion
+from producers.display import Bars, Lines
+from producers.run import Run
+from producers.workload_reader import Unreadable, read_workload
+from schema.commands import Command, CommandName
+from schema.errors import DayTradeError
+
+POLL_SECONDS = 0.05
+SHOW_SECONDS = 0.25
+
+STALL_SECONDS_MAX = 60.0
+"""Longer than anything that heals by itself takes: a lease, a reconnection, a quote with all its attempts."""
+
+SETTLE_SECONDS_MAX = 15.0
+"""Triggers whose symbol had no quote wait for one: 4 s at most from an honest server, thrice with failures."""
+
+COMMANDS_BETWEEN_LOOKS = 1_000
+"""While publishing: a look at the clock each, so that it costs nothing."""
+
+
+class Stalled(DayTradeError):
+    """Nothing has moved for too long; the text says what is behind."""
+
+
+class Driver:
+    """One load test. `rate`: commands per second, None for as fast as they are taken."""
+
+    def __init__(self, run: Run, publisher: CommandPublisher, completion: Completion, display: Bars | Lines):
+        self._run = run
+        self._publisher = publisher
+        self._completion = completion
+        self._display = display
+        self._next_show = 0.0
+
+    def drive(self, path: Path, rate: int | None) -> None:
+        """Returns when everything is done. Raises Stalled, BrokerError, StoreError, OSError."""
+        run = self._run
+        held = self._publish_file(path, rate)
+        self._publisher.flush()
+        run.published_at_ms = now_ms()
+        self._wait_for_execution()
+        if held is not None:
+            self._settle_triggers()
+            self._publish(held)
+            self._publisher.flush()
+            self._wait_for_execution()
+        run.executed_at_ms = now_ms()
+        run.audit_targets = self._completion.audit_numbers()
+        self._wait(self._unaudited, "entries of the audit log are not stored")
+        run.audited_at_ms = now_ms()
+        dump_ids = self._completion.dump_ids()
+        self._wait(lambda: len(dump_ids) - self._completion.dumps_written(dump_ids), "dumps are not written")
+
+    def _publish_file(self, path: Path, rate: int | None) -> Command | None:
+        """Publishes all, but a root DUMPLOG that is the last command: that is returned."""
+        held = None
+        look_every = COMMANDS_BETWEEN_LOOKS if rate is None else max(1, min(COMMANDS_BETWEEN_LOOKS, rate // 200))
+        self._run.started_at_ms = now_ms()
+        began = time.monotonic()
+        for line in read_workload(path, self._run.source):
+            if isinstance(line, Unreadable):
+                self._run.note_unreadable(line)
+                continue
+            if held is not None:
+                self._publish(held)
+                held = None
+            if line.name is CommandName.DUMPLOG and line.user is None and line.defect is None:
+                held = line
+                continue
+            self._publish(line)
+            if self._run.published % look_every == 0:
+                if rate is not None:
+                    self._pace(began + self._run.published / rate)
+                self._show()
+        return held
+
+    def _publish(self, command: Command) -> None:
+        self._publisher.publish(command)
+        self._run.published += 1
+
+    def _pace(self, due: float) -> None:
+        """Returns when the time has come; commands that were published do not linger meanwhile."""
+        while (early := due - time.monotonic()) > 0:
+            self._publisher.pump()
+            time.sleep(min(early, POLL_SECONDS / 10))
+
+    def _wait_for_execution(self) -> None:
+        published = self._run.published
+        self._wait(
+            lambda: published - self._completion.executed(),
+            "commands are not executed",
+            self._completion.executed_exactly,
+        )
+
+    def _settle_triggers(self) -> None:
+        deadline = time.monotonic() + SETTLE_SECONDS_MAX
+        while unsettled := self._completion.unsettled_triggers():
+            if time.monotonic() > deadline:
+                break
+            self._idle()
+        self._run.triggers_unsettled = unsettled
+
+    def _unaudited(self) -> int:
+        stored = self._completion.stored()
+        return sum(max(0, number - stored.get(source, 0)) for source, number in self._run.audit_targets.items())
+
+    def _wait(self, remaining: Callable[[], int], what: str, mark: Callable[[], int] | None = None) -> None:
+        """Until nothing remains. `mark` changes with true progress, where `remaining` may change without it."""
+        moved_at, moved_mark = time.monotonic(), None
+        while left := remaining():
+            now_mark = left if mark is None else mark()
+            if now_mark != moved_mark:
+                moved_at, moved_mark = time.monotonic(), now_mark
+            elif time.monotonic() - moved_at > STALL_SECONDS_MAX:
+                behind = self._completion.behind(self._publisher.messages)
+                raise Stalled(f"nothing has moved for {STALL_SECONDS_MAX:.0f} s: {left:,} {what}. Behind: {behind}")
+            self._show()
+            self._idle()
+
+    def _idle(self) -> None:
+        self._publisher.pump()
+        time.sleep(POLL_SECONDS)
+
+    def _show(self) -> None:
+        if time.monotonic() < self._next_show:
+            return
+        baseline = sum(self._run.baseline.stored.values())
+        entries = sum(self._completion.audit_numbers().values()) - baseline
+        stored = sum(self._completion.stored().values()) - baseline
+        self._display.show(self._run.published, self._completion.executed(), stored, entries)
+        self._next_show = time.monotonic() + SHOW_SECONDS
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000

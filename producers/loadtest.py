@@ -1,0 +1,157 @@
+"""`python -m producers.loadtest`: runs a workload file through the whole system and reports. Settings, wiring, exit.
+
+Variables, beside those of `schema.settings`: WORKLOAD (a file), REPORT (a JSON file to write), RATE (commands per
+second; as fast as possible without), REPLICAS (of the transactions worker, for the report).
+"""
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from producers import report
+from producers.command_publisher import CommandPublisher
+from producers.completion import Completion, baseline_of, unready
+from producers.display import display_for
+from producers.driver import Driver, now_ms
+from producers.ledger import Ledger
+from producers.report_screen import show
+from producers.run import Run
+from producers.workload_reader import count_lines
+from rabbitmq.connection import open_connection
+from schema.errors import DayTradeError, SettingsError
+from schema.log_setup import set_up_logging
+from schema.settings import Settings, from_environment
+
+RATE_MAX = 10_000_000
+REPLICAS_MAX = 1_000
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+
+
+WIDTH_OF_FILES = 110
+"""Columns of the report where there is no terminal to say."""
+
+READY_SECONDS_MAX = 30.0
+READY_POLL_SECONDS = 0.05
+
+
+class NothingToRun(DayTradeError):
+    """The workload has no command in it."""
+
+
+class NotReady(DayTradeError):
+    """The workers are not there."""
+
+
+@dataclass(frozen=True)
+class Options:
+    workload: Path
+    report: Path | None
+    rate: int | None
+    replicas: int | None
+    """As started; None asks the database how many are alive."""
+
+
+def options_from(environment: Mapping[str, str]) -> Options:
+    """Raises SettingsError."""
+    workload, report_file = environment.get("WORKLOAD"), environment.get("REPORT")
+    if not workload:
+        raise SettingsError("WORKLOAD is not set: it must be a workload file")
+    rate = _count(environment, "RATE", RATE_MAX)
+    replicas = _count(environment, "REPLICAS", REPLICAS_MAX)
+    return Options(Path(workload), Path(report_file) if report_file else None, rate, replicas)
+
+
+def main() -> int:
+    try:
+        settings = from_environment(os.environ)
+        options = options_from(os.environ)
+        set_up_logging(settings.log_level, "loadtest")
+        lines = count_lines(options.workload)
+        result = run_load(settings, options, lines, _console())
+        if options.report:
+            report.write_json(result, options.report)
+    except (SettingsError, NothingToRun) as error:
+        return _fail(error, MISUSED)
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}", MISUSED)
+    except DayTradeError as error:
+        return _fail(error, FAILED)
+    except KeyboardInterrupt:
+        return _fail("interrupted; what was published is executed all the same", INTERRUPTED)
+    return 0 if report.passed(result) else FAILED
+
+
+def run_load(settings: Settings, options: Options, lines: int, console: Console) -> dict:
+    """The load test from its first publish to its report, which is shown. Raises DayTradeError, OSError."""
+    ledger = Ledger(settings.database_url)
+    _wait_for_workers(ledger, options.replicas)
+    run = Run(secrets.randbits(63), str(options.workload), baseline_of(ledger))
+    publisher = CommandPublisher(partial(open_connection, settings.amqp_url, "loadtest"))
+    try:
+        parameters = {"source": run.source, "workload": run.workload, "now_ms": now_ms(), "replicas": options.replicas}
+        ledger.write(_BEGIN, **parameters)
+        with display_for(console, lines) as display:
+            Driver(run, publisher, Completion(ledger, run), display).drive(options.workload, options.rate)
+        if not run.published:
+            raise NothingToRun(f"{run.workload}: no line of {lines} is a command{_first_reason(run)}")
+        ledger.write(_END, source=run.source, published=run.published)
+        replicas = options.replicas or ledger.value(_LIVE_REPLICAS)
+        result = report.make_report(ledger, run, settings, replicas, publisher.server_version)
+    finally:
+        publisher.close()
+        ledger.close()
+    show(result, console)
+    return result
+
+
+def _wait_for_workers(ledger: Ledger, replicas: int | None) -> None:
+    deadline = time.monotonic() + READY_SECONDS_MAX
+    while missing := unready(ledger, replicas):
+        if time.monotonic() > deadline:
+            raise NotReady(f"{missing}: are the workers up? `make up` starts them")
+        time.sleep(READY_POLL_SECONDS)
+
+
+def _first_reason(run: Run) -> str:
+    return f" (line {run.unreadable_shown[0].line_number}: {run.unreadable_shown[0].why})" if run.unreadable else ""
+
+
+def _count(environment: Mapping[str, str], name: str, most: int) -> int | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= most):
+        raise SettingsError(f"{name}={text!r}: must be a whole number from 1 to {most}")
+    return int(text)
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH_OF_FILES)
+
+
+def _fail(why: object, code: int) -> int:
+    print(f"loadtest: {why}", file=sys.stderr)
+    return code
+
+
+_BEGIN = """
+    INSERT INTO runs (source, workload, started_at_ms, replicas) VALUES (:source, :workload, :now_ms, :replicas)
+    ON CONFLICT DO NOTHING"""
+
+_END = "UPDATE runs SET published = :published WHERE source = :source"
+
+_LIVE_REPLICAS = """
+    SELECT count(*) FROM replicas WHERE consumer_group = 'transactions' AND live_until > clock_timestamp()"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
