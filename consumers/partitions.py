@@ -59,7 +59,8 @@ def tick(connection: psycopg.Connection, group: str, replica: str, owned: Mappin
 def _claim(cursor: psycopg.Cursor, group: str, replica: str, wanted: set[int]) -> tuple[Ownership, ...]:
     if not wanted:
         return ()
-    cursor.execute(_CLAIM, (group, list(wanted), replica, LEASE_MS, group))
+    cursor.execute(_FORGET_DEAD, (group,))
+    cursor.execute(_CLAIM, (group, list(wanted), replica, replica, LEASE_MS, group))
     return tuple(Ownership(*row) for row in cursor)
 
 
@@ -92,6 +93,10 @@ _SHOW_LIFE = """
     VALUES (%s, %s, clock_timestamp() + %s * interval '1 ms')
     ON CONFLICT (consumer_group, replica) DO UPDATE SET live_until = excluded.live_until"""
 
+# Names are never used twice; without this, each restart would leave a row for good.
+_FORGET_DEAD = """
+    DELETE FROM replicas WHERE consumer_group = %s AND live_until < clock_timestamp() - interval '10 min'"""
+
 _RENEW = """
     UPDATE partitions p SET lease_until = clock_timestamp() + %s * interval '1 ms'
     FROM unnest(%s::smallint[], %s::bigint[]) AS mine(partition, epoch)
@@ -103,12 +108,14 @@ _LIVE = """
 
 _PARTITIONS = "SELECT partition FROM partitions WHERE consumer_group = %s ORDER BY partition"
 
+# What this replica owned in a session that broke it may take at once: its name is nobody else's, and the new epoch
+# fences whatever that session left behind.
 # Rows that are locked belong to somebody's running transaction: they are looked at again at the next tick.
 _CLAIM = """
     WITH free AS (
         SELECT partition FROM partitions
         WHERE consumer_group = %s AND partition = ANY(%s::smallint[])
-          AND (owner IS NULL OR lease_until < clock_timestamp())
+          AND (owner IS NULL OR lease_until < clock_timestamp() OR owner = %s)
         FOR UPDATE SKIP LOCKED)
     UPDATE partitions p
     SET owner = %s, epoch = epoch + 1, lease_until = clock_timestamp() + %s * interval '1 ms'

@@ -1,7 +1,6 @@
 """The frame of a consumer process: settings, logging, SIGTERM, and a fresh pair of connections for each session."""
 
 import os
-import secrets
 import sys
 from collections.abc import Callable
 
@@ -33,14 +32,12 @@ def run_consumer(process: str, work: Work) -> int:
     stopping = StopSignal()
 
     def session() -> None:
-        # A new name each time: a predecessor that hangs somewhere must not be taken for this one.
-        replica = f"{chosen.replica}#{secrets.token_hex(3)}"
-        broker = open_connection(chosen.amqp_url, replica)
+        broker = open_connection(chosen.amqp_url, chosen.replica)
         try:
-            connection = database.connect(chosen.database_url, replica)
+            connection = database.connect(chosen.database_url, chosen.replica)
             try:
                 with database.translated():
-                    work(broker, connection, replica, stopping)
+                    work(broker, connection, chosen.replica, stopping)
             finally:
                 connection.close()
         finally:

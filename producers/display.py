@@ -4,7 +4,7 @@ import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 LINE_SECONDS = 2.0
 
@@ -13,25 +13,27 @@ class Bars:
     """For a terminal; gone when it is over, so that the report stands alone."""
 
     def __init__(self, console: Console, lines: int):
-        columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._progress = Progress(*columns, console=console, transient=True)
         self._lines = lines
-        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> "Bars":
+        self._doing = self._progress.add_task("", total=None)
+        self._published = self._progress.add_task("published", total=self._lines)
+        self._executed = self._progress.add_task("executed", total=self._lines)
+        self._stored = self._progress.add_task("audit entries stored", total=self._lines)
         self._progress.start()
-        for name in ("published", "executed", "audit entries"):
-            self._tasks[name] = self._progress.add_task(name, total=self._lines)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._progress.stop()
 
-    def show(self, published: int, executed: int, stored: int, entries: int) -> None:
+    def show(self, doing: str, published: int, executed: int, stored: int, entries: int) -> None:
         """Commands published and executed; audit entries stored, of those that there are so far."""
-        self._progress.update(self._tasks["published"], completed=published)
-        self._progress.update(self._tasks["executed"], completed=executed)
-        self._progress.update(self._tasks["audit entries"], completed=stored, total=max(entries, self._lines))
+        self._progress.update(self._published, completed=published)
+        self._progress.update(self._executed, completed=executed)
+        self._progress.update(self._stored, completed=stored, total=entries)
+        self._progress.update(self._doing, description=doing)
 
 
 class Lines:
@@ -49,13 +51,14 @@ class Lines:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         pass
 
-    def show(self, published: int, executed: int, stored: int, entries: int) -> None:
+    def show(self, doing: str, published: int, executed: int, stored: int, entries: int) -> None:
         """As of the bars."""
         if time.monotonic() >= self._next:
             self._next += LINE_SECONDS
             told = f"of {self._lines:,} lines {published:,} published, {executed:,} executed"
-            self._console.print(f"{told}; {stored:,} of {entries:,} audit entries stored", highlight=False)
+            self._console.print(f"{doing}: {told}; {stored:,} of {entries:,} audit entries stored", highlight=False)
 
 
 def display_for(console: Console, lines: int) -> Bars | Lines:
+    """As suits where the output goes. `lines` of the file: what the bars run to."""
     return Bars(console, lines) if console.is_terminal else Lines(console, lines)

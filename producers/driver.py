@@ -34,17 +34,29 @@ class Stalled(DayTradeError):
 
 
 class Driver:
-    """One load test. `rate`: commands per second, None for as fast as they are taken."""
+    """One load test."""
 
-    def __init__(self, run: Run, publisher: CommandPublisher, completion: Completion, display: Bars | Lines):
+    def __init__(
+        self,
+        run: Run,
+        publisher: CommandPublisher,
+        completion: Completion,
+        display: Bars | Lines,
+        stall_seconds: float = STALL_SECONDS_MAX,
+    ):
         self._run = run
         self._publisher = publisher
         self._completion = completion
         self._display = display
+        self._stall_seconds = stall_seconds
+        self._doing = "publishing"
         self._next_show = 0.0
 
     def drive(self, path: Path, rate: int | None) -> None:
-        """Returns when everything is done. Raises Stalled, BrokerError, StoreError, OSError."""
+        """Returns when everything is done. `rate`: commands per second, None for as fast as they are taken.
+
+        Raises Stalled, BrokerError, StoreError, OSError.
+        """
         run = self._run
         held = self._publish_file(path, rate)
         self._publisher.flush()
@@ -57,10 +69,14 @@ class Driver:
             self._wait_for_execution()
         run.executed_at_ms = now_ms()
         run.audit_targets = self._completion.audit_numbers()
-        self._wait(self._unaudited, "entries of the audit log are not stored")
+        self._wait("storing the log", self._unaudited, "entries of the audit log are not stored")
         run.audited_at_ms = now_ms()
         dump_ids = self._completion.dump_ids()
-        self._wait(lambda: len(dump_ids) - self._completion.dumps_written(dump_ids), "dumps are not written")
+        self._wait(
+            "writing dumps",
+            lambda: len(dump_ids) - self._completion.dumps_written(dump_ids),
+            "dumps are not written",
+        )
 
     def _publish_file(self, path: Path, rate: int | None) -> Command | None:
         """Publishes all, but a root DUMPLOG that is the last command: that is returned."""
@@ -98,16 +114,19 @@ class Driver:
     def _wait_for_execution(self) -> None:
         published = self._run.published
         self._wait(
+            "executing",
             lambda: published - self._completion.executed(),
             "commands are not executed",
             self._completion.executed_exactly,
         )
 
     def _settle_triggers(self) -> None:
+        self._doing = "settling triggers"
         deadline = time.monotonic() + SETTLE_SECONDS_MAX
         while unsettled := self._completion.unsettled_triggers():
             if time.monotonic() > deadline:
                 break
+            self._show()
             self._idle()
         self._run.triggers_unsettled = unsettled
 
@@ -115,16 +134,17 @@ class Driver:
         stored = self._completion.stored()
         return sum(max(0, number - stored.get(source, 0)) for source, number in self._run.audit_targets.items())
 
-    def _wait(self, remaining: Callable[[], int], what: str, mark: Callable[[], int] | None = None) -> None:
+    def _wait(self, doing: str, remaining: Callable[[], int], what: str, mark: Callable | None = None) -> None:
         """Until nothing remains. `mark` changes with true progress, where `remaining` may change without it."""
-        moved_at, moved_mark = time.monotonic(), None
+        self._doing = doing
+        moved_at, last_mark = time.monotonic(), None
         while left := remaining():
-            now_mark = left if mark is None else mark()
-            if now_mark != moved_mark:
-                moved_at, moved_mark = time.monotonic(), now_mark
-            elif time.monotonic() - moved_at > STALL_SECONDS_MAX:
+            new_mark = mark() if mark else left
+            if new_mark != last_mark:
+                moved_at, last_mark = time.monotonic(), new_mark
+            elif time.monotonic() - moved_at > self._stall_seconds:
                 behind = self._completion.behind(self._publisher.messages)
-                raise Stalled(f"nothing has moved for {STALL_SECONDS_MAX:.0f} s: {left:,} {what}. Behind: {behind}")
+                raise Stalled(f"nothing has moved for {self._stall_seconds:g} s: {left:,} {what}. Behind: {behind}")
             self._show()
             self._idle()
 
@@ -138,7 +158,7 @@ class Driver:
         baseline = sum(self._run.baseline.stored.values())
         entries = sum(self._completion.audit_numbers().values()) - baseline
         stored = sum(self._completion.stored().values()) - baseline
-        self._display.show(self._run.published, self._completion.executed(), stored, entries)
+        self._display.show(self._doing, self._run.published, self._completion.executed(), stored, entries)
         self._next_show = time.monotonic() + SHOW_SECONDS
 
 

@@ -49,10 +49,14 @@ def latency_ms(ledger: Ledger, run: Run) -> dict[str, int | None]:
     return dict(ledger.row(query, **run.ids)._mapping)
 
 
-def quotes(ledger: Ledger, run: Run, cost_cents: int) -> dict[str, object]:
-    """What prices were needed, what was paid for them, and the least that could have been (spec §4)."""
-    needs = [tuple(row) for row in ledger.rows(_NEEDS, quote_id=run.baseline.quote_id, **run.ids)]
-    fetches, abandoned = ledger.row(_FETCHES, quote_id=run.baseline.quote_id)
+def quotes(ledger: Ledger, run: Run, until_ms: int, cost_cents: int) -> dict[str, object]:
+    """What prices were needed until then, what was paid for them, and the least that could have been (spec §4).
+
+    Armed triggers go on needing prices when the run is over; that is not the run's.
+    """
+    bounds = {"quote_id": run.baseline.quote_id, "until_ms": until_ms}
+    needs = [tuple(row) for row in ledger.rows(_NEEDS, **bounds, **run.ids)]
+    fetches, abandoned = ledger.row(_FETCHES, **bounds)
     floor = quote_floor(needs)
     return {
         "lookups": len(needs),
@@ -120,11 +124,13 @@ _LATENCY_TO_DECISION = f"""
 _NEEDS = """
     SELECT symbol, at_ms FROM history
     WHERE kind = 'command' AND quote_id IS NOT NULL AND command_id BETWEEN :low AND :high
-    UNION ALL SELECT symbol, asked_at_ms FROM quote_fetches WHERE for_trigger AND quote_id > :quote_id"""
+    UNION ALL SELECT symbol, asked_at_ms FROM quote_fetches
+    WHERE for_trigger AND quote_id > :quote_id AND asked_at_ms <= :until_ms"""
 
 # Every request is paid; abandoned ones brought no price.
 _FETCHES = """
-    SELECT count(*), count(*) FILTER (WHERE failure IS NOT NULL) FROM quote_fetches WHERE quote_id > :quote_id"""
+    SELECT count(*), count(*) FILTER (WHERE failure IS NOT NULL) FROM quote_fetches
+    WHERE quote_id > :quote_id AND asked_at_ms <= :until_ms"""
 
 # Commands that were rejected because no quote was to be had.
 _FAILED = """

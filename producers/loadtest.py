@@ -23,7 +23,7 @@ from producers.driver import Driver, now_ms
 from producers.ledger import Ledger
 from producers.report_screen import show
 from producers.run import Run
-from producers.workload_reader import count_lines
+from producers.workload_reader import Unreadable, count_lines, read_workload
 from rabbitmq.connection import open_connection
 from schema.errors import DayTradeError, SettingsError
 from schema.log_setup import set_up_logging
@@ -74,6 +74,7 @@ def main() -> int:
         settings = from_environment(os.environ)
         options = options_from(os.environ)
         set_up_logging(settings.log_level, "loadtest")
+        _look_into(options.workload)
         lines = count_lines(options.workload)
         result = run_load(settings, options, lines, _console())
         if options.report:
@@ -100,8 +101,6 @@ def run_load(settings: Settings, options: Options, lines: int, console: Console)
         ledger.write(_BEGIN, **parameters)
         with display_for(console, lines) as display:
             Driver(run, publisher, Completion(ledger, run), display).drive(options.workload, options.rate)
-        if not run.published:
-            raise NothingToRun(f"{run.workload}: no line of {lines} is a command{_first_reason(run)}")
         ledger.write(_END, source=run.source, published=run.published)
         replicas = options.replicas or ledger.value(_LIVE_REPLICAS)
         result = report.make_report(ledger, run, settings, replicas, publisher.server_version)
@@ -120,8 +119,15 @@ def _wait_for_workers(ledger: Ledger, replicas: int | None) -> None:
         time.sleep(READY_POLL_SECONDS)
 
 
-def _first_reason(run: Run) -> str:
-    return f" (line {run.unreadable_shown[0].line_number}: {run.unreadable_shown[0].why})" if run.unreadable else ""
+def _look_into(workload: Path) -> None:
+    """Raises NothingToRun where no line is a command: before anything is connected to."""
+    first = None
+    for line in read_workload(workload, source=0):
+        if not isinstance(line, Unreadable):
+            return
+        first = first or line
+    why = f": line {first.line_number}: {first.why}" if first else ", it is empty"
+    raise NothingToRun(f"{workload}: there is no command in it{why}")
 
 
 def _count(environment: Mapping[str, str], name: str, most: int) -> int | None:

@@ -18,6 +18,7 @@ LIBRARIES = ("pika", "psycopg", "msgspec", "SQLAlchemy")
 def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rabbitmq: str) -> dict:
     """Everything that is known about a finished run. Raises StoreError."""
     seconds = figures.seconds(ledger, run)
+    ended_at_ms = run.started_at_ms + int(seconds["audited"] * 1000)
     checks = check(ledger, run)
     return {
         "workload": run.workload,
@@ -28,7 +29,7 @@ def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rab
         "timed_by": "commit timestamps" if figures.timed_by_database(ledger) else "the driver",
         "commands_per_second": round(run.published / max(seconds["audited"], 0.001)),
         "latency_ms": figures.latency_ms(ledger, run),
-        "quotes": figures.quotes(ledger, run, settings.quote_cost_cents) | {"mode": settings.quotes},
+        "quotes": figures.quotes(ledger, run, ended_at_ms, settings.quote_cost_cents) | {"mode": settings.quotes},
         "triggers": figures.triggers(ledger, run),
         "audit_entries": _audit_entries(run),
         "checks": _numbers(checks),

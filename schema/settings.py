@@ -3,6 +3,7 @@
 Constants that are part of the data or of the algorithms are not settings; they stand beside what they govern.
 """
 
+import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ class Settings:
     amqp_url: str
     database_url: str
     replica: str
-    """Name of this process among its peers, unique while it lives."""
+    """Name of this process among its peers: `REPLICA`, the host, and a mark that no other process ever has."""
     dump_dir: Path
     quote_server: tuple[str, int]
     """Host and port of the legacy quote server."""
@@ -41,7 +42,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     return Settings(
         amqp_url=_required(environment, "AMQP_URL"),
         database_url=_required(environment, "DATABASE_URL"),
-        replica=f"{environment.get('REPLICA') or 'replica'}@{socket.gethostname()}",
+        replica=f"{environment.get('REPLICA') or 'replica'}@{socket.gethostname()}#{secrets.token_hex(3)}",
         dump_dir=Path(environment.get("DUMP_DIR") or "dumps"),
         quote_server=_address(environment, "QUOTE_SERVER", "127.0.0.1:4444"),
         quotes=_choice(environment, "QUOTES", ("realistic", "instant")),

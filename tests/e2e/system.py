@@ -75,13 +75,15 @@ class System:
     def load(self, workload: Path, report: Path) -> subprocess.Popen:
         """Starts the load driver; its output goes to a log file too."""
         with (self.folder / "loadtest.log").open("ab") as log:
-            return subprocess.Popen(
+            driver = subprocess.Popen(
                 [sys.executable, "-m", "producers.loadtest"],
                 cwd=ROOT,
                 env={**self.environment, "WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": "2"},
                 stdout=log,
                 stderr=log,
             )
+        self.processes["loadtest"] = driver
+        return driver
 
     def log(self, name: str) -> str:
         """All that a process has said."""

@@ -7,6 +7,7 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
 import pytest
 from lxml import etree
 
@@ -35,6 +36,12 @@ def export(system: System, what: str) -> Path:
         capture_output=True,
     )
     return path
+
+
+def incarnations(connection: psycopg.Connection, name: str) -> int:
+    """How many lives a process has had, by the names under which it competed for partitions."""
+    cursor = connection.execute("SELECT count(*) FROM replicas WHERE starts_with(replica, %s)", (f"{name}@",))
+    return cursor.fetchone()[0]
 
 
 def test_small_workload_ends_with_all_checks_zero_and_an_exact_dump(system: System) -> None:
@@ -90,8 +97,10 @@ def test_kill_9_during_a_run_loses_doubles_and_reorders_nothing(system: System, 
         connection.autocommit = True
         # Some of it is done, and by now the victim is in the middle of things.
         wait_for(lambda: connection.execute("SELECT count(*) >= 100 FROM history").fetchone()[0], what="100 rows")
-    system.kill(victim)
-    system.start(victim)
+        system.kill(victim)
+        lives = incarnations(connection, victim)
+        system.start(victim)
+        wait_for(lambda: incarnations(connection, victim) > lives, what=f"{victim} is back")
     assert driver.wait(timeout=90) == 0, system.log("loadtest")
     assert json.loads(report_file.read_text())["checks"] == NO_VIOLATIONS
     assert set(system.stop().values()) == {0}
