@@ -32,7 +32,7 @@ class Checks:
         return not (self.lost or self.duplicated or self.out_of_order or self.unbalanced_users)
 
 
-def check(ledger: Ledger, run: Run) -> Checks:
+def check(ledger: Ledger, run: Run, look_pause_seconds: float = LOOK_PAUSE_SECONDS) -> Checks:
     """Raises StoreError."""
     findings: list[str] = []
     commands, distinct = ledger.row(_COMMANDS, **run.ids)
@@ -51,7 +51,7 @@ def check(ledger: Ledger, run: Run) -> Checks:
             findings.append(f"{number} {what}")
     disordered = ledger.rows(_OUT_OF_ORDER, **run.ids)
     findings += [f"{user or 'nobody'}: history row {seq} is out of order" for user, seq in disordered[:EXAMPLES_MAX]]
-    unbalanced = _unbalanced(ledger)
+    unbalanced = _unbalanced(ledger, look_pause_seconds)
     findings += [f"{user or 'nobody'}: {what}" for user, what in sorted(unbalanced)[:EXAMPLES_MAX]]
     return Checks(
         lost=max(absent, gaps, unlogged),
@@ -62,13 +62,13 @@ def check(ledger: Ledger, run: Run) -> Checks:
     )
 
 
-def _unbalanced(ledger: Ledger) -> set[tuple[str, str]]:
+def _unbalanced(ledger: Ledger, pause_seconds: float) -> set[tuple[str, str]]:
     """Users with what is wrong about them."""
     found = _look(ledger)
     for _ in range(LOOKS - 1):
         if not found:
             break
-        time.sleep(LOOK_PAUSE_SECONDS)
+        time.sleep(pause_seconds)
         found &= _look(ledger)
     return found
 

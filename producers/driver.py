@@ -22,6 +22,9 @@ SHOW_SECONDS = 0.25
 STALL_SECONDS_MAX = 60.0
 """Longer than anything that heals by itself takes: a lease, a reconnection, a quote with all its attempts."""
 
+DUMP_STALL_FACTOR = 10
+"""A dump is one step, however large: ten million entries take two minutes."""
+
 SETTLE_SECONDS_MAX = 15.0
 """Triggers whose symbol had no quote wait for one: 4 s at most from an honest server, thrice with failures."""
 
@@ -76,6 +79,7 @@ class Driver:
             "writing dumps",
             lambda: len(dump_ids) - self._completion.dumps_written(dump_ids),
             "dumps are not written",
+            patience=DUMP_STALL_FACTOR,
         )
 
     def _publish_file(self, path: Path, rate: int | None) -> Command | None:
@@ -134,17 +138,25 @@ class Driver:
         stored = self._completion.stored()
         return sum(max(0, number - stored.get(source, 0)) for source, number in self._run.audit_targets.items())
 
-    def _wait(self, doing: str, remaining: Callable[[], int], what: str, mark: Callable | None = None) -> None:
+    def _wait(
+        self,
+        doing: str,
+        remaining: Callable[[], int],
+        what: str,
+        mark: Callable[[], int] | None = None,
+        patience: int = 1,
+    ) -> None:
         """Until nothing remains. `mark` changes with true progress, where `remaining` may change without it."""
         self._doing = doing
+        stall_seconds = self._stall_seconds * patience
         moved_at, last_mark = time.monotonic(), None
         while left := remaining():
             new_mark = mark() if mark else left
             if new_mark != last_mark:
                 moved_at, last_mark = time.monotonic(), new_mark
-            elif time.monotonic() - moved_at > self._stall_seconds:
+            elif time.monotonic() - moved_at > stall_seconds:
                 behind = self._completion.behind(self._publisher.messages)
-                raise Stalled(f"nothing has moved for {self._stall_seconds:g} s: {left:,} {what}. Behind: {behind}")
+                raise Stalled(f"nothing has moved for {stall_seconds:g} s: {left:,} {what}. Behind: {behind}")
             self._show()
             self._idle()
 

@@ -73,9 +73,9 @@ def main() -> int:
     try:
         settings = from_environment(os.environ)
         options = options_from(os.environ)
-        set_up_logging(settings.log_level, "loadtest")
         _look_into(options.workload)
         lines = count_lines(options.workload)
+        set_up_logging(settings.log_level, "loadtest")
         result = run_load(settings, options, lines, _console())
         if options.report:
             report.write_json(result, options.report)

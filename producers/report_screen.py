@@ -62,4 +62,4 @@ def _reasons(rejections: dict[str, int]) -> str:
 def _show_verdict(checks: dict[str, int], console: Console) -> None:
     found = " · ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in checks.items())
     good = not any(checks.values())
-    console.print(f"Checks: {found}", style="bold green" if good else "bold red")
+    console.print(f"Checks: {found}", style="bold green" if good else "bold red", highlight=False)

@@ -26,9 +26,6 @@ from schema.settings import Settings
 ANSWERS_PER_MESSAGE_MAX = 500
 """About 40 kB."""
 
-CONFIRM_POLLS_MAX = 100
-"""Of 1 ms each: confirms take 1 ms where nothing is wrong."""
-
 log = structlog.get_logger()
 
 
@@ -45,7 +42,6 @@ class Tenure:
         connections_max: int,
         now_ms: int,
     ):
-        self._connection = connection
         self._database = database
         self._ownership = ownership
         self._counts = counts
@@ -153,11 +149,6 @@ class Tenure:
             return
         for message in messages:
             self._publisher.publish(message)
-        # A confirm by itself does not end a pump, so flush() alone would sit out its whole interval of 100 ms.
-        polls = CONFIRM_POLLS_MAX
-        while self._publisher.waiting and polls > 0:
-            self._connection.pump(0.001)
-            polls -= 1
         self._publisher.flush()
 
     def _broadcast(self, answers: list[Quote | NoQuote]) -> None:

@@ -40,7 +40,7 @@ class Publisher:
         self._next_tag = 1
         self._awaited = -1  # number of waiting messages at which somebody who pumps wants to go on
         self._waiting: dict[int, Outgoing] = {}
-        self._refused: list[Outgoing] = []
+        self._refused: dict[int, Outgoing] = {}
         self._unroutable: list[str] = []
         self._channel = connection.channel()
         # BlockingChannel's own confirm mode awaits each message by itself, one round trip each. The channel
@@ -71,7 +71,7 @@ class Publisher:
 
     def unconfirmed(self) -> list[Outgoing]:
         """What was handed over and is not confirmed, in order."""
-        return [*self._refused, *self._waiting.values()]
+        return [message for _, message in sorted((self._refused | self._waiting).items())]
 
     @property
     def waiting(self) -> int:
@@ -100,7 +100,7 @@ class Publisher:
         for tag in tags:
             message = self._waiting.pop(tag)
             if isinstance(method, pika.spec.Basic.Nack):
-                self._refused.append(message)
+                self._refused[tag] = message
         if len(self._waiting) <= self._awaited:
             self._connection.end_pump()
 

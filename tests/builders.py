@@ -1,0 +1,147 @@
+"""Builders of the pure core's tests: what a test does not mention, does not matter. No I/O, no clock."""
+
+import copy
+import itertools
+from collections.abc import Mapping
+
+from consumers.transactions import engine
+from consumers.transactions.account import Account, Decision, Position, apply
+from consumers.transactions.verdict import NO_QUOTE, Given
+from schema.arguments import AMOUNT, FILENAME, SIGNATURES, SYMBOL, USER
+from schema.commands import Command, CommandName, Fill, command_id
+from schema.events import Quote
+from schema.outcomes import Outcome, Reason, Side
+
+T0 = 1_700_000_000_000
+"""When tests begin, ms since the epoch."""
+
+_numbers = itertools.count(1)
+
+
+def a_command(
+    name: CommandName | str,
+    amount_cents: int | None = None,
+    symbol: str = "ABC",
+    user: str | None = "ann",
+    number: int | None = None,
+    filename: str = "log",
+    defect: Reason | None = None,
+) -> Command:
+    """A sound command: of these arguments it has those that its name calls for. Each one has an id of its own."""
+    name = CommandName(name)
+    number = number or next(_numbers)
+    values = {USER: user, SYMBOL: symbol, AMOUNT: amount_cents, FILENAME: filename}
+    form = SIGNATURES[name][-1]
+    fields = {field: values[field] for field in form}
+    return Command(command_id(7, next(_numbers)), number, name, defect=defect, **fields)
+
+
+def a_quote(price_cents: int, symbol: str = "ABC", asked_at_ms: int = T0, quote_id: int = 1, cause=(1, "eve")) -> Quote:
+    return Quote(quote_id, symbol, price_cents, asked_at_ms, *cause)
+
+
+def a_fill(
+    price_cents: int,
+    version: int,
+    side: Side = Side.BUY,
+    symbol: str = "ABC",
+    user: str = "ann",
+    asked_at_ms: int = T0,
+    quote_id: int = 1,
+) -> Fill:
+    return Fill(command_id(8, next(_numbers)), user, symbol, side, version, price_cents, quote_id, asked_at_ms)
+
+
+def an_account(user: str = "ann", cash: int | None = 0, shares: Mapping[str, int] | None = None) -> Account:
+    """An account with this much available; not opened where `cash` is None."""
+    positions = {symbol: Position(count) for symbol, count in (shares or {}).items()}
+    return Account(user, opened=cash is not None, cash_cents=cash or 0, positions=positions)
+
+
+class Trader:
+    """A user at the engine: gives commands at `now_ms`, sees what becomes of them and of the account.
+
+    As the scheduler does, releases orders that are due before each command.
+    """
+
+    def __init__(self, cash: int | None = 0, shares: Mapping[str, int] | None = None, user: str = "ann"):
+        self.account = an_account(user, cash, shares)
+        self.now_ms = T0
+        self.expired: list[Decision] = []
+
+    def gives(self, name: str, amount_cents: int | None = None, symbol: str = "ABC", price: int | None = None):
+        """The decision on a command, which took effect; `price` is that of the quote at hand, None: none is to be had."""
+        self.expire()
+        command = a_command(name, amount_cents, symbol, self.account.user)
+        decision = self.decide(command, a_quote(price, symbol, self.now_ms) if price else NO_QUOTE)
+        apply(self.account, decision)
+        return decision
+
+    def does(self, name: str, *arguments, **more) -> Decision:
+        """As `gives`, of a command that is done."""
+        decision = self.gives(name, *arguments, **more)
+        assert decision.outcome is Outcome.DONE, decision.reason
+        return decision
+
+    def is_refused(self, name: str, *arguments, **more) -> Reason:
+        """Why a command is rejected. A rejection changes nothing but the number of history rows (spec §3)."""
+        self.expire()
+        before = copy.deepcopy(self.account)
+        decision = self.gives(name, *arguments, **more)
+        assert decision.outcome is Outcome.REJECTED, decision
+        before.history_seq += 1
+        assert self.account == before, decision
+        return decision.reason
+
+    def makes_pending(self, count: int, name: str = "BUY") -> None:
+        """So many orders of one share of ABC at one cent."""
+        for _ in range(count):
+            command = a_command(name, 1, user=self.account.user)
+            apply(self.account, engine.decide(self.account, command, a_quote(1, asked_at_ms=self.now_ms), self.now_ms))
+
+    def decide(self, command: Command, given: Given) -> Decision | None:
+        """The engine's decision, which leaves its arguments as they are."""
+        before = copy.deepcopy(self.account)
+        decision = engine.decide(self.account, command, given, self.now_ms)
+        assert self.account == before, command
+        return decision
+
+    def fills(self, price: int, version: int | None = None, side: Side = Side.BUY, asked_at_ms: int | None = None):
+        """The decision on a fill of ABC at a price, which took effect; None where it is void."""
+        asked_at_ms = self.now_ms if asked_at_ms is None else asked_at_ms
+        version = self.account.triggers["ABC", side].version if version is None else version
+        before = copy.deepcopy(self.account)
+        fill = a_fill(price, version, side, user=self.account.user, asked_at_ms=asked_at_ms)
+        decision = engine.decide_fill(self.account, fill, self.now_ms)
+        assert self.account == before, fill
+        if decision is not None:
+            apply(self.account, decision)
+        return decision
+
+    def waits(self, ms: int) -> None:
+        self.now_ms += ms
+
+    def expire(self) -> None:
+        """Releases what is due, as the scheduler does."""
+        while (order := engine.due(self.account, self.now_ms)) is not None:
+            decision = engine.expire(order)
+            apply(self.account, decision)
+            self.expired.append(decision)
+
+    @property
+    def cash(self) -> int:
+        return self.account.cash_cents
+
+    @property
+    def reserved(self) -> int:
+        return self.account.reserved_cents
+
+    def holds(self, symbol: str = "ABC") -> tuple[int, int]:
+        """Shares: available, reserved."""
+        position = self.account.position(symbol)
+        return position.shares, position.reserved_shares
+
+    def trigger(self, side: Side, symbol: str = "ABC"):
+        """The trigger order: its amount, its price, what it reserves; None where there is none."""
+        order = self.account.triggers.get((symbol, side))
+        return order and (order.amount_cents, order.trigger_cents, order.reserved_cents or order.reserved_shares)

@@ -1,0 +1,144 @@
+"""The load driver's waiting: for workers, for triggers to settle, and not for ever."""
+
+import time
+from functools import partial
+
+import psycopg
+import pytest
+from rich.console import Console
+
+from producers.command_publisher import CommandPublisher
+from producers.completion import Completion, baseline_of, unready
+from producers.display import display_for
+from producers.driver import Driver, Stalled
+from producers.ledger import Ledger
+from producers.run import Run
+from rabbitmq.connection import open_connection
+from schema.commands import command_id, partition_of
+
+SOURCE = 7
+
+
+@pytest.fixture
+def ledger(database_url):
+    ledger = Ledger(database_url)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def database(database_url):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+def test_a_lost_database_connection_is_made_up_for(ledger, database):
+    assert ledger.value("SELECT 1") == 1
+    database.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s",
+        (database.info.backend_pid,),
+    )
+    assert ledger.value("SELECT 2") == 2
+
+
+def _completion(ledger: Ledger, published: int = 0) -> Completion:
+    return Completion(ledger, Run(SOURCE, "test.txt", baseline_of(ledger), published=published))
+
+
+def _own_everything(database: psycopg.Connection) -> None:
+    database.execute("UPDATE partitions SET owner = 'a', lease_until = clock_timestamp() + interval '1 minute'")
+
+
+def test_a_run_waits_for_an_owner_of_every_partition(ledger, database):
+    assert "16 partitions of transactions have no owner" in unready(ledger, 1)
+    _own_everything(database)
+    assert unready(ledger, 1) == unready(ledger, None) == ""
+
+
+def test_a_lease_that_ran_out_is_no_ownership(ledger, database):
+    _own_everything(database)
+    database.execute("UPDATE partitions SET lease_until = now() - interval '1 s' WHERE consumer_group = 'audit'")
+    assert unready(ledger, 1) == "1 partitions of audit have no owner"
+
+
+def test_a_run_waits_for_all_its_replicas(ledger, database):
+    _own_everything(database)
+    assert unready(ledger, 2) == "1 of 2 replicas of transactions have partitions"
+    database.execute("UPDATE partitions SET owner = 'b' WHERE partition < 8")
+    assert unready(ledger, 2) == ""
+
+
+def _write_history(database: psycopg.Connection, lines: range, kind: str = "command") -> None:
+    for line in lines:
+        database.execute(
+            """INSERT INTO history VALUES ('u', %s, %s, %s, 1, 'ADD', null, null, null, 'done', null,
+            0, 0, 0, 0, null, 0, 0)""",
+            (line, kind, command_id(SOURCE if kind == "command" else SOURCE + 1, line)),
+        )
+    database.execute(
+        """INSERT INTO accounts VALUES ('u', true, 0, 0, %s)
+        ON CONFLICT (user_id) DO UPDATE SET history_seq = excluded.history_seq""",
+        (lines[-1],),
+    )
+
+
+def test_execution_is_complete_only_when_every_command_has_its_row(ledger, database):
+    completion = _completion(ledger, published=5)
+    _write_history(database, range(1, 4))
+    assert completion.executed() == 3
+    _write_history(database, range(4, 6), kind="fill")
+    assert completion.executed() < 5
+    _write_history(database, range(6, 8))
+    assert completion.executed() == 5
+
+
+def test_rows_from_before_the_run_do_not_count(ledger, database):
+    _write_history(database, range(1, 4), kind="fill")
+    completion = _completion(ledger, published=2)
+    assert completion.executed() == 0
+
+
+QUOTE = "INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms, price_cents,"
+
+
+@pytest.mark.parametrize(
+    ("side", "trigger_cents", "price_cents", "age_ms", "unsettled"),
+    [
+        ("buy", 500, 501, 0, 0),
+        ("buy", 500, 500, 0, 1),
+        ("buy", 500, 501, 61_000, 1),
+        ("buy", 2_000, 1_500, 0, 0),  # satisfied, but not even one share: it stays armed
+        ("buy", None, 1, 0, 0),
+        ("sell", 500, 499, 0, 0),
+        ("sell", 500, 500, 0, 1),
+        ("sell", 500, None, 0, 1),
+    ],
+)
+def test_triggers_have_settled_when_no_current_quote_satisfies_one(
+    ledger, database, side, trigger_cents, price_cents, age_ms, unsettled
+):
+    reserves = (1_000, 0) if side == "buy" else (0, 1_000 // trigger_cents)
+    database.execute(
+        "INSERT INTO trigger_orders VALUES ('u', 'S', %s, 1000, %s, %s, %s, 1, 1)", (side, trigger_cents, *reserves)
+    )
+    asked_at_ms = int(time.time() * 1000) - age_ms
+    answered_at_ms = asked_at_ms if price_cents else None
+    # An older quote, which says something else, and has been replaced.
+    database.execute(f"{QUOTE} answered_at_ms) VALUES ('S', 'u', 1, true, %s, 1, 1)", (asked_at_ms - 70_000,))
+    database.execute(
+        f"{QUOTE} answered_at_ms) VALUES ('S', 'u', 1, true, %s, %s, %s)", (asked_at_ms, price_cents, answered_at_ms)
+    )
+    assert _completion(ledger).unsettled_triggers() == unsettled
+
+
+def test_a_run_that_does_not_move_says_what_is_behind(ledger, amqp_url, tmp_path):
+    workload = tmp_path / "load.txt"
+    workload.write_text("[1] ADD,u,1.00 \n[2] COMMIT_BUY,u \nnonsense\n[3] DUMPLOG,./testLOG")
+    publisher = CommandPublisher(partial(open_connection, amqp_url, "test"))
+    run = Run(SOURCE, str(workload), baseline_of(ledger))
+    display = display_for(Console(quiet=True), 4)
+    driver = Driver(run, publisher, Completion(ledger, run), display, stall_seconds=0.3)
+    with pytest.raises(Stalled, match=rf"2 commands .* partition {partition_of('u')} of nobody by 1 messages"):
+        driver.drive(workload, rate=1_000)
+    publisher.close()
+    assert (run.published, run.unreadable) == (2, 1), "the last DUMPLOG waits for what stands before it"

@@ -1,0 +1,136 @@
+"""Messages: what is in them comes out again, and what is not of the contract is a DecodeError, nothing else."""
+
+import pytest
+
+from schema import codec
+from schema.commands import VERSION, Command, CommandBatch, CommandName, DumpMarker, Fill, FillBatch, command_id
+from schema.errors import DecodeError
+from schema.events import AuditEntry, AuditKind, AuditMessage, NoQuote, PriceMessage, PriceRequest, Quote
+from schema.outcomes import Reason, Side
+from tests.builders import a_command, a_fill
+
+BUY = Command(command_id(1, 2), 7, CommandName.BUY, "ann", "ABC", 500)
+NESTED = b"\x91" * 100_000 + b"\x01"
+
+
+def a_batch(*commands: Command, version: int = VERSION) -> bytes:
+    return codec.encode(CommandBatch(version, 1_000, list(commands)))
+
+
+def a_marker(command: Command) -> bytes:
+    return codec.encode(DumpMarker(VERSION, 1_000, command))
+
+
+def test_the_three_kinds_of_log_message_are_told_apart():
+    root = a_command("DUMPLOG", user=None)
+    for message in (
+        CommandBatch(VERSION, 1, [BUY]),
+        FillBatch(VERSION, 1, [a_fill(5, 1)]),
+        DumpMarker(VERSION, 1, root),
+    ):
+        assert codec.decode_log(codec.encode(message)) == message
+
+
+def test_prices_and_requests_come_out_as_they_went_in():
+    prices = PriceMessage(VERSION, [Quote(1, "ABC", 500, 9, 7, "ann"), NoQuote("S", 9, "silence")])
+    assert codec.decode_prices(codec.encode(prices)) == prices
+    request = PriceRequest(VERSION, "ABC", "ann", 7, for_trigger=True)
+    assert codec.decode_request(codec.encode(request)) == request
+
+
+def test_a_field_added_at_the_end_by_a_later_program_is_passed_over():
+    longer = bytearray(a_batch(BUY))
+    longer[0] += 1
+    assert codec.decode_log(bytes(longer) + b"\x2a").commands == [BUY]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\xc1", b"\x00", b"nonsense", a_batch(BUY)[:-1], a_batch(BUY) + b"\x00", b"\xdd\xff\xff\xff\xff"],
+    ids=["empty", "reserved byte", "a number", "text", "cut", "too long", "an array beyond its end"],
+)
+@pytest.mark.parametrize("decode", [codec.decode_log, codec.decode_audit, codec.decode_prices, codec.decode_triggers])
+def test_bytes_that_are_no_message_are_a_decode_error(decode, body):
+    with pytest.raises(DecodeError):
+        decode(body)
+
+
+def test_a_version_that_this_program_does_not_know_is_a_decode_error():
+    with pytest.raises(DecodeError, match="version"):
+        codec.decode_log(a_batch(BUY, version=VERSION + 1))
+
+
+def test_text_that_is_not_utf8_is_a_decode_error():
+    with pytest.raises(DecodeError):
+        codec.decode_log(a_batch(BUY).replace(b"ann", b"\xff\xfe\xfd"))
+
+
+def test_nesting_without_end_is_a_decode_error():
+    """A field that is passed over may hold anything; such a message must not take its reader down."""
+    longer = bytearray(a_batch(BUY))
+    longer[0] += 1
+    with pytest.raises(DecodeError):
+        codec.decode_log(bytes(longer) + NESTED)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Command(b"short", 7, CommandName.ADD, "ann", None, 5),
+        Command(BUY.command_id, 0, CommandName.ADD, "ann", None, 5),
+        Command(BUY.command_id, 2**63, CommandName.ADD, "ann", None, 5),
+        Command(BUY.command_id, 7, CommandName.ADD, "a b", None, 5),
+        Command(BUY.command_id, 7, CommandName.ADD, "ann\n", None, 5),
+        Command(BUY.command_id, 7, CommandName.ADD, "ann", None, 0),
+        Command(BUY.command_id, 7, CommandName.ADD, "ann", None, -5),
+        Command(BUY.command_id, 7, CommandName.ADD, "ann", None, 2**63),
+        Command(BUY.command_id, 7, CommandName.QUOTE, "ann", "abc"),
+        Command(BUY.command_id, 7, CommandName.QUOTE, "ann", "ABCD"),
+    ],
+)
+def test_a_command_with_a_value_out_of_its_limits_is_a_decode_error(command):
+    with pytest.raises(DecodeError):
+        codec.decode_log(a_batch(command))
+
+
+def test_a_command_without_an_argument_it_needs_is_a_decode_error_unless_its_defect_is_named():
+    lacking = Command(BUY.command_id, 7, CommandName.BUY, "ann", "ABC")
+    with pytest.raises(DecodeError, match="lacks"):
+        codec.decode_log(a_batch(lacking))
+    known = Command(BUY.command_id, 7, CommandName.BUY, "ann", "ABC", defect=Reason.BAD_ARGUMENTS)
+    assert codec.decode_log(a_batch(known)).commands == [known]
+
+
+@pytest.mark.parametrize("price_cents", [0, -5, 2**63])
+def test_a_fill_at_no_price_is_a_decode_error(price_cents):
+    fill = Fill(BUY.command_id, "ann", "ABC", Side.BUY, 1, price_cents, 1, 1)
+    with pytest.raises(DecodeError):
+        codec.decode_log(codec.encode(FillBatch(VERSION, 1, [fill])))
+
+
+def test_a_marker_carries_nothing_but_a_dumplog():
+    with pytest.raises(DecodeError, match="marker"):
+        codec.decode_log(a_marker(BUY))
+
+
+def test_a_marker_that_carries_the_dumplog_of_one_user_is_a_decode_error():
+    """It would be executed in a log that is not that user's."""
+    with pytest.raises(DecodeError):
+        codec.decode_log(a_marker(a_command("DUMPLOG", user="ann")))
+
+
+def test_a_marker_without_a_file_name_is_a_decode_error():
+    with pytest.raises(DecodeError):
+        codec.decode_log(a_marker(Command(BUY.command_id, 7, CommandName.DUMPLOG)))
+
+
+def test_a_root_dumplog_among_commands_is_a_decode_error():
+    """It would be answered as done, and nothing would ever be dumped: only a marker reaches all logs."""
+    with pytest.raises(DecodeError):
+        codec.decode_log(a_batch(a_command("DUMPLOG", user=None)))
+
+
+def test_an_audit_entry_keeps_what_the_quote_server_answered_to_the_letter():
+    entry = AuditEntry(AuditKind.QUOTE_SERVER, 5, 7, None, "ann", "S", None, 500, None, 2**62, "Kd+/= ")
+    message = AuditMessage(VERSION, 64, 1, [entry])
+    assert codec.decode_audit(codec.encode(message)) == message

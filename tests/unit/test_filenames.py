@@ -1,0 +1,60 @@
+"""What a DUMPLOG may write: a relative path inside the dump folder (spec §6)."""
+
+import os
+
+import pytest
+
+from schema.filenames import FILENAME_CHARACTERS_MAX, dump_path
+
+
+@pytest.mark.parametrize(
+    ("filename", "path"),
+    [
+        ("log", "log"),
+        ("testLOG.xml", "testLOG.xml"),
+        ("./testLOG", "testLOG"),
+        ("././a", "a"),
+        ("a/b/c.xml", "a/b/c.xml"),
+        ("a/./b", "a/b"),
+        ("a//b", "a/b"),
+        ("..log", "..log"),
+        ("a..b", "a..b"),
+        ("with space", "with space"),
+    ],
+)
+def test_a_relative_path_is_written_without_its_dots(filename, path):
+    assert dump_path(filename) == path
+
+
+@pytest.mark.parametrize("filename", ["/etc/passwd", "//log", "/", "/./log"])
+def test_an_absolute_path_is_rejected(filename):
+    assert dump_path(filename) is None
+
+
+@pytest.mark.parametrize("filename", ["..", "../log", "a/../../log", "a/..", "./../log", "a/../b"])
+def test_a_path_that_goes_up_is_rejected(filename):
+    assert dump_path(filename) is None
+
+
+@pytest.mark.parametrize("filename", ["", ".", "./", "a/", "././"])
+def test_a_name_of_no_file_is_rejected(filename):
+    assert dump_path(filename) is None
+
+
+@pytest.mark.parametrize("filename", ["a\0b", "\0", "a\nb", "a\x1bb", "a\\..\\b", "\ud800"])
+def test_characters_that_no_file_name_should_have_are_rejected(filename):
+    assert dump_path(filename) is None
+
+
+def test_a_name_has_at_most_100_characters():
+    assert dump_path("x" * FILENAME_CHARACTERS_MAX) is not None
+    assert dump_path("x" * (FILENAME_CHARACTERS_MAX + 1)) is None
+
+
+@pytest.mark.parametrize("filename", ["é" * 100, "\U0001f600" * 100], ids=["200 bytes", "400 bytes"])
+def test_a_name_that_is_accepted_can_be_written(filename, tmp_path):
+    """A dump that no file system takes would be tried for ever: a name has 255 bytes at most."""
+    path = dump_path(filename)
+    if path is not None:
+        assert len(os.fsencode(path)) <= 255
+        (tmp_path / path).write_text("log")

@@ -1,0 +1,45 @@
+"""What the load driver refuses before it touches a server."""
+
+import pytest
+
+from producers import loadtest
+from schema.errors import SettingsError
+
+
+@pytest.fixture
+def environment(monkeypatch, tmp_path):
+    """Names servers that nobody listens on."""
+    monkeypatch.setenv("AMQP_URL", "amqp://127.0.0.1:1/")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/none")
+    monkeypatch.setenv("WORKLOAD", str(tmp_path / "load.txt"))
+    for name in ("REPORT", "RATE", "REPLICAS", "QUOTES"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_missing_file_is_one_clear_line(environment, capsys):
+    assert loadtest.main() == 2
+    assert capsys.readouterr().err.rstrip().endswith("load.txt: No such file or directory")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [("", "it is empty"), ("\n\n", "it is empty"), ("hello\n", "line 1: it does not begin")]
+)
+def test_a_file_without_a_command_is_one_clear_line(environment, tmp_path, capsys, content, why):
+    (tmp_path / "load.txt").write_text(content)
+    assert loadtest.main() == 2
+    said = capsys.readouterr().err
+    assert "there is no command in it" in said
+    assert why in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["RATE", "REPLICAS"])
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "99999999999"])
+def test_a_bad_number_names_its_variable(name, value):
+    with pytest.raises(SettingsError, match=name):
+        loadtest.options_from({"WORKLOAD": "x", name: value})
+
+
+def test_without_a_workload_there_is_nothing_to_do():
+    with pytest.raises(SettingsError, match="WORKLOAD"):
+        loadtest.options_from({})

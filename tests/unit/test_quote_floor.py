@@ -1,0 +1,42 @@
+"""The floor of the quotes' cost (spec §4)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producers.quote_floor import quote_floor
+
+
+@pytest.mark.parametrize(
+    ("needs", "floor"),
+    [
+        ([], 0),
+        ([("S", 5)], 1),
+        ([("S", 5), ("S", 5)], 1),
+        ([("S", 0), ("S", 59_999)], 1),
+        ([("S", 0), ("S", 60_000)], 2),
+        ([("S", 0), ("T", 0)], 2),
+        # A chain of needs a minute long each: the window starts at the first, not at the latest served.
+        ([("S", 0), ("S", 40_000), ("S", 80_000), ("S", 99_000)], 2),
+        ([("S", 80_000), ("S", 0), ("S", 99_000), ("S", 40_000)], 2),
+    ],
+)
+def test_windows_of_sixty_seconds_cover_the_needs(needs, floor):
+    assert quote_floor(needs) == floor
+
+
+needs = st.lists(st.tuples(st.sampled_from("ST"), st.integers(0, 60)), max_size=12)
+
+
+@given(needs)
+def test_no_fewer_quotes_would_do(needs):
+    """Needs that lie a lifetime apart cannot share a quote: the largest set of such is a lower bound, and reached."""
+    lifetime = 10
+    apart = 0
+    for symbol in "ST":
+        newest = None
+        for at in sorted(at for of, at in needs if of == symbol):
+            if newest is None or at - newest >= lifetime:
+                newest = at
+                apart += 1
+    assert quote_floor(needs, lifetime) == apart
