@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 import pika
 
 from rabbitmq.connection import Connection, translated
+from schema.errors import BrokerError
 
 
 class Subscription:
@@ -14,6 +15,7 @@ class Subscription:
     def __init__(self, connection: Connection, exchange: str, keys: Iterable[str], on_body: Callable[[bytes], None]):
         self._exchange = exchange
         self._channel = connection.channel()
+        self._channel.add_on_cancel_callback(_on_cancel)
         with translated():
             self._queue = self._channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
         for key in keys:
@@ -37,6 +39,7 @@ class QueueConsumer:
 
     def __init__(self, connection: Connection, queue: str, on_body: Callable[[bytes], None]):
         self._channel = connection.channel()
+        self._channel.add_on_cancel_callback(_on_cancel)
         with translated():
             self._channel.basic_consume(queue, lambda *message: on_body(message[3]), auto_ack=True)
 
@@ -44,3 +47,8 @@ class QueueConsumer:
         """Stops taking; never raises."""
         with contextlib.suppress(pika.exceptions.AMQPError, OSError):
             self._channel.close()
+
+
+def _on_cancel(_frame: pika.frame.Method) -> None:
+    # The queue was deleted: to go on would be to wait for ever.
+    raise BrokerError("RabbitMQ: the broker cancelled the consumer of a queue")
