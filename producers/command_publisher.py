@@ -13,6 +13,7 @@ import structlog
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import POSSIBLY_DUPLICATE, Outgoing, Publisher
 from rabbitmq.topology import command_stream
+from schema.arguments import is_root_dumplog
 from schema.codec import encode
 from schema.commands import (
     COMMANDS_PER_MESSAGE_MAX,
@@ -21,7 +22,6 @@ from schema.commands import (
     VERSION,
     Command,
     CommandBatch,
-    CommandName,
     DumpMarker,
     partition_of,
 )
@@ -45,6 +45,7 @@ class CommandPublisher:
     """For one thread. `connect` opens a connection, the first one and those after a loss.
 
     `publish` counts on being called often, or on `pump`: that is what sends commands that have lingered.
+    `possibly_duplicate`: for a publisher that takes up the work of one that died: all it publishes is looked up.
     """
 
     def __init__(
@@ -52,9 +53,11 @@ class CommandPublisher:
         connect: Callable[[], Connection],
         linger_ms: int = LINGER_MS,
         patience_seconds: float = PATIENCE_SECONDS,
+        possibly_duplicate: bool = False,
     ):
         self._connect = connect
         self._patience_seconds = patience_seconds
+        self._headers = {POSSIBLY_DUPLICATE: True} if possibly_duplicate else None
         self._linger_seconds = linger_ms / 1000
         self._connection = connect()
         self._publisher = Publisher(self._connection)
@@ -69,7 +72,7 @@ class CommandPublisher:
 
     def publish(self, command: Command) -> None:
         """Takes a command on: behind everything of its user before. Raises BrokerError when the broker stays away."""
-        if command.name is CommandName.DUMPLOG and command.user is None and command.defect is None:
+        if is_root_dumplog(command):
             self._publish_marker(command)
             return
         user = command.user or NOBODY
@@ -137,7 +140,7 @@ class CommandPublisher:
         self._send(partition, body)
 
     def _send(self, partition: int, body: bytes) -> None:
-        message = Outgoing("", command_stream(partition), body)
+        message = Outgoing("", command_stream(partition), body, headers=self._headers)
         self.messages[partition] += 1
         with self._surviving(message):
             self._publisher.publish(message)

@@ -21,6 +21,7 @@ from schema.codec import decode_request, encode
 from schema.commands import INT64_MAX, NOBODY, VERSION, is_symbol, is_user
 from schema.errors import DecodeError
 from schema.events import NoQuote, PriceMessage, PriceRequest, Quote
+from schema.faults import strike
 from schema.settings import Settings
 
 ANSWERS_PER_MESSAGE_MAX = 500
@@ -72,6 +73,8 @@ class Tenure:
     def turn(self, now_ms: int) -> None:
         """Takes what has come, from both sides, and does all that follows from it."""
         settled = [Settled(fetch, now_ms, outcome) for fetch, outcome in self._upstream.take()]
+        if settled:
+            strike("before-answer")
         answers: dict[str, Quote | NoQuote] = {}
         for one in settled:
             answer = self._conclude(one, now_ms)

@@ -15,6 +15,9 @@ PRICES_EXCHANGE = "prices"
 TRIGGERS_EXCHANGE = "trigger-changes"
 """Direct, keyed by trigger partition: what became of trigger orders."""
 
+ACCOUNTS_EXCHANGE = "accounts-changed"
+"""Direct, keyed by partition: hints that there is something new in the database, for those who show accounts live."""
+
 PRICE_REQUESTS_QUEUE = "price-requests"
 PRICE_REQUEST_LIFETIME_MS = 10_000
 """Whoever still waits after this has asked again; old requests would only buy quotes nobody wants."""
@@ -34,13 +37,23 @@ class Queue:
     bound_to: str | None = None
 
 
-EXCHANGES = {AUDIT_EXCHANGE: "fanout", PRICES_EXCHANGE: "fanout", TRIGGERS_EXCHANGE: "direct"}
+EXCHANGES = {
+    AUDIT_EXCHANGE: "fanout",
+    PRICES_EXCHANGE: "fanout",
+    TRIGGERS_EXCHANGE: "direct",
+    ACCOUNTS_EXCHANGE: "direct",
+}
 
 
 def command_stream(partition: int) -> str:
     """Name of a partition's log."""
     assert 0 <= partition < PARTITIONS, partition
     return f"commands.{partition:02d}"
+
+
+def account_key(partition: int) -> str:
+    """Routing key of news of a partition's accounts."""
+    return f"{partition:02d}"
 
 
 def trigger_key(trigger_partition: int) -> str:

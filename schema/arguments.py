@@ -69,6 +69,11 @@ def is_sound(command: Command) -> bool:
     return command.defect is not None or _present(command) in _SOUND[command.name]
 
 
+def is_root_dumplog(command: Command) -> bool:
+    """Whether this is a DUMPLOG for all users: it has to reach every partition, as a marker (design §5)."""
+    return command.name is CommandName.DUMPLOG and command.defect is None and _present(command) == _BITS[FILENAME]
+
+
 def _present(command: Command) -> int:
     return (
         (command.user is not None)
@@ -92,7 +97,8 @@ def _symbol(text: str) -> str | None:
 
 
 def _filename(text: str) -> str | None:
-    return text or None
+    # A lone surrogate is text to Python, but to no wire, table or file.
+    return text if text and not any("\ud800" <= character <= "\udfff" for character in text) else None
 
 
 _READERS = {USER: _user, SYMBOL: _symbol, AMOUNT: parse_cents, FILENAME: _filename}

@@ -2,10 +2,10 @@
 
 import msgspec
 
-from schema.arguments import is_sound
-from schema.commands import VERSION, CommandBatch, CommandName, DumpMarker, LogMessage
+from schema.arguments import is_root_dumplog, is_sound
+from schema.commands import VERSION, CommandBatch, DumpMarker, LogMessage
 from schema.errors import DecodeError
-from schema.events import AuditMessage, PriceMessage, PriceRequest, TriggerMessage
+from schema.events import AccountsChanged, AuditMessage, PriceMessage, PriceRequest, ReplyMessage, TriggerMessage
 
 _encoder = msgspec.msgpack.Encoder()
 _log = msgspec.msgpack.Decoder(LogMessage)
@@ -13,6 +13,8 @@ _audit = msgspec.msgpack.Decoder(AuditMessage)
 _price = msgspec.msgpack.Decoder(PriceMessage)
 _request = msgspec.msgpack.Decoder(PriceRequest)
 _trigger = msgspec.msgpack.Decoder(TriggerMessage)
+_replies = msgspec.msgpack.Decoder(ReplyMessage)
+_changed = msgspec.msgpack.Decoder(AccountsChanged)
 
 encode = _encoder.encode
 """Any struct of the contract to bytes."""
@@ -25,8 +27,10 @@ def decode_log(body: bytes) -> LogMessage:
         for command in message.commands:
             if not is_sound(command):
                 raise DecodeError(f"{command.name} {command.transaction_number} lacks an argument")
-    elif isinstance(message, DumpMarker) and message.command.name is not CommandName.DUMPLOG:
-        raise DecodeError(f"a marker that carries {message.command.name}")
+            if is_root_dumplog(command):
+                raise DecodeError("a DUMPLOG for all users travels as a marker")
+    elif isinstance(message, DumpMarker) and not is_root_dumplog(message.command):
+        raise DecodeError("a marker that carries no DUMPLOG for all users")
     return message
 
 
@@ -50,10 +54,20 @@ def decode_triggers(body: bytes) -> TriggerMessage:
     return _decode(_trigger, body)
 
 
+def decode_replies(body: bytes) -> ReplyMessage:
+    """Outcomes of commands. Raises DecodeError."""
+    return _decode(_replies, body)
+
+
+def decode_accounts_changed(body: bytes) -> AccountsChanged:
+    """Whose accounts have news. Raises DecodeError."""
+    return _decode(_changed, body)
+
+
 def _decode(decoder: msgspec.msgpack.Decoder, body: bytes):
     try:
         message = decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(str(error)) from error
     if message.version != VERSION:
         raise DecodeError(f"version {message.version} is not {VERSION}")

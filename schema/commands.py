@@ -93,9 +93,12 @@ class Fill(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class CommandBatch(msgspec.Struct, frozen=True, array_like=True, tag="commands", gc=False):
+    """Commands of one partition. `reply_to`: the queue in which somebody waits for their outcomes."""
+
     version: int
     published_at_ms: int
     commands: list[Command]
+    reply_to: str | None = None
 
 
 class FillBatch(msgspec.Struct, frozen=True, array_like=True, tag="fills", gc=False):

@@ -9,7 +9,7 @@ import zlib
 import msgspec
 
 from schema.commands import CommandName
-from schema.outcomes import Side
+from schema.outcomes import Outcome, Reason, Side
 
 QUOTE_LIFETIME_MS = 60_000
 """A quote may be used for this long from the moment we asked for it (spec §1)."""
@@ -130,6 +130,35 @@ class TriggerChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class TriggerMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     version: int
     changes: list[TriggerChange]
+
+
+class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The outcome of one command, for whoever waits for it: the key fields of its history row.
+
+    May be lost with a process; the history has the answer for good, under the same command id.
+    """
+
+    command_id: bytes
+    user: str | None
+    seq: int
+    outcome: Outcome
+    reason: Reason | None
+    symbol: str | None
+    amount_cents: int | None
+    price_cents: int | None
+    at_ms: int
+
+
+class ReplyMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    version: int
+    replies: list[Reply]
+
+
+class AccountsChanged(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Users of a partition for whom something new is in the database. A hint, not a record: it may be lost."""
+
+    version: int
+    users: list[str]
 
 
 def trigger_partition_of(symbol: str) -> int:

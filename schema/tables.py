@@ -202,7 +202,29 @@ audit_sources = Table(
     metadata,
     Column("source", SmallInteger, nullable=False, autoincrement=False),
     Column("stored", BigInteger, nullable=False, comment="number of the newest stored entry"),
+    Column("head", LargeBinary(32), nullable=False, comment="digest of its newest link"),
     PrimaryKeyConstraint("source"),
+)
+
+audit_chain = Table(
+    "audit_chain",
+    metadata,
+    Column("source", SmallInteger, nullable=False),
+    Column("first_number", BigInteger, nullable=False),
+    Column("last_number", BigInteger, nullable=False),
+    Column(
+        "row_checks",
+        LargeBinary,
+        nullable=False,
+        comment="CRC-32 of each row: which one is bad, once the digest does not fit",
+    ),
+    Column(
+        "digest", LargeBinary(32), nullable=False, comment="SHA-256 over the digest before, the rows and their checks"
+    ),
+    PrimaryKeyConstraint("source", "last_number"),
+    CheckConstraint("first_number BETWEEN 1 AND last_number", name="numbers_rise"),
+    CheckConstraint("length(digest) = 32", name="digest_whole"),
+    CheckConstraint("length(row_checks) = 4 * (last_number - first_number + 1)", name="checks_whole"),
 )
 
 dumps = Table(

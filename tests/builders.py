@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from consumers.transactions import engine
 from consumers.transactions.account import Account, Decision, Position, apply
+from consumers.transactions.batch import Batch
 from consumers.transactions.verdict import NO_QUOTE, Given
 from schema.arguments import AMOUNT, FILENAME, SIGNATURES, SYMBOL, USER
 from schema.commands import Command, CommandName, Fill, command_id
-from schema.events import Quote
+from schema.events import AuditEntry, Quote
 from schema.outcomes import Outcome, Reason, Side
 
 T0 = 1_700_000_000_000
@@ -61,20 +62,26 @@ def an_account(user: str = "ann", cash: int | None = 0, shares: Mapping[str, int
 class Trader:
     """A user at the engine: gives commands at `now_ms`, sees what becomes of them and of the account.
 
-    As the scheduler does, releases orders that are due before each command.
+    As the scheduler does, releases orders that are due before each command, and puts what took effect into a batch.
     """
 
     def __init__(self, cash: int | None = 0, shares: Mapping[str, int] | None = None, user: str = "ann"):
         self.account = an_account(user, cash, shares)
         self.now_ms = T0
+        self.batch = Batch()
         self.expired: list[Decision] = []
 
     def gives(self, name: str, amount_cents: int | None = None, symbol: str = "ABC", price: int | None = None):
-        """The decision on a command, which took effect; `price` is that of the quote at hand, None: none is to be had."""
-        self.expire()
+        """The decision on a command, which took effect. `price`: of the quote at hand; None: none is to be had."""
         command = a_command(name, amount_cents, symbol, self.account.user)
-        decision = self.decide(command, a_quote(price, symbol, self.now_ms) if price else NO_QUOTE)
+        at_hand = price is not None and command.symbol is not None
+        return self.gives_command(command, a_quote(price, symbol, self.now_ms) if at_hand else NO_QUOTE)
+
+    def gives_command(self, command: Command, given: Given = NO_QUOTE) -> Decision:
+        self.expire()
+        decision = self.decide(command, given)
         apply(self.account, decision)
+        self.batch.add_command(0, self.account, command, self.now_ms, self.now_ms, decision)
         return decision
 
     def does(self, name: str, *arguments, **more) -> Decision:
@@ -94,7 +101,7 @@ class Trader:
         return decision.reason
 
     def makes_pending(self, count: int, name: str = "BUY") -> None:
-        """So many orders of one share of ABC at one cent."""
+        """So many orders of one share of ABC at one cent, quickly and without a trace."""
         for _ in range(count):
             command = a_command(name, 1, user=self.account.user)
             apply(self.account, engine.decide(self.account, command, a_quote(1, asked_at_ms=self.now_ms), self.now_ms))
@@ -106,16 +113,24 @@ class Trader:
         assert self.account == before, command
         return decision
 
-    def fills(self, price: int, version: int | None = None, side: Side = Side.BUY, asked_at_ms: int | None = None):
-        """The decision on a fill of ABC at a price, which took effect; None where it is void."""
+    def fills(
+        self,
+        price: int,
+        version: int | None = None,
+        side: Side = Side.BUY,
+        asked_at_ms: int | None = None,
+        symbol: str = "ABC",
+    ) -> Decision | None:
+        """The decision on a fill at a price, which took effect; None where it is void."""
         asked_at_ms = self.now_ms if asked_at_ms is None else asked_at_ms
-        version = self.account.triggers["ABC", side].version if version is None else version
+        version = self.account.triggers[symbol, side].version if version is None else version
         before = copy.deepcopy(self.account)
-        fill = a_fill(price, version, side, user=self.account.user, asked_at_ms=asked_at_ms)
+        fill = a_fill(price, version, side, symbol, self.account.user, asked_at_ms)
         decision = engine.decide_fill(self.account, fill, self.now_ms)
         assert self.account == before, fill
         if decision is not None:
             apply(self.account, decision)
+            self.batch.add_fill(0, self.account, fill.command_id, self.now_ms, self.now_ms, decision)
         return decision
 
     def waits(self, ms: int) -> None:
@@ -126,7 +141,13 @@ class Trader:
         while (order := engine.due(self.account, self.now_ms)) is not None:
             decision = engine.expire(order)
             apply(self.account, decision)
+            self.batch.add_expiry(0, self.account, self.now_ms, decision)
             self.expired.append(decision)
+
+    @property
+    def log(self) -> list[AuditEntry]:
+        """The entries of the log of record so far."""
+        return self.batch.share(0).entries
 
     @property
     def cash(self) -> int:
@@ -145,3 +166,23 @@ class Trader:
         """The trigger order: its amount, its price, what it reserves; None where there is none."""
         order = self.account.triggers.get((symbol, side))
         return order and (order.amount_cents, order.trigger_cents, order.reserved_cents or order.reserved_shares)
+
+
+def armed_to_buy(amount: int = 1_000, trigger: int = 300, cash: int = 1_500) -> Trader:
+    """A user with an armed SET_BUY of ABC."""
+    trader = Trader(cash=cash)
+    trader.does("SET_BUY_AMOUNT", amount)
+    trader.does("SET_BUY_TRIGGER", trigger)
+    return trader
+
+
+def armed_to_sell(amount: int = 1_000, trigger: int = 300, shares: int = 10) -> Trader:
+    """A user with an armed SET_SELL of ABC."""
+    trader = Trader(cash=0, shares={"ABC": shares})
+    trader.does("SET_SELL_AMOUNT", amount)
+    trader.does("SET_SELL_TRIGGER", trigger)
+    return trader
+
+
+def armed(side: Side) -> Trader:
+    return armed_to_buy() if side is Side.BUY else armed_to_sell()

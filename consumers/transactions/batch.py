@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from consumers.transactions import entries
 from consumers.transactions.account import Account, Decision, PendingOrder
 from schema.commands import Command
-from schema.events import AuditEntry, TriggerChange
+from schema.events import AuditEntry, Reply, TriggerChange
 from schema.filenames import dump_path
 from schema.outcomes import Side
 
@@ -41,6 +41,9 @@ class Share:
     entries: list[AuditEntry] = field(default_factory=list)
     changes: list[TriggerChange] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
+    users: set[str] = field(default_factory=set)
+    replies: dict[str, list[Reply]] = field(default_factory=dict)
+    """By the queue in which they are waited for."""
 
 
 class Batch:
@@ -63,10 +66,19 @@ class Batch:
         return share
 
     def add_command(
-        self, partition: int, account: Account, command: Command, published_at_ms: int, at_ms: int, decision: Decision
+        self,
+        partition: int,
+        account: Account,
+        command: Command,
+        published_at_ms: int,
+        at_ms: int,
+        decision: Decision,
+        reply_to: str | None = None,
     ) -> None:
         """A command that was decided and applied."""
         share = self.share(partition)
+        if reply_to is not None:
+            share.replies.setdefault(reply_to, []).append(_reply(account, command, at_ms, decision))
         entries.log_command(share.entries, command, decision, at_ms)
         if decision.filename is not None and command.user is not None:
             share.entries.append(entries.marker(command, decision.filename, at_ms))
@@ -99,6 +111,7 @@ class Batch:
         user, seq = account.user, account.history_seq
         self.rows.append(Row(user, seq, command_id, published_at_ms, at_ms, decision))
         self.accounts[user] = account
+        share.users.add(user)
         if decision.shares_delta or decision.reserved_shares_delta:
             self.positions.add((user, decision.symbol))
         if decision.opened is not None:
@@ -108,3 +121,17 @@ class Batch:
         if decision.trigger_key is not None:
             self.triggers.add((user, decision.trigger_key))
             share.changes.append(entries.trigger_change(user, decision, seq))
+
+
+def _reply(account: Account, command: Command, at_ms: int, decision: Decision) -> Reply:
+    return Reply(
+        command.command_id,
+        command.user,
+        account.history_seq,
+        decision.outcome,
+        decision.reason,
+        decision.symbol,
+        decision.amount_cents,
+        decision.price_cents,
+        at_ms,
+    )

@@ -75,14 +75,15 @@ class Intake:
             arrival.doubt = Doubt.NONE
             if isinstance(arrival.message, DumpMarker) and self._partition != partition_of(NOBODY):
                 continue  # only passed on here; the audit log knows a dump by its id
-            arrival.orders = [
-                order
-                for order in arrival.orders
-                if order.command_id not in done and order.command_id not in self._settled_ids
-            ]
+            arrival.orders = [order for order in arrival.orders if self._is_new(order.command_id, done)]
             if len(self._settled_ids) > IDS_REMEMBERED_MAX:
                 self._settled_ids.clear()
-            self._settled_ids.update(order.command_id for order in arrival.orders)
+
+    def _is_new(self, command_id: bytes, done: set[bytes]) -> bool:
+        if command_id in done or command_id in self._settled_ids:
+            return False
+        self._settled_ids.add(command_id)
+        return True
 
     def _orders(self, message: LogMessage) -> list[Command] | list[Fill]:
         if isinstance(message, DumpMarker):

@@ -5,12 +5,22 @@ Pure. What goes where is `rabbitmq.topology`'s.
 
 from consumers.transactions.batch import DeadLetter, Share
 from rabbitmq.publisher import Outgoing
-from rabbitmq.topology import AUDIT_EXCHANGE, DEAD_LETTERS_QUEUE, TRIGGERS_EXCHANGE, command_stream, trigger_key
+from rabbitmq.topology import (
+    ACCOUNTS_EXCHANGE,
+    AUDIT_EXCHANGE,
+    DEAD_LETTERS_QUEUE,
+    TRIGGERS_EXCHANGE,
+    account_key,
+    command_stream,
+    trigger_key,
+)
 from schema import codec
 from schema.commands import VERSION
 from schema.events import (
     ENTRIES_PER_MESSAGE_MAX,
+    AccountsChanged,
     AuditMessage,
+    ReplyMessage,
     TriggerChange,
     TriggerMessage,
     trigger_partition_of,
@@ -25,6 +35,18 @@ def messages_of(partition: int, share: Share, first_number: int) -> list[Outgoin
         body = codec.encode(AuditMessage(VERSION, partition, first_number + start, entries))
         messages.append(Outgoing(AUDIT_EXCHANGE, "", body))
     return messages + _trigger_messages(share.changes)
+
+
+def news_of(partition: int, share: Share) -> list[Outgoing]:
+    """Replies and hints for those who watch. Sent after the commit and not kept: the database has it all."""
+    messages = [
+        Outgoing("", queue, codec.encode(ReplyMessage(VERSION, replies)), mandatory=False)
+        for queue, replies in share.replies.items()
+    ]
+    if share.users:
+        body = codec.encode(AccountsChanged(VERSION, sorted(share.users)))
+        messages.append(Outgoing(ACCOUNTS_EXCHANGE, account_key(partition), body, mandatory=False))
+    return messages
 
 
 def _trigger_messages(changes: list[TriggerChange]) -> list[Outgoing]:

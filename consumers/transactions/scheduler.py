@@ -30,6 +30,7 @@ class Item:
     order: Command | Fill
     message: Message
     published_at_ms: int
+    reply_to: str | None = None
 
 
 @dataclass(slots=True)
@@ -185,7 +186,7 @@ class Scheduler:
             if decision is WANTS_QUOTE:
                 return False
             apply(account, decision)
-            batch.add_command(owned.partition, account, order, item.published_at_ms, now_ms, decision)
+            batch.add_command(owned.partition, account, order, item.published_at_ms, now_ms, decision, item.reply_to)
             if decision.opened is not None:
                 self._note_expiry(owned, account.user, decision.opened.expires_at_ms)
         self._finish(owned, item.message)

@@ -16,7 +16,7 @@ from consumers.partitions import TICK_MS, Ownership
 from consumers.transactions import store
 from consumers.transactions.batch import Batch, DeadLetter
 from consumers.transactions.intake import Arrival, Doubt, Intake
-from consumers.transactions.outgoing import messages_of
+from consumers.transactions.outgoing import messages_of, news_of
 from consumers.transactions.progress import Progress
 from consumers.transactions.scheduler import Item, OwnedPartition, Scheduler
 from quotecache.client import Prices
@@ -24,7 +24,8 @@ from rabbitmq.connection import Connection
 from rabbitmq.publisher import Publisher
 from rabbitmq.stream_consumer import StreamConsumer
 from rabbitmq.topology import command_stream
-from schema.commands import NOBODY, DumpMarker, partition_of
+from schema.commands import NOBODY, CommandBatch, DumpMarker, partition_of
+from schema.faults import strike
 
 BATCH_ROWS_MAX = 2_000
 """History rows of one transaction, more or less: larger ones gain little and delay heartbeats (design §7)."""
@@ -215,8 +216,9 @@ class Session:
         if not orders:
             state.finished_tags.append(delivery.tag)
         published_at_ms = arrival.message.published_at_ms
+        reply_to = arrival.message.reply_to if isinstance(arrival.message, CommandBatch) else None
         for order in orders:
-            self._scheduler.take(batch, state, Item(order, message, published_at_ms), now)
+            self._scheduler.take(batch, state, Item(order, message, published_at_ms, reply_to), now)
 
     # -- finishing
 
@@ -234,11 +236,17 @@ class Session:
                 holding.ownership.position = holding.state.progress.position
                 holding.ownership.high = holding.state.progress.high
                 holding.ownership.clock_ms = now
+            strike("before-commit")
             store.commit(self._database, batch, [holding.ownership for holding in changed], messages)
+            strike("after-commit")
             self.rows_written += len(batch.rows)
             for of_partition in messages.values():
                 for message in of_partition:
                     self._publisher.publish(message)
+            for partition, share in batch.shares.items():
+                for message in news_of(partition, share):
+                    self._publisher.publish(message)
+            strike("after-publish")
         for holding in self._holdings.values():
             holding.consumer.acknowledge(holding.state.finished_tags)
             holding.state.finished_tags.clear()

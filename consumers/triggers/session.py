@@ -25,6 +25,7 @@ from rabbitmq.topology import TRIGGERS_EXCHANGE, command_stream, trigger_key
 from schema import codec
 from schema.commands import COMMANDS_PER_MESSAGE_MAX, VERSION, Fill, FillBatch, partition_of
 from schema.events import QUOTE_LIFETIME_MS, Quote, trigger_partition_of
+from schema.faults import strike
 
 IDLE_SECONDS_MAX = 0.05
 
@@ -155,6 +156,8 @@ class Session:
                 self._schedule(symbol, now + QUOTE_LIFETIME_MS)
 
     def _send(self, fills: list[tuple[Armed, Quote]], now: int) -> None:
+        if fills:
+            strike("before-fill")
         by_partition: dict[int, list[Fill]] = {}
         for order, quote in fills:
             by_partition.setdefault(partition_of(order.user), []).append(_fill(order, quote))

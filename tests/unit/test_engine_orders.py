@@ -8,8 +8,8 @@ from schema.outcomes import Reason, Side
 from tests.builders import T0, Trader, a_command
 
 
-def a_buyer(cash: int = 1_000, **more) -> Trader:
-    return Trader(cash=cash, **more)
+def a_buyer(cash: int = 1_000) -> Trader:
+    return Trader(cash=cash)
 
 
 def a_seller(shares: int = 10, cash: int = 0) -> Trader:

@@ -1,4 +1,4 @@
-"""Pending orders: the stack, their 60 seconds, how many there may be, and the balance limit at their commit (spec §3)."""
+"""Pending orders: the stack, their 60 seconds, how many there may be, the balance limit at their commit (spec §3)."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from schema.outcomes import HistoryKind, Reason
 from tests.builders import T0, Trader, a_command
 
 
-def a_buyer(cash: int = 1_000, **more) -> Trader:
-    return Trader(cash=cash, **more)
+def a_buyer(cash: int = 1_000) -> Trader:
+    return Trader(cash=cash)
 
 
 def a_seller(shares: int = 10, cash: int = 0) -> Trader:

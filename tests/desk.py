@@ -1,0 +1,118 @@
+"""A scheduler at work on one partition in memory: a table for quotes, and each call a turn of the worker's loop."""
+
+from consumers.transactions.account import Account
+from consumers.transactions.batch import Batch
+from consumers.transactions.progress import Message, Progress
+from consumers.transactions.scheduler import Item, OwnedPartition, Scheduler
+from schema.commands import NOBODY, VERSION, Command, DumpMarker, Fill
+from schema.events import NoQuote, Quote
+from tests.builders import T0, a_quote, an_account
+
+
+class QuoteTable:
+    """Quotes at hand, and what was asked for: (symbol, user, transaction number)."""
+
+    def __init__(self) -> None:
+        self.quotes: dict[str, Quote] = {}
+        self.asked: list[tuple[str, str, int]] = []
+
+    def quote(self, symbol: str, now_ms: int) -> Quote | None:
+        return self.peek(symbol, now_ms)
+
+    def peek(self, symbol: str, now_ms: int) -> Quote | None:
+        quote = self.quotes.get(symbol)
+        return quote if quote and quote.usable(now_ms) else None
+
+    def request(self, symbol: str, user: str, transaction_number: int, now_ms: int) -> None:
+        self.asked.append((symbol, user, transaction_number))
+
+    @property
+    def symbols_asked(self) -> list[str]:
+        return [symbol for symbol, _, _ in self.asked]
+
+
+class Desk:
+    """Takes messages, hears quotes, and shows what took effect. Users it does not know have `cash` to begin with."""
+
+    def __init__(self, *accounts: Account, cash: int = 1_000, partition: int = 0, batch_max: int = 1_000):
+        self.quotes = QuoteTable()
+        self.scheduler = Scheduler(self.quotes, batch_max)
+        self.owned = OwnedPartition(partition, Progress(position=0, high=-1))
+        self.scheduler.adopt(self.owned, [an_account(NOBODY, cash=None), *accounts])
+        self.batch = Batch()
+        self.now_ms = T0
+        self._cash = cash
+        self._offset = 0
+
+    def takes(self, *orders: Command | Fill) -> Message:
+        """One message of the log."""
+        message = self._begin(len(orders))
+        for order in orders:
+            user = order.user or NOBODY
+            if user not in self.owned.accounts:
+                self.scheduler.adopt(self.owned, [an_account(user, self._cash)])
+            self.scheduler.take(self.batch, self.owned, Item(order, message, self.now_ms), self.now_ms)
+        self._sweep()
+        return message
+
+    def takes_marker(self, command: Command) -> Message:
+        message = self._begin(1, DumpMarker(VERSION, self.now_ms, command))
+        self.scheduler.take_marker(self.owned, message)
+        self._sweep()
+        return message
+
+    def hears(self, price: int | None, symbol: str = "ABC", asked_at_ms: int | None = None) -> None:
+        """The answer of the quote cache; no price: there is none to be had."""
+        if price is None:
+            self._turn([NoQuote(symbol, self.now_ms, "silence")])
+            return
+        quote = a_quote(price, symbol, self.now_ms if asked_at_ms is None else asked_at_ms, quote_id=self.now_ms)
+        self.quotes.quotes[symbol] = quote
+        self._turn([quote])
+
+    def waits(self, ms: int) -> None:
+        self.now_ms += ms
+        self._turn([])
+
+    def begins_a_new_batch(self) -> None:
+        """What was done is committed; what is ready runs."""
+        self.batch = Batch()
+        self._turn([])
+
+    def account(self, user: str = "ann") -> Account:
+        return self.owned.accounts[user]
+
+    @property
+    def done(self) -> list[tuple[str, int]]:
+        """User and transaction number of everything that took effect in this batch, in its order."""
+        return [(row.user, row.decision.transaction_number) for row in self.batch.rows]
+
+    @property
+    def numbers(self) -> list[int]:
+        return [number for _, number in self.done]
+
+    @property
+    def reasons(self) -> dict[int, str | None]:
+        return {row.decision.transaction_number: row.decision.reason for row in self.batch.rows}
+
+    @property
+    def logged(self) -> list[tuple[str, int]]:
+        """Kind and transaction number of the entries of this batch."""
+        share = self.batch.shares.get(self.owned.partition)
+        return [(entry.kind, entry.transaction_number) for entry in share.entries] if share else []
+
+    @property
+    def position(self) -> int:
+        return self.owned.progress.position
+
+    def _begin(self, orders: int, marker: DumpMarker | None = None) -> Message:
+        self._offset += 1
+        return self.owned.progress.begin(self._offset - 1, tag=self._offset, commands=orders, marker=marker)
+
+    def _turn(self, answers: list) -> None:
+        self.scheduler.hear(answers, self.now_ms)
+        self.scheduler.run_ready(self.batch, self.now_ms)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        self.scheduler.sweep(self.batch, self.owned, self.now_ms)

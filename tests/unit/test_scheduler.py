@@ -1,0 +1,283 @@
+"""Which command runs when: one order per user, who waits for a quote is parked, nobody else is delayed (design §3).
+
+Look-ahead: `test_look_ahead`. Markers of a root DUMPLOG: `test_markers`.
+"""
+
+import pytest
+
+from schema.outcomes import HistoryKind, Reason, Side
+from tests.builders import T0, a_command, a_fill, a_quote, an_account, armed_to_buy
+from tests.desk import Desk
+
+
+def a_buy(number: int, user: str = "ann", symbol: str = "ABC", amount: int = 100):
+    return a_command("BUY", amount, symbol, user, number)
+
+
+def an_add(number: int, user: str = "ann"):
+    return a_command("ADD", 5, user=user, number=number)
+
+
+# Parking
+
+
+def test_a_command_that_needs_no_quote_runs_at_once():
+    desk = Desk()
+    desk.takes(an_add(1), an_add(2, "bob"))
+    assert desk.done == [("ann", 1), ("bob", 2)]
+    assert desk.quotes.asked == []
+
+
+def test_a_usable_quote_at_hand_delays_nobody_and_costs_nothing():
+    desk = Desk()
+    desk.quotes.quotes["ABC"] = a_quote(100)
+    desk.takes(a_buy(1))
+    assert (desk.numbers, desk.quotes.asked) == ([1], [])
+
+
+def test_a_user_who_needs_a_quote_is_parked_and_the_quote_asked_for_in_their_name():
+    desk = Desk()
+    desk.takes(a_buy(7, "ann", "XYZ"))
+    assert (desk.done, desk.quotes.asked) == ([], [("XYZ", "ann", 7)])
+
+
+def test_a_quote_that_ran_out_is_no_quote():
+    desk = Desk()
+    desk.quotes.quotes["ABC"] = a_quote(100, asked_at_ms=T0 - 60_000)
+    desk.takes(a_buy(1))
+    assert (desk.done, desk.quotes.symbols_asked) == ([], ["ABC"])
+
+
+def test_a_parked_users_commands_wait_in_their_order_and_others_do_not():
+    desk = Desk()
+    desk.takes(a_buy(1), an_add(2), an_add(3, "bob"))
+    desk.takes(an_add(4), an_add(5, "bob"))
+    assert desk.done == [("bob", 3), ("bob", 5)]
+    desk.hears(100)
+    assert desk.done == [("bob", 3), ("bob", 5), ("ann", 1), ("ann", 2), ("ann", 4)]
+
+
+def test_a_parked_user_does_not_delay_another_who_needs_another_quote():
+    desk = Desk()
+    desk.takes(a_buy(1, "ann", "ABC"), a_buy(2, "bob", "XYZ"))
+    desk.hears(100, "XYZ")
+    assert desk.done == [("bob", 2)]
+
+
+def test_one_quote_frees_everybody_who_waits_for_it():
+    desk = Desk()
+    desk.takes(*(a_buy(number, user) for number, user in enumerate(("ann", "bob", "eve"), 1)))
+    desk.hears(100)
+    assert desk.done == [("ann", 1), ("bob", 2), ("eve", 3)]
+
+
+def test_a_freed_user_who_needs_another_quote_is_parked_again():
+    desk = Desk()
+    desk.takes(a_buy(1, symbol="ABC"), a_buy(2, symbol="XYZ"), an_add(3))
+    desk.hears(100, "ABC")
+    assert desk.numbers == [1]
+    desk.hears(100, "XYZ")
+    assert desk.numbers == [1, 2, 3]
+
+
+def test_a_quote_for_another_symbol_frees_nobody():
+    desk = Desk()
+    desk.takes(a_buy(1))
+    desk.hears(100, "XYZ")
+    assert desk.done == []
+
+
+def test_a_quote_that_comes_after_its_own_life_is_asked_for_again():
+    desk = Desk()
+    desk.takes(a_buy(1))
+    desk.hears(100, asked_at_ms=T0 - 60_000)
+    assert (desk.done, desk.quotes.symbols_asked) == ([], ["ABC", "ABC"])
+    desk.hears(100)
+    assert desk.numbers == [1]
+
+
+def test_no_quote_rejects_only_the_command_that_needed_it():
+    desk = Desk()
+    desk.takes(a_buy(1), an_add(2), a_buy(3), an_add(4))
+    desk.hears(None)
+    assert desk.reasons == {1: Reason.NO_QUOTE, 2: None}
+    desk.hears(100)
+    assert desk.reasons == {1: Reason.NO_QUOTE, 2: None, 3: None, 4: None}
+
+
+def test_no_quote_rejects_one_command_of_each_user_who_waits():
+    desk = Desk()
+    desk.takes(a_buy(1, "ann"), a_buy(2, "bob"))
+    desk.hears(None)
+    assert desk.reasons == {1: Reason.NO_QUOTE, 2: Reason.NO_QUOTE}
+
+
+def test_a_failure_that_comes_behind_a_newer_quote_is_none():
+    desk = Desk()
+    desk.takes(a_buy(1))
+    desk.quotes.quotes["ABC"] = a_quote(100)
+    desk.hears(None)
+    assert desk.reasons == {1: None}
+
+
+def test_a_rejection_before_the_quote_neither_parks_nor_asks():
+    desk = Desk(cash=99)
+    desk.takes(a_buy(1, amount=100), a_command("SELL", 100, number=2))
+    assert desk.reasons == {1: Reason.TOO_LITTLE_CASH, 2: Reason.NO_SHARES}
+    assert desk.quotes.asked == []
+
+
+def test_a_defective_buy_neither_parks_nor_asks():
+    desk = Desk()
+    desk.takes(a_command("BUY", None, number=1, defect=Reason.BAD_ARGUMENTS))
+    assert (desk.reasons, desk.quotes.asked) == ({1: Reason.BAD_ARGUMENTS}, [])
+
+
+def test_a_fill_waits_behind_its_users_parked_commands():
+    trader = armed_to_buy(trigger=300)
+    version = trader.account.triggers["ABC", Side.BUY].version
+    desk = Desk(trader.account)
+    desk.takes(a_buy(1, symbol="XYZ", amount=100))
+    desk.takes(a_fill(300, version))
+    assert desk.batch.rows == []
+    desk.hears(100, "XYZ")
+    assert [row.decision.kind for row in desk.batch.rows] == [HistoryKind.COMMAND, HistoryKind.FILL]
+
+
+def test_a_void_fill_leaves_no_row_and_holds_nothing_up():
+    desk = Desk()
+    desk.takes(a_fill(300, version=1))
+    assert (desk.batch.rows, desk.position) == ([], 1)
+
+
+# Expiry
+
+
+def test_a_pending_order_expires_though_its_user_never_comes_back():
+    desk = Desk()
+    desk.quotes.quotes["ABC"] = a_quote(100)
+    desk.takes(a_buy(1))
+    assert desk.scheduler.next_expiry_ms == T0 + 60_000
+    desk.begins_a_new_batch()
+    desk.waits(59_999)
+    assert desk.batch.rows == []
+    desk.waits(1)
+    assert [row.decision.kind for row in desk.batch.rows] == [HistoryKind.EXPIRY]
+    assert (desk.account().cash_cents, desk.scheduler.next_expiry_ms) == (1_000, None)
+
+
+def test_a_parked_users_order_expires_meanwhile():
+    desk = Desk()
+    desk.quotes.quotes["ABC"] = a_quote(100)
+    desk.takes(a_buy(1), a_buy(2, symbol="XYZ"))
+    desk.begins_a_new_batch()
+    desk.waits(60_000)
+    assert [row.decision.kind for row in desk.batch.rows] == [HistoryKind.EXPIRY]
+    desk.hears(100, "XYZ")
+    assert desk.numbers == [1, 2]
+
+
+def test_orders_that_a_new_owner_loads_expire_in_time():
+    before = Desk()
+    before.quotes.quotes["ABC"] = a_quote(100)
+    before.takes(a_buy(1))
+    after = Desk(before.account())
+    assert after.scheduler.next_expiry_ms == T0 + 60_000
+    after.waits(60_000)
+    assert after.numbers == [1]
+
+
+def test_what_is_due_is_released_before_its_users_next_command():
+    desk = Desk(cash=100)
+    desk.quotes.quotes["ABC"] = a_quote(100)
+    desk.takes(a_buy(1))
+    desk.now_ms += 60_000
+    desk.takes(a_command("SET_BUY_AMOUNT", 100, number=2))
+    assert (desk.numbers, desk.reasons[2]) == ([1, 1, 2], None)
+
+
+def test_a_committed_order_does_not_expire():
+    desk = Desk()
+    desk.quotes.quotes["ABC"] = a_quote(100)
+    desk.takes(a_buy(1), a_command("COMMIT_BUY", number=2))
+    desk.waits(60_000)
+    assert desk.numbers == [1, 2]
+
+
+# A batch has its limit
+
+
+def test_what_a_full_batch_has_no_room_for_runs_in_the_next_in_order():
+    desk = Desk(batch_max=2)
+    desk.takes(a_buy(1), an_add(2), an_add(3), a_buy(4, "bob"), an_add(5, "bob"))
+    desk.hears(100)
+    assert (desk.numbers, desk.scheduler.has_ready) == ([1, 2], True)
+    desk.begins_a_new_batch()
+    assert desk.numbers == [3, 4]
+    desk.begins_a_new_batch()
+    assert (desk.numbers, desk.scheduler.has_ready) == ([5], False)
+
+
+def test_no_quote_is_not_forgotten_for_want_of_room():
+    desk = Desk(batch_max=1)
+    desk.takes(a_buy(1, "ann"), a_buy(2, "bob"))
+    desk.hears(None)
+    assert desk.reasons == {1: Reason.NO_QUOTE}
+    desk.begins_a_new_batch()
+    assert desk.reasons == {2: Reason.NO_QUOTE}
+
+
+def test_expiries_wait_for_room_too():
+    desk = Desk(batch_max=2)
+    desk.quotes.quotes["ABC"] = a_quote(100)
+    desk.takes(a_buy(1, "ann"), a_buy(2, "bob"))
+    desk.waits(60_000)
+    assert desk.numbers == [1, 2]
+    desk.begins_a_new_batch()
+    assert [row.decision.kind for row in desk.batch.rows] == [HistoryKind.EXPIRY] * 2
+
+
+# How far the log is done
+
+
+def test_position_is_the_lowest_unfinished_message_and_high_the_highest_touched():
+    desk = Desk()
+    desk.takes(an_add(1))
+    desk.takes(a_buy(2), an_add(3, "bob"))
+    desk.takes(an_add(4, "bob"))
+    assert (desk.position, desk.owned.progress.high) == (1, 2)
+    desk.hears(100)
+    assert (desk.position, desk.owned.progress.high) == (3, 2)
+
+
+def test_a_message_is_acknowledged_once_all_its_commands_are_done():
+    desk = Desk()
+    desk.takes(a_buy(1), an_add(2, "bob"))
+    desk.takes(an_add(3, "bob"))
+    assert desk.owned.finished_tags == [2]
+    desk.hears(100)
+    assert desk.owned.finished_tags == [2, 1]
+
+
+# A partition that is somebody else's by now
+
+
+def test_nothing_runs_in_a_partition_that_was_lost():
+    desk = Desk()
+    desk.quotes.quotes["ABC"] = a_quote(100)
+    desk.takes(a_buy(1))
+    desk.takes(a_buy(2, "bob", "XYZ"))
+    desk.begins_a_new_batch()
+    desk.owned.owned = False
+    desk.now_ms += 60_000
+    desk.hears(100, "XYZ")
+    assert desk.batch.rows == []
+
+
+@pytest.mark.parametrize("user", ["parked", "pending", "idle"])
+def test_only_accounts_that_nothing_waits_for_are_forgotten(user):
+    desk = Desk(an_account("idle", 1_000))
+    desk.quotes.quotes["ABC"] = a_quote(100)
+    desk.takes(a_buy(1, "pending"), a_buy(2, "parked", "XYZ"), an_add(3, "idle"))
+    desk.owned.forget_idle()
+    assert (user in desk.owned.accounts) is (user != "idle")
