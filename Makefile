@@ -9,10 +9,10 @@ VENV := .venv
 STAMP := $(VENV)/.requirements-installed
 DEPLOY := $(VENV)/bin/python -m deploy
 
-.PHONY: help venv servers up down status env loadtest test state history clean
+.PHONY: help venv servers up down status env loadtest test state history replay dead-letters clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 venv: $(STAMP) ## Make .venv and install requirements.txt into it
 
@@ -42,6 +42,15 @@ state: $(STAMP) ## Write every account as the last run left it [STATE=file.json]
 
 history: $(STAMP) ## Write the history of the last run [HISTORY=file.jsonl]
 	@$(DEPLOY) history
+
+replay: $(STAMP) ## Rebuild the state of the last run from its command streams, compare the two
+	@$(DEPLOY) replay
+
+dead-letters: $(STAMP) ## List the messages of the last run that could not be read
+	@$(DEPLOY) dead-letters
+
+verify: $(STAMP) ## Recompute every invariant of what the last run left [DUMP=file HEADS=file ALLOW_LATE=1]
+	@$(DEPLOY) verify
 
 clean: ## Stop everything; remove .stack, .venv and dumps
 	@if [ -x $(VENV)/bin/python ] && [ -d .stack ]; then $(DEPLOY) clean; fi

@@ -122,6 +122,27 @@ def history(file: Annotated[str, typer.Option(envvar="HISTORY")] = "") -> None:
 
 
 @app.command()
+def replay() -> None:
+    """Rebuild the state of the last run from its command streams and compare."""
+    with exclusive("replay"):
+        raise typer.Exit(runs.replay(load()))
+
+
+@app.command("dead-letters")
+def dead_letters_command() -> None:
+    """List the messages of the last run that could not be read."""
+    with exclusive("dead-letters"):
+        raise typer.Exit(runs.dead_letters(load()))
+
+
+@app.command()
+def verify() -> None:
+    """Recompute every invariant of what the last run left; exit 1 where one is violated."""
+    with exclusive("verify"):
+        raise typer.Exit(runs.verify(load()))
+
+
+@app.command()
 def clean() -> None:
     """Stop everything and drop this stack's data."""
     with exclusive("clean"), progress("Stopping, and dropping the data"):

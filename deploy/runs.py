@@ -1,4 +1,4 @@
-"""What the commands that run something and clear up after it do: load test, tests, exports."""
+"""What the commands that run something and clear up after it do: load test, tests, looks back."""
 
 import os
 import shlex
@@ -49,16 +49,36 @@ def tests(record: Record, arguments: str) -> int:
 
 def export(record: Record, what: str, file: str) -> int:
     """`what` is state or history, of the profile that ran last."""
+    return _look_back(record, "consumers.transactions.exports", what, file, only_postgres=True)
+
+
+def verify(record: Record) -> int:
+    """Returns 0 where every invariant of the profile that ran last holds. Options are in the environment."""
+    return _look_back(record, "consumers.verification", "verify", only_postgres=True)
+
+
+def replay(record: Record) -> int:
+    """Of the profile that ran last: its streams and its database."""
+    return _look_back(record, "consumers.transactions.replay")
+
+
+def dead_letters(record: Record) -> int:
+    """Lists those of the profile that ran last."""
+    return _look_back(record, "rabbitmq.dead_letters", "list")
+
+
+def _look_back(record: Record, module: str, *arguments: str, only_postgres: bool = False) -> int:
+    """Runs a module on what the last run left."""
     try:
         profile = LAST_PROFILE.read_text().strip()
     except FileNotFoundError as error:
         raise StackError("nothing has run here yet: `make up` or `make loadtest` first") from error
     assert profile in PROFILES, profile
-    with _servers_for_a_while(record, only_postgres=True):
+    with _servers_for_a_while(record, only_postgres):
         if record.kind != record.kind_of_last_run:
             raise StackError("the last run used other servers: set or unset AMQP_URL and DATABASE_URL as it was then")
         environment = urls_of(record, profile).environment
-        return foreground.wait_for(modules.start(environment, "consumers.transactions.exports", what, file))
+        return foreground.wait_for(modules.start(environment, module, *arguments))
 
 
 @contextmanager

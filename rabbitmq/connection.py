@@ -3,7 +3,7 @@
 import contextlib
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pika
 import structlog
@@ -18,6 +18,8 @@ BLOCKED_SECONDS_MAX = 60
 """How long the broker may hold publishers back (memory or disk alarm) before we say so and start anew."""
 
 RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.1, 2.0
+
+NOT_FOUND = 404
 
 log = structlog.get_logger()
 
@@ -45,6 +47,24 @@ class Connection:
         """A new channel. Raises BrokerError."""
         with translated():
             return self._blocking.channel()
+
+    def has_queues(self, names: Iterable[str]) -> bool:
+        """Whether the broker knows all of these. Raises BrokerError.
+
+        One that has just started takes connections a moment before it knows its streams; until then it returns what
+        is published to them, or confirms it and drops it.
+        """
+        channel = self.channel()
+        with translated():
+            try:
+                for name in names:
+                    channel.queue_declare(name, passive=True)
+            except pika.exceptions.ChannelClosedByBroker as error:
+                if error.reply_code == NOT_FOUND:
+                    return False
+                raise
+            channel.close()
+        return True
 
     @property
     def server_version(self) -> str:
@@ -90,11 +110,19 @@ def open_connection(url: str, name: str, patience_seconds: float = 30.0) -> Conn
     pause = RETRY_SECONDS_FIRST
     while True:
         try:
-            with translated():
-                return Connection(pika.BlockingConnection(parameters))
+            return Connection(_connect(parameters))
         except BrokerError as error:
             if time.monotonic() + pause > deadline:
                 raise
             log.info("waiting for the broker", error=str(error))
         time.sleep(pause * random.uniform(0.5, 1.0))
         pause = min(pause * 2, RETRY_SECONDS_MAX)
+
+
+def _connect(parameters: pika.URLParameters) -> pika.BlockingConnection:
+    try:
+        with translated():
+            return pika.BlockingConnection(parameters)
+    except ValueError as error:
+        # How pika takes it when a connection is reset in the instant in which it was accepted.
+        raise BrokerError(f"RabbitMQ: {error}") from error

@@ -33,11 +33,14 @@ class Poison:
 
 @dataclass
 class Batch:
-    """`position` and `high` are those of the log once this is stored; `stored` the newest number of each source."""
+    """`position` and `high` are those of the log once this is stored; `stored` the newest number of each source.
+
+    `rows` of each source in the order of their numbers, as COPY takes them and as the chain is computed over them.
+    """
 
     position: int
     high: int
-    lines: list[str] = field(default_factory=list)
+    rows: dict[int, list[bytes]] = field(default_factory=dict)
     entries: int = 0
     stored: dict[int, int] = field(default_factory=dict)
     markers: list[Marker] = field(default_factory=list)
@@ -62,7 +65,8 @@ class Batch:
         self.high = max(self.high, offset)
 
     def _add_run(self, run: Run) -> None:
-        self.lines.append(copy_lines(run.source, run.first_number, run.entries))
+        lines = copy_lines(run.source, run.first_number, run.entries)
+        self.rows.setdefault(run.source, []).append(lines.encode())
         self.entries += len(run.entries)
         self.stored[run.source] = run.first_number + len(run.entries) - 1
         self.markers += [

@@ -6,32 +6,32 @@ Pure, and the hottest loop of the process. No I/O, no SQL, and no opinion on whi
 import functools
 from collections.abc import Sequence
 
+from schema import chain
 from schema.commands import INT64_MAX, PARTITIONS
 from schema.errors import DecodeError
 from schema.events import QUOTECACHE_SOURCE, AuditEntry, AuditKind, AuditMessage
 
-COLUMNS = (
-    "source",
-    "number",
-    "kind",
-    "at_ms",
-    "transaction_number",
-    "command",
-    "user_id",
-    "symbol",
-    "filename",
-    "funds_cents",
-    "message",
-    "quote_server_time",
-    "cryptokey",
-)
+COLUMNS = chain.COLUMNS
 """Of `audit_events`, in the order in which `copy_lines` gives them."""
 
 SOURCES = frozenset([*range(PARTITIONS), QUOTECACHE_SOURCE])
 
 _NULL = r"\N"
 # Postgres holds no NUL; one in somebody's text must not stop the log, so it becomes the replacement character.
-_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r", "\0": "\ufffd"})
+# All the rest is escaped just as Postgres itself does it: the chain is over these bytes, and is verified over those
+# that COPY … TO gives back.
+_ESCAPES = str.maketrans(
+    {
+        "\\": r"\\",
+        "\b": r"\b",
+        "\f": r"\f",
+        "\n": r"\n",
+        "\r": r"\r",
+        "\t": r"\t",
+        "\v": r"\v",
+        "\0": "\ufffd",
+    }
+)
 
 _ACCOUNT, _QUOTE, _MARKER = AuditKind.ACCOUNT_TRANSACTION, AuditKind.QUOTE_SERVER, AuditKind.MARKER
 

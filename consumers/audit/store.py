@@ -6,9 +6,11 @@ from consumers import partitions
 from consumers.audit.batch import Batch, Marker
 from consumers.audit.copy_lines import COLUMNS
 from consumers.partitions import Ownership
+from schema import chain
 from schema.commands import PARTITIONS
 from schema.database import translated
 from schema.events import QUOTECACHE_SOURCE
+from schema.faults import strike
 
 GROUP = "audit"
 
@@ -30,11 +32,26 @@ def commit(database: psycopg.Connection, ownership: Ownership, batch: Batch) -> 
         if not batch.entries:
             return 0
         with cursor.copy(_COPY) as copy:
-            for lines in batch.lines:
-                copy.write(lines)
+            for rows in batch.rows.values():
+                for some in rows:
+                    copy.write(some)
         assert cursor.rowcount == batch.entries, (cursor.rowcount, batch.entries)
-        cursor.execute(_ADVANCE, (list(batch.stored), list(batch.stored.values())))
+        strike("after-copy")
+        _chain(cursor, batch)
         return _mark(cursor, batch.markers) if batch.markers else 0
+
+
+def _chain(cursor: psycopg.Cursor, batch: Batch) -> None:
+    """One link for each source of the batch, behind the newest there is."""
+    before = {source: (0, chain.genesis(source)) for source in batch.stored}
+    for source, stored, head in cursor.execute(_HEADS, (list(batch.stored),)):
+        before[source] = (stored, head)
+    links = []
+    for source, newest in batch.stored.items():
+        stored, head = before[source]
+        links.append(chain.link(head, source, stored + 1, newest, b"".join(batch.rows[source])))
+    cursor.execute(_LINK, tuple(map(list, zip(*links, strict=True))))
+    cursor.execute(_ADVANCE, (list(batch.stored), list(batch.stored.values()), [link.digest for link in links]))
 
 
 def _mark(cursor: psycopg.Cursor, markers: list[Marker]) -> int:
@@ -47,9 +64,15 @@ def _mark(cursor: psycopg.Cursor, markers: list[Marker]) -> int:
 
 _COPY = f"COPY audit_events ({', '.join(COLUMNS)}) FROM STDIN"
 
+_HEADS = "SELECT source, stored, head FROM audit_sources WHERE source = ANY(%s)"
+
+_LINK = """
+    INSERT INTO audit_chain (source, first_number, last_number, row_checks, digest)
+    SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[])"""
+
 _ADVANCE = """
-    INSERT INTO audit_sources (source, stored) SELECT * FROM unnest(%s::smallint[], %s::bigint[])
-    ON CONFLICT (source) DO UPDATE SET stored = excluded.stored"""
+    INSERT INTO audit_sources (source, stored, head) SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bytea[])
+    ON CONFLICT (source) DO UPDATE SET stored = excluded.stored, head = excluded.head"""
 
 _ANNOUNCE = "INSERT INTO dumps (dump_id, user_id, filename) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 

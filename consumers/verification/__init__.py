@@ -1,0 +1,1 @@
+"""Recomputes from a database what the system promises, without a line of the code that it judges: only schema/."""

@@ -1,0 +1,67 @@
+"""`python -m consumers.verification verify|heads`: judges a database, or prints what to keep elsewhere. Wiring only.
+
+Reads only; works with every other process down.
+"""
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from consumers.verification import audit_chain, heads, snapshot
+from consumers.verification.invariants import failed
+from consumers.verification.screen import Screen, show
+from consumers.verification.verification import verify
+from schema.errors import DayTradeError, SettingsError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
+
+
+@app.command("verify")
+def verify_command(
+    dump: Annotated[Path | None, typer.Option(envvar="DUMP", help="a dump file to hold against the log")] = None,
+    heads_file: Annotated[
+        Path | None, typer.Option("--heads", envvar="HEADS", help="heads that were kept elsewhere")
+    ] = None,
+    allow_late: Annotated[
+        bool, typer.Option(envvar="ALLOW_LATE", help="expiries that an outage delayed are no violation")
+    ] = False,
+) -> None:
+    """Recompute every invariant of the database at DATABASE_URL; exit 1 where one is violated."""
+    kept = heads.from_text(heads_file.read_text()) if heads_file else []
+    with Screen() as screen:
+        result = verify(_database_url(), dump, kept, screen)
+    show(result.findings, allow_late, result.history_rows, result.audit_entries, result.seconds)
+    raise typer.Exit(any(failed(finding, allow_late) for finding in result.findings))
+
+
+@app.command("heads")
+def heads_command() -> None:
+    """Print the newest link of each source's chain, to be kept where nobody who can write the database can write."""
+    with snapshot.take(_database_url()) as state, state.connection() as connection:
+        name = connection.info.dbname
+        said = f"heads of the audit log of {name}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        print(heads.to_text(audit_chain.heads(connection), said), end="")
+
+
+def _database_url() -> str:
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        raise SettingsError("DATABASE_URL is not set: run `export $(make env)`")
+    return url
+
+
+def main() -> int:
+    try:
+        app(prog_name="python -m consumers.verification")
+    except (DayTradeError, OSError) as error:
+        print(f"verification: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

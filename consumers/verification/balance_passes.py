@@ -1,0 +1,69 @@
+"""Passes over what is held now, against the history and the orders that hold it. SQL of checks, nothing else."""
+
+from consumers.verification.invariants import Invariant, Pass
+
+ACCOUNTS = Pass(
+    "accounts",
+    """
+    SELECT user_id, coalesce(h.n, 0)::int AS looked, coalesce(h.n, 0) AS n, coalesce(a.history_seq, 0) AS seq,
+        coalesce(a.cash_cents, 0) AS cash, coalesce(a.reserved_cents, 0) AS reserved,
+        coalesce(h.cash, 0) AS cash_due, coalesce(h.reserved, 0) AS reserved_due
+    FROM accounts AS a FULL JOIN (
+        SELECT user_id, count(*) AS n, sum(cash_delta_cents) AS cash, sum(reserved_delta_cents) AS reserved
+        FROM history GROUP BY user_id) AS h USING (user_id)""",
+    "format('account %L', user_id)",
+    "user_id",
+    (
+        Invariant("cash is the sum of its changes", "cash = cash_due AND cash >= 0"),
+        Invariant("reserved cash is the sum of its changes", "reserved = reserved_due AND reserved >= 0"),
+        Invariant("each account knows its newest row", "seq = n"),
+    ),
+)
+
+POSITIONS = Pass(
+    "positions",
+    """
+    SELECT user_id, symbol, coalesce(h.n, 0)::int AS looked,
+        coalesce(p.shares, 0) AS shares, coalesce(p.reserved_shares, 0) AS reserved,
+        coalesce(h.shares, 0) AS shares_due, coalesce(h.reserved, 0) AS reserved_due
+    FROM positions AS p FULL JOIN (
+        SELECT user_id, symbol, count(*) AS n, sum(shares_delta) AS shares, sum(reserved_shares_delta) AS reserved
+        FROM history WHERE shares_delta <> 0 OR reserved_shares_delta <> 0 GROUP BY user_id, symbol) AS h
+    USING (user_id, symbol)""",
+    "format('position of user %L in %s', user_id, symbol)",
+    "user_id, symbol",
+    (
+        Invariant("shares are the sum of their changes", "shares = shares_due AND shares >= 0"),
+        Invariant("reserved shares are the sum of their changes", "reserved = reserved_due AND reserved >= 0"),
+    ),
+)
+
+RESERVED_CASH = Pass(
+    "what reserves cash",
+    """
+    SELECT user_id, 1 AS looked, coalesce(a.reserved_cents, 0) AS reserved, coalesce(h.cents, 0) AS held
+    FROM accounts AS a FULL JOIN (
+        SELECT user_id, sum(cents) AS cents FROM (
+            SELECT user_id, shares::numeric * price_cents AS cents FROM pending_orders WHERE side = 'buy'
+            UNION ALL SELECT user_id, reserved_cents FROM trigger_orders) AS orders
+        GROUP BY user_id) AS h USING (user_id)""",
+    "format('account %L', user_id)",
+    "user_id",
+    (Invariant("reserved cash is what live orders hold", "reserved = held"),),
+)
+
+RESERVED_SHARES = Pass(
+    "what reserves shares",
+    """
+    SELECT user_id, symbol, 1 AS looked, coalesce(p.reserved_shares, 0) AS reserved, coalesce(h.shares, 0) AS held
+    FROM positions AS p FULL JOIN (
+        SELECT user_id, symbol, sum(shares) AS shares FROM (
+            SELECT user_id, symbol, shares FROM pending_orders WHERE side = 'sell'
+            UNION ALL SELECT user_id, symbol, reserved_shares FROM trigger_orders) AS orders
+        GROUP BY user_id, symbol) AS h USING (user_id, symbol)""",
+    "format('position of user %L in %s', user_id, symbol)",
+    "user_id, symbol",
+    (Invariant("reserved shares are what live orders hold", "reserved = held"),),
+)
+
+PASSES = (ACCOUNTS, POSITIONS, RESERVED_CASH, RESERVED_SHARES)

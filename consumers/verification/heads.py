@@ -1,0 +1,39 @@
+"""The heads of the audit log's chain as text, to be kept where whoever can write the database cannot write.
+
+A line for each source: its number, the number of its newest entry, and the digest. No I/O.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from schema.errors import DecodeError
+
+_LINE = re.compile(r"\s*(\d{1,5})\s+(\d{1,19})\s+([0-9a-f]{64})\s*")
+
+
+@dataclass(frozen=True)
+class Head:
+    """The digest over a source's entries up to this number."""
+
+    source: int
+    number: int
+    digest: bytes
+
+
+def to_text(heads: Iterable[Head], said: str) -> str:
+    """`said` stands in the first line, for people."""
+    return "".join([f"# {said}\n", *(f"{h.source:2} {h.number:12} {h.digest.hex()}\n" for h in heads)])
+
+
+def from_text(text: str) -> list[Head]:
+    """Lines that begin with # and empty ones say nothing. Raises DecodeError."""
+    heads = []
+    for n, line in enumerate(text.splitlines(), 1):
+        if line.startswith("#") or not line.strip():
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise DecodeError(f"line {n} is not the head of a source: {line[:80]!r}")
+        heads.append(Head(int(match[1]), int(match[2]), bytes.fromhex(match[3])))
+    return heads

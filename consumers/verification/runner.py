@@ -1,0 +1,89 @@
+"""Runs all checks on one state of the database, some at once, and collects what they find. Knows no check's content."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+
+import psycopg
+
+from consumers.verification.invariants import Finding, Pass
+from consumers.verification.snapshot import Snapshot
+
+AT_ONCE = 2
+"""Connections at work. Large scans get workers of Postgres's own besides."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A named piece of work on a connection of its own. It may tell how many rows it has looked at so far."""
+
+    name: str
+    run: Callable[[psycopg.Connection, Callable[[int], None]], list[Finding]]
+
+
+class Watcher:
+    """Who wants to know how it goes; this one does not. Called from several threads."""
+
+    def started(self, name: str) -> None:
+        pass
+
+    def advanced(self, name: str, rows: int) -> None:
+        """`rows` looked at since this was last said."""
+
+    def ended(self, name: str, findings: list[Finding]) -> None:
+        pass
+
+
+def run(snapshot: Snapshot, jobs: list[Job], watcher: Watcher) -> Iterator[list[Finding]]:
+    """The findings of each job, in the order of the jobs, which is also that in which they start. Raises StoreError."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        futures = [pool.submit(_run_job, snapshot, job, watcher) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        for future in futures:
+            yield future.result()
+
+
+def _run_job(snapshot: Snapshot, job: Job, watcher: Watcher) -> list[Finding]:
+    watcher.started(job.name)
+    with snapshot.connection() as connection:
+        findings = job.run(connection, lambda rows: watcher.advanced(job.name, rows))
+    watcher.ended(job.name, findings)
+    return findings
+
+
+def of_pass(one: Pass) -> Job:
+    """A pass as a job."""
+    return Job(one.name, lambda connection, advanced: judge(connection, one, advanced))
+
+
+def judge(connection: psycopg.Connection, one: Pass, advanced: Callable[[int], None]) -> list[Finding]:
+    """A finding for each invariant of a pass; a violated one costs a second look, for the first bad row's name."""
+    started = time.monotonic()
+    bad = [f"({invariant.holds}) IS NOT TRUE" for invariant in one.invariants]
+    counts = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in bad)
+    cursor = connection.execute(f"SELECT coalesce(sum(looked), 0)::bigint, {counts} FROM ({one.rows}) AS found")
+    looked, *violations = cursor.fetchone()
+    advanced(looked)
+    seconds = time.monotonic() - started
+    return [
+        Finding(
+            invariant.sentence,
+            looked,
+            number,
+            seconds,
+            _first(connection, one, condition) if number else "",
+            invariant.late,
+        )
+        for invariant, condition, number in zip(one.invariants, bad, violations, strict=True)
+    ]
+
+
+def _first(connection: psycopg.Connection, one: Pass, condition: str) -> str:
+    query = f"SELECT {one.named} FROM ({one.rows}) AS found WHERE {condition} ORDER BY {one.order} LIMIT 1"
+    return connection.execute(query).fetchone()[0]

@@ -1,0 +1,64 @@
+"""All there is to verify, put together: which checks, in which order, on which state. No check itself, no screen."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from consumers.verification import (
+    audit_chain,
+    balance_passes,
+    dump_file,
+    history_passes,
+    log_passes,
+    order_passes,
+    quote_passes,
+    runner,
+    snapshot,
+)
+from consumers.verification.heads import Head
+from consumers.verification.invariants import Finding
+from consumers.verification.runner import Job, Watcher
+
+PASSES = (
+    *history_passes.PASSES,
+    *balance_passes.PASSES,
+    *order_passes.PASSES,
+    *quote_passes.PASSES,
+    *log_passes.PASSES,
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Findings in the order in which people read them, and how much there was to look at."""
+
+    findings: list[Finding]
+    history_rows: int
+    audit_entries: int
+    seconds: float
+
+
+def verify(
+    database_url: str,
+    dump: Path | None = None,
+    kept: Sequence[Head] = (),
+    watcher: Watcher | None = None,
+) -> Result:
+    """Judges one state of the database. Raises StoreError, and for a dump DecodeError and OSError."""
+    started = time.monotonic()
+    # The chain first: it takes the longest, and leaves a core to the others.
+    jobs = [Job("hash chain", lambda connection, advanced: audit_chain.verify(connection, kept, advanced))]
+    if dump is not None:
+        jobs.append(Job("dump file", lambda connection, advanced: dump_file.verify(connection, dump, advanced)))
+    jobs += map(runner.of_pass, PASSES)
+    with snapshot.take(database_url) as state:
+        with state.connection() as connection:
+            history_rows, audit_entries = connection.execute(_SIZES).fetchone()
+        of_jobs = list(runner.run(state, jobs, watcher or Watcher()))
+    extra = len(jobs) - len(PASSES)
+    findings = [finding for found in (*of_jobs[extra:], *of_jobs[:extra]) for finding in found]
+    return Result(findings, history_rows, audit_entries, time.monotonic() - started)
+
+
+_SIZES = "SELECT (SELECT count(*) FROM history), (SELECT count(*) FROM audit_events)"

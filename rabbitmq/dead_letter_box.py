@@ -1,0 +1,139 @@
+"""The dead-letters queue, opened to be looked at: what is taken out of it stays in it, unless it is dealt with.
+
+A quorum queue gives messages back in disorder if they are returned one by one, or taken by several gets. What holds
+(measured on 3.10.8, up to 300 of 300 messages): all taken by one consumer, and that one's channel closed. Nothing of
+what a letter means may be in here.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pika
+
+from rabbitmq.connection import Connection, translated
+from rabbitmq.publisher import POSSIBLY_DUPLICATE, Outgoing, Publisher
+from rabbitmq.topology import AUDIT_STREAM, DEAD_LETTERS_QUEUE, command_stream
+from schema.commands import PARTITIONS
+from schema.errors import BrokerError, DayTradeError
+
+LETTERS_MAX = 60_000
+"""Taken at once: AMQP's prefetch has 16 bits."""
+
+QUIET_SECONDS = 0.5
+"""When nothing has come for so long, the queue is empty, or somebody else is looking at it."""
+
+RETURNS_MAX = 15
+"""RabbitMQ 4 drops a message of a quorum queue that was returned more than 20 times: before that, it gets a copy."""
+
+STREAMS = frozenset({AUDIT_STREAM, *map(command_stream, range(PARTITIONS))})
+
+
+class NoReturnAddress(DayTradeError):
+    """A letter does not say which stream it came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that could not be read: where it stood, why, and how often it was looked at."""
+
+    tag: int
+    body: bytes
+    stream: str
+    offset: int
+    reason: str
+    returns: int
+    headers: dict
+
+    @property
+    def id(self) -> str:
+        """Its place. A message that was given up twice, by an owner that died, is there twice under one id."""
+        return f"{self.stream}/{self.offset}"
+
+
+class Box:
+    """Letters from the oldest on, held until `close`, which puts back, in order, what was not dealt with."""
+
+    def __init__(self, connection: Connection, limit: int = LETTERS_MAX, returns_max: int = RETURNS_MAX):
+        """Takes up to `limit` letters. Dealing with some of them keeps the order of the rest if these were all."""
+        self.letters: list[DeadLetter] = []
+        self._connection = connection
+        self._returns_max = returns_max
+        self._limit = min(limit, LETTERS_MAX)
+        self._publisher = Publisher(connection)
+        self._held: dict[int, DeadLetter] = {}
+        self._channel = connection.channel()
+        with translated():
+            self._channel.basic_qos(prefetch_count=self._limit)
+            self._channel.basic_consume(DEAD_LETTERS_QUEUE, self._on_message)
+        self._take()
+
+    def requeue(self, letters: Iterable[DeadLetter]) -> int:
+        """Publishes these to the streams they came from, marked as possibly there already, then takes them out.
+
+        Returns their number. Raises NoReturnAddress before anything is done, and BrokerError: then some may be in
+        their streams and still here as well.
+        """
+        chosen = list(letters)
+        for letter in chosen:
+            if letter.stream not in STREAMS:
+                raise NoReturnAddress(f"{letter.id} came from no stream of ours: it can only be discarded")
+        for letter in chosen:
+            self._publisher.publish(Outgoing("", letter.stream, letter.body, headers={POSSIBLY_DUPLICATE: True}))
+        self._publisher.flush()
+        return self.discard(chosen)
+
+    def discard(self, letters: Iterable[DeadLetter]) -> int:
+        """Takes these out for good; returns their number. Raises BrokerError."""
+        chosen = list(letters)
+        with translated():
+            for letter in chosen:
+                self._channel.basic_ack(letter.tag)
+                del self._held[letter.tag]
+        return len(chosen)
+
+    def close(self) -> None:
+        """Puts back what is left. Letters that were returned too often go to the end of the queue, as copies."""
+        with contextlib.suppress(pika.exceptions.AMQPError, OSError, BrokerError):
+            self._renew()
+            # BlockingChannel's own close returns what it has not handed out yet one by one: out of order.
+            self._channel._impl.close()
+            while not self._channel.is_closed:
+                self._connection.pump(QUIET_SECONDS)
+
+    def _renew(self) -> None:
+        worn = [letter for letter in self._held.values() if letter.returns >= self._returns_max]
+        for letter in worn:
+            self._publisher.publish(Outgoing("", DEAD_LETTERS_QUEUE, letter.body, headers=letter.headers))
+        self._publisher.flush()
+        self.discard(worn)
+
+    def _take(self) -> None:
+        count, quiet_at = 0, time.monotonic() + QUIET_SECONDS
+        while count < self._limit and time.monotonic() < quiet_at:
+            self._connection.pump(QUIET_SECONDS / 10)
+            if len(self.letters) > count:
+                count, quiet_at = len(self.letters), time.monotonic() + QUIET_SECONDS
+        self._limit = count  # what comes after is held like the others, and not for anybody to see
+
+    def _on_message(self, _channel, method, properties, body: bytes) -> None:
+        headers = dict(properties.headers or {})
+        # Given by a quorum queue for each return; not part of the letter.
+        returns = headers.pop("x-delivery-count", 0)
+        letter = DeadLetter(
+            method.delivery_tag,
+            body,
+            str(headers.get("stream", "?")),
+            _whole(headers.get("offset")),
+            str(headers.get("reason", "?")),
+            _whole(returns),
+            headers,
+        )
+        self._held[letter.tag] = letter
+        if len(self.letters) < self._limit:
+            self.letters.append(letter)
+
+
+def _whole(value: object) -> int:
+    return int(value) if isinstance(value, int) else -1
