@@ -9,7 +9,7 @@ VENV := .venv
 STAMP := $(VENV)/.requirements-installed
 DEPLOY := $(VENV)/bin/python -m deploy
 
-.PHONY: help venv servers up down status env loadtest test state history replay dead-letters clean
+.PHONY: help venv servers up down status env loadtest test chaos soak state history replay dead-letters clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,12 @@ loadtest: $(STAMP) ## Run a workload from nothing [WORKLOAD=file REPLICAS=1 QUOT
 
 test: $(STAMP) ## Run the tests against real servers [ARGS="-k name"]
 	@$(DEPLOY) test
+
+chaos: $(STAMP) ## Run workloads while seeded faults strike, and check that nothing broke [SEED=1 ROUNDS=1]
+	@$(DEPLOY) chaos
+
+soak: $(STAMP) ## 200 rounds of chaos, figures into docs/reliability.md; goes on where it stopped [ROUNDS=200]
+	@$(DEPLOY) soak
 
 state: $(STAMP) ## Write every account as the last run left it [STATE=file.json]
 	@$(DEPLOY) state

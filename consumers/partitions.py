@@ -13,7 +13,8 @@ from schema.errors import Fenced
 from schema.faults import sabotaged
 
 LEASE_MS = 3_000
-"""A partition whose owner has died or hangs is free after this; recovery must take 5 s at most."""
+"""A partition whose owner has died or hangs is free after this; recovery must take 5 s at most. A group may choose
+another one, the same for all its replicas."""
 
 TICK_MS = 500
 """How often a replica shows that it lives, and looks for what to take or to give."""
@@ -43,38 +44,40 @@ class Changes:
     gained: tuple[Ownership, ...]
 
 
-def tick(connection: psycopg.Connection, group: str, replica: str, owned: Mapping[int, int]) -> Changes:
+def tick(
+    connection: psycopg.Connection, group: str, replica: str, owned: Mapping[int, int], lease_ms: int = LEASE_MS
+) -> Changes:
     """Shows life, renews the leases of `owned` (partition → epoch), takes what is free and due to this replica.
 
     One transaction. Partitions are dealt to the live replicas in turn, so shares differ by one at most.
     """
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute(_SHOW_LIFE, (group, replica, LEASE_MS))
-        cursor.execute(_RENEW, (LEASE_MS, list(owned), list(owned.values()), group))
+        cursor.execute(_SHOW_LIFE, (group, replica, lease_ms))
+        cursor.execute(_RENEW, (lease_ms, list(owned), list(owned.values()), group))
         kept = {row[0] for row in cursor}
         cursor.execute(_LIVE, (group,))
         live = [row[0] for row in cursor]
         cursor.execute(_PARTITIONS, (group,))
         due = {partition for n, (partition,) in enumerate(cursor.fetchall()) if live[n % len(live)] == replica}
-        gained = _claim(cursor, group, replica, due - kept)
+        gained = _claim(cursor, group, replica, due - kept, lease_ms)
     return Changes(frozenset(owned.keys() - kept), frozenset(kept - due), gained)
 
 
-def _claim(cursor: psycopg.Cursor, group: str, replica: str, wanted: set[int]) -> tuple[Ownership, ...]:
+def _claim(cursor: psycopg.Cursor, group: str, replica: str, wanted: set[int], lease_ms: int) -> tuple[Ownership, ...]:
     if not wanted:
         return ()
     cursor.execute(_FORGET_DEAD, (group,))
-    cursor.execute(_CLAIM, (group, list(wanted), replica, replica, LEASE_MS, group))
+    cursor.execute(_CLAIM, (group, list(wanted), replica, replica, lease_ms, group))
     return tuple(Ownership(*row) for row in cursor)
 
 
-def fence(cursor: psycopg.Cursor, group: str, ownerships: Iterable[Ownership]) -> None:
+def fence(cursor: psycopg.Cursor, group: str, ownerships: Iterable[Ownership], lease_ms: int = LEASE_MS) -> None:
     """First statement of every batch: stores its place in the log, and fails where the epoch is not ours any more.
 
     Raises Fenced; the caller's transaction must then be rolled back and all state of these partitions dropped.
     """
     rows = [(o.partition, o.epoch, o.position, o.high, o.audit_number, o.clock_ms) for o in ownerships]
-    cursor.execute(_ADVANCE, (LEASE_MS, *map(list, zip(*rows, strict=True)), group))
+    cursor.execute(_ADVANCE, (lease_ms, *map(list, zip(*rows, strict=True)), group))
     if cursor.rowcount != len(rows) and not _FENCE_OFF:
         raise Fenced(f"{len(rows) - cursor.rowcount} of {len(rows)} partitions of {group} have another owner")
 

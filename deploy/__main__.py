@@ -110,6 +110,25 @@ def test(arguments: Annotated[str, typer.Option(envvar="ARGS", help="for pytest"
 
 
 @app.command()
+def chaos(
+    seed: Annotated[int, typer.Option(envvar="SEED", min=1)] = 1,
+    rounds: Annotated[int, typer.Option(envvar="ROUNDS", min=1)] = 1,
+    arguments: Annotated[str, typer.Option(envvar="ARGS", help="see python -m tests.chaos --help")] = "",
+) -> None:
+    """Run workloads while faults strike, and check that nothing is lost, doubled or out of order."""
+    with exclusive("chaos"):
+        told = ["--seed", str(seed), "--rounds", str(rounds), *shlex.split(arguments)]
+        raise typer.Exit(runs.chaos(load(), told))
+
+
+@app.command()
+def soak(rounds: Annotated[int, typer.Option(envvar="ROUNDS", min=1)] = 200) -> None:
+    """Rounds of chaos for hours, in slices if need be; the figures go to docs/reliability.md."""
+    with exclusive("soak"):
+        raise typer.Exit(runs.chaos(load(), ["--soak", "--rounds", str(rounds)]))
+
+
+@app.command()
 def state(file: Annotated[str, typer.Option(envvar="STATE")] = "") -> None:
     """Write every account as the last run left it."""
     _export("state", file, "make state STATE=file.json")

@@ -28,6 +28,7 @@ WORKERS = (
 # differs from one terminal to the next, and a worker whose environment differs is restarted by `make up`.
 PASSED_ON = (
     "QUOTE_SEED", "QUOTE_COST_CENTS", "QUOTE_TIMEOUT_MS", "QUOTE_ATTEMPTS", "QUOTE_CONNECTIONS",
+    "QUOTE_HEDGE", "QUOTE_SOURCE",
     "LOG_LEVEL", "PYTHONPATH", "TZ",
 )  # fmt: skip
 

@@ -47,6 +47,14 @@ def tests(record: Record, arguments: str) -> int:
         return foreground.wait_for(modules.start(environment, "pytest", *shlex.split(arguments)))
 
 
+def chaos(record: Record, arguments: list[str]) -> int:
+    """On the tests' database and vhost; it kills servers that are ours, and their supervisor starts them again."""
+    with _servers_for_a_while(record):
+        servers.ensure_database(record, TEST)
+        environment = urls_of(record, TEST).environment
+        return foreground.wait_for(modules.start(environment, "tests.chaos", *arguments))
+
+
 def export(record: Record, what: str, file: str) -> int:
     """`what` is state or history, of the profile that ran last."""
     return _look_back(record, "consumers.transactions.exports", what, file, only_postgres=True)

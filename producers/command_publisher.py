@@ -46,6 +46,7 @@ class CommandPublisher:
 
     `publish` counts on being called often, or on `pump`: that is what sends commands that have lingered.
     `possibly_duplicate`: for a publisher that takes up the work of one that died: all it publishes is looked up.
+    `reply_to`: the queue for the commands' outcomes; asked for with each message, as a lost connection may take it.
     """
 
     def __init__(
@@ -54,10 +55,12 @@ class CommandPublisher:
         linger_ms: int = LINGER_MS,
         patience_seconds: float = PATIENCE_SECONDS,
         possibly_duplicate: bool = False,
+        reply_to: Callable[[], str | None] = lambda: None,
     ):
         self._connect = connect
         self._patience_seconds = patience_seconds
         self._headers = {POSSIBLY_DUPLICATE: True} if possibly_duplicate else None
+        self._reply_to = reply_to
         self._linger_seconds = linger_ms / 1000
         self._connection = connect()
         self._publisher = Publisher(self._connection)
@@ -91,14 +94,26 @@ class CommandPublisher:
         self.publish(command)
         self.flush()
 
-    def pump(self) -> None:
-        """Sends what has lingered, takes in confirms, keeps the connection alive. Raises BrokerError."""
+    def publish_again(self, command: Command) -> None:
+        """A command that may have been published before: alone in its message, which is marked. Raises BrokerError."""
+        self._send_batches()
+        headers, self._headers = self._headers, {POSSIBLY_DUPLICATE: True}
+        try:
+            self.publish(command)
+            self._send_batches()
+        finally:
+            self._headers = headers
+
+    def pump(self, seconds: float = 0) -> None:
+        """Sends what has lingered, takes in confirms, keeps the connection alive; waits for at most this long for
+        something to come. Raises BrokerError.
+        """
         due = time.monotonic() - self._linger_seconds
         for partition, batch in enumerate(self._batches):
             if batch and self._began[partition] <= due:
                 self._send_batch(partition)
         with self._surviving():
-            self._connection.pump(0)
+            self._connection.pump(seconds)
 
     def flush(self) -> None:
         """Returns when everything published so far is confirmed. Raises BrokerError."""
@@ -135,7 +150,7 @@ class CommandPublisher:
 
     def _send_batch(self, partition: int) -> None:
         batch = self._batches[partition]
-        body = encode(CommandBatch(VERSION, _now_ms(), batch))
+        body = encode(CommandBatch(VERSION, _now_ms(), batch, self._reply_to()))
         batch.clear()
         self._send(partition, body)
 
@@ -170,6 +185,8 @@ class CommandPublisher:
             self._connection.close()
             try:
                 self._connection = self._connect()
+                if not self._connection.has_queues(map(command_stream, range(PARTITIONS))):
+                    raise BrokerError("the broker has started, and does not know its streams yet")
                 self._publisher = Publisher(self._connection)
                 for message in lost:
                     self._publisher.publish(message)

@@ -1,12 +1,15 @@
 """The heart of the quote cache: which quotes are usable, which symbols are being fetched, which are to be next.
 
-Pure: no I/O, no clock (time is an argument), no logging. Holds that a symbol has at most one fetch in flight, and
-that no quote is handed out past its life.
+Pure: no I/O, no clock (time is an argument), no logging. Holds that a symbol has at most one fetch in flight, or,
+where hedging was chosen, two; and that no quote is handed out past its life.
 
 A symbol is in one of four states:   unknown or run out ─ request ─▶ wanted ─ due ─▶ in flight ─ answer ─▶ usable
-A failed attempt goes back to `wanted` after a pause, or, as the last one, to `unknown` with a NoQuote.
+A failed attempt goes back to `wanted` after a pause, or, as the last one, to `unknown` with a NoQuote. With hedging,
+a symbol in flight for long is asked for a second time; the first answer ends the attempt, and whatever becomes of the
+other request is no news to anybody (`late`). An attempt has failed when both have.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 from schema.events import NoQuote, PriceRequest, Quote
@@ -26,6 +29,7 @@ class Counts:
     failed: int = 0
     unsent: int = 0
     abandoned: int = 0
+    hedges: int = 0
     no_quotes: int = 0
     malformed: int = 0
 
@@ -37,13 +41,18 @@ class Want:
     request: PriceRequest
     attempts: int = 0
     not_before_ms: int = 0
+    open: int = 0
+    """Requests on their way, of this attempt."""
 
 
 class Cache:
-    """`in_flight_max`: fetches at once. `attempts_max`: paid requests for one answer at most."""
+    """`in_flight_max`: requests at once. `attempts_max`: attempts to get one answer, each one paid request, or two
+    where it takes longer than `hedge_ms` (None: never two).
+    """
 
-    def __init__(self, in_flight_max: int, attempts_max: int, counts: Counts):
+    def __init__(self, in_flight_max: int, attempts_max: int, counts: Counts, hedge_ms: int | None = None):
         assert in_flight_max > 0 and attempts_max > 0, (in_flight_max, attempts_max)
+        self._hedge_ms = hedge_ms
         self._in_flight_max = in_flight_max
         self._attempts_max = attempts_max
         self._counts = counts
@@ -51,10 +60,14 @@ class Cache:
         self._wanted: dict[str, Want] = {}
         self._in_flight: dict[str, Want] = {}
         self._quotes: dict[str, Quote] = {}
+        self._open = 0
+        # Attempts (symbol, want, which one) in the order in which they began, and when each may be asked for again.
+        self._hedges: deque[tuple[int, str, Want, int]] = deque()
 
     @property
     def in_flight(self) -> int:
-        return len(self._in_flight)
+        """Number of requests on their way, late ones included."""
+        return self._open
 
     @property
     def wanted(self) -> int:
@@ -86,34 +99,70 @@ class Cache:
 
     def due(self, now_ms: int) -> list[PriceRequest]:
         """What to fetch now, in the order in which it was wanted. All of it counts as in flight from here on."""
-        free = self._in_flight_max - len(self._in_flight)
-        if free <= 0 or not self._wanted:
+        if not self._wanted and (self.next_hedge_ms is None or self.next_hedge_ms > now_ms):
             return []
-        ready = [symbol for symbol, want in self._wanted.items() if want.not_before_ms <= now_ms][:free]
+        free = self._in_flight_max - self._open
+        ready = [symbol for symbol, want in self._wanted.items() if want.not_before_ms <= now_ms][: max(free, 0)]
         for symbol in ready:
             assert symbol not in self._in_flight, symbol
             want = self._wanted.pop(symbol)
             want.attempts += 1
+            want.open = 1
             self._in_flight[symbol] = want
-        self._counts.fetches += len(ready)
-        return [self._in_flight[symbol].request for symbol in ready]
+            if self._hedge_ms is not None:
+                self._hedges.append((now_ms + self._hedge_ms, symbol, want, want.attempts))
+        requests = [self._in_flight[symbol].request for symbol in ready]
+        requests += self._second_requests(free - len(ready), now_ms)
+        self._open += len(requests)
+        self._counts.fetches += len(requests)
+        return requests
+
+    @property
+    def next_hedge_ms(self) -> int | None:
+        """When `due` may have a second request; None while there is nothing to hedge."""
+        return self._hedges[0][0] if self._hedges else None
 
     def answered(self, quote: Quote, now_ms: int) -> Quote | NoQuote | None:
-        """The fetch in flight gave this quote. Returns what to tell those who wait; None: it is tried again."""
+        """A request in flight gave this quote. Returns what to tell those who wait; None: it is tried again."""
         assert quote.symbol in self._in_flight, quote.symbol
         if not quote.usable(now_ms):
             return self.failed(quote.symbol, "the answer came after its own life", now_ms)
         del self._in_flight[quote.symbol]
+        self._open -= 1
         self.learn(quote)
         return quote
 
     def failed(self, symbol: str, reason: str, now_ms: int) -> NoQuote | None:
-        """The fetch in flight gave no price. Returns what to tell those who wait; None: it is tried again."""
-        want = self._in_flight.pop(symbol)
+        """A request in flight gave no price. Returns what to tell those who wait; None: it is tried again, or the
+        attempt's other request may still be answered.
+        """
         self._counts.failed += 1
+        want = self._in_flight[symbol]
+        self._open -= 1
+        want.open -= 1
+        if want.open:
+            return None
+        del self._in_flight[symbol]
         if want.attempts >= self._attempts_max:
             self._counts.no_quotes += 1
             return NoQuote(symbol, now_ms, reason)
         want.not_before_ms = now_ms + RETRY_PAUSE_MS * want.attempts
         self._wanted[symbol] = want
         return None
+
+    def late(self) -> None:
+        """A request ended whose attempt had been answered by the other one."""
+        self._open -= 1
+        assert self._open >= 0
+
+    def _second_requests(self, free: int, now_ms: int) -> list[PriceRequest]:
+        """For attempts that have gone unanswered for too long; where connections are short, firsts go first."""
+        requests = []
+        while self._hedges and self._hedges[0][0] <= now_ms:
+            _, symbol, want, attempt = self._hedges.popleft()
+            is_unanswered = self._in_flight.get(symbol) is want and want.attempts == attempt
+            if is_unanswered and len(requests) < free:
+                want.open += 1
+                requests.append(want.request)
+        self._counts.hedges += len(requests)
+        return requests

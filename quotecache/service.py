@@ -16,14 +16,15 @@ import structlog
 from consumers import partitions
 from quotecache.cache import Counts
 from quotecache.sockets import allow_sockets
-from quotecache.store import GROUP, PARTITION
+from quotecache.source import OpenSource, source_of
+from quotecache.store import GROUP, LEASE_MS, PARTITION
 from quotecache.tenure import Tenure
 from rabbitmq.connection import Connection, open_connection
 from schema import database
 from schema.errors import BrokerError, Fenced, StoreError
 from schema.settings import Settings
 
-STANDBY_TICK_MS = 100
+STANDBY_TICK_MS = 200
 """A standby looks more often than an owner shows life, so that a takeover takes hardly longer than the lease."""
 
 DRAIN_SECONDS_MAX = 10.0
@@ -44,9 +45,10 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> None:
     """Serves until `stopping()`; then finishes what is in flight and leaves. Raises SettingsError."""
     counts = Counts()
     connections_max = allow_sockets(settings.quote_connections)
+    open_source = source_of(settings)
     while not stopping():
         try:
-            with _session(settings, counts, connections_max) as session:
+            with _session(settings, counts, connections_max, open_source) as session:
                 session.serve(stopping)
         except (BrokerError, StoreError) as error:
             log.warning("starts anew", error=str(error))
@@ -55,12 +57,12 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> None:
 
 
 @contextlib.contextmanager
-def _session(settings: Settings, counts: Counts, connections_max: int) -> Iterator["_Session"]:
+def _session(settings: Settings, counts: Counts, connections_max: int, open_source: OpenSource) -> Iterator["_Session"]:
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(contextlib.closing(database.connect(settings.database_url, "quotecache")))
         connection = open_connection(settings.amqp_url, "quotecache", CONNECT_SECONDS_MAX)
         stack.callback(connection.close)
-        session = _Session(settings, connection, store, counts, connections_max)
+        session = _Session(settings, connection, store, counts, connections_max, open_source)
         stack.callback(session.drop)
         yield session
 
@@ -75,12 +77,14 @@ class _Session:
         store: psycopg.Connection,
         counts: Counts,
         connections_max: int,
+        open_source: OpenSource,
     ):
         self._settings = settings
         self._connection = connection
         self._store = store
         self._counts = counts
         self._connections_max = connections_max
+        self._open_source = open_source
         self._tenure: Tenure | None = None
         self._tick_at = time.monotonic()
 
@@ -114,11 +118,11 @@ class _Session:
             self._connection.pump(STANDBY_PUMP_SECONDS)
         else:
             self._tenure.turn(_now_ms())
-            self._connection.pump(self._tenure.patience_seconds)
+            self._connection.pump(self._tenure.patience_seconds(_now_ms()))
 
     def _tick(self) -> None:
         with database.translated():
-            changes = partitions.tick(self._store, GROUP, self._settings.replica, self._owned())
+            changes = partitions.tick(self._store, GROUP, self._settings.replica, self._owned(), LEASE_MS)
         if PARTITION in changes.lost:
             raise Fenced("another process owns the quote cache by now")
         for ownership in changes.gained:
@@ -129,6 +133,7 @@ class _Session:
                 ownership,
                 self._counts,
                 self._connections_max,
+                self._open_source,
                 _now_ms(),
             )
         pause_ms = STANDBY_TICK_MS if self._tenure is None else partitions.TICK_MS

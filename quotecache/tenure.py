@@ -12,7 +12,7 @@ from quotecache import store
 from quotecache.audit_entries import audit_messages
 from quotecache.cache import Cache, Counts
 from quotecache.fetch import ABANDONED, Fetch, Settled
-from quotecache.upstream import Upstream
+from quotecache.source import OpenSource
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.subscription import QueueConsumer
@@ -41,20 +41,23 @@ class Tenure:
         ownership: Ownership,
         counts: Counts,
         connections_max: int,
+        open_source: OpenSource,
         now_ms: int,
     ):
         self._database = database
         self._ownership = ownership
         self._counts = counts
         self._publisher = Publisher(connection)
-        self._cache = Cache(connections_max, settings.quote_attempts, counts)
+        self._cache = Cache(connections_max, settings.quote_attempts, counts, settings.quote_hedge_ms)
         self._in_flight: dict[int, Fetch] = {}
+        self._racing: dict[str, set[int]] = {}
+        """By symbol, the fetches in flight of which the first one that is answered gives the quote."""
         self._known_id_max = ownership.high
         self._bodies: list[bytes] = []
         self._draining = False
         self._take_over(now_ms)
         self._requests = QueueConsumer(connection, PRICE_REQUESTS_QUEUE, self._bodies.append)
-        self._upstream = Upstream(settings.quote_server, settings.quote_timeout_ms, connection.wake)
+        self._source = open_source(connection.wake)
 
     @property
     def epoch(self) -> int:
@@ -65,14 +68,15 @@ class Tenure:
         """Nothing is on its way to the legacy server or back."""
         return not self._in_flight
 
-    @property
-    def patience_seconds(self) -> float:
+    def patience_seconds(self, now_ms: int) -> float:
         """How long the owner may wait for something to happen: requests and answers end the waiting by themselves."""
-        return 0.02 if self._cache.wanted else 0.1
+        patience = 0.02 if self._cache.wanted else 0.1
+        hedge_ms = self._cache.next_hedge_ms
+        return patience if hedge_ms is None else max(0.0, min(patience, (hedge_ms - now_ms) / 1_000))
 
     def turn(self, now_ms: int) -> None:
         """Takes what has come, from both sides, and does all that follows from it."""
-        settled = [Settled(fetch, now_ms, outcome) for fetch, outcome in self._upstream.take()]
+        settled = [Settled(fetch, now_ms, outcome) for fetch, outcome in self._source.take()]
         if settled:
             strike("before-answer")
         answers: dict[str, Quote | NoQuote] = {}
@@ -100,7 +104,7 @@ class Tenure:
     def close(self) -> None:
         """Lets go of requests and of the legacy server; never raises."""
         self._requests.close()
-        self._upstream.close()
+        self._source.close()
 
     def _take_over(self, now_ms: int) -> None:
         """Finishes what the owner before left: its last messages, its open fetches; keeps what it had bought."""
@@ -115,12 +119,23 @@ class Tenure:
         log.info("owns the quote cache", epoch=self.epoch, quotes=len(quotes), abandoned=len(abandoned))
 
     def _conclude(self, settled: Settled, now_ms: int) -> Quote | NoQuote | None:
-        del self._in_flight[settled.fetch.quote_id]
+        fetch = settled.fetch
+        del self._in_flight[fetch.quote_id]
+        if settled.failure is not None:
+            self._counts.unsent += not settled.paid
+            log.warning("no price", symbol=fetch.symbol, reason=settled.failure, quote_id=fetch.quote_id)
+        racing = self._racing.get(fetch.symbol, set())
+        if fetch.quote_id not in racing:
+            self._cache.late()
+            return None
+        racing.remove(fetch.quote_id)
         if settled.failure is None:
-            return self._cache.answered(settled.quote(), now_ms)
-        self._counts.unsent += not settled.paid
-        log.warning("no price", symbol=settled.fetch.symbol, reason=settled.failure, quote_id=settled.fetch.quote_id)
-        return self._cache.failed(settled.fetch.symbol, settled.failure, now_ms)
+            answer = self._cache.answered(settled.quote(), now_ms)
+        else:
+            answer = self._cache.failed(fetch.symbol, settled.failure, now_ms)
+        if isinstance(answer, Quote) or not racing:
+            del self._racing[fetch.symbol]
+        return answer
 
     def _read(self, body: bytes) -> PriceRequest | None:
         """None, and a line in our log, for what no honest requester sends: it must not reach a socket or the store."""
@@ -142,9 +157,11 @@ class Tenure:
         fetches = store.record(self._database, after, asks, settled, messages, now_ms)
         self._ownership = after
         if fetches:
-            self._in_flight |= {fetch.quote_id: fetch for fetch in fetches}
+            for fetch in fetches:
+                self._in_flight[fetch.quote_id] = fetch
+                self._racing.setdefault(fetch.symbol, set()).add(fetch.quote_id)
             self._known_id_max = max(self._in_flight)
-            self._upstream.ask(fetches)
+            self._source.ask(fetches)
         self._publish(messages)
 
     def _publish(self, messages: list[Outgoing]) -> None:

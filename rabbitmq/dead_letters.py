@@ -38,14 +38,14 @@ Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
 @app.command("list")
 def list_command(limit: Limit = LISTED_DEFAULT) -> None:
     """Show the letters: where from, why, how large, how they begin. They stay where they are."""
-    with _box(limit) as box:
+    with _box() as box:
         letters = box.letters
     if not letters:
         print("There are no dead letters.")
         return
-    _show(letters)
-    if len(letters) == limit:
-        print(f"These are the oldest {limit}; there may be more: --limit")
+    _show(letters[:limit])
+    if len(letters) > limit:
+        print(f"These are the oldest {limit:,} of {len(letters):,}: --limit shows more")
 
 
 @app.command()
@@ -91,13 +91,13 @@ class NoSuchLetter(DayTradeError):
 
 
 @contextmanager
-def _box(limit: int = LETTERS_MAX) -> Iterator[Box]:
+def _box() -> Iterator[Box]:
     url = os.environ.get("AMQP_URL")
     if not url:
         raise SettingsError("AMQP_URL is not set: run `export $(make env)`")
     connection = open_connection(url, "dead-letters", PATIENCE_SECONDS)
     try:
-        box = Box(connection, limit)
+        box = Box(connection)
         try:
             yield box
         finally:

@@ -13,7 +13,7 @@ from schema.errors import BrokerError
 
 PREFETCH_MESSAGES = 1_000
 
-QUIET_SECONDS = 1.0
+QUIET_SECONDS = 0.5
 """The broker does not tell where a stream ends (its message count lags, and may count chunks). It sends the newest
 chunk at once when asked for it: a stream that says nothing for so long is empty."""
 

@@ -34,6 +34,17 @@ class Subscription:
             self._channel.queue_unbind(self._queue, self._exchange, key)
 
 
+class ReplyQueue:
+    """A private queue, named by the broker, to which anyone may send answers; it goes with the connection."""
+
+    def __init__(self, connection: Connection, on_body: Callable[[bytes], None]):
+        self._channel = connection.channel()
+        self._channel.add_on_cancel_callback(_on_cancel)
+        with translated():
+            self.name = self._channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
+            self._channel.basic_consume(self.name, lambda *message: on_body(message[3]), auto_ack=True)
+
+
 class QueueConsumer:
     """Takes messages of a shared queue, acknowledged as they are handed out: for requests that are repeated if lost."""
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from schema.arguments import is_root_dumplog, is_sound
-from schema.commands import VERSION, CommandBatch, DumpMarker, LogMessage
+from schema.commands import COMMANDS_PER_MESSAGE_MAX, VERSION, CommandBatch, DumpMarker, LogMessage
 from schema.errors import DecodeError
 from schema.events import AccountsChanged, AuditMessage, PriceMessage, PriceRequest, ReplyMessage, TriggerMessage
 
@@ -24,6 +24,8 @@ def decode_log(body: bytes) -> LogMessage:
     """A message of a command log, every command in it sound (`arguments.is_sound`). Raises DecodeError."""
     message = _decode(_log, body)
     if isinstance(message, CommandBatch):
+        if len(message.commands) > COMMANDS_PER_MESSAGE_MAX:
+            raise DecodeError(f"{len(message.commands)} commands in one message")
         for command in message.commands:
             if not is_sound(command):
                 raise DecodeError(f"{command.name} {command.transaction_number} lacks an argument")

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import text
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from schema import database
-from schema.errors import DayTradeError, SettingsError
+from schema.errors import DayTradeError, SettingsError, StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 468_001
@@ -17,8 +18,17 @@ _LOCK = 468_001
 
 
 def migrate(database_url: str) -> None:
-    """Up to the newest revision, in one transaction. Raises sqlalchemy.exc.SQLAlchemyError."""
+    """Up to the newest revision, in one transaction. Raises StoreError."""
     engine = database.engine(database_url)
+    try:
+        _upgrade(engine)
+    except SQLAlchemyError as error:
+        raise StoreError(f"cannot migrate: {error}") from error
+    finally:
+        engine.dispose()
+
+
+def _upgrade(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         config = Config()
@@ -26,7 +36,6 @@ def migrate(database_url: str) -> None:
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-    engine.dispose()
 
 
 def main() -> int:

@@ -23,6 +23,8 @@ class Settings:
     dump_dir: Path
     quote_server: tuple[str, int]
     """Host and port of the legacy quote server."""
+    quote_source: Path | None
+    """A recorded file of prices (`schema.price_file`) to use in place of the quote server; None: none."""
     quotes: str
     """What the simulator plays: `realistic` (measured delays) or `instant` (none)."""
     quote_seed: int
@@ -33,6 +35,8 @@ class Settings:
     quote_attempts: int
     quote_connections: int
     """Requests open to the legacy server at once; client sockets run out, its own limit was never seen (spec §4)."""
+    quote_hedge_ms: int | None
+    """After this long without an answer a second request is sent, and paid; None: never."""
     log_level: str
     environment: Mapping[str, str] = field(repr=False, compare=False, default_factory=dict)
 
@@ -45,12 +49,14 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         replica=f"{environment.get('REPLICA') or 'replica'}@{socket.gethostname()}#{secrets.token_hex(3)}",
         dump_dir=Path(environment.get("DUMP_DIR") or "dumps"),
         quote_server=_address(environment, "QUOTE_SERVER", "127.0.0.1:4444"),
+        quote_source=_file_or(environment, "QUOTE_SOURCE", "server"),
         quotes=_choice(environment, "QUOTES", ("realistic", "instant")),
         quote_seed=_integer(environment, "QUOTE_SEED", 1, 0, 2**63 - 1),
         quote_cost_cents=_integer(environment, "QUOTE_COST_CENTS", 5, 0, 1_000_000),
         quote_timeout_ms=_integer(environment, "QUOTE_TIMEOUT_MS", 5_000, 10, 60_000),
         quote_attempts=_integer(environment, "QUOTE_ATTEMPTS", 3, 1, 10),
         quote_connections=_integer(environment, "QUOTE_CONNECTIONS", 1_000, 1, 10_000),
+        quote_hedge_ms=_integer_or_off(environment, "QUOTE_HEDGE", 1, 60_000),
         log_level=_choice(environment, "LOG_LEVEL", ("info", "debug", "warning", "error")),
         environment=environment,
     )
@@ -79,6 +85,20 @@ def _integer(environment: Mapping[str, str], name: str, default: int, least: int
     if not least <= value <= most:
         raise SettingsError(f"{name}={text!r}: must be a whole number from {least} to {most}")
     return value
+
+
+def _file_or(environment: Mapping[str, str], name: str, default: str) -> Path | None:
+    text = environment.get(name) or default
+    return None if text == default else Path(text)
+
+
+def _integer_or_off(environment: Mapping[str, str], name: str, least: int, most: int) -> int | None:
+    text = environment.get(name) or "off"
+    if text.lower() == "off":
+        return None
+    if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
+        raise SettingsError(f"{name}={text!r}: must be off, or a whole number from {least} to {most}")
+    return int(text)
 
 
 def _address(environment: Mapping[str, str], name: str, default: str) -> tuple[str, int]:

@@ -1,5 +1,6 @@
 """`python -m consumers.triggers`: one trigger worker, until SIGTERM."""
 
+import gc
 import sys
 from collections.abc import Callable
 
@@ -20,4 +21,7 @@ def work(broker: Connection, database: psycopg.Connection, replica: str, stoppin
 
 
 if __name__ == "__main__":
+    # The book lives long and holds no circles: the collector would only walk it again and again.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     sys.exit(run_consumer("triggers", work))

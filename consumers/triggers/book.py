@@ -1,6 +1,6 @@
 """The book of armed trigger orders, sorted by price per symbol and side. Pure: no I/O, no clock (spec §3, triggers).
 
-A price touches only the orders it satisfies. An order leaves the book when its account's owner says that it is gone,
+A price touches only the orders it fills. An order leaves the book when its account's owner says that it is gone,
 never because a fill was sent: the owner decides whether a fill takes effect.
 """
 
@@ -33,68 +33,93 @@ class Armed(msgspec.Struct, gc=False):
     tried_quote_id: int = 0
 
     @property
-    def key(self) -> Key:
-        return self.user, self.symbol, self.side
+    def limit_cents(self) -> int | None:
+        """The price from which on it fills: downwards for a buy, upwards for a sell. None: at no price.
+
+        A price that satisfies an order but moves no share leaves it armed. So a buy's limit is what it has reserved,
+        where that is less than its trigger: the orders beyond a price are then exactly those that it fills.
+        """
+        if self.side is Side.BUY:
+            return min(self.trigger_cents, self.reserved_cents)
+        return self.trigger_cents if self.reserved_shares else None
 
     def fills_at(self, price_cents: int) -> bool:
-        """Whether this price satisfies it and moves a share at all; where it moves none, the order stays armed."""
-        if self.side is Side.BUY:
-            return price_cents <= self.trigger_cents and self.reserved_cents >= price_cents
-        return price_cents >= self.trigger_cents and self.reserved_shares > 0
+        """Whether this price satisfies it and moves a share at all."""
+        limit = self.limit_cents
+        if limit is None:
+            return False
+        return price_cents <= limit if self.side is Side.BUY else price_cents >= limit
 
 
 class _Ladder:
-    """One symbol's orders of one side by trigger price; those of one price in the order they came."""
+    """One symbol's orders of one side, by user, and by limit; those of one limit in the order they came.
 
-    def __init__(self, side: Side):
+    Keys are texts and numbers, and orders hold nothing that could lead back: so however many there are, the garbage
+    collector need not walk them.
+    """
+
+    def __init__(self, symbol: str, side: Side):
+        self.symbol = symbol
+        self.orders: dict[str, Armed] = {}
         self._side = side
         self._levels: SortedDict = SortedDict()
 
     def add(self, order: Armed) -> None:
-        self._levels.setdefault(order.trigger_cents, {})[order.user] = order
+        self.orders[order.user] = order
+        limit = order.limit_cents
+        if limit is not None:
+            level = self._levels.get(limit)
+            if level is None:
+                level = self._levels[limit] = {}
+            level[order.user] = order
 
     def remove(self, order: Armed) -> None:
-        level = self._levels[order.trigger_cents]
-        del level[order.user]
-        if not level:
-            del self._levels[order.trigger_cents]
+        del self.orders[order.user]
+        limit = order.limit_cents
+        if limit is not None:
+            level = self._levels[limit]
+            del level[order.user]
+            if not level:
+                del self._levels[limit]
 
-    def satisfied(self, price_cents: int) -> Iterator[Armed]:
+    def filled_by(self, price_cents: int) -> Iterator[Armed]:
+        """Those that this price fills, the ones with the most room first; no other is looked at."""
         if self._side is Side.BUY:
-            prices = self._levels.irange(minimum=price_cents, reverse=True)
+            limits = self._levels.irange(minimum=price_cents, reverse=True)
         else:
-            prices = self._levels.irange(maximum=price_cents)
-        for price in prices:
-            yield from self._levels[price].values()
-
-    def all(self) -> Iterator[Armed]:
-        for level in self._levels.values():
-            yield from level.values()
+            limits = self._levels.irange(maximum=price_cents)
+        for limit in limits:
+            yield from self._levels[limit].values()
 
 
 class Book:
     """All armed orders of some symbols."""
 
     def __init__(self) -> None:
-        self._orders: dict[Key, Armed] = {}
-        self._gone: OrderedDict[Key, int] = OrderedDict()
         self._ladders: dict[str, dict[Side, _Ladder]] = {}
+        # Bounded, the oldest forgotten first.
+        self._gone: OrderedDict[Key, int] = OrderedDict()
 
     def change(self, change: TriggerChange) -> Armed | None:
         """Takes in the newest state of an order; returns it if it is armed now. What is not news changes nothing."""
-        key = (change.user, change.symbol, change.side)
-        known = self._orders.get(key)
-        if change.version <= (known.version if known else self._gone.get(key, 0)):
-            return None
+        ladder = self._ladder(change.symbol, change.side)
+        known = ladder.orders.get(change.user)
         if known is not None:
-            self._remove(known)
+            if change.version <= known.version:
+                return None
+            ladder.remove(known)
+        elif self._gone:
+            key = (change.user, change.symbol, change.side)
+            if change.version <= self._gone.get(key, 0):
+                return None
+            if change.trigger_cents is not None:
+                self._gone.pop(key, None)
         if change.trigger_cents is None:
-            self._remember_gone(key, change.version)
+            self._remember_gone((change.user, change.symbol, change.side), change.version)
             return None
-        self._gone.pop(key, None)
         order = Armed(
             change.user,
-            change.symbol,
+            ladder.symbol,
             change.side,
             change.version,
             change.trigger_cents,
@@ -102,11 +127,7 @@ class Book:
             change.reserved_shares,
             change.transaction_number,
         )
-        self._orders[key] = order
-        ladders = self._ladders.setdefault(change.symbol, {})
-        if change.side not in ladders:
-            ladders[change.side] = _Ladder(change.side)
-        ladders[change.side].add(order)
+        ladder.add(order)
         return order
 
     def to_fill(self, symbol: str, price_cents: int, quote_id: int) -> list[Armed]:
@@ -114,8 +135,8 @@ class Book:
         orders = [
             order
             for ladder in self._ladders.get(symbol, {}).values()
-            for order in ladder.satisfied(price_cents)
-            if order.tried_quote_id != quote_id and order.fills_at(price_cents)
+            for order in ladder.filled_by(price_cents)
+            if order.tried_quote_id != quote_id
         ]
         for order in orders:
             order.tried_quote_id = quote_id
@@ -123,15 +144,15 @@ class Book:
 
     def watched(self, symbol: str) -> Armed | None:
         """Any armed order on the symbol, None where there is none: whether its price must be kept fresh."""
-        ladders = self._ladders.get(symbol, {}).values()
-        return next((order for ladder in ladders for order in ladder.all()), None)
+        for ladder in self._ladders.get(symbol, {}).values():
+            for order in ladder.orders.values():
+                return order
+        return None
 
     def drop(self, symbols: Iterable[str]) -> None:
         """Forgets symbols that are another worker's now."""
         for symbol in symbols:
-            for ladder in self._ladders.pop(symbol, {}).values():
-                for order in ladder.all():
-                    del self._orders[order.key]
+            self._ladders.pop(symbol, None)
 
     @property
     def symbols(self) -> list[str]:
@@ -139,11 +160,14 @@ class Book:
         return list(self._ladders)
 
     def __len__(self) -> int:
-        return len(self._orders)
+        return sum(len(ladder.orders) for ladders in self._ladders.values() for ladder in ladders.values())
 
-    def _remove(self, order: Armed) -> None:
-        del self._orders[order.key]
-        self._ladders[order.symbol][order.side].remove(order)
+    def _ladder(self, symbol: str, side: Side) -> _Ladder:
+        ladders = self._ladders.setdefault(symbol, {})
+        ladder = ladders.get(side)
+        if ladder is None:
+            ladder = ladders[side] = _Ladder(symbol, side)
+        return ladder
 
     def _remember_gone(self, key: Key, version: int) -> None:
         self._gone[key] = version

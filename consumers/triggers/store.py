@@ -1,26 +1,51 @@
 """The armed trigger orders in Postgres, read when a trigger worker takes symbols over. Reads only."""
 
+import itertools
 from collections.abc import Iterator
 
 import psycopg
 
-from schema.events import TriggerChange
+from schema.events import TriggerChange, trigger_partition_of
 from schema.outcomes import Side
 
 GROUP = "triggers"
 
-ROWS_PER_FETCH = 10_000
+ROWS_PER_PAGE = 10_000
+"""Some 50 ms of work."""
+
+_cursors = itertools.count(1)
 
 
-def armed(connection: psycopg.Connection) -> Iterator[TriggerChange]:
-    """Every armed trigger order, as the change that armed it; from a server-side cursor, in bounded memory."""
-    with connection.transaction(), connection.cursor("armed") as cursor:
-        cursor.itersize = ROWS_PER_FETCH
-        cursor.execute(_ARMED)
-        for user, symbol, side, *values in cursor:
-            yield TriggerChange(user, symbol, Side(side), *values)
+def armed(connection: psycopg.Connection, partition: int) -> Iterator[list[TriggerChange]]:
+    """The armed trigger orders of a partition's symbols, each as the change that armed it, in pages.
 
+    All as of the first page. Between pages the connection is free for other transactions, and the rows wait at the
+    server (WITH HOLD), so that memory is bounded however many there are.
+    """
+    symbols = _armed_symbols(connection, partition)
+    if not symbols:
+        return
+    cursor = connection.cursor(f"armed_{next(_cursors)}", withhold=True)
+    with connection.transaction():
+        cursor.execute(_ARMED, (symbols,), binary=True)
+    while True:
+        with connection.transaction():
+            rows = cursor.fetchmany(ROWS_PER_PAGE)
+        if not rows:
+            break
+        yield [TriggerChange(user, symbol, Side(side), *values) for user, symbol, side, *values in rows]
+    with connection.transaction():
+        cursor.close()
+
+
+def _armed_symbols(connection: psycopg.Connection, partition: int) -> list[str]:
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(_SYMBOLS)
+        return [symbol for (symbol,) in cursor if trigger_partition_of(symbol) == partition]
+
+
+_SYMBOLS = "SELECT DISTINCT symbol FROM trigger_orders WHERE trigger_cents IS NOT NULL"
 
 _ARMED = """
-    SELECT user_id, symbol, side, version, trigger_cents, reserved_cents, reserved_shares, transaction_number
-    FROM trigger_orders WHERE trigger_cents IS NOT NULL"""
+    SELECT user_id, symbol, side::text, version, trigger_cents, reserved_cents, reserved_shares, transaction_number
+    FROM trigger_orders WHERE trigger_cents IS NOT NULL AND symbol = ANY(%s)"""

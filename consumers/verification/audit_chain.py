@@ -11,6 +11,7 @@ from itertools import islice
 
 import psycopg
 
+from consumers.verification.copy_rows import copy_rows
 from consumers.verification.heads import Head
 from consumers.verification.invariants import Finding
 from schema import chain
@@ -90,22 +91,20 @@ class _Source:
     def fault(self, advanced: Callable[[int], None]) -> Fault | None:
         """Where it first goes wrong, None where nothing is."""
         before = Link(self._source, 0, 0, b"", chain.genesis(self._source))
-        with self._connection.cursor().copy(_ROWS, (self._source,)) as copy:
-            rows = iter(copy)
-            for link in self._links:
-                taken = list(islice(rows, link.last_number - before.last_number))
-                self.looked += len(taken)
-                advanced(len(taken))
-                if link.first_number != before.last_number + 1 or not _fits(link, before.digest, b"".join(taken)):
-                    break
-                before = link
-            else:
-                surplus = next(rows, None)
-                # The rest has to be read, or the connection could not be used on.
-                self.looked += (surplus is not None) + sum(1 for _ in rows)
-                return self._end_fault(before, surplus)
-            self.looked += sum(1 for _ in rows)
-        return self._locate(before, link)
+        rows = copy_rows(self._connection, _ROWS.format(source=self._source))
+        bad = None
+        for link in self._links:
+            taken = list(islice(rows, link.last_number - before.last_number))
+            self.looked += len(taken)
+            advanced(len(taken))
+            if link.first_number != before.last_number + 1 or not _fits(link, before.digest, b"".join(taken)):
+                bad = link
+                break
+            before = link
+        # What is left has to be read in any case, or the connection could not be used on.
+        surplus = next(rows, None)
+        self.looked += (surplus is not None) + sum(1 for _ in rows)
+        return self._locate(before, bad) if bad else self._end_fault(before, surplus)
 
     def _end_fault(self, last: Link, surplus: bytes | None) -> Fault | None:
         if surplus is not None:
@@ -117,23 +116,22 @@ class _Source:
 
     def _locate(self, before: Link, link: Link) -> Fault:
         """Which row of the first link that does not fit is the first bad one; by its check, where that tells."""
-        checks = link.row_checks
         expected = before.last_number + 1
         if link.first_number != expected:
             what = f"the chain goes on with {link.first_number}: the link over it is missing, or one beside it altered"
             return Fault(self._source, expected, what)
         # The first link answers for whatever stands before number 1, too.
         behind = before.last_number or NUMBER_MIN
-        with self._connection.cursor().copy(_SOME_ROWS, (self._source, behind, link.last_number)) as copy:
-            for row in map(bytes, copy):
-                number = _number(row)
-                if number != expected:
-                    what = "it is missing" if number > expected else "it was never chained there"
-                    return Fault(self._source, min(number, expected), what)
-                place = CHECK_BYTES * (number - link.first_number)
-                if chain.row_checks(row) != checks[place : place + CHECK_BYTES]:
-                    return Fault(self._source, number, "it is not what was chained")
-                expected += 1
+        query = _SOME_ROWS.format(source=self._source, behind=behind, last=link.last_number)
+        for row in list(map(bytes, copy_rows(self._connection, query))):
+            number = _number(row)
+            if number != expected:
+                what = "it is missing" if number > expected else "it was never chained there"
+                return Fault(self._source, min(number, expected), what)
+            place = CHECK_BYTES * (number - link.first_number)
+            if chain.row_checks(row) != link.row_checks[place : place + CHECK_BYTES]:
+                return Fault(self._source, number, "it is not what was chained")
+            expected += 1
         if expected <= link.last_number:
             return Fault(self._source, expected, "it is missing")
         return Fault(
@@ -165,8 +163,8 @@ _NOTED = "SELECT source, stored, head FROM audit_sources ORDER BY source"
 
 _PRESENT = "SELECT DISTINCT source FROM audit_events"
 
-_SELECT = f"SELECT {', '.join(chain.COLUMNS)} FROM audit_events WHERE source = %s"
+_SELECT = f"SELECT {', '.join(chain.COLUMNS)} FROM audit_events WHERE source = {{source}}"
 
 _ROWS = f"COPY ({_SELECT} ORDER BY number) TO STDOUT"
 
-_SOME_ROWS = f"COPY ({_SELECT} AND number > %s AND number <= %s ORDER BY number) TO STDOUT"
+_SOME_ROWS = f"COPY ({_SELECT} AND number > {{behind}} AND number <= {{last}} ORDER BY number) TO STDOUT"

@@ -59,18 +59,58 @@ EACH_ROW = Pass(
     ),
 )
 
-EACH_USER = Pass(
-    "users' rows in order",
+CASH_IN_ORDER = Pass(
+    "users' cash in order",
     """
-    SELECT user_id, seq, 1 AS looked, row_number() OVER in_order AS place,
+    SELECT user_id, seq, 1 AS looked,
         sum(cash_delta_cents) OVER in_order AS cash, sum(reserved_delta_cents) OVER in_order AS reserved
-    FROM history WINDOW in_order AS (PARTITION BY user_id ORDER BY seq ROWS UNBOUNDED PRECEDING)""",
+    FROM history WHERE cash_delta_cents <> 0 OR reserved_delta_cents <> 0
+    WINDOW in_order AS (PARTITION BY user_id ORDER BY seq ROWS UNBOUNDED PRECEDING)""",
     _ROW,
     "user_id, seq",
     (
-        Invariant("each user's rows are 1, 2, 3, … without a gap", "seq = place"),
         Invariant("no cash was ever negative", "cash >= 0"),
         Invariant("no reserved cash was ever negative", "reserved >= 0"),
+    ),
+)
+
+SHARES_IN_ORDER = Pass(
+    "users' shares in order",
+    """
+    SELECT user_id, symbol, seq, 1 AS looked,
+        sum(shares_delta) OVER in_order AS shares, sum(reserved_shares_delta) OVER in_order AS reserved
+    FROM history WHERE shares_delta <> 0 OR reserved_shares_delta <> 0
+    WINDOW in_order AS (PARTITION BY user_id, symbol ORDER BY seq ROWS UNBOUNDED PRECEDING)""",
+    _ROW,
+    "user_id, seq",
+    (
+        Invariant("no shares were ever negative", "shares >= 0"),
+        Invariant("no reserved shares were ever negative", "reserved >= 0"),
+    ),
+)
+
+_MISPLACED = """
+    FROM (SELECT seq, row_number() OVER (ORDER BY seq) AS place FROM history AS h
+        WHERE h.user_id = found.user_id) AS numbered
+    WHERE seq <> place"""
+
+# From 1 to n, n of them, none twice by the key's promise: there is no gap. Where somebody took the key away, each row
+# is looked at.
+GAPS = Pass(
+    "users' rows",
+    """
+    SELECT user_id, count(*) AS n, min(seq) AS first, max(seq) AS newest, count(*)::int AS looked,
+        EXISTS (SELECT FROM pg_constraint WHERE conrelid = 'history'::regclass AND contype = 'p') AS has_key
+    FROM history GROUP BY user_id""",
+    f"""(SELECT format('history row %s of user %L %s', least(seq, place), found.user_id,
+            CASE WHEN seq < place THEN 'should not be there' ELSE 'is missing' END)
+        {_MISPLACED} ORDER BY place LIMIT 1)""",
+    "user_id",
+    (
+        Invariant(
+            "each user's rows are 1, 2, 3, … without a gap",
+            f"first = 1 AND newest = n AND (has_key OR NOT EXISTS (SELECT {_MISPLACED}))",
+        ),
     ),
 )
 
@@ -84,21 +124,6 @@ PUBLISH_ORDER = Pass(
     _ROW,
     "user_id, seq",
     (Invariant("each user's commands took effect in each publisher's order", "before IS NULL OR before < command_id"),),
-)
-
-EACH_HOLDING = Pass(
-    "users' shares in order",
-    """
-    SELECT user_id, symbol, seq, 1 AS looked,
-        sum(shares_delta) OVER in_order AS shares, sum(reserved_shares_delta) OVER in_order AS reserved
-    FROM history WHERE shares_delta <> 0 OR reserved_shares_delta <> 0
-    WINDOW in_order AS (PARTITION BY user_id, symbol ORDER BY seq ROWS UNBOUNDED PRECEDING)""",
-    _ROW,
-    "user_id, seq",
-    (
-        Invariant("no shares were ever negative", "shares >= 0"),
-        Invariant("no reserved shares were ever negative", "reserved >= 0"),
-    ),
 )
 
 # An expiry has its order for an id, and is judged with it; all other ids are of the whole system. A run's commands
@@ -128,4 +153,4 @@ COMMAND_IDS = Pass(
     ),
 )
 
-PASSES = (EACH_ROW, EACH_USER, EACH_HOLDING, PUBLISH_ORDER, COMMAND_IDS)
+PASSES = (GAPS, EACH_ROW, PUBLISH_ORDER, COMMAND_IDS, CASH_IN_ORDER, SHARES_IN_ORDER)

@@ -67,8 +67,15 @@ def judge(connection: psycopg.Connection, one: Pass, advanced: Callable[[int], N
     started = time.monotonic()
     bad = [f"({invariant.holds}) IS NOT TRUE" for invariant in one.invariants]
     counts = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in bad)
-    cursor = connection.execute(f"SELECT coalesce(sum(looked), 0)::bigint, {counts} FROM ({one.rows}) AS found")
-    looked, *violations = cursor.fetchone()
+    query = f"SELECT coalesce(sum(looked), 0)::bigint, {counts} FROM ({one.rows}) AS found"
+    try:
+        looked, *violations = connection.execute(query).fetchone()
+    except psycopg.DataError as error:
+        # Only forged numbers leave 64 bits, or divide by nothing. Nobody can tell which of the invariants holds then.
+        return [
+            Finding(invariant.sentence, 0, 1, time.monotonic() - started, f"cannot be computed: {error}")
+            for invariant in one.invariants
+        ]
     advanced(looked)
     seconds = time.monotonic() - started
     return [

@@ -1,0 +1,1 @@
+"""What holds for every sequence: Hypothesis looks for the one for which it does not."""

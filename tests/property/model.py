@@ -45,6 +45,26 @@ class Model:
     def trigger_shares(order):
         return 0 if order is None or order["trigger"] is None else order["amount"] // order["trigger"]
 
+    def state(self, user):
+        """All there is to know of a user, for comparison; None without an account."""
+        if user not in self.accounts:
+            return None
+        account = self.accounts[user]
+        symbols = [symbol for symbol, count in account["shares"].items() if count]
+        return {
+            "cash": (self.cash(user), self.reserved_cash(user)),
+            "shares": {symbol: (self.shares(user, symbol), self.reserved_shares(user, symbol)) for symbol in symbols},
+            "pending": [tuple(order.values()) for order in account["pending"]],
+            "triggers": {
+                key: (
+                    order["amount"],
+                    order["trigger"],
+                    order["amount"] if key[0] == "buy" else self.trigger_shares(order),
+                )
+                for key, order in account["triggers"].items()
+            },
+        }
+
     # Commands, one method each, named as in the table. `price` is None where there is no quote to be had.
 
     def do(self, name, user, symbol, amount, price, now_ms):
@@ -82,18 +102,20 @@ class Model:
     def COMMIT_BUY(self, user, _symbol, _amount, _price, now_ms):
         order = self._newest("buy", user, now_ms)
         self._bought(user, order["symbol"], order["shares"], order["price"])
-        self.accounts[user]["pending"].remove(order)
+        self._pop(user, order)
 
     def COMMIT_SELL(self, user, _symbol, _amount, _price, now_ms):
         order = self._newest("sell", user, now_ms)
         self._sold(user, order["symbol"], order["shares"], order["price"])
-        self.accounts[user]["pending"].remove(order)
+        self._pop(user, order)
 
     def CANCEL_BUY(self, user, _symbol, _amount, _price, now_ms):
-        self.accounts[user]["pending"].remove(self._newest("buy", user, now_ms))
+        order = self._newest("buy", user, now_ms)
+        self._pop(user, order)
 
     def CANCEL_SELL(self, user, _symbol, _amount, _price, now_ms):
-        self.accounts[user]["pending"].remove(self._newest("sell", user, now_ms))
+        order = self._newest("sell", user, now_ms)
+        self._pop(user, order)
 
     def SET_BUY_AMOUNT(self, user, symbol, amount, _price, _now_ms):
         self._needs_account(user)
@@ -137,17 +159,22 @@ class Model:
 
     # What happens without a command: fills and expiries.
 
-    def fill(self, side, user, symbol, setting, price):
-        """Whether the trigger order that `setting` names fires at this price. A setting names one state of it."""
+    def fill(self, side, user, symbol, setting, price, age_ms):
+        """Whether the trigger order fires at a quote of this price and age. A setting names one state of an order."""
         order = self._trigger(side, user, symbol)
         if order is None or order["setting"] != setting or order["trigger"] is None:
+            return False
+        if age_ms >= LIFETIME_MS:  # spec §1: a quote is usable for 60 s
             return False
         if price > order["trigger"] if side == "buy" else price < order["trigger"]:
             return False
         shares = order["amount"] // price if side == "buy" else self.trigger_shares(order)
         if shares == 0:
             return False
-        (self._bought if side == "buy" else self._sold)(user, symbol, shares, price)
+        try:
+            (self._bought if side == "buy" else self._sold)(user, symbol, shares, price)
+        except Rejected:  # spec §1: no balance may pass its limit
+            return False
         del self.accounts[user]["triggers"][side, symbol]
         return True
 
@@ -172,6 +199,11 @@ class Model:
         pending = self.accounts[user]["pending"]
         _reject_if(len(pending) >= PENDING_MAX, "too_many_pending")
         pending.append({"side": side, "symbol": symbol, "shares": shares, "price": price, "at_ms": now_ms})
+
+    def _pop(self, user, popped):
+        # By identity: orders may be alike.
+        account = self.accounts[user]
+        account["pending"] = [order for order in account["pending"] if order is not popped]
 
     def _newest(self, side, user, now_ms):
         pending = self.accounts[user]["pending"] if user in self.accounts else []

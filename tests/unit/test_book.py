@@ -1,6 +1,8 @@
 """The book of armed trigger orders: what a price finds, what is news, what is a ghost (spec §3, triggers)."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from consumers.triggers import book as book_module
 from consumers.triggers.book import Book
@@ -60,20 +62,39 @@ def test_both_sides_are_found_and_those_of_one_price_in_the_order_they_came():
     assert filled(book, 300) == ["eve", "ann", "bob"]
 
 
-def test_a_price_touches_only_the_orders_it_satisfies(monkeypatch):
-    """However deep the book: those that are not satisfied are not even looked at."""
-    touched = []
-    fills_at = book_module.Armed.fills_at
-    monkeypatch.setattr(
-        book_module.Armed, "fills_at", lambda order, price: touched.append(order.user) or fills_at(order, price)
-    )
+def test_a_price_touches_only_the_orders_it_fills(monkeypatch):
+    """However deep the book: of the others nothing is even read."""
+    touched = set()
+
+    class Watched(book_module.Armed):
+        def __getattribute__(self, name):
+            touched.add(super().__getattribute__("user"))
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(book_module, "Armed", Watched)
     buys = [armed(1_000 + n, f"buy{n}") for n in range(500)]
     sells = [armed(3_000 + n, f"sell{n}", SELL) for n in range(500)]
-    book = a_book(*buys, *sells)
-    assert filled(book, 1_498) == ["buy499", "buy498"]
-    assert filled(book, 3_001, quote_id=2) == ["sell0", "sell1"]
-    assert filled(book, 2_000, quote_id=3) == []
-    assert sorted(touched) == ["buy498", "buy499", "sell0", "sell1"]
+    no_share = [armed(9_000, f"little{n}", reserved=900) for n in range(500)]
+    book = a_book(*buys, *sells, *no_share)
+    for price, found in {1_498: {"buy499", "buy498"}, 3_001: {"sell0", "sell1"}, 2_000: set()}.items():
+        touched.clear()
+        orders = book.to_fill("ABC", price, quote_id=price)
+        assert touched == found
+        assert {order.user for order in orders} == found
+
+
+@given(
+    orders=st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 9), st.integers(0, 9)), max_size=8),
+    price=st.integers(1, 10),
+)
+def test_a_price_finds_what_looking_at_every_order_would_find(orders, price):
+    book = a_book(*(armed(trigger, f"user{n}", side, 1, "ABC", held) for n, (side, trigger, held) in enumerate(orders)))
+    expected = {
+        f"user{n}"
+        for n, (side, trigger, held) in enumerate(orders)
+        if (price <= trigger and held // price > 0 if side is BUY else price >= trigger and held > 0)
+    }
+    assert sorted(filled(book, price)) == sorted(expected)
 
 
 # Once for each quote, until the owner has spoken

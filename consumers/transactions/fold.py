@@ -1,0 +1,175 @@
+"""The history of a user folded into the account it leaves: what `account_at` and the web show, and tests compare.
+
+Pure: no I/O, no clock. Derives from what rows say was done; no rule of spec §3 is decided again in here (that is what
+`replay` does). All of an account is derivable: what a BUY reserved says how many shares it was for, a COMMIT or
+CANCEL took the newest of its stack, an expiry's id names its order, and a trigger order's version is the seq of the
+row that changed it last.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from consumers.transactions.account import Account, PendingOrder, Position, TriggerOrder
+from consumers.transactions.pending_rules import PENDING_LIFETIME_MS
+from schema.commands import CommandName
+from schema.errors import DayTradeError
+from schema.outcomes import HistoryKind, Outcome, Side
+
+
+class BrokenHistory(DayTradeError):
+    """Rows that no run of this system can have left: one is missing, or was altered."""
+
+
+class HistoryRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of the table `history`, without its user. Enumerations may be plain text: their values, which are equal."""
+
+    seq: int
+    kind: str
+    command_id: bytes
+    transaction_number: int
+    command: str
+    symbol: str | None
+    amount_cents: int | None
+    price_cents: int | None
+    outcome: str
+    reason: str | None
+    cash_delta_cents: int
+    reserved_delta_cents: int
+    shares_delta: int
+    reserved_shares_delta: int
+    quote_id: int | None
+    published_at_ms: int
+    at_ms: int
+
+
+def fold(user: str, rows: Iterable[HistoryRow]) -> Account:
+    """The account after the last of these rows, which are the user's 1, 2, 3, … Raises BrokenHistory."""
+    account = Account(user)
+    for row in rows:
+        if row.seq != account.history_seq + 1:
+            raise BrokenHistory(f"{user or 'nobody'}: row {row.seq} follows row {account.history_seq}")
+        account.history_seq = row.seq
+        if row.outcome == Outcome.DONE:
+            try:
+                _take_effect(account, row)
+            except (LookupError, ValueError) as error:
+                raise BrokenHistory(f"{user or 'nobody'}: row {row.seq} ({row.kind} {row.command}): {error}") from error
+    return account
+
+
+def expired_seq(row: HistoryRow) -> int:
+    """Which order an expiry released: the history seq of its BUY or SELL."""
+    return int.from_bytes(row.command_id[8:], "big")
+
+
+def _take_effect(account: Account, row: HistoryRow) -> None:
+    account.cash_cents += row.cash_delta_cents
+    account.reserved_cents += row.reserved_delta_cents
+    if row.shares_delta or row.reserved_shares_delta:
+        position = account.positions.setdefault(row.symbol, Position())
+        position.shares += row.shares_delta
+        position.reserved_shares += row.reserved_shares_delta
+    if row.kind == HistoryKind.COMMAND:
+        effect = _EFFECTS.get(row.command)
+        if effect is not None:
+            effect(account, row)
+    elif row.kind == HistoryKind.EXPIRY:
+        _expire(account, row)
+    else:
+        del account.triggers[row.symbol, _FILLS[row.command]]
+
+
+def _open(account: Account, row: HistoryRow) -> None:
+    account.opened = True
+
+
+def _buy(account: Account, row: HistoryRow) -> None:
+    _push(account, row, Side.BUY, row.reserved_delta_cents // row.price_cents)
+
+
+def _sell(account: Account, row: HistoryRow) -> None:
+    _push(account, row, Side.SELL, row.reserved_shares_delta)
+
+
+def _push(account: Account, row: HistoryRow, side: Side, shares: int) -> None:
+    expires_at_ms = row.at_ms + PENDING_LIFETIME_MS
+    account.stack(side).append(
+        PendingOrder(row.seq, side, row.symbol, shares, row.price_cents, expires_at_ms, row.transaction_number)
+    )
+
+
+def _pop_buy(account: Account, row: HistoryRow) -> None:
+    _pop(account.buys, row)
+
+
+def _pop_sell(account: Account, row: HistoryRow) -> None:
+    _pop(account.sells, row)
+
+
+def _pop(stack: list[PendingOrder], row: HistoryRow) -> None:
+    order = stack.pop()
+    if (order.symbol, order.price_cents) != (row.symbol, row.price_cents):
+        raise ValueError(f"takes {row.symbol} at {row.price_cents} where {order.symbol} at {order.price_cents} is next")
+
+
+def _expire(account: Account, row: HistoryRow) -> None:
+    order = account.stack(_EXPIRIES[row.command]).pop(0)
+    if order.seq != expired_seq(row):
+        raise ValueError(f"releases order {expired_seq(row)} where {order.seq} is the oldest")
+
+
+def _set_amount(account: Account, row: HistoryRow, side: Side) -> None:
+    old = account.triggers.get((row.symbol, side))
+    armed = old is not None and old.trigger_cents is not None
+    account.triggers[row.symbol, side] = TriggerOrder(
+        row.symbol,
+        side,
+        row.amount_cents,
+        old.trigger_cents if old else None,
+        (old.reserved_cents if old else 0) + row.reserved_delta_cents,
+        (old.reserved_shares if old else 0) + row.reserved_shares_delta,
+        row.seq,
+        old.transaction_number if armed else row.transaction_number,
+    )
+
+
+def _set_trigger(account: Account, row: HistoryRow, side: Side) -> None:
+    old = account.triggers[row.symbol, side]
+    account.triggers[row.symbol, side] = msgspec.structs.replace(
+        old,
+        trigger_cents=row.price_cents,
+        reserved_shares=old.reserved_shares + row.reserved_shares_delta,
+        version=row.seq,
+        transaction_number=row.transaction_number,
+    )
+
+
+def _cancel_trigger(account: Account, row: HistoryRow, side: Side) -> None:
+    del account.triggers[row.symbol, side]
+
+
+def _of(side: Side, effect: Callable[[Account, HistoryRow, Side], None]) -> Callable[[Account, HistoryRow], None]:
+    return lambda account, row: effect(account, row, side)
+
+
+_EFFECTS: dict[str, Callable[[Account, HistoryRow], None]] = {
+    CommandName.ADD: _open,
+    CommandName.BUY: _buy,
+    CommandName.COMMIT_BUY: _pop_buy,
+    CommandName.CANCEL_BUY: _pop_buy,
+    CommandName.SELL: _sell,
+    CommandName.COMMIT_SELL: _pop_sell,
+    CommandName.CANCEL_SELL: _pop_sell,
+    CommandName.SET_BUY_AMOUNT: _of(Side.BUY, _set_amount),
+    CommandName.SET_BUY_TRIGGER: _of(Side.BUY, _set_trigger),
+    CommandName.CANCEL_SET_BUY: _of(Side.BUY, _cancel_trigger),
+    CommandName.SET_SELL_AMOUNT: _of(Side.SELL, _set_amount),
+    CommandName.SET_SELL_TRIGGER: _of(Side.SELL, _set_trigger),
+    CommandName.CANCEL_SET_SELL: _of(Side.SELL, _cancel_trigger),
+}
+"""What a done command does beside its deltas: to the stacks and to the trigger orders."""
+
+_EXPIRIES = {CommandName.BUY: Side.BUY, CommandName.SELL: Side.SELL}
+
+_FILLS = {CommandName.SET_BUY_TRIGGER: Side.BUY, CommandName.SET_SELL_TRIGGER: Side.SELL}

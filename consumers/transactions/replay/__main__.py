@@ -1,0 +1,84 @@
+"""`python -m consumers.transactions.replay`: rebuilds the state from the command streams, and compares it.
+
+Reads the live database and RabbitMQ, changes neither; writes to a database of its own beside the live one. Exit codes:
+0 the same, 1 different or something disagrees, 2 not done.
+"""
+
+import gc
+import os
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from consumers.transactions.replay.findings import Findings
+from consumers.transactions.replay.fresh import fresh_name
+from consumers.transactions.replay.run import Result, replay
+from rabbitmq.connection import open_connection
+from schema import database, settings
+from schema.errors import DayTradeError
+from schema.log_setup import set_up_logging
+
+SAME, DIFFERENT, NOT_DONE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main() -> int:
+    # Rows and commands come and go by the ten thousand, without circles.
+    gc.set_threshold(100_000, 50, 100)
+    try:
+        chosen = settings.from_environment(os.environ)
+        set_up_logging(chosen.log_level, "replay")
+        started = time.monotonic()
+        result = _replay(chosen.amqp_url, chosen.database_url)
+    except DayTradeError as error:
+        print(f"replay: {error}", file=sys.stderr)
+        return NOT_DONE
+    except KeyboardInterrupt:
+        print("replay: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    _report(result, fresh_name(chosen.database_url), time.monotonic() - started)
+    return SAME if result.passed else DIFFERENT
+
+
+def _replay(amqp_url: str, database_url: str) -> Result:
+    columns = (
+        TextColumn("Replaying"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("history rows"),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    broker = open_connection(amqp_url, "replay")
+    try:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("", total=None)
+            with database.translated():
+                return replay(broker, database_url, lambda done, total: bar.update(task, completed=done, total=total))
+    finally:
+        broker.close()
+
+
+def _report(result: Result, rebuilt: str, seconds: float) -> None:
+    found = result.findings
+    print(f"Replayed {_counts(found)} in {seconds:.1f} s ({found.commands / seconds:,.0f} commands/s)")
+    print(f"  not yet executed: {found.not_yet_executed:,}")
+    print(f"  duplicates without effect: {found.duplicates:,} · messages that cannot be read: {found.poison:,}")
+    print(f"  void fills: {found.void_fills:,}, and {found.void_by_age:,} that were if their quote was too old by then")
+    for kind, count in found.violations.items():
+        print(f"  {count:,} {kind}; the first: {found.first[kind]}")
+    if not found.violations:
+        print("  every outcome, reason and delta is the recorded one")
+    print(f"live      sha256 {result.live_hash}")
+    print(f"replayed  sha256 {result.rebuilt_hash}")
+    print("equal" if result.equal else f"different: {result.difference}")
+    print(f"The rebuilt state is in the database {rebuilt}.")
+
+
+def _counts(found: Findings) -> str:
+    return f"{found.commands:,} commands, {found.fills:,} fills, {found.expiries:,} expiries"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""What a replay found: kinds of disagreement, how many of each, and the first. No I/O, no judgement."""
+
+import enum
+from dataclasses import dataclass, field
+
+
+class Kind(enum.StrEnum):
+    """Ways in which streams, history and engine can disagree. Each is a violation."""
+
+    MISMATCH = "decided otherwise than recorded"
+    OUT_OF_ORDER = "took effect out of the stream's order"
+    UNKNOWN = "in the history and in no stream"
+    LOST = "in a stream, passed over, and not in the history"
+    GAP = "numbers missing in a user's history"
+
+
+@dataclass
+class Findings:
+    """Counts. `void_by_age`: fills that were void only if their quote ran out before they were taken, which nothing
+    recorded says.
+    """
+
+    commands: int = 0
+    fills: int = 0
+    expiries: int = 0
+    void_fills: int = 0
+    void_by_age: int = 0
+    not_yet_executed: int = 0
+    duplicates: int = 0
+    poison: int = 0
+    violations: dict[Kind, int] = field(default_factory=dict)
+    first: dict[Kind, str] = field(default_factory=dict)
+
+    def note(self, kind: Kind, what: str) -> None:
+        """One more violation; `what` names it."""
+        self.violations[kind] = self.violations.get(kind, 0) + 1
+        self.first.setdefault(kind, what)
+
+    @property
+    def rows(self) -> int:
+        """History rows recomputed."""
+        return self.commands + self.fills + self.expiries

@@ -1,0 +1,83 @@
+"""What replay reads of the live database, in one snapshot: history rows with their quotes, and how far logs are done.
+
+Of a row only what came from outside is used as input: when it was decided, and the quote at hand. All else in it is
+there to be compared. The only SQL of replay on the live database; nothing here writes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+
+from consumers.transactions import store
+from consumers.transactions.account_at import COLUMNS, ROWS_PER_FETCH
+from consumers.transactions.fold import HistoryRow
+from schema import database
+from schema.commands import partition_of
+
+
+class RecordedRow(HistoryRow, frozen=True, gc=False):
+    """A history row, whose it is, and the quote it names as `quote_fetches` has it."""
+
+    user: str
+    quoted_symbol: str | None
+    quoted_price_cents: int | None
+    asked_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a partition's log was done: `position` is the lowest unfinished offset, `high` the highest touched."""
+
+    position: int
+    high: int
+    clock_ms: int
+
+
+class Recorded:
+    """A snapshot of the live database, until `close`; raises StoreError where it cannot be had."""
+
+    def __init__(self, database_url: str):
+        self.connection = database.connect(database_url, "replay")
+        self.connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        self.connection.read_only = True
+        # A replay takes as long as the history is, with pauses for the streams: one transaction all the same.
+        self.connection.execute("SET LOCAL statement_timeout = 0")
+        self.connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        self.connection.execute("SET LOCAL work_mem = '64MB'")
+
+    def places(self) -> dict[int, Place]:
+        """By partition."""
+        rows = self.connection.execute(_PLACES, (store.GROUP,))
+        return {partition: Place(*values) for partition, *values in rows}
+
+    def count_rows(self) -> int:
+        """Of the history."""
+        return self.connection.execute("SELECT count(*) FROM history").fetchone()[0]
+
+    def users(self) -> dict[int, list[str]]:
+        """Everybody who has a history, by partition."""
+        users: dict[int, list[str]] = {}
+        for (user,) in self.connection.execute(_USERS):
+            users.setdefault(partition_of(user), []).append(user)
+        return users
+
+    def rows(self, users: list[str]) -> Iterator[RecordedRow]:
+        """The history of these users, by user and seq."""
+        with self.connection.cursor("recorded", binary=True) as cursor:
+            cursor.itersize = ROWS_PER_FETCH
+            for row in cursor.execute(_ROWS, (users,)):
+                yield RecordedRow(*row)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+_PLACES = "SELECT partition, position, high, clock_ms FROM partitions WHERE consumer_group = %s"
+
+_USERS = "SELECT user_id FROM accounts UNION SELECT user_id FROM history"
+
+_ROWS = f"""
+    SELECT {COLUMNS}, h.user_id, q.symbol, q.price_cents, q.asked_at_ms
+    FROM history h LEFT JOIN quote_fetches q USING (quote_id)
+    WHERE h.user_id = ANY(%s) ORDER BY h.user_id, h.seq"""

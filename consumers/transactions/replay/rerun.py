@@ -1,0 +1,202 @@
+"""Running a user's log through the engine again, and holding every decision against the one that was recorded.
+
+Decides with the engine's own functions; takes from the record only what came from outside: the times, and the quotes
+at hand. No I/O, no clock. What disagrees is noted, and the run goes on with what was recomputed.
+"""
+
+from collections.abc import Iterator
+from operator import attrgetter
+
+from consumers.transactions import engine
+from consumers.transactions.account import Account, Decision, apply
+from consumers.transactions.batch import Batch
+from consumers.transactions.fold import expired_seq
+from consumers.transactions.replay.findings import Findings, Kind
+from consumers.transactions.replay.log import Entry, UserLog
+from consumers.transactions.replay.recorded import Place, RecordedRow
+from consumers.transactions.verdict import NO_QUOTE, Given
+from schema.events import Quote
+from schema.outcomes import HistoryKind, Reason
+
+COMPARED = (
+    "kind",
+    "transaction_number",
+    "command",
+    "symbol",
+    "amount_cents",
+    "price_cents",
+    "outcome",
+    "reason",
+    "cash_delta_cents",
+    "reserved_delta_cents",
+    "shares_delta",
+    "reserved_shares_delta",
+    "quote_id",
+)
+"""All that a decision says in its history row."""
+
+_said = attrgetter(*COMPARED)
+
+BEFORE_ALL = 0
+
+
+class Rerun:
+    """One user. `step` for each history row in order, then `finish`."""
+
+    def __init__(self, user: str, log: UserLog, place: Place, partition: int, findings: Findings):
+        self.account = Account(user)
+        self._log = log
+        self._place = place
+        self._partition = partition
+        self._findings = findings
+        self._reached = BEFORE_ALL
+        self._at_ms = 0
+
+    def step(self, batch: Batch, row: RecordedRow) -> None:
+        """Recomputes this row; what comes of it goes into the batch."""
+        account = self.account
+        if row.seq != account.history_seq + 1:
+            self._note(Kind.GAP, row, f"follows row {account.history_seq}")
+            account.history_seq = row.seq - 1
+        if row.at_ms < self._at_ms:
+            self._note(Kind.MISMATCH, row, "was decided before the row before it")
+        if row.kind == HistoryKind.COMMAND:
+            done = self._command(batch, row)
+        elif row.kind == HistoryKind.FILL:
+            done = self._fill(batch, row)
+        else:
+            done = self._expiry(batch, row)
+        if not done:
+            account.history_seq = row.seq  # in step again with the numbers of what follows
+        self._at_ms = row.at_ms
+
+    def finish(self) -> None:
+        """Accounts for what stands in the stream and has no history row."""
+        for entry in self._log.commands.values():
+            if entry.offset < self._place.position or entry.place < self._reached:
+                order = entry.order
+                self._findings.note(Kind.LOST, f"{self._name}: {order.name} {order.transaction_number} {_where(entry)}")
+            else:
+                self._findings.not_yet_executed += 1
+        for entry in self._log.fills:
+            if entry.offset < self._place.position:
+                self._void(entry, self._place.clock_ms)
+            else:
+                self._findings.not_yet_executed += 1
+        self._log.fills.clear()
+
+    def _command(self, batch: Batch, row: RecordedRow) -> bool:
+        self._findings.commands += 1
+        entry = self._log.commands.pop(row.command_id, None)
+        if entry is None:
+            self._note(Kind.UNKNOWN, row, f"command id {row.command_id.hex()}")
+            return False
+        self._reach(entry, row)
+        given = self._given(row, entry)
+        decision = engine.decide(self.account, entry.order, given, row.at_ms)
+        if decision is engine.WANTS_QUOTE:
+            self._note(Kind.MISMATCH, row, "cannot have been decided without a quote, and none is recorded")
+            return False
+        self._compare(row, decision, entry.published_at_ms)
+        apply(self.account, decision)
+        batch.add_command(self._partition, self.account, entry.order, entry.published_at_ms, row.at_ms, decision)
+        return True
+
+    def _fill(self, batch: Batch, row: RecordedRow) -> bool:
+        self._findings.fills += 1
+        if all(entry.order.command_id != row.command_id for entry in self._log.fills):
+            self._note(Kind.UNKNOWN, row, f"fill id {row.command_id.hex()}, at this place of its log")
+            return False
+        # The same fill may stand there more than once, void at first: which copy it was makes no difference.
+        while (entry := self._log.fills.popleft()).order.command_id != row.command_id:
+            self._void(entry, row.at_ms)
+        self._reach(entry, row)
+        fill = entry.order
+        quoted = (row.quoted_symbol, row.quoted_price_cents, row.asked_at_ms)
+        if quoted != (fill.symbol, fill.price_cents, fill.asked_at_ms):
+            self._note(Kind.MISMATCH, row, f"quote {row.quote_id} is {quoted}, the fill's another")
+        decision = engine.decide_fill(self.account, fill, row.at_ms)
+        if decision is None:
+            self._note(Kind.MISMATCH, row, "this fill is void")
+            return False
+        self._compare(row, decision, entry.published_at_ms)
+        apply(self.account, decision)
+        batch.add_fill(self._partition, self.account, row.command_id, entry.published_at_ms, row.at_ms, decision)
+        return True
+
+    def _expiry(self, batch: Batch, row: RecordedRow) -> bool:
+        self._findings.expiries += 1
+        order = engine.due(self.account, row.at_ms)
+        if order is None or order.seq != expired_seq(row):
+            due = "none is" if order is None else f"{order.seq} is"
+            self._note(Kind.MISMATCH, row, f"released order {expired_seq(row)} where {due} due")
+            return False
+        decision = engine.expire(order)
+        self._compare(row, decision, order.expires_at_ms)
+        apply(self.account, decision)
+        batch.add_expiry(self._partition, self.account, row.at_ms, decision)
+        return True
+
+    def _reach(self, entry: Entry, row: RecordedRow) -> None:
+        """The row's order is next in the stream, and everything due was released before it, as the worker does."""
+        while self._log.fills and self._log.fills[0].place < entry.place:
+            self._void(self._log.fills.popleft(), row.at_ms)
+        if entry.place < self._reached:
+            self._note(Kind.OUT_OF_ORDER, row, f"{_where(entry)}, behind what follows it there")
+        self._reached = max(self._reached, entry.place)
+        account = self.account
+        if (account.buys or account.sells) and (order := engine.due(account, row.at_ms)) is not None:
+            self._note(Kind.MISMATCH, row, f"order {order.seq} was due and not released before it")
+
+    def _given(self, row: RecordedRow, entry: Entry) -> Given:
+        """The quote at hand, as recorded."""
+        if row.reason == Reason.NO_QUOTE:
+            return NO_QUOTE
+        if row.quote_id is None:
+            return None
+        price = row.quoted_price_cents
+        if price is None or row.quoted_symbol != entry.order.symbol:
+            self._note(Kind.MISMATCH, row, f"quote {row.quote_id} has no price of {entry.order.symbol}")
+            return None
+        quote = Quote(row.quote_id, row.quoted_symbol, price, row.asked_at_ms, row.transaction_number, row.user)
+        if not quote.usable(row.at_ms):
+            self._note(Kind.MISMATCH, row, f"quote {row.quote_id} was {row.at_ms - row.asked_at_ms} ms old")
+            return None
+        return quote
+
+    def _void(self, entry: Entry, until_ms: int) -> None:
+        """A fill without a history row, taken between the row before and `until_ms`: the engine must call it void.
+
+        Whether orders that expired meanwhile were released before or after makes no difference: what is reserved
+        counts for the limits too. Its age does, and when it was taken is not recorded.
+        """
+        if engine.decide_fill(self.account, entry.order, self._at_ms) is None:
+            self._findings.void_fills += 1
+        elif engine.decide_fill(self.account, entry.order, until_ms) is None:
+            self._findings.void_by_age += 1
+        else:
+            fill = entry.order
+            self._findings.note(Kind.LOST, f"{self._name}: fill of {fill.side} {fill.symbol} {_where(entry)}")
+
+    def _compare(self, row: RecordedRow, decision: Decision, published_at_ms: int) -> None:
+        if _said(row) != _said(decision):
+            self._note(Kind.MISMATCH, row, ", ".join(_differences(row, decision)))
+        elif row.published_at_ms != published_at_ms:
+            self._note(Kind.MISMATCH, row, f"published_at_ms {row.published_at_ms}, in the stream {published_at_ms}")
+
+    def _note(self, kind: Kind, row: RecordedRow, what: str) -> None:
+        self._findings.note(kind, f"{self._name}: row {row.seq}, {row.kind} {row.command}: {what}")
+
+    @property
+    def _name(self) -> str:
+        return self.account.user or "nobody"
+
+
+def _differences(row: RecordedRow, decision: Decision) -> Iterator[str]:
+    for name, recorded, recomputed in zip(COMPARED, _said(row), _said(decision), strict=True):
+        if recorded != recomputed:
+            yield f"{name} {recorded}, recomputed {recomputed}"
+
+
+def _where(entry: Entry) -> str:
+    return f"(offset {entry.offset})"

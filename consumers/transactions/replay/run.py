@@ -1,0 +1,128 @@
+"""A replay from beginning to end: partition by partition, streams and record in, fresh database out, states compared.
+
+Wiring only: decides nothing, prints nothing.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from consumers.transactions import exports
+from consumers.transactions.batch import Batch
+from consumers.transactions.replay.findings import Findings
+from consumers.transactions.replay.fresh import Fresh, recreate
+from consumers.transactions.replay.log import PartitionLog, UserLog, read_log
+from consumers.transactions.replay.recorded import Place, Recorded
+from consumers.transactions.replay.rerun import Rerun
+from rabbitmq.connection import Connection
+from rabbitmq.stream_reader import newest_offsets, read
+from rabbitmq.topology import command_stream
+
+BATCH_ROWS_MAX = 10_000
+"""Rows of one transaction: nobody waits for its heartbeat here, so larger than the live worker's."""
+
+Progress = Callable[[int, int], None]
+"""Told now and then: rows recomputed so far, rows there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`difference` says what of which account is different; empty where the hashes are equal."""
+
+    live_hash: str
+    rebuilt_hash: str
+    difference: str
+    findings: Findings
+
+    @property
+    def equal(self) -> bool:
+        return self.live_hash == self.rebuilt_hash
+
+    @property
+    def passed(self) -> bool:
+        return self.equal and not self.findings.violations
+
+
+def replay(broker: Connection, database_url: str, progress: Progress) -> Result:
+    """Raises BrokerError, StoreError, psycopg.Error."""
+    recreate(database_url)
+    recorded = Recorded(database_url)
+    fresh = Fresh(database_url)
+    try:
+        places, total = recorded.places(), recorded.count_rows()
+        live = exports.state(recorded.connection)
+        # After the snapshot: so the streams hold all that the record does.
+        newest = newest_offsets(broker, map(command_stream, places))
+        findings = Findings()
+        users = recorded.users()
+        for partition, place in sorted(places.items()):
+            stream = command_stream(partition)
+            log = read_log(partition, read(broker, stream, max(newest[stream], place.high)))
+            findings.poison += log.poison
+            findings.duplicates += log.duplicates
+            partial = _Partition(partition, place, log, findings, fresh)
+            for rows_done in partial.rerun(recorded, users.get(partition, [])):
+                progress(rows_done, total)
+            fresh.finish(partition, place)
+        rebuilt = exports.state(fresh.connection)
+    finally:
+        recorded.close()
+        fresh.close()
+    return Result(_hash(live), _hash(rebuilt), _first_difference(live, rebuilt), findings)
+
+
+class _Partition:
+    """One partition's users, one after the other."""
+
+    def __init__(self, partition: int, place: Place, log: PartitionLog, findings: Findings, fresh: Fresh):
+        self._partition = partition
+        self._place = place
+        self._log = log
+        self._findings = findings
+        self._fresh = fresh
+        self._batch = Batch()
+
+    def rerun(self, recorded: Recorded, users: list[str]):
+        """Yields the number of rows recomputed so far, now and then."""
+        for user, rows in itertools.groupby(recorded.rows(users), lambda row: row.user):
+            run = self._begin(user)
+            for row in rows:
+                run.step(self._batch, row)
+                if len(self._batch.rows) >= BATCH_ROWS_MAX:
+                    yield self._write()
+            run.finish()
+        for user in list(self._log.users):  # who are in the stream alone
+            self._begin(user).finish()
+        yield self._write()
+
+    def _begin(self, user: str) -> Rerun:
+        log = self._log.users.pop(user, None) or UserLog()
+        return Rerun(user, log, self._place, self._partition, self._findings)
+
+    def _write(self) -> int:
+        if self._batch.rows:
+            self._fresh.write(self._partition, self._batch)
+            self._batch = Batch()
+        return self._findings.rows
+
+
+def _hash(state: dict[str, dict]) -> str:
+    """As `make state` computes it."""
+    return hashlib.sha256(exports.canonical(state) + b"\n").hexdigest()
+
+
+def _first_difference(live: dict[str, dict], rebuilt: dict[str, dict]) -> str:
+    for user in sorted(live.keys() | rebuilt.keys()):
+        here, there = live.get(user), rebuilt.get(user)
+        if here is None or there is None:
+            return f"{user} has an account only {'in the replay' if here is None else 'live'}"
+        for what in here:
+            if here[what] != there[what]:
+                return f"{user}: {what} is {_text(here[what])} live, {_text(there[what])} replayed"
+    return ""
+
+
+def _text(value: object) -> str:
+    text = exports.canonical(value).decode()
+    return text if len(text) <= 200 else f"{text[:200]}…"

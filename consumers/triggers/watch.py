@@ -1,0 +1,121 @@
+"""What a trigger worker decides: which fills a change or a price brings, and when a symbol's price must be refreshed.
+
+Pure: quotes come through what it is given, time is an argument, fills are handed to whoever asks. It may send one
+fill twice, as its worker may die after sending it; the owner of the account lets it take effect once.
+"""
+
+import hashlib
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from consumers.triggers.book import Armed, Book
+from schema.commands import Fill
+from schema.events import QUOTE_LIFETIME_MS, NoQuote, Quote, TriggerChange
+
+AFTER_FAILURE_MS = 10_000
+"""A symbol that no quote was to be had for is asked for again after this: each attempt is paid."""
+
+
+class Quotes(Protocol):
+    """Where quotes come from: `quotecache.client.Prices`, or a table in a test."""
+
+    def peek(self, symbol: str, now_ms: int) -> Quote | None: ...
+
+    def request(self, symbol: str, user: str, transaction_number: int, now_ms: int, for_trigger: bool) -> None: ...
+
+
+class Watch:
+    """The armed orders of some symbols, the fills that are due, and the times at which quotes run out."""
+
+    def __init__(self, quotes: Quotes):
+        self._quotes = quotes
+        self._book = Book()
+        self._due: deque[tuple[Armed, Quote]] = deque()
+        self._refreshes: list[tuple[int, str]] = []
+        self._scheduled: dict[str, int] = {}
+
+    def hear_changes(self, changes: Iterable[TriggerChange], now_ms: int) -> None:
+        """Takes changes of trigger orders in; an order that its symbol's quote fills already is due at once."""
+        for change in changes:
+            order = self._book.change(change)
+            if order is None:
+                continue
+            quote = self._quotes.peek(order.symbol, now_ms)
+            if quote is not None and order.fills_at(quote.price_cents):
+                order.tried_quote_id = quote.quote_id
+                self._due.append((order, quote))
+            if order.symbol not in self._scheduled:
+                self._schedule(order.symbol, quote.asked_at_ms + QUOTE_LIFETIME_MS if quote else now_ms)
+
+    def hear_answers(self, answers: Iterable[Quote | NoQuote], now_ms: int) -> None:
+        """Takes prices in; what they fill is due."""
+        for answer in answers:
+            if isinstance(answer, Quote):
+                if answer.usable(now_ms):
+                    filled = self._book.to_fill(answer.symbol, answer.price_cents, answer.quote_id)
+                    self._due.extend((order, answer) for order in filled)
+                if answer.symbol in self._scheduled:
+                    self._schedule(answer.symbol, answer.asked_at_ms + QUOTE_LIFETIME_MS)
+            elif answer.symbol in self._scheduled:
+                self._schedule(answer.symbol, now_ms + AFTER_FAILURE_MS)
+
+    def refresh(self, now_ms: int) -> None:
+        """Asks for the armed symbols whose quote has run out, and for none before (spec §3)."""
+        while self._refreshes and self._refreshes[0][0] <= now_ms:
+            at_ms, symbol = heapq.heappop(self._refreshes)
+            if self._scheduled.get(symbol) != at_ms:
+                continue  # another time was set since
+            order = self._book.watched(symbol)
+            if order is None:
+                del self._scheduled[symbol]
+                continue
+            quote = self._quotes.peek(symbol, now_ms)
+            if quote is not None:
+                self._schedule(symbol, quote.asked_at_ms + QUOTE_LIFETIME_MS)
+            else:
+                self._quotes.request(symbol, order.user, order.transaction_number, now_ms, for_trigger=True)
+                self._schedule(symbol, now_ms + QUOTE_LIFETIME_MS)
+
+    def take_fills(self, most: int) -> list[Fill]:
+        """At most so many of the fills that are due, in the order in which they became so."""
+        return [_fill(*self._due.popleft()) for _ in range(min(most, len(self._due)))]
+
+    def drop(self, is_foreign: Callable[[str], bool]) -> None:
+        """Forgets the symbols that are another worker's now."""
+        self._book.drop([symbol for symbol in self._book.symbols if is_foreign(symbol)])
+
+    @property
+    def fills_due(self) -> int:
+        return len(self._due)
+
+    @property
+    def next_refresh_ms(self) -> int | None:
+        """When `refresh` has something to do next."""
+        return self._refreshes[0][0] if self._refreshes else None
+
+    @property
+    def armed(self) -> int:
+        """Number of armed orders."""
+        return len(self._book)
+
+    def _schedule(self, symbol: str, at_ms: int) -> None:
+        self._scheduled[symbol] = at_ms
+        heapq.heappush(self._refreshes, (at_ms, symbol))
+
+
+def _fill(order: Armed, quote: Quote) -> Fill:
+    # The id says what is filled by what: however often it is sent, it is the same fill.
+    name = f"{order.user}/{order.symbol}/{order.side}/{order.version}/{quote.quote_id}"
+    fill_id = hashlib.blake2b(name.encode(), digest_size=16).digest()
+    return Fill(
+        fill_id,
+        order.user,
+        order.symbol,
+        order.side,
+        order.version,
+        quote.price_cents,
+        quote.quote_id,
+        quote.asked_at_ms,
+    )

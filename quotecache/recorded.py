@@ -1,0 +1,84 @@
+"""Prices from a recorded file in place of the legacy quote server, behind the interface of `upstream.Upstream`.
+
+The recording plays from the moment at which it is opened: what is asked for then sees the prices of its first moment,
+a minute later those of a minute later, and after its end the last ones. It answers at once, and nobody is paid.
+"""
+
+import bisect
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from pathlib import Path
+
+from quotecache.fetch import NOT_SENT, Fetch
+from quotecache.protocol import PriceLine
+from quotecache.upstream import Outcome
+from schema.errors import DecodeError, SettingsError
+from schema.price_file import PricePoint, read_prices
+
+CRYPTOKEY = "recorded"
+"""The log of record wants one with each price; this one says that no server gave it."""
+
+
+class Recording:
+    """A file's prices by symbol. Pure: which moment is asked for is an argument."""
+
+    def __init__(self, points: list[PricePoint]):
+        assert points
+        self.begins_ms = points[0].at_ms
+        self._points: dict[str, list[PricePoint]] = {}
+        for point in points:
+            self._points.setdefault(point.symbol, []).append(point)
+
+    def price(self, symbol: str, at_ms: int) -> PricePoint | None:
+        """The newest price of that moment; None before the symbol's first."""
+        points = self._points.get(symbol, [])
+        number = bisect.bisect_right(points, at_ms, key=attrgetter("at_ms"))
+        return points[number - 1] if number else None
+
+
+class Recorded:
+    """Answers from a recording. For the thread that owns it; `on_outcome` is called as in `Upstream`."""
+
+    def __init__(self, recording: Recording, began_ms: int, on_outcome: Callable[[], None]):
+        self._recording = recording
+        self._began_ms = began_ms
+        self._on_outcome = on_outcome
+        self._outcomes: deque[Outcome] = deque()
+
+    def ask(self, fetches: Iterable[Fetch]) -> None:
+        """Answers; each comes back through `take`."""
+        for fetch in fetches:
+            at_ms = self._recording.begins_ms + max(0, fetch.asked_at_ms - self._began_ms)
+            point = self._recording.price(fetch.symbol, at_ms)
+            if point is None:
+                self._outcomes.append((fetch, f"{NOT_SENT}: the recording has no price of {fetch.symbol} yet"))
+            else:
+                self._outcomes.append((fetch, PriceLine(point.price_cents, point.at_ms, CRYPTOKEY)))
+        self._on_outcome()
+
+    def take(self) -> list[Outcome]:
+        """What was answered since the last call."""
+        taken = list(self._outcomes)
+        self._outcomes.clear()
+        return taken
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def open_recording(path: Path) -> Recording:
+    """Reads a file of prices (`schema.price_file`). Raises SettingsError."""
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            points = read_prices(lines)
+    except (OSError, UnicodeDecodeError, DecodeError) as error:
+        raise SettingsError(f"QUOTE_SOURCE={path}: {error}") from error
+    if not points:
+        raise SettingsError(f"QUOTE_SOURCE={path}: there is no price in it")
+    return Recording(points)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,31 @@
+"""Where the quote cache gets prices from: the legacy quote server, or a recorded file. Chooses; fetches nothing."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from quotecache.fetch import Fetch
+from quotecache.recorded import Recorded, now_ms, open_recording
+from quotecache.upstream import Outcome, Upstream
+from schema.settings import Settings
+
+
+class Source(Protocol):
+    """Every fetch that is handed to `ask` comes back through `take` exactly once, with its answer or its failure."""
+
+    def ask(self, fetches: Iterable[Fetch]) -> None: ...
+
+    def take(self) -> list[Outcome]: ...
+
+    def close(self) -> None: ...
+
+
+OpenSource = Callable[[Callable[[], None]], Source]
+"""Opens the source; given what to call when there is something to take."""
+
+
+def source_of(settings: Settings) -> OpenSource:
+    """Raises SettingsError where a recorded file cannot be read."""
+    if settings.quote_source is None:
+        return lambda on_outcome: Upstream(settings.quote_server, settings.quote_timeout_ms, on_outcome)
+    recording, began_ms = open_recording(settings.quote_source), now_ms()
+    return lambda on_outcome: Recorded(recording, began_ms, on_outcome)

@@ -1,0 +1,82 @@
+"""Recorded prices as a CSV file: `time,symbol,price`, in any order of rows, with or without that heading.
+
+Time is ISO 8601 (`2026-11-22T10:15:00.250Z`; without a zone it is UTC) or ms since the epoch, price is dollars.
+Serves the quote cache (QUOTE_SOURCE) and what-if alike. Pure: lines in, values out.
+"""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from schema.commands import is_symbol
+from schema.errors import DecodeError, MalformedMoney
+from schema.money import parse_cents
+
+HEADING = ["time", "symbol", "price"]
+ROWS_MAX = 10_000_000
+"""About 1 GB in memory."""
+
+TIME_MS_MAX = 253_402_300_800_000
+"""The year 10,000."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PricePoint:
+    """A symbol's price from a moment on."""
+
+    at_ms: int
+    symbol: str
+    price_cents: int
+
+
+def read_prices(lines: Iterable[str]) -> list[PricePoint]:
+    """The points in the order of time; those of one moment in the order of the file.
+
+    Raises DecodeError with the line's number for anything that is not a point: a price that was guessed would decide
+    about money.
+    """
+    points = []
+    for number, row in enumerate(csv.reader(lines), start=1):
+        fields = [field.strip() for field in row]
+        if not any(fields) or (number == 1 and [f.lower().lstrip("\ufeff") for f in fields] == HEADING):
+            continue
+        if len(points) == ROWS_MAX:
+            raise DecodeError(f"line {number}: more than {ROWS_MAX} prices")
+        try:
+            points.append(_point(fields))
+        except ValueError as error:
+            raise DecodeError(f"line {number}: {error}") from error
+    points.sort(key=lambda point: point.at_ms)
+    return points
+
+
+def _point(fields: list[str]) -> PricePoint:
+    if len(fields) != len(HEADING):
+        raise ValueError(f"{len(fields)} fields instead of {','.join(HEADING)}")
+    symbol = fields[1].upper()
+    if not is_symbol(symbol):
+        raise ValueError(f"not a symbol: {fields[1]!r}")
+    try:
+        cents = parse_cents(fields[2])
+    except MalformedMoney as error:
+        raise ValueError(str(error)) from error
+    if cents <= 0:
+        raise ValueError(f"not a price: {fields[2]!r}")
+    return PricePoint(parse_time(fields[0]), symbol, cents)
+
+
+def parse_time(text: str) -> int:
+    """ISO 8601 or ms since the epoch, as ms since the epoch. Raises ValueError."""
+    if text.isascii() and text.isdecimal() and len(text) > 8:
+        at_ms = int(text)
+        if at_ms >= TIME_MS_MAX:
+            raise ValueError(f"not a time: {text!r}")
+        return at_ms
+    moment = datetime.fromisoformat(text)
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000)
+
+
+def format_time(at_ms: int) -> str:
+    """For people and charts: ISO 8601 in UTC, with ms."""
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,85 @@
+"""The web's own tables: people, their sessions and tokens, idempotency keys, watch lists. None of them moves money.
+
+Apart from `tables.py`, which is the ledger: no consumer knows these. `user_id` leads the keys here as well, but where
+a secret is what is looked up by.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Enum,
+    Identity,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from schema.tables import metadata
+
+person_role = Enum("user", "administrator", name="person_role", metadata=metadata)
+
+people = Table(
+    "people",
+    metadata,
+    Column("user_id", Text, nullable=False, comment="the user of this person's commands"),
+    Column("password_hash", Text, nullable=False, comment="argon2id, with its parameters and salt"),
+    Column("role", person_role, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("session_epoch", BigInteger, nullable=False, server_default="0", comment="raised: all sessions are over"),
+    PrimaryKeyConstraint("user_id"),
+    CheckConstraint("user_id ~ '^[A-Za-z0-9_.@-]{1,64}$'", name="user_id_valid"),
+)
+
+web_sessions = Table(
+    "web_sessions",
+    metadata,
+    Column("session_digest", LargeBinary(32), nullable=False, comment="SHA-256 of the id in the cookie"),
+    Column("user_id", Text, nullable=False),
+    Column("session_epoch", BigInteger, nullable=False, comment="that of the person when it began"),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("session_digest"),
+    Index("web_sessions_user_id_idx", "user_id"),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("token_digest", LargeBinary(32), nullable=False, comment="SHA-256; the token itself is kept nowhere"),
+    Column("token_id", BigInteger, Identity(), nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("last_used_at_ms", BigInteger, comment="to the minute"),
+    Column("revoked_at_ms", BigInteger),
+    PrimaryKeyConstraint("token_digest"),
+    UniqueConstraint("user_id", "token_id", name="api_tokens_token_id_key"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("command_id", LargeBinary(16), nullable=False, comment="BLAKE2b over user and key"),
+    Column("body_digest", LargeBinary(16), nullable=False, comment="of the command's name and arguments"),
+    Column("transaction_number", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    # Kept for good: a key whose row is gone would give its old command's outcome to a new command.
+    PrimaryKeyConstraint("user_id", "key"),
+    UniqueConstraint("user_id", "command_id", name="idempotency_keys_command_id_key"),
+    CheckConstraint("length(command_id) = 16", name="command_id_whole"),
+)
+
+watched_symbols = Table(
+    "watched_symbols",
+    metadata,
+    Column("user_id", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("added_at_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("user_id", "symbol"),
+)

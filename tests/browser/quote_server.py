@@ -1,0 +1,62 @@
+"""A quote server over real TCP whose prices the test sets, speaking the legacy protocol (spec §4).
+
+With it a trigger fires when the test says so. It knows nothing of the system that asks it.
+"""
+
+import secrets
+import socketserver
+import threading
+import time
+
+from schema.money import format_cents
+
+CRYPTOKEY_BYTES = 42  # 56 characters of base64, as the legacy server's
+
+
+class SteeredQuotes:
+    """Every symbol costs `default_cents` until the test says otherwise. Use as a context manager."""
+
+    def __init__(self, default_cents: int = 10_000):
+        self._default_cents = default_cents
+        self._prices: dict[str, int | None] = {}
+        self.asked: list[str] = []
+        outer = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                answer = outer._answer(self.rfile.readline().decode("ascii", "replace").strip())
+                self.wfile.write(answer.encode())
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+            allow_reuse_address = True
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    @property
+    def address(self) -> str:
+        host, port = self._server.server_address
+        return f"{host}:{port}"
+
+    def set_price(self, symbol: str, cents: int | None) -> None:
+        """From the next request on. None: it gives no usable answer for this symbol."""
+        self._prices[symbol] = cents
+
+    def __enter__(self) -> "SteeredQuotes":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _answer(self, request: str) -> str:
+        symbol, _, user = request.partition(",")
+        self.asked.append(symbol)
+        cents = self._prices.get(symbol, self._default_cents)
+        if cents is None:
+            return "out of order\n"
+        key = secrets.token_urlsafe(CRYPTOKEY_BYTES).replace("-", "+").replace("_", "/")
+        return f"{format_cents(cents)},{symbol},{user},{time.time_ns() // 1_000_000},{key}\n"

@@ -1,0 +1,104 @@
+"""`python -m tests.chaos --seed N --rounds K`: rounds of chaos on the servers of AMQP_URL and DATABASE_URL.
+
+Use it as `make chaos` or `make soak`, which start servers that may be killed. Exit code 1 on any violation.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from schema.errors import DayTradeError, SettingsError
+from schema.log_setup import set_up_logging
+from tests.chaos import report
+from tests.chaos.ground import Ground
+from tests.chaos.links import ROOT
+from tests.chaos.plan import KINDS, Plan, plan_of
+from tests.chaos.round import Result, Round
+
+RECORDS = ROOT / ".stack" / "soak.jsonl"
+SOAK_ROUNDS = 200
+
+PATIENCE_SECONDS = 60.0
+"""For whatever has to come after the last fault."""
+
+
+def run_round(plan: Plan, ground: Ground, say, patience: float = PATIENCE_SECONDS, sabotage: str = "") -> Result:
+    """One round. Where it finds something, its logs stay in its folder, and it says where that is."""
+    folder = Path(tempfile.gettempdir()) / f"daytrade-chaos-{os.getpid()}" / f"seed-{plan.seed}"
+    manner = "storm, " if plan.storm else ""
+    say(f"seed {plan.seed}: {plan.commands:,} commands, {plan.rate:.0f}/s, {manner}quotes {plan.quotes}")
+    result = Round(plan, ground, folder, say, patience, sabotage).run()
+    if result.violated:
+        say(f"  logs: {folder}")
+    return result
+
+
+def main() -> int:
+    asked = _arguments()
+    set_up_logging("error", "chaos")
+    screen = report.console()
+    results = []
+    try:
+        ground = Ground(_setting("AMQP_URL"), _setting("DATABASE_URL"))
+        for seed in _seeds(asked):
+            plan = plan_of(seed, asked.commands, asked.faults, asked.soak, tuple(asked.fault))
+            result = run_round(plan, ground, lambda text: screen.print(text, soft_wrap=True), sabotage=asked.sabotage)
+            results.append(result)
+            report.show_round(screen, result)
+            if asked.soak:
+                with RECORDS.open("a") as file:
+                    file.write(json.dumps(result.as_json()) + "\n")
+                report.write_reliability(RECORDS)
+        ground.clear()
+    except DayTradeError as error:
+        print(f"chaos: {error}", file=sys.stderr)
+        return 2
+    if not results:
+        screen.print(f"nothing is left to do: {RECORDS} has these rounds")
+        return 0
+    report.show_all(screen, results)
+    return 1 if any(result.violated for result in results) else 0
+
+
+def _seeds(asked: argparse.Namespace) -> Iterator[int]:
+    """The seeds of this run. A soak leaves out what is recorded, so that it may be run in slices."""
+    if not asked.soak:
+        return iter(range(asked.seed, asked.seed + asked.rounds))
+    done = set()
+    if RECORDS.exists():
+        done = {json.loads(line)["seed"] for line in RECORDS.read_text().splitlines()}
+    return itertools.islice((seed for seed in range(1, SOAK_ROUNDS + 1) if seed not in done), asked.rounds)
+
+
+def _setting(name: str) -> str:
+    if not os.environ.get(name):
+        raise SettingsError(f"{name} is not set: use `make chaos`")
+    return os.environ[name]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos", description="Chaos, and the proof that it broke nothing."
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--commands", type=int, default=2_000, help="of each round's workload")
+    parser.add_argument("--faults", type=int, default=6, help="of each round")
+    parser.add_argument("--fault", action="append", default=[], choices=KINDS, help="this one; may be given again")
+    parser.add_argument("--sabotage", default="", choices=("", "fence", "outbox", "lookup", "numbering"))
+    parser.add_argument(
+        "--soak", action="store_true", help=f"record each round in {RECORDS.name}, leave out recorded ones"
+    )
+    asked = parser.parse_args()
+    if asked.seed < 1 or asked.rounds < 1 or asked.commands < 100 or asked.faults < 1:
+        parser.error("a seed and rounds from 1 on, 100 commands at least, and a fault")
+    return asked
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""What stands in the streams and in `dead-letters` when a round is over, read from RabbitMQ: the other side's story."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from rabbitmq.connection import Connection, open_connection
+from rabbitmq.dead_letter_box import Box
+from rabbitmq.publisher import Outgoing, Publisher
+from rabbitmq.stream_consumer import Delivery, StreamConsumer
+from rabbitmq.topology import AUDIT_STREAM, command_stream
+from schema import codec
+from schema.commands import PARTITIONS, CommandBatch
+from schema.errors import DecodeError
+from tests.chaos.eye import APPLICATION
+
+END = b"the end of a round of chaos"
+SECONDS_MAX = 30.0
+PREFETCH = 1_000
+
+
+@dataclass
+class Evidence:
+    """`poison`: (stream, offset) → body of what nobody can read. `letters`: the same of what is in `dead-letters`.
+
+    `copies`: of each command, how many are in the streams. `entry_copies`: of each (source, number).
+    """
+
+    poison: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    letters: list[tuple[str, int, bytes]] = field(default_factory=list)
+    copies: Counter = field(default_factory=Counter)
+    entry_copies: Counter = field(default_factory=Counter)
+
+    @property
+    def commands_repeated(self) -> int:
+        return sum(count - 1 for count in self.copies.values())
+
+    @property
+    def entries_repeated(self) -> int:
+        return sum(count - 1 for count in self.entry_copies.values())
+
+    @property
+    def letters_repeated(self) -> int:
+        return len(self.letters) - len({letter[:2] for letter in self.letters})
+
+
+def gather(amqp_url: str, poison: set[bytes]) -> Evidence:
+    """Reads everything; nobody else may be at work on it any more. `poison`: the bodies that are known to be bad."""
+    evidence = Evidence()
+    connection = open_connection(amqp_url, APPLICATION)
+    publisher = Publisher(connection)
+    for stream in (*map(command_stream, range(PARTITIONS)), AUDIT_STREAM):
+        publisher.publish(Outgoing("", stream, END))
+        publisher.flush()
+        for delivery in _read(connection, stream):
+            if delivery.body in poison:
+                evidence.poison[stream, delivery.offset] = delivery.body
+            else:
+                _count(evidence, stream, delivery.body)
+    box = Box(connection)
+    evidence.letters = [(letter.stream, letter.offset, letter.body) for letter in box.letters]
+    connection.close()
+    return evidence
+
+
+def _read(connection: Connection, stream: str) -> list[Delivery]:
+    deliveries: list[Delivery] = []
+    consumer = StreamConsumer(connection, stream, 0, PREFETCH, deliveries.append)
+    acknowledged = 0
+    deadline = time.monotonic() + SECONDS_MAX
+    while not deliveries or deliveries[-1].body != END:
+        assert time.monotonic() < deadline, f"the end of {stream} does not come"
+        connection.pump(0.1)
+        consumer.acknowledge(delivery.tag for delivery in deliveries[acknowledged:])
+        acknowledged = len(deliveries)
+    consumer.close()
+    return deliveries[:-1]
+
+
+def _count(evidence: Evidence, stream: str, body: bytes) -> None:
+    try:
+        if stream == AUDIT_STREAM:
+            message = codec.decode_audit(body)
+            numbers = range(message.first_number, message.first_number + len(message.entries))
+            evidence.entry_copies.update((message.source, number) for number in numbers)
+        else:
+            message = codec.decode_log(body)
+            if isinstance(message, CommandBatch):
+                evidence.copies.update(command.command_id for command in message.commands)
+    except DecodeError:
+        evidence.copies[stream, body] += 1  # bad, and none of our poison: it must not be in dead-letters unseen

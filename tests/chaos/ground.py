@@ -1,0 +1,53 @@
+"""The ground of a round: an empty, migrated database, and an empty topology."""
+
+import psycopg
+from sqlalchemy.engine import make_url
+
+from rabbitmq.connection import open_connection
+from rabbitmq.declare import declare
+from schema.migrate import migrate
+from tests.chaos.eye import APPLICATION
+
+SECOND_LINES = {
+    "fence": ("history", "history_pkey", "history_command_id_key"),
+    "lookup": ("history", "history_command_id_key"),
+    "numbering": ("audit_events", "audit_events_pkey"),
+}
+"""Each defence has a constraint behind it, which would refuse what the defence lets through: a control drops both."""
+
+
+class Ground:
+    """Databases beside the given one: a template, made once, and its copy, made for each round."""
+
+    def __init__(self, amqp_url: str, database_url: str):
+        self.amqp_url = amqp_url
+        url = make_url(database_url).set(drivername="postgresql")
+        self._administration = url.render_as_string(hide_password=False)
+        self._template, self._name = f"{url.database}_chaos_template", f"{url.database}_chaos"
+        self.database_url = url.set(database=self._name).render_as_string(hide_password=False)
+        self._execute(f'DROP DATABASE IF EXISTS "{self._template}" WITH (FORCE)', f'CREATE DATABASE "{self._template}"')
+        migrate(url.set(database=self._template).render_as_string(hide_password=False))
+
+    def prepare(self, sabotage: str = "") -> None:
+        """Empties both; without what stands behind the defence that is left out."""
+        self._execute(
+            f'DROP DATABASE IF EXISTS "{self._name}" WITH (FORCE)',
+            f'CREATE DATABASE "{self._name}" TEMPLATE "{self._template}"',
+        )
+        connection = open_connection(self.amqp_url, APPLICATION)
+        declare(connection, fresh=True)
+        connection.close()
+        if sabotage in SECOND_LINES:
+            table, *constraints = SECOND_LINES[sabotage]
+            with psycopg.connect(self.database_url, autocommit=True) as database:
+                for constraint in constraints:
+                    database.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
+
+    def clear(self) -> None:
+        """Leaves no database behind."""
+        self._execute(*(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in (self._name, self._template)))
+
+    def _execute(self, *statements: str) -> None:
+        with psycopg.connect(self._administration, autocommit=True, application_name=APPLICATION) as connection:
+            for statement in statements:
+                connection.execute(statement)

@@ -1,0 +1,69 @@
+"""The publisher process from the harness's side: started, killed, started again; and what it says was confirmed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.chaos.links import PUBLISHER, ROOT, Links
+
+LINES_REPEATED = 60
+"""A publisher that takes over publishes at least so many confirmed lines again: nobody knows how far the last came."""
+
+
+class Load:
+    def __init__(self, folder: Path, links: Links, workload: Path, source: int, rate: float, commands: int):
+        self._folder = folder
+        self._confirmed_file = folder / "confirmed"
+        self._confirmed_file.touch()
+        self._told = {
+            "amqp_url": links.environment(PUBLISHER)["AMQP_URL"],
+            "workload": str(workload),
+            "source": source,
+            "rate": rate,
+            "confirmed": str(self._confirmed_file),
+        }
+        self._process: subprocess.Popen | None = None
+        self._last = commands - 1  # the DUMPLOG at the end is held back
+        self.deaths: list[str] = []
+
+    def start(self, first: int = 1, again: bool = False) -> None:
+        told = self._told | {"first": first, "last": self._last, "again": again}
+        with (self._folder / "publisher.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.chaos.publisher", json.dumps(told)], cwd=ROOT, stdout=log, stderr=log
+            )
+
+    @property
+    def confirmed(self) -> int:
+        """Up to which line all are confirmed."""
+        return max(map(int, self._confirmed_file.read_text().split()), default=0)
+
+    @property
+    def done(self) -> bool:
+        """Whether all that it was told is confirmed. One that ended early is noted, and started again."""
+        code = self._process.poll()
+        if code is None:
+            return False
+        if code != 0:
+            self.deaths.append(f"the publisher ended by itself with exit code {code}")
+            self.resume()
+            return False
+        return True
+
+    def kill(self) -> None:
+        """kill -9, and gone for sure on return."""
+        self._process.kill()
+        self._process.wait()
+
+    def resume(self) -> None:
+        self.start(max(1, self.confirmed - LINES_REPEATED), again=True)
+
+    def publish_last(self) -> None:
+        """The line that was held back."""
+        self._last += 1
+        self.start(self._last)
+
+    def destroy(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()

@@ -1,0 +1,163 @@
+"""Which faults strike in a round, and what the round is like: drawn from its seed alone. Pure.
+
+Faults are dealt like cards: so many consecutive seeds as make a deck have each kind once.
+"""
+
+import random
+from dataclasses import dataclass
+
+from tests.chaos.quote_front import MODES
+
+WORKERS = ("transactions", "audit", "triggers", "quotecache")
+PROCESSES = (*WORKERS, "quote-server")
+
+POINTS = {
+    "before-commit": "transactions",
+    "after-commit": "transactions",
+    "after-publish": "transactions",
+    "after-copy": "audit",
+    "before-fill": "triggers",
+    "before-answer": "quotecache",
+}
+"""Named points (schema/faults.py), and whose they are."""
+
+HANG = "hang before-commit"
+"""A transaction worker stops with its decisions made, is taken for dead, and comes back to commit them."""
+
+SERVER_FAULTS = ("rabbitmq restart", "rabbitmq kill", "postgres restart", "postgres kill")
+"""Only where the servers are ours to kill."""
+
+KINDS = (
+    *(f"kill {process}" for process in PROCESSES),
+    *(f"pause {process}" for process in PROCESSES),
+    *(f"point {point}" for point in POINTS),
+    HANG,
+    *SERVER_FAULTS,
+    "postgres terminate",
+    "reset amqp",
+    "reset database",
+    "delay amqp",
+    "delay database",
+    *(f"quotes {mode}" for mode in MODES),
+    "publisher kill",
+    "scale 1-4-2",
+    "poison",
+)
+
+CONSUMER_SECONDS_MAX, RABBITMQ_SECONDS_MAX, POSTGRES_SECONDS_MAX = 5.0, 15.0, 10.0
+"""Within how long all must be well again (issue 3)."""
+
+SECONDS = {
+    "kill": 3.8,
+    "pause": 5.0,
+    "point": 5.0,
+    "hang": 6.0,
+    "rabbitmq": 7.0,
+    "postgres": 4.0,
+    "delay": 4.0,
+    "scale": 5.0,
+}
+SECONDS_OTHERWISE = 2.0
+"""About what a fault takes until the next may strike: sets the pace of the load."""
+
+FIRST_AT, LAST_AT = 0.08, 0.80
+"""Between which parts of the workload faults strike."""
+
+LONG_SECONDS = 80.0
+"""Of a round that sees orders expire, which they do after 60."""
+
+POISON_MESSAGES = 500
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`at_rows`: it strikes when the history has so many rows. `dice`: for whatever its strike has to draw."""
+
+    kind: str
+    at_rows: int
+    seconds: float
+    dice: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`storm`: faults do not wait for the recovery from the one before, and quotes take their real time."""
+
+    seed: int
+    commands: int
+    rate: float
+    quotes: str
+    storm: bool
+    faults: tuple[Fault, ...]
+
+    def replicas(self, process: str) -> int:
+        """How many there are at the start: a second one where somebody has to take over."""
+        if process == "transactions":
+            return 1 if any(fault.kind == "scale 1-4-2" for fault in self.faults) else 2
+        return 1 + (process in WORKERS and any(victim_of(fault.kind) == process for fault in self.faults))
+
+
+def deal(seed: int, size: int) -> list[str]:
+    """The kinds of faults of a seed: `size` of them, in their order."""
+    hands = -(-len(KINDS) // size)
+    deck_number, hand = divmod(seed - 1, hands)
+    deck = list(KINDS)
+    draw = random.Random(deck_number)
+    draw.shuffle(deck)
+    deck += draw.sample(deck[: -len(deck) % size or len(deck)], -len(deck) % size)
+    return deck[hand * size : (hand + 1) * size]
+
+
+def plan_of(
+    seed: int, commands: int, size: int, soak: bool = False, kinds: tuple[str, ...] = (), short: bool = False
+) -> Plan:
+    """The round of a seed. `kinds`: these faults instead of the dealt ones. `short`: it does not wait for expiries."""
+    draw = random.Random(seed)
+    dealt = list(kinds) or deal(seed, size)
+    if "scale 1-4-2" in dealt:  # it begins with one worker: first of all, so that others find enough of them
+        dealt.sort(key=lambda kind: kind != "scale 1-4-2")
+    step = (LAST_AT - FIRST_AT) / max(1, len(dealt) - 1)
+    faults = tuple(
+        Fault(kind, int(commands * (FIRST_AT + n * step)), _seconds(draw, soak), draw.getrandbits(32))
+        for n, kind in enumerate(dealt)
+    )
+    storm = seed % 5 == 3
+    seconds = 2 + sum(_expected_seconds(fault) for fault in faults)
+    if seed % 10 == 7 and not short:
+        seconds = max(seconds, LONG_SECONDS)
+    return Plan(
+        seed=seed,
+        commands=commands,
+        rate=commands / seconds,
+        quotes="realistic" if storm else "instant",
+        storm=storm,
+        faults=faults,
+    )
+
+
+def victim_of(kind: str) -> str:
+    """Which process a fault is about; empty where it is about something else."""
+    what, _, of = kind.partition(" ")
+    if what in ("point", "hang"):
+        return POINTS[of]
+    return of if what in ("kill", "pause") else ""
+
+
+def limit_seconds(kind: str) -> float | None:
+    """Within how long the system must have recovered from this; None where nothing is said of it."""
+    what = kind.partition(" ")[0]
+    if victim_of(kind) in WORKERS or what == "scale":
+        return CONSUMER_SECONDS_MAX
+    if what == "rabbitmq":
+        return RABBITMQ_SECONDS_MAX
+    return POSTGRES_SECONDS_MAX if what == "postgres" else None
+
+
+def _expected_seconds(fault: Fault) -> float:
+    what = fault.kind.partition(" ")[0]
+    return fault.seconds if what == "pause" else SECONDS.get(what, SECONDS_OTHERWISE)
+
+
+def _seconds(draw: random.Random, soak: bool) -> float:
+    """How long a pause lasts: longer than the lease of 3 s."""
+    return 30.0 if soak and draw.random() < 0.05 else round(draw.uniform(4, 7), 1)

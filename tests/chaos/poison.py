@@ -1,0 +1,79 @@
+"""Messages that nobody can read, or may obey: made, and put into the streams among the honest ones."""
+
+import random
+from collections.abc import Callable
+
+from rabbitmq.connection import Connection
+from rabbitmq.publisher import Outgoing, Publisher
+from rabbitmq.topology import AUDIT_EXCHANGE, command_stream
+from schema.codec import encode
+from schema.commands import PARTITIONS, VERSION, Command, CommandBatch, CommandName, DumpMarker, partition_of
+from schema.errors import BrokerError
+from schema.events import AuditMessage
+
+AUDIT_SHARE = 0.05
+ATTEMPTS_MAX = 100
+
+
+def send(connect: Callable[[], Connection], draw: random.Random, count: int) -> set[bytes]:
+    """Returns the bodies; each is in a stream when this returns, some perhaps twice."""
+    pending = [_message(draw) for _ in range(count)]
+    bodies = {message.body for message in pending}
+    for _ in range(ATTEMPTS_MAX):
+        connection = connect()
+        try:
+            publisher = Publisher(connection)
+            for message in pending:
+                publisher.publish(message)
+            publisher.flush()
+            return bodies
+        except BrokerError:
+            continue
+        finally:
+            connection.close()
+    raise AssertionError(f"poison could not be published in {ATTEMPTS_MAX} attempts")
+
+
+def _message(draw: random.Random) -> Outgoing:
+    if draw.random() < AUDIT_SHARE:
+        body = draw.choice((_random_bytes, _other_audit_version))(draw)
+        return Outgoing(AUDIT_EXCHANGE, "", body)
+    partition = draw.randrange(PARTITIONS)
+    made = (_random_bytes, _other_version, _unsound, _empty, _strange_marker, lambda draw: _foreign(draw, partition))
+    return Outgoing("", command_stream(partition), draw.choice(made)(draw))
+
+
+def _random_bytes(draw: random.Random) -> bytes:
+    return b"\xc1" + draw.randbytes(draw.randint(8, 200))  # no MessagePack begins so
+
+
+def _command(draw: random.Random, user: str, amount_cents: int | None, version: int = VERSION) -> bytes:
+    command = Command(draw.randbytes(16), 1, CommandName.ADD, user, None, amount_cents)
+    return encode(CommandBatch(version, 1, [command]))
+
+
+def _other_version(draw: random.Random) -> bytes:
+    return _command(draw, "ghost", 100, VERSION + 1)
+
+
+def _unsound(draw: random.Random) -> bytes:
+    return _command(draw, "ghost", None)
+
+
+def _foreign(draw: random.Random, partition: int) -> bytes:
+    """Sound, but in a log that is not its user's: it would give an account a second writer."""
+    user = next(name for n in range(1000) if partition_of(name := f"ghost{n}") != partition)
+    return _command(draw, user, 100)
+
+
+def _empty(draw: random.Random) -> bytes:
+    return encode(CommandBatch(VERSION, draw.getrandbits(60), []))
+
+
+def _strange_marker(draw: random.Random) -> bytes:
+    command = Command(draw.randbytes(16), 1, CommandName.ADD, "ghost", None, 100)
+    return encode(DumpMarker(VERSION, 1, command))
+
+
+def _other_audit_version(draw: random.Random) -> bytes:
+    return encode(AuditMessage(VERSION + 1, 1, draw.getrandbits(60), []))

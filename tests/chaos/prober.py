@@ -1,0 +1,188 @@
+"""A small user of the system who is always there: after a fault he gives commands and notes when they had their effect.
+
+In a thread with connections of its own, which no fault of the proxy reaches. Also sends the poison. What he gives and
+what was confirmed is known exactly, so it is judged like the workload.
+"""
+
+import itertools
+import queue
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+
+from producers.command_publisher import CommandPublisher
+from rabbitmq.connection import open_connection
+from schema.commands import PARTITIONS, Command, CommandName, command_id, partition_of
+from tests.chaos import poison
+from tests.chaos.eye import APPLICATION, Eye
+
+PIPELINE, QUOTE, FILL = "pipeline", "quote", "fill"
+"""What is probed: every partition to its audit entry; a price that nobody has yet; a trigger order on such a price."""
+
+FIRST_NUMBER = 10_000_000
+"""Of his transactions: above all of a workload's."""
+
+POLL_SECONDS = 0.05
+QUOTE_AGAIN_SECONDS = 0.5
+FILL_SYMBOLS = 2
+AMOUNT_CENTS = 500_000
+
+
+def _users() -> list[str]:
+    found: dict[int, str] = {}
+    for n in itertools.count():
+        found.setdefault(partition_of(f"probe{n}"), f"probe{n}")
+        if len(found) == PARTITIONS:
+            return [found[partition] for partition in range(PARTITIONS)]
+
+
+USERS = _users()
+"""One for each partition."""
+
+
+@dataclass
+class Probe:
+    """`done_at`: when the last of it had its effect, in the log of record too."""
+
+    parts: frozenset[str]
+    sent_at: float = field(default_factory=time.monotonic)
+    ids: set[bytes] = field(default_factory=set)
+    numbers: set[int] = field(default_factory=set)
+    quote_again_at: float = 0.0
+    quoted: bool = False
+    filled: set[str] = field(default_factory=set)
+    done_at: float | None = None
+
+
+class Prober(threading.Thread):
+    def __init__(self, amqp_url: str, database_url: str, source: int, seed: int):
+        super().__init__(name="prober", daemon=True)
+        self._amqp_url = amqp_url
+        self._eye = Eye(database_url)
+        self._source = source
+        self._draw = random.Random(seed)
+        self._wishes: queue.Queue = queue.Queue()
+        self._symbols = (f"P{a}{b}" for a in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" for b in "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        self._numbers = itertools.count(1)
+        self._open: list[Probe] = []
+        self._stopping = threading.Event()
+        self.published = 0
+        """Commands confirmed so far; their ids count from 1."""
+        self.poison: set[bytes] = set()
+        """Bodies that are in the streams, once at least."""
+        self.defect: BaseException | None = None
+
+    def probe(self, *parts: str) -> Probe:
+        """Begins at once, or when the broker is there."""
+        probe = Probe(frozenset(parts))
+        self._wishes.put(probe)
+        return probe
+
+    def stir(self) -> None:
+        """As a probe of everything that nobody waits for: so that processes have something to do."""
+        self._wishes.put(None)
+
+    def send_poison(self, count: int) -> threading.Event:
+        """Set when all of it is in the streams."""
+        done = threading.Event()
+        self._wishes.put((count, done))
+        return done
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join(70)
+        assert not self.is_alive(), "the prober hangs"
+
+    def run(self) -> None:
+        try:
+            publisher = CommandPublisher(self._connect)
+            while not self._stopping.is_set():
+                self._serve(publisher)
+                self._look(publisher)
+            publisher.close()
+        except BaseException as error:  # told to the harness, which ends the round
+            self.defect = error
+        finally:
+            self._eye.close()
+
+    def _connect(self):
+        return open_connection(self._amqp_url, APPLICATION)
+
+    def _serve(self, publisher: CommandPublisher) -> None:
+        try:
+            wish = self._wishes.get(timeout=POLL_SECONDS)
+        except queue.Empty:
+            publisher.pump()
+            return
+        if isinstance(wish, tuple):
+            count, done = wish
+            self.poison |= poison.send(self._connect, self._draw, count)
+            done.set()
+            return
+        probe = wish or Probe(frozenset((PIPELINE, QUOTE, FILL)))
+        commands = []
+        if PIPELINE in probe.parts:
+            commands += [self._command(CommandName.ADD, user, amount_cents=AMOUNT_CENTS) for user in USERS]
+        if FILL in probe.parts:
+            commands += self._trigger_commands(probe)
+        probe.ids = {command.command_id for command in commands}
+        probe.numbers = {command.transaction_number for command in commands}
+        self._publish(publisher, commands)
+        if wish is not None:
+            self._open.append(probe)
+
+    def _trigger_commands(self, probe: Probe) -> list[Command]:
+        commands = []
+        for user in self._draw.sample(USERS, FILL_SYMBOLS):
+            symbol = next(self._symbols)
+            probe.filled.add(symbol)
+            commands += [
+                self._command(CommandName.ADD, user, amount_cents=AMOUNT_CENTS),
+                self._command(CommandName.SET_BUY_AMOUNT, user, symbol, AMOUNT_CENTS),
+                self._command(CommandName.SET_BUY_TRIGGER, user, symbol, AMOUNT_CENTS),
+            ]
+        return commands
+
+    def _command(self, name: CommandName, user: str, symbol: str | None = None, amount_cents: int | None = None):
+        number = next(self._numbers)
+        return Command(command_id(self._source, number), FIRST_NUMBER + number, name, user, symbol, amount_cents)
+
+    def _publish(self, publisher: CommandPublisher, commands: list[Command]) -> None:
+        for command in commands:
+            publisher.publish(command)
+        publisher.flush()
+        self.published += len(commands)
+
+    def _look(self, publisher: CommandPublisher) -> None:
+        for probe in list(self._open):
+            if QUOTE in probe.parts and not probe.quoted and time.monotonic() >= probe.quote_again_at:
+                probe.quote_again_at = time.monotonic() + QUOTE_AGAIN_SECONDS
+                self._publish(
+                    publisher, [self._command(CommandName.QUOTE, self._draw.choice(USERS), next(self._symbols))]
+                )
+            if self._is_done(probe):
+                probe.done_at = time.monotonic()
+                self._open.remove(probe)
+
+    def _is_done(self, probe: Probe) -> bool:
+        if QUOTE in probe.parts and not probe.quoted:
+            # Any price that was asked for after the fault will do: somebody has got one for money.
+            found = self._eye.glance(_QUOTED, (int((time.time() - (time.monotonic() - probe.sent_at)) * 1000),))
+            probe.quoted = bool(found)
+            if not probe.quoted:
+                return False
+        found = self._eye.glance(_LOGGED, (list(probe.numbers),))
+        if found is None or found[0][0] < len(probe.numbers):
+            return False
+        found = self._eye.glance(_FILLED, (list(probe.filled),))
+        return found is not None and found[0][0] >= len(probe.filled)
+
+
+_QUOTED = """
+    SELECT 1 FROM history h JOIN quote_fetches q USING (quote_id) WHERE q.asked_at_ms >= %s AND h.outcome = 'done'
+    LIMIT 1"""
+
+_LOGGED = "SELECT count(*) FROM audit_events WHERE kind = 'userCommand' AND transaction_number = ANY(%s)"
+
+_FILLED = "SELECT count(DISTINCT symbol) FROM history WHERE kind = 'fill' AND symbol = ANY(%s)"

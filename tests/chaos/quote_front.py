@@ -1,0 +1,79 @@
+"""What stands before the quote server in the proxy: an honest go-between, or one of the ways in which it misbehaves.
+
+Writes down every honest answer that it passes on: what the quote server really said, by another hand than ours.
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+
+HONEST = "honest"
+MODES = ("silent", "slow", "reset", "garbage", "wrong-echo", "half-line")
+"""How the quote server may misbehave (spec §4)."""
+
+SLOW_SECONDS = 1.0
+SILENCE_SECONDS = 30.0
+
+
+class QuoteFront:
+    def __init__(self, quote_server: tuple[str, int], answers_file: str):
+        self._quote_server = quote_server
+        self._answers_file = answers_file
+        self._mode = HONEST
+        self._affected = 0
+        self._random = random.Random(1)
+
+    def play(self, mode: str) -> int:
+        """From now on it behaves so. Returns how many requests the mode before has affected."""
+        affected, self._affected, self._mode = self._affected, 0, mode
+        return affected
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mode = self._mode
+        with contextlib.suppress(OSError):
+            request = await reader.readline()
+            if request:
+                self._affected += mode != HONEST
+                await self._answer(mode, request, writer)
+        writer.close()
+
+    async def _answer(self, mode: str, request: bytes, writer: asyncio.StreamWriter) -> None:
+        match mode:
+            case "silent":
+                await asyncio.sleep(SILENCE_SECONDS)
+                return
+            case "reset":
+                writer.transport.abort()
+                return
+            case "garbage":
+                writer.write(self._random.randbytes(self._random.randint(1, 200)) + b"\n")
+                await writer.drain()
+                return
+            case "slow":
+                await asyncio.sleep(SLOW_SECONDS)
+        answer = await self._ask(request)
+        if mode == "wrong-echo":
+            price, symbol, rest = answer.split(b",", 2)
+            answer = b",".join((price, symbol[::-1] + b"Q", rest))
+        elif mode == "half-line":
+            answer = answer[: len(answer) // 2]
+        else:
+            self._note(answer)
+        writer.write(answer)
+        await writer.drain()
+
+    async def _ask(self, request: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection(*self._quote_server)
+        try:
+            writer.write(request)
+            return await reader.readline()
+        finally:
+            writer.close()
+
+    def _note(self, answer: bytes) -> None:
+        if not answer:
+            return
+        price, symbol, user, _, cryptokey = answer.decode().rstrip("\n").split(",")
+        with open(self._answers_file, "a", encoding="utf-8") as file:
+            file.write(json.dumps([symbol, user, price, cryptokey]) + "\n")

@@ -1,0 +1,103 @@
+"""A fault that is under way: its course, when it struck, when it was over, and when the system was well again."""
+
+import time
+from dataclasses import dataclass
+
+from consumers.partitions import LEASE_MS
+from tests.chaos.eye import Eye
+from tests.chaos.plan import Fault
+from tests.chaos.prober import Probe, Prober
+from tests.chaos.strikes import MISSED, Course, counts_from_end, parts_of
+
+
+@dataclass
+class Strike:
+    """A fault as it happened. Seconds are since the round began; `alone`: no other fault was under way meanwhile."""
+
+    kind: str
+    text: str
+    at_seconds: float
+    recovered_seconds: float | None = None
+    alone: bool = True
+
+    @property
+    def struck(self) -> bool:
+        return not self.text.startswith(MISSED)
+
+
+class Trial:
+    """One fault from its beginning to the recovery."""
+
+    def __init__(
+        self, fault: Fault, course: Course, prober: Prober, eye: Eye, began: float, patience: float, alone: bool
+    ):
+        self.strike: Strike | None = None
+        self.over = False
+        self.hopeless = False
+        """Whether the system has not recovered for so long that it never will."""
+        self.window_ms = [_now_ms(), 0]
+        """Of the outage, by the wall clock."""
+        self._fault = fault
+        self._course = course
+        self._prober = prober
+        self._eye = eye
+        self._began = began
+        self._patience = patience
+        self._alone = alone
+        self._course_ended = False
+        self._probe: Probe | None = None
+
+    def disturbed(self) -> None:
+        """Another fault has begun before this one was over."""
+        self._alone = False
+        if self.strike is not None:
+            self.strike.alone = False
+
+    def look(self) -> None:
+        """Goes on with the course, then looks whether all is well again."""
+        if not self._course_ended:
+            self._go_on()
+        if self._probe is not None and not self.over:
+            self._judge()
+        if self._course_ended and self.strike is not None and not self.strike.struck:
+            self.over = True
+
+    def _go_on(self) -> None:
+        try:
+            text = next(self._course)
+        except StopIteration:
+            self._course_ended = True
+            if self._probe is None:
+                self._begin_probe()
+            return
+        if text is not None:
+            self.strike = Strike(self._fault.kind, text, time.monotonic() - self._began, alone=self._alone)
+            if self.strike.struck and not counts_from_end(self._fault.kind):
+                self._begin_probe()
+
+    def _begin_probe(self) -> None:
+        self._probe = self._prober.probe(*parts_of(self._fault.kind))
+        self._leases_after = time.time() + LEASE_MS / 1000
+
+    def _judge(self) -> None:
+        waited = time.monotonic() - self._probe.sent_at
+        if self._probe.done_at is not None and self.strike.recovered_seconds is None and self._leases_moved():
+            self.strike.recovered_seconds = round(waited, 2)
+        self.hopeless = self.strike.recovered_seconds is None and waited > self._patience
+        if self.strike.recovered_seconds is not None:
+            self.window_ms[1] = self.window_ms[1] or _now_ms()
+            self.over = self._course_ended
+
+    def _leases_moved(self) -> bool:
+        """Every partition of every group has an owner who has shown life since the fault."""
+        found = self._eye.glance(_STALE, (self._leases_after,))
+        return found is not None and found[0][0] == 0
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+_STALE = """
+    SELECT count(*) FROM partitions
+    WHERE lease_until IS NULL OR lease_until < to_timestamp(%s) OR lease_until < clock_timestamp()"""

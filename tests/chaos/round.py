@@ -1,0 +1,257 @@
+"""One round: fresh ground, real processes, a workload, faults; then quiet, the dump, the evidence, the judgement."""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from schema.events import QUOTE_LIFETIME_MS
+from tests.chaos import evidence, invariants
+from tests.chaos.eye import Eye
+from tests.chaos.fleet import MODULES, Fleet, slots
+from tests.chaos.ground import Ground
+from tests.chaos.invariants import Case
+from tests.chaos.links import PUBLISHER, Links
+from tests.chaos.load import Load
+from tests.chaos.plan import SERVER_FAULTS, Plan
+from tests.chaos.ports import free_port
+from tests.chaos.prober import PIPELINE, Prober
+from tests.chaos.recovery import Strike, Trial
+from tests.chaos.servers import Servers
+from tests.chaos.strikes import Strikes
+from tests.chaos.workload import write_workload
+
+TURN_SECONDS = 0.02
+QUOTE_TIMEOUT_MS = 1_500
+SERVERS_LOOK_SECONDS = 1.0
+
+SETTLE_SECONDS_MAX = 30.0
+"""For triggers to fire on prices that are there: a symbol without one is asked for again after 10 s."""
+
+
+class Stuck(Exception):
+    """Something that had to come did not come in time."""
+
+
+@dataclass
+class Result:
+    """What came of a round. `violations`: invariant → offenders, all invariants that were looked at."""
+
+    seed: int
+    seconds: float
+    strikes: list[Strike]
+    violations: dict[str, list[str]]
+    figures: dict[str, int] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def violated(self) -> int:
+        return sum(map(len, self.violations.values()))
+
+    def as_json(self) -> dict:
+        return asdict(self)
+
+
+class Round:
+    def __init__(
+        self, plan: Plan, ground: Ground, folder: Path, say: Callable[[str], None], patience: float, sabotage: str = ""
+    ):
+        self._plan, self._ground, self._folder, self._say = plan, ground, folder, say
+        self._patience = patience
+        self._sabotage = sabotage
+        self._trials: list[Trial] = []
+        self._left_out: list[str] = []
+
+    def run(self) -> Result:
+        """Whatever it finds is in the result; only what is wrong with the harness itself is raised."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True)
+        self._ground.prepare(self._sabotage)
+        self._set_up()
+        stuck = ""
+        try:
+            self._fleet_up()
+            self._began = time.monotonic()
+            self._load.start()
+            self._fight()
+            self._come_to_rest()
+        except (Stuck, TimeoutError) as error:
+            stuck = str(error)
+        finally:
+            self._tear_down()
+        result = self._judge(stuck)
+        self._eye.close()
+        if not result.violated:
+            shutil.rmtree(self._folder)
+        return result
+
+    # -- the stage
+
+    def _set_up(self) -> None:
+        plan, ground = self._plan, self._ground
+        workload = self._folder / "workload.txt"
+        write_workload(workload, plan.commands, plan.seed)
+        quote_server = ("127.0.0.1", free_port())
+        self._links = Links([*slots(), PUBLISHER], ground.amqp_url, ground.database_url, quote_server, self._folder)
+        settings = {
+            "QUOTE_SERVER": f"127.0.0.1:{quote_server[1]}",
+            "QUOTES": plan.quotes,
+            "QUOTE_SEED": str(plan.seed),
+            "QUOTE_TIMEOUT_MS": str(QUOTE_TIMEOUT_MS if plan.quotes == "instant" else 4_500),
+            "DUMP_DIR": str(self._folder / "dumps"),
+            "PYTHONWARNINGS": "error",
+            "SABOTAGE": self._sabotage,
+        }
+        self._fleet = Fleet(self._folder, self._links, settings)
+        self._servers = Servers(ground.amqp_url, ground.database_url)
+        self._eye = Eye(ground.database_url)
+        source = plan.seed * 1000
+        self._load = Load(self._folder, self._links, workload, source, plan.rate, plan.commands)
+        self._prober = Prober(ground.amqp_url, ground.database_url, source + 1, plan.seed)
+        self._strikes = Strikes(self._fleet, self._links, self._servers, self._load, self._eye, self._prober)
+        self._case = Case(ground.database_url, self._folder, workload, source, plan.commands, self._links.answers_file)
+
+    def _fleet_up(self) -> None:
+        for kind in MODULES:
+            for n in range(self._plan.replicas(kind)):
+                self._fleet.start(f"{kind}-{n}")
+        self._prober.start()
+        self._wait(lambda: self._eye.value(_UNOWNED) == 0 and self._strikes.even(), "every partition has an owner")
+
+    def _tear_down(self) -> None:
+        self._load.destroy()
+        try:
+            self._prober.stop()
+            self._servers_answer()
+            self._fleet.finish()
+        finally:
+            self._fleet.destroy()
+            self._links.close()
+
+    def _servers_answer(self) -> None:
+        while self._eye.glance("SELECT 1") is None:
+            self._turn()
+
+    # -- the fight
+
+    def _fight(self) -> None:
+        waiting = list(self._plan.faults)
+        if not self._servers.ours:
+            self._left_out = [fault.kind for fault in waiting if fault.kind in SERVER_FAULTS]
+            waiting = [fault for fault in waiting if fault.kind not in SERVER_FAULTS]
+        while waiting or not self._load.done or not all(trial.over for trial in self._trials):
+            if waiting and self._may_begin(waiting[0].at_rows):
+                self._begin(waiting.pop(0))
+            self._turn()
+
+    def _may_begin(self, at_rows: int) -> bool:
+        if not self._plan.storm and not all(trial.over for trial in self._trials):
+            return False
+        rows = self._eye.glance(_ROWS)
+        return rows is not None and (rows[0][0] >= at_rows or self._load.done)
+
+    def _begin(self, fault) -> None:
+        others = [trial for trial in self._trials if not trial.over]
+        for trial in others:
+            trial.disturbed()
+        course = self._strikes.course(fault)
+        self._trials.append(
+            Trial(fault, course, self._prober, self._eye, self._began, self._patience, alone=not others)
+        )
+
+    def _turn(self) -> None:
+        self._fleet.look()
+        if time.monotonic() > getattr(self, "_look_at_servers", 0.0):
+            self._look_at_servers = time.monotonic() + SERVERS_LOOK_SECONDS
+            self._servers.look()
+        for trial in self._trials:
+            if not trial.over:
+                trial.look()
+                if trial.over:
+                    self._tell(trial.strike)
+                elif trial.hopeless:
+                    raise Stuck(f"no recovery from {trial.strike.kind} in {self._patience:g} s")
+        if self._prober.defect is not None:
+            raise Stuck(f"the prober: {self._prober.defect!r}")
+        time.sleep(TURN_SECONDS)  # between two looks at processes, which have no event that could be awaited
+
+    def _tell(self, strike: Strike) -> None:
+        recovered = "-" if strike.recovered_seconds is None else f"{strike.recovered_seconds:5.2f} s"
+        mark = " " if strike.alone else "~"
+        self._say(f"  {strike.at_seconds:6.1f} s  {strike.kind:22} {mark}{recovered:8} {strike.text}")
+
+    # -- the end
+
+    def _come_to_rest(self) -> None:
+        """Everything has had its effect, then the dump, then everything is logged."""
+        case, eye = self._case, self._eye
+        probe = self._prober.probe(PIPELINE)  # behind everything else in every partition
+        self._wait(lambda: probe.done_at is not None, "commands at the end of every partition are done and logged")
+        self._wait(lambda: eye.value(_DONE, case.ids) == self._plan.commands - 1, "every command is in the history")
+        self._wait(
+            lambda: eye.value(_UNSETTLED, (_now_ms() - QUOTE_LIFETIME_MS,)) == 0,
+            "every trigger order that a price satisfies has fired",
+            SETTLE_SECONDS_MAX,
+        )
+        self._load.publish_last()
+        self._wait(lambda: self._load.done, "the last DUMPLOG is confirmed")
+        self._wait(lambda: eye.value(_DUMPED, (case.dump_id,)) == 1, "the dump is written")
+        self._wait(lambda: eye.value(_UNLOGGED) == 0, "every source's audit entries are stored")
+
+    def _wait(self, condition: Callable[[], bool], what: str, seconds: float | None = None) -> None:
+        seconds = min(self._patience, seconds or self._patience)
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise Stuck(f"not within {seconds:g} s: {what}")
+            self._turn()
+
+    def _judge(self, stuck: str) -> Result:
+        found = evidence.gather(self._ground.amqp_url, self._prober.poison)
+        case, strikes = self._case, [trial.strike for trial in self._trials if trial.strike is not None]
+        case.probes = self._prober.published
+        case.outages_ms = [(begin, end or _now_ms()) for begin, end in (trial.window_ms for trial in self._trials)]
+        case.deaths = [*self._fleet.deaths, *self._load.deaths]
+        violations = {"comes to rest": [stuck] if stuck else []}
+        violations |= invariants.judge(self._eye, case, found, strikes)
+        figures = {
+            "commands repeated": found.commands_repeated,
+            "audit entries repeated": found.entries_repeated,
+            "dead letters": len(found.letters),
+            "dead letters repeated": found.letters_repeated,
+            **invariants.figures(self._eye),
+        }
+        seconds = round(time.monotonic() - self._began, 1)
+        return Result(self._plan.seed, seconds, strikes, violations, figures, self._left_out)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+_ROWS = "SELECT coalesce(sum(history_seq), 0)::bigint FROM accounts"
+
+_UNOWNED = "SELECT count(*) FROM partitions WHERE lease_until IS NULL OR lease_until < clock_timestamp()"
+
+_DONE = """
+    SELECT count(DISTINCT command_id) FROM history WHERE kind = 'command' AND command_id BETWEEN %(low)s AND %(high)s"""
+
+_DUMPED = "SELECT count(*) FROM dumps WHERE dump_id = %s AND written_at_ms IS NOT NULL"
+
+# A partition is the source of its number; the quote cache has a number of its own.
+_UNLOGGED = """
+    SELECT count(*) FROM partitions p LEFT JOIN audit_sources s
+        ON s.source = CASE p.consumer_group WHEN 'quotecache' THEN 64 ELSE p.partition END
+    WHERE p.consumer_group IN ('transactions', 'quotecache') AND p.audit_number <> coalesce(s.stored, 0)"""
+
+# Armed orders that the newest living price satisfies, or whose symbol has no living price.
+_UNSETTLED = """
+    SELECT count(*) FROM trigger_orders t LEFT JOIN LATERAL (
+        SELECT price_cents FROM quote_fetches f
+        WHERE f.symbol = t.symbol AND f.price_cents IS NOT NULL AND f.asked_at_ms > %s
+        ORDER BY f.quote_id DESC LIMIT 1) quote ON true
+    WHERE t.trigger_cents IS NOT NULL AND (
+        quote.price_cents IS NULL
+        OR t.side = 'buy' AND quote.price_cents <= t.trigger_cents AND t.reserved_cents >= quote.price_cents
+        OR t.side = 'sell' AND quote.price_cents >= t.trigger_cents AND t.reserved_shares > 0)"""

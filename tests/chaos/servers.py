@@ -1,0 +1,43 @@
+"""RabbitMQ and Postgres as victims: only where deploy's supervisor runs them for this checkout, and starts them again.
+
+Never touches a server that was given by its address.
+"""
+
+import os
+import signal
+
+from sqlalchemy.engine import make_url
+
+from deploy import record as stack
+from deploy import supervisor
+from deploy.private import POSTGRES, RABBITMQ
+
+GENTLY = {RABBITMQ: signal.SIGTERM, POSTGRES: signal.SIGINT}
+"""What makes them stop in good order; for Postgres a fast shutdown."""
+
+
+class Servers:
+    def __init__(self, amqp_url: str, database_url: str):
+        self._record = stack.load()
+        ports = {RABBITMQ: make_url(amqp_url).port, POSTGRES: make_url(database_url).port}
+        known = self._record.ports
+        self.ours = (
+            self._record.kind == stack.PRIVATE
+            and ports == {RABBITMQ: known.get("amqp"), POSTGRES: known.get("postgres")}
+            and supervisor.running(self._record)
+        )
+        self._down: set[str] = set()
+
+    def end(self, server: str, gently: bool) -> None:
+        """Stops or kills it. Its supervisor starts it again by itself."""
+        assert self.ours
+        pid = supervisor.processes(self._record)[server]["pid"]
+        if pid:
+            os.kill(pid, GENTLY[server] if gently else signal.SIGKILL)
+
+    def look(self) -> None:
+        """Starts what the supervisor has given up."""
+        if self.ours:
+            for server in (RABBITMQ, POSTGRES):
+                if supervisor.processes(self._record)[server]["statename"] in ("FATAL", "STOPPED", "EXITED"):
+                    supervisor.start_program(self._record, server)

@@ -1,0 +1,30 @@
+"""Ten short rounds of chaos: whatever strikes, nothing is lost, doubled, or out of order, and all is well soon after."""
+
+import pytest
+
+from tests.chaos.__main__ import run_round
+from tests.chaos.ground import Ground
+from tests.chaos.plan import KINDS, deal, plan_of
+
+SEEDS = range(1, 11)
+COMMANDS = 600
+FAULTS = 4
+
+_struck: dict[int, set[str]] = {}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_chaos_breaks_nothing(seed: int, ground: Ground) -> None:
+    result = run_round(plan_of(seed, COMMANDS, FAULTS, short=True), ground, print)
+    assert {invariant: found for invariant, found in result.violations.items() if found} == {}
+    _struck[seed] = {strike.kind for strike in result.strikes if strike.struck} | set(result.left_out)
+
+
+def test_every_kind_of_fault_has_struck() -> None:
+    if _struck.keys() != set(SEEDS):
+        pytest.skip("not all rounds were run")
+    assert set().union(*_struck.values()) == set(KINDS)
+
+
+def test_ten_seeds_deal_every_kind_of_fault() -> None:
+    assert {kind for seed in SEEDS for kind in deal(seed, FAULTS)} == set(KINDS)

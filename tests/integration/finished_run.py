@@ -1,0 +1,55 @@
+"""A finished run for the tests of verification: made once through real processes, then only copied. No assertions but
+that the run itself went well.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from sqlalchemy.engine import make_url
+
+from tests.e2e.system import ROOT, System
+
+WORKLOAD = ROOT / "workloads" / "small.txt"
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """`database` is the name of what the run left, which is only ever copied; `dump` the file of its last DUMPLOG."""
+
+    administration: str
+    database: str
+    dump: Path
+
+    @contextlib.contextmanager
+    def copied(self) -> Iterator[str]:
+        """The URL of a copy that may be spoiled."""
+        with database(self.administration, f"{self.database}_copy", self.database) as url:
+            yield url
+
+
+def run(amqp_url: str, database_url: str, folder: Path) -> Path:
+    """Runs the small workload to its end and stops all processes; returns the file of its DUMPLOG."""
+    system = System(amqp_url, database_url, folder)
+    try:
+        system.start()
+        driver = system.load(WORKLOAD, folder / "report.json")
+        assert driver.wait(timeout=90) == 0, system.log("loadtest")
+        assert set(system.stop().values()) == {0}
+    finally:
+        system.destroy()
+    return system.dump_dir / "testLOG"
+
+
+@contextlib.contextmanager
+def database(administration: str, name: str, template: str) -> Iterator[str]:
+    """A database of this name while it is used, a copy of the template; yields its URL."""
+    with psycopg.connect(administration, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    url = make_url(administration).set(drivername="postgresql", database=name)
+    yield url.render_as_string(hide_password=False)
+    with psycopg.connect(administration, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -1,0 +1,149 @@
+"""Verification of a finished run: all well as it is, and each invariant's violation found and its first row named."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from consumers.verification import dump_file, heads
+from consumers.verification.audit_chain import CHAIN
+from consumers.verification.dump_file import EXACT, VALID
+from consumers.verification.invariants import Finding, failed
+from consumers.verification.verification import PASSES, verify
+from tests.e2e.system import ROOT
+from tests.integration.violations import CASES, expiry
+
+SENTENCES = [invariant.sentence for one in PASSES for invariant in one.invariants] + [CHAIN]
+
+
+@pytest.fixture
+def spoiled(finished):
+    """`spoiled(statements)`: the finished run's database after these, and the last one's answer; only one at a time."""
+    with finished.copied() as url:
+
+        def spoil(*statements: str) -> tuple[str, str]:
+            answer = None
+            with psycopg.connect(url, autocommit=True) as connection:
+                for statement in statements:
+                    cursor = connection.execute(statement)
+                answer = cursor.fetchone()
+            assert answer, "nothing in the finished run that this could spoil"
+            return url, str(answer[0])
+
+        yield spoil
+
+
+def finding(findings: list[Finding], sentence: str) -> Finding:
+    (one,) = [found for found in findings if found.sentence == sentence]
+    return one
+
+
+def command_line(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "consumers.verification", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_finished_run_violates_nothing(finished):
+    with finished.copied() as url:
+        result = verify(url, finished.dump)
+    assert [found for found in result.findings if found.violations] == []
+    assert [found.sentence for found in result.findings] == [*SENTENCES, VALID, EXACT]
+    assert result.history_rows >= 2_000
+    assert finding(result.findings, CHAIN).looked == result.audit_entries > 3_000
+
+
+def test_every_invariant_has_a_case_that_violates_it():
+    assert {case[0] for case in CASES} == set(SENTENCES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case[0])
+def test_a_violation_is_found_and_its_first_row_is_named(spoiled, case):
+    sentence, *statements = case
+    url, named = spoiled(*statements)
+    found = finding(verify(url).findings, sentence)
+    assert found.violations > 0
+    assert named in found.first
+    assert failed(found, allow_late=False)
+
+
+def test_numbers_beyond_64_bits_are_a_violation_and_no_crash(spoiled):
+    url, _ = spoiled(
+        "UPDATE history SET shares_delta = 2^62 WHERE command = 'COMMIT_BUY' AND outcome = 'done' RETURNING 1"
+    )
+    found = finding(verify(url).findings, "each row moves what its command, amount and price say")
+    assert (found.violations, "out of range" in found.first) == (1, True)
+
+
+def test_only_lateness_can_be_allowed(spoiled):
+    url, _ = spoiled(expiry(late_ms=5_001))
+    late = [found for found in verify(url).findings if found.violations and not failed(found, allow_late=True)]
+    assert [found.sentence for found in late] == ["no reserve outlives its order by more than 5 s"]
+
+
+def test_an_order_that_is_overdue_now_is_late(spoiled):
+    url, _ = spoiled(
+        "UPDATE history SET at_ms = at_ms + 65001 WHERE ctid = (SELECT max(ctid) FROM history) RETURNING 1"
+    )
+    assert finding(verify(url).findings, "no reserve outlives its order by more than 5 s").violations > 0
+
+
+def test_a_dump_that_differs_in_an_element_is_found(finished, tmp_path):
+    text = finished.dump.read_text()
+    folder = tmp_path / "dumps"
+    folder.mkdir()
+    copy = folder / finished.dump.name
+    lines = text.splitlines(keepends=True)
+
+    def judged(content: str) -> list[Finding]:
+        copy.write_text(content)
+        return verify(url, copy).findings
+
+    with finished.copied() as url:
+        changed = judged(
+            "".join([*lines[:100], lines[100].replace("<transactionNum>", "<transactionNum>9"), *lines[101:]])
+        )
+        shorter = judged("".join(lines[:50] + lines[51:]))
+        cut = judged(text[: len(text) // 2])
+        invalid = judged(text.replace("<server>", "<sever>", 1).replace("</server>", "</sever>", 1))
+    assert finding(changed, VALID).violations == 0
+    assert finding(changed, EXACT).violations == 1
+    assert finding(changed, EXACT).first.startswith("element 99 is ")
+    assert finding(shorter, EXACT).first.startswith("element 49 is ")
+    assert finding(cut, VALID).violations == finding(invalid, VALID).violations == 1
+    assert "sever" in finding(invalid, VALID).first
+
+
+def test_a_dump_is_recognised_by_its_name(finished, tmp_path):
+    with finished.copied() as url, psycopg.connect(url) as connection:
+        assert dump_file.find(connection, finished.dump).user is None
+        with pytest.raises(Exception, match="no dump was ever written"):
+            dump_file.find(connection, tmp_path / "another")
+
+
+def test_the_command_line_says_whether_all_is_well(finished, tmp_path):
+    kept = tmp_path / "heads"
+    with finished.copied() as url:
+        said = command_line("heads", DATABASE_URL=url)
+        assert said.returncode == 0
+        kept.write_text(said.stdout)
+        assert len(heads.from_text(said.stdout)) > 1
+
+        well = command_line("verify", "--heads", kept, "--dump", finished.dump, DATABASE_URL=url)
+        assert (well.returncode, "all invariants hold" in well.stdout) == (0, True), well.stderr
+
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("UPDATE audit_events SET at_ms = at_ms + 1 WHERE (source, number) = (4, 3)")
+        bad = command_line("verify", DATABASE_URL=url)
+        assert (bad.returncode, "audit entry 3 of source 4" in bad.stdout) == (1, True), bad.stderr
+
+    nowhere = command_line("verify", DATABASE_URL="")
+    assert nowhere.returncode == 2
+    assert "DATABASE_URL is not set" in nowhere.stderr

@@ -1,0 +1,143 @@
+"""Random lives of three users at the engine: commands, waiting, expiries, fills. A test says what must hold in them.
+
+Small amounts and prices and few symbols, so that edges are met, and now and then an amount near the balance limit.
+"""
+
+from typing import NamedTuple
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from consumers.transactions.account import Decision
+from schema.commands import CommandName
+from schema.money import BALANCE_MAX
+from schema.outcomes import Outcome, Side
+from tests.builders import Trader
+
+USERS = ("ann", "bob", "new")
+
+LIVES = settings(max_examples=250, stateful_step_count=60)
+"""A step costs half a millisecond, so there can be many."""
+
+a_user = st.sampled_from(["ann", "ann", "bob", "bob", "new"])
+a_symbol = st.sampled_from(("A", "B"))
+an_amount = st.integers(1, 40)
+past_the_limit = st.integers(-20, 5)
+a_price = st.integers(1, 15)
+a_side = st.sampled_from(Side)
+a_verb = st.sampled_from(["COMMIT", "COMMIT", "CANCEL"])
+a_while = st.sampled_from([0, 1, 999, 29_999, 30_000, 59_999, 60_000, 60_001])
+a_trade = st.sampled_from(["BUY", "SELL"])
+a_closing = st.sampled_from(["COMMIT_BUY", "CANCEL_BUY", "COMMIT_SELL", "CANCEL_SELL"])
+a_setting = st.sampled_from(["SET_BUY_AMOUNT", "SET_BUY_TRIGGER", "SET_SELL_AMOUNT", "SET_SELL_TRIGGER"])
+another = st.sampled_from(["QUOTE", "DISPLAY_SUMMARY", "CANCEL_SET_BUY", "CANCEL_SET_SELL"])
+
+
+class Seen(NamedTuple):
+    """A state that a trigger order was once in, for a fill that may come late."""
+
+    user: str
+    side: Side
+    symbol: str
+    version: int
+
+
+class Lives(RuleBasedStateMachine):
+    """Ann and Bob begin with cash and shares, another one with nothing. A test overrides what it wants to look at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.traders = {user: Trader(cash=None, user=user) for user in USERS}
+        self.seen: list[Seen] = []
+        for user in ("ann", "bob"):
+            self.gives(user, "ADD", 100)
+            self.gives(user, "BUY", 30, "A", 2)
+            self.gives(user, "COMMIT_BUY")
+
+    # What a test looks at: each runs after the decision took effect.
+
+    def on_command(self, decision: Decision, user: str, amount: int, symbol: str, price: int | None) -> None: ...
+
+    def on_expiries(self, decisions: list[Decision], user: str) -> None: ...
+
+    def on_fill(self, decision: Decision | None, seen: Seen, price: int, age_ms: int) -> None: ...
+
+    # What happens.
+
+    def gives(self, user: str, name: str, amount: int = 1, symbol: str = "A", price: int | None = None) -> None:
+        self._release(user)
+        trader = self.traders[user]
+        decision = trader.gives(CommandName(name), amount, symbol, price)
+        self.on_command(decision, user, amount, symbol, price)
+        if decision.outcome is Outcome.DONE and decision.trigger_order is not None:
+            order = decision.trigger_order
+            self.seen.append(Seen(user, order.side, symbol, order.version))
+
+    def waits(self, ms: int) -> None:
+        for trader in self.traders.values():
+            trader.waits(ms)
+
+    def _release(self, user: str) -> None:
+        trader = self.traders[user]
+        trader.expired.clear()
+        trader.expire()
+        self.on_expiries(trader.expired, user)
+
+    @rule(user=a_user, amount=an_amount)
+    def adds(self, user, amount):
+        self.gives(user, "ADD", amount)
+
+    @rule(user=a_user, past=past_the_limit)
+    def adds_a_fortune(self, user, past):
+        """Up to a little below the balance limit, or past it."""
+        trader = self.traders[user]
+        self.gives(user, "ADD", max(1, BALANCE_MAX - trader.cash - trader.reserved + past))
+
+    @rule(user=a_user, name=a_trade, amount=an_amount, symbol=a_symbol, price=a_price)
+    def trades(self, user, name, amount, symbol, price):
+        self.gives(user, name, amount, symbol, price)
+
+    @rule(user=a_user, name=a_trade, amount=an_amount, symbol=a_symbol)
+    def trades_without_a_quote(self, user, name, amount, symbol):
+        self.gives(user, name, amount, symbol, None)
+
+    @rule(user=a_user, name=a_trade, amount=an_amount, symbol=a_symbol, price=a_price, verb=a_verb, ms=a_while)
+    def trades_and_closes(self, user, name, amount, symbol, price, verb, ms):
+        self.gives(user, name, amount, symbol, price)
+        self.waits(ms)
+        self.gives(user, f"{verb}_{name}")
+
+    @rule(user=a_user, name=a_closing)
+    def closes(self, user, name):
+        self.gives(user, name)
+
+    @rule(user=a_user, name=a_setting, amount=an_amount, symbol=a_symbol)
+    def sets(self, user, name, amount, symbol):
+        self.gives(user, name, amount, symbol)
+
+    @rule(user=a_user, side=a_side, amount=an_amount, trigger=a_price, symbol=a_symbol)
+    def arms(self, user, side, amount, trigger, symbol):
+        self.gives(user, f"SET_{side.upper()}_AMOUNT", amount, symbol)
+        self.gives(user, f"SET_{side.upper()}_TRIGGER", trigger, symbol)
+
+    @rule(user=a_user, name=another, symbol=a_symbol, price=st.none() | a_price)
+    def does_something_else(self, user, name, symbol, price):
+        self.gives(user, name, 1, symbol, price)
+
+    @rule(ms=a_while)
+    def time_passes(self, ms):
+        self.waits(ms)
+
+    @rule(user=a_user)
+    def is_released(self, user):
+        self._release(user)
+
+    @rule(back=st.sampled_from([1, 1, 1, 2, 3]), price=a_price, age_ms=st.sampled_from([0, 0, 59_999, 60_000]))
+    def is_filled(self, back, price, age_ms):
+        """A fill for the newest state of a trigger order, or for an older one."""
+        if len(self.seen) >= back:
+            seen = self.seen[-back]
+            trader = self.traders[seen.user]
+            decision = trader.fills(price, seen.version, seen.side, trader.now_ms - age_ms, seen.symbol)
+            self.on_fill(decision, seen, price, age_ms)

@@ -1,0 +1,265 @@
+"""Whatever arrives when, whichever quote is answered when, whenever the worker dies: each user's commands take effect
+in the order of the log, each exactly once, and every DUMPLOG stands behind all that precedes it (spec §3, design §2).
+"""
+
+from collections import Counter, defaultdict
+from itertools import count
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from consumers.transactions.scheduler import HOME_OF_NOBODY
+from schema import codec
+from schema.commands import (
+    NOBODY,
+    VERSION,
+    Command,
+    CommandBatch,
+    CommandName,
+    DumpMarker,
+    Fill,
+    FillBatch,
+    command_id,
+    partition_of,
+)
+from schema.events import AuditKind, NoQuote, Quote
+from schema.outcomes import HistoryKind, Reason, Side
+from tests.builders import T0, a_command
+from tests.property.worker import Database, Worker
+
+ELSEWHERE = HOME_OF_NOBODY + 1
+
+
+def users_of(partition: int) -> list[str]:
+    names = (f"user{n}" for n in count())
+    return [next(name for name in names if partition_of(name) == partition) for _ in range(3)]
+
+
+USERS = {partition: users_of(partition) for partition in (HOME_OF_NOBODY, ELSEWHERE)}
+SYMBOLS = ("A", "B", "C")
+
+which = st.integers(0, 2)
+an_amount = st.integers(1, 60)
+a_price = st.integers(1, 15)
+a_name = st.sampled_from([name for name in CommandName if name is not CommandName.DUMPLOG])
+a_thirsty_name = st.sampled_from([CommandName.BUY, CommandName.BUY, CommandName.QUOTE, CommandName.SELL])
+some_commands = st.lists(st.tuples(which, a_thirsty_name | a_name, which, an_amount), min_size=1, max_size=6)
+
+
+class Log(RuleBasedStateMachine):
+    """The publisher's side: what is in the partition's stream, and what it must come to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stream: list[tuple[bytes, bool]] = []
+        self.orders: list[Command | Fill] = []
+        """Everything published, first copies only, in order."""
+        self.offset_of: dict[bytes, int] = {}
+        """Of the first copy, by command id."""
+
+    def put(self, message, orders: list, republished: bool) -> None:
+        for order in orders:
+            self.orders.append(order)
+            self.offset_of[order.command_id] = len(self.stream)
+        self.stream.append((codec.encode(message), republished))
+
+    @initialize(home=st.booleans(), batch_max=st.sampled_from([1, 3, 1_000]))
+    def begin(self, home, batch_max):
+        self.partition = HOME_OF_NOBODY if home else ELSEWHERE
+        self.users = USERS[self.partition]
+        self.batch_max = batch_max
+        adds = [a_command("ADD", 200, user=user) for user in self.users[:2]]
+        self.put(CommandBatch(VERSION, T0, adds), adds, False)
+
+    @rule(commands=some_commands, republished=st.booleans())
+    def publish(self, commands, republished):
+        """Marked, it is the second copy of one that never arrived."""
+        made = [a_command(name, amount, SYMBOLS[s], self.users[u]) for u, name, s, amount in commands]
+        self.put(CommandBatch(VERSION, T0, made), made, republished)
+
+    @rule(user=which)
+    def publish_a_dumplog_of_one_user(self, user):
+        command = a_command("DUMPLOG", user=self.users[user])
+        self.put(CommandBatch(VERSION, T0, [command]), [command], False)
+
+    @rule(republished=st.booleans())
+    def publish_a_root_dumplog(self, republished):
+        command = a_command("DUMPLOG", user=None)
+        self.put(DumpMarker(VERSION, T0, command), [command], republished)
+
+    @rule()
+    def publish_a_command_of_nobody(self):
+        command = a_command("ADD", None, user=None, defect=Reason.BAD_ARGUMENTS)
+        if self.partition == HOME_OF_NOBODY:
+            self.put(CommandBatch(VERSION, T0, [command]), [command], False)
+
+    @rule(user=which, symbol=which, side=st.sampled_from(Side), version=st.integers(1, 12), price=a_price)
+    def publish_a_fill(self, user, symbol, side, version, price):
+        """Mostly void."""
+        number = len(self.orders)
+        fill = Fill(command_id(9, number), self.users[user], SYMBOLS[symbol], side, version, price, 1, T0)
+        self.put(FillBatch(VERSION, T0, [fill]), [fill], False)
+
+    @rule()
+    def publish_garbage(self):
+        self.stream.append((b"garbage", False))
+
+    @rule(last=st.integers(1, 3))
+    def publish_the_last_ones_again(self, last):
+        """The connection broke, and the publisher does not know what had arrived."""
+        self.stream += [(body, True) for body, _ in self.stream[-last:]]
+
+
+class SchedulerOrder(Log):
+    """The worker's side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_ms = T0
+        self.quote_ids = count(1)
+        self.database = Database()
+        self.asked: list[tuple[str, str, int]] = []
+        self.lost_a_batch = False
+        self.worker: Worker | None = None
+
+    def at_work(self) -> Worker:
+        if self.worker is None:
+            self.worker = Worker(self.partition, self.stream, self.database, self.batch_max)
+        return self.worker
+
+    @rule(messages=st.integers(0, 5))
+    def works(self, messages):
+        self.at_work().receive(messages)
+        self.worker.turn([], self.now_ms)
+
+    @rule(which=which, price=st.none() | a_price, late=st.booleans())
+    def hears_an_answer(self, which, price, late):
+        wanted = self.at_work().wants
+        if wanted:
+            self.answer(wanted[which % len(wanted)], price, late)
+
+    def answer(self, symbol: str, price: int | None, late: bool = False) -> None:
+        self.asked += [asked for asked in self.worker.quotes.asked if asked[0] == symbol]
+        self.worker.quotes.asked = [asked for asked in self.worker.quotes.asked if asked[0] != symbol]
+        asked_at_ms = self.now_ms - 60_000 * late
+        if price is None:
+            answer = NoQuote(symbol, self.now_ms, "silence")
+        else:
+            answer = Quote(next(self.quote_ids), symbol, price, asked_at_ms, 1, "eve")
+        self.worker.turn([answer], self.now_ms)
+
+    @rule(ms=st.sampled_from([1, 20_000, 60_000]))
+    def waits(self, ms):
+        self.now_ms += ms
+
+    @rule(during_a_batch=st.booleans(), messages=st.integers(0, 5))
+    def dies(self, during_a_batch, messages):
+        """Between two batches, or with one that is decided and not committed."""
+        if during_a_batch:
+            self.at_work().receive(messages)
+            self.worker.turn([], self.now_ms, dies=True)
+            self.lost_a_batch = True
+        self.worker = None
+
+    def is_done(self, order: Command | Fill) -> bool:
+        return (order.user or NOBODY, order.command_id) in self.database.ids
+
+    def is_only_passed_on(self, order: Command | Fill) -> bool:
+        return isinstance(order, Fill) or (order.user is None and self.partition != HOME_OF_NOBODY)
+
+    @invariant()
+    def the_log_takes_effect_in_order(self):
+        self.check_position_and_high()
+        self.check_order_of_each_user()
+
+    def check_position_and_high(self) -> None:
+        """The position passes nothing unfinished; nothing is done beyond `high`, up to which it is looked up."""
+        for order in self.orders:
+            offset = self.offset_of[order.command_id]
+            if not self.is_only_passed_on(order) and offset < self.database.position:
+                assert self.is_done(order), order
+            if self.is_done(order):
+                assert offset <= self.database.high, order
+
+    def check_order_of_each_user(self) -> None:
+        done, published = defaultdict(list), defaultdict(list)
+        rows = Counter()
+        for row in self.database.history:
+            rows[row.user] += 1
+            assert row.seq == rows[row.user]
+            if row.decision.kind is HistoryKind.COMMAND:
+                done[row.user].append(row.command_id)
+        for order in self.orders:
+            if isinstance(order, Command):
+                published[order.user or NOBODY].append(order.command_id)
+        for user, ids in done.items():
+            assert ids == published[user][: len(ids)], user
+
+    def teardown(self):
+        if not self.stream:
+            return
+        self.bring_to_an_end()
+        self.the_log_takes_effect_in_order()
+        for order in self.orders:
+            assert self.is_only_passed_on(order) or self.is_done(order), order
+        self.check_accounts_are_the_sum_of_their_history()
+        self.check_log_of_record()
+        self.check_nothing_was_asked_for_in_vain()
+
+    def bring_to_an_end(self) -> None:
+        """Everything arrives, everything is answered, and the last pending order runs out."""
+        worker = self.at_work()
+        turns = 20 + 2 * sum(len(body) for body, _ in self.stream)
+        for _ in range(turns):
+            worker.receive(len(self.stream))
+            worker.turn([], self.now_ms)
+            if worker.wants:
+                self.answer(worker.wants[0], 5)
+            elif worker.is_idle and self.database.position == len(self.stream):
+                if not self.database.pending:
+                    return
+                self.now_ms += 60_000
+        raise AssertionError("it does not come to an end")
+
+    def check_accounts_are_the_sum_of_their_history(self) -> None:
+        cash, reserved = Counter(), Counter()
+        for row in self.database.history:
+            cash[row.user] += row.decision.cash_delta_cents
+            reserved[row.user] += row.decision.reserved_delta_cents
+        for user, (_, has_cash, has_reserved, _) in self.database.accounts.items():
+            assert (has_cash, has_reserved) == (cash[user], reserved[user]), user
+
+    def check_log_of_record(self) -> None:
+        """One userCommand for each command; a dump's marker behind those of all that it must hold."""
+        place_of: dict[int, int] = {}
+        markers: dict[str, list[int]] = {}
+        for place, entry in enumerate(self.database.log):
+            if entry.kind is AuditKind.USER_COMMAND:
+                assert entry.transaction_number not in place_of, entry
+                place_of[entry.transaction_number] = place
+            elif entry.kind is AuditKind.MARKER:
+                markers.setdefault(entry.message, []).append(place)
+        for index, dump in enumerate(self.orders):
+            if isinstance(dump, Fill) or dump.name is not CommandName.DUMPLOG:
+                continue
+            places = markers[dump.command_id.hex()]
+            assert len(places) == 1 or self.is_only_passed_on(dump), dump
+            for other in self.orders[:index]:
+                if not self.is_only_passed_on(other) and (dump.user is None or other.user == dump.user):
+                    assert place_of[other.transaction_number] < places[0], (dump, other)
+            for other in self.orders[index + 1 :]:
+                if not self.is_only_passed_on(other) and other.user == dump.user:
+                    assert place_of[other.transaction_number] > places[0], (dump, other)
+
+    def check_nothing_was_asked_for_in_vain(self) -> None:
+        """A quote was needed by each command in whose name it was asked for, early or not (design §3)."""
+        if self.lost_a_batch:
+            return  # what comes before may go otherwise the second time, at other prices
+        decisions = [row.decision for row in self.database.history if row.decision.kind is HistoryKind.COMMAND]
+        needed = {d.transaction_number for d in decisions if d.quote is not None or d.reason is Reason.NO_QUOTE}
+        assert {number for _, _, number in self.asked} <= needed
+
+
+TestSchedulerOrder = SchedulerOrder.TestCase
+TestSchedulerOrder.settings = settings(max_examples=300, stateful_step_count=40)

@@ -1,0 +1,137 @@
+"""Random interleavings of arming, re-arming, cancelling, prices, fills under way, expiry, restarts and hand-overs:
+
+an order fires once, at a price that satisfied it, or not at all; and what a usable quote satisfies fires in the end.
+"""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from schema.events import QUOTE_LIFETIME_MS
+from schema.outcomes import Side
+from tests.property.trigger_world import SYMBOLS, World, fills_at
+
+USERS = ("ann", "bob", "eve")
+
+a_user = st.sampled_from(USERS)
+a_symbol = st.sampled_from(SYMBOLS)
+a_side = st.sampled_from(Side)
+an_amount = st.integers(1, 30)
+a_price = st.integers(1, 15)
+a_worker = st.sampled_from((0, 1))
+
+
+class TriggersFireOnce(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(USERS)
+        self.model: dict[tuple, int | None] = {}
+        """By user, symbol and side, the trigger orders that stand: their trigger price, None where not armed."""
+
+    @rule(user=a_user, symbol=a_symbol, side=a_side, amount=an_amount)
+    def sets_an_amount(self, user, symbol, side, amount):
+        if self.world.command(user, f"SET_{side.upper()}_AMOUNT", amount, symbol):
+            self.model.setdefault((user, symbol, side), None)
+
+    @rule(user=a_user, symbol=a_symbol, side=a_side, price=a_price)
+    def sets_a_trigger(self, user, symbol, side, price):
+        if self.world.command(user, f"SET_{side.upper()}_TRIGGER", price, symbol):
+            self.model[user, symbol, side] = price
+
+    @rule(user=a_user, symbol=a_symbol, side=a_side, amount=an_amount, price=a_price)
+    def arms(self, user, symbol, side, amount, price):
+        self.sets_an_amount(user, symbol, side, amount)
+        self.sets_a_trigger(user, symbol, side, price)
+
+    @rule(user=a_user, symbol=a_symbol, side=a_side)
+    def cancels(self, user, symbol, side):
+        if self.world.command(user, f"CANCEL_SET_{side.upper()}", 1, symbol):
+            del self.model[user, symbol, side]
+
+    @rule(user=a_user, again=st.sampled_from((0, 0, 1, 3)))
+    def is_announced(self, user, again):
+        """Again: an owner died after publishing, and the next one cannot know."""
+        self.world.announce(user, again)
+
+    @rule(symbol=a_symbol, price=a_price)
+    def price_is_told(self, symbol, price):
+        self.world.tell(symbol, price)
+
+    @rule(symbol=a_symbol)
+    def no_price_is_to_be_had(self, symbol):
+        self.world.fail(symbol)
+
+    @rule(n=a_worker)
+    def worker_takes_a_turn(self, n):
+        self.world.turn(n)
+
+    @rule(n=a_worker)
+    def worker_dies_before_sending(self, n):
+        self.world.turn(n, lost=True)
+
+    @rule(n=a_worker)
+    def worker_restarts(self, n):
+        self.world.restart(n)
+
+    @rule(symbol=a_symbol, n=a_worker)
+    def symbol_changes_hands(self, symbol, n):
+        """The one before does not know yet, and goes on with it until it does."""
+        if self.world.owner[symbol] != n:
+            self.world.take_over(n, symbol)
+
+    @rule(n=a_worker)
+    def worker_notices_what_it_lost(self, n):
+        self.world.notice(n)
+
+    @rule(ms=st.sampled_from((1, 1_000, 30_000, 59_999, 60_000)))
+    def time_passes(self, ms):
+        self.world.now_ms += ms
+
+    @rule(user=a_user)
+    def owner_runs_a_fill(self, user):
+        if self.world.log[user]:
+            self.judge(*self.world.run_fill(user))
+
+    def judge(self, fill, order, decision) -> None:
+        """A fill that takes effect: of a standing order, at a price that satisfies it, by a quote that is alive."""
+        is_alive = self.world.now_ms - fill.asked_at_ms < QUOTE_LIFETIME_MS
+        is_current = order is not None and order.version == fill.version
+        assert (decision is not None) == (is_alive and is_current), "void, or not, for another reason than these"
+        if decision is None:
+            return
+        key = (fill.user, fill.symbol, fill.side)
+        assert order is not None and order.trigger_cents == self.model[key], (fill, order)
+        assert fills_at(order, fill.price_cents), (fill, order)
+        assert decision.price_cents == fill.price_cents
+        del self.model[key]
+
+    def teardown(self):
+        self.rest(price=7)
+        for price in (1, 1_000):  # one that every buy waits for, then one that every sell waits for
+            self.world.now_ms += QUOTE_LIFETIME_MS
+            self.rest(price)
+            assert not any(fills_at(order, price) for symbol in SYMBOLS for _, order in self.world.armed(symbol))
+        assert not [key for key, trigger in self.model.items() if trigger is not None and key[2] is Side.BUY]
+
+    def rest(self, price: int) -> None:
+        """Once all has arrived, no order is left that its symbol's quote fills; and every armed symbol has a quote."""
+        for outcome in self.world.come_to_rest(price):
+            self.judge(*outcome)
+        for n, worker in enumerate(self.world.workers):
+            armed = [order for symbol in SYMBOLS if self.world.owner[symbol] == n for order in self.world.armed(symbol)]
+            assert worker.watch.armed == len(armed), "it has lost an order, or watches a ghost"
+        for symbol in SYMBOLS:
+            quote = self.world.usable(symbol)
+            for user, order in self.world.armed(symbol):
+                assert order.trigger_cents == self.model[user, symbol, order.side]
+                assert quote is not None or self.pauses(symbol), f"{symbol} is armed and has no price"
+                assert quote is None or not fills_at(order, quote.price_cents), (user, order, quote)
+
+    def pauses(self, symbol: str) -> bool:
+        """After a failure a symbol is left in peace for a while: each attempt is paid."""
+        due_ms = self.world.workers[self.world.owner[symbol]].watch.next_refresh_ms
+        return due_ms is not None and due_ms > self.world.now_ms
+
+
+TestTriggersFireOnce = TriggersFireOnce.TestCase
+TestTriggersFireOnce.settings = settings(max_examples=300, stateful_step_count=50)

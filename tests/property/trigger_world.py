@@ -1,0 +1,207 @@
+"""Trigger workers, the owners of accounts and the quote cache in memory, with all that may be under way between them.
+
+Real are the engine, the announced changes, and the workers' `Watch`; messages are lists that a test delivers, late or
+twice, and workers die. No random choice is made in here.
+"""
+
+from collections import deque
+
+from consumers.transactions import engine
+from consumers.triggers.watch import Watch
+from schema.commands import Fill
+from schema.events import NoQuote, Quote, TriggerChange
+from schema.outcomes import Outcome, Side
+from tests.builders import T0, Trader, a_quote
+
+SYMBOLS = ("A", "B")
+FILLS_MAX = 3
+
+
+class Table:
+    """The quotes that a worker has heard, and what it has asked for; as `quotecache.client.Prices`."""
+
+    def __init__(self) -> None:
+        self.quotes: dict[str, Quote] = {}
+        self.asked: set[str] = set()
+
+    def peek(self, symbol: str, now_ms: int) -> Quote | None:
+        quote = self.quotes.get(symbol)
+        return quote if quote and quote.usable(now_ms) else None
+
+    def request(self, symbol: str, user: str, transaction_number: int, now_ms: int, for_trigger: bool) -> None:
+        assert for_trigger
+        assert self.peek(symbol, now_ms) is None, "refreshed before its quote ran out"
+        self.asked.add(symbol)
+
+
+class Worker:
+    """One life of a trigger worker; `turn` follows `consumers.triggers.session`."""
+
+    def __init__(self) -> None:
+        self.quotes = Table()
+        self.watch = Watch(self.quotes)
+        self.owned: set[str] = set()
+        self.loads: deque[list[TriggerChange]] = deque()
+        self.changes: deque[TriggerChange] = deque()
+        self.answers: list[Quote | NoQuote] = []
+
+    def hear(self, answer: Quote | NoQuote) -> None:
+        self.quotes.asked.discard(answer.symbol)
+        known = self.quotes.quotes.get(answer.symbol)
+        if isinstance(answer, Quote) and (known is None or answer.quote_id > known.quote_id):
+            self.quotes.quotes[answer.symbol] = answer
+        self.answers.append(answer)
+
+    def turn(self, now_ms: int) -> list[Fill]:
+        if self.loads:
+            self.watch.hear_changes(self._ours(self.loads.popleft()), now_ms)
+        self.watch.hear_changes(self._ours(self.changes), now_ms)
+        self.changes.clear()
+        self.watch.hear_answers(self.answers, now_ms)
+        self.answers = []
+        self.watch.refresh(now_ms)
+        return self.watch.take_fills(FILLS_MAX)
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self.loads or self.changes or self.answers or self.watch.fills_due)
+
+    def _ours(self, changes) -> list[TriggerChange]:
+        return [change for change in changes if change.symbol in self.owned]
+
+
+class World:
+    """Users' accounts, which are also what is in Postgres; two workers; and the quotes that were bought."""
+
+    def __init__(self, users: tuple[str, ...]):
+        self.now_ms = T0
+        self.traders = {user: Trader(cash=1_000, shares=dict.fromkeys(SYMBOLS, 100), user=user) for user in users}
+        self.workers = [Worker(), Worker()]
+        self.owner = {symbol: n % 2 for n, symbol in enumerate(SYMBOLS)}
+        self.quotes: dict[str, Quote] = {}
+        self.log: dict[str, deque[Fill]] = {user: deque() for user in users}
+        self._announced = dict.fromkeys(users, 0)
+        self._bought = 0
+        for symbol, n in self.owner.items():
+            self.take_over(n, symbol)
+
+    # Accounts
+
+    def command(self, user: str, name: str, amount: int, symbol: str) -> bool:
+        """Whether it is done. It is in Postgres from now on, and will be announced some time."""
+        trader = self.traders[user]
+        trader.now_ms = self.now_ms
+        return trader.gives(name, amount, symbol).outcome is Outcome.DONE
+
+    def run_fill(self, user: str):
+        """The owner executes the next fill of the user's log: (fill, the order it was for, the decision or None)."""
+        trader, fill = self.traders[user], self.log[user].popleft()
+        trader.now_ms = self.now_ms
+        order = trader.account.triggers.get((fill.symbol, fill.side))
+        decision = engine.decide_fill(trader.account, fill, self.now_ms)
+        if decision is not None:
+            trader.fills(fill.price_cents, fill.version, fill.side, fill.asked_at_ms, fill.symbol)
+        return fill, order, decision
+
+    def announce(self, user: str, again: int = 0) -> None:
+        """What was committed for a user since the last time, and the last `again` changes before it once more."""
+        changes = self.traders[user].batch.share(0).changes
+        first = max(0, self._announced[user] - again)
+        self._announced[user] = len(changes)
+        for change in changes[first:]:
+            for worker in self.workers:
+                if change.symbol in worker.owned:
+                    worker.changes.append(change)
+
+    def armed(self, symbol: str) -> list:
+        """(user, order) of every armed order on a symbol, as Postgres has it."""
+        return [
+            (user, order)
+            for user, trader in self.traders.items()
+            for order in trader.account.triggers.values()
+            if order.symbol == symbol and order.trigger_cents is not None
+        ]
+
+    # Workers
+
+    def take_over(self, n: int, symbol: str) -> None:
+        """From now on the worker hears of the symbol; what is armed by now it reads in its next turns."""
+        self.owner[symbol] = n
+        worker = self.workers[n]
+        worker.owned.add(symbol)
+        for user, o in self.armed(symbol):
+            state = (o.trigger_cents, o.reserved_cents, o.reserved_shares, o.transaction_number)
+            worker.loads.append([TriggerChange(user, symbol, o.side, o.version, *state)])
+
+    def notice(self, n: int) -> None:
+        """The worker finds out which symbols are no longer its own."""
+        lost = {symbol for symbol in self.workers[n].owned if self.owner[symbol] != n}
+        self.workers[n].owned -= lost
+        self.workers[n].watch.drop(lambda symbol: symbol in lost)
+
+    def restart(self, n: int) -> None:
+        """It dies, with all that it has heard and not sent, and its next life takes its symbols over."""
+        self.workers[n] = Worker()
+        for symbol in [symbol for symbol, owner in self.owner.items() if owner == n]:
+            self.take_over(n, symbol)
+
+    def turn(self, n: int, lost: bool = False) -> None:
+        """`lost`: it dies before it sends."""
+        fills = self.workers[n].turn(self.now_ms)
+        if lost:
+            self.restart(n)
+            return
+        for fill in fills:
+            self.log[fill.user].append(fill)
+
+    # Quotes
+
+    def usable(self, symbol: str) -> Quote | None:
+        quote = self.quotes.get(symbol)
+        return quote if quote and quote.usable(self.now_ms) else None
+
+    def tell(self, symbol: str, price_cents: int) -> None:
+        """The quote cache broadcasts a symbol's usable quote, or, where there is none, one that it buys."""
+        if self.usable(symbol) is None:
+            self._bought += 1
+            self.quotes[symbol] = a_quote(price_cents, symbol, self.now_ms, self._bought)
+        for worker in self.workers:
+            worker.hear(self.quotes[symbol])
+
+    def fail(self, symbol: str) -> None:
+        """No quote is to be had for those who asked."""
+        for worker in self.workers:
+            if symbol in worker.quotes.asked:
+                worker.hear(NoQuote(symbol, self.now_ms, "silence"))
+
+    def come_to_rest(self, price_cents: int) -> None:
+        """Everything arrives and is answered, without any time passing; what is bought costs `price_cents`."""
+        for n in range(len(self.workers)):
+            self.notice(n)
+        for _ in range(200):
+            for user in self.traders:
+                self.announce(user)
+            for n in range(len(self.workers)):
+                self.turn(n)
+            for user, log in self.log.items():
+                while log:
+                    yield self.run_fill(user)
+            asked = {symbol for worker in self.workers for symbol in worker.quotes.asked}
+            for symbol in sorted(asked):
+                self.tell(symbol, price_cents)
+            if not asked and not self._is_under_way():
+                return
+        raise AssertionError("it does not come to rest")
+
+    def _is_under_way(self) -> bool:
+        announced = all(
+            len(trader.batch.share(0).changes) == self._announced[user] for user, trader in self.traders.items()
+        )
+        return not announced or any(worker.has_work for worker in self.workers)
+
+
+def fills_at(order, price_cents: int) -> bool:
+    """Spec §3 in its own words, for comparison: whether a price satisfies an order and moves a share."""
+    if order.side is Side.BUY:
+        return price_cents <= order.trigger_cents and order.reserved_cents // price_cents > 0
+    return price_cents >= order.trigger_cents and order.reserved_shares > 0

@@ -1,0 +1,207 @@
+"""Who may import whom, what the pure core must not know, how large a file may grow (design §4, style rules 1, 2, 5).
+
+Read with `ast`, never by importing: so an import inside a function counts as well.
+"""
+
+import ast
+import sys
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+LINES_PER_FILE_MAX, LINES_PER_FUNCTION_MAX = 300, 70
+
+PACKAGES = {"producers", "consumers", "quotecache", "schema", "webapp", "workloads", "rabbitmq", "deploy"}
+TOP_LEVEL = PACKAGES | {"tests", "Makefile", "requirements.txt", "README.md", "docs", "pyproject.toml", ".ci"}
+
+SHARED = {f"consumers.{name}" for name in ("partitions", "outbox", "clock", "lifecycle", "process")}
+"""The partition machinery of design §2, which the quote cache uses as well."""
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "schema": {"schema"},
+    "rabbitmq": {"rabbitmq", "schema"},
+    "quotecache": {"quotecache", "schema", "rabbitmq", *SHARED},
+    "producers": {"producers", "schema", "rabbitmq"},
+    "consumers": {"schema", "rabbitmq", *SHARED},
+    "consumers.transactions": {"consumers.transactions", "quotecache.client"},
+    "consumers.triggers": {"consumers.triggers", "quotecache.client"},
+    "consumers.audit": {"consumers.audit"},
+    "consumers.verification": {"consumers.verification"},
+    "webapp": {"webapp", "schema", "rabbitmq", "producers.command_publisher", "quotecache.client"},
+    "workloads": {"workloads", "schema"},
+    "deploy": {"deploy", "schema"},
+}
+"""What of ours a module may import: what stands here for its folder, and for the folders above it."""
+
+WEB = ("flask", "flask_wtf", "flask_limiter", "wtforms", "werkzeug", "markupsafe", "argon2", "prometheus_client")
+
+HOMES: dict[str, set[str]] = {
+    "msgspec": PACKAGES - {"deploy"},
+    "structlog": PACKAGES - {"schema", "deploy"} | {"schema.log_setup"},
+    "pika": {"rabbitmq"},
+    "psycopg": {
+        *("schema.database", "schema.migrate", "schema.migrations"),
+        *("consumers", "quotecache", "deploy", "webapp"),
+    },
+    "sqlalchemy": {
+        *("schema.database", "schema.tables", "schema.migrate", "schema.migrations"),
+        *("producers", "webapp"),
+    },
+    "alembic": {"schema.migrate", "schema.migrations"},
+    "sortedcontainers": {"consumers.triggers"},
+    "supervisor": {"deploy"},
+    "rich": {"deploy", "producers", "consumers.verification", "consumers.transactions.replay", "rabbitmq.dead_letters"},
+    "typer": {"deploy", "consumers.verification", "consumers.transactions.account_at", "rabbitmq.dead_letters"},
+    "lxml": {"consumers.verification"},
+    **{library: {"webapp"} for library in WEB},
+}
+"""Where each library may be imported. One that is not here may be imported nowhere."""
+
+PURE = {
+    *(f"schema.{name}" for name in ("money", "outcomes", "errors", "commands", "events", "arguments", "codec")),
+    *(f"schema.{name}" for name in ("filenames", "chain")),
+    *(f"consumers.transactions.{name}" for name in ("account", "verdict", "funds", "pending_rules", "trigger_rules")),
+    *(f"consumers.transactions.{name}" for name in ("engine", "entries", "look_ahead", "progress", "scheduler")),
+    *(f"consumers.transactions.{name}" for name in ("batch", "intake", "outgoing", "fold")),
+    *(f"consumers.triggers.{name}" for name in ("book", "watch")),
+    *(f"consumers.audit.{name}" for name in ("batch", "numbering", "copy_lines", "dump_xml")),
+    "quotecache.cache",
+    "quotecache.protocol",
+    "producers.quote_floor",
+}
+"""The core: whatever decides about money, order, quotes or the log. Time is an argument there, and nothing is done."""
+
+IMPURE = {
+    *("time", "datetime", "random", "secrets", "socket", "select", "selectors", "asyncio", "threading", "subprocess"),
+    *("os", "io", "pathlib", "signal", "logging", "structlog", "psycopg", "sqlalchemy", "pika"),
+}
+
+DATA_OF_THE_SHELL = {"rabbitmq.stream_consumer", "rabbitmq.publisher", "rabbitmq.topology"}
+"""Outside the core, but the core takes a data class or a name from them: Delivery, Outgoing, exchanges."""
+
+NAMES_OF_NOTHING = {"util", "utils", "common", "helper", "helpers", "base", "manager", "managers", "misc"}
+
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for folder in sorted(PACKAGES | {"tests"})
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+"""Every Python file of the project by the name of its module."""
+
+MODULES = sorted(name for name in FILES if name.partition(".")[0] in PACKAGES)
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(FILES[module].read_text(encoding="utf-8"))
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """Of ours the modules that a module imports, of others the top packages."""
+    names = set()
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: a relative import"
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {name if name in FILES else node.module for name in inner}
+    return frozenset(name if name in FILES else name.partition(".")[0] for name in names)
+
+
+def is_inside(module: str, folder: str) -> bool:
+    return module == folder or module.startswith(folder + ".")
+
+
+def is_ours(name: str) -> bool:
+    return name.partition(".")[0] in PACKAGES | {"tests"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_of_ours_only_what_its_folder_may(module):
+    may = {name for folder, names in MAY_IMPORT.items() if is_inside(module, folder) for name in names}
+    ours = {name for name in imports(module) if is_ours(name)}
+    refused = sorted(name for name in ours if not any(is_inside(name, entry) for entry in may))
+    assert not refused, f"{module} may not import {refused}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_libraries_that_have_a_home_there(module):
+    libraries = {name for name in imports(module) if not is_ours(name) and name not in sys.stdlib_module_names}
+    refused = sorted(name for name in libraries if not any(is_inside(module, home) for home in HOMES.get(name, ())))
+    assert not refused, f"{module} may not import {refused}"
+
+
+def test_every_folder_has_its_row():
+    folders = {module.partition(".")[0] for module in MODULES}
+    below_consumers = {path.name for path in (ROOT / "consumers").iterdir() if (path / "__init__.py").exists()}
+    assert folders | {f"consumers.{name}" for name in below_consumers} == MAY_IMPORT.keys()
+
+
+def test_no_import_goes_in_a_circle():
+    graph = {module: {name for name in imports(module) if name in FILES} - {module} for module in FILES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+@pytest.mark.parametrize("module", sorted(PURE))
+def test_the_core_does_nothing_and_knows_no_clock(module):
+    assert module in FILES, f"{module} is gone: strike it from the list"
+    assert not imports(module) & IMPURE
+
+
+@pytest.mark.parametrize("module", sorted(PURE))
+def test_the_core_imports_of_ours_only_the_core(module):
+    ours = {name for name in imports(module) if is_ours(name) and FILES[name].name != "__init__.py"}
+    assert not ours - PURE - DATA_OF_THE_SHELL
+
+
+@pytest.mark.parametrize("module", sorted(PURE))
+def test_the_core_has_no_global_state_and_no_floats(module):
+    for node in ast.walk(tree(module)):
+        is_float = (
+            (isinstance(node, ast.Constant) and isinstance(node.value, float))
+            or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div))
+            or (isinstance(node, ast.Name) and node.id == "float")
+        )
+        assert not is_float, f"{module}:{node.lineno}"
+        assert not isinstance(node, ast.Global), f"{module}:{node.lineno}"
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_every_module_says_what_it_is(module):
+    is_empty_package_of_tests = is_inside(module, "tests") and FILES[module].stat().st_size == 0
+    assert is_empty_package_of_tests or ast.get_docstring(tree(module)), f"{module} has no docstring"
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_no_file_is_too_long(module):
+    lines = FILES[module].read_text(encoding="utf-8").count("\n")
+    assert lines <= LINES_PER_FILE_MAX, f"{module} has {lines} lines"
+
+
+@pytest.mark.parametrize("module", sorted(name for name in FILES if not is_inside(name, "schema.migrations")))
+def test_no_function_is_too_long(module):
+    """Migrations are left out: a revision is one list of statements."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = node.end_lineno - node.lineno + 1
+            assert lines <= LINES_PER_FUNCTION_MAX, f"{module}.{node.name} has {lines} lines"
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_a_module_is_named_for_what_it_does(module):
+    assert not set(module.split(".")) & NAMES_OF_NOTHING
+
+
+def test_the_top_level_is_as_the_design_says():
+    ignored = {line.strip("/\n") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()}
+    there = {path.name for path in ROOT.iterdir()} - ignored - {".git", ".gitignore"}
+    assert there == TOP_LEVEL

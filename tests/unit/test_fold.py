@@ -1,0 +1,94 @@
+"""An account folded from its history rows is the account that the engine left, after every one of them."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumers.transactions.account import Account
+from consumers.transactions.account_at import as_exported
+from consumers.transactions.fold import BrokenHistory, fold
+from schema.commands import CommandName
+from tests.scribe import Scribe
+
+PRICES = st.sampled_from([None, 1_00, 7_03, 20_00])
+"""Of the quote at hand; None: there is none."""
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from([name for name in CommandName if name is not CommandName.DUMPLOG]),
+        st.integers(1, 100_00),
+        st.sampled_from(["ABC", "XYZ"]),
+        PRICES,
+        st.sampled_from([0, 1, 30_000, 61_000]),
+    ),
+    max_size=60,
+)
+
+
+def trading() -> Scribe:
+    """Bought 10, armed both ways, one order expired, one pending."""
+    scribe = Scribe()
+    scribe.gives("ADD", 1_000_00)
+    scribe.gives("BUY", 105_00, price=10_00)
+    scribe.gives("COMMIT_BUY")
+    scribe.gives("BUY", 33_00, price=10_00)
+    scribe.waits(61_000)
+    scribe.gives("SET_BUY_AMOUNT", 50_00)
+    scribe.gives("SET_BUY_TRIGGER", 9_00)
+    scribe.gives("SET_SELL_AMOUNT", 40_00)
+    scribe.gives("SET_SELL_TRIGGER", 20_00)
+    scribe.gives("SELL", 30_00, price=10_00)
+    return scribe
+
+
+@given(STEPS, st.randoms(use_true_random=False))
+def test_fold_of_the_history_is_the_account_after_every_row(steps, random) -> None:
+    scribe = Scribe()
+    scribe.gives("ADD", 1_000_00)
+    for name, amount, symbol, price, ms in steps:
+        scribe.waits(ms)
+        scribe.gives(name, amount, symbol, price)
+        if price and scribe.account.triggers and random.random() < 0.3:
+            scribe.fills(*random.choice(sorted(scribe.account.triggers)), price)
+    for row, account in zip(scribe.rows, scribe.accounts, strict=True):
+        assert fold("ann", scribe.rows[: row.seq]) == account
+
+
+def test_fold_of_no_rows_is_an_account_not_opened() -> None:
+    assert fold("ann", []) == Account("ann")
+
+
+def test_every_part_of_an_account_is_derived() -> None:
+    account = fold("ann", trading().rows)
+    exported = as_exported(account)
+    assert (exported["cash_cents"], exported["reserved_cents"]) == (850_00, 50_00)
+    assert exported["positions"] == {"ABC": {"shares": 5, "reserved": 5}}
+    (pending,) = exported["pending_orders"]
+    assert (pending["side"], pending["shares"], pending["price_cents"]) == ("sell", 3, 10_00)
+    buy, sell = exported["trigger_orders"]
+    assert (buy["side"], buy["amount_cents"], buy["trigger_cents"], buy["reserved_cents"]) == (
+        "buy",
+        50_00,
+        9_00,
+        50_00,
+    )
+    assert (sell["side"], sell["reserved_shares"]) == ("sell", 2)
+
+
+def test_a_missing_row_is_named() -> None:
+    rows = trading().rows
+    with pytest.raises(BrokenHistory, match="ann: row 4 follows row 2"):
+        fold("ann", [*rows[:2], *rows[3:]])
+
+
+def test_a_commit_of_another_order_than_the_newest_is_named() -> None:
+    rows = trading().rows
+    with pytest.raises(BrokenHistory, match=r"row 3 .*takes XYZ"):
+        fold("ann", [*rows[:2], msgspec.structs.replace(rows[2], symbol="XYZ")])
+
+
+def test_a_cancel_of_what_is_not_there_is_named() -> None:
+    rows = trading().rows
+    with pytest.raises(BrokenHistory, match=r"row 1 .*COMMIT_BUY"):
+        fold("ann", [msgspec.structs.replace(rows[2], seq=1)])

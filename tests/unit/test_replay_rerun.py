@@ -1,0 +1,146 @@
+"""Running a log again finds nothing where the record is true, and names what is wrong where it is not."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from consumers.transactions.account import Account
+from consumers.transactions.batch import Batch
+from consumers.transactions.replay.findings import Findings, Kind
+from consumers.transactions.replay.log import UserLog
+from consumers.transactions.replay.recorded import Place, RecordedRow
+from consumers.transactions.replay.rerun import Rerun
+from schema.outcomes import Side
+from tests.builders import T0
+from tests.scribe import Scribe
+
+NOT_COMPARED = {"user", "kind", "at_ms", "quote_id", "asked_at_ms"}
+"""What says whose and of which sort a row is, and the inputs: another time or quote may be as good as the recorded."""
+
+ALL_DONE = Place(position=1_000, high=999, clock_ms=T0 + 10_000_000)
+
+
+def trading() -> Scribe:
+    """ADD, BUY, COMMIT_BUY, BUY, its expiry, SET_BUY_AMOUNT and _TRIGGER, a fill of it, SELL without a quote."""
+    scribe = Scribe()
+    scribe.gives("ADD", 1_000_00)
+    scribe.gives("BUY", 105_00, price=10_00)
+    scribe.gives("COMMIT_BUY")
+    scribe.gives("BUY", 33_00, price=10_00)
+    scribe.waits(61_000)
+    scribe.gives("SET_BUY_AMOUNT", 50_00)
+    scribe.gives("SET_BUY_TRIGGER", 9_00)
+    assert scribe.fills("ABC", Side.BUY, 12_00) is None  # void: too dear
+    assert scribe.fills("ABC", Side.BUY, 8_00) is not None
+    scribe.gives("SELL", 30_00, price=None)
+    return scribe
+
+
+def rerun(scribe: Scribe, rows: list[RecordedRow], log: UserLog | None = None, place: Place = ALL_DONE) -> Findings:
+    return _run(scribe, rows, log, place)[0]
+
+
+def _run(scribe: Scribe, rows: list[RecordedRow], log: UserLog | None, place: Place) -> tuple[Findings, Account]:
+    findings = Findings()
+    run = Rerun("ann", log or scribe.log(), place, 0, findings)
+    batch = Batch()
+    for row in rows:
+        run.step(batch, row)
+    run.finish()
+    return findings, run.account
+
+
+def test_a_true_record_gives_the_same_account_and_no_violation() -> None:
+    scribe = trading()
+    found, account = _run(scribe, scribe.recorded(), None, ALL_DONE)
+    assert account == scribe.account
+    assert found.violations == {}
+    assert (found.commands, found.fills, found.expiries, found.void_fills) == (7, 1, 1, 1)
+
+
+def _altered(field: str) -> Callable[[RecordedRow], object]:
+    def alter(row: RecordedRow) -> object:
+        value = getattr(row, field)
+        if isinstance(value, int):
+            return value + 1
+        if isinstance(value, bytes):
+            return value[:-1] + bytes([value[-1] ^ 1])
+        return "XYZ" if value != "no_quote" else "no_account"
+
+    return alter
+
+
+@pytest.mark.parametrize("field", [f for f in RecordedRow.__struct_fields__ if f not in NOT_COMPARED])
+def test_every_altered_field_of_every_row_is_found(field: str) -> None:
+    scribe = trading()
+    rows = scribe.recorded()
+    for n, row in enumerate(rows):
+        if getattr(row, field) is not None:
+            altered = msgspec.structs.replace(row, **{field: _altered(field)(row)})
+            assert rerun(scribe, [*rows[:n], altered, *rows[n + 1 :]]).violations, (field, row)
+
+
+def test_a_row_that_is_gone_is_a_gap_and_its_command_is_lost() -> None:
+    scribe = trading()
+    rows = scribe.recorded()
+    found = rerun(scribe, [*rows[:2], *rows[3:]])
+    assert found.violations[Kind.GAP] == 1
+    assert "COMMIT_BUY" in found.first[Kind.LOST]
+
+
+def test_rows_of_two_commands_exchanged_are_out_of_order() -> None:
+    scribe = Scribe()
+    for cents in (1, 2):
+        scribe.gives("ADD", cents)
+    first, second = scribe.recorded()
+    exchanged = [msgspec.structs.replace(second, seq=1), msgspec.structs.replace(first, seq=2)]
+    found = rerun(scribe, exchanged)
+    assert found.violations == {Kind.OUT_OF_ORDER: 1}
+
+
+def test_a_quote_of_sixty_seconds_is_too_old_to_have_been_used() -> None:
+    scribe = trading()
+    rows = scribe.recorded()
+    rows[1] = msgspec.structs.replace(rows[1], asked_at_ms=rows[1].at_ms - 60_000)
+    assert "60000 ms old" in rerun(scribe, rows).first[Kind.MISMATCH]
+
+
+def test_an_order_that_was_due_and_not_released_is_found() -> None:
+    scribe = trading()
+    rows = [row for row in scribe.recorded() if row.kind != "expiry"]
+    found = rerun(scribe, rows)
+    assert "was due and not released" in found.first[Kind.MISMATCH]
+
+
+def test_what_stands_behind_the_position_is_not_yet_executed() -> None:
+    scribe = trading()
+    done = scribe.recorded()
+    scribe.gives("ADD", 1_00)
+    scribe.fills("ABC", Side.SELL, 1_00)
+    place = Place(position=scribe.entries[-2].offset, high=scribe.entries[-1].offset, clock_ms=scribe.now_ms)
+    found = rerun(scribe, done, scribe.log(), place)
+    assert found.violations == {}
+    assert found.not_yet_executed == 2
+
+
+def test_a_fill_that_is_said_to_be_void_and_is_not_is_lost() -> None:
+    scribe = trading()
+    rows = [row for row in scribe.recorded() if row.kind != "fill"]
+    place = Place(ALL_DONE.position, ALL_DONE.high, scribe.now_ms)
+    found = rerun(scribe, rows, place=place)
+    assert "fill of buy ABC" in found.first[Kind.LOST]
+
+
+def test_a_fill_that_only_its_age_makes_void_is_counted() -> None:
+    scribe = trading()
+    log = scribe.log()
+    for n, entry in enumerate(log.fills):
+        if entry.order.price_cents == 8_00:
+            aged = msgspec.structs.replace(entry.order, asked_at_ms=entry.order.asked_at_ms - 59_500)
+            log.fills[n] = msgspec.structs.replace(entry, order=aged)
+    rows = [row for row in scribe.recorded() if row.kind != "fill"][:-1]
+    log.commands.popitem()
+    found = rerun(scribe, rows, log, Place(ALL_DONE.position, ALL_DONE.high, scribe.now_ms + 1_000))
+    assert Kind.LOST not in found.violations
+    assert (found.void_fills, found.void_by_age) == (1, 1)

@@ -1,0 +1,70 @@
+"""The web: pages, JSON API and live updates. It publishes commands and reads the database; it changes no account.
+
+`create_app` is the composition of one web process; `webapp.live` is another process. Nothing connects at import.
+"""
+
+import importlib.util
+from datetime import timedelta
+
+from flask import Flask
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from webapp import api, bodies, failures, health, limits, security, sessions
+from webapp.gateway import Gateway
+from webapp.ids import CommandIds
+from webapp.settings import WebSettings
+from webapp.site import EXTENSION, Site
+from webapp.store import Store
+
+def create_app(settings: WebSettings) -> Flask:
+    """A running application: its gateway connects by itself, and goes on trying. End it with `close_app`."""
+    app = make_flask(settings)
+    app.config |= {
+        "RATELIMIT_ENABLED": settings.limits,
+        "SEND_FILE_MAX_AGE_DEFAULT": timedelta(minutes=10),
+        "TEMPLATES_AUTO_RELOAD": False,
+        # A page left open for a day must still be able to send its form; the token ends with the session.
+        "WTF_CSRF_TIME_LIMIT": None,
+    }
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies)
+    gateway = Gateway(settings.base.amqp_url, f"web {settings.base.replica}")
+    store = Store(settings.base.database_url, settings.threads)
+    app.extensions[EXTENSION] = Site(settings, store, gateway, CommandIds(settings.secret_key))
+    limits.limiter.init_app(app)
+    protection = CSRFProtect(app)
+    protection.exempt(api.blueprint)  # it demands the token itself, of those who come with a cookie
+    app.register_blueprint(api.blueprint)
+    app.register_blueprint(health.blueprint)
+    if importlib.util.find_spec("webapp.pages") is not None:
+        from webapp.pages import pages  # noqa: PLC0415 - pages need not be there
+
+        app.register_blueprint(pages)
+    failures.handle(app)
+    bodies.limit(app)
+    security.protect(app, settings.https)
+    gateway.start()
+    return app
+
+
+def close_app(app: Flask) -> None:
+    """Publishes what was taken on, and lets go of broker and database."""
+    here: Site = app.extensions[EXTENSION]
+    here.gateway.close()
+    here.store.close()
+
+
+def make_flask(settings: WebSettings) -> Flask:
+    """Flask with this site's sessions and nothing else: what `webapp.live` needs to read their cookies."""
+    app = Flask(__name__)
+    app.config |= {
+        "SECRET_KEY": settings.secret_key,
+        # Sites on other ports of one host share a jar: the name keeps two of ours apart.
+        "SESSION_COOKIE_NAME": f"{'__Host-' if settings.https else ''}daytrade_{settings.port}",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": settings.https,
+        "PERMANENT_SESSION_LIFETIME": timedelta(milliseconds=sessions.LIFETIME_MS),
+    }
+    return app

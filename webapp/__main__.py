@@ -1,0 +1,73 @@
+"""`python -m webapp`: the site under gunicorn, until SIGTERM. Settings and wiring only.
+
+One worker process with many threads: commands go in through one gateway, limits are counted in one place, and a
+person's commands keep the order in which they came. What else may run beside it is `webapp.live`.
+"""
+
+import os
+import sys
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from schema.errors import SettingsError
+from schema.log_setup import set_up_logging
+from webapp import close_app, create_app
+from webapp.settings import WebSettings, from_environment
+
+REQUEST_SECONDS_MAX = 30
+"""A worker that is silent for so long is replaced; waiting for an outcome takes 10 s at most."""
+
+DRAIN_SECONDS_MAX = 12
+KEEP_ALIVE_SECONDS = 15
+CONNECTIONS_MAX = 2_000
+
+
+class Site(BaseApplication):
+    """Tells gunicorn what to serve. The application is made in the worker: threads do not survive a fork."""
+
+    def __init__(self, settings: WebSettings):
+        self._settings = settings
+        self._app: Flask | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        chosen = {
+            "bind": f"{self._settings.host}:{self._settings.port}",
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": self._settings.threads,
+            "worker_connections": CONNECTIONS_MAX,
+            "timeout": REQUEST_SECONDS_MAX,
+            "graceful_timeout": DRAIN_SECONDS_MAX,
+            "keepalive": KEEP_ALIVE_SECONDS,
+            "proc_name": "webapp",
+            "control_socket_disable": True,
+            "worker_exit": lambda _arbiter, _worker: self._close(),
+        }
+        for name, value in chosen.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        self._app = create_app(self._settings)
+        return self._app
+
+    def _close(self) -> None:
+        if self._app is not None:
+            close_app(self._app)
+
+
+def main() -> int:
+    try:
+        settings = from_environment(os.environ)
+    except SettingsError as error:
+        print(f"webapp: {error}", file=sys.stderr)
+        return 2
+    set_up_logging(settings.base.log_level, settings.base.replica)
+    Site(settings).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Commands by API: giving one, and asking what became of one."""
+
+from typing import Annotated
+
+from flask import Response, url_for
+from msgspec import Meta
+
+from schema.commands import CommandName
+from webapp import commands
+from webapp.accounts import Person
+from webapp.api.operation import answered, operation
+from webapp.api.problems import ProblemError
+from webapp.api.requests import AnyCommand, Keyed, Waiting
+from webapp.api.state import Summary, summary_of
+
+CommandIdText = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+
+
+class CommandAnswer(commands.Result, frozen=True):
+    """What became of a command. Money is in cents. `summary`: what a DISPLAY_SUMMARY asks for."""
+
+    summary: Summary | None = None
+
+
+@operation(
+    "POST",
+    "/commands",
+    {200: CommandAnswer, 202: CommandAnswer},
+    body=AnyCommand,
+    query=Waiting,
+    headers=Keyed,
+    errors=(409,),
+)
+def give_command(person: Person, body: AnyCommand, query: Waiting, headers: Keyed) -> Response:
+    """Give a command: 202 once it is safely on its way, or, with `wait`, 200 with its outcome if it comes in time."""
+    name = CommandName(body.__struct_config__.tag)
+    try:
+        result = commands.run(name, body.arguments(), person.user_id, query.wait, headers.key, person.administrator)
+    except commands.KeyReused as error:
+        raise ProblemError(409, str(error)) from error
+    return _answer(result, 202 if result.pending else 200, person)
+
+
+@operation(
+    "GET",
+    "/commands/{command_id}",
+    {200: CommandAnswer},
+    place={"command_id": CommandIdText},
+    query=Waiting,
+)
+def get_command(person: Person, command_id: str, query: Waiting) -> Response:
+    """What became of a command of yours; `wait` for it if you like."""
+    result = commands.look_up(bytes.fromhex(command_id), person.user_id, person.administrator, query.wait)
+    if result is None:
+        raise ProblemError(404, "you gave no such command")
+    return _answer(result, 200, person)
+
+
+def _answer(result: commands.Result, status: int, person: Person) -> Response:
+    fields = {name: getattr(result, name) for name in result.__struct_fields__}
+    done = result.command is CommandName.DISPLAY_SUMMARY and result.status == "done"
+    answer = CommandAnswer(**fields, summary=summary_of(person.user_id) if done else None)
+    location = url_for("api.get_command", command_id=result.command_id)
+    return answered(answer, status, Location=location)

@@ -1,0 +1,78 @@
+"""What grows, by API: history and its exports, the watch list, dumps of the log, and the state of operations."""
+
+from typing import Annotated
+
+from flask import Response, stream_with_context
+from msgspec import Meta
+
+from webapp import downloads, reads
+from webapp.accounts import Person
+from webapp.api.operation import operation
+from webapp.api.problems import ProblemError
+from webapp.api.requests import HistoryChoice
+from webapp.api.state import SymbolPlace
+
+DumpPlace = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+
+
+@operation("GET", "/history", {200: reads.HistoryPage}, query=HistoryChoice)
+def list_history(person: Person, query: HistoryChoice) -> reads.HistoryPage:
+    """What happened to your account, the newest first."""
+    symbol = query.symbol.upper() if query.symbol else None
+    return reads.history(person.user_id, query.kind or None, symbol, query.from_ms, query.to_ms, query.page, query.size)
+
+
+@operation("GET", "/history.csv", {200: "text/csv"})
+def export_history_csv(person: Person) -> Response:
+    """All of your history as CSV, the oldest first."""
+    return Response(stream_with_context(reads.history_csv(person.user_id)), mimetype="text/csv")
+
+
+@operation("GET", "/history.json", {200: list[reads.HistoryRow]})
+def export_history_json(person: Person) -> Response:
+    """All of your history as JSON, the oldest first."""
+    return Response(stream_with_context(reads.history_json(person.user_id)), mimetype="application/json")
+
+
+@operation("GET", "/watchlist", {200: list[str]})
+def list_watched(person: Person) -> list[str]:
+    """The symbols you watch."""
+    return reads.watched_symbols(person.user_id)
+
+
+@operation("PUT", "/watchlist/{symbol}", {200: list[str]}, place={"symbol": SymbolPlace}, errors=(409,))
+def watch_symbol(person: Person, symbol: str) -> list[str]:
+    """Watch a symbol."""
+    if not reads.watch(person.user_id, symbol.upper()):
+        raise ProblemError(409, "your watch list is full")
+    return reads.watched_symbols(person.user_id)
+
+
+@operation("DELETE", "/watchlist/{symbol}", {200: list[str]}, place={"symbol": SymbolPlace})
+def unwatch_symbol(person: Person, symbol: str) -> list[str]:
+    """Watch a symbol no longer."""
+    reads.unwatch(person.user_id, symbol.upper())
+    return reads.watched_symbols(person.user_id)
+
+
+@operation("GET", "/dumps", {200: list[reads.Dump]})
+def list_dumps(person: Person) -> list[reads.Dump]:
+    """Logs that you had written; `written_at_ms` is null while one is not whole yet."""
+    return reads.dumps(person.user_id, person.administrator)
+
+
+@operation("GET", "/dumps/{dump_id}", {200: "application/xml"}, place={"dump_id": DumpPlace})
+def download_dump(person: Person, dump_id: str) -> Response:
+    """The file of one."""
+    response = downloads.send(person, dump_id)
+    if response is None:
+        raise ProblemError(404, "there is no such file, or not yet")
+    return response
+
+
+@operation("GET", "/operations", {200: reads.Operations}, errors=(403,))
+def get_operations(person: Person) -> reads.Operations:
+    """How the system is doing; for administrators."""
+    if not person.administrator:
+        raise ProblemError(403, "only for administrators")
+    return reads.operations()

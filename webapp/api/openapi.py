@@ -1,0 +1,123 @@
+"""The OpenAPI 3.1 document, made from the calls as they are declared: what it says is what is checked."""
+
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from flask import Response
+
+from webapp.api.blueprint import PREFIX, blueprint
+from webapp.api.operation import JSON, OPERATIONS, SAFE_METHODS, Operation
+from webapp.api.problems import MEDIA_TYPE, Problem
+
+REF = "#/components/schemas/{name}"
+
+DESCRIPTION = """\
+Day trading against a message queue. Every command is published, confirmed, and executed in order exactly once; its \
+outcome is `done` or `rejected` for one reason. Money is in whole cents in answers, and text in commands. Errors are \
+RFC 9457 problem details."""
+
+
+@blueprint.get("/openapi.json")
+def openapi() -> Response:
+    """This document."""
+    return Response(_encoded(), mimetype=JSON)
+
+
+@cache
+def document() -> dict[str, Any]:
+    """OpenAPI 3.1."""
+    schemas, components = _schemas()
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(PREFIX + operation.path, {})[operation.method.lower()] = _described(operation, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Day Trade", "version": "1.0.0", "description": DESCRIPTION},
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+@cache
+def _encoded() -> bytes:
+    return msgspec.json.encode(document())
+
+
+def _schemas() -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
+    """Schemas by the id() of the type, which need not be hashable, and what they refer to."""
+    types: list[Any] = [Problem]
+    for operation in OPERATIONS:
+        types += [operation.body, *operation.place.values(), *operation.answers.values()]
+        for struct in (operation.query, operation.headers):
+            types += [f.type for f in msgspec.structs.fields(struct)] if struct else []
+    types = [kind for kind in types if kind is not None and not isinstance(kind, str)]
+    made, components = msgspec.json.schema_components(types, ref_template=REF)
+    return {id(kind): schema for kind, schema in zip(types, made, strict=True)}, components
+
+
+def _described(operation: Operation, schemas: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "parameters": [
+            *(
+                {"name": name, "in": "path", "required": True, "schema": schemas[id(kind)]}
+                for name, kind in operation.place.items()
+            ),
+            *_parameters(operation.query, "query", schemas),
+            *_parameters(operation.headers, "header", schemas),
+        ],
+        "responses": {
+            **{str(status): _answer(status, kind, schemas) for status, kind in operation.answers.items()},
+            **{str(status): _problem(status, schemas) for status in _statuses(operation)},
+        },
+    }
+    if operation.body is not None:
+        said["requestBody"] = {"required": True, "content": {JSON: {"schema": schemas[id(operation.body)]}}}
+    if not operation.open_to_all:
+        said["security"] = [{"token": []}]
+    return said
+
+
+def _parameters(struct: Any, place: str, schemas: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"name": f.encode_name, "in": place, "required": f.required, "schema": _not_null(schemas[id(f.type)])}
+        for f in (msgspec.structs.fields(struct) if struct else ())
+    ]
+
+
+def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that is optional is left out; it cannot be null."""
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    return choices[0] if len(choices) == 1 else schema
+
+
+def _statuses(operation: Operation) -> list[int]:
+    statuses = {429, 500, 503, *operation.errors}
+    if not operation.open_to_all:
+        statuses |= {401} | ({403} if operation.method not in SAFE_METHODS else set())
+    if operation.place:
+        statuses.add(404)
+    if operation.query or operation.headers or operation.body:
+        statuses.add(422)
+    if operation.body:
+        statuses |= {400, 413, 415}
+    return sorted(statuses)
+
+
+def _answer(status: int, kind: Any, schemas: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    said: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    if isinstance(kind, str):
+        said["content"] = {kind: {"schema": {"type": "string"}}}
+    elif kind is not None:
+        said["content"] = {JSON: {"schema": schemas[id(kind)]}}
+    return said
+
+
+def _problem(status: int, schemas: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    return {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schemas[id(Problem)]}}}

@@ -1,0 +1,129 @@
+"""What a call of the API is: address, what it takes, what it answers; checked here, described in the OpenAPI document.
+
+A view gets its parts as values of the declared types, and returns a value of one. No particular call is known here.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+import msgspec
+from flask import Response, request
+from flask_wtf.csrf import validate_csrf
+from wtforms.validators import ValidationError
+
+from webapp.accounts import Person, bearer_token, current_user
+from webapp.api.blueprint import blueprint
+from webapp.api.problems import ProblemError
+
+JSON = "application/json"
+SAFE_METHODS = ("GET",)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`answers`: type of the body by status; None for none, str for another media type than JSON.
+
+    `errors`: statuses it may have beside those that follow from its parts. `place`: types of what varies in the path.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    answers: dict[int, Any]
+    body: Any = None
+    query: Any = None
+    headers: Any = None
+    place: dict[str, Any] = field(default_factory=dict)
+    errors: tuple[int, ...] = ()
+    open_to_all: bool = False
+    limit: Callable | None = None
+    """Beside the API's own, how often it may be called."""
+
+
+OPERATIONS: list[Operation] = []
+
+
+def operation(method: str, path: str, answers: dict[int, Any], **parts: Any) -> Callable:
+    """Makes a view a call of the API. `path` is written as in OpenAPI: /quotes/{symbol}.
+
+    The view is called with `person` (unless open to all), and with `body`, `query`, `headers` and the path's names
+    as far as they are declared.
+    """
+
+    def register(view: Callable) -> Callable:
+        told = Operation(method, path, view.__name__, view.__doc__.strip().splitlines()[0], answers, **parts)
+        OPERATIONS.append(told)
+        address = re.sub(r"\{(\w+)\}", r"<\1>", path)
+
+        @wraps(view)
+        def call(**place: str) -> Response:
+            given: dict[str, Any] = {} if told.open_to_all else {"person": authenticated(method)}
+            given |= {name: _placed(text, told.place[name]) for name, text in place.items()}
+            if told.query is not None:
+                given["query"] = _converted(request.args.to_dict(), told.query, "query")
+            if told.headers is not None:
+                given["headers"] = _converted(_header_values(told.headers), told.headers, "header")
+            if told.body is not None:
+                given["body"] = _body(told.body)
+            answer = view(**given)
+            return answer if isinstance(answer, Response) else answered(answer)
+
+        view_function = told.limit(call) if told.limit else call
+        blueprint.add_url_rule(address, endpoint=view.__name__, view_func=view_function, methods=[method])
+        return call
+
+    return register
+
+
+def answered(value: Any, status: int = 200, **headers: str) -> Response:
+    """A value as JSON."""
+    return Response(msgspec.json.encode(value), status, headers, mimetype=JSON)
+
+
+def authenticated(method: str) -> Person:
+    """Who asks: by token, or by the session of a page of ours, which then has to show the page's CSRF token too."""
+    person = current_user()
+    if person is None:
+        raise ProblemError(401, "a token is needed: Authorization: Bearer …", WWW_Authenticate="Bearer")
+    if method not in SAFE_METHODS and bearer_token() is None:
+        try:
+            validate_csrf(request.headers.get("X-CSRFToken"))
+        except ValidationError as error:
+            raise ProblemError(403, "calls with a session need the page's token in X-CSRFToken") from error
+    return person
+
+
+def _body(body_type: Any) -> Any:
+    if request.mimetype != JSON:
+        raise ProblemError(415, f"the body must be {JSON}")
+    try:
+        return msgspec.json.decode(request.get_data(), type=body_type)
+    except msgspec.ValidationError as error:
+        raise ProblemError(422, str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProblemError(400, f"the body is not JSON: {error}") from error
+
+
+def _placed(text: str, kind: Any) -> Any:
+    try:
+        return msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise ProblemError(404, "there is nothing at this address") from error
+
+
+def _converted(values: dict[str, str], kind: Any, where: str) -> Any:
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise ProblemError(422, f"{where}: {error}") from error
+
+
+def _header_values(kind: Any) -> dict[str, str]:
+    names = msgspec.structs.fields(kind)
+    return {
+        name.encode_name: request.headers[name.encode_name] for name in names if name.encode_name in request.headers
+    }

@@ -1,0 +1,53 @@
+"""API tokens by API: getting one for name and password, listing and revoking one's own."""
+
+from typing import Annotated
+
+import msgspec
+from flask import Response
+from msgspec import Meta
+
+from webapp import tokens
+from webapp.accounts import Person, ProblemForPeople, check_password
+from webapp.api.operation import answered, operation
+from webapp.api.problems import ProblemError
+from webapp.api.requests import Credentials
+from webapp.limits import login_limit
+from webapp.site import site
+
+TokenPlace = Annotated[int, Meta(ge=1, le=2**53)]
+
+
+class NewToken(msgspec.Struct, frozen=True):
+    """`token` is shown this once: send it as `Authorization: Bearer …`."""
+
+    token: str
+    token_id: int
+    name: str
+
+
+@operation("POST", "/tokens", {201: NewToken}, body=Credentials, open_to_all=True, errors=(403, 409), limit=login_limit)
+def create_token(body: Credentials) -> Response:
+    """A token for your name and password."""
+    try:
+        person = check_password(body.user, body.password)
+    except ProblemForPeople as error:
+        raise ProblemError(403, str(error)) from error
+    created = tokens.create(site().store, person.user_id, body.name)
+    if created is None:
+        raise ProblemError(409, f"you have {tokens.TOKENS_MAX} tokens: revoke one first")
+    token, text = created
+    return answered(NewToken(text, token.token_id, token.name), 201)
+
+
+@operation("GET", "/tokens", {200: list[tokens.Token]})
+def list_tokens(person: Person) -> list[tokens.Token]:
+    """Your tokens; none of their texts."""
+    return tokens.of_person(site().store, person.user_id)
+
+
+@operation("DELETE", "/tokens/{token_id}", {204: None}, place={"token_id": TokenPlace})
+def revoke_token(person: Person, token_id: int) -> Response:
+    """Make a token of yours worthless."""
+    if not tokens.revoke(site().store, person.user_id, token_id):
+        raise ProblemError(404, "you have no such token")
+    return Response(status=204)

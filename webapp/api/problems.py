@@ -1,0 +1,73 @@
+"""Errors of the API as RFC 9457 problem details: one shape for all of them. Nothing about what went wrong inside."""
+
+from http import HTTPStatus
+
+import msgspec
+from flask import Response, request
+
+from webapp.unavailable import Unavailable
+
+MEDIA_TYPE = "application/problem+json"
+PREFIX = "/api/"
+
+KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate", "X-RateLimit-Limit", "X-RateLimit-Remaining")
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`type` is about:blank: the status says what kind of problem it is, `detail` what to do about it."""
+
+    title: str
+    status: int
+    detail: str = ""
+    type: str = "about:blank"
+    perhaps_taken: bool | None = None
+    """Of a 503: whether the command may still take effect. Ask again with the same Idempotency-Key."""
+
+
+class ProblemError(Exception):
+    """Ends a request with this problem."""
+
+    def __init__(self, status: int, detail: str, **headers: str):
+        super().__init__(detail)
+        self.problem = Problem(HTTPStatus(status).phrase, status, detail)
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def wanted() -> bool:
+    """Whether this request is one of the API."""
+    return request.path.startswith(PREFIX)
+
+
+def answer(problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    response = Response(msgspec.json.encode(problem), problem.status, mimetype=MEDIA_TYPE)
+    response.headers.update(headers or {})
+    return response
+
+
+def of_error(error: ProblemError) -> Response:
+    return answer(error.problem, error.headers)
+
+
+def of_unavailable(error: Unavailable) -> Response:
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    problem = Problem(status.phrase, status, f"{error}; try again", perhaps_taken=error.perhaps_taken)
+    return answer(problem, {"Retry-After": str(error.retry_after_seconds)})
+
+
+DETAILS = {
+    400: "the request cannot be read",
+    403: "not yours to do",
+    404: "there is nothing at this address",
+    405: "not with this method; see Allow",
+    413: "the body is larger than any honest request",
+    415: "the body must be application/json",
+    429: "too many requests; try again after Retry-After seconds",
+    500: "a mistake of ours; it is in our logs",
+}
+
+
+def of_response(response: Response) -> Response:
+    """An error that Flask answered in its own way, as a problem."""
+    status = HTTPStatus(response.status_code)
+    headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    return answer(Problem(status.phrase, status, DETAILS.get(status, "")), headers)

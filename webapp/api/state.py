@@ -1,0 +1,101 @@
+"""What stands, by API: account, positions, orders, triggers, summary, quotes and prices."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from webapp import reads
+from webapp.accounts import Person
+from webapp.api.operation import operation
+from webapp.api.problems import ProblemError
+from webapp.api.requests import Since
+
+SymbolPlace = Annotated[str, Meta(pattern="^[A-Za-z]{1,3}$")]
+SeqPlace = Annotated[int, Meta(ge=0, le=2**53)]
+FigurePlace = Annotated[str, Meta(pattern="^(cash|reserved|shares:[A-Z]{1,3}|reserved_shares:[A-Z]{1,3})$")]
+
+SUMMARY_ROWS = 20
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What DISPLAY_SUMMARY shows (spec §3)."""
+
+    account: reads.Account
+    positions: list[reads.Position]
+    pending_orders: list[reads.PendingOrder]
+    trigger_orders: list[reads.TriggerOrder]
+    history: list[reads.HistoryRow]
+
+
+def summary_of(user: str) -> Summary:
+    return Summary(
+        reads.account(user),
+        reads.positions(user),
+        reads.pending_orders(user),
+        reads.trigger_orders(user),
+        reads.history(user, size=SUMMARY_ROWS).rows,
+    )
+
+
+@operation("GET", "/account", {200: reads.Account})
+def get_account(person: Person) -> reads.Account:
+    """Your cash, available and reserved."""
+    return reads.account(person.user_id)
+
+
+@operation("GET", "/account/at/{seq}", {200: reads.AccountAt}, place={"seq": SeqPlace})
+def get_account_at(person: Person, seq: int) -> reads.AccountAt:
+    """Your account as a row of its history left it."""
+    at = reads.account_at(person.user_id, seq)
+    if at is None:
+        raise ProblemError(404, "your history has no such row")
+    return at
+
+
+@operation("GET", "/account/explain/{figure}", {200: reads.Explanation}, place={"figure": FigurePlace})
+def explain_figure(person: Person, figure: str) -> reads.Explanation:
+    """The rows that add up to a figure: cash, reserved, shares:ABC or reserved_shares:ABC."""
+    explanation = reads.explain(person.user_id, figure)
+    if explanation is None:
+        raise ProblemError(404, "there is no such figure")
+    return explanation
+
+
+@operation("GET", "/positions", {200: list[reads.Position]})
+def list_positions(person: Person) -> list[reads.Position]:
+    """Your shares, with their worth at the latest price known."""
+    return reads.positions(person.user_id)
+
+
+@operation("GET", "/orders", {200: list[reads.PendingOrder]})
+def list_orders(person: Person) -> list[reads.PendingOrder]:
+    """Your orders that await their commit, the newest first."""
+    return reads.pending_orders(person.user_id)
+
+
+@operation("GET", "/triggers", {200: list[reads.TriggerOrder]})
+def list_triggers(person: Person) -> list[reads.TriggerOrder]:
+    """Your trigger orders, with how far the price has to go."""
+    return reads.trigger_orders(person.user_id)
+
+
+@operation("GET", "/summary", {200: Summary})
+def get_summary(person: Person) -> Summary:
+    """All of the above at once. (The command DISPLAY_SUMMARY gives the same, and leaves its trace in the log.)"""
+    return summary_of(person.user_id)
+
+
+@operation("GET", "/quotes/{symbol}", {200: reads.Quote}, place={"symbol": SymbolPlace})
+def get_quote(person: Person, symbol: str) -> reads.Quote:
+    """The latest price known and its age; costs nothing. (The command QUOTE gets one that is good for an order.)"""
+    quote = reads.latest_quote(symbol.upper())
+    if quote is None:
+        raise ProblemError(404, "nobody has ever asked for this symbol's price")
+    return quote
+
+
+@operation("GET", "/prices/{symbol}", {200: list[reads.Price]}, place={"symbol": SymbolPlace}, query=Since)
+def list_prices(person: Person, symbol: str, query: Since) -> list[reads.Price]:
+    """Every price that was asked for, the oldest first."""
+    return reads.price_history(symbol.upper(), query.from_ms)

@@ -1,0 +1,209 @@
+"""Giving a command for a person: from its name and text arguments to its outcome, at most once per idempotency key.
+
+The one way into the system for pages and API. The user is an argument of its own, from session or token, never one
+of the texts. Nothing here knows of HTTP or HTML.
+"""
+
+import threading
+import time
+
+import msgspec
+from msgspec.structs import replace
+
+from schema.arguments import is_root_dumplog, make_command
+from schema.commands import NOBODY, Command, CommandName
+from schema.events import Reply
+from schema.filenames import dump_path
+from schema.outcomes import SENTENCES, Outcome, Reason
+from webapp import idempotency, ids
+from webapp.idempotency import KeyReused
+from webapp.reads.commands import command as history_row
+from webapp.reads.history import HistoryRow
+from webapp.site import Site, site
+
+__all__ = ["KeyReused", "Result", "look_up", "run"]
+
+LOOK_SECONDS_FIRST, LOOK_SECONDS_MAX = 0.25, 1.0
+"""A reply may be lost: in these intervals the history is asked as well."""
+
+ALL = "all"
+"""Second argument of a DUMPLOG of the whole log."""
+
+PENDING = "pending"
+
+_BOUGHT_OR_SOLD = frozenset(
+    {
+        CommandName.BUY,
+        CommandName.COMMIT_BUY,
+        CommandName.CANCEL_BUY,
+        CommandName.SELL,
+        CommandName.COMMIT_SELL,
+        CommandName.CANCEL_SELL,
+    }
+)
+
+# Two requests with one key at the same time: the second must find the first one's submission, not publish its own.
+_key_locks = [threading.Lock() for _ in range(64)]
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What became of a command. `status`: done, rejected, or pending (not known yet; ask for it by `command_id`).
+
+    `reason` and `sentence` say why it was rejected, the latter for people. `shares`: of orders. `seq`: of its history
+    row. Transaction number and name may be unknown of a pending command that another process took.
+    """
+
+    command_id: str
+    transaction_number: int | None
+    command: CommandName | None
+    status: str
+    reason: Reason | None = None
+    sentence: str | None = None
+    symbol: str | None = None
+    amount_cents: int | None = None
+    price_cents: int | None = None
+    shares: int | None = None
+    seq: int | None = None
+    at_ms: int | None = None
+
+    @property
+    def pending(self) -> bool:
+        return self.status == PENDING
+
+
+def run(
+    name: CommandName | str,
+    arguments: list[str],
+    user: str,
+    wait_ms: int = 5_000,
+    key: str | None = None,
+    administrator: bool = False,
+) -> Result:
+    """Publishes a command and waits for its outcome, at most `wait_ms`; then it is pending, and goes on all the same.
+
+    `arguments` are the texts after the user, as a person typed them: BUY has ["ABC", "100.00"], COMMIT_BUY has [].
+    What is wrong with them is the outcome (bad_arguments), not an error. `key`: 1 to 200 printable characters; the
+    same key with the same command gives the same command's outcome again and has no second effect. Raises KeyReused,
+    Unavailable.
+
+    DUMPLOG: ["file"] writes the user's own log, in the user's own folder; ["file", "all"] the whole log, which only
+    an administrator may.
+    """
+    name = CommandName(name)
+    here = site()
+    if key is None:
+        number = here.store.row("SELECT nextval('transaction_numbers')")[0]
+        command = _make(here.ids.draw(user), number, name, arguments, user, administrator)
+        here.gateway.submit(command)
+    else:
+        command_id = ids.of_key(user, key)
+        with _key_locks[command_id[0] % len(_key_locks)]:
+            claim = idempotency.claim(here.store, user, key, command_id, ids.body_digest(name, arguments))
+            command = _make(command_id, claim.transaction_number, name, arguments, user, administrator)
+            if not claim.first:
+                row = history_row(_owner(command), command_id)
+                if row is not None:
+                    return _from_row(row)
+            here.gateway.submit(command, again=not claim.first)
+    return _await(here, command, wait_ms)
+
+
+def look_up(command_id: bytes, user: str, administrator: bool = False, wait_ms: int = 0) -> Result | None:
+    """What became of a user's command given earlier, at most `wait_ms` from now; None where there never was one."""
+    here = site()
+    submitted = here.gateway.submitted(command_id)
+    if submitted is not None and _owner(submitted) in ((user, NOBODY) if administrator else (user,)):
+        return _await(here, submitted, wait_ms)
+    row = history_row(user, command_id)
+    if row is None and administrator:
+        row = history_row(NOBODY, command_id)
+    if row is not None:
+        return _from_row(row)
+    number = idempotency.is_bound(here.store, user, command_id)
+    if number is None and not here.ids.is_drawn(command_id, user):
+        return None
+    return Result(command_id.hex(), number, None, PENDING)
+
+
+def _make(
+    command_id: bytes, number: int, name: CommandName, arguments: list[str], user: str, administrator: bool
+) -> Command:
+    if name is not CommandName.DUMPLOG:
+        return make_command(command_id, number, name, [user, *arguments])
+    if arguments[1:] == [ALL]:
+        return _whole_dump(make_command(command_id, number, name, arguments[:1]), user, administrator)
+    return _own_dump(make_command(command_id, number, name, [user, *arguments]), user)
+
+
+def _whole_dump(command: Command, user: str, administrator: bool) -> Command:
+    if administrator or command.defect is not None:
+        return command if command.defect is None else replace(command, user=user)
+    # Reasons are given in the order of spec §3. The command is published all the same: it belongs into the log.
+    defect = Reason.NOT_ADMINISTRATOR if dump_path(command.filename) else Reason.BAD_FILE_NAME
+    return replace(command, user=user, defect=defect)
+
+
+def _own_dump(command: Command, user: str) -> Command:
+    """In a folder of the user's own, that nobody else's dump may take its place. A bad name is left as it is."""
+    path = dump_path(command.filename) if command.filename else None
+    return replace(command, filename=f"~{user}/{path}") if path else command
+
+
+def _owner(command: Command) -> str:
+    return NOBODY if is_root_dumplog(command) else command.key
+
+
+def _await(here: Site, command: Command, wait_ms: int) -> Result:
+    deadline = time.monotonic() + wait_ms / 1000
+    patience = 0.05 if is_root_dumplog(command) else LOOK_SECONDS_FIRST  # a whole dump has no reply
+    while True:
+        left = max(0.0, deadline - time.monotonic())
+        reply = here.gateway.wait(command.command_id, min(left, patience))
+        if reply is not None:
+            return _from_reply(command, reply)
+        if wait_ms and (row := history_row(_owner(command), command.command_id)) is not None:
+            return _from_row(row)
+        if time.monotonic() >= deadline:
+            return Result(command.command_id.hex(), command.transaction_number, command.name, PENDING)
+        patience = min(patience * 2, LOOK_SECONDS_MAX)
+
+
+def _from_reply(command: Command, reply: Reply) -> Result:
+    return Result(
+        command.command_id.hex(),
+        command.transaction_number,
+        command.name,
+        reply.outcome,
+        reply.reason,
+        SENTENCES[reply.reason] if reply.reason else None,
+        reply.symbol,
+        reply.amount_cents,
+        reply.price_cents,
+        _shares(command.name, reply.outcome, reply.amount_cents, reply.price_cents),
+        reply.seq,
+        reply.at_ms,
+    )
+
+
+def _from_row(row: HistoryRow) -> Result:
+    name = CommandName(row.command)
+    return Result(
+        row.command_id,
+        row.transaction_number,
+        name,
+        row.outcome,
+        Reason(row.reason) if row.reason else None,
+        row.sentence,
+        row.symbol,
+        row.amount_cents,
+        row.price_cents,
+        _shares(name, row.outcome, row.amount_cents, row.price_cents),
+        row.seq,
+        row.at_ms,
+    )
+
+
+def _shares(name: CommandName, outcome: str, amount_cents: int | None, price_cents: int | None) -> int | None:
+    if name not in _BOUGHT_OR_SOLD or outcome != Outcome.DONE:
+        return None
+    return amount_cents // price_cents

@@ -1,0 +1,53 @@
+"""What people and programs are told when something is wrong: a page, or under /api a problem (RFC 9457). No logic else.
+
+Pages may bring handlers of their own for what concerns them; under /api every error still becomes a problem.
+"""
+
+import structlog
+from flask import Flask, Response, render_template, request
+from jinja2 import TemplateNotFound
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from webapp.api import problems
+from webapp.unavailable import Unavailable
+
+log = structlog.get_logger()
+
+
+def handle(app: Flask) -> None:
+    """Registers the handlers on the application."""
+    app.register_error_handler(Unavailable, unavailable)
+    app.register_error_handler(Exception, unexpected)
+    app.after_request(_as_problem)
+
+
+def unavailable(error: Unavailable) -> Response:
+    """503 with Retry-After, whichever server is away."""
+    log.warning("unavailable", what=str(error), path=request.path, perhaps_taken=error.perhaps_taken)
+    if problems.wanted():
+        return problems.of_unavailable(error)
+    response = Response(_page(error), 503, mimetype="text/html")
+    response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def unexpected(error: Exception) -> Response | HTTPException:
+    """A mistake of ours: logged with all there is, told without any of it."""
+    if isinstance(error, HTTPException):
+        return error
+    log.exception("request failed", path=request.path, method=request.method)
+    return InternalServerError()
+
+
+def _as_problem(response: Response) -> Response:
+    if response.status_code >= 400 and problems.wanted() and response.mimetype != problems.MEDIA_TYPE:
+        return problems.of_response(response)
+    return response
+
+
+def _page(error: Unavailable) -> str:
+    try:
+        return render_template("unavailable.html", error=error, retry_after_seconds=error.retry_after_seconds)
+    except (TemplateNotFound, Unavailable):
+        # The page shows who is logged in, which nobody knows while the database is away.
+        return "<!doctype html><title>Back in a moment</title><h1>Back in a moment</h1><p>Please try again."

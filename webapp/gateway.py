@@ -1,0 +1,207 @@
+"""The way commands go in: one thread with one connection publishes them with confirms and hears their outcomes.
+
+Flask's threads hand commands over and wait; nothing else of the web publishes. Nothing here knows of HTTP, decides
+what a command may do, or reads the database (that is `webapp.commands`, when a reply was lost).
+"""
+
+import math
+import threading
+import time
+from collections import OrderedDict, deque
+
+import structlog
+
+from producers.command_publisher import CommandPublisher
+from rabbitmq.connection import Connection, open_connection
+from rabbitmq.subscription import ReplyQueue
+from schema.codec import decode_replies
+from schema.commands import COMMANDS_PER_MESSAGE_MAX, Command
+from schema.errors import BrokerError, DecodeError
+from schema.events import Reply
+from webapp.submission import Submission
+from webapp.unavailable import Unavailable
+
+QUEUED_MAX = 1_000
+"""Commands that wait for the broker; more would wait longer than anybody does."""
+
+REMEMBERED_MAX = 10_000
+"""Submissions kept so that their outcome can be waited for; of older ones the history tells."""
+
+SUBMIT_SECONDS_MAX = 3.0
+"""A confirm takes 1 ms. Short breaks of the broker are sat out; then the person hears of it."""
+
+DOWN_SECONDS_MAX = 3.0
+"""A broker that has been away for so long is not waited for: waiting would take all of the site's threads."""
+
+CONNECT_SECONDS_MAX = 1.0
+PAUSE_SECONDS = 0.2
+PUMP_SECONDS = 1.0
+CLOSE_SECONDS_MAX = 5.0
+
+log = structlog.get_logger()
+
+
+class _Stopping(Exception):
+    """Ends the wait for a broker that stays away."""
+
+
+class Gateway:
+    """`start` before use; `close` publishes what was taken, and ends. Safe for any thread."""
+
+    def __init__(self, amqp_url: str, name: str):
+        self._amqp_url = amqp_url
+        self._name = name
+        self._lock = threading.Lock()
+        self._queued: deque[Submission] = deque()
+        self._remembered: OrderedDict[bytes, Submission] = OrderedDict()
+        self._connection: Connection | None = None
+        self._reply_to: str | None = None
+        self._down_since: float | None = time.monotonic()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gateway", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stopping.set()
+        self._wake()
+        self._thread.join(CLOSE_SECONDS_MAX)
+
+    @property
+    def up(self) -> bool:
+        """Whether the broker was there when it was last needed."""
+        return self._down_since is None
+
+    def submit(self, command: Command, again: bool = False) -> None:
+        """Returns when the broker has confirmed the command. `again`: it may have been published before.
+
+        A command that was submitted and is not answered yet is not published a second time. Raises Unavailable when
+        the broker is away, or too much is waiting; its `perhaps_taken` says whether the command may still take
+        effect.
+        """
+        submission = self._enter(command, again)
+        self._wake()
+        if not submission.wait_settled(SUBMIT_SECONDS_MAX):
+            with self._lock:
+                perhaps_taken = not submission.cancel()
+                if not perhaps_taken:
+                    self._remembered.pop(command.command_id, None)
+            raise Unavailable("the message broker does not answer", perhaps_taken=perhaps_taken)
+        if submission.failed:
+            raise Unavailable("the message broker refused the order", perhaps_taken=True)
+
+    def submitted(self, command_id: bytes) -> Command | None:
+        """The command with this id, if it was submitted here lately: its outcome may be waited for."""
+        submission = self._remembered.get(command_id)
+        return submission.command if submission and not submission.failed else None
+
+    def wait(self, command_id: bytes, seconds: float) -> Reply | None:
+        """The outcome of a command submitted here, if it comes in time.
+
+        A reply may be lost, and a DUMPLOG of the whole log has none: the history then has the outcome.
+        """
+        submission = self._remembered.get(command_id)
+        return submission.wait_answered(seconds) if submission else None
+
+    def _enter(self, command: Command, again: bool) -> Submission:
+        with self._lock:
+            known = self._remembered.get(command.command_id)
+            if known is not None and not known.failed:
+                return known
+            self._check_room()
+            submission = Submission(command, again)
+            self._queued.append(submission)
+            self._remembered[command.command_id] = submission
+            if len(self._remembered) > REMEMBERED_MAX:
+                self._remembered.popitem(last=False)
+            return submission
+
+    def _check_room(self) -> None:
+        down_since = self._down_since
+        if down_since is not None and time.monotonic() - down_since > DOWN_SECONDS_MAX:
+            raise Unavailable("the message broker is away", retry_after_seconds=5)
+        if len(self._queued) >= QUEUED_MAX:
+            raise Unavailable("too many orders are waiting")
+
+    def _wake(self) -> None:
+        connection = self._connection
+        if connection is not None:
+            connection.wake()
+
+    # -- the gateway's own thread
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                # It waits for a lost broker for as long as that takes, keeping what was not confirmed in order.
+                publisher = CommandPublisher(
+                    self._connect, linger_ms=0, patience_seconds=math.inf, reply_to=lambda: self._reply_to
+                )
+                self._serve(publisher)
+            except _Stopping:
+                return
+            except BrokerError as error:
+                log.warning("gateway starts anew", error=str(error))
+                self._stopping.wait(PAUSE_SECONDS)
+            except Exception:
+                # A mistake of ours must not leave a site that takes no more orders.
+                log.exception("gateway starts anew")
+                self._stopping.wait(PAUSE_SECONDS)
+
+    def _serve(self, publisher: CommandPublisher) -> None:
+        taken: list[Submission] = []
+        try:
+            while True:
+                taken = self._take()
+                if taken:
+                    self._publish(publisher, taken)
+                elif self._stopping.is_set():
+                    return
+                else:
+                    publisher.pump(PUMP_SECONDS)
+        finally:
+            for submission in taken:
+                submission.fail()
+            publisher.close()
+
+    def _take(self) -> list[Submission]:
+        """What is waiting: all that came while the round before was being confirmed."""
+        taken: list[Submission] = []
+        with self._lock:
+            while self._queued and len(taken) < COMMANDS_PER_MESSAGE_MAX:
+                submission = self._queued.popleft()
+                if submission.send():
+                    taken.append(submission)
+        return taken
+
+    def _publish(self, publisher: CommandPublisher, taken: list[Submission]) -> None:
+        for submission in taken:
+            publish = publisher.publish_again if submission.again else publisher.publish
+            publish(submission.command)
+        publisher.flush()
+        for submission in taken:
+            submission.settle()
+
+    def _connect(self) -> Connection:
+        """For the publisher: a connection with a reply queue of its own, as the last one's went with it."""
+        if self._down_since is None:
+            self._down_since = time.monotonic()
+        if self._stopping.is_set():
+            raise _Stopping
+        connection = open_connection(self._amqp_url, self._name, CONNECT_SECONDS_MAX)
+        self._reply_to = ReplyQueue(connection, self._on_replies).name
+        self._connection = connection
+        self._down_since = None
+        return connection
+
+    def _on_replies(self, body: bytes) -> None:
+        try:
+            replies = decode_replies(body).replies
+        except DecodeError as error:
+            log.warning("replies cannot be read", error=str(error))
+            return
+        for reply in replies:
+            submission = self._remembered.get(reply.command_id)
+            if submission is not None:
+                submission.answer(reply)

@@ -1,0 +1,48 @@
+"""Idempotency keys: which command a user's key stands for. Each key is kept for good, with its command's number."""
+
+from dataclasses import dataclass
+
+from webapp.store import Store
+
+KEY_CHARACTERS_MAX = 200
+
+
+class KeyReused(Exception):
+    """The idempotency key was used before, with another command: 409."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`first`: nobody used the key before. The transaction number is that of the key's command."""
+
+    transaction_number: int
+    first: bool
+
+
+def claim(store: Store, user: str, key: str, command_id: bytes, body_digest: bytes) -> Claim:
+    """Binds a key to a command, or finds the one it is bound to. Raises KeyReused, Unavailable."""
+    assert 0 < len(key) <= KEY_CHARACTERS_MAX, len(key)
+    new = store.row(_BIND, user=user, key=key, command_id=command_id, body_digest=body_digest)
+    if new is not None:
+        return Claim(new.transaction_number, True)
+    bound = store.row(_BOUND, user=user, key=key)
+    if bytes(bound.body_digest) != body_digest:
+        raise KeyReused(f"the Idempotency-Key {key!r} was used before, for another command")
+    return Claim(bound.transaction_number, False)
+
+
+def is_bound(store: Store, user: str, command_id: bytes) -> int | None:
+    """The transaction number of the command with this id, if a key of the user stands for it."""
+    row = store.row(_BY_ID, user=user, command_id=command_id)
+    return row.transaction_number if row else None
+
+
+_BIND = """
+    INSERT INTO idempotency_keys (user_id, key, command_id, body_digest, transaction_number, created_at_ms)
+    VALUES (:user, :key, :command_id, :body_digest, nextval('transaction_numbers'),
+            extract(epoch FROM clock_timestamp()) * 1000)
+    ON CONFLICT (user_id, key) DO NOTHING RETURNING transaction_number"""
+
+_BOUND = "SELECT body_digest, transaction_number FROM idempotency_keys WHERE user_id = :user AND key = :key"
+
+_BY_ID = "SELECT transaction_number FROM idempotency_keys WHERE user_id = :user AND command_id = :command_id"

@@ -1,0 +1,107 @@
+"""What all open pages are told from: the newest prices, the streams that are open, and whose accounts have news.
+
+For the event loop's thread alone. No broker, no database, no HTTP: those call in.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from schema.commands import partition_of
+from schema.events import Quote
+from webapp.live.stream import Stream
+
+
+class Full(Exception):
+    """As many streams as there may be are open."""
+
+
+class Board:
+    """`streams_max`: one more is refused."""
+
+    def __init__(self, streams_max: int):
+        self._streams_max = streams_max
+        self._streams: set[Stream] = set()
+        self._by_user: dict[str, set[Stream]] = defaultdict(set)
+        self._by_symbol: dict[str, set[Stream]] = defaultdict(set)
+        self._quotes: dict[str, Quote] = {}
+        self._stale: set[str] = set()
+        self.live = False
+
+    def open(self, stream: Stream) -> None:
+        """From now on it hears of its account and symbols, beginning with what is known. Raises Full."""
+        if len(self._streams) >= self._streams_max:
+            raise Full
+        self._streams.add(stream)
+        self._by_user[stream.user].add(stream)
+        for symbol in stream.symbols:
+            self._by_symbol[symbol].add(stream)
+            if symbol in self._quotes:
+                self._tell(stream, self._quotes[symbol])
+        stream.tell_status(self.live)
+        self._stale.add(stream.user)
+
+    def close(self, stream: Stream) -> None:
+        self._streams.discard(stream)
+        _drop(self._by_user, stream.user, stream)
+        for symbol in stream.symbols:
+            _drop(self._by_symbol, symbol, stream)
+
+    def hear_quotes(self, quotes: Iterable[Quote]) -> None:
+        """Prices as broadcast, or as found in the database; an older one never follows a newer."""
+        for quote in quotes:
+            known = self._quotes.get(quote.symbol)
+            if known is None or quote.quote_id > known.quote_id:
+                self._quotes[quote.symbol] = quote
+                for stream in self._by_symbol.get(quote.symbol, ()):
+                    self._tell(stream, quote)
+
+    def hear_changed(self, users: Iterable[str]) -> None:
+        """There is something new of these users; who has no page open does not matter."""
+        self._stale.update(user for user in users if user in self._by_user)
+
+    def hear_status(self, live: bool) -> None:
+        """The broker came or went. What was missed meanwhile, nobody knows: every account is looked at."""
+        self.live = live
+        if live:
+            self._stale.update(self._by_user)
+        for stream in self._streams:
+            stream.tell_status(live)
+
+    def take_stale(self) -> list[str]:
+        """Users whose newest row has to be looked up; they count as looked up."""
+        stale, self._stale = list(self._stale), set()
+        return stale
+
+    def put_back(self, users: Iterable[str]) -> None:
+        """They could not be looked up."""
+        self._stale.update(users)
+
+    def tell_seqs(self, seqs: Iterable[tuple[str, int]]) -> None:
+        """User and number of the newest row."""
+        for user, seq in seqs:
+            for stream in self._by_user.get(user, ()):
+                stream.tell_account(seq)
+
+    def unknown(self, symbols: Iterable[str]) -> list[str]:
+        """Symbols no price of which was heard yet."""
+        return [symbol for symbol in symbols if symbol not in self._quotes]
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """Of the users who have a page open: only their news are of interest."""
+        return frozenset(map(partition_of, self._by_user))
+
+    @property
+    def count(self) -> int:
+        """Open streams."""
+        return len(self._streams)
+
+    @staticmethod
+    def _tell(stream: Stream, quote: Quote) -> None:
+        stream.tell_price(quote.symbol, quote.price_cents, quote.asked_at_ms)
+
+
+def _drop(streams: dict[str, set[Stream]], key: str, stream: Stream) -> None:
+    streams[key].discard(stream)
+    if not streams[key]:
+        del streams[key]

@@ -1,0 +1,109 @@
+"""The thread that listens to the broker for the event loop: prices, and news of accounts. It decides nothing.
+
+It hears only the partitions of users who have a page open: a load test beside it costs it nothing.
+"""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from rabbitmq.connection import Connection, open_connection
+from rabbitmq.subscription import Subscription
+from rabbitmq.topology import ACCOUNTS_EXCHANGE, PRICES_EXCHANGE, account_key
+from schema.codec import decode_accounts_changed, decode_prices
+from schema.errors import BrokerError, DecodeError
+from schema.events import Quote
+
+CONNECT_SECONDS_MAX = 2.0
+PAUSE_SECONDS = 0.3
+PUMP_SECONDS = 1.0
+CLOSE_SECONDS_MAX = 5.0
+
+log = structlog.get_logger()
+
+
+class Ear:
+    """Calls `on_quotes`, `on_changed` and `on_status` from its own thread."""
+
+    def __init__(
+        self,
+        amqp_url: str,
+        name: str,
+        on_quotes: Callable[[list[Quote]], None],
+        on_changed: Callable[[list[str]], None],
+        on_status: Callable[[bool], None],
+    ):
+        self._amqp_url = amqp_url
+        self._name = name
+        self._on_quotes = on_quotes
+        self._on_changed = on_changed
+        self._on_status = on_status
+        self._wanted: frozenset[int] = frozenset()
+        self._bound: set[int] = set()
+        self._connection: Connection | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ear", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stopping.set()
+        self._wake()
+        self._thread.join(CLOSE_SECONDS_MAX)
+
+    def want(self, partitions: frozenset[int]) -> None:
+        """Whose news to hear from now on; for any thread."""
+        if partitions != self._wanted:
+            self._wanted = partitions
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._connection is not None:
+            self._connection.wake()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._listen(open_connection(self._amqp_url, self._name, CONNECT_SECONDS_MAX))
+            except BrokerError as error:
+                log.warning("not live", error=str(error))
+                self._on_status(False)
+                self._stopping.wait(PAUSE_SECONDS)
+
+    def _listen(self, connection: Connection) -> None:
+        self._connection = connection
+        self._bound = set()
+        try:
+            Subscription(connection, PRICES_EXCHANGE, [""], self._hear_prices)
+            accounts = Subscription(connection, ACCOUNTS_EXCHANGE, [], self._hear_accounts)
+            self._bind(accounts)
+            self._on_status(True)
+            while not self._stopping.is_set():
+                connection.pump(PUMP_SECONDS)
+                self._bind(accounts)
+        finally:
+            connection.close()
+
+    def _bind(self, accounts: Subscription) -> None:
+        wanted = set(self._wanted)
+        for partition in wanted - self._bound:
+            accounts.bind(account_key(partition))
+        for partition in self._bound - wanted:
+            accounts.unbind(account_key(partition))
+        self._bound = wanted
+
+    def _hear_prices(self, body: bytes) -> None:
+        try:
+            answers = decode_prices(body).answers
+        except DecodeError as error:
+            log.warning("prices cannot be read", error=str(error))
+            return
+        self._on_quotes([answer for answer in answers if isinstance(answer, Quote)])
+
+    def _hear_accounts(self, body: bytes) -> None:
+        try:
+            self._on_changed(decode_accounts_changed(body).users)
+        except DecodeError as error:
+            log.warning("news of accounts cannot be read", error=str(error))

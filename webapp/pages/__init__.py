@@ -1,0 +1,25 @@
+"""The pages people see: HTML made on the server, and the small pieces of it that replace themselves when news come.
+
+Views translate: from a request to a call of `webapp.commands`, `webapp.reads` or `webapp.accounts`, and from what that
+returns to a template. No SQL, no broker, no rule about money in here.
+"""
+
+from webapp.pages import (
+    context,
+    dashboard,
+    entry,
+    errors,
+    fragments,
+    giving,
+    history,
+    log,
+    operations,
+    symbols,
+    trading,
+)
+from webapp.pages.root import pages
+
+__all__ = [
+    "context", "dashboard", "entry", "errors", "fragments", "giving", "history", "log", "operations", "pages",
+    "symbols", "trading",
+]  # fmt: skip

@@ -1,0 +1,132 @@
+"""What every template may call: who is asking, where they are, the clock, the filters. No page's own data."""
+
+import secrets
+import time
+from urllib.parse import urlsplit
+
+from flask import Response, get_flashed_messages, request, url_for
+from flask.sansio.blueprints import BlueprintSetupState
+
+from webapp import reads
+from webapp.accounts import Person, current_user
+from webapp.live_address import stream_url
+from webapp.pages import formats, words
+from webapp.pages.root import pages
+
+THEMES = ("light", "dark")
+FORM_TOKEN_BYTES = 16
+PLACES = {
+    "symbol": "symbols",
+    "history_row": "history",
+    "explain": "history",
+}
+"""Pages that are part of another one in the navigation."""
+
+ICONS = {
+    "dashboard": "dashboard",
+    "trade": "trade",
+    "triggers": "triggers",
+    "history": "history",
+    "symbols": "symbol",
+    "log": "log",
+    "operations": "operations",
+}
+
+for module, names in (
+    (formats, ("dollars", "signed_dollars", "count", "count_or_dash", "signed_count", "figure", "percent",
+               "plain_percent", "rate", "moment", "time_of_day", "iso", "age", "sentence")),
+    (words, ("title_of_row", "what_happened")),
+):  # fmt: skip
+    for name in names:
+        pages.add_app_template_filter(getattr(module, name), name)
+
+
+@pages.record_once
+def tidy_templates(state: BlueprintSetupState) -> None:
+    """Lines that hold only a statement of the template leave no empty line behind."""
+    state.app.jinja_env.trim_blocks = True
+    state.app.jinja_env.lstrip_blocks = True
+
+
+@pages.after_request
+def tell_time(response: Response) -> Response:
+    """Countdowns run by the server's clock, wherever the page is open."""
+    response.headers["X-Server-Time-Ms"] = str(now_ms())
+    return response
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def theme() -> str | None:
+    """The theme that was chosen; None follows the system."""
+    chosen = request.cookies.get("theme")
+    return chosen if chosen in THEMES else None
+
+
+def newest_seq(person: Person) -> int:
+    """Number of the newest history row that this page shows: news are what comes after."""
+    return reads.account(person.user_id).seq
+
+
+def navigation(person: Person) -> list[tuple[str, str, bool]]:
+    """Endpoint, label, and whether there is room for it only beside the page (a phone has it in the menu)."""
+    entries = [
+        ("dashboard", "Dashboard", False),
+        ("trade", "Trade", False),
+        ("triggers", "Triggers", False),
+        ("history", "History", False),
+        ("symbols", "Symbols", False),
+        ("log", "Log", True),
+    ]
+    return [*entries, ("operations", "Operations", True)] if person.administrator else entries
+
+
+def place() -> str:
+    """Where in the navigation this page is."""
+    name = (request.endpoint or "").removeprefix("pages.")
+    return PLACES.get(name, name)
+
+
+def form_token() -> str:
+    """For one form, once: the idempotency key of what it gives, so that sending it twice does it once."""
+    return secrets.token_urlsafe(FORM_TOKEN_BYTES)
+
+
+def back_to() -> str:
+    """The page that a form on it returns to; of a fragment, the page that it is on."""
+    if request.method != "GET" or request.endpoint in ("pages.fragment", "pages.estimate"):
+        address = urlsplit(request.referrer or "")
+        return local_path(f"{address.path}?{address.query}") if address.netloc == request.host else "/"
+    return local_path(request.full_path)
+
+
+def local_path(path: str) -> str:
+    """A path of this site, or its front page: nobody is sent elsewhere by what stands in a form or an address."""
+    path = path.rstrip("?")
+    address = urlsplit(path)
+    sound = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    return path if sound and not address.netloc and not address.scheme else url_for("pages.dashboard")
+
+
+def told() -> list[dict[str, str]]:
+    """Messages that were left for this page by the one before."""
+    return get_flashed_messages()
+
+
+# Globals, not a context processor: macros that are imported see them too.
+for name, value in {
+    "now_ms": now_ms,
+    "theme": theme,
+    "person": current_user,
+    "newest_seq": newest_seq,
+    "stream_url": stream_url,
+    "navigation": navigation,
+    "place": place,
+    "icons": ICONS,
+    "form_token": form_token,
+    "back_to": back_to,
+    "told": told,
+}.items():
+    pages.add_app_template_global(value, name)

@@ -1,0 +1,55 @@
+"""The dashboard, the account summary, the watch list and the choice of light or dark."""
+
+from flask import abort, redirect, render_template, request
+
+from webapp import reads
+from webapp.accounts import current_user, login_required
+from webapp.pages.context import THEMES, local_path
+from webapp.pages.fragments import pieces
+from webapp.pages.giving import tell
+from webapp.pages.root import pages
+from webapp.pages.symbol_names import symbol_or_none
+from webapp.pages.words import message
+
+THEME_SECONDS = 365 * 24 * 3600
+
+
+@pages.get("/")
+@login_required
+def dashboard():
+    return render_template("dashboard.html", **pieces("figures", "orders", "positions", "watch", "recent"))
+
+
+@pages.get("/summary")
+@login_required
+def summary():
+    """What DISPLAY_SUMMARY shows (spec §3), and the button that gives the command."""
+    return render_template("summary.html", **pieces("figures", "positions", "orders", "triggers", "recent"))
+
+
+@pages.post("/watch")
+@login_required
+def watch():
+    symbol = symbol_or_none(request.form.get("symbol"))
+    if symbol is None:
+        return tell(message("rejected", "Not watched", "A symbol has one to three letters."))
+    if not reads.watch(current_user().user_id, symbol):
+        return tell(message("rejected", "Not watched", "The watch list is full: take a symbol off it first."))
+    return tell(message("done", f"Watching {symbol}", "Its price is on your watch list."))
+
+
+@pages.post("/watch/remove")
+@login_required
+def unwatch():
+    symbol = symbol_or_none(request.form.get("symbol")) or abort(400)
+    reads.unwatch(current_user().user_id, symbol)
+    return tell(message("done", f"{symbol} is off your watch list", "You can put it back at any time."))
+
+
+@pages.post("/theme")
+def switch_theme():
+    """Without script: light, dark, and light again, whatever the system says."""
+    chosen = THEMES[0] if request.cookies.get("theme") == THEMES[1] else THEMES[1]
+    response = redirect(local_path(request.form.get("next", "")), 303)
+    response.set_cookie("theme", chosen, max_age=THEME_SECONDS, samesite="Lax", secure=request.is_secure)
+    return response

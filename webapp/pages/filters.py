@@ -1,0 +1,69 @@
+"""The history page's filter, between its form, its addresses and the times of the database. Pure but for url_for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flask import url_for
+
+from schema.commands import CommandName
+from schema.outcomes import HistoryKind
+from webapp.pages.symbol_names import symbol_or_none
+from webapp.pages.words import NAMES
+
+KINDS = [
+    ("command", "All commands"),
+    ("fill", "Triggers that fired"),
+    ("expiry", "Expired orders"),
+    *((name.value, NAMES[name]) for name in CommandName),
+]
+"""What can be chosen, and what it is called."""
+
+MINUTE_MS = 60_000
+
+_ALLOWED = {*HistoryKind, *CommandName}
+
+
+@dataclass(frozen=True)
+class HistoryFilter:
+    """None: not restricted. `from_text` and `to_text` are what the form shows, minutes in UTC, both inclusive."""
+
+    kind: str | None = None
+    symbol: str | None = None
+    from_text: str | None = None
+    to_text: str | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+    @property
+    def any(self) -> bool:
+        return any((self.kind, self.symbol, self.from_text, self.to_text))
+
+
+def chosen_filter(arguments: Mapping[str, str]) -> HistoryFilter:
+    """From an address; what is not a filter is left out."""
+    kind = arguments.get("kind")
+    from_text, from_ms = _minute(arguments.get("from"))
+    to_text, to_ms = _minute(arguments.get("to"))
+    return HistoryFilter(
+        kind if kind in _ALLOWED else None,
+        symbol_or_none(arguments.get("symbol")),
+        from_text,
+        to_text,
+        from_ms,
+        to_ms + MINUTE_MS - 1 if to_ms is not None else None,
+    )
+
+
+def filter_url(endpoint: str, chosen: HistoryFilter, **more: object) -> str:
+    """The address of a page with this filter."""
+    query = {"kind": chosen.kind, "symbol": chosen.symbol, "from": chosen.from_text, "to": chosen.to_text}
+    return url_for(endpoint, **{name: value for name, value in query.items() if value}, **more)
+
+
+def _minute(text: str | None) -> tuple[str | None, int | None]:
+    try:
+        at = datetime.fromisoformat(text or "").replace(tzinfo=UTC)
+        return f"{at:%Y-%m-%dT%H:%M}", int(at.replace(second=0, microsecond=0).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None, None

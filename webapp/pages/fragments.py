@@ -1,0 +1,168 @@
+"""The pieces pages are made of: what each needs to be drawn, for its page at first and alone when something changed.
+
+A piece `name` is the template `fragments/<name>.html` and, in PIECES, the function that fetches its data. Pages draw
+their pieces with the same functions, so that what is swapped in later is what a reload would show.
+"""
+
+from collections.abc import Callable, Sequence
+
+from flask import abort, g, jsonify, render_template, request
+
+from schema.outcomes import HistoryKind
+from webapp import reads
+from webapp.accounts import current_user, login_required
+from webapp.pages.filters import chosen_filter, filter_url
+from webapp.pages.root import pages
+from webapp.pages.symbol_names import symbol_or_none
+from webapp.pages.words import news_message
+
+ORDERS_SHOWN = 50
+RECENT_ROWS = 6
+NEWS_ROWS_MAX = 20
+HISTORY_ROWS_PER_PAGE = 50
+
+
+@pages.get("/fragments/<name>")
+@login_required
+def fragment(name: str):
+    """One piece, to be swapped in."""
+    if name not in PIECES or (name in ADMINISTRATORS_ONLY and not current_user().administrator):
+        abort(404)
+    return render_template(f"fragments/{name}.html", **pieces(name))
+
+
+@pages.get("/news")
+@login_required
+def news():
+    """Fills and expiries after a history row: nobody waits for their outcome, so the script announces them."""
+    after = request.args.get("after", 0, type=int)
+    rows = reads.history(current_user().user_id, size=NEWS_ROWS_MAX).rows
+    fresh = [row for row in reversed(rows) if row.seq > after]
+    told = [news_message(row) for row in fresh if row.kind != HistoryKind.COMMAND]
+    return jsonify({"seq": max((row.seq for row in fresh), default=after), "messages": told})
+
+
+def pieces(*names: str) -> dict[str, object]:
+    """What these pieces need, all in one: their names do not clash."""
+    user = current_user().user_id
+    context: dict[str, object] = {}
+    for name in names:
+        context |= PIECES[name](user)
+    return context
+
+
+def figures(user: str) -> dict[str, object]:
+    """Totals over all positions. One without a known price counts with nothing, and is named."""
+    account, positions = _once(reads.account, user), _once(reads.positions, user)
+    priced = [position for position in positions if position.worth_cents is not None]
+    worth = sum(position.worth_cents for position in priced)
+    cost = sum(position.cost_cents for position in priced)
+    return {
+        "account": account,
+        "figures": {
+            "total_cents": account.cash_cents + account.reserved_cents + worth,
+            "worth_cents": worth,
+            "profit_cents": worth - cost,
+            "profit_percent": 100 * (worth - cost) / cost if cost else None,
+            "unpriced": [position.symbol for position in positions if position.worth_cents is None],
+        },
+    }
+
+
+def orders(user: str) -> dict[str, object]:
+    return {"orders": reads.pending_orders(user), "ORDERS_SHOWN": ORDERS_SHOWN}
+
+
+def positions(user: str) -> dict[str, object]:
+    held = _once(reads.positions, user)
+    return {"positions": held, "quotes": quotes([position.symbol for position in held])}
+
+
+def means(user: str) -> dict[str, object]:
+    return {"account": _once(reads.account, user), "positions": _once(reads.positions, user)}
+
+
+def watch(user: str) -> dict[str, object]:
+    watched = reads.watched_symbols(user)
+    return {"watched": watched, "quotes": quotes(watched)}
+
+
+def triggers(user: str) -> dict[str, object]:
+    standing = reads.trigger_orders(user)
+    return {"triggers": standing, "quotes": quotes([order.symbol for order in standing])}
+
+
+def recent(user: str) -> dict[str, object]:
+    return {"recent": reads.history(user, size=RECENT_ROWS).rows}
+
+
+def history(user: str) -> dict[str, object]:
+    chosen = chosen_filter(request.args)
+    found = reads.history(
+        user,
+        chosen.kind,
+        chosen.symbol,
+        chosen.from_ms,
+        chosen.to_ms,
+        request.args.get("page", 1, type=int),
+        HISTORY_ROWS_PER_PAGE,
+    )
+    return {
+        "found": found,
+        "filter": chosen,
+        "filtered": chosen.any,
+        "page_url": lambda page: filter_url("pages.history", chosen, page=page),
+    }
+
+
+def trades(user: str) -> dict[str, object]:
+    symbol = symbol_or_none(request.args.get("symbol") or (request.view_args or {}).get("symbol"))
+    return {"symbol": symbol, "trades": reads.trades(user, symbol) if symbol else []}
+
+
+def dumps(user: str) -> dict[str, object]:
+    return {"dumps": reads.dumps(user, current_user().administrator)}
+
+
+def operations(_user: str) -> dict[str, object]:
+    now = reads.operations()
+    lags = [partition.lag for partition in now.partitions]
+    cost = now.quotes
+    return {
+        "now": now,
+        "lag_total": None if None in lags else sum(lags),
+        "cost_ratio": f"× {cost.fetches / cost.floor:.2f}" if cost.floor else "–",
+    }
+
+
+def quotes(symbols: Sequence[str]) -> dict[str, reads.Quote]:
+    """The newest quotes, of these symbols and all that were asked for before in this request."""
+    known = g.setdefault("pages_quotes", {})
+    missing = [symbol for symbol in symbols if symbol not in known]
+    found = reads.latest_quotes(missing)
+    known.update({symbol: found.get(symbol) for symbol in missing})
+    return known
+
+
+def _once(read: Callable, user: str):
+    """A read that several pieces of a page need, done once per request."""
+    done = g.setdefault("pages_reads", {})
+    if read.__name__ not in done:
+        done[read.__name__] = read(user)
+    return done[read.__name__]
+
+
+PIECES: dict[str, Callable[[str], dict[str, object]]] = {
+    "figures": figures,
+    "orders": orders,
+    "positions": positions,
+    "means": means,
+    "watch": watch,
+    "triggers": triggers,
+    "recent": recent,
+    "history": history,
+    "trades": trades,
+    "dumps": dumps,
+    "operations": operations,
+}
+ADMINISTRATORS_ONLY = {"operations"}

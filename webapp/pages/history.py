@@ -1,0 +1,65 @@
+"""The history: filtered and paged, exported, row by row with the account as it was, and figures explained."""
+
+from flask import Response, abort, render_template, request
+
+from webapp import reads
+from webapp.accounts import current_user, login_required
+from webapp.pages.filters import KINDS, filter_url
+from webapp.pages.fragments import pieces
+from webapp.pages.root import pages
+
+EXPORTS = {"csv": (reads.history_csv, "text/csv"), "json": (reads.history_json, "application/json")}
+FIGURE_NAMES = {
+    "cash": "Available cash",
+    "reserved": "Reserved cash",
+    "shares": "Available shares of {}",
+    "reserved_shares": "Reserved shares of {}",
+}
+
+
+@pages.get("/history")
+@login_required
+def history():
+    context = pieces("history", "means")
+    page = request.args.get("page", 1, type=int)
+    address = filter_url("pages.fragment", context["filter"], name="history", page=page)
+    return render_template("history.html", kinds=KINDS, fragment_url=address, **context)
+
+
+@pages.get("/history.<any(csv, json):form>")
+@login_required
+def export(form: str) -> Response:
+    """All rows, streamed: a long history needs no memory."""
+    rows, media_type = EXPORTS[form]
+    lines = rows(current_user().user_id)
+    # The first line is made here, so that a database that is away is a 503 and not a torn file.
+    first = next(lines)
+    return Response(
+        _chain(first, lines),
+        mimetype=media_type,
+        headers={"Content-Disposition": f'attachment; filename="history.{form}"'},
+    )
+
+
+@pages.get("/history/<int:seq>")
+@login_required
+def history_row(seq: int):
+    """A row, and the account right after it."""
+    user = current_user().user_id
+    row = reads.history_row(user, seq) or abort(404)
+    then = reads.account_at(user, seq)
+    return render_template("history_row.html", row=row, then=then, newest=reads.account(user).seq)
+
+
+@pages.get("/explain/<figure>")
+@login_required
+def explain(figure: str):
+    """The rows that add up to a figure."""
+    explanation = reads.explain(current_user().user_id, figure) or abort(404)
+    name, _, symbol = figure.partition(":")
+    return render_template("explain.html", explanation=explanation, name=FIGURE_NAMES[name].format(symbol))
+
+
+def _chain(first: str, lines):
+    yield first
+    yield from lines

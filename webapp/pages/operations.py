@@ -1,0 +1,14 @@
+"""For administrators: how the system is doing, and the log of everybody."""
+
+from flask import render_template
+
+from webapp.accounts import administrator_required
+from webapp.pages.fragments import pieces
+from webapp.pages.log import suggested_name
+from webapp.pages.root import pages
+
+
+@pages.get("/operations")
+@administrator_required
+def operations():
+    return render_template("operations.html", suggested=suggested_name("everybody"), **pieces("operations", "dumps"))

@@ -1,0 +1,74 @@
+"""A symbol's prices over time with one's own trades, and the list of those one holds or watches."""
+
+from flask import abort, jsonify, redirect, render_template, request, url_for
+
+from webapp import reads
+from webapp.accounts import current_user, login_required
+from webapp.pages.context import now_ms
+from webapp.pages.fragments import pieces, quotes
+from webapp.pages.root import pages
+from webapp.pages.symbol_names import symbol_or_none
+
+HOUR_MS = 3_600_000
+RANGES = {
+    "hour": ("1 hour", HOUR_MS),
+    "day": ("1 day", 24 * HOUR_MS),
+    "week": ("1 week", 168 * HOUR_MS),
+    "all": ("All", None),
+}
+RANGE_DEFAULT = "day"
+
+
+@pages.get("/symbols")
+@login_required
+def symbols():
+    """With a symbol in the address: straight to it."""
+    wanted = symbol_or_none(request.args.get("symbol"))
+    if wanted:
+        return redirect(url_for("pages.symbol", symbol=wanted), 303)
+    user = current_user().user_id
+    known = sorted({*reads.watched_symbols(user), *(position.symbol for position in reads.positions(user))})
+    return render_template("symbols.html", known=known, quotes=quotes(known))
+
+
+@pages.get("/symbols/<symbol>")
+@login_required
+def symbol(symbol: str):
+    name = symbol_or_none(symbol) or abort(404)
+    if name != symbol:
+        return redirect(url_for("pages.symbol", symbol=name), 301)
+    chosen, from_ms = _range()
+    prices = reads.price_history(name, from_ms)
+    return render_template(
+        "symbol.html",
+        quote=reads.latest_quote(name),
+        prices=prices,
+        lowest=min((price.price_cents for price in prices), default=None),
+        highest=max((price.price_cents for price in prices), default=None),
+        watched=name in reads.watched_symbols(current_user().user_id),
+        range=chosen,
+        ranges=[(label, value) for value, (label, _) in RANGES.items()],
+        **pieces("trades"),
+    )
+
+
+@pages.get("/symbols/<symbol>/chart")
+@login_required
+def chart(symbol: str):
+    """What the chart draws, in cents and milliseconds."""
+    name = symbol_or_none(symbol) or abort(404)
+    _, from_ms = _range()
+    prices = reads.price_history(name, from_ms)
+    trades = reads.trades(current_user().user_id, name, from_ms)
+    return jsonify(
+        prices=[{"at_ms": price.asked_at_ms, "price_cents": price.price_cents} for price in prices],
+        trades=[{"at_ms": trade.at_ms, "side": trade.side, "price_cents": trade.price_cents} for trade in trades],
+    )
+
+
+def _range() -> tuple[str, int]:
+    """Name of the chosen range and its first millisecond."""
+    chosen = request.args.get("range", RANGE_DEFAULT)
+    chosen = chosen if chosen in RANGES else RANGE_DEFAULT
+    length_ms = RANGES[chosen][1]
+    return chosen, now_ms() - length_ms if length_ms else 0

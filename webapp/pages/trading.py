@@ -1,0 +1,109 @@
+"""The trade ticket with its estimate, and the page of trigger orders."""
+
+from dataclasses import dataclass
+
+from flask import render_template, request
+
+from schema.errors import MalformedMoney
+from schema.money import parse_cents, whole_shares
+from schema.outcomes import Side
+from webapp import reads
+from webapp.accounts import current_user, login_required
+from webapp.pages.formats import count
+from webapp.pages.fragments import pieces
+from webapp.pages.root import pages
+from webapp.pages.symbol_names import symbol_or_none
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What the address fills in beforehand, as text."""
+
+    side: str
+    symbol: str
+    amount: str
+    price: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an order would come to at the newest price. None: not known, for want of a price or an amount."""
+
+    side: str
+    symbol: str | None
+    quote: reads.Quote | None
+    amount_cents: int | None = None
+    shares: int | None = None
+    total_cents: int | None = None
+    rest_cents: int | None = None
+    warning: str | None = None
+
+
+@pages.get("/trade")
+@login_required
+def trade():
+    return render_template("trade.html", ticket=_ticket(), estimate=_estimate(), **pieces("means", "orders"))
+
+
+@pages.get("/fragments/estimate")
+@login_required
+def estimate():
+    """Asked for while the ticket is filled in."""
+    return render_template("fragments/estimate.html", estimate=_estimate())
+
+
+@pages.get("/triggers")
+@login_required
+def triggers():
+    """With a symbol and side in the address, the forms hold that trigger order, to be changed."""
+    context = pieces("triggers")
+    ticket = _ticket()
+    standing = next(
+        (order for order in context["triggers"] if (order.symbol, order.side) == (ticket.symbol, ticket.side)), None
+    )
+    if standing is not None:
+        amount, trigger = plain(standing.amount_cents), standing.trigger_cents
+        ticket = Ticket(ticket.side, ticket.symbol, amount, plain(trigger) if trigger else "")
+    return render_template("triggers.html", ticket=ticket, **context)
+
+
+def plain(cents: int) -> str:
+    """As a field holds it."""
+    return f"{cents // 100}.{cents % 100:02d}"
+
+
+def _ticket() -> Ticket:
+    side = request.args.get("side", "")
+    return Ticket(
+        side if side in set(Side) else Side.BUY.value,
+        symbol_or_none(request.args.get("symbol")) or "",
+        request.args.get("amount", ""),
+    )
+
+
+def _estimate() -> Estimate:
+    ticket = _ticket()
+    quote = reads.latest_quote(ticket.symbol) if ticket.symbol else None
+    try:
+        amount = parse_cents(ticket.amount.strip())
+    except MalformedMoney:
+        amount = None
+    if quote is None or amount is None or amount <= 0:
+        return Estimate(ticket.side, ticket.symbol, quote)
+    shares = whole_shares(amount, quote.price_cents)
+    total = shares * quote.price_cents
+    return Estimate(
+        ticket.side, ticket.symbol, quote, amount, shares, total, amount - total, _warning(ticket, amount, shares)
+    )
+
+
+def _warning(ticket: Ticket, amount_cents: int, shares: int) -> str | None:
+    """What would make the order be rejected as things stand. A hint: the engine decides, at its time."""
+    user = current_user().user_id
+    if ticket.side == Side.BUY:
+        account = reads.account(user)
+        if not account.opened:
+            return "You have no account yet: add funds first."
+        return "That is more than your available cash." if account.cash_cents < amount_cents else None
+    held = next((position.shares for position in reads.positions(user) if position.symbol == ticket.symbol), 0)
+    return f"You have {count(held)} available." if held < shares else None

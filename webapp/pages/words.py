@@ -1,0 +1,103 @@
+"""What happened, in words: the outcome of a command that was just given, and the rows of the history. Pure."""
+
+from schema.commands import CommandName
+from schema.outcomes import HistoryKind, Outcome
+from webapp.commands import Result
+from webapp.pages.formats import count, dollars, sentence
+from webapp.reads import HistoryRow
+
+NAMES = {
+    CommandName.ADD: "Add funds",
+    CommandName.QUOTE: "Quote",
+    CommandName.BUY: "Buy order",
+    CommandName.COMMIT_BUY: "Commit buy",
+    CommandName.CANCEL_BUY: "Cancel buy",
+    CommandName.SELL: "Sell order",
+    CommandName.COMMIT_SELL: "Commit sell",
+    CommandName.CANCEL_SELL: "Cancel sell",
+    CommandName.SET_BUY_AMOUNT: "Set buy amount",
+    CommandName.SET_BUY_TRIGGER: "Arm buy trigger",
+    CommandName.CANCEL_SET_BUY: "Cancel buy trigger",
+    CommandName.SET_SELL_AMOUNT: "Set sell amount",
+    CommandName.SET_SELL_TRIGGER: "Arm sell trigger",
+    CommandName.CANCEL_SET_SELL: "Cancel sell trigger",
+    CommandName.DISPLAY_SUMMARY: "Account summary",
+    CommandName.DUMPLOG: "Write log",
+}
+
+assert set(NAMES) == set(CommandName)
+
+_DONE = {
+    CommandName.ADD: ("Funds added", "{amount} is in your cash."),
+    CommandName.QUOTE: ("{symbol} is at {price}", "Good for 60 seconds from when it was asked for."),
+    CommandName.BUY: ("Buy order placed", "{shares}{symbol} at {price}. Commit it within 60 seconds."),
+    CommandName.COMMIT_BUY: ("Bought", "{shares}{symbol} at {price}."),
+    CommandName.CANCEL_BUY: ("Buy order cancelled", "What it reserved is back in your cash."),
+    CommandName.SELL: ("Sell order placed", "{shares}{symbol} at {price}. Commit it within 60 seconds."),
+    CommandName.COMMIT_SELL: ("Sold", "{shares}{symbol} at {price}."),
+    CommandName.CANCEL_SELL: ("Sell order cancelled", "The shares are available again."),
+    CommandName.SET_BUY_AMOUNT: ("Amount set", "{amount} to buy {symbol} with. Arm it with a price."),
+    CommandName.SET_BUY_TRIGGER: ("Armed", "Buys {symbol} at {amount} or less."),
+    CommandName.CANCEL_SET_BUY: ("Trigger order cancelled", "What it reserved for {symbol} is back in your cash."),
+    CommandName.SET_SELL_AMOUNT: ("Amount set", "{amount} of {symbol} to sell. Arm it with a price."),
+    CommandName.SET_SELL_TRIGGER: ("Armed", "Sells {symbol} at {amount} or more."),
+    CommandName.CANCEL_SET_SELL: ("Trigger order cancelled", "The shares of {symbol} are available again."),
+    CommandName.DISPLAY_SUMMARY: ("Up to date", "The summary shows your account as it is now."),
+    CommandName.DUMPLOG: ("Log asked for", "The file appears in the list as soon as it is written."),
+}
+
+assert set(_DONE) == set(CommandName)
+
+
+def outcome_message(result: Result) -> dict[str, str]:
+    """Kind (done, rejected, pending), title and text, for the message list."""
+    name = CommandName(result.command)
+    if result.status == Outcome.REJECTED:
+        return message("rejected", f"{NAMES[name]}: rejected", sentence(result.sentence))
+    if result.status != Outcome.DONE:
+        return message("pending", f"{NAMES[name]}: on its way", "Its outcome will show here as soon as it is known.")
+    title, text = _DONE[name]
+    said = {
+        "symbol": result.symbol or "",
+        "amount": dollars(result.amount_cents),
+        "price": dollars(result.price_cents),
+        "shares": f"{share_count(result.shares)} of " if result.shares else "",
+    }
+    return message("done", title.format(**said), text.format(**said))
+
+
+def message(kind: str, title: str, text: str) -> dict[str, str]:
+    return {"kind": kind, "title": title, "text": text}
+
+
+def news_message(row: HistoryRow) -> dict[str, str]:
+    """Of a history row that nobody asked for: a fill or an expiry."""
+    return message("done" if row.kind == HistoryKind.FILL else "pending", title_of_row(row), what_happened(row) + ".")
+
+
+def title_of_row(row: HistoryRow) -> str:
+    """A history row's name."""
+    if row.kind == HistoryKind.EXPIRY:
+        return f"{'Buy' if 'BUY' in row.command else 'Sell'} order expired"
+    if row.kind == HistoryKind.FILL:
+        return f"{'Buy' if 'BUY' in row.command else 'Sell'} trigger fired"
+    return NAMES[CommandName(row.command)]
+
+
+def what_happened(row: HistoryRow) -> str:
+    """A history row in a few words, with the figures that matter."""
+    parts = [title_of_row(row)]
+    shares = abs(row.shares_delta + row.reserved_shares_delta) or abs(row.shares_delta)
+    if shares:
+        parts.append(f"{share_count(shares)} of {row.symbol}")
+    elif row.symbol:
+        parts.append(row.symbol)
+    if row.price_cents is not None:
+        parts.append(f"at {dollars(row.price_cents)}")
+    elif row.amount_cents is not None:
+        parts.append(dollars(row.amount_cents))
+    return f"{parts[0]}: {' '.join(parts[1:])}" if parts[1:] else parts[0]
+
+
+def share_count(shares: int) -> str:
+    return f"{count(shares)} {'share' if shares == 1 else 'shares'}"

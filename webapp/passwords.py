@@ -1,0 +1,49 @@
+"""Passwords: what one may be, and argon2id over it. Nothing here knows of people, tables or requests."""
+
+import threading
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+CHARACTERS_MIN, CHARACTERS_MAX = 8, 200
+
+_hasher = PasswordHasher()
+"""With the library's parameters, which follow RFC 9106; `verify` says when they have moved on."""
+
+# Each takes 64 MiB and a good part of a core for 50 ms: more at once would be slower for all, and take the memory.
+_places = threading.BoundedSemaphore(2)
+
+_NOBODYS_HASH = _hasher.hash("a password that nobody has")
+
+
+def fault(password: str, user_id: str) -> str | None:
+    """What is wrong with a new password, as a sentence."""
+    if len(password) < CHARACTERS_MIN:
+        return f"The password must have at least {CHARACTERS_MIN} characters."
+    if len(password) > CHARACTERS_MAX:
+        return f"The password must have at most {CHARACTERS_MAX} characters."
+    if password.lower() == user_id.lower():
+        return "The password must not be the name."
+    if len(set(password)) < 3:
+        return "The password must not repeat one or two characters."
+    return None
+
+
+def hashed(password: str) -> str:
+    with _places:
+        return _hasher.hash(password)
+
+
+def verify(password_hash: str | None, password: str) -> bool:
+    """Whether this is the password. Of somebody who does not exist (None) it takes as long to say no."""
+    try:
+        with _places:
+            _hasher.verify(password_hash or _NOBODYS_HASH, password[: CHARACTERS_MAX + 1])
+    except (VerificationError, InvalidHashError):
+        return False
+    return password_hash is not None
+
+
+def is_outdated(password_hash: str) -> bool:
+    """Whether it was made with other parameters than those of today."""
+    return _hasher.check_needs_rehash(password_hash)

@@ -1,0 +1,24 @@
+"""What pages and API show, read from the database with plain SQL: one module per subject, all names offered here.
+
+Every function needs a Flask application context (its database), returns msgspec structs, and raises Unavailable when
+the database is away. Nothing in here writes, decides, or knows of HTTP.
+"""
+
+from webapp.reads.accounts import Account, AccountAt, Position, account, account_at, positions
+from webapp.reads.commands import command
+from webapp.reads.dumps import Dump, dump, dumps
+from webapp.reads.explain import Explanation, Step, explain
+from webapp.reads.history import HistoryPage, HistoryRow, history, history_csv, history_json, history_row
+from webapp.reads.operations import Operations, PartitionLag, operations
+from webapp.reads.orders import PendingOrder, TriggerOrder, pending_orders, trigger_orders
+from webapp.reads.prices import Price, Quote, Trade, latest_quote, latest_quotes, price_history, trades
+from webapp.reads.quote_cost import QuoteCost
+from webapp.reads.watching import unwatch, watch, watched_symbols
+
+__all__ = [
+    "Account", "AccountAt", "Dump", "Explanation", "HistoryPage", "HistoryRow", "Operations", "PartitionLag",
+    "PendingOrder", "Position", "Price", "Quote", "QuoteCost", "Step", "Trade", "TriggerOrder", "account",
+    "account_at", "command", "dump", "dumps", "explain", "history", "history_csv", "history_json", "history_row",
+    "latest_quote", "latest_quotes", "operations", "pending_orders", "positions", "price_history", "trades",
+    "trigger_orders", "unwatch", "watch", "watched_symbols",
+]  # fmt: skip

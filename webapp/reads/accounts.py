@@ -1,0 +1,141 @@
+"""A user's money and shares, now and as any history row left them; worth and profit by average cost."""
+
+import msgspec
+
+from webapp.reads.prices import Quote, latest_quotes
+from webapp.store import store
+
+
+class Account(msgspec.Struct, frozen=True):
+    """`opened` is false until the first ADD: then all is 0. `seq`: number of the newest history row."""
+
+    user: str
+    opened: bool
+    cash_cents: int
+    reserved_cents: int
+    seq: int
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Shares of a symbol: `shares` available, `reserved_shares` held by sells. Without a price known, worth is None.
+
+    `cost_cents` is what the shares held now cost, by average cost; `profit_cents` = worth - cost; `realised_cents`
+    is what sales so far brought beyond their cost.
+    """
+
+    symbol: str
+    shares: int
+    reserved_shares: int
+    cost_cents: int
+    average_cost_cents: int
+    realised_cents: int
+    price_cents: int | None
+    price_age_ms: int | None
+    worth_cents: int | None
+    profit_cents: int | None
+
+
+class AccountAt(msgspec.Struct, frozen=True):
+    """The account after a history row: sums of all deltas up to it. Symbols with neither share are left out."""
+
+    user: str
+    seq: int
+    at_ms: int
+    cash_cents: int
+    reserved_cents: int
+    positions: dict[str, tuple[int, int]]
+    """Symbol to (available, reserved) shares."""
+
+
+def account(user: str) -> Account:
+    """What a user has; of one who never did anything: nothing."""
+    row = store().row(_ACCOUNT, user=user)
+    return Account(user, *row) if row else Account(user, False, 0, 0, 0)
+
+
+def positions(user: str) -> list[Position]:
+    """Symbols of which shares are held, by symbol."""
+    held = store().rows(_POSITIONS, user=user)
+    if not held:
+        return []
+    costs = _costs(user)
+    quotes = latest_quotes([row.symbol for row in held])
+    return [_position(*row, *costs.get(row.symbol, (0, 0)), quotes.get(row.symbol)) for row in held]
+
+
+def account_at(user: str, seq: int) -> AccountAt | None:
+    """The account as row `seq` left it; None if there is no such row. Seq 0 is before the first."""
+    newest = store().row(_ROW_AT, user=user, seq=seq)
+    if newest is None and seq != 0:
+        return None
+    sums = store().row(_CASH_AT, user=user, seq=seq)
+    shares = store().rows(_SHARES_AT, user=user, seq=seq)
+    return AccountAt(
+        user,
+        seq,
+        newest.at_ms if newest else 0,
+        sums.cash_cents,
+        sums.reserved_cents,
+        {symbol: (available, reserved) for symbol, available, reserved in shares},
+    )
+
+
+def _costs(user: str) -> dict[str, tuple[int, int]]:
+    """By symbol: what the shares held cost on average, and what sales brought beyond it. Cents."""
+    held: dict[str, int] = {}
+    cost: dict[str, int] = {}
+    realised: dict[str, int] = {}
+    for symbol, bought, shares, amount_cents in store().rows(_TRADES, user=user):
+        if bought:
+            held[symbol] = held.get(symbol, 0) + shares
+            cost[symbol] = cost.get(symbol, 0) + amount_cents
+        else:
+            part = cost.get(symbol, 0) * shares // held[symbol]
+            held[symbol] -= shares
+            cost[symbol] -= part
+            realised[symbol] = realised.get(symbol, 0) + amount_cents - part
+    return {symbol: (cents, realised.get(symbol, 0)) for symbol, cents in cost.items()}
+
+
+def _position(
+    symbol: str, shares: int, reserved: int, cost_cents: int, realised_cents: int, quote: Quote | None
+) -> Position:
+    count = shares + reserved
+    worth = count * quote.price_cents if quote else None
+    return Position(
+        symbol,
+        shares,
+        reserved,
+        cost_cents,
+        cost_cents // count,
+        realised_cents,
+        quote.price_cents if quote else None,
+        quote.age_ms if quote else None,
+        worth,
+        worth - cost_cents if quote else None,
+    )
+
+
+_ACCOUNT = "SELECT opened, cash_cents, reserved_cents, history_seq FROM accounts WHERE user_id = :user"
+
+_POSITIONS = """
+    SELECT symbol, shares, reserved_shares FROM positions
+    WHERE user_id = :user AND shares + reserved_shares > 0 ORDER BY symbol"""
+
+# Shares come with a committed buy or a fill of a buy trigger, and go with a committed sell or a fill of a sell
+# trigger; all else only moves them between available and reserved.
+_TRADES = """
+    SELECT symbol, shares_delta > 0, abs(shares_delta + reserved_shares_delta), amount_cents FROM history
+    WHERE user_id = :user AND shares_delta + reserved_shares_delta <> 0 ORDER BY seq"""
+
+_ROW_AT = "SELECT at_ms FROM history WHERE user_id = :user AND seq = :seq"
+
+_CASH_AT = """
+    SELECT coalesce(sum(cash_delta_cents), 0)::bigint AS cash_cents,
+           coalesce(sum(reserved_delta_cents), 0)::bigint AS reserved_cents
+    FROM history WHERE user_id = :user AND seq <= :seq"""
+
+_SHARES_AT = """
+    SELECT symbol, sum(shares_delta)::bigint, sum(reserved_shares_delta)::bigint
+    FROM history WHERE user_id = :user AND seq <= :seq AND (shares_delta <> 0 OR reserved_shares_delta <> 0)
+    GROUP BY symbol HAVING sum(shares_delta) <> 0 OR sum(reserved_shares_delta) <> 0 ORDER BY symbol"""

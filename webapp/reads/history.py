@@ -1,0 +1,117 @@
+"""The rows of what happened to an account: pages of them, one, and all of them for export."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+import msgspec
+
+from schema.outcomes import SENTENCES, Reason
+from webapp.store import store
+
+SIZE_MAX = 500
+
+KINDS = ("command", "fill", "expiry")
+
+
+class HistoryRow(msgspec.Struct, frozen=True):
+    """What happened, and what it changed. `sentence`: the reason of a rejection, for people."""
+
+    seq: int
+    kind: str
+    command_id: str
+    transaction_number: int
+    command: str
+    symbol: str | None
+    amount_cents: int | None
+    price_cents: int | None
+    outcome: str
+    reason: str | None
+    cash_delta_cents: int
+    reserved_delta_cents: int
+    shares_delta: int
+    reserved_shares_delta: int
+    quote_id: int | None
+    published_at_ms: int
+    at_ms: int
+
+    @property
+    def sentence(self) -> str | None:
+        return SENTENCES[Reason(self.reason)] if self.reason else None
+
+
+class HistoryPage(msgspec.Struct, frozen=True):
+    """`total` rows match; these are those of `page` (the first is 1), the newest first."""
+
+    rows: list[HistoryRow]
+    page: int
+    size: int
+    total: int
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // self.size))
+
+
+def history(
+    user: str,
+    kind: str | None = None,
+    symbol: str | None = None,
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+    page: int = 1,
+    size: int = 50,
+) -> HistoryPage:
+    """`kind`: command, fill or expiry, or the name of a command. Times are inclusive."""
+    chosen = {"user": user, "kind": kind, "symbol": symbol, "from_ms": from_ms, "to_ms": to_ms}
+    size = min(max(size, 1), SIZE_MAX)
+    page = max(page, 1)
+    total = store().row(_COUNT, **chosen)[0]
+    rows = store().rows(_PAGE, **chosen, limit=size, offset=(page - 1) * size)
+    return HistoryPage([HistoryRow(*row) for row in rows], page, size, total)
+
+
+def history_row(user: str, seq: int) -> HistoryRow | None:
+    """One row."""
+    row = store().row(_ONE, user=user, seq=seq)
+    return HistoryRow(*row) if row else None
+
+
+def history_csv(user: str) -> Iterator[str]:
+    """All rows, the oldest first, as lines of CSV with a header."""
+    yield _line(HistoryRow.__struct_fields__)
+    for row in store().stream(_ALL, user=user):
+        yield _line(row)
+
+
+def history_json(user: str) -> Iterator[str]:
+    """All rows, the oldest first, as one JSON array."""
+    separator = "["
+    for row in store().stream(_ALL, user=user):
+        yield separator + msgspec.json.encode(HistoryRow(*row)).decode()
+        separator = ",\n"
+    yield "[]\n" if separator == "[" else "]\n"
+
+
+def _line(values: object) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow(values)
+    return text.getvalue()
+
+
+COLUMNS = """seq, kind::text, encode(command_id, 'hex'), transaction_number, command::text, symbol, amount_cents,
+    price_cents, outcome::text, reason::text, cash_delta_cents, reserved_delta_cents, shares_delta,
+    reserved_shares_delta, quote_id, published_at_ms, at_ms"""
+"""Of `history`, in the order of HistoryRow's fields."""
+
+_CHOSEN = """
+    WHERE user_id = :user
+      AND (CAST(:kind AS text) IS NULL OR kind::text = :kind OR (kind = 'command' AND command::text = :kind))
+      AND (CAST(:symbol AS text) IS NULL OR symbol = :symbol)
+      AND (CAST(:from_ms AS bigint) IS NULL OR at_ms >= :from_ms)
+      AND (CAST(:to_ms AS bigint) IS NULL OR at_ms <= :to_ms)"""
+
+_COUNT = f"SELECT count(*) FROM history {_CHOSEN}"
+_PAGE = f"SELECT {COLUMNS} FROM history {_CHOSEN} ORDER BY seq DESC LIMIT :limit OFFSET :offset"
+_ONE = f"SELECT {COLUMNS} FROM history WHERE user_id = :user AND seq = :seq"
+_ALL = f"SELECT {COLUMNS} FROM history WHERE user_id = :user ORDER BY seq"

@@ -1,0 +1,110 @@
+"""How the system is doing, for administrators: rates, who owns what and how far behind, dead letters, quote cost."""
+
+import math
+import threading
+import time
+
+import msgspec
+
+from rabbitmq.connection import open_connection
+from rabbitmq.lengths import queue_length, stream_lengths
+from rabbitmq.topology import AUDIT_STREAM, DEAD_LETTERS_QUEUE, command_stream
+from schema.commands import PARTITIONS
+from schema.errors import BrokerError
+from webapp.reads.quote_cost import QuoteCost, quote_cost
+from webapp.reads.rates import rates
+from webapp.site import site
+from webapp.store import store
+
+FRESH_SECONDS = 1.0
+"""Lengths are asked for no more often, however many administrators are looking."""
+
+
+class PartitionLag(msgspec.Struct, frozen=True):
+    """A command log: who applies it, and how many messages wait in it (None: the broker does not say)."""
+
+    partition: int
+    owner: str | None
+    epoch: int
+    position: int
+    length: int | None
+    lag: int | None
+
+
+class Operations(msgspec.Struct, frozen=True):
+    """Rates are history rows a second, None until they have been watched for long enough.
+
+    `replicas`: names of those live, by consumer group. `broker_up`: as the gateway last found it.
+    """
+
+    at_ms: int
+    rate_10s: float | None
+    rate_60s: float | None
+    partitions: list[PartitionLag]
+    replicas: dict[str, list[str]]
+    audit_lag: int | None
+    dead_letters: int | None
+    quotes: QuoteCost
+    people: int
+    broker_up: bool
+
+
+def operations() -> Operations:
+    """Looks at everything now; the cost of quotes may be a minute old. Raises Unavailable."""
+    seen = rates()
+    rows = {(row.consumer_group, row.partition): row for row in store().rows(_PARTITIONS)}
+    owned = {command_stream(number): rows["transactions", number] for number in range(PARTITIONS)}
+    positions = {stream: row.position for stream, row in owned.items()} | {AUDIT_STREAM: rows["audit", 0].position}
+    lengths, dead_letters = _lengths(positions)
+    lags = {stream: max(0, length - positions[stream]) for stream, length in lengths.items()}
+    replicas: dict[str, list[str]] = {}
+    for group, replica in store().rows(_REPLICAS):
+        replicas.setdefault(group, []).append(replica)
+    return Operations(
+        time.time_ns() // 1_000_000,
+        seen[10],
+        seen[60],
+        [
+            PartitionLag(row.partition, row.owner, row.epoch, row.position, lengths.get(stream), lags.get(stream))
+            for stream, row in owned.items()
+        ],
+        replicas,
+        lags.get(AUDIT_STREAM),
+        dead_letters,
+        quote_cost(),
+        store().row("SELECT count(*) FROM people")[0],
+        site().gateway.up,
+    )
+
+
+_lock = threading.Lock()
+_kept: dict[str, tuple[float, dict[str, int], int | None]] = {}
+
+
+def _lengths(positions: dict[str, int]) -> tuple[dict[str, int], int | None]:
+    """Of the streams, and of the dead letters; nothing while the broker is away."""
+    with _lock:
+        at, lengths, dead_letters = _kept.get("lengths", (-math.inf, {}, None))
+        if time.monotonic() - at > FRESH_SECONDS:
+            lengths, dead_letters = _ask(positions)
+            _kept["lengths"] = (time.monotonic(), lengths, dead_letters)
+        return lengths, dead_letters
+
+
+def _ask(positions: dict[str, int]) -> tuple[dict[str, int], int | None]:
+    try:
+        connection = open_connection(site().settings.base.amqp_url, "operations", patience_seconds=0)
+        try:
+            return stream_lengths(connection, positions), queue_length(connection, DEAD_LETTERS_QUEUE)
+        finally:
+            connection.close()
+    except BrokerError:
+        return {}, None
+
+
+_PARTITIONS = """
+    SELECT consumer_group, partition, CASE WHEN lease_until > clock_timestamp() THEN owner END AS owner, epoch, position
+    FROM partitions"""
+
+_REPLICAS = """
+    SELECT consumer_group, replica FROM replicas WHERE live_until > clock_timestamp() ORDER BY 1, 2"""

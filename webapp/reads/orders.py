@@ -1,0 +1,78 @@
+"""Orders that stand: pending ones with the end of their 60 seconds, trigger orders with the distance to go."""
+
+import msgspec
+
+from webapp.reads.prices import latest_quotes
+from webapp.store import store
+
+
+class PendingOrder(msgspec.Struct, frozen=True):
+    """A BUY or SELL that awaits its commit. `newest`: COMMIT and CANCEL of its side act on this one."""
+
+    seq: int
+    side: str
+    symbol: str
+    shares: int
+    price_cents: int
+    amount_cents: int
+    expires_at_ms: int
+    transaction_number: int
+    newest: bool
+
+
+class TriggerOrder(msgspec.Struct, frozen=True):
+    """`trigger_cents` None: not armed. `distance_cents`: how far the price still has to move, 0 when it satisfies.
+
+    `distance_percent` is that in percent of the price.
+    """
+
+    symbol: str
+    side: str
+    amount_cents: int
+    trigger_cents: int | None
+    reserved_cents: int
+    reserved_shares: int
+    transaction_number: int
+    price_cents: int | None
+    price_age_ms: int | None
+    distance_cents: int | None
+    distance_percent: float | None
+
+
+def pending_orders(user: str) -> list[PendingOrder]:
+    """The newest first: the stack from its top. One that ran out this moment may still be there."""
+    return [PendingOrder(*row) for row in store().rows(_PENDING, user=user)]
+
+
+def trigger_orders(user: str) -> list[TriggerOrder]:
+    """By symbol and side."""
+    rows = store().rows(_TRIGGERS, user=user)
+    quotes = latest_quotes(sorted({row.symbol for row in rows}))
+    orders = []
+    for row in rows:
+        quote = quotes.get(row.symbol)
+        distance = None
+        if quote and row.trigger_cents is not None:
+            above = quote.price_cents - row.trigger_cents
+            distance = max(0, above if row.side == "buy" else -above)
+        orders.append(
+            TriggerOrder(
+                *row,
+                quote.price_cents if quote else None,
+                quote.age_ms if quote else None,
+                distance,
+                round(100 * distance / quote.price_cents, 2) if distance is not None else None,
+            )
+        )
+    return orders
+
+
+_PENDING = """
+    SELECT seq, side::text, symbol, shares, price_cents, shares * price_cents, expires_at_ms, transaction_number,
+           seq = max(seq) OVER (PARTITION BY side)
+    FROM pending_orders WHERE user_id = :user ORDER BY seq DESC"""
+
+_TRIGGERS = """
+    SELECT symbol, side::text AS side, amount_cents, trigger_cents, reserved_cents, reserved_shares,
+           transaction_number
+    FROM trigger_orders WHERE user_id = :user ORDER BY symbol, side"""

@@ -1,0 +1,87 @@
+"""Prices that were paid for: the newest of each symbol, the past of one, and a user's own trades to mark in it."""
+
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from schema.events import QUOTE_LIFETIME_MS
+from webapp.store import store
+
+POINTS_MAX = 5_000
+"""Of a chart; the newest are kept."""
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """The newest price known. `usable`: an order given now would be executed at it (not yet 60 s old)."""
+
+    symbol: str
+    price_cents: int
+    asked_at_ms: int
+    age_ms: int
+    usable: bool
+
+
+class Price(msgspec.Struct, frozen=True):
+    """A point of a price chart."""
+
+    asked_at_ms: int
+    price_cents: int
+
+
+class Trade(msgspec.Struct, frozen=True):
+    """Shares that came (`buy`) or went (`sell`) by a commit or a fill; `fill`: a trigger order did it."""
+
+    seq: int
+    at_ms: int
+    symbol: str
+    side: str
+    shares: int
+    price_cents: int
+    amount_cents: int
+    fill: bool
+
+
+def latest_quote(symbol: str) -> Quote | None:
+    """None where nobody ever got a price for the symbol."""
+    return latest_quotes([symbol]).get(symbol)
+
+
+def latest_quotes(symbols: Sequence[str]) -> dict[str, Quote]:
+    """By symbol; those that have no price are left out."""
+    now_ms = time.time_ns() // 1_000_000
+    quotes = {}
+    for symbol, price_cents, asked_at_ms in store().rows(_LATEST, symbols=list(symbols)) if symbols else ():
+        age_ms = max(0, now_ms - asked_at_ms)
+        quotes[symbol] = Quote(symbol, price_cents, asked_at_ms, age_ms, age_ms < QUOTE_LIFETIME_MS)
+    return quotes
+
+
+def price_history(symbol: str, from_ms: int = 0) -> list[Price]:
+    """Every price asked for since then, the oldest first."""
+    rows = store().rows(_PRICES, symbol=symbol, from_ms=from_ms, limit=POINTS_MAX)
+    return [Price(*row) for row in reversed(rows)]
+
+
+def trades(user: str, symbol: str, from_ms: int = 0) -> list[Trade]:
+    """A user's own trades of a symbol since then, the oldest first."""
+    return [Trade(*row) for row in store().rows(_TRADES, user=user, symbol=symbol, from_ms=from_ms)]
+
+
+_LATEST = """
+    SELECT s.symbol, q.price_cents, q.asked_at_ms FROM unnest(CAST(:symbols AS text[])) AS s(symbol)
+    CROSS JOIN LATERAL (
+        SELECT price_cents, asked_at_ms FROM quote_fetches
+        WHERE symbol = s.symbol AND price_cents IS NOT NULL ORDER BY asked_at_ms DESC LIMIT 1) AS q"""
+
+_PRICES = """
+    SELECT asked_at_ms, price_cents FROM quote_fetches
+    WHERE symbol = :symbol AND price_cents IS NOT NULL AND asked_at_ms >= :from_ms
+    ORDER BY asked_at_ms DESC LIMIT :limit"""
+
+_TRADES = """
+    SELECT seq, at_ms, symbol, CASE WHEN shares_delta > 0 THEN 'buy' ELSE 'sell' END,
+           abs(shares_delta + reserved_shares_delta), price_cents, amount_cents, kind = 'fill'
+    FROM history
+    WHERE user_id = :user AND symbol = :symbol AND at_ms >= :from_ms AND shares_delta + reserved_shares_delta <> 0
+    ORDER BY seq"""

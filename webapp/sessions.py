@@ -1,0 +1,76 @@
+"""Sessions: an id in the signed cookie, its digest in the database, so that one can be ended for good.
+
+Ids rotate: each login, logout and change of password begins with a new one, and the old one is worth nothing. No
+passwords and no pages here.
+"""
+
+import hashlib
+import secrets
+import time
+
+from flask import Flask, session
+
+from webapp.people import Person
+from webapp.store import Store
+
+LIFETIME_MS = 7 * 24 * 3600 * 1000
+"""A person who comes every day logs in once a week."""
+
+ID = "sid"
+"""In the cookie. What else is in there (the CSRF token) goes when it changes."""
+
+
+def begin(store: Store, person: Person) -> None:
+    """A new session for this request's browser; the one it had is over."""
+    end(store)
+    session_id = secrets.token_urlsafe(32)
+    now_ms = time.time_ns() // 1_000_000
+    store.write(
+        _BEGIN,
+        digest=_digest(session_id),
+        user=person.user_id,
+        epoch=person.session_epoch,
+        now_ms=now_ms,
+        expires_at_ms=now_ms + LIFETIME_MS,
+    )
+    session[ID] = session_id
+    session.permanent = True
+
+
+def end(store: Store) -> None:
+    """Ends this request's session, if there is one, and empties its cookie."""
+    session_id = session.get(ID)
+    session.clear()
+    if session_id:
+        store.write("DELETE FROM web_sessions WHERE session_digest = :digest", digest=_digest(session_id))
+
+
+def person_of(store: Store, session_id: str | None) -> Person | None:
+    """Whose session this is; None where it is over, or never was."""
+    if not session_id:
+        return None
+    row = store.row(_PERSON, digest=_digest(session_id), now_ms=time.time_ns() // 1_000_000)
+    return Person(*row) if row else None
+
+
+def id_in_cookie(app: Flask, cookie: str | None) -> str | None:
+    """The session id in a cookie's text, for processes that serve no Flask requests."""
+    serializer = app.session_interface.get_signing_serializer(app)
+    okay, content = serializer.loads_unsafe(cookie) if cookie else (False, None)
+    return content.get(ID) if okay and isinstance(content, dict) else None
+
+
+def _digest(session_id: str) -> bytes:
+    return hashlib.sha256(session_id.encode()).digest()
+
+
+# Whoever logs in clears away what ran out, their own only: no scan.
+_BEGIN = """
+    WITH cleared AS (DELETE FROM web_sessions WHERE user_id = :user AND expires_at_ms < :now_ms)
+    INSERT INTO web_sessions (session_digest, user_id, session_epoch, created_at_ms, expires_at_ms)
+    VALUES (:digest, :user, :epoch, :now_ms, :expires_at_ms)"""
+
+_PERSON = """
+    SELECT p.user_id, p.role::text, p.created_at_ms, p.session_epoch FROM web_sessions s
+    JOIN people p ON p.user_id = s.user_id AND p.session_epoch = s.session_epoch
+    WHERE s.session_digest = :digest AND s.expires_at_ms > :now_ms"""

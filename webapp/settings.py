@@ -1,0 +1,80 @@
+"""Every setting of the web's processes, beside those all processes have (`schema.settings`)."""
+
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from schema import settings
+from schema.errors import SettingsError
+from schema.settings import Settings
+
+SECRET_KEY_CHARACTERS_MIN = 32
+SECRET_KEY_FILE = ".stack/web_secret_key"
+
+
+@dataclass(frozen=True)
+class WebSettings:
+    """Read it once, at start, with `from_environment`."""
+
+    base: Settings
+    secret_key: str
+    """Signs cookies; whoever knows it can be anybody. All processes of a site share it."""
+    host: str
+    port: int
+    live_port: int
+    live_url: str
+    """Where browsers find the live updates; empty: this site's host name, at `live_port`."""
+    https: bool
+    """Whether browsers come by https (through a proxy): cookies are then sent by https only."""
+    proxies: int
+    """How many proxies of ours stand before the site and tell the client's address in X-Forwarded-For."""
+    threads: int
+    """Requests served at once."""
+    streams_max: int
+    """Open streams of live updates; one more is told to come back later."""
+    limits: bool
+    """Whether logins, sign-ups and API calls are limited; off only in tests and benchmarks."""
+
+
+def from_environment(environment: Mapping[str, str]) -> WebSettings:
+    """Raises SettingsError with the variable's name and what it may be."""
+    port = settings._integer(environment, "WEB_PORT", 8080, 1, 65535)
+    return WebSettings(
+        base=settings.from_environment(environment),
+        secret_key=_secret_key(environment),
+        host=environment.get("WEB_HOST") or "127.0.0.1",
+        port=port,
+        live_port=settings._integer(environment, "LIVE_PORT", 8081, 1, 65535),
+        live_url=environment.get("LIVE_URL") or "",
+        https=settings._choice(environment, "WEB_HTTPS", ("no", "yes")) == "yes",
+        proxies=settings._integer(environment, "WEB_PROXIES", 0, 0, 5),
+        threads=settings._integer(environment, "WEB_THREADS", 32, 1, 256),
+        streams_max=settings._integer(environment, "LIVE_STREAMS_MAX", 1_200, 1, 20_000),
+        limits=settings._choice(environment, "WEB_LIMITS", ("on", "off")) == "on",
+    )
+
+
+def _secret_key(environment: Mapping[str, str]) -> str:
+    key = environment.get("SECRET_KEY") or _kept_key(Path(environment.get("SECRET_KEY_FILE") or SECRET_KEY_FILE))
+    if len(key) < SECRET_KEY_CHARACTERS_MIN:
+        raise SettingsError(f"SECRET_KEY: must have at least {SECRET_KEY_CHARACTERS_MIN} characters")
+    return key
+
+
+def _kept_key(file: Path) -> str:
+    """Drawn by whichever process comes first, whole or not at all, readable by its owner only."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_name(f"{file.name}.{os.getpid()}.{time.monotonic_ns()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32) + "\n")
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return file.read_text().strip()

@@ -1,0 +1,126 @@
+// The price chart of a symbol, with one's own trades on it (uPlot, vendored). Loaded on the Symbol page only.
+
+import { dollars } from "./prices.js";
+
+const HEIGHT_PX = 340;
+const holder = document.querySelector("[data-chart]");
+let chart = null;
+let data = null;
+
+// light-dark() is resolved by an element, not by a custom property.
+function colour(name) {
+  const probe = document.createElement("span");
+  probe.style.color = `var(${name})`;
+  holder.append(probe);
+  const value = getComputedStyle(probe).color;
+  probe.remove();
+  return value;
+}
+
+function triangle(up) {
+  return (self, seriesIndex) => {
+    const context = self.ctx;
+    const size = 7 * devicePixelRatio;
+    context.save();
+    context.fillStyle = colour(up ? "--up" : "--down");
+    context.strokeStyle = colour("--surface");
+    context.lineWidth = 1.5 * devicePixelRatio;
+    self.data[seriesIndex].forEach((value, index) => {
+      if (value == null) {
+        return;
+      }
+      const x = self.valToPos(self.data[0][index], "x", true);
+      const y = self.valToPos(value, "y", true);
+      const tip = up ? -size : size;
+      context.beginPath();
+      context.moveTo(x, y + tip);
+      context.lineTo(x - size, y - tip);
+      context.lineTo(x + size, y - tip);
+      context.closePath();
+      context.fill();
+      context.stroke();
+    });
+    context.restore();
+    return false;
+  };
+}
+
+// All times in one row, as uPlot wants them; where a series has nothing to say stands null.
+function columns() {
+  const rows = new Map();
+  const put = (atMs, slot, cents) => {
+    const key = atMs / 1000;
+    const row = rows.get(key) ?? [key, null, null, null];
+    row[slot] = cents / 100;
+    rows.set(key, row);
+  };
+  data.prices.forEach((price) => put(price.at_ms, 1, price.price_cents));
+  data.trades.forEach((trade) => put(trade.at_ms, trade.side === "buy" ? 2 : 3, trade.price_cents));
+  const sorted = [...rows.values()].sort((left, right) => left[0] - right[0]);
+  return [0, 1, 2, 3].map((slot) => sorted.map((row) => row[slot]));
+}
+
+function options() {
+  const axis = {
+    stroke: colour("--text-muted"),
+    grid: { stroke: colour("--line"), width: 1 },
+    ticks: { stroke: colour("--line"), width: 1 },
+    font: `12px ${getComputedStyle(document.body).fontFamily}`,
+  };
+  const money = (self, value) => (value == null ? "–" : dollars(Math.round(value * 100)));
+  const trades = (label, up, name) => ({
+    label,
+    stroke: colour(name),
+    paths: () => null,
+    points: { show: triangle(up) },
+    value: money,
+  });
+  return {
+    width: holder.clientWidth,
+    height: HEIGHT_PX,
+    cursor: { points: { size: 7 } },
+    axes: [axis, { ...axis, size: 78, values: (self, values) => values.map((value) => money(self, value)) }],
+    series: [
+      { label: "Time", value: (self, seconds) => (seconds ? new Date(seconds * 1000).toLocaleString() : "–") },
+      {
+        label: "Price",
+        stroke: colour("--accent"),
+        width: 2,
+        spanGaps: true,
+        paths: uPlot.paths.stepped({ align: 1 }),
+        points: { show: data.prices.length < 60, size: 5 },
+        value: money,
+      },
+      trades("You bought", true, "--up"),
+      trades("You sold", false, "--down"),
+    ],
+  };
+}
+
+function draw() {
+  chart?.destroy();
+  chart = new uPlot(options(), columns(), holder);
+  chart.root.setAttribute("aria-hidden", "true");
+  holder.dataset.drawn = data.prices.length;
+}
+
+async function load() {
+  const response = await fetch(holder.dataset.chart).catch(() => null);
+  if (response?.ok) {
+    data = await response.json();
+    holder.hidden = data.prices.length === 0;
+    document.querySelector("[data-chart-empty]").hidden = !holder.hidden;
+    if (!holder.hidden) {
+      draw();
+    }
+  }
+}
+
+if (holder) {
+  load();
+  addEventListener("daytrade:theme", () => data && draw());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => data && draw());
+  addEventListener("daytrade:account", load);
+  addEventListener("daytrade:price", (event) => event.detail.symbol === holder.dataset.symbol && load());
+  new ResizeObserver(() => chart?.setSize({ width: holder.clientWidth, height: HEIGHT_PX })).observe(holder);
+}

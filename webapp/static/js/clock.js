@@ -1,0 +1,21 @@
+// The server's time, as seen from here: countdowns must not depend on the clock of somebody's laptop.
+
+let offsetMs = 0;
+
+const rendered = Number(document.documentElement.dataset.serverTimeMs);
+const arrival = performance.getEntriesByType("navigation")[0];
+if (rendered && arrival) {
+  offsetMs = rendered - (performance.timeOrigin + arrival.responseStart);
+}
+
+export function serverNowMs() {
+  return Date.now() + offsetMs;
+}
+
+// Every answer tells the server's time anew; laptops sleep, and their clocks are set.
+export function learnTime(response) {
+  const told = Number(response.headers.get("X-Server-Time-Ms"));
+  if (told) {
+    offsetMs = told - Date.now();
+  }
+}

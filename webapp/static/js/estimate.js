@@ -1,0 +1,51 @@
+// The trade ticket's estimate: asks the server while the fields are filled in, which also does the arithmetic.
+
+import { learnTime } from "./clock.js";
+import { tick } from "./ticking.js";
+
+const PAUSE_MS = 150;
+
+export function startEstimates() {
+  for (const form of document.querySelectorAll("form[data-estimate]")) {
+    follow(form);
+  }
+}
+
+function follow(form) {
+  const target = document.getElementById(form.dataset.estimateTarget);
+  let timer = null;
+  let asking = null;
+
+  const ask = async () => {
+    asking?.abort();
+    asking = new AbortController();
+    const fields = new FormData(form);
+    const query = new URLSearchParams();
+    for (const name of ["side", "symbol", "amount"]) {
+      query.set(name, fields.get(name) ?? "");
+    }
+    try {
+      const response = await fetch(`${form.dataset.estimate}?${query}`, { signal: asking.signal });
+      if (response.ok) {
+        learnTime(response);
+        const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
+        target.replaceChildren(...parsed.body.childNodes);
+        tick(target);
+        dispatchEvent(new Event("daytrade:drawn"));
+      }
+    } catch {
+      // aborted by a newer question, or the server is away, which the mark shows
+    }
+  };
+  const later = () => {
+    clearTimeout(timer);
+    timer = setTimeout(ask, PAUSE_MS);
+  };
+  form.addEventListener("input", later);
+  addEventListener("daytrade:refresh", later);
+  addEventListener("daytrade:price", (event) => {
+    if (event.detail.symbol === form.elements.symbol.value.trim().toUpperCase()) {
+      later();
+    }
+  });
+}

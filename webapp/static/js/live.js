@@ -1,0 +1,118 @@
+// The stream of events: keeps it open, shows whether what is on the page is live or stale, and tells the page what came.
+// Events on window: daytrade:price {symbol, price_cents, asked_at_ms}, daytrade:account {seq}.
+
+import { learnTime } from "./clock.js";
+import { refresh } from "./fragments.js";
+import { say } from "./messages.js";
+
+// The server sends something, a heartbeat at least, more often than this; longer silence is a broken line.
+const SILENCE_MS_MAX = 25_000;
+const RETRY_MS = [1_000, 2_000, 5_000, 10_000];
+const WORDS = { live: "Live", stale: "Stale, reconnecting", starting: "Connecting" };
+
+let source = null;
+let failures = 0;
+let opened = false;
+let lastHeardMs = 0;
+let symbols = new Set();
+let retryTimer = null;
+
+export function startLive() {
+  if (!document.body.dataset.stream) {
+    return;
+  }
+  connect();
+  addEventListener("daytrade:drawn", follow);
+  setInterval(() => source && Date.now() - lastHeardMs > SILENCE_MS_MAX && retry(), 1_000);
+  addEventListener("online", retry);
+  // A page in the back-forward cache must not hold a stream; one that is being left must not show "stale".
+  addEventListener("pagehide", () => source?.close());
+  addEventListener("pageshow", (event) => event.persisted && retry());
+}
+
+function connect() {
+  clearTimeout(retryTimer);
+  source?.close();
+  lastHeardMs = Date.now();
+  symbols = shownSymbols();
+  const address = new URL(document.body.dataset.stream, location.href);
+  if (symbols.size) {
+    address.searchParams.set("symbols", [...symbols].join(","));
+  }
+  // It may be served from another port of this host, and needs our cookie there.
+  source = new EventSource(address, { withCredentials: true });
+  source.addEventListener("open", welcome);
+  source.addEventListener("error", () => retry());
+  for (const name of ["heartbeat", "price", "account"]) {
+    source.addEventListener(name, (event) => hear(name, event));
+  }
+}
+
+// The stream brings the prices of the symbols that the page shows; when it shows another one, it has to be asked anew.
+function follow() {
+  if ([...shownSymbols()].some((symbol) => !symbols.has(symbol))) {
+    connect();
+  }
+}
+
+function shownSymbols() {
+  const shown = [...document.querySelectorAll("[data-price-of], [data-follows]")];
+  return new Set(shown.map((element) => element.dataset.priceOf ?? element.dataset.follows).sort());
+}
+
+// What happened while we were away is not sent again: everything is loaded anew.
+function welcome() {
+  lastHeardMs = Date.now();
+  mark("live");
+  if (opened) {
+    refresh("account");
+    tellNews();
+  }
+  opened = true;
+  failures = 0;
+}
+
+function hear(name, event) {
+  lastHeardMs = Date.now();
+  mark("live");
+  if (name === "heartbeat") {
+    return;
+  }
+  dispatchEvent(new CustomEvent(`daytrade:${name}`, { detail: JSON.parse(event.data) }));
+  if (name === "account") {
+    refresh("account");
+    tellNews();
+  }
+}
+
+function retry() {
+  mark("stale");
+  source?.close();
+  clearTimeout(retryTimer);
+  lastHeardMs = Date.now();
+  retryTimer = setTimeout(connect, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
+}
+
+function mark(state) {
+  for (const element of document.querySelectorAll("[data-live-mark]")) {
+    if (element.dataset.state !== state) {
+      element.dataset.state = state;
+      element.querySelector("[data-text]").textContent = WORDS[state];
+    }
+  }
+}
+
+// Fills and expiries happen without a command of ours: nobody is waiting for their outcome, so they are announced.
+async function tellNews() {
+  const body = document.body;
+  const response = await fetch(`${body.dataset.news}?after=${body.dataset.seq}`).catch(() => null);
+  if (!response?.ok || response.redirected) {
+    return;
+  }
+  learnTime(response);
+  const news = await response.json();
+  if (news.seq > Number(body.dataset.seq)) {
+    body.dataset.seq = news.seq;
+    news.messages.forEach(say);
+  }
+}

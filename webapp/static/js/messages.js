@@ -1,0 +1,28 @@
+// Messages to the person: outcomes of commands, fills, expiries. The list is an aria-live region, so they are spoken.
+
+const STAY_MS = 9_000;
+const SHOWN_MAX = 4;
+
+const list = () => document.getElementById("messages");
+
+export function startMessages() {
+  list()?.addEventListener("click", (event) => {
+    event.target.closest("[data-dismiss]")?.closest(".message").remove();
+  });
+}
+
+// kind: done, rejected, pending or error. What was rejected stays until it is dismissed or pushed out: it has to be read.
+export function say({ kind, title, text }) {
+  const template = document.getElementById("message-template");
+  const message = template.content.firstElementChild.cloneNode(true);
+  message.dataset.kind = kind;
+  message.querySelector("strong").textContent = title;
+  message.querySelector("[data-text]").textContent = text;
+  list().append(message);
+  while (list().children.length > SHOWN_MAX) {
+    list().firstElementChild.remove();
+  }
+  if (kind === "done" || kind === "pending") {
+    setTimeout(() => message.matches(":hover, :focus-within") || message.remove(), STAY_MS);
+  }
+}

@@ -1,0 +1,84 @@
+"""The web's way to the database: a pool of connections, plain SQL in, rows out. No SQL of any feature in here."""
+
+from collections.abc import Iterator, Sequence
+
+import sqlalchemy
+from flask import current_app
+from sqlalchemy import Row, text
+from sqlalchemy.engine import make_url
+
+from webapp.unavailable import Unavailable
+
+CONNECT_SECONDS_MAX = 2
+STATEMENT_MS_MAX = 5_000
+POOL_WAIT_SECONDS_MAX = 2.0
+"""A person sees "unavailable" after these rather than a page that never comes."""
+
+ROWS_PER_FETCH = 2_000
+"""Of an export: bounds its memory."""
+
+RETRY_SECONDS = 2
+
+
+class Store:
+    """For all threads of a process."""
+
+    def __init__(self, database_url: str, connections_max: int):
+        url = make_url(database_url).set(drivername="postgresql+psycopg")
+        self._engine = sqlalchemy.create_engine(
+            url,
+            pool_size=connections_max,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_SECONDS_MAX,
+            pool_pre_ping=True,
+            # Each statement is its own transaction: reads need no BEGIN and COMMIT around them.
+            isolation_level="AUTOCOMMIT",
+            connect_args={
+                "connect_timeout": CONNECT_SECONDS_MAX,
+                "application_name": "webapp",
+                "options": f"-c statement_timeout={STATEMENT_MS_MAX} -c timezone=UTC",
+            },
+        )
+
+    def rows(self, query: str, **parameters: object) -> Sequence[Row]:
+        """All rows of the answer. Raises Unavailable."""
+        with translated(), self._engine.connect() as connection:
+            return connection.execute(text(query), parameters).fetchall()
+
+    def row(self, query: str, **parameters: object) -> Row | None:
+        """The first row, or None. Raises Unavailable."""
+        with translated(), self._engine.connect() as connection:
+            return connection.execute(text(query), parameters).first()
+
+    def write(self, statement: str, **parameters: object) -> int:
+        """One statement, committed; the number of rows it touched. Raises Unavailable."""
+        with translated(), self._engine.connect() as connection:
+            return connection.execute(text(statement), parameters).rowcount
+
+    def stream(self, query: str, **parameters: object) -> Iterator[Row]:
+        """Rows from a server-side cursor, for what may be long. Raises Unavailable."""
+        with translated(), self._engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
+            streaming = connection.execution_options(yield_per=ROWS_PER_FETCH)
+            with connection.begin():
+                yield from streaming.execute(text(query), parameters)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+class translated:
+    """Turns what SQLAlchemy raises when the database is away into Unavailable; mistakes of ours pass."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: type | None, error: BaseException | None, _trace: object) -> None:
+        if isinstance(
+            error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError, sqlalchemy.exc.InterfaceError)
+        ):
+            raise Unavailable("the database does not answer", RETRY_SECONDS) from error
+
+
+def store() -> Store:
+    """Of the current application."""
+    return current_app.extensions["daytrade"].store
