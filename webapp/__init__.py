@@ -17,6 +17,7 @@ from webapp.settings import WebSettings
 from webapp.site import EXTENSION, Site
 from webapp.store import Store
 
+
 def create_app(settings: WebSettings) -> Flask:
     """A running application: its gateway connects by itself, and goes on trying. End it with `close_app`."""
     app = make_flask(settings)

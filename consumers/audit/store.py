@@ -66,9 +66,10 @@ _COPY = f"COPY audit_events ({', '.join(COLUMNS)}) FROM STDIN"
 
 _HEADS = "SELECT source, stored, head FROM audit_sources WHERE source = ANY(%s)"
 
+# In binary: as text, the checks would be sent in hexadecimal, and cost as much as computing them.
 _LINK = """
     INSERT INTO audit_chain (source, first_number, last_number, row_checks, digest)
-    SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[])"""
+    SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[], %b::bytea[], %b::bytea[])"""
 
 _ADVANCE = """
     INSERT INTO audit_sources (source, stored, head) SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bytea[])

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from schema.errors import DayTradeError, SettingsError
@@ -27,7 +27,9 @@ PATIENCE_SECONDS = 60.0
 """For whatever has to come after the last fault."""
 
 
-def run_round(plan: Plan, ground: Ground, say, patience: float = PATIENCE_SECONDS, sabotage: str = "") -> Result:
+def run_round(
+    plan: Plan, ground: Ground, say: Callable[[str], None], patience: float = PATIENCE_SECONDS, sabotage: str = ""
+) -> Result:
     """One round. Where it finds something, its logs stay in its folder, and it says where that is."""
     folder = Path(tempfile.gettempdir()) / f"daytrade-chaos-{os.getpid()}" / f"seed-{plan.seed}"
     manner = "storm, " if plan.storm else ""

@@ -9,9 +9,14 @@ from schema.migrate import migrate
 from tests.chaos.eye import APPLICATION
 
 SECOND_LINES = {
-    "fence": ("history", "history_pkey", "history_command_id_key"),
-    "lookup": ("history", "history_command_id_key"),
-    "numbering": ("audit_events", "audit_events_pkey"),
+    "fence": ("history.history_pkey", "history.history_command_id_key"),
+    "lookup": ("history.history_command_id_key",),
+    "numbering": (
+        "audit_events.audit_events_pkey",
+        "audit_chain.audit_chain_pkey",
+        "audit_chain.audit_chain_numbers_rise",
+        "audit_chain.audit_chain_checks_whole",
+    ),
 }
 """Each defence has a constraint behind it, which would refuse what the defence lets through: a control drops both."""
 
@@ -37,11 +42,10 @@ class Ground:
         connection = open_connection(self.amqp_url, APPLICATION)
         declare(connection, fresh=True)
         connection.close()
-        if sabotage in SECOND_LINES:
-            table, *constraints = SECOND_LINES[sabotage]
-            with psycopg.connect(self.database_url, autocommit=True) as database:
-                for constraint in constraints:
-                    database.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
+        with psycopg.connect(self.database_url, autocommit=True, application_name=APPLICATION) as database:
+            for name in SECOND_LINES.get(sabotage, ()):
+                table, _, constraint = name.partition(".")
+                database.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
 
     def clear(self) -> None:
         """Leaves no database behind."""

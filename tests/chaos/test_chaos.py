@@ -1,4 +1,4 @@
-"""Ten short rounds of chaos: whatever strikes, nothing is lost, doubled, or out of order, and all is well soon after."""
+"""Ten short rounds of chaos: whatever strikes, nothing is lost, doubled or out of order; all is well soon after."""
 
 import pytest
 

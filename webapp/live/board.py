@@ -59,6 +59,10 @@ class Board:
         """There is something new of these users; who has no page open does not matter."""
         self._stale.update(user for user in users if user in self._by_user)
 
+    def hear_bound(self, partitions: set[int]) -> None:
+        """News of these partitions come from now on; what came before may have been missed."""
+        self._stale.update(user for user in self._by_user if partition_of(user) in partitions)
+
     def hear_status(self, live: bool) -> None:
         """The broker came or went. What was missed meanwhile, nobody knows: every account is looked at."""
         self.live = live
@@ -85,6 +89,11 @@ class Board:
     def unknown(self, symbols: Iterable[str]) -> list[str]:
         """Symbols no price of which was heard yet."""
         return [symbol for symbol in symbols if symbol not in self._quotes]
+
+    def end(self) -> None:
+        """Wakes every stream, for the last time."""
+        for stream in self._streams:
+            stream.news.set()
 
     @property
     def partitions(self) -> frozenset[int]:

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 class Ear:
-    """Calls `on_quotes`, `on_changed` and `on_status` from its own thread."""
+    """Calls these from its own thread. `on_bound`: news of these partitions come from now on, and not before."""
 
     def __init__(
         self,
@@ -32,12 +32,14 @@ class Ear:
         name: str,
         on_quotes: Callable[[list[Quote]], None],
         on_changed: Callable[[list[str]], None],
+        on_bound: Callable[[set[int]], None],
         on_status: Callable[[bool], None],
     ):
         self._amqp_url = amqp_url
         self._name = name
         self._on_quotes = on_quotes
         self._on_changed = on_changed
+        self._on_bound = on_bound
         self._on_status = on_status
         self._wanted: frozenset[int] = frozenset()
         self._bound: set[int] = set()
@@ -88,11 +90,14 @@ class Ear:
 
     def _bind(self, accounts: Subscription) -> None:
         wanted = set(self._wanted)
-        for partition in wanted - self._bound:
+        new = wanted - self._bound
+        for partition in new:
             accounts.bind(account_key(partition))
         for partition in self._bound - wanted:
             accounts.unbind(account_key(partition))
         self._bound = wanted
+        if new:
+            self._on_bound(new)
 
     def _hear_prices(self, body: bytes) -> None:
         try:

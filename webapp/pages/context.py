@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from flask import Response, get_flashed_messages, request, url_for
 from flask.sansio.blueprints import BlueprintSetupState
 
-from webapp import reads
 from webapp.accounts import Person, current_user
 from webapp.live_address import stream_url
 from webapp.pages import formats, words
@@ -35,7 +34,7 @@ ICONS = {
 for module, names in (
     (formats, ("dollars", "signed_dollars", "count", "count_or_dash", "signed_count", "figure", "percent",
                "plain_percent", "rate", "moment", "time_of_day", "iso", "age", "sentence")),
-    (words, ("title_of_row", "what_happened")),
+    (words, ("title_of_row", "what_happened", "share_count")),
 ):  # fmt: skip
     for name in names:
         pages.add_app_template_filter(getattr(module, name), name)
@@ -63,11 +62,6 @@ def theme() -> str | None:
     """The theme that was chosen; None follows the system."""
     chosen = request.cookies.get("theme")
     return chosen if chosen in THEMES else None
-
-
-def newest_seq(person: Person) -> int:
-    """Number of the newest history row that this page shows: news are what comes after."""
-    return reads.account(person.user_id).seq
 
 
 def navigation(person: Person) -> list[tuple[str, str, bool]]:
@@ -120,7 +114,6 @@ for name, value in {
     "now_ms": now_ms,
     "theme": theme,
     "person": current_user,
-    "newest_seq": newest_seq,
     "stream_url": stream_url,
     "navigation": navigation,
     "place": place,

@@ -10,7 +10,7 @@ from flask import abort, g, jsonify, render_template, request
 
 from schema.outcomes import HistoryKind
 from webapp import reads
-from webapp.accounts import current_user, login_required
+from webapp.accounts import Person, current_user, login_required
 from webapp.pages.filters import chosen_filter, filter_url
 from webapp.pages.root import pages
 from webapp.pages.symbol_names import symbol_or_none
@@ -46,9 +46,16 @@ def pieces(*names: str) -> dict[str, object]:
     """What these pieces need, all in one: their names do not clash."""
     user = current_user().user_id
     context: dict[str, object] = {}
+    # First, so that what the page calls its newest row is never newer than what its pieces show.
+    _once(reads.account, user)
     for name in names:
         context |= PIECES[name](user)
     return context
+
+
+def newest_seq(person: Person) -> int:
+    """Number of the newest history row that this page shows for sure: news are what comes after."""
+    return _once(reads.account, person.user_id).seq
 
 
 def figures(user: str) -> dict[str, object]:
@@ -76,6 +83,10 @@ def orders(user: str) -> dict[str, object]:
 def positions(user: str) -> dict[str, object]:
     held = _once(reads.positions, user)
     return {"positions": held, "quotes": quotes([position.symbol for position in held])}
+
+
+def only_account(user: str) -> dict[str, object]:
+    return {"account": _once(reads.account, user)}
 
 
 def means(user: str) -> dict[str, object]:
@@ -154,6 +165,8 @@ def _once(read: Callable, user: str):
 
 PIECES: dict[str, Callable[[str], dict[str, object]]] = {
     "figures": figures,
+    "welcome": only_account,
+    "funds": only_account,
     "orders": orders,
     "positions": positions,
     "means": means,
@@ -165,4 +178,6 @@ PIECES: dict[str, Callable[[str], dict[str, object]]] = {
     "dumps": dumps,
     "operations": operations,
 }
+pages.add_app_template_global(newest_seq, "newest_seq")
+
 ADMINISTRATORS_ONLY = {"operations"}

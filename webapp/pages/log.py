@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
-from flask import render_template
+from flask import abort, render_template
 
-from webapp.accounts import login_required
+from webapp import downloads
+from webapp.accounts import current_user, login_required
 from webapp.pages.fragments import pieces
 from webapp.pages.root import pages
 
@@ -13,6 +14,13 @@ from webapp.pages.root import pages
 @login_required
 def log():
     return render_template("log.html", suggested=suggested_name("log"), **pieces("dumps"))
+
+
+@pages.get("/log/<dump_id>")
+@login_required
+def download(dump_id: str):
+    """A written file, for those who may have it."""
+    return downloads.send(current_user(), dump_id) or abort(404)
 
 
 def suggested_name(what: str) -> str:

@@ -37,14 +37,16 @@ _DONE = {
     CommandName.COMMIT_SELL: ("Sold", "{shares}{symbol} at {price}."),
     CommandName.CANCEL_SELL: ("Sell order cancelled", "The shares are available again."),
     CommandName.SET_BUY_AMOUNT: ("Amount set", "{amount} to buy {symbol} with. Arm it with a price."),
-    CommandName.SET_BUY_TRIGGER: ("Armed", "Buys {symbol} at {amount} or less."),
+    CommandName.SET_BUY_TRIGGER: ("Armed", "Buys {symbol} at {price} or less."),
     CommandName.CANCEL_SET_BUY: ("Trigger order cancelled", "What it reserved for {symbol} is back in your cash."),
     CommandName.SET_SELL_AMOUNT: ("Amount set", "{amount} of {symbol} to sell. Arm it with a price."),
-    CommandName.SET_SELL_TRIGGER: ("Armed", "Sells {symbol} at {amount} or more."),
+    CommandName.SET_SELL_TRIGGER: ("Armed", "Sells {symbol} at {price} or more."),
     CommandName.CANCEL_SET_SELL: ("Trigger order cancelled", "The shares of {symbol} are available again."),
     CommandName.DISPLAY_SUMMARY: ("Up to date", "The summary shows your account as it is now."),
     CommandName.DUMPLOG: ("Log asked for", "The file appears in the list as soon as it is written."),
 }
+
+_ORDERS = {CommandName.BUY, CommandName.CANCEL_BUY, CommandName.COMMIT_BUY}
 
 assert set(_DONE) == set(CommandName)
 
@@ -87,7 +89,7 @@ def title_of_row(row: HistoryRow) -> str:
 def what_happened(row: HistoryRow) -> str:
     """A history row in a few words, with the figures that matter."""
     parts = [title_of_row(row)]
-    shares = abs(row.shares_delta + row.reserved_shares_delta) or abs(row.shares_delta)
+    shares = abs(row.shares_delta + row.reserved_shares_delta) or abs(row.shares_delta) or _ordered_shares(row)
     if shares:
         parts.append(f"{share_count(shares)} of {row.symbol}")
     elif row.symbol:
@@ -97,6 +99,12 @@ def what_happened(row: HistoryRow) -> str:
     elif row.amount_cents is not None:
         parts.append(dollars(row.amount_cents))
     return f"{parts[0]}: {' '.join(parts[1:])}" if parts[1:] else parts[0]
+
+
+def _ordered_shares(row: HistoryRow) -> int:
+    """Of an order that moved only cash: the shares it is for."""
+    ordered = row.outcome == Outcome.DONE and row.command in _ORDERS and row.price_cents
+    return row.amount_cents // row.price_cents if ordered else 0
 
 
 def share_count(shares: int) -> str:

@@ -67,10 +67,10 @@ async function loadOnce(element) {
   }
 }
 
-// A confirmation that stands open, or a field that is being filled, is left alone until it is done with.
+// A field that is being filled in is left alone until it is done with.
 function swap(element, html) {
   const active = element.contains(document.activeElement) ? document.activeElement : null;
-  if (active?.matches("input:not([type=hidden]), select")) {
+  if (active?.matches("input:not([type=hidden])") && active.value !== active.defaultValue) {
     return;
   }
   const key = active?.dataset.key;

@@ -1,5 +1,6 @@
 // The stream of events: keeps it open, shows whether what is on the page is live or stale, and tells the page what came.
-// Events on window: daytrade:price {symbol, price_cents, asked_at_ms}, daytrade:account {seq}.
+// Events on window: daytrade:price {symbol, price_cents, asked_at_ms}, daytrade:account {seq}: there are newer rows
+// than the page shows.
 
 import { learnTime } from "./clock.js";
 import { refresh } from "./fragments.js";
@@ -8,11 +9,11 @@ import { say } from "./messages.js";
 // The server sends something, a heartbeat at least, more often than this; longer silence is a broken line.
 const SILENCE_MS_MAX = 25_000;
 const RETRY_MS = [1_000, 2_000, 5_000, 10_000];
-const WORDS = { live: "Live", stale: "Stale, reconnecting", starting: "Connecting" };
+const SUSPICIOUS_FAILURES = 2;
+const WORDS = { live: "Live", stale: "Stale", starting: "Connecting" };
 
 let source = null;
 let failures = 0;
-let opened = false;
 let lastHeardMs = 0;
 let symbols = new Set();
 let retryTimer = null;
@@ -43,7 +44,7 @@ function connect() {
   source = new EventSource(address, { withCredentials: true });
   source.addEventListener("open", welcome);
   source.addEventListener("error", () => retry());
-  for (const name of ["heartbeat", "price", "account"]) {
+  for (const name of ["heartbeat", "status", "price", "account"]) {
     source.addEventListener(name, (event) => hear(name, event));
   }
 }
@@ -60,26 +61,25 @@ function shownSymbols() {
   return new Set(shown.map((element) => element.dataset.priceOf ?? element.dataset.follows).sort());
 }
 
-// What happened while we were away is not sent again: everything is loaded anew.
+// The stream begins with all that is current, so nothing that happened while we were away is missed.
 function welcome() {
   lastHeardMs = Date.now();
-  mark("live");
-  if (opened) {
-    refresh("account");
-    tellNews();
-  }
-  opened = true;
   failures = 0;
 }
 
 function hear(name, event) {
   lastHeardMs = Date.now();
-  mark("live");
-  if (name === "heartbeat") {
-    return;
+  const detail = JSON.parse(event.data);
+  if (name === "status" && !detail.live) {
+    mark("stale"); // our line is fine, but the one behind it is not
+  } else if (name === "status") {
+    mark("live");
   }
-  dispatchEvent(new CustomEvent(`daytrade:${name}`, { detail: JSON.parse(event.data) }));
-  if (name === "account") {
+  if (name === "price") {
+    dispatchEvent(new CustomEvent("daytrade:price", { detail }));
+  }
+  if (name === "account" && detail.seq > Number(document.body.dataset.seq)) {
+    dispatchEvent(new CustomEvent("daytrade:account", { detail }));
     refresh("account");
     tellNews();
   }
@@ -90,6 +90,9 @@ function retry() {
   source?.close();
   clearTimeout(retryTimer);
   lastHeardMs = Date.now();
+  if (failures === SUSPICIOUS_FAILURES) {
+    tellNews(); // perhaps the session has ended
+  }
   retryTimer = setTimeout(connect, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
 }
 
@@ -106,7 +109,11 @@ function mark(state) {
 async function tellNews() {
   const body = document.body;
   const response = await fetch(`${body.dataset.news}?after=${body.dataset.seq}`).catch(() => null);
-  if (!response?.ok || response.redirected) {
+  if (response?.redirected) {
+    location.reload(); // the session has ended: to the login page
+    return;
+  }
+  if (!response?.ok) {
     return;
   }
   learnTime(response);

@@ -13,7 +13,9 @@ export function dollars(cents) {
 }
 
 function show({ symbol, price_cents: cents, asked_at_ms: askedAtMs }) {
+  let isNews = false;
   for (const element of document.querySelectorAll(`[data-asked-of="${CSS.escape(symbol)}"]`)) {
+    isNews ||= Number(element.dataset.askedAtMs) !== askedAtMs;
     element.dataset.askedAtMs = askedAtMs;
     tick(element.parentElement);
   }
@@ -25,7 +27,10 @@ function show({ symbol, price_cents: cents, asked_at_ms: askedAtMs }) {
       flash(element, cents > before ? "flash-up" : "flash-down");
     }
   }
-  refreshForPrice();
+  // A stream begins by telling what the page knows already.
+  if (isNews) {
+    refreshForPrice();
+  }
 }
 
 function flash(element, name) {

@@ -1,0 +1,71 @@
+"""`python -m webapp.live`: the live updates, until SIGTERM. Settings and wiring only."""
+
+import asyncio
+import os
+import resource
+import sys
+from types import FrameType
+
+import uvicorn
+
+from schema.errors import SettingsError
+from schema.log_setup import set_up_logging
+from webapp.live.hub import Hub
+from webapp.live.server import create_server
+from webapp.settings import from_environment
+
+BACKLOG = 2_048
+"""All pages come back at once after a restart."""
+
+END_SECONDS_MAX = 3
+FILES_SPARE = 200
+"""Descriptors beside one for each stream."""
+
+
+class Server(uvicorn.Server):
+    """Ends the streams when it is asked to end; they would never end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub):
+        super().__init__(config)
+        self._hub = hub
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def serve(self, *arguments: object, **named: object) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(*arguments, **named)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._hub.stop)
+
+
+def main() -> int:
+    try:
+        settings = from_environment(os.environ)
+    except SettingsError as error:
+        print(f"live: {error}", file=sys.stderr)
+        return 2
+    set_up_logging(settings.base.log_level, settings.base.replica)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, settings.streams_max + FILES_SPARE), most))
+    app, hub = create_server(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.live_port,
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=END_SECONDS_MAX,
+    )
+    Server(config, hub).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

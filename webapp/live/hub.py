@@ -1,0 +1,161 @@
+"""Brings together what is heard and what is looked up, and feeds it to the open streams. On the event loop; no HTTP."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+from flask import Flask
+
+from webapp import sessions
+from webapp.live import lookups
+from webapp.live.board import Board
+from webapp.live.ear import Ear
+from webapp.live.stream import Stream, event
+from webapp.settings import WebSettings
+from webapp.store import Store
+from webapp.unavailable import Unavailable
+
+DATABASE_THREADS = 4
+
+GATHER_SECONDS = 0.02
+"""Hints that come together are looked up together."""
+
+RETRY_SECONDS = 1.0
+HEARTBEAT_SECONDS = 10.0
+"""Silence for longer than a few of these tells a page that its line is broken."""
+
+SESSION_CHECK_SECONDS = 60.0
+"""A session that was ended hears at most this long."""
+
+RECONNECT_MS = 2_000
+
+log = structlog.get_logger()
+
+
+class Hub:
+    """`start` and `close` on the event loop that it is used on."""
+
+    def __init__(self, settings: WebSettings, flask: Flask):
+        self.board = Board(settings.streams_max)
+        self._flask = flask
+        self._store = Store(settings.base.database_url, DATABASE_THREADS)
+        self._threads = ThreadPoolExecutor(DATABASE_THREADS, "lookup")
+        self._began_ms = time.time_ns() // 1_000_000
+        self._events_sent = 0
+        self._stale = asyncio.Event()
+        self._stopping = False
+        self._ear = Ear(
+            settings.base.amqp_url,
+            f"live {settings.base.replica}",
+            on_quotes=self._on_loop(self.board.hear_quotes),
+            on_changed=self._on_loop(self.board.hear_changed),
+            on_bound=self._on_loop(self.board.hear_bound),
+            on_status=self._on_loop(self.board.hear_status),
+        )
+
+    async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ear.start()
+        self._lookups = asyncio.create_task(self._look_up())
+
+    def stop(self) -> None:
+        """Ends all streams."""
+        self._stopping = True
+        self.board.end()
+
+    async def close(self) -> None:
+        self.stop()
+        self._lookups.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._lookups
+        await asyncio.to_thread(self._ear.close)
+        self._threads.shutdown()
+        self._store.close()
+
+    async def user_of(self, cookie: str | None) -> str | None:
+        """Whose session a cookie carries. Raises Unavailable."""
+        session_id = sessions.id_in_cookie(self._flask, cookie)
+        return await self._in_thread(lookups.user_of, session_id) if session_id else None
+
+    async def open(self, user: str, symbols: Iterable[str]) -> Stream:
+        """A stream that is told all that is current. Raises Full, Unavailable."""
+        stream = Stream(user, symbols)
+        self.board.open(stream)
+        self._ear.want(self.board.partitions)
+        self._stale.set()
+        try:
+            unknown = self.board.unknown(stream.symbols)
+            if unknown:
+                self.board.hear_quotes(await self._in_thread(lookups.latest_quotes, unknown))
+        except BaseException:
+            self.shut(stream)
+            raise
+        return stream
+
+    def shut(self, stream: Stream) -> None:
+        self.board.close(stream)
+        self._ear.want(self.board.partitions)
+
+    async def events(self, stream: Stream, cookie: str | None) -> AsyncIterator[bytes]:
+        """The wire's bytes, until the page goes, its session ends, or this process does."""
+        try:
+            yield f"retry: {RECONNECT_MS}\n\n".encode()
+            check_at = time.monotonic() + SESSION_CHECK_SECONDS
+            while not self._stopping:
+                try:
+                    await asyncio.wait_for(stream.news.wait(), HEARTBEAT_SECONDS)
+                    said = stream.take()
+                except TimeoutError:
+                    said = [("heartbeat", {"at_ms": time.time_ns() // 1_000_000})]
+                if said:
+                    yield b"".join(event(name, data, self._next_id()) for name, data in said)
+                if time.monotonic() >= check_at:
+                    check_at = time.monotonic() + SESSION_CHECK_SECONDS
+                    if not await self._still(stream.user, cookie):
+                        return
+        finally:
+            self.shut(stream)
+
+    async def _still(self, user: str, cookie: str | None) -> bool:
+        try:
+            return await self.user_of(cookie) == user
+        except Unavailable:
+            return True
+
+    async def _look_up(self) -> None:
+        while True:
+            await self._stale.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            self._stale.clear()
+            users = self.board.take_stale()
+            try:
+                self.board.tell_seqs(await self._in_thread(lookups.newest_seqs, users) if users else ())
+            except Unavailable as error:
+                log.warning("cannot look accounts up", error=str(error))
+                self.board.put_back(users)
+                self._stale.set()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _in_thread(self, look: Callable, *arguments: object):
+        return await self._loop.run_in_executor(self._threads, look, self._store, *arguments)
+
+    def _on_loop(self, hear: Callable) -> Callable:
+        """For the ear's thread: what it hears is told on the loop."""
+
+        def tell(*arguments: object) -> None:
+            hear(*arguments)
+            self._stale.set()
+
+        def told(*arguments: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is listening any more
+                self._loop.call_soon_threadsafe(tell, *arguments)
+
+        return told
+
+    def _next_id(self) -> str:
+        # Of no meaning to us: whoever comes back is told all that is current.
+        self._events_sent += 1
+        return f"{self._began_ms}-{self._events_sent}"

@@ -1,0 +1,34 @@
+"""What the live updates ask the database: whose session it is, newest rows of accounts, latest prices. Blocking SQL."""
+
+from collections.abc import Sequence
+
+from schema.events import Quote
+from webapp import sessions
+from webapp.store import Store
+
+
+def user_of(store: Store, session_id: str | None) -> str | None:
+    """Whose session this is. Raises Unavailable."""
+    person = sessions.person_of(store, session_id)
+    return person.user_id if person else None
+
+
+def newest_seqs(store: Store, users: Sequence[str]) -> list[tuple[str, int]]:
+    """Number of each user's newest history row; 0 for who has none. Raises Unavailable."""
+    found = dict(map(tuple, store.rows(_SEQS, users=list(users))))
+    return [(user, found.get(user, 0)) for user in users]
+
+
+def latest_quotes(store: Store, symbols: Sequence[str]) -> list[Quote]:
+    """The newest price of each symbol that ever had one. Raises Unavailable."""
+    return [Quote(*row) for row in store.rows(_QUOTES, symbols=list(symbols))]
+
+
+_SEQS = "SELECT user_id, history_seq FROM accounts WHERE user_id = ANY(CAST(:users AS text[]))"
+
+_QUOTES = """
+    SELECT q.quote_id, s.symbol, q.price_cents, q.asked_at_ms, q.transaction_number, q.user_id
+    FROM unnest(CAST(:symbols AS text[])) AS s(symbol)
+    CROSS JOIN LATERAL (
+        SELECT * FROM quote_fetches WHERE symbol = s.symbol AND price_cents IS NOT NULL
+        ORDER BY asked_at_ms DESC LIMIT 1) AS q"""

@@ -1,0 +1,88 @@
+"""The HTTP of the live updates: who may open a stream, from which page, and what is told to who may not."""
+
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from schema.commands import is_symbol
+from webapp import make_flask
+from webapp.live.board import Full
+from webapp.live.hub import Hub
+from webapp.live_address import PATH
+from webapp.settings import WebSettings
+from webapp.unavailable import Unavailable
+
+SYMBOLS_MAX = 100
+RETRY_AFTER_SECONDS = 10
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+log = structlog.get_logger()
+
+
+def create_server(settings: WebSettings) -> tuple[Starlette, Hub]:
+    """The application, and the hub, whose `stop` ends the streams when the process is to end."""
+    flask = make_flask(settings)
+    hub = Hub(settings, flask)
+    cookie_name = flask.config["SESSION_COOKIE_NAME"]
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette):
+        await hub.start()
+        yield
+        await hub.close()
+
+    async def live(request: Request) -> Response:
+        headers = _headers(request, settings)
+        if headers is None:
+            return _problem(403, "streams are for pages of this site", {})
+        symbols = [text.upper() for text in request.query_params.get("symbols", "").split(",") if text]
+        if len(symbols) > SYMBOLS_MAX or not all(map(is_symbol, symbols)):
+            return _problem(422, f"symbols: at most {SYMBOLS_MAX}, of 1 to 3 letters, with commas between", headers)
+        cookie = request.cookies.get(cookie_name)
+        try:
+            user = await hub.user_of(cookie)
+            if user is None:
+                return _problem(401, "log in first", headers)
+            stream = await hub.open(user, symbols)
+        except Full:
+            return _problem(503, "too many pages are open", headers | {"Retry-After": str(RETRY_AFTER_SECONDS)})
+        except Unavailable as error:
+            return _problem(503, str(error), headers | {"Retry-After": str(error.retry_after_seconds)})
+        return StreamingResponse(hub.events(stream, cookie), media_type="text/event-stream", headers=headers)
+
+    async def healthz(_request: Request) -> Response:
+        return JSONResponse({"live": hub.board.live, "streams": hub.board.count})
+
+    routes = [Route(PATH, live, methods=["GET"]), Route("/healthz", healthz, methods=["GET"])]
+    return Starlette(routes=routes, lifespan=lifespan), hub
+
+
+def _headers(request: Request, settings: WebSettings) -> dict[str, str] | None:
+    """Those of every answer; None for a page of another site. The cookie comes along from any port of this host."""
+    headers = {
+        "Cache-Control": "no-store",
+        "X-Accel-Buffering": "no",
+        "X-Content-Type-Options": "nosniff",
+        "Vary": "Origin, Cookie",
+    }
+    origin = request.headers.get("origin")
+    if origin is None:
+        return headers
+    theirs, ours = urlsplit(origin), urlsplit(f"//{request.headers.get('host', '')}")
+    try:
+        port = theirs.port or DEFAULT_PORTS.get(theirs.scheme)
+    except ValueError:
+        return None
+    # Behind a proxy the site's port is the proxy's, which nobody tells us.
+    if theirs.hostname != ours.hostname or not (settings.proxies or port == settings.port):
+        return None
+    return headers | {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}
+
+
+def _problem(status: int, detail: str, headers: dict[str, str]) -> Response:
+    return JSONResponse({"status": status, "detail": detail}, status, headers, media_type="application/problem+json")
