@@ -9,7 +9,7 @@ VENV := .venv
 STAMP := $(VENV)/.requirements-installed
 DEPLOY := $(VENV)/bin/python -m deploy
 
-.PHONY: help venv servers up down status env loadtest test chaos soak state history replay dead-letters clean
+.PHONY: help venv servers up web admin bench-web down status env loadtest test chaos soak state history replay bench-quotes bench-triggers what-if dead-letters clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -21,6 +21,15 @@ servers: $(STAMP) ## Start RabbitMQ and Postgres only
 
 up: $(STAMP) ## Start servers and workers; they keep running [REPLICAS=1 QUOTES=realistic QUOTE_SERVER=host:port]
 	@$(DEPLOY) up
+
+web: $(STAMP) ## Start servers, workers and the site; prints its address and a demo person [WEB_PORT= LIVE_PORT= REPLICAS=1]
+	@$(DEPLOY) web
+
+admin: $(STAMP) ## Make somebody an administrator of the site [USER=name PASSWORD=]
+	@$(DEPLOY) admin $(if $(findstring command,$(origin USER)),"$(USER)")
+
+bench-web: $(STAMP) ## Measure the site's latency, with 1,000 commands/s and 1,000 open pages beside it
+	@$(DEPLOY) bench-web
 
 down: $(STAMP) ## Drain the workers, stop everything
 	@$(DEPLOY) down
@@ -51,6 +60,15 @@ history: $(STAMP) ## Write the history of the last run [HISTORY=file.jsonl]
 
 replay: $(STAMP) ## Rebuild the state of the last run from its command streams, compare the two
 	@$(DEPLOY) replay
+
+bench-quotes: $(STAMP) ## Measure cost and speed of quotes [WORKLOAD=file PARTS="cold rate waiting hedging takeover" RATE=500 ROUNDS=3]
+	@$(DEPLOY) bench-quotes
+
+bench-triggers: $(STAMP) ## Measure price events on 10,000 and 1,000,000 armed orders [FIRED= ARMED= REPLICAS=1]
+	@$(DEPLOY) bench-triggers
+
+what-if: $(STAMP) ## Which trigger orders recorded prices would have fired [USER=name PRICES=file.csv]
+	@$(DEPLOY) what-if $(if $(findstring command,$(origin USER)),"$(USER)" "$(PRICES)")
 
 dead-letters: $(STAMP) ## List the messages of the last run that could not be read
 	@$(DEPLOY) dead-letters

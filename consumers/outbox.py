@@ -35,6 +35,13 @@ def left_over(cursor: psycopg.Cursor, group: str, partitions: Iterable[int]) -> 
     return [] if _OFF else [message for (packed,) in cursor for message in _decoder.decode(packed)]
 
 
+def clear(cursor: psycopg.Cursor, group: str, partitions: Iterable[int]) -> None:
+    """Empties the outbox of partitions whose messages are known to be out, so that no owner repeats them."""
+    cursor.execute(
+        "DELETE FROM outbox WHERE consumer_group = %s AND partition = ANY(%s::smallint[])", (group, list(partitions))
+    )
+
+
 _REPLACE = """
     INSERT INTO outbox (consumer_group, partition, messages)
     SELECT %s, * FROM unnest(%s::smallint[], %s::bytea[])

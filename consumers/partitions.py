@@ -55,7 +55,7 @@ def tick(
         cursor.execute(_SHOW_LIFE, (group, replica, lease_ms))
         cursor.execute(_RENEW, (lease_ms, list(owned), list(owned.values()), group))
         kept = {row[0] for row in cursor}
-        cursor.execute(_LIVE, (group,))
+        cursor.execute(_LIVE, (group, replica))
         live = [row[0] for row in cursor]
         cursor.execute(_PARTITIONS, (group,))
         due = {partition for n, (partition,) in enumerate(cursor.fetchall()) if live[n % len(live)] == replica}
@@ -68,7 +68,12 @@ def _claim(cursor: psycopg.Cursor, group: str, replica: str, wanted: set[int], l
         return ()
     cursor.execute(_FORGET_DEAD, (group,))
     cursor.execute(_CLAIM, (group, list(wanted), replica, replica, lease_ms, group))
-    return tuple(Ownership(*row) for row in cursor)
+    gained = tuple(Ownership(*row) for row in cursor)
+    if len(gained) < len(wanted):
+        # Of those not gained, one whose lease ran out is locked by its owner's unfinished transaction. An owner that
+        # hangs inside a COPY is bound by no timeout of Postgres: it would keep the partition as long as it hangs.
+        cursor.execute(_END_HANGING, (group, list(wanted)))
+    return gained
 
 
 def fence(cursor: psycopg.Cursor, group: str, ownerships: Iterable[Ownership], lease_ms: int = LEASE_MS) -> None:
@@ -111,7 +116,8 @@ _RENEW = """
     RETURNING p.partition"""
 
 _LIVE = """
-    SELECT replica FROM replicas WHERE consumer_group = %s AND live_until > clock_timestamp() ORDER BY replica"""
+    SELECT replica FROM replicas WHERE consumer_group = %s AND (live_until > clock_timestamp() OR replica = %s)
+    ORDER BY replica"""
 
 _PARTITIONS = "SELECT partition FROM partitions WHERE consumer_group = %s ORDER BY partition"
 
@@ -128,6 +134,12 @@ _CLAIM = """
     SET owner = %s, epoch = epoch + 1, lease_until = clock_timestamp() + %s * interval '1 ms'
     FROM free WHERE p.consumer_group = %s AND p.partition = free.partition
     RETURNING p.partition, p.epoch, p.position, p.high, p.audit_number, p.clock_ms"""
+
+# Sessions call themselves by their replica's name (`schema.database.connect`).
+_END_HANGING = """
+    SELECT pg_terminate_backend(a.pid) FROM partitions p JOIN pg_stat_activity a ON a.application_name = p.owner
+    WHERE p.consumer_group = %s AND p.partition = ANY(%s::smallint[]) AND p.lease_until < clock_timestamp()
+      AND a.datname = current_database() AND a.pid <> pg_backend_pid()"""
 
 _ADVANCE = """
     UPDATE partitions p

@@ -10,7 +10,7 @@ import structlog
 from consumers.lifecycle import StopSignal, live
 from rabbitmq.connection import Connection, open_connection
 from schema import database, settings
-from schema.errors import SettingsError
+from schema.errors import DayTradeError, SettingsError
 from schema.log_setup import set_up_logging
 
 Work = Callable[[Connection, psycopg.Connection, str, Callable[[], bool]], None]
@@ -45,7 +45,7 @@ def run_consumer(process: str, work: Work) -> int:
 
     try:
         live(session, stopping)
-    except SettingsError as error:
-        log.error("cannot run", error=str(error))
-        return 2
+    except DayTradeError as error:
+        log.error("cannot go on", error=f"{type(error).__name__}: {error}")
+        return 1
     return 0

@@ -13,14 +13,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy import leftovers, modules, runs, servers, supervisor, workers
+from deploy import leftovers, modules, runs, servers, site, supervisor, workers
 from deploy.failure import StackError
 from deploy.foreground import Interrupted
 from deploy.lock import exclusive
 from deploy.paths import LOGS
 from deploy.profiles import LIVE, PROFILES, urls_of
 from deploy.progress import progress, say
-from deploy.record import CONTAINER, GIVEN, load
+from deploy.record import CONTAINER, GIVEN, Record, load
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -39,20 +39,45 @@ def servers_command() -> None:
 def up(replicas: Replicas = 1) -> None:
     """Start servers and workers; they keep running."""
     with exclusive("up"):
-        record = load()
-        servers.start(record)
-        urls = urls_of(record, LIVE)
-        with progress("Bringing database and topology up to date"):
-            servers.ensure_database(record, LIVE)
-            modules.run_quietly(urls, "schema.migrate")
-            modules.run_quietly(urls, "rabbitmq.declare")
-        with progress("Starting the workers"):
-            workers.start(record, LIVE, replicas)
-            well = workers.wait_until_up(record, LIVE)
+        well = _bring_up(load(), replicas)
     status()
     say(f"Next: make env · make status · make down. Logs: {LOGS}")
     if not well:
         raise typer.Exit(1)
+
+
+@app.command()
+def web(replicas: Replicas = 1) -> None:
+    """Start servers, workers and the site, with a demo person; they keep running."""
+    with exclusive("web"):
+        record = load()
+        well = _bring_up(record, replicas)
+        with progress("Starting the site"):
+            address = site.start(record, quotes_are_simulated=not os.environ.get("QUOTE_SERVER"))
+        with progress("Making the demo person"):
+            name, password = site.make_demo_person(record)
+    status()
+    say(f"The site: {address}   name {name}, password {password}")
+    say("Next: make admin USER=name · make down")
+    if not well:
+        raise typer.Exit(1)
+
+
+@app.command()
+def admin(name: Annotated[str, typer.Argument()] = "") -> None:
+    """Make somebody an administrator of the site."""
+    if not name:
+        say("usage: make admin USER=name")
+        raise typer.Exit(2)
+    with exclusive("admin"):
+        raise typer.Exit(runs.admin(load(), name))
+
+
+@app.command("bench-web")
+def bench_web() -> None:
+    """Measure the site's latency while commands run beside it."""
+    with exclusive("bench-web"):
+        raise typer.Exit(runs.bench_web(load()))
 
 
 @app.command()
@@ -147,6 +172,30 @@ def replay() -> None:
         raise typer.Exit(runs.replay(load()))
 
 
+@app.command("bench-quotes")
+def bench_quotes() -> None:
+    """Measure what quotes cost and how long they take."""
+    with exclusive("bench-quotes"):
+        raise typer.Exit(runs.bench(load(), "quotes"))
+
+
+@app.command("bench-triggers")
+def bench_triggers() -> None:
+    """Measure what price events cost, and how soon what they fire is filled."""
+    with exclusive("bench-triggers"):
+        raise typer.Exit(runs.bench(load(), "triggers"))
+
+
+@app.command("what-if")
+def what_if(user: Annotated[str, typer.Argument()] = "", prices: Annotated[str, typer.Argument()] = "") -> None:
+    """Which trigger orders of a user recorded prices would have fired."""
+    if not (user and prices):
+        say("usage: make what-if USER=name PRICES=file.csv")
+        raise typer.Exit(2)
+    with exclusive("what-if"):
+        raise typer.Exit(runs.what_if(load(), user, prices))
+
+
 @app.command("dead-letters")
 def dead_letters_command() -> None:
     """List the messages of the last run that could not be read."""
@@ -176,6 +225,19 @@ def _export(what: str, file: str, usage: str) -> None:
         raise typer.Exit(2)
     with exclusive(what):
         raise typer.Exit(runs.export(load(), what, file))
+
+
+def _bring_up(record: Record, replicas: int) -> bool:
+    """Servers and workers of LIVE; False when a worker does not stay up."""
+    servers.start(record)
+    urls = urls_of(record, LIVE)
+    with progress("Bringing database and topology up to date"):
+        servers.ensure_database(record, LIVE)
+        modules.run_quietly(urls, "schema.migrate")
+        modules.run_quietly(urls, "rabbitmq.declare")
+    with progress("Starting the workers"):
+        workers.start(record, LIVE, replicas)
+        return workers.wait_until_up(record, LIVE)
 
 
 def _duration(seconds: int) -> str:

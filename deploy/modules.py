@@ -10,12 +10,12 @@ from deploy.paths import ROOT
 from deploy.profiles import Urls
 
 
-def run_quietly(urls: Urls, module: str, *arguments: str) -> None:
-    """Its output is shown only when it fails. Raises StackError then."""
+def run_quietly(urls: Urls, module: str, *arguments: str, extra: dict[str, str] | None = None) -> None:
+    """Its output is shown only when it fails. Raises StackError then. `extra`: more variables."""
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
-        env=os.environ | urls.environment,
+        env=os.environ | urls.environment | (extra or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -14,11 +14,12 @@ class Worker:
     name: str
     module: str
     replicated: bool = False  # as many as REPLICAS says
+    standbys: int = 0  # more of it, of which one works at a time
 
 
 QUOTE_SERVER = Worker("quote-server", "quotecache.simulator")  # stands in for the legacy one, unless one is given
 WORKERS = (
-    Worker("quotecache", "quotecache"),
+    Worker("quotecache", "quotecache", standbys=1),
     Worker("transactions", "consumers.transactions", replicated=True),
     Worker("triggers", "consumers.triggers"),
     Worker("audit", "consumers.audit"),
@@ -44,8 +45,9 @@ def programs(profile: str, urls: Urls, replicas: int, quote_server: str, own_quo
     }
     made = []
     for worker in ((QUOTE_SERVER,) if own_quote_server else ()) + WORKERS:
-        count = replicas if worker.replicated else 1
-        names = [f"{worker.name}-{number}" for number in range(1, count + 1)] if worker.replicated else [worker.name]
+        count = replicas if worker.replicated else 1 + worker.standbys
+        several = worker.replicated or worker.standbys
+        names = [f"{worker.name}-{number}" for number in range(1, count + 1)] if several else [worker.name]
         made += [_program(profile, name, worker.module, environment) for name in names]
     return made
 

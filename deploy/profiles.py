@@ -7,6 +7,7 @@ from deploy.record import GIVEN, Record
 
 LIVE, LOADTEST, TEST = "live", "loadtest", "test"
 PROFILES = (LIVE, LOADTEST, TEST)
+SITE = "site"  # no profile: the site's processes, beside the workers of LIVE and on its data
 HOST = "127.0.0.1"
 
 

@@ -23,6 +23,8 @@ class Record:
     kind_of_last_run: str = ""
     ports: dict[str, int] = field(default_factory=dict)
     quote_ports: dict[str, int] = field(default_factory=dict)
+    site_ports: dict[str, int] = field(default_factory=dict)
+    demo_password: str = ""
     amqp_url: str = ""
     database_url: str = ""
     amqp_password: str = field(default_factory=_password)

@@ -8,7 +8,7 @@ import os
 from deploy import container, database, leftovers, postgres_data, private, readiness, supervisor
 from deploy.failure import StackError
 from deploy.paths import POSTGRES_DATA
-from deploy.profiles import LIVE, PROFILES, superuser_url, urls_of
+from deploy.profiles import LIVE, PROFILES, SITE, superuser_url, urls_of
 from deploy.progress import say
 from deploy.record import CONTAINER, GIVEN, PRIVATE, Record
 
@@ -44,7 +44,7 @@ def running(record: Record) -> bool:
 def stop(record: Record) -> None:
     """Workers first, then servers, as supervisord does when it is shut down; whoever escaped it, afterwards."""
     if supervisor.running(record):
-        for profile in PROFILES:
+        for profile in (SITE, *PROFILES):
             supervisor.set_workers(record, profile, [])
         supervisor.shut_down(record)
     count = leftovers.end_all()

@@ -139,7 +139,8 @@ class CommandPublisher:
     def _publish_marker(self, command: Command) -> None:
         self._send_batches()
         body = encode(DumpMarker(VERSION, _now_ms(), command))
-        for partition in range(PARTITIONS):
+        # The partition that answers for it comes last: done there, it is on its way everywhere.
+        for partition in sorted(range(PARTITIONS), key=lambda n: n == partition_of(NOBODY)):
             self._send(partition, body)
         self.published += 1
 

@@ -38,6 +38,9 @@ PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 0.1, 1.0
 
 STANDBY_PUMP_SECONDS = 0.05
 
+COUNTS_SECONDS = 60.0
+"""How often an owner logs what it did, for those who look at cost live."""
+
 log = structlog.get_logger()
 
 
@@ -59,8 +62,8 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> None:
 @contextlib.contextmanager
 def _session(settings: Settings, counts: Counts, connections_max: int, open_source: OpenSource) -> Iterator["_Session"]:
     with contextlib.ExitStack() as stack:
-        store = stack.enter_context(contextlib.closing(database.connect(settings.database_url, "quotecache")))
-        connection = open_connection(settings.amqp_url, "quotecache", CONNECT_SECONDS_MAX)
+        store = stack.enter_context(contextlib.closing(database.connect(settings.database_url, settings.replica)))
+        connection = open_connection(settings.amqp_url, settings.replica, CONNECT_SECONDS_MAX)
         stack.callback(connection.close)
         session = _Session(settings, connection, store, counts, connections_max, open_source)
         stack.callback(session.drop)
@@ -86,7 +89,7 @@ class _Session:
         self._connections_max = connections_max
         self._open_source = open_source
         self._tenure: Tenure | None = None
-        self._tick_at = time.monotonic()
+        self._tick_at = self._counted_at = time.monotonic()
 
     def serve(self, stopping: Callable[[], bool]) -> None:
         """Until `stopping()`, then drains and leaves. Raises BrokerError, StoreError."""
@@ -138,6 +141,9 @@ class _Session:
             )
         pause_ms = STANDBY_TICK_MS if self._tenure is None else partitions.TICK_MS
         self._tick_at = time.monotonic() + pause_ms / 1_000
+        if self._tenure is not None and time.monotonic() > self._counted_at + COUNTS_SECONDS:
+            self._counted_at = time.monotonic()
+            log.info("counts", **asdict(self._counts))
 
     def _owned(self) -> dict[int, int]:
         return {} if self._tenure is None else {PARTITION: self._tenure.epoch}

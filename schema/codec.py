@@ -3,7 +3,15 @@
 import msgspec
 
 from schema.arguments import is_root_dumplog, is_sound
-from schema.commands import COMMANDS_PER_MESSAGE_MAX, VERSION, CommandBatch, DumpMarker, LogMessage
+from schema.commands import (
+    COMMANDS_PER_MESSAGE_MAX,
+    EXPIRY_PREFIX,
+    VERSION,
+    CommandBatch,
+    DumpMarker,
+    FillBatch,
+    LogMessage,
+)
 from schema.errors import DecodeError
 from schema.events import AccountsChanged, AuditMessage, PriceMessage, PriceRequest, ReplyMessage, TriggerMessage
 
@@ -29,8 +37,12 @@ def decode_log(body: bytes) -> LogMessage:
         for command in message.commands:
             if not is_sound(command):
                 raise DecodeError(f"{command.name} {command.transaction_number} lacks an argument")
+            _check_id(command.command_id)
             if is_root_dumplog(command):
                 raise DecodeError("a DUMPLOG for all users travels as a marker")
+    elif isinstance(message, FillBatch):
+        for fill in message.fills:
+            _check_id(fill.command_id)
     elif isinstance(message, DumpMarker) and not is_root_dumplog(message.command):
         raise DecodeError("a marker that carries no DUMPLOG for all users")
     return message
@@ -64,6 +76,12 @@ def decode_replies(body: bytes) -> ReplyMessage:
 def decode_accounts_changed(body: bytes) -> AccountsChanged:
     """Whose accounts have news. Raises DecodeError."""
     return _decode(_changed, body)
+
+
+def _check_id(command_id: bytes) -> None:
+    # An expiry would then meet its id in the history, and no look-up of what was published could tell.
+    if command_id.startswith(EXPIRY_PREFIX):
+        raise DecodeError("a command id that is kept for expiries")
 
 
 def _decode(decoder: msgspec.msgpack.Decoder, body: bytes):

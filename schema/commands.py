@@ -27,11 +27,15 @@ NOBODY = ""
 
 INT64_MAX = 2**63 - 1
 
+EXPIRY_PREFIX = b"expiry: "
+
 _USER = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 _SYMBOL = re.compile(r"[A-Z]{1,3}")
 
 UserId = Annotated[str, msgspec.Meta(pattern=rf"\A{_USER.pattern}\Z")]
 Symbol = Annotated[str, msgspec.Meta(pattern=rf"\A{_SYMBOL.pattern}\Z")]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=INT64_MAX)]
+NotNegative = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
 CommandId = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 
 
@@ -62,11 +66,11 @@ class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     command_id: CommandId
-    transaction_number: Annotated[int, msgspec.Meta(ge=1, le=INT64_MAX)]
+    transaction_number: Positive
     name: CommandName
     user: UserId | None = None
     symbol: Symbol | None = None
-    amount_cents: Annotated[int, msgspec.Meta(ge=1, le=INT64_MAX)] | None = None
+    amount_cents: Positive | None = None
     filename: str | None = None
     defect: Reason | None = None
 
@@ -86,24 +90,24 @@ class Fill(msgspec.Struct, frozen=True, array_like=True, gc=False):
     user: UserId
     symbol: Symbol
     side: Side
-    version: int
-    price_cents: Annotated[int, msgspec.Meta(ge=1, le=INT64_MAX)]
-    quote_id: int
-    asked_at_ms: int
+    version: NotNegative
+    price_cents: Positive
+    quote_id: NotNegative
+    asked_at_ms: NotNegative
 
 
 class CommandBatch(msgspec.Struct, frozen=True, array_like=True, tag="commands", gc=False):
     """Commands of one partition. `reply_to`: the queue in which somebody waits for their outcomes."""
 
     version: int
-    published_at_ms: int
+    published_at_ms: NotNegative
     commands: list[Command]
-    reply_to: str | None = None
+    reply_to: Annotated[str, msgspec.Meta(max_length=255)] | None = None
 
 
 class FillBatch(msgspec.Struct, frozen=True, array_like=True, tag="fills", gc=False):
     version: int
-    published_at_ms: int
+    published_at_ms: NotNegative
     fills: list[Fill]
 
 
@@ -115,7 +119,7 @@ class DumpMarker(msgspec.Struct, frozen=True, array_like=True, tag="marker", gc=
     """
 
     version: int
-    published_at_ms: int
+    published_at_ms: NotNegative
     command: Command
 
 
@@ -130,6 +134,11 @@ def partition_of(user: str) -> int:
 def command_id(source: int, number: int) -> bytes:
     """Id of a publisher's n-th command: 8 bytes of source, 8 of number: the ids of a source sort by their number."""
     return source.to_bytes(8, "big") + number.to_bytes(8, "big")
+
+
+def expiry_id(seq: int) -> bytes:
+    """Id of the expiry of a user's pending order, which nobody publishes: no command may have such a one."""
+    return EXPIRY_PREFIX + seq.to_bytes(8, "big")
 
 
 def is_user(text: str) -> bool:

@@ -37,6 +37,10 @@ class Fenced(StoreError):
     """Somebody else owns the partition by now: whatever was decided on it must be dropped (design §2)."""
 
 
+class LogGap(DayTradeError):
+    """A stream lacks messages that were not read yet, or is another one than before: to go on would lose commands."""
+
+
 class AuditGap(DayTradeError):
     """A source of the audit log skipped a number: an entry is missing."""
 

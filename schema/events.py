@@ -14,6 +14,9 @@ from schema.outcomes import Outcome, Reason, Side
 QUOTE_LIFETIME_MS = 60_000
 """A quote may be used for this long from the moment we asked for it (spec §1)."""
 
+CLOCK_STEP_MS_MAX = 2_000
+"""How far two of our clocks may be apart, or one be set back, without being taken for wrong."""
+
 ENTRIES_PER_MESSAGE_MAX = 500
 """Audit entries in one message: about 40 kB, far from any limit, and few enough confirms (design §7)."""
 
@@ -93,7 +96,7 @@ class Quote(msgspec.Struct, frozen=True, array_like=True, tag="quote", gc=False)
     cause_user: str
 
     def usable(self, now_ms: int) -> bool:
-        return now_ms - self.asked_at_ms < QUOTE_LIFETIME_MS
+        return -CLOCK_STEP_MS_MAX <= now_ms - self.asked_at_ms < QUOTE_LIFETIME_MS
 
 
 class NoQuote(msgspec.Struct, frozen=True, array_like=True, tag="no-quote", gc=False):

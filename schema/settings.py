@@ -11,6 +11,9 @@ from pathlib import Path
 
 from schema.errors import SettingsError
 
+REPLICA_CHARACTERS_MAX = 50
+"""With the mark behind it, the name still fits what Postgres keeps of an application's name (63)."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -46,7 +49,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     return Settings(
         amqp_url=_required(environment, "AMQP_URL"),
         database_url=_required(environment, "DATABASE_URL"),
-        replica=f"{environment.get('REPLICA') or 'replica'}@{socket.gethostname()}#{secrets.token_hex(3)}",
+        replica=f"{environment.get('REPLICA') or 'replica'}@{socket.gethostname()}"[:REPLICA_CHARACTERS_MAX]
+        + f"#{secrets.token_hex(4)}",
         dump_dir=Path(environment.get("DUMP_DIR") or "dumps"),
         quote_server=_address(environment, "QUOTE_SERVER", "127.0.0.1:4444"),
         quote_source=_file_or(environment, "QUOTE_SOURCE", "server"),

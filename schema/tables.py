@@ -234,6 +234,7 @@ dumps = Table(
     Column("user_id", Text, comment="null: all users"),
     Column("filename", Text, nullable=False),
     Column("written_at_ms", BigInteger, comment="null: markers are missing, or the file is still to be written"),
+    Column("failure", Text, comment="why there is no file and never will be: its name clashes with another dump's"),
     PrimaryKeyConstraint("dump_id"),
 )
 

@@ -37,7 +37,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """What of ours a module may import: what stands here for its folder, and for the folders above it."""
 
-WEB = ("flask", "flask_wtf", "flask_limiter", "wtforms", "werkzeug", "markupsafe", "argon2", "prometheus_client")
+WEB = (
+    *("flask", "flask_wtf", "flask_limiter", "wtforms", "werkzeug", "markupsafe", "argon2", "prometheus_client"),
+    *("gunicorn", "starlette", "uvicorn"),
+)
 
 HOMES: dict[str, set[str]] = {
     "msgspec": PACKAGES - {"deploy"},
@@ -48,7 +51,7 @@ HOMES: dict[str, set[str]] = {
         *("consumers", "quotecache", "deploy", "webapp"),
     },
     "sqlalchemy": {
-        *("schema.database", "schema.tables", "schema.migrate", "schema.migrations"),
+        *("schema.database", "schema.tables", "schema.web_tables", "schema.migrate", "schema.migrations"),
         *("producers", "webapp"),
     },
     "alembic": {"schema.migrate", "schema.migrations"},

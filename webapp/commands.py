@@ -105,7 +105,7 @@ def run(
                 if row is not None:
                     return _from_row(row)
             here.gateway.submit(command, again=not claim.first)
-    return _await(here, command, wait_ms)
+    return _await(here, command, wait_ms) if wait_ms else _pending(command)
 
 
 def look_up(command_id: bytes, user: str, administrator: bool = False, wait_ms: int = 0) -> Result | None:
@@ -161,11 +161,15 @@ def _await(here: Site, command: Command, wait_ms: int) -> Result:
         reply = here.gateway.wait(command.command_id, min(left, patience))
         if reply is not None:
             return _from_reply(command, reply)
-        if wait_ms and (row := history_row(_owner(command), command.command_id)) is not None:
+        if (row := history_row(_owner(command), command.command_id)) is not None:
             return _from_row(row)
         if time.monotonic() >= deadline:
-            return Result(command.command_id.hex(), command.transaction_number, command.name, PENDING)
+            return _pending(command)
         patience = min(patience * 2, LOOK_SECONDS_MAX)
+
+
+def _pending(command: Command) -> Result:
+    return Result(command.command_id.hex(), command.transaction_number, command.name, PENDING)
 
 
 def _from_reply(command: Command, reply: Reply) -> Result:

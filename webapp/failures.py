@@ -5,7 +5,6 @@ Pages may bring handlers of their own for what concerns them; under /api every e
 
 import structlog
 from flask import Flask, Response, render_template, request
-from jinja2 import TemplateNotFound
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from webapp.api import problems
@@ -47,7 +46,11 @@ def _as_problem(response: Response) -> Response:
 
 def _page(error: Unavailable) -> str:
     try:
-        return render_template("unavailable.html", error=error, retry_after_seconds=error.retry_after_seconds)
-    except (TemplateNotFound, Unavailable):
+        return render_template(
+            "unavailable.html",
+            perhaps_taken=error.perhaps_taken,
+            retry_after_seconds=error.retry_after_seconds,
+        )
+    except Unavailable:
         # The page shows who is logged in, which nobody knows while the database is away.
         return "<!doctype html><title>Back in a moment</title><h1>Back in a moment</h1><p>Please try again."

@@ -43,24 +43,24 @@ class Store:
     def rows(self, query: str, **parameters: object) -> Sequence[Row]:
         """All rows of the answer. Raises Unavailable."""
         with translated(), self._engine.connect() as connection:
-            return connection.execute(text(query), parameters).fetchall()
+            return connection.execute(text(query), _sound(parameters)).fetchall()
 
     def row(self, query: str, **parameters: object) -> Row | None:
         """The first row, or None. Raises Unavailable."""
         with translated(), self._engine.connect() as connection:
-            return connection.execute(text(query), parameters).first()
+            return connection.execute(text(query), _sound(parameters)).first()
 
     def write(self, statement: str, **parameters: object) -> int:
         """One statement, committed; the number of rows it touched. Raises Unavailable."""
         with translated(), self._engine.connect() as connection:
-            return connection.execute(text(statement), parameters).rowcount
+            return connection.execute(text(statement), _sound(parameters)).rowcount
 
     def stream(self, query: str, **parameters: object) -> Iterator[Row]:
         """Rows from a server-side cursor, for what may be long. Raises Unavailable."""
         with translated(), self._engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
             streaming = connection.execution_options(yield_per=ROWS_PER_FETCH)
             with connection.begin():
-                yield from streaming.execute(text(query), parameters)
+                yield from streaming.execute(text(query), _sound(parameters))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -77,6 +77,15 @@ class translated:
             error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError, sqlalchemy.exc.InterfaceError)
         ):
             raise Unavailable("the database does not answer", RETRY_SECONDS) from error
+
+
+def _sound(parameters: dict[str, object]) -> dict[str, object]:
+    """Without what Postgres cannot even look for: NUL, and halves of surrogate pairs. No text there has any."""
+    return {name: _sound_text(value) if isinstance(value, str) else value for name, value in parameters.items()}
+
+
+def _sound_text(value: str) -> str:
+    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def store() -> Store:

@@ -14,7 +14,7 @@ from schema.events import QUOTECACHE_SOURCE, AuditKind
 ROWS_PER_FETCH = 2_000
 """Bounds the memory of a dump; a quarter of a megabyte."""
 
-IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
 """Between two fetches the file is written; a process that is paused there must not keep the dump locked."""
 
 WORK_MEMORY = "32MB"
@@ -72,6 +72,13 @@ def set_written(connection: psycopg.Connection, dump: Dump) -> None:
     connection.execute(_SET_WRITTEN, (dump.dump_id,))
 
 
+def set_failed(connection: psycopg.Connection, dump: Dump, failure: str) -> None:
+    """Notes that there will never be a file, and why."""
+    with translated(), connection.transaction():
+        connection.execute("UPDATE dumps SET failure = %s WHERE dump_id = %s", (failure, dump.dump_id))
+        set_written(connection, dump)
+
+
 _UNWRITTEN = """
     SELECT dump_id, user_id, filename FROM dumps JOIN dump_markers USING (dump_id)
     WHERE written_at_ms IS NULL AND source = %s
@@ -92,9 +99,11 @@ _ORDER = " ORDER BY e.at_ms, e.source, e.number"
 
 _ALL_ROWS = _SELECT + _ORDER
 
-# The quote cache does not stand in the order of a user's commands; their transaction numbers do.
+# The quote cache's numbers do not stand in the order of a user's commands: a hit is in the dump if the command that
+# caused it is.
 _USER_ROWS = f"""{_SELECT} AND e.user_id = %s
-    AND (e.source <> %s OR e.transaction_number <= (
-        SELECT a.transaction_number FROM audit_events a JOIN dump_markers USING (source, number)
-        WHERE dump_id = %s AND source <> %s))
+    AND (e.source <> %s OR (e.user_id, e.transaction_number) IN (
+        SELECT c.user_id, c.transaction_number FROM audit_events c
+        JOIN dump_markers m ON m.source = c.source AND c.number <= m.number
+        WHERE m.dump_id = %s AND c.source <> %s AND c.kind = '{AuditKind.USER_COMMAND}'))
     {_ORDER}"""

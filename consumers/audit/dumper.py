@@ -25,6 +25,9 @@ RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.5, 30.0
 STOP_SECONDS_MAX = 5.0
 """How long a stopping process goes on writing; what is left then is written at the next start."""
 
+CLASHES = (FileExistsError, NotADirectoryError, IsADirectoryError)
+"""`a` and `a/b` cannot both be files, whoever of the two asked first."""
+
 log = structlog.get_logger()
 
 
@@ -78,6 +81,11 @@ class Dumper:
     def _write_logged(self, connection: psycopg.Connection, dump: Dump) -> bool:
         try:
             write(connection, dump, self._settings.dump_dir)
+        except CLASHES as error:
+            # No later attempt can end better, and each would write the whole dump first.
+            log.error("a dump's name clashes with another", dump=dump.dump_id, filename=dump.filename)
+            dump_store.set_failed(connection, dump, f"{type(error).__name__}: {dump.filename}")
+            return True
         except (OSError, StoreError) as error:
             log.error("cannot write a dump", dump=dump.dump_id, filename=dump.filename, error=str(error))
             return False
@@ -97,7 +105,10 @@ def write(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> None:
     with translated(), connection.transaction():
         if not dump_store.lock(connection, dump):
             return
+        _make_folder(dump_dir)
         target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            raise IsADirectoryError(target)
         unfinished = target.with_name(f".{dump.dump_id}.unfinished")
         with unfinished.open("w", encoding="utf-8", newline="\n") as file:
             file.write(dump_xml.HEAD)
@@ -110,6 +121,13 @@ def write(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> None:
         dump_store.set_written(connection, dump)
         unfinished.replace(target)
         _sync_folder(target.parent)
+
+
+def _make_folder(dump_dir: Path) -> None:
+    try:
+        dump_dir.mkdir(parents=True, exist_ok=True)
+    except CLASHES as error:  # not the dump's fault: somebody can mend this
+        raise PermissionError(f"the dump folder {dump_dir} is a file") from error
 
 
 def _sync_folder(folder: Path) -> None:

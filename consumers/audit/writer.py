@@ -75,7 +75,7 @@ class Writer:
                 self._stopping.wait(random.uniform(0.1, RECONNECT_SECONDS_MAX))
 
     def _serve(self) -> None:
-        name = f"audit {self._settings.replica}"
+        name = self._settings.replica
         with contextlib.ExitStack() as stack:
             broker = open_connection(self._settings.amqp_url, name, patience_seconds=RECONNECT_SECONDS_MAX)
             stack.callback(broker.close)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from consumers.transactions import entries
 from consumers.transactions.account import Account, Decision, PendingOrder
-from schema.commands import Command
+from schema.commands import Command, expiry_id
 from schema.events import AuditEntry, Reply, TriggerChange
 from schema.filenames import dump_path
 from schema.outcomes import Side
@@ -103,7 +103,7 @@ class Batch:
         share = self.share(partition)
         entries.log_expiry(share.entries, account.user, decision, at_ms)
         order = decision.closed
-        self._add(share, account, b"expiry: " + order.seq.to_bytes(8, "big"), order.expires_at_ms, at_ms, decision)
+        self._add(share, account, expiry_id(order.seq), order.expires_at_ms, at_ms, decision)
 
     def _add(
         self, share: Share, account: Account, command_id: bytes, published_at_ms: int, at_ms: int, decision: Decision

@@ -60,6 +60,11 @@ class Intake:
         else:
             self.arrivals.append(Arrival(delivery, message, orders, doubt))
 
+    @property
+    def republished_first(self) -> bool:
+        """Whether the next arrival is a copy of one whose fate its publisher did not know."""
+        return bool(self.arrivals) and self.arrivals[0].doubt is Doubt.REPUBLISHED
+
     def first_doubtful(self) -> list[Arrival]:
         """The arrivals to look up together: all touched ones at the front, or one republished one."""
         if self.arrivals[0].doubt is Doubt.REPUBLISHED:

@@ -5,13 +5,13 @@ and the database know all that matters (design §2).
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import psycopg
 import structlog
 
 from consumers import outbox, partitions
-from consumers.clock import now_ms
+from consumers.clock import Clock, now_ms
 from consumers.partitions import TICK_MS, Ownership
 from consumers.transactions import store
 from consumers.transactions.batch import Batch, DeadLetter
@@ -74,7 +74,7 @@ class Session:
         self._scheduler = Scheduler(self._prices, BATCH_ROWS_MAX)
         self._holdings: dict[int, Holding] = {}
         self._next_tick = 0.0
-        self._clock_ms = 0
+        self._clock = Clock()
         self.rows_written = 0
 
     def run(self, stopping: Callable[[], bool]) -> None:
@@ -85,6 +85,7 @@ class Session:
             self._receive()
             self._work()
         self._publisher.flush()
+        self._clear_outbox([holding.ownership for holding in self._holdings.values()])
         partitions.leave(self._database, store.GROUP, self._replica, self._epochs())
         for holding in self._holdings.values():
             holding.close()
@@ -103,6 +104,7 @@ class Session:
         changes = partitions.tick(self._database, store.GROUP, self._replica, self._epochs())
         if changes.surplus:
             self._publisher.flush()
+            self._clear_outbox([self._holdings[n].ownership for n in changes.surplus])
             epochs = {n: epoch for n, epoch in self._epochs().items() if n in changes.surplus}
             partitions.release(self._database, store.GROUP, epochs)
         for partition in changes.lost | changes.surplus:
@@ -118,15 +120,23 @@ class Session:
         for message in left_over:
             self._publisher.publish(message)
         self._publisher.flush()
+        self._clear_outbox(gained)
         users = store.users_with_pending(self._database)
         for ownership in gained:
             n = ownership.partition
             holding = self._holdings[n] = Holding(ownership, self._doubtful.pop(n, -1))
-            self._clock_ms = max(self._clock_ms, ownership.clock_ms)
+            self._clock.not_before(ownership.clock_ms)
             self._load(holding, {user for user in users if partition_of(user) == n})
             holding.consumer = StreamConsumer(
                 self._broker, command_stream(n), ownership.position, PREFETCH_MESSAGES, holding.intake.put
             )
+
+    def _clear_outbox(self, ownerships: Sequence[Ownership]) -> None:
+        # All of it is confirmed by now. The log of record would drop a repetition; the dead letters could not.
+        if ownerships:
+            with self._database.transaction(), self._database.cursor() as cursor:
+                partitions.fence(cursor, store.GROUP, ownerships)
+                outbox.clear(cursor, store.GROUP, [ownership.partition for ownership in ownerships])
 
     # -- taking in
 
@@ -157,7 +167,10 @@ class Session:
     # -- working
 
     def _work(self) -> None:
-        now = self._clock_ms = max(self._clock_ms, now_ms())
+        now = self._clock.now_ms()
+        for holding in self._holdings.values():
+            if holding.intake.republished_first:
+                self._look_up(holding)  # now, while no command of this batch can be what it looks for
         batch = Batch()
         self._prices.tick(now)
         self._scheduler.hear(self._prices.take_answers(), now)
@@ -174,7 +187,7 @@ class Session:
     def _take_arrivals(self, batch: Batch, holding: Holding, now: int) -> None:
         arrivals = holding.intake.arrivals
         while arrivals and len(batch.rows) < BATCH_ROWS_MAX:
-            if arrivals[0].doubt is Doubt.REPUBLISHED and batch.rows:
+            if arrivals[0].doubt is Doubt.REPUBLISHED and holding.state.partition in batch.shares:
                 return  # its first copy may be in this batch: the look-up must find it
             if arrivals[0].doubt is not Doubt.NONE:
                 self._look_up(holding)

@@ -14,7 +14,7 @@ from consumers.transactions.batch import Batch, Row
 from rabbitmq.publisher import Outgoing
 from schema.commands import NOBODY, PARTITIONS
 from schema.errors import SettingsError, StoreError
-from schema.faults import sabotaged
+from schema.faults import sabotaged, strike
 from schema.outcomes import Side
 
 GROUP = "transactions"
@@ -137,8 +137,10 @@ def _write_triggers(cursor: psycopg.Cursor, batch: Batch) -> None:
 
 
 def _write_history(cursor: psycopg.Cursor, rows: list[Row]) -> None:
+    text = "".join(map(_history_line, rows))  # before COPY begins, which no timeout of Postgres bounds
     with cursor.copy(_COPY_HISTORY) as copy:
-        copy.write("".join(map(_history_line, rows)))
+        copy.write(text)
+        strike("in-copy")
 
 
 def _history_line(row: Row) -> str:

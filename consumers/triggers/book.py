@@ -33,6 +33,10 @@ class Armed(msgspec.Struct, gc=False):
     tried_quote_id: int = 0
 
     @property
+    def key(self) -> Key:
+        return self.user, self.symbol, self.side
+
+    @property
     def limit_cents(self) -> int | None:
         """The price from which on it fills: downwards for a buy, upwards for a sell. None: at no price.
 

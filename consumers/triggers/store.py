@@ -38,6 +38,13 @@ def armed(connection: psycopg.Connection, partition: int) -> Iterator[list[Trigg
         cursor.close()
 
 
+def armed_of(connection: psycopg.Connection, user: str) -> list[TriggerChange]:
+    """A user's armed trigger orders."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(_ARMED_OF, (user,))
+        return [TriggerChange(of, symbol, Side(side), *values) for of, symbol, side, *values in cursor]
+
+
 def _armed_symbols(connection: psycopg.Connection, partition: int) -> list[str]:
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_SYMBOLS)
@@ -46,6 +53,10 @@ def _armed_symbols(connection: psycopg.Connection, partition: int) -> list[str]:
 
 _SYMBOLS = "SELECT DISTINCT symbol FROM trigger_orders WHERE trigger_cents IS NOT NULL"
 
-_ARMED = """
+_ORDERS = """
     SELECT user_id, symbol, side::text, version, trigger_cents, reserved_cents, reserved_shares, transaction_number
-    FROM trigger_orders WHERE trigger_cents IS NOT NULL AND symbol = ANY(%s)"""
+    FROM trigger_orders WHERE trigger_cents IS NOT NULL"""
+
+_ARMED = f"{_ORDERS} AND symbol = ANY(%s)"
+
+_ARMED_OF = f"{_ORDERS} AND user_id = %s ORDER BY symbol, side"

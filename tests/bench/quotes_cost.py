@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -12,7 +13,10 @@ from tests.bench.quotes_ground import ROOT, Ground, table
 
 RATE_DEFAULT = "500"
 ROUNDS_DEFAULT = 3
-HEADER = ("run", "s in all", "p99 ms", "lookups", "fetches", "the server's count", "abandoned", "floor", "cost ratio")
+HEADER = (
+    "run", "s in all", "p99 ms", "lookups", "asked of the cache", "of these joined", "of these hits",
+    "fetches", "the server's count", "abandoned", "failed", "floor", "cost ratio",
+)  # fmt: skip
 
 
 def measure_cold(folder: Path, workload: Path) -> None:
@@ -41,6 +45,7 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple:
         fetches, server_count = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
         floor = quote_floor(needs)
         ground.stop()
+        counts = _counts(ground)
     if os.environ.get("DETAIL"):
         print(quotes, report["seconds"], report["latency_ms"], report["triggers"], report["checks"])
     return (
@@ -48,9 +53,13 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple:
         f"{report['seconds']['audited']:.2f}",
         report["latency_ms"]["p99"],
         quotes["lookups"],
+        counts["requests"],
+        counts["joined"],
+        counts["hits"],
         fetches,
         server_count,
         quotes["abandoned"],
+        quotes["failed"],
         f"{floor} (by decision: {quotes['floor']})",
         f"{fetches / floor:.4f} (by decision: {quotes['cost_ratio']:.4f})",
     )
@@ -70,6 +79,12 @@ def _load(ground: Ground, workload: Path, rate: str | None, replicas: int) -> di
     if done.returncode:
         raise RuntimeError(f"the load test failed: {(ground.folder / 'loadtest.log').read_text()[-2_000:]}")
     return json.loads(report.read_text())
+
+
+def _counts(ground: Ground) -> dict[str, int]:
+    """What the quote cache counted by itself, from its last line."""
+    line = (ground.folder / "quotecache.log").read_text().splitlines()[-1]
+    return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", line)}
 
 
 def _settings(workload: Path) -> str:

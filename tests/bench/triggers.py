@@ -90,8 +90,6 @@ def _await_fills(ground: Ground, symbol: str, told_at_ms: int) -> float:
     query = "SELECT count(*) FROM history WHERE kind = 'fill' AND symbol = %s"
     wait_until(lambda: ground.value(query, [symbol]) >= FIRED, 60, f"{FIRED} fills")
     ended_at_ms = ground.value(_LAST_FILL, [symbol])
-    if os.environ.get("DETAIL"):
-        print(ground.rows(_DETAIL, [told_at_ms, told_at_ms, told_at_ms, symbol]))
     return (ended_at_ms - told_at_ms) / 1000
 
 
@@ -166,7 +164,6 @@ _LAST_FILL = """
     SELECT max(extract(epoch FROM pg_xact_commit_timestamp(xid)) * 1000)::bigint
     FROM (SELECT xmin AS xid FROM history WHERE kind = 'fill' AND symbol = %s GROUP BY xmin) AS batches"""
 
-_DETAIL = """SELECT min(published_at_ms) - %s, min(at_ms) - %s, (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000)::bigint - %s c, count(*) FROM history WHERE kind = 'fill' AND symbol = %s GROUP BY 3 ORDER BY 3"""
 _COPY_ORDERS = """
     COPY trigger_orders (user_id, symbol, side, amount_cents, trigger_cents, reserved_cents, reserved_shares, version,
         transaction_number) FROM STDIN"""

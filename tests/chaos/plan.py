@@ -44,6 +44,9 @@ KINDS = (
     "poison",
 )
 
+FIRST = ("scale 1-4-2", "publisher kill")
+"""These strike before all others of their round."""
+
 CONSUMER_SECONDS_MAX, RABBITMQ_SECONDS_MAX, POSTGRES_SECONDS_MAX = 5.0, 15.0, 10.0
 """Within how long all must be well again (issue 3)."""
 
@@ -60,8 +63,8 @@ SECONDS = {
 SECONDS_OTHERWISE = 2.0
 """About what a fault takes until the next may strike: sets the pace of the load."""
 
-FIRST_AT, LAST_AT = 0.08, 0.80
-"""Between which parts of the workload faults strike."""
+LEAD_SECONDS = 1.5
+"""Of load before the first fault."""
 
 LONG_SECONDS = 80.0
 """Of a round that sees orders expire, which they do after 60."""
@@ -114,17 +117,19 @@ def plan_of(
     """The round of a seed. `kinds`: these faults instead of the dealt ones. `short`: it does not wait for expiries."""
     draw = random.Random(seed)
     dealt = list(kinds) or deal(seed, size)
-    if "scale 1-4-2" in dealt:  # it begins with one worker: first of all, so that others find enough of them
-        dealt.sort(key=lambda kind: kind != "scale 1-4-2")
-    step = (LAST_AT - FIRST_AT) / max(1, len(dealt) - 1)
+    # Scaling begins with one worker, and others must find enough of them; a publisher must be killed while it works.
+    dealt.sort(key=lambda kind: FIRST.index(kind) if kind in FIRST else len(FIRST))
+    lengths = [_seconds(draw, soak) for _ in dealt]
+    expected = [_expected_seconds(kind, length) for kind, length in zip(dealt, lengths, strict=True)]
+    seconds = LEAD_SECONDS + sum(expected)
+    begins = [(LEAD_SECONDS + sum(expected[:n])) / seconds for n in range(len(dealt))]
     faults = tuple(
-        Fault(kind, int(commands * (FIRST_AT + n * step)), _seconds(draw, soak), draw.getrandbits(32))
-        for n, kind in enumerate(dealt)
+        Fault(kind, int(commands * begin), length, draw.getrandbits(32))
+        for kind, begin, length in zip(dealt, begins, lengths, strict=True)
     )
-    storm = seed % 5 == 3
-    seconds = 2 + sum(_expected_seconds(fault) for fault in faults)
     if seed % 10 == 7 and not short:
         seconds = max(seconds, LONG_SECONDS)
+    storm = seed % 5 == 3
     return Plan(
         seed=seed,
         commands=commands,
@@ -153,9 +158,9 @@ def limit_seconds(kind: str) -> float | None:
     return POSTGRES_SECONDS_MAX if what == "postgres" else None
 
 
-def _expected_seconds(fault: Fault) -> float:
-    what = fault.kind.partition(" ")[0]
-    return fault.seconds if what == "pause" else SECONDS.get(what, SECONDS_OTHERWISE)
+def _expected_seconds(kind: str, seconds: float) -> float:
+    what = kind.partition(" ")[0]
+    return seconds if what == "pause" else SECONDS.get(what, SECONDS_OTHERWISE)
 
 
 def _seconds(draw: random.Random, soak: bool) -> float:

@@ -169,9 +169,13 @@ class Strikes:
         yield f"{affected} requests" if affected else f"{MISSED}: nobody asked"
 
     def _publisher(self) -> Course:
+        if self._load.done:
+            yield f"{MISSED}: it had finished"
+            return
         self._load.kill()
+        confirmed = self._load.confirmed
         self._load.resume()
-        yield f"after line {self._load.confirmed} was confirmed"
+        yield f"after line {confirmed} was confirmed"
 
     def _scale(self) -> Course:
         began = time.monotonic()

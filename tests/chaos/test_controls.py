@@ -6,8 +6,8 @@ from tests.chaos.__main__ import run_round
 from tests.chaos.ground import Ground
 from tests.chaos.plan import HANG, plan_of
 
-COMMANDS = 200
-PATIENCE_SECONDS = 5.0
+COMMANDS = 150
+PATIENCE_SECONDS = 4.0
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.builders import Trader
 
 USERS = ("ann", "bob", "new")
 
-LIVES = settings(max_examples=250, stateful_step_count=60)
+LIVES = settings(max_examples=200, stateful_step_count=60)
 """A step costs half a millisecond, so there can be many."""
 
 a_user = st.sampled_from(["ann", "ann", "bob", "bob", "new"])

@@ -12,6 +12,7 @@ from schema.arguments import SIGNATURES, make_command
 from schema.commands import INT64_MAX, VERSION, Command, CommandBatch, CommandName, DumpMarker, Fill, FillBatch
 from schema.errors import DecodeError
 from schema.events import (
+    AccountsChanged,
     AuditEntry,
     AuditKind,
     AuditMessage,
@@ -19,10 +20,12 @@ from schema.events import (
     PriceMessage,
     PriceRequest,
     Quote,
+    Reply,
+    ReplyMessage,
     TriggerChange,
     TriggerMessage,
 )
-from schema.outcomes import Side
+from schema.outcomes import Outcome, Reason, Side
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
 ids = st.binary(min_size=16, max_size=16)
@@ -77,10 +80,25 @@ entries = st.builds(
 )
 quotes = st.builds(Quote, integers, symbols, integers, integers, integers, text)
 no_quotes = st.builds(NoQuote, symbols, integers, text)
+replies = st.builds(
+    Reply,
+    command_id=ids,
+    user=st.none() | users,
+    seq=integers,
+    outcome=st.sampled_from(Outcome),
+    reason=st.none() | st.sampled_from(Reason),
+    symbol=st.none() | symbols,
+    amount_cents=st.none() | integers,
+    price_cents=st.none() | integers,
+    at_ms=integers,
+)
 changes = st.builds(TriggerChange, users, symbols, sides, integers, st.none() | integers, integers, integers, integers)
 
 CONTRACT = {
-    "commands": (codec.decode_log, messages(CommandBatch, published_at_ms=integers, commands=commands)),
+    "commands": (
+        codec.decode_log,
+        messages(CommandBatch, published_at_ms=integers, commands=commands, reply_to=st.none() | text),
+    ),
     "fills": (codec.decode_log, messages(FillBatch, published_at_ms=integers, fills=st.lists(fills, max_size=5))),
     "marker": (codec.decode_log, messages(DumpMarker, published_at_ms=integers, command=root_dumplogs())),
     "audit": (
@@ -92,6 +110,8 @@ CONTRACT = {
         codec.decode_request,
         messages(PriceRequest, symbol=symbols, user=text, transaction_number=integers, for_trigger=st.booleans()),
     ),
+    "replies": (codec.decode_replies, messages(ReplyMessage, replies=st.lists(replies, max_size=5))),
+    "accounts": (codec.decode_accounts_changed, messages(AccountsChanged, users=st.lists(users, max_size=5))),
     "triggers": (codec.decode_triggers, messages(TriggerMessage, changes=st.lists(changes, max_size=5))),
 }
 """Every message of the contract: how it is read, and examples."""

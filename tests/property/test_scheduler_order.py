@@ -69,7 +69,7 @@ class Log(RuleBasedStateMachine):
         self.partition = HOME_OF_NOBODY if home else ELSEWHERE
         self.users = USERS[self.partition]
         self.batch_max = batch_max
-        adds = [a_command("ADD", 200, user=user) for user in self.users[:2]]
+        adds = [a_command("ADD", 90, user=user) for user in self.users[:2]]
         self.put(CommandBatch(VERSION, T0, adds), adds, False)
 
     @rule(commands=some_commands, republished=st.booleans())
@@ -262,4 +262,4 @@ class SchedulerOrder(Log):
 
 
 TestSchedulerOrder = SchedulerOrder.TestCase
-TestSchedulerOrder.settings = settings(max_examples=300, stateful_step_count=40)
+TestSchedulerOrder.settings = settings(max_examples=250, stateful_step_count=40)

@@ -49,7 +49,13 @@ def test_a_field_added_at_the_end_by_a_later_program_is_passed_over():
     [b"", b"\xc1", b"\x00", b"nonsense", a_batch(BUY)[:-1], a_batch(BUY) + b"\x00", b"\xdd\xff\xff\xff\xff"],
     ids=["empty", "reserved byte", "a number", "text", "cut", "too long", "an array beyond its end"],
 )
-@pytest.mark.parametrize("decode", [codec.decode_log, codec.decode_audit, codec.decode_prices, codec.decode_triggers])
+@pytest.mark.parametrize(
+    "decode",
+    [
+        *(codec.decode_log, codec.decode_audit, codec.decode_prices, codec.decode_request, codec.decode_triggers),
+        *(codec.decode_replies, codec.decode_accounts_changed),
+    ],
+)
 def test_bytes_that_are_no_message_are_a_decode_error(decode, body):
     with pytest.raises(DecodeError):
         decode(body)

@@ -161,3 +161,76 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
 
 TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase
+
+
+# A second request (QUOTE_HEDGE)
+
+HEDGE_MS = 50
+
+
+def a_hedging_cache(in_flight_max=10, attempts_max=3) -> tuple[Cache, Counts]:
+    counts = Counts()
+    cache = Cache(in_flight_max, attempts_max, counts, HEDGE_MS)
+    cache.request(a_request(), T0)
+    cache.due(T0)
+    return cache, counts
+
+
+def test_without_hedging_a_symbol_in_flight_is_never_asked_for_again():
+    cache = a_cache()
+    cache.request(a_request(), T0)
+    cache.due(T0)
+    assert cache.next_hedge_ms is None and cache.due(T0 + 10_000) == []
+
+
+def test_an_attempt_that_takes_too_long_is_asked_for_once_more_and_no_oftener():
+    cache, counts = a_hedging_cache()
+    assert cache.next_hedge_ms == T0 + HEDGE_MS
+    assert cache.due(T0 + HEDGE_MS - 1) == []
+    assert symbols_due(cache, T0 + HEDGE_MS) == ["ABC"]
+    assert cache.due(T0 + 10 * HEDGE_MS) == [] and cache.next_hedge_ms is None
+    assert (counts.fetches, counts.hedges, cache.in_flight) == (2, 1, 2)
+
+
+def test_an_answer_in_time_needs_no_second_request():
+    cache, counts = a_hedging_cache()
+    cache.answered(a_quote(asked_at_ms=T0), T0 + 20)
+    assert cache.due(T0 + HEDGE_MS) == [] and counts.fetches == 1
+
+
+def test_the_first_answer_wins_and_the_other_request_still_holds_its_connection_until_it_ends():
+    cache, _ = a_hedging_cache(in_flight_max=2)
+    cache.due(T0 + HEDGE_MS)
+    quote = a_quote(asked_at_ms=T0 + HEDGE_MS)
+    assert cache.answered(quote, T0 + 60) == quote
+    cache.request(a_request("B"), T0 + 60)
+    cache.request(a_request("C"), T0 + 60)
+    assert symbols_due(cache, T0 + 60) == ["B"]
+    cache.late()
+    assert symbols_due(cache, T0 + 70) == ["C"]
+    assert cache.usable("ABC", T0 + 70) == quote
+
+
+def test_an_attempt_has_failed_only_when_both_requests_have():
+    cache, counts = a_hedging_cache(attempts_max=1)
+    cache.due(T0 + HEDGE_MS)
+    assert cache.failed("ABC", "reset", T0 + 60) is None
+    assert cache.wanted == 0 and counts.no_quotes == 0
+    assert isinstance(cache.failed("ABC", "reset", T0 + 70), NoQuote)
+    assert cache.in_flight == 0
+
+
+def test_the_next_attempt_has_its_own_time_until_a_second_request():
+    cache, _ = a_hedging_cache()
+    cache.failed("ABC", "reset", T0 + 10)
+    again = T0 + 10 + RETRY_PAUSE_MS
+    assert symbols_due(cache, again) == ["ABC"]
+    assert cache.due(again + HEDGE_MS - 1) == []
+    assert symbols_due(cache, again + HEDGE_MS) == ["ABC"]
+
+
+def test_a_second_request_never_takes_the_connection_of_a_first_one():
+    cache, _ = a_hedging_cache(in_flight_max=2)
+    cache.request(a_request("B"), T0 + HEDGE_MS)
+    assert symbols_due(cache, T0 + HEDGE_MS) == ["B"]
+    assert cache.due(T0 + 10 * HEDGE_MS) == []

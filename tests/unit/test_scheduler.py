@@ -5,6 +5,7 @@ Look-ahead: `test_look_ahead`. Markers of a root DUMPLOG: `test_markers`.
 
 import pytest
 
+from consumers.transactions.progress import Progress
 from schema.outcomes import HistoryKind, Reason, Side
 from tests.builders import T0, a_command, a_fill, a_quote, an_account, armed_to_buy
 from tests.desk import Desk
@@ -248,6 +249,21 @@ def test_position_is_the_lowest_unfinished_message_and_high_the_highest_touched(
     assert (desk.position, desk.owned.progress.high) == (1, 2)
     desk.hears(100)
     assert (desk.position, desk.owned.progress.high) == (3, 2)
+
+
+def test_a_new_owner_does_not_forget_how_far_the_one_before_had_come():
+    progress = Progress(position=3, high=7)
+    progress.begin(offset=3, tag=1, commands=1)
+    assert (progress.position, progress.high) == (3, 7)
+
+
+def test_offsets_may_have_gaps():
+    progress = Progress(position=3, high=2)
+    message = progress.begin(offset=5, tag=1, commands=1)
+    assert (progress.position, progress.high) == (5, 5)
+    message.remaining -= 1
+    progress.sweep()
+    assert (progress.position, progress.unfinished) == (6, 0)
 
 
 def test_a_message_is_acknowledged_once_all_its_commands_are_done():

@@ -35,7 +35,8 @@ class Server(uvicorn.Server):
         await super().serve(*arguments, **named)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        super().handle_exit(sig, frame)
+        # Not super's, which raises the signal once more at the end: that would be no clean exit.
+        self.should_exit = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._hub.stop)
 

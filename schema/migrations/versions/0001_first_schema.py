@@ -91,6 +91,7 @@ def upgrade() -> None:
     sa.Column('user_id', sa.Text(), nullable=True, comment='null: all users'),
     sa.Column('filename', sa.Text(), nullable=False),
     sa.Column('written_at_ms', sa.BigInteger(), nullable=True, comment='null: markers are missing, or the file is still to be written'),
+    sa.Column('failure', sa.Text(), nullable=True, comment="why there is no file and never will be: its name clashes with another dump's"),
     sa.PrimaryKeyConstraint('dump_id', name=op.f('dumps_pkey'))
     )
     op.create_table('history',

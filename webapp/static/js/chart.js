@@ -4,6 +4,15 @@ import { dollars } from "./prices.js";
 
 const HEIGHT_PX = 340;
 const holder = document.querySelector("[data-chart]");
+
+// From which step between two marks on, what they say, and what is added where a new day begins (uPlot's format).
+const NEW_DAY = "\n{MMM} {D}";
+const TIMES = [
+  [86_400, "{MMM} {D}", null, null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", null, null, NEW_DAY, null, null, null, 1],
+  [0.001, "{HH}:{mm}:{ss}", null, null, NEW_DAY, null, null, null, 1],
+];
+
 let chart = null;
 let data = null;
 
@@ -60,6 +69,12 @@ function columns() {
   return [0, 1, 2, 3].map((slot) => sorted.map((row) => row[slot]));
 }
 
+// Room at both ends, so that the newest price and trade do not stand in the frame.
+function padded(self, from, to) {
+  const room = Math.max((to - from) * 0.03, 1);
+  return [from - room, to + room];
+}
+
 function options() {
   const axis = {
     stroke: colour("--text-muted"),
@@ -78,10 +93,13 @@ function options() {
   return {
     width: holder.clientWidth,
     height: HEIGHT_PX,
+    // As all times on the site: UTC.
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+    scales: { x: { range: padded } },
     cursor: { points: { size: 7 } },
-    axes: [axis, { ...axis, size: 78, values: (self, values) => values.map((value) => money(self, value)) }],
+    axes: [{ ...axis, values: TIMES }, { ...axis, size: 78, values: (self, values) => values.map((value) => money(self, value)) }],
     series: [
-      { label: "Time", value: (self, seconds) => (seconds ? new Date(seconds * 1000).toLocaleString() : "–") },
+      { label: "Time", value: (self, seconds) => (seconds ? `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC` : "–") },
       {
         label: "Price",
         stroke: colour("--accent"),

@@ -1,0 +1,71 @@
+"""What recorded prices would have done to armed trigger orders. Pure: orders and prices in, firings out.
+
+By the same book and the same arithmetic as the real thing: an order fires once, at the first price that satisfies it
+and moves a share, and is then gone (spec §3). Of an account nothing is known here: that a balance would pass its
+limit, which leaves an order armed, is not seen.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from consumers.triggers.book import Armed, Book
+from schema.events import TriggerChange
+from schema.money import whole_shares
+from schema.outcomes import Side
+from schema.price_file import PricePoint
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """An order that fires. `cash_cents`: spent by a buy, received by a sell; `back_cents`: of a buy's reserve."""
+
+    order: Armed
+    at_ms: int
+    price_cents: int
+    shares: int
+    cash_cents: int
+    back_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """An order that does not fire; the price that came closest to it, None where its symbol had none."""
+
+    order: Armed
+    closest: PricePoint | None
+
+
+def would_fire(orders: Iterable[TriggerChange], prices: Iterable[PricePoint]) -> tuple[list[Firing], list[Quiet]]:
+    """`prices` in the order of time, each an event of its own. Firings in the order in which they come about."""
+    book = Book()
+    waiting = {order.key: order for change in orders if (order := book.change(change)) is not None}
+    closest: dict[tuple[str, Side], PricePoint] = {}
+    firings = []
+    for number, point in enumerate(prices, start=1):
+        for side in Side:
+            best = closest.get((point.symbol, side))
+            if best is None or _is_closer(side, point.price_cents, best.price_cents):
+                closest[point.symbol, side] = point
+        for order in book.to_fill(point.symbol, point.price_cents, number):
+            firings.append(_fire(order, point))
+            del waiting[order.key]
+            book.change(_gone(order))
+    return firings, [Quiet(order, closest.get((order.symbol, order.side))) for order in waiting.values()]
+
+
+def _fire(order: Armed, point: PricePoint) -> Firing:
+    price = point.price_cents
+    if order.side is Side.SELL:
+        return Firing(order, point.at_ms, price, order.reserved_shares, order.reserved_shares * price, 0)
+    shares = whole_shares(order.reserved_cents, price)
+    return Firing(order, point.at_ms, price, shares, shares * price, order.reserved_cents - shares * price)
+
+
+def _gone(order: Armed) -> TriggerChange:
+    return TriggerChange(
+        order.user, order.symbol, order.side, order.version + 1, None, 0, 0, order.transaction_number
+    )  # fmt: skip
+
+
+def _is_closer(side: Side, price_cents: int, than_cents: int) -> bool:
+    return price_cents < than_cents if side is Side.BUY else price_cents > than_cents

@@ -1,0 +1,154 @@
+"""One running site and one browser for all tests in here; every test has people, and symbols, of its own.
+
+Starting the site takes seconds and a pending order takes 60 s to expire, so both begin once, and the tests that wait
+for those 60 s come last.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+from sqlalchemy.engine import make_url
+
+from rabbitmq.connection import open_connection
+from rabbitmq.declare import declare
+from tests.browser.person import Person
+from tests.browser.quote_server import SteeredQuotes
+from tests.browser.site import WORKERS, Site
+from tests.conftest import _setting
+from tests.e2e.system import ROOT
+
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",  # it runs as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--no-first-run",
+]
+EXPECT_MS = 20_000
+"""Two cores carry the site, its servers and the browser; what is seen sooner is not waited for."""
+
+SCREENSHOTS = ROOT / ".stack" / "screenshots"
+
+expect.set_options(timeout=EXPECT_MS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of what takes 60 s come last among ours: by then most of it has passed."""
+    places = [place for place, item in enumerate(items) if Path(__file__).parent in item.path.parents]
+    ours = sorted((items[place] for place in places), key=lambda item: "patient" in getattr(item, "fixturenames", ()))
+    for place, item in zip(places, ours, strict=True):
+        items[place] = item
+
+
+@pytest.fixture(scope="package")
+def quotes() -> Iterator[SteeredQuotes]:
+    with SteeredQuotes() as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def site(_template, quotes: SteeredQuotes, wait_for: Callable, tmp_path_factory) -> Iterator[Site]:
+    """Workers, site and live updates, on a database of their own and the emptied vhost."""
+    administration, template = _template
+    database = f"{template}_browser"
+    with psycopg.connect(administration, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
+    amqp_url = _setting("AMQP_URL")
+    connection = open_connection(amqp_url, "tests")
+    declare(connection, fresh=True)
+    connection.close()
+    url = make_url(administration).set(database=database, drivername="postgresql").render_as_string(False)
+    built = Site(amqp_url, url, tmp_path_factory.mktemp("site"), quotes)
+    try:
+        built.start(*WORKERS)
+        built.start_web()
+        wait_for(built.answers, 60, "the site answers")
+        yield built
+    finally:
+        built.destroy()
+        with psycopg.connect(administration, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.fail(f"{CHROMIUM} is missing: install Debian's package chromium, or run `make test` as root")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="package")
+def new_name() -> Callable[[], str]:
+    numbers = itertools.count(1)
+    return lambda: f"person-{next(numbers)}"
+
+
+@pytest.fixture(scope="package")
+def new_symbol() -> Callable[[], str]:
+    """A symbol nobody has a quote of yet."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    names = ("".join(name) for name in itertools.product("Q", letters, letters))
+    return lambda: next(names)
+
+
+@pytest.fixture
+def symbol(new_symbol: Callable[[], str]) -> str:
+    return new_symbol()
+
+
+@pytest.fixture
+def new_person(browser: Browser, site: Site, new_name: Callable[[], str]) -> Iterator[Callable[..., Person]]:
+    """`new_person(**options of the browser's context)`. Whatever errors their pages report fail the test."""
+    people: list[Person] = []
+    contexts = []
+
+    def make(name: str | None = None, **options) -> Person:
+        context = browser.new_context(accept_downloads=True, **options)
+        context.set_default_timeout(EXPECT_MS)
+        contexts.append(context)
+        people.append(Person(context, site.url, name or new_name()))
+        return people[-1]
+
+    yield make
+    complaints = [f"{person.name}: {complaint}" for person in people for complaint in person.complaints]
+    for context in contexts:
+        context.close()
+    assert not complaints, complaints
+
+
+@pytest.fixture
+def trader(new_person: Callable[..., Person]) -> Person:
+    """Signed up, with $10,000."""
+    return new_person().sign_up().add_funds("10000")
+
+
+@pytest.fixture(scope="package", autouse=True)
+def patient(browser: Browser, site: Site, new_name, new_symbol) -> Iterator[Person]:
+    """Somebody who began early, and waits: for an order to expire, and for a trigger to fire.
+
+    The trigger's symbol cost $100 when it was armed at $50, and costs $40 from then on: the next quote fires it.
+    """
+    context = browser.new_context()
+    context.set_default_timeout(EXPECT_MS)
+    person = Person(context, site.url, new_name())
+    person.sign_up().add_funds("5000")
+    person.fired = new_symbol()
+    site.quotes.set_price(person.fired, 10_000)
+    person.set_trigger("Buy", person.fired, "1000", "50")
+    expect(person.page.locator(f"tr[data-trigger={person.fired}-buy]")).to_contain_text("$50.00 to fall")
+    site.quotes.set_price(person.fired, 4_000)
+    person.expired = new_symbol()
+    person.place("Buy", person.expired, "1000")
+    expect(person.orders).to_have_count(1)
+    person.go("/")
+    yield person
+    context.close()

@@ -1,0 +1,94 @@
+"""Somebody at a browser: what a test lets a person do, in the words of a person. Selectors live here, not in tests."""
+
+import re
+
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+PASSWORD = "correct horse battery"
+
+
+class Person:
+    """With a browser window of their own. `complaints`: errors that scripts or the browser reported on any page."""
+
+    def __init__(self, context: BrowserContext, url: str, name: str):
+        self.name = name
+        self.url = url
+        self.complaints: list[str] = []
+        self.page: Page = context.new_page()
+        self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
+        self.page.on("console", self._hear)
+
+    def _hear(self, said) -> None:
+        if said.type in ("error", "warning"):
+            self.complaints.append(f"{said.type}: {said.text} ({said.location.get('url')})")
+
+    def go(self, path: str) -> None:
+        self.page.goto(self.url + path)
+
+    def sign_up(self) -> "Person":
+        self.go("/signup")
+        self.page.get_by_label("User").fill(self.name)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign up").click()
+        expect(self.page.get_by_role("heading", name="Dashboard")).to_be_visible()
+        return self
+
+    def log_in(self, password: str = PASSWORD) -> "Person":
+        self.go("/login")
+        self.page.get_by_label("User").fill(self.name)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Log in").click()
+        return self
+
+    def add_funds(self, dollars: str) -> "Person":
+        self.go("/")
+        self.page.get_by_label("Amount in dollars").fill(dollars)
+        self.page.get_by_role("button", name=re.compile("^Add")).click()
+        self.is_told("Funds added")
+        return self
+
+    def fill_ticket(self, side: str, symbol: str, dollars: str) -> None:
+        self.go("/trade")
+        self.page.get_by_role("radio", name=side).check(force=True)
+        self.page.get_by_label("Symbol", exact=True).fill(symbol)
+        self.page.get_by_label("Dollars").fill(dollars)
+
+    def place(self, side: str, symbol: str, dollars: str) -> "Person":
+        self.fill_ticket(side, symbol, dollars)
+        self.page.get_by_role("button", name="Place order").click()
+        return self
+
+    def settle(self, verb: str) -> "Person":
+        """Commit or Cancel, on the newest order."""
+        self.page.get_by_role("button", name=re.compile(f"^{verb}")).first.click()
+        return self
+
+    def set_trigger(self, side: str, symbol: str, dollars: str, price: str) -> "Person":
+        """On the Triggers page: amount, then price."""
+        self.go("/triggers")
+        for button, label, text in (("Set amount", "Dollars", dollars), ("Arm", "Trigger price per share", price)):
+            form = self.page.locator("form", has=self.page.get_by_role("button", name=button, exact=True)).last
+            form.get_by_role("radio", name=re.compile(f"^{side}")).check(force=True)
+            form.get_by_label("Symbol").fill(symbol)
+            form.get_by_label(label).fill(text)
+            form.get_by_role("button", name=button, exact=True).click()
+            self.is_told("Amount set" if button == "Set amount" else "Armed")
+        return self
+
+    def is_told(self, title: str, text: str = "") -> None:
+        message = self.page.locator(".message", has_text=title).last
+        expect(message).to_be_visible()
+        expect(message).to_contain_text(text)
+
+    def is_live(self) -> None:
+        expect(self.page.locator("[data-live-mark]")).to_have_text("Live")
+
+    @property
+    def orders(self) -> Locator:
+        return self.page.locator("tr[data-order]")
+
+    def position(self, symbol: str) -> Locator:
+        return self.page.locator(f"tr[data-position={symbol}]")
+
+    def figure(self, name: str) -> Locator:
+        return self.page.locator(f"[data-figure={name}]").first

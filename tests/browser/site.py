@@ -1,0 +1,81 @@
+"""The whole system with its web processes, for browser tests: started as `make web` starts it, on free ports."""
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tests.browser.quote_server import SteeredQuotes
+from tests.e2e.system import ROOT, System
+
+WORKERS = ("quotecache", "triggers", "audit", "transactions-0")
+WEB = {"web": "webapp", "live": "webapp.live"}
+SECRET_KEY = "a secret of the browser tests, nowhere else used"
+
+
+class Site(System):
+    """`quotes`: the legacy server whose prices the test sets."""
+
+    def __init__(self, amqp_url: str, database_url: str, folder: Path, quotes: SteeredQuotes):
+        self.port, live_port = _free_ports(2)
+        super().__init__(
+            amqp_url,
+            database_url,
+            folder,
+            QUOTE_SERVER=quotes.address,
+            WEB_PORT=str(self.port),
+            LIVE_PORT=str(live_port),
+            SECRET_KEY=SECRET_KEY,
+            # One address signs up everybody here.
+            WEB_LIMITS="off",
+        )
+        self.quotes = quotes
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start_web(self, *names: str) -> None:
+        """The site and its live updates, or those named."""
+        for name in names or WEB:
+            with (self.folder / f"{name}.log").open("ab") as log:
+                self.processes[name] = subprocess.Popen(
+                    [sys.executable, "-m", WEB[name]],
+                    cwd=ROOT,
+                    env={**self.environment, "REPLICA": name},
+                    stdout=log,
+                    stderr=log,
+                )
+
+    def answers(self) -> bool:
+        """Whether the site serves pages."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/login", timeout=5) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def make_administrator(self, name: str, password: str) -> None:
+        """As `make admin` does."""
+        subprocess.run(
+            [sys.executable, "-m", "webapp.admin", name],
+            cwd=ROOT,
+            env={**os.environ, **self.environment, "PASSWORD": password},
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+
+
+def _free_ports(number: int) -> list[int]:
+    probes = [socket.socket() for _ in range(number)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()

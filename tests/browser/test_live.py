@@ -1,0 +1,79 @@
+"""What happens on an open page by itself: prices, fills, expiries, and the mark that says whether to believe them."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.browser.person import Person
+from tests.browser.site import Site
+
+EXPIRY_MS_MAX = 70_000
+"""60 s, 5 s for the sweep (spec §3), and a page to be drawn."""
+
+
+def test_a_trigger_that_is_reached_already_fires_at_once(trader: Person, site: Site, symbol: str):
+    site.quotes.set_price(symbol, 2_500)
+    trader.set_trigger("Buy", symbol, "100", "30")
+    trader.is_told("Buy trigger fired", f"4 shares of {symbol} at $25.00")
+    expect(trader.page.locator(f"tr[data-trigger={symbol}-buy]")).to_have_count(0)
+    trader.go("/")
+    expect(trader.position(symbol)).to_contain_text("4 shares")
+
+
+def test_a_trigger_is_armed_changed_and_cancelled(trader: Person, symbol: str):
+    trader.set_trigger("Buy", symbol, "500", "20")
+    row = trader.page.locator(f"tr[data-trigger={symbol}-buy]")
+    expect(row).to_contain_text("≤ $20.00")
+    row.get_by_role("link", name="Change").click()
+    trader.page.get_by_label("Trigger price per share").fill("25")
+    trader.page.get_by_role("button", name="Arm", exact=True).click()
+    expect(row).to_contain_text("≤ $25.00")
+    row.get_by_role("button", name="Cancel").click()
+    trader.is_told("Trigger order cancelled")
+    expect(row).to_have_count(0)
+
+
+def test_a_price_that_another_person_asked_for_appears(
+    trader: Person, new_person: Callable[..., Person], site: Site, symbol: str
+):
+    trader.go("/")
+    trader.page.get_by_label("Symbol to watch").fill(symbol.lower())
+    trader.page.get_by_role("button", name="Watch", exact=True).click()
+    price = trader.page.locator(f".watch [data-price-of={symbol}]")
+    expect(price).to_have_text("no quote yet")
+    trader.is_live()
+    site.quotes.set_price(symbol, 7_777)
+    other = new_person().sign_up()
+    other.go(f"/symbols/{symbol}")
+    other.page.get_by_role("button", name="Get a quote").click()
+    other.is_told(f"{symbol} is at $77.77")
+    expect(price).to_have_text("$77.77")
+    expect(trader.page.locator(f".watch [data-asked-of={symbol}]")).to_contain_text("s ago")
+
+
+def test_the_mark_turns_stale_and_live_again(new_person: Callable[..., Person], site: Site):
+    person = new_person().sign_up()
+    person.is_live()
+    site.kill("live")
+    try:
+        expect(person.page.locator("[data-live-mark]")).to_have_text("Stale")
+    finally:
+        site.start_web("live")
+    person.is_live()
+    refused = [complaint for complaint in person.complaints if "/live" in complaint]
+    assert refused == person.complaints, "the broken stream is all there was to complain of"
+    person.complaints.clear()
+
+
+def test_an_order_expires_before_ones_eyes(patient: Person):
+    row = patient.orders.filter(has_text=patient.expired)
+    expect(row).to_have_count(0, timeout=EXPIRY_MS_MAX)
+    expect(patient.page.locator(".recent")).to_contain_text("Buy order expired: 10 shares")
+
+
+def test_an_armed_trigger_fires_when_the_price_comes(patient: Person):
+    expect(patient.position(patient.fired)).to_contain_text("25 shares", timeout=EXPIRY_MS_MAX)
+    # $5,000 less 25 shares at $40: the expired order's $1,000 is back.
+    expect(patient.figure("cash")).to_have_text("$4,000.00", timeout=EXPIRY_MS_MAX)
+    # Its line was cut while it waited, by the test above.
+    assert all("/live)" in complaint for complaint in patient.complaints), patient.complaints

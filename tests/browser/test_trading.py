@@ -1,0 +1,148 @@
+"""What a person does first: sign up, add funds, look at a price, buy, commit; and what may go wrong on the way."""
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.browser.person import PASSWORD, Person
+from tests.browser.site import Site
+
+
+def test_from_signing_up_to_a_position_without_loading_a_page_again(
+    new_person: Callable[..., Person], site: Site, symbol: str
+):
+    site.quotes.set_price(symbol, 12_345)
+    person = new_person().sign_up()
+    person.is_live()
+    expect(person.page.get_by_text("Start here: add funds")).to_be_visible()
+    person.page.get_by_label("Amount in dollars").fill("1000.50")
+    person.page.get_by_role("button", name="Add funds").click()
+    person.is_told("Funds added", "$1,000.50 is in your cash.")
+    expect(person.figure("cash")).to_have_text("$1,000.50")
+    expect(person.page.get_by_text("Start here: add funds")).to_have_count(0)
+
+    person.fill_ticket("Buy", symbol, "500")
+    person.page.get_by_role("button", name="Get a quote").click()
+    person.is_told(f"{symbol} is at $123.45")
+    expect(person.page.locator("#estimate")).to_contain_text(f"$500.00 buys 4 shares of {symbol}")
+    expect(person.page.locator("#estimate")).to_contain_text("$6.20 stays in your cash")
+
+    person.page.get_by_role("button", name="Place order").click()
+    person.is_told("Buy order placed", f"4 shares of {symbol} at $123.45")
+    countdown = person.orders.locator("[data-countdown-text]")
+    expect(countdown).to_have_text(re.compile(r"^(60|5\d) s$"))
+    expect(countdown).to_have_text(re.compile(r"^(5[0-7]|4\d) s$"))
+
+    person.go("/")
+    person.page.evaluate("window.notLoadedAgain = true")
+    person.settle("Commit")
+    person.is_told("Bought", f"4 shares of {symbol} at $123.45.")
+    expect(person.orders).to_have_count(0)
+    expect(person.position(symbol)).to_contain_text("4 shares")
+    expect(person.figure("cash")).to_have_text("$506.70")
+    expect(person.figure("worth")).to_have_text("$493.80")
+    assert person.page.evaluate("window.notLoadedAgain")
+
+
+def test_cancel_gives_the_cash_back(trader: Person, symbol: str):
+    trader.place("Buy", symbol, "1000")
+    expect(trader.figure("cash")).to_have_text("$9,000.00")
+    trader.settle("Cancel")
+    trader.is_told("Buy order cancelled")
+    expect(trader.orders).to_have_count(0)
+    expect(trader.figure("cash")).to_have_text("$10,000.00")
+
+
+def test_commit_acts_on_the_newest_order(trader: Person, new_symbol: Callable[[], str]):
+    older, newer = new_symbol(), new_symbol()
+    trader.place("Buy", older, "1000")
+    trader.is_told("Buy order placed")
+    trader.place("Buy", newer, "2000")
+    expect(trader.orders).to_have_count(2)
+    expect(trader.orders.last).to_contain_text("waits its turn")
+    trader.settle("Commit")
+    expect(trader.orders).to_have_count(1)
+    expect(trader.orders).to_contain_text(older)
+    trader.settle("Commit")
+    expect(trader.orders).to_have_count(0)
+
+
+def test_sell_what_was_bought(trader: Person, symbol: str):
+    trader.place("Buy", symbol, "1000")
+    trader.settle("Commit")
+    trader.is_told("Bought", "10 shares")
+    trader.place("Sell", symbol, "350")
+    trader.is_told("Sell order placed", "3 shares")
+    trader.settle("Commit")
+    trader.is_told("Sold", "3 shares")
+    trader.go("/")
+    expect(trader.position(symbol)).to_contain_text("7 shares")
+
+
+def test_a_rejected_order_says_why(trader: Person, site: Site, symbol: str):
+    trader.place("Buy", symbol, "10000.01")
+    trader.is_told("Buy order: rejected", "Not enough available cash.")
+    trader.place("Sell", symbol, "100")
+    trader.is_told("Sell order: rejected", "None of this stock is held.")
+    site.quotes.set_price(symbol, None)
+    trader.place("Buy", symbol, "100")
+    trader.is_told("Buy order: rejected", "No quote was to be had.")
+    trader.go("/history")
+    expect(trader.page.locator("tr[data-row]", has_text="Rejected")).to_have_count(3)
+
+
+def test_pressing_twice_does_it_once(trader: Person):
+    trader.go("/")
+    trader.page.get_by_label("Amount in dollars").fill("1")
+    trader.page.get_by_role("button", name="Add", exact=True).dblclick()
+    trader.is_told("Funds added", "$1.00")
+    expect(trader.figure("cash")).to_have_text("$10,001.00")
+    trader.go("/history?kind=ADD")
+    expect(trader.page.locator("tr[data-row]")).to_have_count(2)
+
+
+def test_two_people_at_once_see_only_their_own(new_person: Callable[..., Person], symbol: str):
+    first, second = new_person().sign_up().add_funds("1000"), new_person().sign_up().add_funds("2000")
+    for person in (first, second):
+        person.go("/")
+        person.is_live()
+    first.place("Buy", symbol, "300")
+    first.settle("Commit")
+    first.is_told("Bought")
+    first.go("/")
+    expect(first.position(symbol)).to_contain_text("3 shares")
+    expect(first.figure("cash")).to_have_text("$700.00")
+    expect(second.figure("cash")).to_have_text("$2,000.00")
+    expect(second.position(symbol)).to_have_count(0)
+    second.go("/history")
+    expect(second.page.locator("tr[data-row]")).to_have_count(1)
+
+
+def test_another_tab_of_the_same_person_follows(trader: Person, symbol: str):
+    trader.go("/")
+    trader.is_live()
+    other = Person(trader.page.context, trader.url, trader.name)
+    other.place("Buy", symbol, "1000")
+    expect(trader.orders).to_have_count(1)
+    other.settle("Commit")
+    expect(trader.position(symbol)).to_contain_text("10 shares")
+    assert not other.complaints
+
+
+def test_log_out_change_password_and_log_in_again(new_person: Callable[..., Person]):
+    person = new_person().sign_up()
+    person.go("/password")
+    person.page.get_by_label("Current password").fill(PASSWORD)
+    person.page.get_by_label("New password").fill("another horse battery")
+    person.page.get_by_role("button", name="Change password").click()
+    person.is_told("Password changed")
+    person.page.get_by_label(f"Menu of {person.name}").click()
+    person.page.get_by_role("button", name="Log out").click()
+    expect(person.page.get_by_role("heading", name="Log in")).to_be_visible()
+    person.go("/history")
+    expect(person.page.get_by_role("heading", name="Log in")).to_be_visible()
+    person.page.get_by_label("User").fill(person.name)
+    person.page.get_by_label("Password").fill("another horse battery")
+    person.page.get_by_role("button", name="Log in").click()
+    expect(person.page.get_by_role("heading", name="History")).to_be_visible()

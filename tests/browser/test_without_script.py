@@ -1,0 +1,55 @@
+"""Everything works without script too: forms are sent, outcomes are told on the page that comes back."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.person import Person
+from tests.browser.site import Site
+
+
+@pytest.fixture
+def plain(new_person: Callable[..., Person]) -> Person:
+    return new_person(java_script_enabled=False).sign_up().add_funds("1000")
+
+
+def test_buy_and_commit(plain: Person, site: Site, symbol: str):
+    site.quotes.set_price(symbol, 5_000)
+    plain.fill_ticket("Buy", symbol, "120")
+    plain.page.get_by_role("button", name="Place order").click()
+    plain.is_told("Buy order placed", "2 shares")
+    expect(plain.page.get_by_role("heading", name="Trade")).to_be_visible()
+    plain.settle("Commit")
+    plain.is_told("Bought", "2 shares")
+    plain.go("/")
+    expect(plain.position(symbol)).to_contain_text("2 shares")
+    expect(plain.figure("cash")).to_have_text("$900.00")
+
+
+def test_estimate(plain: Person, site: Site, symbol: str):
+    site.quotes.set_price(symbol, 5_000)
+    plain.fill_ticket("Buy", symbol, "120")
+    plain.page.get_by_role("button", name="Get a quote").click()
+    plain.is_told(f"{symbol} is at $50.00")
+    plain.fill_ticket("Buy", symbol, "120")
+    plain.page.get_by_role("button", name="Estimate").click()
+    expect(plain.page.locator("#estimate")).to_contain_text(f"$120.00 buys 2 shares of {symbol}")
+
+
+def test_rejected(plain: Person, symbol: str):
+    plain.place("Sell", symbol, "100")
+    plain.is_told("Sell order: rejected", "None of this stock is held.")
+
+
+def test_sending_the_same_form_again_does_it_once(plain: Person):
+    plain.go("/")
+    form = plain.page.locator("form", has=plain.page.get_by_role("button", name="Add", exact=True))
+    fields = {
+        field.get_attribute("name"): field.get_attribute("value") for field in form.locator("input[type=hidden]").all()
+    }
+    for _ in range(2):
+        answer = plain.page.request.post(f"{plain.url}/commands/ADD", form=fields | {"amount": "5"})
+        assert answer.ok
+    plain.go("/")
+    expect(plain.figure("cash")).to_have_text("$1,005.00")

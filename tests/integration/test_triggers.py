@@ -1,0 +1,182 @@
+"""Trigger workers as processes: what they order when prices come, share the symbols, die and are followed.
+
+The rest of the system is the test: it stores and announces trigger orders, tells prices, and reads the command logs.
+"""
+
+import signal
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from rabbitmq.connection import open_connection
+from rabbitmq.publisher import Outgoing, Publisher
+from rabbitmq.stream_consumer import StreamConsumer
+from rabbitmq.subscription import QueueConsumer
+from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE, TRIGGERS_EXCHANGE, command_stream, trigger_key
+from schema.codec import decode_log, decode_request, encode
+from schema.commands import PARTITIONS, VERSION, Fill
+from schema.events import (
+    TRIGGER_PARTITIONS,
+    PriceMessage,
+    PriceRequest,
+    Quote,
+    TriggerChange,
+    TriggerMessage,
+    trigger_partition_of,
+)
+from schema.outcomes import Side
+from tests.integration.quotecache_processes import ended, now_ms, rows, running
+
+SYMBOLS = ("A", "B", "C", "D", "E", "F", "G", "H", "I", "J")
+
+
+class Rest:
+    """What a trigger worker talks to: the owners of accounts, the quote cache, the command logs."""
+
+    def __init__(self, amqp_url: str, database_url: str):
+        self.connection = open_connection(amqp_url, "rest")
+        self.publisher = Publisher(self.connection)
+        self.requests: list[PriceRequest] = []
+        self.fills: list[Fill] = []
+        self._database_url = database_url
+        self._quote_id = 0
+        QueueConsumer(self.connection, PRICE_REQUESTS_QUEUE, lambda body: self.requests.append(decode_request(body)))
+        for partition in range(PARTITIONS):
+            StreamConsumer(self.connection, command_stream(partition), 0, 1_000, self._on_log)
+
+    def store(self, *orders: TriggerChange) -> None:
+        with psycopg.connect(self._database_url, autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO trigger_orders VALUES (%s, %s, %s, %s, %s, %s, 0, %s, %s)",
+                [
+                    (o.user, o.symbol, o.side, o.reserved_cents, o.trigger_cents, o.reserved_cents, o.version, 7)
+                    for o in orders
+                ],
+            )
+
+    def announce(self, *changes: TriggerChange) -> None:
+        for change in changes:
+            key, body = trigger_key(trigger_partition_of(change.symbol)), encode(TriggerMessage(VERSION, [change]))
+            self.publisher.publish(Outgoing(TRIGGERS_EXCHANGE, key, body, mandatory=False))
+        self.publisher.flush()
+
+    def tell(self, symbol: str, price_cents: int, age_ms: int = 0) -> Quote:
+        self._quote_id += 1
+        quote = Quote(self._quote_id, symbol, price_cents, now_ms() - age_ms, 1, "eve")
+        body = encode(PriceMessage(VERSION, [quote]))
+        self.publisher.publish(Outgoing(PRICES_EXCHANGE, "", body, mandatory=False))
+        self.publisher.flush()
+        return quote
+
+    def turn(self) -> None:
+        self.connection.pump(0.01)
+
+    def asked(self) -> set[str]:
+        self.turn()
+        return {request.symbol for request in self.requests}
+
+    def filled(self) -> list[str]:
+        """Whose orders were ordered to be filled, each fill once, however often it was sent."""
+        self.turn()
+        return sorted({fill.command_id: fill.user for fill in self.fills}.values())
+
+    def owners(self) -> list[str]:
+        """Of the trigger partitions that are owned, by name."""
+        query = "SELECT owner FROM partitions WHERE consumer_group = 'triggers' AND lease_until > clock_timestamp()"
+        return [owner.split("@")[0] for (owner,) in rows(self._database_url, query)]
+
+    def _on_log(self, delivery) -> None:
+        self.fills += decode_log(delivery.body).fills
+
+
+@pytest.fixture
+def rest(amqp_url, database_url) -> Iterator[Rest]:
+    rest = Rest(amqp_url, database_url)
+    yield rest
+    rest.connection.close()
+
+
+@pytest.fixture
+def environment(amqp_url, database_url) -> dict[str, str]:
+    return {"AMQP_URL": amqp_url, "DATABASE_URL": database_url, "REPLICA": "one"}
+
+
+def buy(user: str, symbol: str = "A", trigger: int = 300, version: int = 1) -> TriggerChange:
+    return TriggerChange(user, symbol, Side.BUY, version, trigger, 1_000, 0, 7)
+
+
+def gone(user: str, symbol: str = "A", version: int = 2) -> TriggerChange:
+    return TriggerChange(user, symbol, Side.BUY, version, None, 0, 0, 7)
+
+
+def all_owned(rest: Rest, *names: str) -> bool:
+    owners = rest.owners()
+    return len(owners) == TRIGGER_PARTITIONS and set(owners) == set(names)
+
+
+def test_armed_symbols_are_asked_for_and_what_the_price_satisfies_is_filled(rest, environment, wait_for):
+    rest.store(buy("ann"), buy("bob", trigger=200), buy("eve", "B"))
+    with running("consumers.triggers", environment):
+        wait_for(lambda: rest.asked() == {"A", "B"}, what="both symbols asked for")
+        assert all(request.for_trigger for request in rest.requests)
+        quote = rest.tell("A", 250)
+        wait_for(lambda: rest.filled() == ["ann"], what="the fill")
+        (fill,) = rest.fills
+        assert (fill.price_cents, fill.quote_id, fill.asked_at_ms) == (250, quote.quote_id, quote.asked_at_ms)
+        rest.tell("A", 190)
+        wait_for(lambda: rest.filled() == ["ann", "ann", "bob"], what="a void fill is ordered anew by the next quote")
+
+
+def test_changes_are_followed_and_an_order_armed_at_a_price_that_satisfies_it_is_filled_at_once(
+    rest, environment, wait_for
+):
+    with running("consumers.triggers", environment):
+        wait_for(lambda: all_owned(rest, "one"), what="all symbols owned")
+        rest.announce(buy("ann"), buy("bob"), gone("bob"))
+        wait_for(lambda: rest.asked() == {"A"})
+        rest.tell("A", 250)
+        wait_for(lambda: rest.filled() == ["ann"])
+        rest.announce(buy("eve"))
+        wait_for(lambda: rest.filled() == ["ann", "eve"])
+    assert len(rest.requests) == 1, "a quote that is alive is not asked for again"
+
+
+def test_a_symbol_is_asked_for_when_its_quote_runs_out_and_not_before(rest, environment, wait_for):
+    with running("consumers.triggers", environment):
+        wait_for(lambda: all_owned(rest, "one"))
+        quote = rest.tell("A", 400, age_ms=58_000)
+        rest.announce(buy("ann"))
+        wait_for(lambda: rest.asked() == {"A"}, what="the refresh")
+        assert now_ms() >= quote.asked_at_ms + 60_000
+        rest.tell("A", 290)
+        wait_for(lambda: rest.filled() == ["ann"])
+
+
+def test_replicas_share_the_symbols_and_one_takes_over_what_a_dead_one_had(rest, environment, wait_for):
+    rest.store(*(buy(f"user{symbol}", symbol) for symbol in SYMBOLS))
+    two = environment | {"REPLICA": "two"}
+    with running("consumers.triggers", environment) as one, running("consumers.triggers", two):
+        wait_for(lambda: all_owned(rest, "one", "two"), what="both have a share")
+        wait_for(lambda: rest.asked() == set(SYMBOLS))
+        for symbol in SYMBOLS[:5]:
+            rest.tell(symbol, 250)
+        wait_for(lambda: rest.filled() == [f"user{symbol}" for symbol in SYMBOLS[:5]])
+        ended(one, signal.SIGKILL)
+        wait_for(lambda: all_owned(rest, "two"), what="the takeover")
+        for symbol in SYMBOLS[5:]:
+            rest.tell(symbol, 250)
+        wait_for(lambda: set(rest.filled()) == {f"user{symbol}" for symbol in SYMBOLS}, what="all are filled")
+
+
+def test_a_worker_that_is_killed_and_comes_back_fills_what_its_life_before_may_have_missed(rest, environment, wait_for):
+    rest.store(*(buy(f"user{n}") for n in range(3)))
+    with running("consumers.triggers", environment | {"FAULT_POINT": "before-fill:1"}) as first:
+        wait_for(lambda: rest.asked() == {"A"})
+        rest.tell("A", 250)
+        assert first.wait(20) == -signal.SIGKILL, "it dies with the fills in its hands"
+    rest.requests.clear()
+    with running("consumers.triggers", environment):
+        wait_for(lambda: rest.asked() == {"A"}, what="it asks, as it has heard nothing")
+        rest.tell("A", 250)
+        wait_for(lambda: rest.filled() == ["user0", "user1", "user2"])

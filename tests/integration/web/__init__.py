@@ -1,0 +1,1 @@
+"""The web on real servers and real workers: one running system for each file of tests."""

@@ -1,0 +1,34 @@
+"""One running site for each file of tests, on a database of its own."""
+
+import os
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+from rabbitmq.connection import open_connection
+from rabbitmq.declare import declare
+from tests.integration.web.website import Website
+
+
+@pytest.fixture(scope="module")
+def website(_template, tmp_path_factory, wait_for) -> Iterator[Website]:
+    administration, template = _template
+    name = f"{template}_web"
+    with psycopg.connect(administration, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    amqp_url = os.environ["AMQP_URL"]
+    broker = open_connection(amqp_url, "tests")
+    declare(broker, fresh=True)
+    broker.close()
+    database_url = make_url(administration).set(database=name).render_as_string(hide_password=False)
+    website = Website(amqp_url, database_url, tmp_path_factory.mktemp("website"))
+    try:
+        wait_for(lambda: website.app.test_client().get("/healthz").status_code == 200, what="the site is well")
+        yield website
+    finally:
+        website.close()
+    with psycopg.connect(administration, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

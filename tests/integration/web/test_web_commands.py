@@ -1,0 +1,200 @@
+"""Commands through the web: each has its outcome, each is in the log, and a key makes it happen once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from schema.commands import CommandName
+from tests.integration.web.website import Caller, Website
+from webapp import idempotency, ids, people
+
+DONE = ("done", None)
+
+STORY = [
+    ("ADD", {"amount": "20000.00"}, DONE),
+    ("QUOTE", {"symbol": "abc"}, DONE),
+    ("BUY", {"symbol": "ABC", "amount": "5000.00"}, DONE),
+    ("COMMIT_BUY", {}, DONE),
+    ("BUY", {"symbol": "ABC", "amount": "5000.00"}, DONE),
+    ("CANCEL_BUY", {}, DONE),
+    ("COMMIT_BUY", {}, ("rejected", "no_pending_buy")),
+    ("SELL", {"symbol": "ABC", "amount": "5000.00"}, DONE),
+    ("CANCEL_SELL", {}, DONE),
+    ("SET_BUY_AMOUNT", {"symbol": "XYZ", "amount": "100.00"}, DONE),
+    ("SET_BUY_TRIGGER", {"symbol": "XYZ", "price": "0.01"}, DONE),
+    ("CANCEL_SET_BUY", {"symbol": "XYZ"}, DONE),
+    ("SET_SELL_AMOUNT", {"symbol": "ABC", "amount": "4999.00"}, DONE),
+    ("SET_SELL_TRIGGER", {"symbol": "ABC", "price": "4999.00"}, DONE),
+    ("CANCEL_SET_SELL", {"symbol": "ABC"}, DONE),
+    ("SELL", {"symbol": "ABC", "amount": "5000.00"}, DONE),
+    ("COMMIT_SELL", {}, DONE),
+    ("DISPLAY_SUMMARY", {}, DONE),
+    ("DUMPLOG", {"filename": "./mine.xml"}, DONE),
+    ("ADD", {"amount": "1e3"}, ("rejected", "bad_arguments")),
+    ("ADD", {"amount": "-1"}, ("rejected", "amount_not_positive")),
+    ("QUOTE", {"symbol": "LONG"}, ("rejected", "bad_arguments")),
+    ("DUMPLOG", {"filename": "../out.xml"}, ("rejected", "bad_file_name")),
+    ("DUMPLOG", {"filename": "all.xml", "whole": True}, ("rejected", "not_administrator")),
+]
+
+
+@pytest.fixture
+def caller(website: Website) -> Caller:
+    return website.api(website.person())
+
+
+def test_each_of_the_sixteen_commands_has_its_outcome(caller: Caller) -> None:
+    for command, arguments, (status, reason) in STORY:
+        response = caller.give(command, **arguments)
+        assert response.status_code == 200, response.text
+        answer = response.json
+        assert (answer["command"], answer["status"], answer["reason"]) == (command, status, reason), answer
+        assert (answer["sentence"] is None) == (reason is None)
+        assert caller.get(response.headers["Location"].removeprefix("/api/v1")).json == answer | {"summary": None} or (
+            command == "DISPLAY_SUMMARY"
+        )
+    assert {command for command, *_ in STORY} == set(CommandName)
+    account = caller.get("/account").json
+    assert account["reserved_cents"] == 0
+    explained = caller.get("/account/explain/cash").json
+    assert explained["total"] == account["cash_cents"] == sum(step["delta"] for step in explained["steps"])
+
+
+def test_a_command_without_waiting_is_accepted_and_found_under_its_location(caller: Caller) -> None:
+    response = caller.give("ADD", wait=0, amount="1.00")
+    assert response.status_code == 202
+    location = response.headers["Location"]
+    assert location == f"/api/v1/commands/{response.json['command_id']}"
+    answer = caller.get(location.removeprefix("/api/v1"), wait=8_000).json
+    assert (answer["status"], answer["amount_cents"]) == ("done", 100)
+
+
+def test_nobody_sees_the_commands_of_others(website: Website, caller: Caller) -> None:
+    location = caller.give("ADD", amount="1.00").headers["Location"].removeprefix("/api/v1")
+    other = website.api(website.person())
+    assert other.get(location).status_code == 404
+    assert caller.get("/commands/" + "0" * 32).status_code == 404
+
+
+def test_a_refused_dump_of_the_whole_log_is_in_the_log(website: Website, wait_for) -> None:
+    user = website.person()
+    number = website.api(user).give("DUMPLOG", filename="all.xml", whole=True).json["transaction_number"]
+
+    def logged() -> list[tuple[str, str]]:
+        return website.rows(
+            "SELECT kind::text, user_id FROM audit_events WHERE transaction_number = %s ORDER BY number", number
+        )
+
+    wait_for(logged, what="the entries are stored")
+    assert logged() == [("userCommand", user), ("errorEvent", user)]
+
+
+def test_a_user_downloads_their_own_log_and_nobody_elses(website: Website, wait_for) -> None:
+    user = website.person()
+    caller = website.api(user)
+    caller.give("ADD", amount="7.00")
+    caller.give("DUMPLOG", filename="mine.xml")
+    wait_for(lambda: _written(caller), what="the dump is written")
+    (dump,) = caller.get("/dumps").json
+    assert dump["filename"] == f"~{user}/mine.xml"
+    log = caller.download(f"/dumps/{dump['id']}")
+    assert {element.text for element in log.iter("username")} == {user}
+    assert website.api(website.person()).get(f"/dumps/{dump['id']}").status_code == 404
+
+
+def test_an_administrator_dumps_the_whole_log(website: Website, wait_for) -> None:
+    caller = website.api(website.person(people.ADMINISTRATOR))
+    answer = caller.give("DUMPLOG", filename="whole.xml", whole=True).json
+    assert answer["status"] == "done"
+    wait_for(lambda: _written(caller), what="the dump is written")
+    log = caller.download(f"/dumps/{answer['command_id']}")
+    assert len({element.text for element in log.iter("username")}) > 1
+
+
+def _written(caller: Caller) -> bool:
+    dumps = caller.get("/dumps").json
+    return bool(dumps) and dumps[0]["written_at_ms"] is not None
+
+
+def test_the_same_key_and_body_has_one_effect_and_the_same_answer(website: Website) -> None:
+    user = website.person()
+    caller = website.api(user)
+    first, second = (caller.give("ADD", key="monday", amount="3.00") for _ in range(2))
+    assert first.json == second.json
+    assert len(website.history(user)) == 1
+    assert website.api(user, website.another()).give("ADD", key="monday", amount="3.00").json == first.json
+
+
+def test_the_same_key_with_another_body_is_refused(website: Website) -> None:
+    user = website.person()
+    caller = website.api(user)
+    caller.give("ADD", key="monday", amount="3.00")
+    for command, arguments in (("ADD", {"amount": "4.00"}), ("DUMPLOG", {"filename": "3.00"})):
+        response = caller.give(command, key="monday", **arguments)
+        assert response.status_code == 409
+        assert response.mimetype == "application/problem+json"
+    assert len(website.history(user)) == 1
+
+
+def test_keys_of_different_users_have_nothing_to_do_with_each_other(website: Website) -> None:
+    users = [website.person(), website.person()]
+    for user in users:
+        assert website.api(user).give("ADD", key="monday", amount="3.00").json["status"] == "done"
+    assert [len(website.history(user)) for user in users] == [1, 1]
+
+
+def test_the_same_key_from_many_threads_and_processes_at_once_has_one_effect(website: Website) -> None:
+    user = website.person()
+    callers = [website.api(user), website.api(user, website.another())]
+    begin = threading.Barrier(16)
+
+    def give(number: int) -> tuple[int, str]:
+        begin.wait()
+        response = callers[number % 2].give("ADD", key="at-once", amount="3.00")
+        assert response.status_code == 200, response.text
+        return response.status_code, response.json["command_id"], response.json["seq"]
+
+    with ThreadPoolExecutor(16) as threads:
+        answers = set(threads.map(give, range(16)))
+    assert len(answers) == 1
+    assert answers.pop()[0] == 200
+    assert website.history(user) == [("command", "ADD", "done", None, 300)]
+
+
+def test_a_key_whose_command_was_never_published_is_not_lost(website: Website) -> None:
+    """The process died between noting the key and publishing."""
+    user = website.person()
+    command_id, digest = ids.of_key(user, "unlucky"), ids.body_digest(CommandName.ADD, ["3.00"])
+    claim = idempotency.claim(website.store, user, "unlucky", command_id, digest)
+    caller = website.api(user)
+    assert caller.get(f"/commands/{command_id.hex()}").json["status"] == "pending"
+    answer = caller.give("ADD", key="unlucky", amount="3.00").json
+    assert (answer["status"], answer["transaction_number"]) == ("done", claim.transaction_number)
+    assert len(website.history(user)) == 1
+
+
+def test_commands_of_one_user_take_effect_in_the_order_in_which_they_were_given(website: Website) -> None:
+    user = website.person()
+    caller = website.api(user)
+    for cents in range(1, 41):
+        assert caller.give("ADD", wait=0, amount=f"0.{cents:02d}").status_code == 202
+    caller.give("DISPLAY_SUMMARY")
+    assert [row[-1] for row in website.history(user)] == [*range(1, 41), 0]
+
+
+def test_an_account_as_any_row_left_it(caller: Caller) -> None:
+    caller.give("ADD", amount="9000.00")
+    bought = caller.give("BUY", symbol="ABC", amount="5000.00").json
+    caller.give("COMMIT_BUY")
+    now = caller.get("/account").json
+    assert caller.get("/account/at/0").json["cash_cents"] == 0
+    assert caller.get("/account/at/1").json["cash_cents"] == 900_000
+    reserved = bought["shares"] * bought["price_cents"]
+    assert caller.get("/account/at/2").json["reserved_cents"] == reserved
+    assert caller.get("/account/at/3").json["positions"] == {"ABC": [bought["shares"], 0]}
+    assert caller.get("/account/at/3").json["cash_cents"] == now["cash_cents"]
+    assert caller.get("/account/at/4").status_code == 404
+    (position,) = caller.get("/positions").json
+    assert position["cost_cents"] == reserved
+    assert position["profit_cents"] == position["worth_cents"] - reserved

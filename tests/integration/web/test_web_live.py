@@ -1,0 +1,216 @@
+"""Live updates: a page hears what happens, misses nothing over a break, and cannot take the place of an order."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from tests.e2e.system import ROOT
+from tests.integration.web.website import Browser, Website
+
+STREAMS_MAX = 5
+HEARING_SECONDS_MAX = 20.0
+
+
+class LiveProcess:
+    """`python -m webapp.live` beside a website."""
+
+    def __init__(self, website: Website):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        told = {"LIVE_PORT": str(self.port), "LIVE_STREAMS_MAX": str(STREAMS_MAX), "REPLICA": "live"}
+        self._log = (website.system.folder / "live.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "webapp.live"],
+            cwd=ROOT,
+            env=website.system.environment | told,
+            stdout=self._log,
+            stderr=self._log,
+        )
+
+    def ask(self, path: str, **headers: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HEARING_SECONDS_MAX)
+        connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        return connection, connection.getresponse()
+
+    def status(self, path: str, **headers: str) -> tuple[int, dict[str, str]]:
+        connection, response = self.ask(path, **headers)
+        response.read()
+        connection.close()
+        return response.status, dict(response.getheaders())
+
+    def is_well(self) -> bool:
+        try:
+            connection, response = self.ask("/healthz")
+        except OSError:
+            return False
+        well = json.loads(response.read())["live"]
+        connection.close()
+        return well
+
+    def streams(self) -> int:
+        connection, response = self.ask("/healthz")
+        count = json.loads(response.read())["streams"]
+        connection.close()
+        return count
+
+    def close(self) -> int:
+        if self.process.poll() is None:
+            self.process.terminate()
+        code = self.process.wait(timeout=20)
+        self._log.close()
+        return code
+
+
+class Page:
+    """An open stream, read event by event."""
+
+    def __init__(self, live: LiveProcess, browser: Browser, symbols: str = "", last_event_id: str = ""):
+        headers = {"Cookie": f"{browser.cookie_name}={browser.cookie}"}
+        if last_event_id:
+            headers["Last_Event_ID"] = last_event_id
+        self._connection, self.response = live.ask(f"/live?symbols={symbols}", **headers)
+        self.last_event_id = ""
+
+    def __enter__(self) -> "Page":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.response.close()
+        self._connection.close()
+
+    def hear(self, name: str, **wanted: object) -> dict:
+        """The next event of this name that has these values; fails when the line stays silent."""
+        while True:
+            event = self._next()
+            data = json.loads(event["data"])
+            if event["event"] == name and all(data[key] == value for key, value in wanted.items()):
+                self.last_event_id = event["id"]
+                return data
+
+    def _next(self) -> dict[str, str]:
+        event: dict[str, str] = {}
+        while line := self._line():
+            field, _, value = line.partition(": ")
+            event[field] = value
+        return event if "event" in event else self._next()
+
+    def _line(self) -> str:
+        line = self.response.readline()
+        assert line, "the stream has ended"
+        return line.decode().rstrip("\n")
+
+
+@pytest.fixture(scope="module")
+def live(website: Website, wait_for) -> Iterator[LiveProcess]:
+    live = LiveProcess(website)
+    wait_for(live.is_well, what="live updates are up")
+    yield live
+    live.close()
+
+
+@pytest.fixture
+def browser(website: Website) -> Browser:
+    browser = website.browser()
+    browser.log_in(website.person())
+    return browser
+
+
+@pytest.fixture
+def page(live: LiveProcess, browser: Browser):
+    return partial(Page, live, browser)
+
+
+def test_a_page_hears_what_happens_to_its_account_and_nothing_of_others(website: Website, browser, page) -> None:
+    with page() as stream:
+        assert stream.hear("status") == {"live": True}
+        assert stream.hear("account") == {"seq": 0}
+        website.api(website.person()).give("ADD", amount="1.00")
+        website.api(browser.user()).give("ADD", amount="1.00")
+        assert stream.hear("account") == {"seq": 1}
+        website.api(browser.user()).give("ADD", amount="1.00")
+        assert stream.hear("account") == {"seq": 2}
+
+
+def test_a_page_hears_prices_of_its_symbols_only(website: Website, page) -> None:
+    caller = website.api(website.person())
+    with page(symbols="lv,LW") as stream:
+        caller.give("QUOTE", symbol="ZZZ")
+        price = caller.give("QUOTE", symbol="LV").json["price_cents"]
+        assert stream.hear("price")["symbol"] == "LV"
+        answer = caller.give("QUOTE", symbol="LW").json
+        assert stream.hear("price", symbol="LW")["price_cents"] == answer["price_cents"]
+    with page(symbols="LV") as later:
+        assert later.hear("price", symbol="LV")["price_cents"] == price
+
+
+def test_after_a_break_a_page_is_told_all_that_is_current(website: Website, browser, page) -> None:
+    caller = website.api(browser.user())
+    with page(symbols="LX") as stream:
+        stream.hear("account", seq=0)
+        last = stream.last_event_id
+    caller.give("ADD", amount="1.00")
+    price = caller.give("QUOTE", symbol="LX").json["price_cents"]
+    with page(symbols="LX", last_event_id=last) as again:
+        heard = {"account": again.hear("account"), "status": None}
+        assert heard["account"] == {"seq": 2}
+    with page(symbols="LX", last_event_id=last) as again:
+        assert again.hear("price")["price_cents"] == price
+
+
+def test_a_price_from_before_this_process_is_known_from_the_database(website: Website, browser, wait_for) -> None:
+    website.api(browser.user()).give("QUOTE", symbol="LY")
+    late = LiveProcess(website)
+    try:
+        wait_for(late.is_well, what="it is up")
+        with Page(late, browser, "LY") as stream:
+            assert stream.hear("price", symbol="LY")["price_cents"] > 0
+    finally:
+        assert late.close() == 0
+
+
+def test_streams_are_for_people_who_are_logged_in_and_pages_of_this_site(live: LiveProcess, browser: Browser) -> None:
+    cookie = f"{browser.cookie_name}={browser.cookie}"
+    assert live.status("/live")[0] == 401
+    assert live.status("/live", Cookie=f"{browser.cookie_name}=forged")[0] == 401
+    assert live.status("/live", Cookie=cookie, Origin="http://evil.example:8080")[0] == 403
+    assert live.status("/live?symbols=TOOLONG", Cookie=cookie)[0] == 422
+    status, headers = live.status("/live", Origin="http://127.0.0.1:8080")
+    assert status == 401
+    assert headers["access-control-allow-origin"] == "http://127.0.0.1:8080"
+    assert headers["access-control-allow-credentials"] == "true"
+
+
+def test_one_page_too_many_is_told_to_come_back(live: LiveProcess, browser, page, wait_for) -> None:
+    wait_for(lambda: live.streams() == 0, what="earlier pages are gone")
+    pages = [page() for _ in range(STREAMS_MAX)]
+    for open_page in pages:
+        open_page.hear("status")
+    status, headers = live.status("/live", Cookie=f"{browser.cookie_name}={browser.cookie}")
+    assert (status, headers["retry-after"]) == (503, "10")
+    for open_page in pages:
+        open_page.__exit__()
+    wait_for(lambda: live.streams() == 0, what="their places are free")
+    with page() as stream:
+        stream.hear("account")
+
+
+def test_a_terminated_process_ends_its_streams_and_exits_at_once(website: Website, browser, wait_for) -> None:
+    doomed = LiveProcess(website)
+    try:
+        wait_for(doomed.is_well, what="it is up")
+        with Page(doomed, browser) as stream:
+            stream.hear("account")
+            os.kill(doomed.process.pid, signal.SIGTERM)
+            assert stream.response.read().strip() == b""
+        assert doomed.process.wait(timeout=10) == 0
+    finally:
+        doomed.close()

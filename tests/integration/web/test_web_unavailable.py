@@ -1,0 +1,152 @@
+"""Broker or database away: people are told to come back, no order is lost, and none is done twice."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+
+from tests.integration.test_command_publisher import Relay as CuttingRelay
+from tests.integration.test_command_publisher import _shut
+from tests.integration.web.website import Website
+
+
+class Relay(CuttingRelay):
+    """Can also refuse whoever connects."""
+
+    refusing = False
+
+    def _forward(self, source: socket.socket, sink: socket.socket, silenced: bool) -> None:
+        if self.refusing:
+            for end in (source, sink):
+                _shut(end)
+        super()._forward(source, sink, silenced)
+
+
+@pytest.fixture
+def relay(website: Website) -> Iterator[Relay]:
+    parts = urlsplit(website.system.environment["AMQP_URL"])
+    relay = Relay(parts.hostname, parts.port)
+    yield relay
+    relay.close()
+
+
+@pytest.fixture
+def app(website: Website, relay: Relay, wait_for) -> Flask:
+    """A site whose way to the broker is the relay."""
+    parts = urlsplit(website.system.environment["AMQP_URL"])
+    netloc = parts.netloc.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{relay.port}")
+    app = website.another(AMQP_URL=parts._replace(netloc=netloc).geturl())
+    wait_for(lambda: app.test_client().get("/healthz").status_code == 200)
+    return app
+
+
+def test_a_lost_connection_is_made_up_for_without_anybody_noticing(website: Website, app: Flask, relay: Relay) -> None:
+    user = website.person()
+    caller = website.api(user, app)
+    for _ in range(3):
+        assert caller.give("ADD", amount="1.00").json["status"] == "done"
+        relay.cut()
+    assert len(website.history(user)) == 3
+
+
+def test_an_order_that_could_not_leave_surely_has_no_effect(
+    website: Website, app: Flask, relay: Relay, wait_for
+) -> None:
+    user = website.person()
+    caller = website.api(user, app)
+    relay.refusing = True
+    relay.cut()
+    wait_for(lambda: app.test_client().get("/healthz").status_code == 503)
+    response = caller.give("ADD", key="once", amount="1.00")
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert response.mimetype == "application/problem+json"
+    assert response.json["perhaps_taken"] is False
+    assert caller.get("/account").status_code == 200
+    relay.refusing = False
+    wait_for(lambda: app.test_client().get("/healthz").status_code == 200)
+    assert caller.give("ADD", amount="2.00").json["status"] == "done"
+    assert [row[-1] for row in website.history(user)] == [200]
+    assert caller.give("ADD", key="once", amount="1.00").json["status"] == "done"
+    assert [row[-1] for row in website.history(user)] == [200, 100]
+
+
+def test_an_order_whose_confirm_is_lost_has_its_effect_once(
+    website: Website, app: Flask, relay: Relay, wait_for
+) -> None:
+    """It reached the broker; nobody here knows. It is published again, and the person asks again."""
+    user = website.person()
+    caller = website.api(user, app)
+    relay.mute = True
+    response = caller.give("ADD", key="once", amount="1.00")
+    assert response.status_code == 503
+    assert response.json["perhaps_taken"] is True
+    wait_for(lambda: len(website.history(user)) == 1, what="its effect")
+    relay.mute = False
+    relay.cut()
+    wait_for(lambda: app.test_client().get("/healthz").status_code == 200)
+    answer = caller.give("ADD", key="once", amount="1.00").json
+    assert (answer["status"], answer["seq"]) == ("done", 1)
+    assert caller.give("ADD", amount="2.00").json["seq"] == 2
+
+
+def test_people_who_try_again_through_a_breaking_line_lose_and_double_nothing(
+    website: Website, app: Flask, relay: Relay
+) -> None:
+    users = [website.person() for _ in range(6)]
+    done = threading.Event()
+
+    def insist(user: str) -> int:
+        caller = website.api(user, app)
+        attempts = 0
+        for number in range(25):
+            while (response := caller.give("ADD", key=f"order-{number}", amount="1.00")).status_code != 200:
+                assert response.status_code in (202, 503), response.text
+                attempts += 1
+        return attempts
+
+    def disturb() -> None:
+        while not done.wait(0.15):
+            relay.cut()
+
+    disturber = threading.Thread(target=disturb)
+    disturber.start()
+    try:
+        with ThreadPoolExecutor(len(users)) as threads:
+            list(threads.map(insist, users))
+    finally:
+        done.set()
+        disturber.join()
+    for user in users:
+        assert [row[-1] for row in website.history(user)] == [100] * 25
+
+
+def test_without_the_database_everything_says_when_to_come_back(website: Website) -> None:
+    nowhere = urlsplit(website.system.environment["DATABASE_URL"])._replace(netloc="daytrade@127.0.0.1:1").geturl()
+    client = website.another(DATABASE_URL=nowhere).test_client()
+    client.set_cookie(website.app.config["SESSION_COOKIE_NAME"], "worthless")
+    answers = {path: client.get(path, headers={"Authorization": "Bearer x"}) for path in ("/api/v1/account", "/trade")}
+    for response in answers.values():
+        assert response.status_code == 503
+        assert int(response.headers["Retry-After"]) > 0
+    assert answers["/api/v1/account"].mimetype == "application/problem+json"
+    assert answers["/trade"].mimetype == "text/html"
+    assert "Traceback" not in answers["/trade"].text
+    assert client.get("/healthz").json["database"] is False
+
+
+def test_workers_away_an_order_is_accepted_and_executed_when_they_are_back(website: Website, wait_for) -> None:
+    user = website.person()
+    caller = website.api(user)
+    website.system.kill("transactions-0")
+    response = caller.give("ADD", wait=200, amount="1.00")
+    assert response.status_code == 202
+    assert website.history(user) == []
+    website.system.start("transactions-0")
+    location = response.headers["Location"].removeprefix("/api/v1")
+    wait_for(lambda: caller.get(location, wait=1_000).json["status"] == "done", what="the outcome")
+    assert len(website.history(user)) == 1

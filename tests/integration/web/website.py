@@ -1,0 +1,137 @@
+"""A site for a test: the application in this process, workers beside it, browsers that log in. No test is in here."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from flask import Flask
+from flask.testing import FlaskClient
+from lxml import etree
+
+from schema.database import connect
+from tests.e2e.system import System
+from webapp import close_app, create_app, passwords, people, tokens
+from webapp.settings import WebSettings, from_environment
+from webapp.site import EXTENSION
+from webapp.store import Store
+
+WORKERS = ("quote-server", "quotecache", "triggers", "audit", "transactions-0")
+PASSWORD = "correct horse battery"
+SECRET_KEY = "a secret of the tests, forty characters long"
+
+_CSRF = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
+
+
+class Website:
+    """`system` runs the workers; `app` is the site; more sites may share them."""
+
+    def __init__(self, amqp_url: str, database_url: str, folder: Path):
+        self.system = System(amqp_url, database_url, folder, SECRET_KEY=SECRET_KEY, WEB_LIMITS="off")
+        self.system.start(*WORKERS)
+        self._apps: list[Flask] = []
+        self._hash = passwords.hashed(PASSWORD)
+        self._count = 0
+        self.app = self.another()
+        self.store: Store = self.app.extensions[EXTENSION].store
+
+    def settings(self, **changed: str) -> WebSettings:
+        return from_environment(self.system.environment | changed)
+
+    def another(self, **changed: str) -> Flask:
+        """One more site process' worth of application, with these settings changed."""
+        app = create_app(self.settings(**changed))
+        self._apps.append(app)
+        return app
+
+    def close(self) -> None:
+        for app in self._apps:
+            close_app(app)
+        self.system.destroy()
+
+    def person(self, role: str = people.USER) -> str:
+        """A new person with PASSWORD; their user id."""
+        self._count += 1
+        user = f"person{self._count}"
+        assert people.make(self.store, user, self._hash, role)
+        return user
+
+    def api(self, user: str, app: Flask | None = None) -> "Caller":
+        """Calls the API as this user, by a new token."""
+        return Caller(app or self.app, tokens.create(self.store, user, "test")[1])
+
+    def browser(self, app: Flask | None = None) -> "Browser":
+        return Browser(app or self.app)
+
+    def history(self, user: str) -> list[Any]:
+        """The user's rows: kind, command, outcome, reason, cash delta."""
+        return self.rows(
+            "SELECT kind::text, command::text, outcome::text, reason::text, cash_delta_cents FROM history"
+            " WHERE user_id = %s ORDER BY seq",
+            user,
+        )
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        with self.connect() as connection:
+            return connection.execute(query, values).fetchall()
+
+    def connect(self) -> psycopg.Connection:
+        return connect(self.system.environment["DATABASE_URL"], "test")
+
+
+class Caller:
+    """A client of the API."""
+
+    def __init__(self, app: Flask, token: str):
+        self._client = app.test_client(use_cookies=False)
+        self.authorization = f"Bearer {token}"
+        self._headers = {"Authorization": self.authorization}
+
+    def get(self, path: str, **query: object):
+        return self._client.get(f"/api/v1{path}", query_string=query, headers=self._headers)
+
+    def download(self, path: str) -> etree._Element:
+        """An XML file."""
+        with self.get(path) as response:
+            return etree.fromstring(response.data)
+
+    def delete(self, path: str):
+        return self._client.delete(f"/api/v1{path}", headers=self._headers)
+
+    def give(self, command: str, wait: int = 8_000, key: str | None = None, **arguments: object):
+        """Gives a command."""
+        headers = self._headers | ({"Idempotency-Key": key} if key else {})
+        body = {"command": command, **arguments}
+        return self._client.post("/api/v1/commands", query_string={"wait": wait}, json=body, headers=headers)
+
+
+class Browser:
+    """Cookies and forms, with the CSRF token of the page before."""
+
+    def __init__(self, app: Flask):
+        self.client: FlaskClient = app.test_client()
+        self.cookie_name = app.config["SESSION_COOKIE_NAME"]
+
+    def get(self, path: str):
+        return self.client.get(path)
+
+    def post(self, path: str, page: str = "/login", **fields: str):
+        """Sends a form; its token is taken from `page`."""
+        found = _CSRF.search(self.client.get(page, follow_redirects=True).text)
+        return self.client.post(path, data={"csrf_token": found[1], **fields})
+
+    def log_in(self, user: str, password: str = PASSWORD):
+        return self.post("/login", user=user, password=password)
+
+    def user(self) -> str | None:
+        """Who the site takes this browser for."""
+        response = self.client.get("/api/v1/account")
+        return response.json["user"] if response.status_code == 200 else None
+
+    @property
+    def cookie(self) -> str:
+        return self.client.get_cookie(self.cookie_name).value
+
+    @cookie.setter
+    def cookie(self, value: str) -> None:
+        self.client.set_cookie(self.cookie_name, value)

@@ -1,0 +1,134 @@
+"""What a trigger worker decides: fills when a price comes, and a refresh when a quote runs out, never before."""
+
+from consumers.triggers.watch import AFTER_FAILURE_MS, Watch
+from schema.events import QUOTE_LIFETIME_MS, NoQuote, TriggerChange
+from schema.outcomes import Side
+from tests.builders import T0, a_quote
+
+LIFE = QUOTE_LIFETIME_MS
+
+
+class Table:
+    """Quotes at hand, and the symbols that were asked for, with whose command and when."""
+
+    def __init__(self, *quotes):
+        self.quotes = {quote.symbol: quote for quote in quotes}
+        self.asked = []
+
+    def peek(self, symbol, now_ms):
+        quote = self.quotes.get(symbol)
+        return quote if quote and quote.usable(now_ms) else None
+
+    def request(self, symbol, user, transaction_number, now_ms, for_trigger):
+        assert for_trigger
+        self.asked.append((symbol, user, transaction_number, now_ms - T0))
+
+
+def buy(trigger=300, user="ann", version=1, symbol="ABC") -> TriggerChange:
+    return TriggerChange(user, symbol, Side.BUY, version, trigger, 1_000_000, 0, 7)
+
+
+def gone(user="ann", version=2, symbol="ABC") -> TriggerChange:
+    return TriggerChange(user, symbol, Side.BUY, version, None, 0, 0, 7)
+
+
+def a_watch(*changes, table=None, at_ms=T0) -> tuple[Watch, Table]:
+    table = table or Table()
+    watch = Watch(table)
+    watch.hear_changes(changes, at_ms)
+    return watch, table
+
+
+def hear(watch: Watch, table: Table, quote, now_ms: int) -> None:
+    table.quotes[quote.symbol] = quote
+    watch.hear_answers([quote], now_ms)
+
+
+def test_an_order_armed_without_a_quote_has_its_symbol_asked_for_at_once():
+    watch, table = a_watch(buy(), buy(user="bob"))
+    watch.refresh(T0)
+    watch.refresh(T0 + 1)
+    assert table.asked == [("ABC", "ann", 7, 0)]
+
+
+def test_an_order_armed_with_a_quote_waits_until_it_runs_out():
+    watch, table = a_watch(buy(), table=Table(a_quote(400, asked_at_ms=T0 - 1_000)))
+    watch.refresh(T0 + LIFE - 1_001)
+    assert table.asked == [] and watch.next_refresh_ms == T0 + LIFE - 1_000
+    watch.refresh(T0 + LIFE - 1_000)
+    assert len(table.asked) == 1
+
+
+def test_after_an_answer_the_next_refresh_is_when_that_quote_runs_out():
+    watch, table = a_watch(buy())
+    watch.refresh(T0)
+    hear(watch, table, a_quote(400, asked_at_ms=T0 + 20), T0 + 4_000)
+    for now_ms in (T0 + LIFE, T0 + LIFE + 19):
+        watch.refresh(now_ms)
+    assert len(table.asked) == 1
+    watch.refresh(T0 + LIFE + 20)
+    assert len(table.asked) == 2
+
+
+def test_a_quote_that_somebody_else_needed_puts_the_refresh_off():
+    watch, table = a_watch(buy(), table=Table(a_quote(400, asked_at_ms=T0)))
+    hear(watch, table, a_quote(400, asked_at_ms=T0 + 30_000, quote_id=2), T0 + 30_010)
+    watch.refresh(T0 + LIFE + 29_999)
+    assert table.asked == []
+
+
+def test_a_symbol_on_which_nothing_is_armed_any_more_is_not_asked_for():
+    watch, table = a_watch(buy(), gone())
+    watch.refresh(T0)
+    watch.refresh(T0 + 10 * LIFE)
+    assert table.asked == [] and watch.next_refresh_ms is None
+
+
+def test_after_a_failure_a_symbol_is_left_in_peace_for_a_while():
+    watch, table = a_watch(buy())
+    watch.refresh(T0)
+    watch.hear_answers([NoQuote("ABC", T0 + 5_000, "silence")], T0 + 5_000)
+    watch.refresh(T0 + 5_000 + AFTER_FAILURE_MS - 1)
+    assert len(table.asked) == 1
+    watch.refresh(T0 + 5_000 + AFTER_FAILURE_MS)
+    assert len(table.asked) == 2
+
+
+def test_an_order_that_the_quote_at_hand_fills_is_due_at_once_and_once():
+    quote = a_quote(290, quote_id=5)
+    watch, _ = a_watch(buy(), table=Table(quote))
+    watch.hear_answers([quote], T0)
+    (fill,) = watch.take_fills(10)
+    assert (fill.user, fill.version, fill.price_cents, fill.quote_id, fill.asked_at_ms) == ("ann", 1, 290, 5, T0)
+    assert watch.take_fills(10) == []
+
+
+def test_the_same_fill_has_the_same_id_whoever_sends_it_and_another_quote_makes_another():
+    ids = []
+    for quote_id in (5, 5, 6):
+        watch, _ = a_watch(buy(), table=Table(a_quote(290, quote_id=quote_id)))
+        ids.append(watch.take_fills(1)[0].command_id)
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_a_quote_that_has_run_out_on_its_way_fills_nothing():
+    watch, table = a_watch(buy())
+    hear(watch, table, a_quote(290, asked_at_ms=T0 - LIFE), T0)
+    assert watch.take_fills(10) == []
+
+
+def test_fills_are_taken_in_bounds_and_in_order():
+    watch, table = a_watch(*(buy(user=f"user{n}") for n in range(5)))
+    hear(watch, table, a_quote(290), T0)
+    assert watch.fills_due == 5
+    taken = [[fill.user for fill in watch.take_fills(2)] for _ in range(3)]
+    assert taken == [["user0", "user1"], ["user2", "user3"], ["user4"]]
+
+
+def test_a_symbol_that_is_another_workers_now_is_neither_filled_nor_asked_for():
+    watch, table = a_watch(buy(), buy(symbol="XYZ"))
+    watch.drop(lambda symbol: symbol == "ABC")
+    watch.refresh(T0)
+    hear(watch, table, a_quote(290), T0)
+    assert [symbol for symbol, *_ in table.asked] == ["XYZ"]
+    assert (watch.armed, watch.fills_due) == (1, 0)
