@@ -37,14 +37,14 @@ class System:
         }
         self.processes: dict[str, subprocess.Popen] = {}
 
-    def start(self, *names: str) -> None:
-        """Starts these processes, or all."""
+    def start(self, *names: str, **settings: str) -> None:
+        """Starts these processes, or all; `settings` go into their environment."""
         for name in names or MODULES:
             with (self.folder / f"{name}.log").open("ab") as log:
                 self.processes[name] = subprocess.Popen(
                     [sys.executable, "-m", MODULES[name]],
                     cwd=ROOT,
-                    env={**self.environment, "REPLICA": name},
+                    env={**self.environment, "REPLICA": name, **settings},
                     stdout=log,
                     stderr=log,
                 )

@@ -127,7 +127,7 @@ AnyCommand = (
 )  # fmt: skip
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class Waiting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`wait`: how long to wait for the outcome, in ms."""
 
     wait: Annotated[int, Meta(ge=0, le=10_000)] = 0
@@ -143,22 +143,23 @@ class Keyed(msgspec.Struct, frozen=True):
 
 TimeMs = Annotated[int, Meta(ge=0, le=2**53)]
 Kind = Annotated[
-    str, Meta(max_length=40, description="command, fill, expiry, or the name of a command.", examples=["BUY"])
+    str,
+    Meta(pattern="^[A-Za-z_]{1,20}$", description="command, fill, expiry, or the name of a command.", examples=["BUY"]),
 ]
 
 
-class HistoryChoice(msgspec.Struct, frozen=True):
+class HistoryChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which rows, and which page of them. Times are inclusive, in ms since the epoch."""
 
     kind: Kind | None = None
-    symbol: SymbolText | None = None
+    symbol: Annotated[str, Meta(pattern="^[A-Za-z]{1,3}$")] | None = None
     from_ms: TimeMs | None = None
     to_ms: TimeMs | None = None
     page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     size: Annotated[int, Meta(ge=1, le=500)] = 50
 
 
-class Since(msgspec.Struct, frozen=True):
+class Since(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`from_ms`: the earliest time, in ms since the epoch."""
 
     from_ms: TimeMs = 0

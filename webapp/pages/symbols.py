@@ -61,6 +61,7 @@ def chart(symbol: str):
     prices = reads.price_history(name, from_ms)
     trades = reads.trades(current_user().user_id, name, from_ms)
     return jsonify(
+        now_ms=now_ms(),
         prices=[{"at_ms": price.asked_at_ms, "price_cents": price.price_cents} for price in prices],
         trades=[{"at_ms": trade.at_ms, "side": trade.side, "price_cents": trade.price_cents} for trade in trades],
     )

@@ -14,6 +14,7 @@ EXAMPLES_WITH_PASSWORD = 5
 
 PROBLEM = "application/problem+json"
 
+
 @pytest.fixture(scope="module")
 def api_document(website: Website):
     return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", website.app)
@@ -59,9 +60,7 @@ def test_the_document_is_served_to_everybody_and_names_every_call(website: Websi
     assert response.status_code == 200
     document = response.json
     assert document["openapi"].startswith("3.1")
-    described = {
-        (method.upper(), path) for path, methods in document["paths"].items() for method in methods
-    }
+    described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     assert described == {(operation.method, f"/api/v1{operation.path}") for operation in OPERATIONS}
     served = {rule.rule for rule in website.app.url_map.iter_rules() if rule.rule.startswith("/api/")}
     assert len(served) == len(document["paths"]) + 1, "an address that the document does not know"
@@ -74,7 +73,12 @@ def test_the_document_is_served_to_everybody_and_names_every_call(website: Websi
         ("GET", "/account/at/x", {}, 404),
         ("PATCH", "/account", {}, 405),
         ("POST", "/commands", {"data": "{", "content_type": "application/json"}, 400),
-        ("POST", "/commands", {"data": b'{"command": "ADD", "amount": "\xff"}', "content_type": "application/json"}, 400),
+        (
+            "POST",
+            "/commands",
+            {"data": b'{"command": "ADD", "amount": "\xff"}', "content_type": "application/json"},
+            400,
+        ),
         ("POST", "/commands", {"data": "x" * 70_000, "content_type": "application/json"}, 413),
         ("POST", "/commands", {"data": "command=ADD"}, 415),
         ("POST", "/commands", {"json": {"command": "ADD"}}, 422),

@@ -13,6 +13,17 @@ const TIMES = [
   [0.001, "{HH}:{mm}:{ss}", null, null, NEW_DAY, null, null, null, 1],
 ];
 
+// Steps between two marks, in seconds; none is shorter than a second.
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const STEPS_S = [
+  ...[1, 2, 5, 10, 15, 30],
+  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * MINUTE),
+  ...[1, 2, 3, 6, 12].map((hours) => hours * HOUR),
+  ...[1, 2, 7, 14, 30, 90, 365].map((days) => days * DAY),
+];
+
 let chart = null;
 let data = null;
 
@@ -65,6 +76,10 @@ function columns() {
   };
   data.prices.forEach((price) => put(price.at_ms, 1, price.price_cents));
   data.trades.forEach((trade) => put(trade.at_ms, trade.side === "buy" ? 2 : 3, trade.price_cents));
+  const newest = data.prices.at(-1);
+  if (newest && newest.at_ms < data.now_ms) {
+    put(data.now_ms, 1, newest.price_cents); // no quote since then: the line keeps it up to now
+  }
   const sorted = [...rows.values()].sort((left, right) => left[0] - right[0]);
   return [0, 1, 2, 3].map((slot) => sorted.map((row) => row[slot]));
 }
@@ -73,6 +88,12 @@ function columns() {
 function padded(self, from, to) {
   const room = Math.max((to - from) * 0.03, 1);
   return [from - room, to + room];
+}
+
+// A price that did not move is a line in the middle, not one above nothing down to zero.
+function aired(self, from, to) {
+  const room = Math.max((to - from) * 0.1, to * 0.05);
+  return [Math.max(0, from - room), to + room];
 }
 
 function options() {
@@ -95,9 +116,9 @@ function options() {
     height: HEIGHT_PX,
     // As all times on the site: UTC.
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-    scales: { x: { range: padded } },
+    scales: { x: { range: padded }, y: { range: aired } },
     cursor: { points: { size: 7 } },
-    axes: [{ ...axis, values: TIMES }, { ...axis, size: 78, values: (self, values) => values.map((value) => money(self, value)) }],
+    axes: [{ ...axis, values: TIMES, incrs: STEPS_S, space: 64 }, { ...axis, size: 78, values: (self, values) => values.map((value) => money(self, value)) }],
     series: [
       { label: "Time", value: (self, seconds) => (seconds ? `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC` : "–") },
       {

@@ -9,6 +9,7 @@ import { say } from "./messages.js";
 // The server sends something, a heartbeat at least, more often than this; longer silence is a broken line.
 const SILENCE_MS_MAX = 25_000;
 const RETRY_MS = [1_000, 2_000, 5_000, 10_000];
+const HIDDEN_MS_MAX = 30_000;
 const SUSPICIOUS_FAILURES = 2;
 const WORDS = { live: "Live", stale: "Stale", starting: "Connecting" };
 
@@ -17,6 +18,7 @@ let failures = 0;
 let lastHeardMs = 0;
 let symbols = new Set();
 let retryTimer = null;
+let restTimer = null;
 
 export function startLive() {
   if (!document.body.dataset.stream) {
@@ -26,6 +28,7 @@ export function startLive() {
   addEventListener("daytrade:drawn", follow);
   setInterval(() => source && Date.now() - lastHeardMs > SILENCE_MS_MAX && retry(), 1_000);
   addEventListener("online", retry);
+  document.addEventListener("visibilitychange", rest);
   // A page in the back-forward cache must not hold a stream; one that is being left must not show "stale".
   addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => event.persisted && retry());
@@ -49,9 +52,24 @@ function connect() {
   }
 }
 
+// Browsers open six connections to one address and no more: a tab that nobody looks at lets go of its own.
+function rest() {
+  clearTimeout(restTimer);
+  if (document.hidden) {
+    restTimer = setTimeout(() => {
+      source?.close();
+      source = null;
+      clearTimeout(retryTimer);
+      mark("stale");
+    }, HIDDEN_MS_MAX);
+  } else if (!source) {
+    connect();
+  }
+}
+
 // The stream brings the prices of the symbols that the page shows; when it shows another one, it has to be asked anew.
 function follow() {
-  if ([...shownSymbols()].some((symbol) => !symbols.has(symbol))) {
+  if (source && [...shownSymbols()].some((symbol) => !symbols.has(symbol))) {
     connect();
   }
 }

@@ -1,0 +1,67 @@
+"""With the database or the broker away: a page that says so, 503, and when to come back. Nothing is half done."""
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.person import Person
+from tests.browser.site import Site
+
+
+@pytest.fixture
+def twin(site: Site, tmp_path: Path, wait_for: Callable) -> Iterator[Callable[..., Site]]:
+    """`twin(AMQP_URL=…)`: the same site once more, with other settings."""
+    started: list[Site] = []
+
+    def start(**settings: str) -> Site:
+        other = Site(site.environment["AMQP_URL"], site.environment["DATABASE_URL"], tmp_path, site.quotes)
+        other.environment |= settings
+        other.start_web("web")
+        started.append(other)
+        wait_for(lambda: _listens(other.port), 60, "the twin listens")
+        return other
+
+    yield start
+    for other in started:
+        other.destroy()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_without_the_database(new_person: Callable[..., Person], twin: Callable[..., Site]):
+    away = twin(DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+    person = new_person()
+    answer = person.page.goto(f"{away.url}/login")
+    assert answer.status in (200, 503)
+    person.page.get_by_label("User").fill("somebody")
+    person.page.get_by_label("Password").fill("whatever it was")
+    with person.page.expect_response(lambda response: response.request.method == "POST") as answered:
+        person.page.get_by_role("button", name="Log in").click()
+    assert answered.value.status == 503
+    assert int(answered.value.headers["retry-after"]) > 0
+    expect(person.page.get_by_role("heading", name="Back in a moment")).to_be_visible()
+    expect(person.page.get_by_text("Your money and your orders are safe.")).to_be_visible()
+    assert all("status of 503" in complaint for complaint in person.complaints), person.complaints
+    person.complaints.clear()
+
+
+def test_without_the_broker(new_person: Callable[..., Person], twin: Callable[..., Site]):
+    away = twin(AMQP_URL="amqp://guest:guest@127.0.0.1:1/nothing")
+    person = new_person(java_script_enabled=False)
+    person.url = away.url
+    person.sign_up()
+    person.page.get_by_label("Amount in dollars").fill("100")
+    with person.page.expect_response(lambda response: response.request.method == "POST") as answered:
+        person.page.get_by_role("button", name="Add funds").click()
+    assert answered.value.status == 503
+    assert int(answered.value.headers["retry-after"]) > 0
+    expect(person.page.get_by_role("heading", name="Back in a moment")).to_be_visible()
+    person.go("/history")
+    expect(person.page.get_by_text("Nothing has happened yet")).to_be_visible()
+    person.complaints.clear()

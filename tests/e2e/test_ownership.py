@@ -1,0 +1,54 @@
+"""Partitions change hands: from a replica that hangs, one that is told to stop, and to one that comes."""
+
+import json
+import signal
+from collections import Counter
+
+import pytest
+
+from schema.database import connect
+from tests.e2e.system import ROOT, System
+from tests.e2e.test_loadtest import NO_VIOLATIONS
+
+WORKERS = ("transactions-0", "transactions-1")
+
+
+@pytest.fixture
+def connection(system: System):
+    with connect(system.environment["DATABASE_URL"], "test") as opened:
+        opened.autocommit = True
+        yield opened
+
+
+def shares(connection) -> dict[str, int]:
+    """How many partitions each live transaction worker owns."""
+    owners = connection.execute(
+        "SELECT split_part(owner, '@', 1) FROM partitions"
+        " WHERE consumer_group = 'transactions' AND lease_until > clock_timestamp()"
+    )
+    return dict(Counter(owner for (owner,) in owners))
+
+
+def test_shares_are_even_after_a_replica_comes_and_after_one_is_told_to_stop(system, connection, wait_for) -> None:
+    system.start("quote-server", "quotecache", "transactions-0")
+    wait_for(lambda: shares(connection) == {"transactions-0": 16})
+    system.start("transactions-1")
+    wait_for(lambda: shares(connection) == {"transactions-0": 8, "transactions-1": 8})
+    system.send("transactions-0", signal.SIGTERM)
+    wait_for(lambda: shares(connection) == {"transactions-1": 16})
+    assert system.processes["transactions-0"].wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("point", ["before-commit", "in-copy", "after-commit"])
+def test_an_owner_that_hangs_is_replaced_and_fenced(system: System, connection, wait_for, point: str) -> None:
+    """Hanging inside COPY, it holds the locks of its partitions, and no timeout of Postgres would end that."""
+    system.start("quote-server", "quotecache", "triggers", "audit", "transactions-1")
+    system.start("transactions-0", FAULT_POINT=f"{point}:2:stop")
+    wait_for(lambda: shares(connection) == {"transactions-0": 8, "transactions-1": 8})
+    report_file = system.folder / "report.json"
+    driver = system.load(ROOT / "workloads" / "small.txt", report_file)
+    wait_for(lambda: shares(connection) == {"transactions-1": 16}, what="the other one owns all")
+    system.send("transactions-0", signal.SIGCONT)
+    assert driver.wait(timeout=90) == 0, system.log("loadtest")
+    assert json.loads(report_file.read_text())["checks"] == NO_VIOLATIONS
+    assert set(system.stop().values()) == {0}
