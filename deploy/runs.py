@@ -17,21 +17,34 @@ WORKLOAD_DEFAULT = "workloads/small.txt"
 
 def loadtest(record: Record, replicas: int) -> int:
     """Everything fresh: database, topology, workers. Returns the driver's exit code."""
-    with _fresh_workers(record, replicas) as told:
-        environment = told | {
-            "WORKLOAD": os.environ.get("WORKLOAD") or WORKLOAD_DEFAULT,
-            "REPLICAS": str(replicas),
-        }
-        watch = workers.Watch(record, LOADTEST)
-        return foreground.wait_for(modules.start(environment, "producers.loadtest"), watch.look)
+    with _servers_for_a_while(record):
+        urls = urls_of(record, LOADTEST)
+        with progress("Making a fresh database and topology"):
+            servers.recreate_database(record, LOADTEST)
+            modules.run_quietly(urls, "schema.migrate")
+            modules.run_quietly(urls, "rabbitmq.declare", "--fresh")
+        try:
+            told = workers.start(record, LOADTEST, replicas)
+            environment = (
+                urls.environment
+                | told
+                | {
+                    "WORKLOAD": os.environ.get("WORKLOAD") or WORKLOAD_DEFAULT,
+                    "REPLICAS": str(replicas),
+                }
+            )
+            watch = workers.Watch(record, LOADTEST)
+            return foreground.wait_for(modules.start(environment, "producers.loadtest"), watch.look)
+        finally:
+            with foreground.uninterrupted(), progress("Draining the workers"):
+                workers.stop(record, LOADTEST)
 
 
 def bench_web(record: Record) -> int:
-    """As a load test, with the site in front of it. Its commands want no slow quotes: those are not the site's time."""
-    os.environ.setdefault("QUOTES", "instant")
-    with _fresh_workers(record, replicas=1) as environment:
-        watch = workers.Watch(record, LOADTEST)
-        return foreground.wait_for(modules.start(environment, "tests.bench.web"), watch.look)
+    """On the tests' database and vhost; the benchmark starts what it needs."""
+    with _servers_for_a_while(record):
+        servers.ensure_database(record, TEST)
+        return foreground.wait_for(modules.start(urls_of(record, TEST).environment, "tests.bench.web"))
 
 
 def admin(record: Record, name: str) -> int:
@@ -103,22 +116,6 @@ def _look_back(record: Record, module: str, *arguments: str, only_postgres: bool
             raise StackError("the last run used other servers: set or unset AMQP_URL and DATABASE_URL as it was then")
         environment = urls_of(record, profile).environment
         return foreground.wait_for(modules.start(environment, module, *arguments))
-
-
-@contextmanager
-def _fresh_workers(record: Record, replicas: int) -> Iterator[dict[str, str]]:
-    """Workers on an empty database and empty streams; gives what programs beside them need to know."""
-    with _servers_for_a_while(record):
-        urls = urls_of(record, LOADTEST)
-        with progress("Making a fresh database and topology"):
-            servers.recreate_database(record, LOADTEST)
-            modules.run_quietly(urls, "schema.migrate")
-            modules.run_quietly(urls, "rabbitmq.declare", "--fresh")
-        try:
-            yield urls.environment | workers.start(record, LOADTEST, replicas)
-        finally:
-            with foreground.uninterrupted(), progress("Draining the workers"):
-                workers.stop(record, LOADTEST)
 
 
 @contextmanager

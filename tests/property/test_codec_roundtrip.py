@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from schema import codec
 from schema.arguments import SIGNATURES, make_command
-from schema.commands import INT64_MAX, VERSION, Command, CommandBatch, CommandName, DumpMarker, Fill, FillBatch
+from schema.commands import (
+    EXPIRY_PREFIX,
+    INT64_MAX,
+    VERSION,
+    Command,
+    CommandBatch,
+    CommandName,
+    DumpMarker,
+    Fill,
+    FillBatch,
+)
 from schema.errors import DecodeError
 from schema.events import (
     AccountsChanged,
@@ -28,9 +38,9 @@ from schema.events import (
 from schema.outcomes import Outcome, Reason, Side
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
-ids = st.binary(min_size=16, max_size=16)
+ids = st.binary(min_size=16, max_size=16).filter(lambda each: not each.startswith(EXPIRY_PREFIX))
 integers = st.integers(-(2**63), INT64_MAX)
-positive = st.integers(1, INT64_MAX)
+positive, not_negative = st.integers(1, INT64_MAX), st.integers(0, INT64_MAX)
 users = st.text(string.ascii_letters + string.digits + "_.@-", min_size=1, max_size=64)
 symbols = st.text(string.ascii_uppercase, min_size=1, max_size=3)
 sides = st.sampled_from(Side)
@@ -68,7 +78,7 @@ def messages(struct: type, **fields: st.SearchStrategy) -> st.SearchStrategy:
 
 
 commands = st.lists(sound_commands() | defective_commands(), max_size=5)
-fills = st.builds(Fill, ids, users, symbols, sides, integers, positive, integers, integers)
+fills = st.builds(Fill, ids, users, symbols, sides, not_negative, positive, not_negative, not_negative)
 entries = st.builds(
     AuditEntry,
     kind=st.sampled_from(AuditKind),
@@ -97,10 +107,10 @@ changes = st.builds(TriggerChange, users, symbols, sides, integers, st.none() | 
 CONTRACT = {
     "commands": (
         codec.decode_log,
-        messages(CommandBatch, published_at_ms=integers, commands=commands, reply_to=st.none() | text),
+        messages(CommandBatch, published_at_ms=not_negative, commands=commands, reply_to=st.none() | text),
     ),
-    "fills": (codec.decode_log, messages(FillBatch, published_at_ms=integers, fills=st.lists(fills, max_size=5))),
-    "marker": (codec.decode_log, messages(DumpMarker, published_at_ms=integers, command=root_dumplogs())),
+    "fills": (codec.decode_log, messages(FillBatch, published_at_ms=not_negative, fills=st.lists(fills, max_size=5))),
+    "marker": (codec.decode_log, messages(DumpMarker, published_at_ms=not_negative, command=root_dumplogs())),
     "audit": (
         codec.decode_audit,
         messages(AuditMessage, source=integers, first_number=integers, entries=st.lists(entries, max_size=5)),

@@ -169,7 +169,9 @@ class World:
             worker.hear(self.quotes[symbol])
 
     def fail(self, symbol: str) -> None:
-        """No quote is to be had for those who asked."""
+        """No quote is to be had for those who asked; the quote cache says so only while it has none."""
+        if self.usable(symbol) is not None:
+            return
         for worker in self.workers:
             if symbol in worker.quotes.asked:
                 worker.hear(NoQuote(symbol, self.now_ms, "silence"))

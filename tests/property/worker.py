@@ -94,6 +94,8 @@ class Worker:
 
     def turn(self, answers: list[Quote | NoQuote], now_ms: int, dies: bool = False) -> None:
         """One batch, committed unless the worker dies just before."""
+        if self._intake.republished_first:
+            self._look_up()
         batch = Batch()
         for answer in answers:
             if isinstance(answer, Quote):
@@ -118,7 +120,7 @@ class Worker:
     def _take_arrivals(self, batch: Batch, now_ms: int) -> None:
         arrivals = self._intake.arrivals
         while arrivals and len(batch.rows) < self._batch_max:
-            if arrivals[0].doubt is Doubt.REPUBLISHED and batch.rows:
+            if arrivals[0].doubt is Doubt.REPUBLISHED and self._owned.partition in batch.shares:
                 return
             if arrivals[0].doubt is not Doubt.NONE:
                 self._look_up()

@@ -1,9 +1,21 @@
 """Messages: what is in them comes out again, and what is not of the contract is a DecodeError, nothing else."""
 
+import msgspec
 import pytest
 
 from schema import codec
-from schema.commands import VERSION, Command, CommandBatch, CommandName, DumpMarker, Fill, FillBatch, command_id
+from schema.commands import (
+    COMMANDS_PER_MESSAGE_MAX,
+    VERSION,
+    Command,
+    CommandBatch,
+    CommandName,
+    DumpMarker,
+    Fill,
+    FillBatch,
+    command_id,
+    expiry_id,
+)
 from schema.errors import DecodeError
 from schema.events import AuditEntry, AuditKind, AuditMessage, NoQuote, PriceMessage, PriceRequest, Quote
 from schema.outcomes import Reason, Side
@@ -112,6 +124,37 @@ def test_a_fill_at_no_price_is_a_decode_error(price_cents):
     fill = Fill(BUY.command_id, "ann", "ABC", Side.BUY, 1, price_cents, 1, 1)
     with pytest.raises(DecodeError):
         codec.decode_log(codec.encode(FillBatch(VERSION, 1, [fill])))
+
+
+@pytest.mark.parametrize("field", ["version", "quote_id", "asked_at_ms"])
+@pytest.mark.parametrize("value", [-1, 2**63])
+def test_a_fill_with_a_number_that_no_table_takes_is_a_decode_error(field, value):
+    fill = msgspec.structs.replace(a_fill(5, 1), **{field: value})
+    with pytest.raises(DecodeError):
+        codec.decode_log(codec.encode(FillBatch(VERSION, 1, [fill])))
+
+
+@pytest.mark.parametrize("published_at_ms", [-1, 2**63])
+def test_a_time_that_no_table_takes_is_a_decode_error(published_at_ms):
+    with pytest.raises(DecodeError):
+        codec.decode_log(codec.encode(CommandBatch(VERSION, published_at_ms, [BUY])))
+
+
+def test_a_command_with_an_id_that_an_expiry_may_have_is_a_decode_error():
+    taken = msgspec.structs.replace(BUY, command_id=expiry_id(1))
+    with pytest.raises(DecodeError, match="expir"):
+        codec.decode_log(a_batch(taken))
+    with pytest.raises(DecodeError, match="expir"):
+        codec.decode_log(
+            codec.encode(FillBatch(VERSION, 1, [msgspec.structs.replace(a_fill(5, 1), command_id=expiry_id(1))]))
+        )
+
+
+def test_more_commands_than_a_message_may_hold_are_a_decode_error():
+    many = [a_command("ADD", 5) for _ in range(COMMANDS_PER_MESSAGE_MAX + 1)]
+    assert len(codec.decode_log(a_batch(*many[1:])).commands) == COMMANDS_PER_MESSAGE_MAX
+    with pytest.raises(DecodeError):
+        codec.decode_log(a_batch(*many))
 
 
 def test_a_marker_carries_nothing_but_a_dumplog():

@@ -4,7 +4,7 @@ import pytest
 
 from schema.money import BALANCE_MAX
 from schema.outcomes import HistoryKind, Reason, Side
-from tests.builders import T0, Trader, armed, armed_to_buy, armed_to_sell
+from tests.builders import T0, Trader, a_quote, armed, armed_to_buy, armed_to_sell
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -127,6 +127,13 @@ def test_a_quote_that_has_run_out_fills_nothing(age_ms, fires):
     ann = armed_to_buy()
     assert (ann.fills(300, asked_at_ms=T0 - age_ms) is not None) is fires
     assert (ann.trigger(BUY) is None) is fires
+
+
+def test_a_quote_from_beyond_our_clock_fills_nothing():
+    """As `Quote.usable` has it: a clock that was far ahead must not make a price last longer than 60 s."""
+    ann = armed_to_buy()
+    assert not a_quote(300, asked_at_ms=T0 + 60_000).usable(T0)
+    assert ann.fills(300, asked_at_ms=T0 + 60_000) is None
 
 
 def test_a_void_fill_leaves_no_trace():

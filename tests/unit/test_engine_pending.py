@@ -142,6 +142,17 @@ def test_only_what_is_old_expires_and_the_newer_can_be_committed():
     assert ann.is_refused("COMMIT_BUY") is Reason.NO_PENDING_BUY
 
 
+def test_an_order_made_after_the_clock_was_set_back_expires_in_time():
+    ann = a_buyer(cash=1_000)
+    ann.does("BUY", 100, "A", price=100)
+    ann.waits(-30_000)
+    ann.does("BUY", 200, "B", price=100)
+    ann.waits(60_000)
+    ann.does("COMMIT_BUY")
+    assert [expiry.symbol for expiry in ann.expired] == ["B"]
+    assert (ann.cash, ann.holds("A"), ann.holds("B")) == (900, (1, 0), (0, 0))
+
+
 def test_cash_that_an_expiry_gave_back_can_be_spent_again():
     ann = a_buyer(cash=300)
     ann.does("BUY", 300, price=300)
