@@ -24,6 +24,7 @@ from rabbitmq.stream_consumer import Delivery, StreamConsumer
 from rabbitmq.topology import AUDIT_STREAM, DEAD_LETTERS_QUEUE
 from schema import database
 from schema.errors import BrokerError, StoreError
+from schema.faults import sabotaged
 from schema.settings import Settings
 
 PARTITION = 0
@@ -138,7 +139,7 @@ class _Session:
     def _claimed(self, ownership: Ownership) -> None:
         log.info("owns the audit log", epoch=ownership.epoch, position=ownership.position)
         self._ownership = ownership
-        self._numbering = Numbering(store.stored_numbers(self._database))
+        self._numbering = Numbering(store.stored_numbers(self._database), checked=not sabotaged("numbering"))
         self._batch = Batch(ownership.position, ownership.high)
         self._inbox.clear()
         self._consumer = StreamConsumer(
