@@ -14,7 +14,7 @@ from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE
 from schema.codec import decode_prices, encode
 from schema.commands import VERSION
 from schema.errors import DecodeError
-from schema.events import NoQuote, PriceRequest, Quote
+from schema.events import QUOTE_LIFETIME_MS, NoQuote, PriceRequest, Quote
 
 RETRY_MS = 2_000
 """A request is repeated this often while nothing is heard: it, or its answer, may have gone down with a process."""
@@ -112,7 +112,8 @@ class Prices:
     def _hear(self, quote: Quote) -> None:
         outstanding = self._outstanding.get(quote.symbol)
         # A broadcast that crossed our request may carry the quote that had just run out: that is no answer to us.
-        answered = outstanding is not None and quote.usable(outstanding.since_ms)
+        # One asked for later than our request is, however much later: the quote cache may have been away for long.
+        answered = outstanding is not None and outstanding.since_ms < quote.asked_at_ms + QUOTE_LIFETIME_MS
         if answered:
             del self._outstanding[quote.symbol]
         known = self._quotes.get(quote.symbol)

@@ -104,7 +104,8 @@ def run(
                 row = history_row(_owner(command), command_id)
                 if row is not None:
                     return _from_row(row)
-            here.gateway.submit(command, again=not claim.first)
+            submission = here.gateway.begin(command, again=not claim.first)
+        here.gateway.confirm(submission)
     return _await(here, command, wait_ms) if wait_ms else _pending(command)
 
 

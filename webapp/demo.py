@@ -83,7 +83,7 @@ def _make_person(password: str) -> None:
 
 def _tell_story() -> None:
     for number, (name, arguments) in enumerate(STORY, start=1):
-        result: Result = run(name, arguments, USER, WAIT_MS, key=f"demo-{number}")
+        result: Result = run(name, arguments, USER, WAIT_MS, key="-".join(["demo", str(number), name, *arguments]))
         if result.pending:
             raise Unavailable(f"{name} has no outcome after {WAIT_MS / 1000:.0f} s")
     for symbol in WATCHED:

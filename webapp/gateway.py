@@ -80,13 +80,21 @@ class Gateway:
         the broker is away, or too much is waiting; its `perhaps_taken` says whether the command may still take
         effect.
         """
+        self.confirm(self.begin(command, again))
+
+    def begin(self, command: Command, again: bool = False) -> Submission:
+        """The first half of `submit`: hands the command over, and does not wait. Raises Unavailable."""
         submission = self._enter(command, again)
         self._wake()
+        return submission
+
+    def confirm(self, submission: Submission) -> None:
+        """The second half: returns when the broker has confirmed it. Raises Unavailable."""
         if not submission.wait_settled(SUBMIT_SECONDS_MAX):
             with self._lock:
                 perhaps_taken = not submission.cancel()
-                if not perhaps_taken:
-                    self._remembered.pop(command.command_id, None)
+                if self._remembered.get(submission.command.command_id) is submission and not perhaps_taken:
+                    del self._remembered[submission.command.command_id]
             raise Unavailable("the message broker does not answer", perhaps_taken=perhaps_taken)
         if submission.failed:
             raise Unavailable("the message broker refused the order", perhaps_taken=True)

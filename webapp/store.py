@@ -81,11 +81,13 @@ class translated:
 
 def _sound(parameters: dict[str, object]) -> dict[str, object]:
     """Without what Postgres cannot even look for: NUL, and halves of surrogate pairs. No text there has any."""
-    return {name: _sound_text(value) if isinstance(value, str) else value for name, value in parameters.items()}
+    return {name: _sound_value(value) for name, value in parameters.items()}
 
 
-def _sound_text(value: str) -> str:
-    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+def _sound_value(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    return [_sound_value(item) for item in value] if isinstance(value, list) else value
 
 
 def store() -> Store:

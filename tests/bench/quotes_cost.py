@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 from producers.quote_floor import quote_floor
-from tests.bench.quotes_ground import ROOT, Ground, table
+from tests.bench.quotes_ground import ROOT, Ground, load_average, table
 
 RATE_DEFAULT = "500"
 ROUNDS_DEFAULT = 3
 HEADER = (
-    "run", "s in all", "p99 ms", "lookups", "asked of the cache", "of these joined", "of these hits",
+    "run", "s in all", "CPU s of transactions", "p99 ms", "lookups", "asked of the cache", "of these joined", "of these hits",
     "fetches", "the server's count", "abandoned", "failed", "floor", "cost ratio",
 )  # fmt: skip
 
@@ -40,6 +40,7 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple:
         ground.start("quote-server", "quotecache", "triggers", "audit", *workers)
         ground.await_owners("quotecache", "triggers", "transactions", "audit")
         report = _load(ground, workload, rate, replicas)
+        cpu = sum(map(ground.cpu_seconds, workers))
         quotes = report["quotes"]
         needs = [tuple(row) for row in ground.rows(_NEEDS)]
         fetches, server_count = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
@@ -51,6 +52,7 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple:
     return (
         f"seed {seed}",
         f"{report['seconds']['audited']:.2f}",
+        f"{cpu:.2f}",
         report["latency_ms"]["p99"],
         quotes["lookups"],
         counts["requests"],
@@ -90,7 +92,7 @@ def _counts(ground: Ground) -> dict[str, int]:
 def _settings(workload: Path) -> str:
     return (
         f"make bench-quotes: WORKLOAD={workload.name}, QUOTES=realistic, REPLICAS={os.environ.get('REPLICAS') or 1}, "
-        f"fsync on, {os.cpu_count()} cores"
+        f"fsync on, {os.cpu_count()} cores, {load_average()}"
     )
 
 

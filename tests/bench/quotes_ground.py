@@ -128,6 +128,14 @@ class Ground:
     def value(self, query: str, parameters: Iterable = ()) -> object:
         return self.rows(query, parameters)[0][0]
 
+    def cpu_seconds(self, name: str) -> float:
+        """What a process and its session in Postgres have used so far: does not depend on who else is running."""
+        query = (
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND starts_with(application_name, %s)"
+        )
+        sessions = [pid for (pid,) in self.rows(query, [f"{name}@"])]
+        return sum(_cpu_seconds(pid) for pid in (self.processes[name].pid, *sessions))
+
     def hits(self) -> int:
         """What the quote server counted by itself."""
         host, port = self.environment["QUOTE_SERVER"].split(":")
@@ -157,6 +165,18 @@ class Ground:
     def _administrate(self, statement: str) -> None:
         with psycopg.connect(self._admin_url, autocommit=True) as connection:
             connection.execute(statement)
+
+
+def _cpu_seconds(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def load_average() -> str:
+    """How busy the machine was in the last minute, by whomever."""
+    return f"load average {os.getloadavg()[0]:.1f}"
 
 
 def table(title: str, settings: str, header: tuple[str, ...], rows: Iterable[tuple]) -> None:

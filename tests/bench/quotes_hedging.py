@@ -9,7 +9,7 @@ from quotecache.client import Prices
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Publisher
 from schema.events import Quote
-from tests.bench.quotes_ground import ROOT, Ground, percentile, table, wait_until
+from tests.bench.quotes_ground import ROOT, Ground, load_average, percentile, table, wait_until
 from tests.bench.quotes_plot import plot
 
 HEDGES = ("off", "20", "50", "1000")
@@ -37,7 +37,7 @@ def measure(folder: Path) -> None:
         points.append({"hedge": hedge, "cost": cost, "p50": shares[0], "p95": shares[1], "p99": shares[2]})
     settings = (
         f"make bench-quotes PARTS=hedging: {QUOTES} cold symbols, {PER_SECOND}/s, QUOTES=realistic, QUOTE_SEED=1; "
-        "from the request to the price, ms"
+        f"from the request to the price, ms, {load_average()}"
     )
     header = ("QUOTE_HEDGE (ms)", "paid requests", "per quote", "p50", "p95", "p99", "mean")
     table("A second request", settings, header, rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 from quotecache.client import Prices
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Publisher
-from tests.bench.quotes_ground import Ground, percentile, table, wait_until
+from tests.bench.quotes_ground import Ground, load_average, percentile, table, wait_until
 
 KILLS = 10
 NAMES = ("quotecache-1", "quotecache-2")
@@ -23,7 +23,9 @@ def measure(folder: Path) -> None:
         fetches, hits = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
         symbols = ground.value("SELECT count(DISTINCT symbol) FROM quote_fetches")
         ground.stop()
-    settings = f"make bench-quotes PARTS=takeover: two quote caches, the owner killed with -9, {kills} times"
+    settings = (
+        f"make bench-quotes PARTS=takeover: two quote caches, the owner killed with -9, {kills} times, {load_average()}"
+    )
     rows = [
         ("from the kill to the next price, p50", f"{percentile(seconds, 0.5):.2f} s"),
         ("from the kill to the next price, longest", f"{max(seconds):.2f} s"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from producers.command_publisher import CommandPublisher
 from schema.commands import Command, partition_of
-from tests.bench.quotes_ground import Ground, percentile, table
+from tests.bench.quotes_ground import Ground, load_average, percentile, table
 
 SLOW_SECONDS = 4.0
 PER_SECOND = 200
@@ -31,13 +31,14 @@ def measure(folder: Path) -> None:
             _send(publisher, [ground.command("QUOTE", users[0], "FST")])
             ground.await_history()
             rows.append(("nobody waits", *_others(ground, publisher, users, [None] * rounds, 0)))
-            slow = [f"S{chr(ord('A') + n)}" for n in range(2 * rounds)]
+            slow = [f"S{chr(ord('A') + n)}" for n in range(3 * rounds)]
             rows.append(("one user waits 4 s", *_others(ground, publisher, users, slow[:rounds], 0)))
-            rows.append(("… and sends 20 more/s", *_others(ground, publisher, users, slow[rounds:], 20)))
+            rows.append(("… and sends 20 more/s", *_others(ground, publisher, users, slow[rounds : 2 * rounds], 20)))
+            rows.append(("… and sends 50 more/s", *_others(ground, publisher, users, slow[2 * rounds :], 50)))
         ground.stop()
     settings = (
         f"make bench-quotes PARTS=waiting: {OTHERS} others of one partition, {PER_SECOND} commands/s, symbols that are "
-        f"known; a steerable quote server over TCP; publish to commit, ms; {rounds} × {SLOW_SECONDS:g} s"
+        f"known; a steerable quote server over TCP; publish to commit, ms; {rounds} × {SLOW_SECONDS:g} s, {load_average()}"
     )
     table("Others, while a quote takes 4 s", settings, ("meanwhile", "commands", "p50", "p95", "p99", "max"), rows)
 

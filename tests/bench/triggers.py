@@ -19,7 +19,7 @@ from rabbitmq.topology import PRICES_EXCHANGE
 from schema import codec, database
 from schema.commands import VERSION
 from schema.events import PriceMessage, Quote
-from tests.bench.quotes_ground import Ground, percentile, table, wait_until
+from tests.bench.quotes_ground import Ground, load_average, percentile, table, wait_until
 
 FIRED = int(os.environ.get("FIRED") or 10_000)
 ARMED = int(os.environ.get("ARMED") or 1_000_000)
@@ -50,14 +50,20 @@ def fire_all(ground: Ground, replicas: int) -> None:
     for round_number in range(ROUNDS):
         symbol = f"F{chr(ord('A') + round_number)}"
         _arm(ground, symbol, first=round_number == 0)
+        before = sum(map(ground.cpu_seconds, workers)), ground.cpu_seconds("triggers")
         told_at_ms = _tell(publisher, symbol, 100, round_number)
         seconds = _await_fills(ground, symbol, told_at_ms)
-        rows.append((symbol, FIRED, f"{seconds:.2f}"))
+        after = sum(map(ground.cpu_seconds, workers)), ground.cpu_seconds("triggers")
+        rows.append((symbol, FIRED, f"{seconds:.2f}", *(f"{b - a:.2f}" for a, b in zip(before, after, strict=True))))
     connection.close()
     ground.stop()
-    rows.append(("median", FIRED, f"{statistics.median(float(row[2]) for row in rows):.2f}"))
-    settings = f"make bench-triggers: FIRED={FIRED} REPLICAS={replicas}, fsync on, {os.cpu_count()} cores"
-    table("One price fires all orders of a symbol", settings, ("symbol", "orders", "s to the last fill's commit"), rows)
+    medians = (f"{statistics.median(float(row[n]) for row in rows):.2f}" for n in (2, 3, 4))
+    rows.append(("median", FIRED, *medians))
+    settings = (
+        f"make bench-triggers: FIRED={FIRED} REPLICAS={replicas}, fsync on, {os.cpu_count()} cores, {load_average()}"
+    )
+    header = ("symbol", "orders", "s to the last fill's commit", "CPU s of transactions", "CPU s of triggers")
+    table("One price fires all orders of a symbol", settings, header, rows)
 
 
 def _arm(ground: Ground, symbol: str, first: bool) -> None:
@@ -107,7 +113,9 @@ def fire_none(ground: Ground) -> None:
     few = [_event(session, broker, publisher, "AAA", 20_000, EVENTS + n) for n in range(EVENTS)]
     store.close()
     broker.close()
-    settings = f"make bench-triggers: ARMED={ARMED} on one symbol, one worker's session in the benchmark's process"
+    settings = (
+        f"make bench-triggers: ARMED={ARMED} on one symbol, one session in the benchmark's process, {load_average()}"
+    )
     fired = session.fills_sent // EVENTS
     rows = [
         ("taking over: reading and sorting all", f"{loading:.1f} s"),

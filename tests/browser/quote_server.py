@@ -20,6 +20,8 @@ class SteeredQuotes:
         self._default_cents = default_cents
         self._prices: dict[str, int | None] = {}
         self.asked: list[str] = []
+        self._silent: set[str] = set()
+        self._closing = threading.Event()
         outer = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -43,11 +45,16 @@ class SteeredQuotes:
         """From the next request on. None: it gives no usable answer for this symbol."""
         self._prices[symbol] = cents
 
+    def be_silent(self, symbol: str) -> None:
+        """Takes requests for this symbol from now on, and never answers."""
+        self._silent.add(symbol)
+
     def __enter__(self) -> "SteeredQuotes":
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -55,6 +62,8 @@ class SteeredQuotes:
     def _answer(self, request: str) -> str:
         symbol, _, user = request.partition(",")
         self.asked.append(symbol)
+        if symbol in self._silent:
+            self._closing.wait()
         cents = self._prices.get(symbol, self._default_cents)
         if cents is None:
             return "out of order\n"

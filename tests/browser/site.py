@@ -29,6 +29,8 @@ class Site(System):
             WEB_PORT=str(self.port),
             LIVE_PORT=str(live_port),
             SECRET_KEY=SECRET_KEY,
+            # Three attempts at a silent server take longer than a form waits (6 s), but not much.
+            QUOTE_TIMEOUT_MS="2500",
             # One address signs up everybody here.
             WEB_LIMITS="off",
         )

@@ -92,6 +92,13 @@ def test_a_rejected_order_says_why(trader: Person, site: Site, symbol: str):
     expect(trader.page.locator("tr[data-row]", has_text="Rejected")).to_have_count(3)
 
 
+def test_an_order_that_waits_for_a_quote_is_told_later(trader: Person, site: Site, symbol: str):
+    site.quotes.be_silent(symbol)
+    trader.place("Buy", symbol, "100")
+    trader.is_told("Buy order: on its way")
+    trader.is_told("Buy order: rejected", "No quote was to be had.")
+
+
 def test_pressing_twice_does_it_once(trader: Person):
     trader.go("/")
     trader.page.get_by_label("Amount in dollars").fill("1")

@@ -18,7 +18,7 @@ from tests.chaos.dump_check import differences
 from tests.chaos.evidence import Evidence
 from tests.chaos.eye import Eye
 from tests.chaos.links import ROOT
-from tests.chaos.plan import limit_seconds
+from tests.chaos.plan import CONSUMER_SECONDS_MAX, limit_seconds
 from tests.chaos.recovery import Strike
 
 LATE_MS_MAX = 5_000
@@ -163,9 +163,17 @@ def _slow(strikes: list[Strike]) -> list[str]:
         limit = limit_seconds(strike.kind)
         if strike.struck and strike.recovered_seconds is None:
             found.append(f"{strike.kind} at {strike.at_seconds:.1f} s: no recovery")
-        elif strike.struck and strike.alone and limit and strike.recovered_seconds > limit:
+        elif strike.struck and strike.alone and limit and _ours(strike) > limit:
             found.append(f"{strike.kind} at {strike.at_seconds:.1f} s: {strike.recovered_seconds} s, {limit} s at most")
     return found
+
+
+def _ours(strike: Strike) -> float:
+    """The seconds to hold against the limit. A server that itself takes longer is no fault of ours, if we follow fast:
+    on a busy machine RabbitMQ alone has taken 18 s.
+    """
+    after = strike.recovered_seconds - strike.away_seconds
+    return 0.0 if strike.away_seconds and after <= CONSUMER_SECONDS_MAX else strike.recovered_seconds
 
 
 _COUNTS = "SELECT command_id, count(*) FROM history WHERE kind = 'command' GROUP BY 1"

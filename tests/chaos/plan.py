@@ -69,6 +69,9 @@ LEAD_SECONDS = 1.5
 LONG_SECONDS = 80.0
 """Of a round that sees orders expire, which they do after 60."""
 
+LONG_PAUSE_SECONDS, LONG_PAUSE_SHARE = 30.0, 0.1
+"""Of some pauses of a soak: of a process that had long been given up."""
+
 POISON_MESSAGES = 500
 
 
@@ -114,12 +117,12 @@ def deal(seed: int, size: int) -> list[str]:
 def plan_of(
     seed: int, commands: int, size: int, soak: bool = False, kinds: tuple[str, ...] = (), short: bool = False
 ) -> Plan:
-    """The round of a seed. `kinds`: these faults instead of the dealt ones. `short`: it does not wait for expiries."""
+    """The round of a seed. `kinds`: these faults, not the dealt ones. `short`: pauses are, and no order expires."""
     draw = random.Random(seed)
     dealt = list(kinds) or deal(seed, size)
     # Scaling begins with one worker, and others must find enough of them; a publisher must be killed while it works.
     dealt.sort(key=lambda kind: FIRST.index(kind) if kind in FIRST else len(FIRST))
-    lengths = [_seconds(draw, soak) for _ in dealt]
+    lengths = [_seconds(draw, soak, short) for _ in dealt]
     expected = [_expected_seconds(kind, length) for kind, length in zip(dealt, lengths, strict=True)]
     seconds = LEAD_SECONDS + sum(expected)
     begins = [(LEAD_SECONDS + sum(expected[:n])) / seconds for n in range(len(dealt))]
@@ -148,6 +151,11 @@ def victim_of(kind: str) -> str:
     return of if what in ("kill", "pause") else ""
 
 
+def server_of(kind: str) -> str:
+    """Which server a fault takes away for a while; empty where none is."""
+    return kind.partition(" ")[0] if kind in SERVER_FAULTS else ""
+
+
 def limit_seconds(kind: str) -> float | None:
     """Within how long the system must have recovered from this; None where nothing is said of it."""
     what = kind.partition(" ")[0]
@@ -163,6 +171,8 @@ def _expected_seconds(kind: str, seconds: float) -> float:
     return seconds if what == "pause" else SECONDS.get(what, SECONDS_OTHERWISE)
 
 
-def _seconds(draw: random.Random, soak: bool) -> float:
+def _seconds(draw: random.Random, soak: bool, short: bool) -> float:
     """How long a pause lasts: longer than the lease of 3 s."""
-    return 30.0 if soak and draw.random() < 0.05 else round(draw.uniform(4, 7), 1)
+    if soak and draw.random() < LONG_PAUSE_SHARE:
+        return LONG_PAUSE_SECONDS
+    return round(draw.uniform(4.0, 4.5 if short else 8.0), 1)

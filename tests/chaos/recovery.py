@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from consumers.partitions import LEASE_MS
 from tests.chaos.eye import Eye
-from tests.chaos.plan import Fault
+from tests.chaos.plan import Fault, server_of
 from tests.chaos.prober import Probe, Prober
+from tests.chaos.servers import Servers
 from tests.chaos.strikes import MISSED, Course, counts_from_end, parts_of
 
 
@@ -18,6 +19,8 @@ class Strike:
     text: str
     at_seconds: float
     recovered_seconds: float | None = None
+    away_seconds: float = 0.0
+    """How long a server that was the victim took no clients: that part of the recovery is its own."""
     alone: bool = True
 
     @property
@@ -29,7 +32,15 @@ class Trial:
     """One fault from its beginning to the recovery."""
 
     def __init__(
-        self, fault: Fault, course: Course, prober: Prober, eye: Eye, began: float, patience: float, alone: bool
+        self,
+        fault: Fault,
+        course: Course,
+        prober: Prober,
+        eye: Eye,
+        servers: Servers,
+        began: float,
+        patience: float,
+        alone: bool,
     ):
         self.strike: Strike | None = None
         self.over = False
@@ -41,6 +52,8 @@ class Trial:
         self._course = course
         self._prober = prober
         self._eye = eye
+        self._servers = servers
+        self._victim = server_of(fault.kind)
         self._began = began
         self._patience = patience
         self._alone = alone
@@ -81,6 +94,8 @@ class Trial:
 
     def _judge(self) -> None:
         waited = time.monotonic() - self._probe.sent_at
+        if self._victim and self.strike.recovered_seconds is None and not self._servers.answers(self._victim):
+            self.strike.away_seconds = round(waited, 2)
         if self._probe.done_at is not None and self.strike.recovered_seconds is None and self._leases_moved():
             self.strike.recovered_seconds = round(waited, 2)
         self.hopeless = self.strike.recovered_seconds is None and waited > self._patience

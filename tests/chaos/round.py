@@ -25,6 +25,7 @@ from tests.chaos.workload import write_workload
 TURN_SECONDS = 0.02
 QUOTE_TIMEOUT_MS = 1_500
 SERVERS_LOOK_SECONDS = 1.0
+START_SECONDS_MAX = 40.0
 
 SETTLE_SECONDS_MAX = 30.0
 """For triggers to fire on prices that are there: a symbol without one is asked for again after 10 s."""
@@ -68,11 +69,11 @@ class Round:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         self._ground.prepare(self._sabotage)
+        self._began = time.monotonic()
         self._set_up()
         stuck = ""
         try:
             self._fleet_up()
-            self._began = time.monotonic()
             self._load.start()
             self._fight()
             self._come_to_rest()
@@ -80,8 +81,10 @@ class Round:
             stuck = str(error)
         finally:
             self._tear_down()
-        result = self._judge(stuck)
-        self._eye.close()
+        try:
+            result = self._judge(stuck)
+        finally:
+            self._eye.close()
         if not result.violated:
             shutil.rmtree(self._folder)
         return result
@@ -117,7 +120,12 @@ class Round:
             for n in range(self._plan.replicas(kind)):
                 self._fleet.start(f"{kind}-{n}")
         self._prober.start()
-        self._wait(lambda: self._eye.value(_UNOWNED) == 0 and self._strikes.even(), "every partition has an owner")
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while self._eye.value(_UNOWNED) or not self._strikes.even():
+            if time.monotonic() > deadline:
+                raise Stuck(f"not within {START_SECONDS_MAX:g} s: every partition has an owner")
+            self._turn()
+        self._began = time.monotonic()
 
     def _tear_down(self) -> None:
         self._load.destroy()
@@ -156,9 +164,8 @@ class Round:
         for trial in others:
             trial.disturbed()
         course = self._strikes.course(fault)
-        self._trials.append(
-            Trial(fault, course, self._prober, self._eye, self._began, self._patience, alone=not others)
-        )
+        tools = (self._prober, self._eye, self._servers)
+        self._trials.append(Trial(fault, course, *tools, self._began, self._patience, alone=not others))
 
     def _turn(self) -> None:
         self._fleet.look()
@@ -179,7 +186,8 @@ class Round:
     def _tell(self, strike: Strike) -> None:
         recovered = "-" if strike.recovered_seconds is None else f"{strike.recovered_seconds:5.2f} s"
         mark = " " if strike.alone else "~"
-        self._say(f"  {strike.at_seconds:6.1f} s  {strike.kind:22} {mark}{recovered:8} {strike.text}")
+        text = f"away for {strike.away_seconds:.1f} s" if strike.away_seconds else strike.text
+        self._say(f"  {strike.at_seconds:6.1f} s  {strike.kind:22} {mark}{recovered:8} {text}")
 
     # -- the end
 

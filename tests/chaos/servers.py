@@ -8,8 +8,8 @@ import signal
 
 from sqlalchemy.engine import make_url
 
+from deploy import database, readiness, supervisor
 from deploy import record as stack
-from deploy import supervisor
 from deploy.private import POSTGRES, RABBITMQ
 
 GENTLY = {RABBITMQ: signal.SIGTERM, POSTGRES: signal.SIGINT}
@@ -26,7 +26,7 @@ class Servers:
             and ports == {RABBITMQ: known.get("amqp"), POSTGRES: known.get("postgres")}
             and supervisor.running(self._record)
         )
-        self._down: set[str] = set()
+        self._amqp_url, self._database_url = amqp_url, database_url
 
     def end(self, server: str, gently: bool) -> None:
         """Stops or kills it. Its supervisor starts it again by itself."""
@@ -34,6 +34,12 @@ class Servers:
         pid = supervisor.processes(self._record)[server]["pid"]
         if pid:
             os.kill(pid, GENTLY[server] if gently else signal.SIGKILL)
+
+    def answers(self, server: str) -> bool:
+        """Whether it takes clients."""
+        if server == POSTGRES:
+            return database.answers(self._database_url)
+        return readiness.amqp_answers(self._amqp_url)
 
     def look(self) -> None:
         """Starts what the supervisor has given up."""

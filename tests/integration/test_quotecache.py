@@ -178,7 +178,7 @@ def test_a_lost_database_connection_is_survived(environment, quote_server, asker
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'quotecache' AND datname = current_database()"
+                " WHERE application_name LIKE 'one@%' AND datname = current_database()"
             )
         asker.answers.clear()
         asker.ask("ABC", "XYZ")

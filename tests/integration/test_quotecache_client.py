@@ -100,6 +100,14 @@ def test_an_old_broadcast_that_crosses_a_request_is_no_answer_to_it(world, wait_
     assert world.prices.waits_for("ABC")
 
 
+def test_an_answer_that_was_long_in_coming_is_one(world, wait_for):
+    world.prices.request("ABC", "jane", 7, T0)
+    quote = a_quote(asked_at_ms=T0 + DEADLINE_MS - 1)
+    world.tell(quote)
+    wait_for(lambda: world.pumped(not world.prices.waits_for("ABC")))
+    assert world.prices.take_answers() == [quote]
+
+
 def test_an_older_quote_never_replaces_a_newer_one(world, wait_for):
     world.tell(a_quote(quote_id=5, asked_at_ms=T0 + 5), a_quote(quote_id=4, asked_at_ms=T0 + 4), a_quote("END", 9))
     wait_for(lambda: world.pumped(world.prices.peek("END", T0)))

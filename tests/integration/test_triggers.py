@@ -56,6 +56,7 @@ class Rest:
             )
 
     def announce(self, *changes: TriggerChange) -> None:
+        """What was stored before, as it is of the owners of accounts: a worker that takes over reads it there."""
         for change in changes:
             key, body = trigger_key(trigger_partition_of(change.symbol)), encode(TriggerMessage(VERSION, [change]))
             self.publisher.publish(Outgoing(TRIGGERS_EXCHANGE, key, body, mandatory=False))
@@ -133,10 +134,12 @@ def test_changes_are_followed_and_an_order_armed_at_a_price_that_satisfies_it_is
 ):
     with running("consumers.triggers", environment):
         wait_for(lambda: all_owned(rest, "one"), what="all symbols owned")
+        rest.store(buy("ann"))
         rest.announce(buy("ann"), buy("bob"), gone("bob"))
         wait_for(lambda: rest.asked() == {"A"})
         rest.tell("A", 250)
         wait_for(lambda: rest.filled() == ["ann"])
+        rest.store(buy("eve"))
         rest.announce(buy("eve"))
         wait_for(lambda: rest.filled() == ["ann", "eve"])
     assert len(rest.requests) == 1, "a quote that is alive is not asked for again"
@@ -145,7 +148,8 @@ def test_changes_are_followed_and_an_order_armed_at_a_price_that_satisfies_it_is
 def test_a_symbol_is_asked_for_when_its_quote_runs_out_and_not_before(rest, environment, wait_for):
     with running("consumers.triggers", environment):
         wait_for(lambda: all_owned(rest, "one"))
-        quote = rest.tell("A", 400, age_ms=58_000)
+        quote = rest.tell("A", 400, age_ms=55_000)
+        rest.store(buy("ann"))
         rest.announce(buy("ann"))
         wait_for(lambda: rest.asked() == {"A"}, what="the refresh")
         assert now_ms() >= quote.asked_at_ms + 60_000

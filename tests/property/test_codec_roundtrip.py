@@ -160,7 +160,7 @@ def test_no_messagepack_raises_anything_but_a_decode_error(value):
     read(codec.encode(value))
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=500)
 @given(any_message, st.lists(st.tuples(st.integers(0), st.integers(0, 255))))
 def test_no_damaged_message_raises_anything_but_a_decode_error(message, damage):
     body = bytearray(codec.encode(message))

@@ -64,11 +64,11 @@ class Log(RuleBasedStateMachine):
             self.offset_of[order.command_id] = len(self.stream)
         self.stream.append((codec.encode(message), republished))
 
-    @initialize(home=st.booleans(), batch_max=st.sampled_from([1, 3, 1_000]))
-    def begin(self, home, batch_max):
+    @initialize(home=st.booleans(), batch_max=st.sampled_from([1, 3, 1_000]), forgets=st.booleans())
+    def begin(self, home, batch_max, forgets):
         self.partition = HOME_OF_NOBODY if home else ELSEWHERE
         self.users = USERS[self.partition]
-        self.batch_max = batch_max
+        self.batch_max, self.forgets = batch_max, forgets
         adds = [a_command("ADD", 90, user=user) for user in self.users[:2]]
         self.put(CommandBatch(VERSION, T0, adds), adds, False)
 
@@ -125,7 +125,7 @@ class SchedulerOrder(Log):
 
     def at_work(self) -> Worker:
         if self.worker is None:
-            self.worker = Worker(self.partition, self.stream, self.database, self.batch_max)
+            self.worker = Worker(self.partition, self.stream, self.database, self.batch_max, self.forgets)
         return self.worker
 
     @rule(messages=st.integers(0, 5))
@@ -223,12 +223,20 @@ class SchedulerOrder(Log):
         raise AssertionError("it does not come to an end")
 
     def check_accounts_are_the_sum_of_their_history(self) -> None:
-        cash, reserved = Counter(), Counter()
+        """And what they have reserved is that of their trigger orders: of pending ones there are none any more."""
+        cash, shares = defaultdict(Counter), defaultdict(Counter)
         for row in self.database.history:
-            cash[row.user] += row.decision.cash_delta_cents
-            reserved[row.user] += row.decision.reserved_delta_cents
-        for user, (_, has_cash, has_reserved, _) in self.database.accounts.items():
-            assert (has_cash, has_reserved) == (cash[user], reserved[user]), user
+            d = row.decision
+            cash[row.user].update(available=d.cash_delta_cents, reserved=d.reserved_delta_cents)
+            shares[row.user, d.symbol].update(available=d.shares_delta, reserved=d.reserved_shares_delta)
+        for user, (_, available, reserved, _) in self.database.accounts.items():
+            orders = [order for (of, _, _), order in self.database.triggers.items() if of == user]
+            assert (available, reserved) == (cash[user]["available"], cash[user]["reserved"]), user
+            assert reserved == sum(order.reserved_cents for order in orders), user
+        for key, moved in shares.items():
+            order = self.database.triggers.get((*key, Side.SELL))
+            assert self.database.positions.get(key, (0, 0)) == (moved["available"], moved["reserved"]), key
+            assert moved["reserved"] == (order.reserved_shares if order else 0), key
 
     def check_log_of_record(self) -> None:
         """One userCommand for each command; a dump's marker behind those of all that it must hold."""

@@ -73,12 +73,16 @@ class Database:
 
 
 class Worker:
-    """One life of a worker: from taking the partition over to its death. Quotes that it hears die with it."""
+    """One life of a worker: from taking the partition over to its death. Quotes that it hears die with it.
 
-    def __init__(self, partition: int, stream: list[tuple[bytes, bool]], database: Database, batch_max: int):
+    `forgets`: it has room for no more accounts than it must remember.
+    """
+
+    def __init__(
+        self, partition: int, stream: list[tuple[bytes, bool]], database: Database, batch_max: int, forgets: bool
+    ):
         self.quotes = QuoteTable()
-        self.unfinished_batches = 0
-        self._stream, self._database, self._batch_max = stream, database, batch_max
+        self._stream, self._database, self._batch_max, self._forgets = stream, database, batch_max, forgets
         self._next = database.position
         self._intake = Intake(partition, database.high)
         self._owned = OwnedPartition(partition, Progress(database.position, database.high))
@@ -106,6 +110,8 @@ class Worker:
         self._scheduler.sweep(batch, self._owned, now_ms)
         if not dies:
             self._database.commit(batch, self._owned)
+            if self._forgets:
+                self._owned.forget_idle()
 
     @property
     def wants(self) -> list[str]:

@@ -66,7 +66,7 @@ def test_commands_without_a_quote_are_never_asked_for(name):
     assert asked_early(a_parked_user(), a_command(name, 100, "XYZ")) == []
 
 
-@pytest.mark.parametrize("name", ["QUOTE", "BUY"])
+@pytest.mark.parametrize("name", ["QUOTE", "BUY", "SELL"])
 def test_a_defective_command_is_not_asked_for_and_takes_nothing(name):
     desk = a_parked_user(cash=200, amount=100)
     defective = a_command(name, 100, "XYZ", defect=Reason.BAD_ARGUMENTS)

@@ -46,6 +46,7 @@ def test_a_partition_that_is_not_nobodys_passes_the_marker_on_and_executes_nothi
     desk.takes_marker(a_root_dumplog(1))
     assert desk.logged == [(MARKER, 1)]
     assert (desk.done, desk.position, desk.owned.finished_tags) == ([], 1, [1])
+    assert desk.owned.parked == {}
 
 
 @pytest.mark.parametrize("partition", [HOME_OF_NOBODY, ELSEWHERE])

@@ -3,8 +3,6 @@
 Look-ahead: `test_look_ahead`. Markers of a root DUMPLOG: `test_markers`.
 """
 
-import pytest
-
 from consumers.transactions.progress import Progress
 from schema.outcomes import HistoryKind, Reason, Side
 from tests.builders import T0, a_command, a_fill, a_quote, an_account, armed_to_buy
@@ -290,10 +288,9 @@ def test_nothing_runs_in_a_partition_that_was_lost():
     assert desk.batch.rows == []
 
 
-@pytest.mark.parametrize("user", ["parked", "pending", "idle"])
-def test_only_accounts_that_nothing_waits_for_are_forgotten(user):
-    desk = Desk(an_account("idle", 1_000))
+def test_only_accounts_that_nothing_waits_for_are_forgotten():
+    desk = Desk(an_account("seller", 0, {"ABC": 1}))
     desk.quotes.quotes["ABC"] = a_quote(100)
-    desk.takes(a_buy(1, "pending"), a_buy(2, "parked", "XYZ"), an_add(3, "idle"))
+    desk.takes(a_buy(1, "buyer"), a_command("SELL", 100, user="seller"), a_buy(2, "parked", "XYZ"), an_add(3, "idle"))
     desk.owned.forget_idle()
-    assert (user in desk.owned.accounts) is (user != "idle")
+    assert desk.owned.accounts.keys() == {"buyer", "seller", "parked"}

@@ -58,7 +58,7 @@ def trigger_price():
 @pages.get("/commands/<command_id>", endpoint="command")
 @login_required
 def command_page(command_id: str):
-    """Where a form without script leads when its outcome is not known yet."""
+    """What became of a command whose outcome took long: for the script, and where a form without script leads."""
     person = current_user()
     try:
         result = commands.look_up(bytes.fromhex(command_id), person.user_id, person.administrator)
@@ -66,7 +66,9 @@ def command_page(command_id: str):
         result = None
     if result is None:
         abort(404)
-    if result.status == "pending":
+    if wants_json():
+        return jsonify(outcome_message(result))
+    if result.pending:
         return render_template("command.html")
     flash(outcome_message(result))
     return redirect(url_for("pages.dashboard"), 303)
@@ -80,9 +82,10 @@ def outcome_of(command: CommandName, arguments: list[str]) -> Response:
         result = commands.run(command, arguments, person.user_id, WAIT_MS, key=key, administrator=person.administrator)
     except commands.KeyReused:
         return tell(message("error", "Not sent", "This form had been sent before, with other content. Send it again."))
-    if result.status == "pending" and not wants_json():
-        return redirect(url_for("pages.command", command_id=result.command_id), 303)
-    return tell(outcome_message(result))
+    if not result.pending:
+        return tell(outcome_message(result))
+    later = url_for("pages.command", command_id=result.command_id)
+    return tell(outcome_message(result) | {"later": later}) if wants_json() else redirect(later, 303)
 
 
 def tell(words: dict[str, str]) -> Response:

@@ -53,11 +53,12 @@ assert set(_DONE) == set(CommandName)
 
 def outcome_message(result: Result) -> dict[str, str]:
     """Kind (done, rejected, pending), title and text, for the message list."""
+    if result.pending:
+        name = NAMES[result.command] if result.command else "Your command"
+        return message("pending", f"{name}: on its way", "Its outcome will show here as soon as it is known.")
     name = CommandName(result.command)
     if result.status == Outcome.REJECTED:
         return message("rejected", f"{NAMES[name]}: rejected", sentence(result.sentence))
-    if result.status != Outcome.DONE:
-        return message("pending", f"{NAMES[name]}: on its way", "Its outcome will show here as soon as it is known.")
     title, text = _DONE[name]
     said = {
         "symbol": result.symbol or "",

@@ -2,9 +2,10 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
+from sqlalchemy import Row
 
 from schema.outcomes import SENTENCES, Reason
 from webapp.store import store
@@ -78,16 +79,24 @@ def history_row(user: str, seq: int) -> HistoryRow | None:
 
 
 def history_csv(user: str) -> Iterator[str]:
-    """All rows, the oldest first, as lines of CSV with a header."""
-    yield _line(HistoryRow.__struct_fields__)
-    for row in store().stream(_ALL, user=user):
-        yield _line(row)
+    """All rows, the oldest first, as lines of CSV with a header. Read while they are sent, outside of any request."""
+    return _csv(store().stream(_ALL, user=user))
 
 
 def history_json(user: str) -> Iterator[str]:
-    """All rows, the oldest first, as one JSON array."""
+    """All rows, the oldest first, as one JSON array. Read while they are sent, outside of any request."""
+    return _json(store().stream(_ALL, user=user))
+
+
+def _csv(rows: Iterable[Row]) -> Iterator[str]:
+    yield _line(HistoryRow.__struct_fields__)
+    for row in rows:
+        yield _line(row)
+
+
+def _json(rows: Iterable[Row]) -> Iterator[str]:
     separator = "["
-    for row in store().stream(_ALL, user=user):
+    for row in rows:
         yield separator + msgspec.json.encode(HistoryRow(*row)).decode()
         separator = ",\n"
     yield "[]\n" if separator == "[" else "]\n"

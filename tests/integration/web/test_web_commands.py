@@ -198,3 +198,65 @@ def test_an_account_as_any_row_left_it(caller: Caller) -> None:
     (position,) = caller.get("/positions").json
     assert position["cost_cents"] == reserved
     assert position["profit_cents"] == position["worth_cents"] - reserved
+
+
+@pytest.mark.parametrize("address", ["/api/v1/history.json", "/history.json"])
+def test_the_whole_history_is_exported_as_it_is(website: Website, address: str) -> None:
+    user = website.person()
+    caller = website.api(user)
+    for cents in (100, 200, 300):
+        caller.give("ADD", amount=f"{cents / 100:.2f}")
+    browser = website.browser()
+    browser.log_in(user)
+    rows = browser.get(address).json
+    assert [row["cash_delta_cents"] for row in rows] == [100, 200, 300]
+    lines = browser.get(address.replace(".json", ".csv")).text.splitlines()
+    assert lines[0].split(",") == list(rows[0])
+    assert [line.split(",")[0] for line in lines[1:]] == ["1", "2", "3"]
+
+
+def test_history_is_chosen_by_kind_symbol_and_time_and_comes_in_pages(caller: Caller) -> None:
+    for number in range(7):
+        caller.give("ADD", amount=f"{number + 1}.00")
+    caller.give("QUOTE", symbol="HIS")
+    page = caller.get("/history", size=3, page=2).json
+    assert ([row["seq"] for row in page["rows"]], page["total"]) == ([5, 4, 3], 8)
+    assert [row["seq"] for row in caller.get("/history", kind="QUOTE").json["rows"]] == [8]
+    assert [row["seq"] for row in caller.get("/history", symbol="his").json["rows"]] == [8]
+    at_ms = page["rows"][0]["at_ms"]
+    assert all(row["at_ms"] >= at_ms for row in caller.get("/history", from_ms=at_ms).json["rows"])
+    assert caller.get("/history", kind="fill").json["total"] == 0
+
+
+def test_a_trigger_order_shows_how_far_its_price_has_to_go(caller: Caller) -> None:
+    caller.give("ADD", amount="100.00")
+    price = caller.give("QUOTE", symbol="TRG").json["price_cents"]
+    caller.give("SET_BUY_AMOUNT", symbol="TRG", amount="100.00")
+    assert caller.get("/triggers").json[0]["distance_cents"] is None
+    caller.give("SET_BUY_TRIGGER", symbol="TRG", price="1.00")
+    (order,) = caller.get("/triggers").json
+    assert (order["trigger_cents"], order["price_cents"], order["distance_cents"]) == (100, price, price - 100)
+    assert caller.get("/account").json["reserved_cents"] == 10_000
+
+
+def test_a_watch_list_has_a_limit_and_an_order(caller: Caller) -> None:
+    for symbol in ("ZZ", "AA", "ZZ"):
+        assert caller.put(f"/watchlist/{symbol.lower()}").status_code == 200
+    assert caller.get("/watchlist").json == ["ZZ", "AA"]
+    assert caller.delete("/watchlist/ZZ").json == ["AA"]
+    full = [caller.put(f"/watchlist/{first}{second}").status_code for first in "ABCDEF" for second in "ABCDEFGHIJ"]
+    assert full.count(200) == 50
+    assert full[-1] == 409
+
+
+def test_operations_show_who_owns_what_and_that_nothing_is_behind(website: Website, wait_for) -> None:
+    caller = website.api(website.person(people.ADMINISTRATOR))
+    website.api(website.person()).give("QUOTE", symbol="OPS")
+    wait_for(lambda: sum(part["lag"] for part in caller.get("/operations").json["partitions"]) == 0)
+    state = caller.get("/operations").json
+    assert all(part["owner"].startswith("transactions-0@") for part in state["partitions"])
+    assert sum(part["length"] for part in state["partitions"]) > 0
+    assert state["replicas"].keys() == {"transactions", "triggers", "audit", "quotecache"}
+    assert state["dead_letters"] == 0
+    assert state["quotes"]["fetches"] >= state["quotes"]["floor"] > 0
+    assert state["broker_up"] is True

@@ -95,6 +95,9 @@ class Caller:
         with self.get(path) as response:
             return etree.fromstring(response.data)
 
+    def put(self, path: str):
+        return self._client.put(f"/api/v1{path}", headers=self._headers)
+
     def delete(self, path: str):
         return self._client.delete(f"/api/v1{path}", headers=self._headers)
 

@@ -11,6 +11,9 @@ const NO_ANSWER = {
   text: "It is not known yet whether this was done. Press again: it will not be done twice.",
 };
 
+const ASK_MS = 1_500;
+const ASK_TIMES_MAX = 40;
+
 export function startCommands() {
   addEventListener("submit", (event) => {
     const form = event.target;
@@ -58,6 +61,23 @@ async function conclude(form, answer) {
     }
   }
   say(answer);
+  if (answer.later) {
+    askLater(answer.later, ASK_TIMES_MAX);
+  }
   dispatchEvent(new Event("daytrade:refresh"));
   await refresh("account");
+}
+
+// A slow quote can keep a command for longer than its form waits.
+function askLater(address, times) {
+  setTimeout(async () => {
+    const response = await fetch(address, { headers: { Accept: "application/json" } }).catch(() => null);
+    const answer = response?.ok && !response.redirected ? await response.json() : null;
+    if (answer && answer.kind !== "pending") {
+      say(answer);
+      refresh("account");
+    } else if (times > 1) {
+      askLater(address, times - 1);
+    }
+  }, ASK_MS);
 }

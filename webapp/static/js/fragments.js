@@ -6,6 +6,7 @@ import { learnTime } from "./clock.js";
 import { tick } from "./ticking.js";
 
 const PRICE_PAUSE_MS = 1_000;
+const RETRY_MS = 3_000;
 const states = new WeakMap();
 
 export function startFragments() {
@@ -55,15 +56,13 @@ async function load(element) {
 }
 
 async function loadOnce(element) {
-  let response;
-  try {
-    response = await fetch(element.dataset.fragment, { headers: { "X-Fragment": "1" }, redirect: "manual" });
-  } catch {
-    return; // away: the mark says so, and everything is loaded again when the stream is back
-  }
-  if (response.ok) {
+  const response = await fetch(element.dataset.fragment, { redirect: "manual" }).catch(() => null);
+  if (response?.ok) {
     learnTime(response);
     swap(element, await response.text());
+  } else if (!response || response.status >= 500) {
+    // Away for a moment. What was to be shown is still to be shown.
+    setTimeout(load, RETRY_MS, element);
   }
 }
 

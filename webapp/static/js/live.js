@@ -2,9 +2,8 @@
 // Events on window: daytrade:price {symbol, price_cents, asked_at_ms}, daytrade:account {seq}: there are newer rows
 // than the page shows.
 
-import { learnTime } from "./clock.js";
 import { refresh } from "./fragments.js";
-import { say } from "./messages.js";
+import { leaveIfLoggedOut, tellNews } from "./news.js";
 
 // The server sends something, a heartbeat at least, more often than this; longer silence is a broken line.
 const SILENCE_MS_MAX = 25_000;
@@ -16,6 +15,8 @@ const WORDS = { live: "Live", stale: "Stale", starting: "Connecting" };
 let source = null;
 let failures = 0;
 let lastHeardMs = 0;
+// Rows of the history up to here are on the page, or on their way to it. Only what the stream says moves it.
+let shownSeq = 0;
 let symbols = new Set();
 let retryTimer = null;
 let restTimer = null;
@@ -24,6 +25,7 @@ export function startLive() {
   if (!document.body.dataset.stream) {
     return;
   }
+  shownSeq = Number(document.body.dataset.seq);
   connect();
   addEventListener("daytrade:drawn", follow);
   setInterval(() => source && Date.now() - lastHeardMs > SILENCE_MS_MAX && retry(), 1_000);
@@ -96,7 +98,8 @@ function hear(name, event) {
   if (name === "price") {
     dispatchEvent(new CustomEvent("daytrade:price", { detail }));
   }
-  if (name === "account" && detail.seq > Number(document.body.dataset.seq)) {
+  if (name === "account" && detail.seq > shownSeq) {
+    shownSeq = detail.seq;
     dispatchEvent(new CustomEvent("daytrade:account", { detail }));
     refresh("account");
     tellNews();
@@ -109,7 +112,7 @@ function retry() {
   clearTimeout(retryTimer);
   lastHeardMs = Date.now();
   if (failures === SUSPICIOUS_FAILURES) {
-    tellNews(); // perhaps the session has ended
+    leaveIfLoggedOut();
   }
   retryTimer = setTimeout(connect, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
 }
@@ -120,24 +123,5 @@ function mark(state) {
       element.dataset.state = state;
       element.querySelector("[data-text]").textContent = WORDS[state];
     }
-  }
-}
-
-// Fills and expiries happen without a command of ours: nobody is waiting for their outcome, so they are announced.
-async function tellNews() {
-  const body = document.body;
-  const response = await fetch(`${body.dataset.news}?after=${body.dataset.seq}`).catch(() => null);
-  if (response?.redirected) {
-    location.reload(); // the session has ended: to the login page
-    return;
-  }
-  if (!response?.ok) {
-    return;
-  }
-  learnTime(response);
-  const news = await response.json();
-  if (news.seq > Number(body.dataset.seq)) {
-    body.dataset.seq = news.seq;
-    news.messages.forEach(say);
   }
 }
