@@ -14,8 +14,8 @@ from tests.bench.quotes_ground import ROOT, Ground, load_average, table
 RATE_DEFAULT = "500"
 ROUNDS_DEFAULT = 3
 HEADER = (
-    "run", "s in all", "CPU s of transactions", "p99 ms", "lookups", "asked of the cache", "of these joined", "of these hits",
-    "fetches", "the server's count", "abandoned", "failed", "floor", "cost ratio",
+    "run", "s in all", "CPU s of transactions", "p99 ms", "lookups", "asked of the cache", "of these joined",
+    "of these hits", "fetches", "the server's count", "abandoned", "failed", "floor", "cost ratio",
 )  # fmt: skip
 
 

@@ -38,7 +38,8 @@ def measure(folder: Path) -> None:
         ground.stop()
     settings = (
         f"make bench-quotes PARTS=waiting: {OTHERS} others of one partition, {PER_SECOND} commands/s, symbols that are "
-        f"known; a steerable quote server over TCP; publish to commit, ms; {rounds} × {SLOW_SECONDS:g} s, {load_average()}"
+        f"known; a steerable quote server over TCP; publish to commit, ms; {rounds} × {SLOW_SECONDS:g} s, "
+        f"{load_average()}"
     )
     table("Others, while a quote takes 4 s", settings, ("meanwhile", "commands", "p50", "p95", "p99", "max"), rows)
 

@@ -97,6 +97,7 @@ class Strikes:
             owner = self._victim(kind, draw)
             slot = next(other for other in running if other != owner)
             self._fleet.replace(slot, armed)
+            yield from self._comes(lambda: bool(self._eye.glance(_STANDS_BY, (f"{slot}@",))))
             self._fleet.replace(owner, "")
         else:
             slot = running[0] if kind == "audit" else draw.choice(running)
@@ -105,18 +106,22 @@ class Strikes:
             self._fleet.pointed.remove(point)
             yield f"{slot} at {armed}"
         else:
-            yield f"{MISSED}: {slot} did not come to {armed}"
+            yield from self._missed(slot, armed)
 
     def _hang(self, point: str, draw: random.Random, seconds: float) -> Course:
         kind = POINTS[point]
         slot, armed = draw.choice(self._fleet.running(kind)), f"{point}:{draw.randint(*PASSES[kind])}:stop"
         self._fleet.replace(slot, armed)
         if not (yield from self._comes(lambda: self._fleet.stopped(slot))):
-            yield f"{MISSED}: {slot} did not come to {armed}"
+            yield from self._missed(slot, armed)
             return
         yield f"{slot} at {armed} for {seconds:g} s"
         yield from _for(seconds)
         self._fleet.signal(slot, signal.SIGCONT)
+
+    def _missed(self, slot: str, armed: str) -> Course:
+        self._fleet.replace(slot, "")  # or it would strike in the middle of another fault
+        yield f"{MISSED}: {slot} did not come to {armed}"
 
     def _comes(self, condition: Callable[[], bool]) -> Generator[None, None, bool]:
         """Whether a process comes to its point in time; it gets something to do meanwhile."""
@@ -226,6 +231,8 @@ def _for(seconds: float) -> Course:
     while time.monotonic() < deadline:
         yield None
 
+
+_STANDS_BY = "SELECT 1 FROM replicas WHERE starts_with(replica, %s) AND live_until > clock_timestamp()"
 
 _BACKENDS = """
     SELECT pid FROM pg_stat_activity

@@ -1,0 +1,138 @@
+"""What one transaction will hold, and the messages that announce it (design §2)."""
+
+import pytest
+
+from consumers.transactions.batch import Batch, DeadLetter, Share
+from consumers.transactions.outgoing import messages_of, news_of
+from rabbitmq.topology import AUDIT_EXCHANGE, DEAD_LETTERS_QUEUE, TRIGGERS_EXCHANGE, command_stream, trigger_key
+from schema import codec
+from schema.events import (
+    ENTRIES_PER_MESSAGE_MAX,
+    AuditEntry,
+    AuditKind,
+    TriggerChange,
+    trigger_partition_of,
+)
+from schema.outcomes import Outcome, Reason, Side
+from tests.builders import T0, Trader, a_command, armed_to_buy
+
+
+def numbered_entries(count: int) -> list[AuditEntry]:
+    return [AuditEntry(AuditKind.DEBUG_EVENT, T0, number) for number in range(count)]
+
+
+# What the store will write
+
+
+def test_an_order_that_comes_and_goes_in_one_batch_is_never_written():
+    ann = Trader(cash=1_000)
+    ann.does("BUY", 100, price=100)
+    ann.does("CANCEL_BUY")
+    assert (ann.batch.opened, ann.batch.closed) == ({}, set())
+
+
+@pytest.mark.parametrize("ending", ["COMMIT_BUY", "CANCEL_BUY", "expiry"])
+def test_an_order_of_an_earlier_batch_is_deleted_when_it_ends(ending):
+    ann = Trader(cash=1_000)
+    ann.does("BUY", 100, price=100)
+    (order,) = ann.account.buys
+    ann.batch = Batch()
+    if ending == "expiry":
+        ann.waits(60_000)
+        ann.expire()
+    else:
+        ann.does(ending)
+    assert (ann.batch.opened, ann.batch.closed) == ({}, {("ann", order.seq)})
+
+
+def test_positions_and_trigger_orders_are_written_where_they_moved_only():
+    ann = Trader(cash=1_000, shares={"HAS": 10})
+    ann.does("BUY", 100, "ABC", price=100)
+    assert ann.batch.positions == set()
+    ann.does("COMMIT_BUY")
+    ann.does("SET_SELL_AMOUNT", 100, "HAS")
+    assert ann.batch.positions == {("ann", "ABC")}
+    assert ann.batch.triggers == {("ann", ("HAS", Side.SELL))}
+    ann.does("SET_SELL_TRIGGER", 50, "HAS")
+    assert ann.batch.positions == {("ann", "ABC"), ("ann", "HAS")}
+
+
+def test_a_rejection_is_a_row_and_moves_nothing():
+    ann = Trader(cash=99)
+    ann.is_refused("BUY", 100, price=100)
+    (row,) = ann.batch.rows
+    assert (row.user, row.seq, row.decision.outcome) == ("ann", 1, Outcome.REJECTED)
+    assert not (ann.batch.positions or ann.batch.triggers or ann.batch.opened or ann.batch.closed)
+    assert ann.batch.accounts == {"ann": ann.account}
+
+
+def test_an_expiry_has_an_id_of_its_own_order_that_no_command_can_have():
+    ann = Trader(cash=1_000)
+    ann.does("BUY", 100, price=100)
+    ann.does("BUY", 100, price=100)
+    ann.waits(60_000)
+    ann.expire()
+    ids = [row.command_id for row in ann.batch.rows]
+    assert len(set(ids)) == 4
+    assert {len(each) for each in ids} == {16}
+
+
+# What is published
+
+
+def test_entries_go_out_in_bounded_messages_numbered_without_gaps():
+    entries = numbered_entries(2 * ENTRIES_PER_MESSAGE_MAX + 1)
+    messages = messages_of(3, Share(entries=entries), first_number=101)
+    decoded = [codec.decode_audit(message.body) for message in messages]
+    assert {(message.exchange, message.mandatory) for message in messages} == {(AUDIT_EXCHANGE, True)}
+    assert [(m.source, m.first_number, len(m.entries)) for m in decoded] == [
+        (3, 101, ENTRIES_PER_MESSAGE_MAX),
+        (3, 101 + ENTRIES_PER_MESSAGE_MAX, ENTRIES_PER_MESSAGE_MAX),
+        (3, 101 + 2 * ENTRIES_PER_MESSAGE_MAX, 1),
+    ]
+    assert [entry for message in decoded for entry in message.entries] == entries
+
+
+def test_a_batch_without_entries_publishes_none():
+    assert messages_of(3, Share(), first_number=1) == []
+
+
+def test_changes_of_trigger_orders_go_to_the_worker_of_their_symbol_in_order():
+    changes = [TriggerChange("ann", symbol, Side.BUY, n, 5, 5, 0, n) for n, symbol in enumerate("ABCDEFGHABC", 1)]
+    heard: dict[str, list[int]] = {}
+    for message in messages_of(0, Share(changes=changes), first_number=1):
+        assert message.exchange == TRIGGERS_EXCHANGE
+        for change in codec.decode_triggers(message.body).changes:
+            assert message.routing_key == trigger_key(trigger_partition_of(change.symbol))
+            heard.setdefault(change.symbol, []).append(change.version)
+    assert heard == {symbol: [c.version for c in changes if c.symbol == symbol] for symbol in "ABCDEFGH"}
+
+
+def test_a_message_that_could_not_be_read_goes_to_the_dead_letters_as_it_came():
+    share = Share(dead=[DeadLetter(17, b"garbage", "why " * 100)])
+    (message,) = messages_of(5, share, first_number=1)
+    assert (message.routing_key, message.body, message.mandatory) == (DEAD_LETTERS_QUEUE, b"garbage", True)
+    assert (message.headers["stream"], message.headers["offset"]) == (command_stream(5), 17)
+    assert message.headers["reason"].startswith("why")
+
+
+# What is told to those who wait and watch
+
+
+def test_the_outcome_is_told_to_whoever_asked_for_it():
+    ann = Trader(cash=99)
+    command = a_command("BUY", 100)
+    decision = ann.decide(command, None)
+    ann.batch.add_command(0, ann.account, command, T0, T0, decision, reply_to="web.7")
+    reply, changed = news_of(0, ann.batch.share(0))
+    assert (reply.routing_key, reply.mandatory) == ("web.7", False)
+    (told,) = codec.decode_replies(reply.body).replies
+    assert (told.command_id, told.user) == (command.command_id, "ann")
+    assert (told.outcome, told.reason) == (Outcome.REJECTED, Reason.TOO_LITTLE_CASH)
+    assert codec.decode_accounts_changed(changed.body).users == ["ann"]
+
+
+def test_nobody_is_told_of_what_nobody_asked_for():
+    ann = armed_to_buy()
+    (changed,) = news_of(0, ann.batch.share(0))
+    assert codec.decode_accounts_changed(changed.body).users == ["ann"]
