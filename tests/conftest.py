@@ -67,7 +67,7 @@ def amqp_url() -> str:
 
 @pytest.fixture(scope="session")
 def wait_for() -> Callable:
-    """`wait_for(condition, seconds=20, what="")`: returns the condition's first true value; fails after the deadline."""
+    """`wait_for(condition, seconds=20, what="")`: the first true value; fails after the deadline."""
 
     def wait(condition: Callable[[], object], seconds: float = 20, what: str = "") -> object:
         deadline = time.monotonic() + seconds

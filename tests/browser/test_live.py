@@ -76,4 +76,4 @@ def test_an_armed_trigger_fires_when_the_price_comes(patient: Person):
     # $5,000 less 25 shares at $40: the expired order's $1,000 is back.
     expect(patient.figure("cash")).to_have_text("$4,000.00", timeout=EXPIRY_MS_MAX)
     # Its line was cut while it waited, by the test above.
-    assert all("/live)" in complaint for complaint in patient.complaints), patient.complaints
+    assert all("/live" in complaint for complaint in patient.complaints), patient.complaints
