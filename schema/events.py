@@ -27,6 +27,11 @@ QUOTECACHE_SOURCE = 64
 """Number of the quote cache as a source of audit entries; 0 to 63 are the command partitions."""
 
 
+def is_usable(asked_at_ms: int, now_ms: int) -> bool:
+    """Whether a quote that was asked for then may be used now; one from the future is somebody's wrong clock."""
+    return -CLOCK_STEP_MS_MAX <= now_ms - asked_at_ms < QUOTE_LIFETIME_MS
+
+
 class AuditKind(enum.StrEnum):
     """The elements of the log of record (spec §6), and `marker`: the place of a DUMPLOG in a source's numbering."""
 
@@ -96,7 +101,7 @@ class Quote(msgspec.Struct, frozen=True, array_like=True, tag="quote", gc=False)
     cause_user: str
 
     def usable(self, now_ms: int) -> bool:
-        return -CLOCK_STEP_MS_MAX <= now_ms - self.asked_at_ms < QUOTE_LIFETIME_MS
+        return is_usable(self.asked_at_ms, now_ms)
 
 
 class NoQuote(msgspec.Struct, frozen=True, array_like=True, tag="no-quote", gc=False):

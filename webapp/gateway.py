@@ -198,7 +198,11 @@ class Gateway:
         if self._stopping.is_set():
             raise _Stopping
         connection = open_connection(self._amqp_url, self._name, CONNECT_SECONDS_MAX)
-        self._reply_to = ReplyQueue(connection, self._on_replies).name
+        try:
+            self._reply_to = ReplyQueue(connection, self._on_replies).name
+        except BrokerError:
+            connection.close()
+            raise
         self._connection = connection
         self._down_since = None
         return connection

@@ -142,12 +142,12 @@ def apply(account: Account, decision: Decision) -> None:
 
 
 def _close(stack: list[PendingOrder], order: PendingOrder) -> None:
-    # Commits and cancels take the newest, expiries the oldest; nothing ever leaves from between.
+    # Commits and cancels take the newest; an expiry mostly the oldest, but where a clock was set back, any.
     if stack[-1] is order:
         stack.pop()
     else:
-        assert stack[0] is order, order
-        del stack[0]
+        (place,) = (n for n, pending in enumerate(stack) if pending is order)
+        del stack[place]
 
 
 def _set_trigger(account: Account, decision: Decision) -> None:

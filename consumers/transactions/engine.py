@@ -58,8 +58,6 @@ def decide(account: Account, command: Command, given: Given, now_ms: int) -> Dec
 
 def due(account: Account, now_ms: int) -> PendingOrder | None:
     """The pending order that has to be released first, if one is 60 s old (spec §3, expiry)."""
-    oldest = None
-    for stack in (account.buys, account.sells):
-        if stack and stack[0].expires_at_ms <= now_ms and (oldest is None or stack[0].seq < oldest.seq):
-            oldest = stack[0]
-    return oldest
+    # All are looked at: where a clock was set back, the oldest need not be the first to expire.
+    orders = [order for order in (*account.buys, *account.sells) if order.expires_at_ms <= now_ms]
+    return min(orders, key=lambda order: (order.expires_at_ms, order.seq), default=None)

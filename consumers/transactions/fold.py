@@ -114,9 +114,11 @@ def _pop(stack: list[PendingOrder], row: HistoryRow) -> None:
 
 
 def _expire(account: Account, row: HistoryRow) -> None:
-    order = account.stack(_EXPIRIES[row.command]).pop(0)
-    if order.seq != expired_seq(row):
-        raise ValueError(f"releases order {expired_seq(row)} where {order.seq} is the oldest")
+    stack = account.stack(_EXPIRIES[row.command])
+    place = next((n for n, order in enumerate(stack) if order.seq == expired_seq(row)), None)
+    if place is None:
+        raise ValueError(f"releases order {expired_seq(row)}, which is not pending")
+    del stack[place]
 
 
 def _set_amount(account: Account, row: HistoryRow, side: Side) -> None:

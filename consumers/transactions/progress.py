@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Message:
-    """A message of the log that was taken up. Finished when none of its commands remains to be done."""
+    """A message of the log that was taken up. Finished when none of its commands remains to be done.
+
+    `tag`: to be acknowledged with when it is finished; 0 where that has been done already.
+    """
 
     offset: int
     tag: int

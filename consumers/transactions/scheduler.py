@@ -23,6 +23,13 @@ HOME_OF_NOBODY = partition_of(NOBODY)
 """The partition that executes root DUMPLOGs; the others only pass their markers on."""
 
 
+UNFINISHED_MESSAGES_MAX = 20_000
+"""How far others may run ahead of a parked user: 4 s at 5,000 messages a second, and what a successor looks up."""
+
+PARKED_ITEMS_MAX = 20_000
+"""Commands of a partition that wait in memory: about 10 MB."""
+
+
 @dataclass(slots=True)
 class Item:
     """A command or fill of the log, on its way to being done."""
@@ -52,6 +59,13 @@ class OwnedPartition:
     parked: dict[str, Parked] = field(default_factory=dict)
     finished_tags: list[int] = field(default_factory=list)
     owned: bool = True
+
+    @property
+    def runs_far_ahead(self) -> bool:
+        """Whether so much waits for parked users that no more should be read before some of it is done."""
+        return self.progress.unfinished > UNFINISHED_MESSAGES_MAX or (
+            sum(len(parked.items) for parked in self.parked.values()) > PARKED_ITEMS_MAX
+        )
 
     def forget_idle(self) -> None:
         """Drops the accounts that nothing waits for and nothing is pending on; between batches only."""
@@ -174,8 +188,8 @@ class Scheduler:
         """Decides and applies one command or fill. False: it wants a quote, which was asked for."""
         order = item.order
         account = owned.accounts[order.user or NOBODY]
-        if account.buys or account.sells:
-            self._expire(batch, owned, account, now_ms)
+        if self._expiries and self._expiries[0][0] <= now_ms:
+            self._expire(batch, owned, account, now_ms)  # something is due, and it may be this account's
         if isinstance(order, Fill):
             decision = engine.decide_fill(account, order, now_ms)
             if decision is not None:
@@ -215,5 +229,5 @@ class Scheduler:
 
     def _finish(self, owned: OwnedPartition, message: Message) -> None:
         message.remaining -= 1
-        if message.remaining == 0:
+        if message.remaining == 0 and message.tag:
             owned.finished_tags.append(message.tag)

@@ -31,7 +31,7 @@ BATCH_ROWS_MAX = 2_000
 """History rows of one transaction, more or less: larger ones gain little and delay heartbeats (design §7)."""
 
 PREFETCH_MESSAGES = 100
-"""Unfinished messages of a partition: bounds memory, and how far others may run ahead of a parked user."""
+"""Messages of a partition that are delivered and not taken up."""
 
 IDLE_SECONDS_MAX = 0.05
 
@@ -49,6 +49,11 @@ class Holding:
         self.state = OwnedPartition(ownership.partition, Progress(ownership.position, ownership.high))
         self.intake = Intake(ownership.partition, max(ownership.high, doubtful_until))
         self.consumer: StreamConsumer | None = None
+
+    @property
+    def runs_far_ahead(self) -> bool:
+        """Whether to hold back credit. Looked at in earnest only where more than usual is unfinished."""
+        return self.state.progress.unfinished > PREFETCH_MESSAGES and self.state.runs_far_ahead
 
     @property
     def moved(self) -> bool:
@@ -222,7 +227,12 @@ class Session:
             return
         orders = arrival.orders
         marker = arrival.message if isinstance(arrival.message, DumpMarker) and orders else None
-        message = state.progress.begin(delivery.offset, delivery.tag, len(orders), marker)
+        tag = delivery.tag
+        if orders and not holding.runs_far_ahead:
+            # Credit for the next ones now: those behind a user who waits for a quote shall not wait as well.
+            state.finished_tags.append(tag)
+            tag = 0
+        message = state.progress.begin(delivery.offset, tag, len(orders), marker)
         if marker is not None:
             self._scheduler.take_marker(state, message)
             return

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from consumers.transactions.account import Account, Decision, TriggerOrder
 from consumers.transactions.verdict import Given, done, rejected
 from schema.commands import Command, CommandName, Fill
-from schema.events import QUOTE_LIFETIME_MS
+from schema.events import is_usable
 from schema.money import whole_shares
 from schema.outcomes import HistoryKind, Reason, Side
 
@@ -107,7 +107,7 @@ def fill(account: Account, ordered: Fill, now_ms: int) -> Decision | None:
     if order is None or order.version != ordered.version or order.trigger_cents is None:
         return None
     price = ordered.price_cents
-    if now_ms - ordered.asked_at_ms >= QUOTE_LIFETIME_MS or not satisfied(order.side, order.trigger_cents, price):
+    if not is_usable(ordered.asked_at_ms, now_ms) or not satisfied(order.side, order.trigger_cents, price):
         return None
     if order.side is Side.BUY:
         return _fill_buy(account, order, ordered)

@@ -70,6 +70,17 @@ def test_after_an_answer_the_next_refresh_is_when_that_quote_runs_out():
     assert len(table.asked) == 2
 
 
+def test_a_quote_that_was_bought_before_it_was_asked_for_is_refreshed_when_it_runs_out():
+    """After a restart: the quote cache answers with what it has, which may be half a minute old."""
+    watch, table = a_watch(buy())
+    watch.refresh(T0)
+    hear(watch, table, a_quote(400, asked_at_ms=T0 - 30_000), T0 + 5)
+    watch.refresh(T0 + LIFE - 30_001)
+    assert len(table.asked) == 1
+    watch.refresh(T0 + LIFE - 30_000)
+    assert len(table.asked) == 2
+
+
 def test_a_quote_that_somebody_else_needed_puts_the_refresh_off():
     watch, table = a_watch(buy(), table=Table(a_quote(400, asked_at_ms=T0)))
     hear(watch, table, a_quote(400, asked_at_ms=T0 + 30_000, quote_id=2), T0 + 30_010)
