@@ -1,6 +1,8 @@
 """What one web process holds for all its requests: settings, database, gateway. Wiring only, no behaviour."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
 
 from flask import current_app
 
@@ -18,6 +20,9 @@ class Site:
     store: Store
     gateway: Gateway
     ids: CommandIds
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What looks at the whole system keep for a moment, so that a second one asking costs nothing."""
+    keeping: Lock = field(default_factory=Lock)
 
 
 def site() -> Site:

@@ -1,7 +1,6 @@
 """How the system is doing, for administrators: rates, who owns what and how far behind, dead letters, quote cost."""
 
 import math
-import threading
 import time
 
 import msgspec
@@ -77,17 +76,14 @@ def operations() -> Operations:
     )
 
 
-_lock = threading.Lock()
-_kept: dict[str, tuple[float, dict[str, int], int | None]] = {}
-
-
 def _lengths(positions: dict[str, int]) -> tuple[dict[str, int], int | None]:
     """Of the streams, and of the dead letters; nothing while the broker is away."""
-    with _lock:
-        at, lengths, dead_letters = _kept.get("lengths", (-math.inf, {}, None))
+    here = site()
+    with here.keeping:
+        at, lengths, dead_letters = here.kept.get("lengths", (-math.inf, {}, None))
         if time.monotonic() - at > FRESH_SECONDS:
             lengths, dead_letters = _ask(positions)
-            _kept["lengths"] = (time.monotonic(), lengths, dead_letters)
+            here.kept["lengths"] = (time.monotonic(), lengths, dead_letters)
         return lengths, dead_letters
 
 

@@ -1,7 +1,6 @@
 """What quotes cost today (UTC), against the least that could have served (spec §4). A minute old at most."""
 
 import math
-import threading
 import time
 from datetime import UTC, datetime
 
@@ -25,17 +24,14 @@ class QuoteCost(msgspec.Struct, frozen=True):
     floor_cost_cents: int
 
 
-_lock = threading.Lock()
-_kept: dict[str, tuple[float, QuoteCost]] = {}
-
-
 def quote_cost() -> QuoteCost:
     """Of this day so far."""
-    with _lock:
-        at, cost = _kept.get("today", (-math.inf, None))
+    here = site()
+    with here.keeping:
+        at, cost = here.kept.get("quote cost", (-math.inf, None))
         if cost is None or time.monotonic() - at > FRESH_SECONDS:
             cost = _look()
-            _kept["today"] = (time.monotonic(), cost)
+            here.kept["quote cost"] = (time.monotonic(), cost)
         return cost
 
 

@@ -3,32 +3,31 @@
 A rate needs two looks at the counter: it is there once somebody has been looking for as long as the rate's span.
 """
 
-import threading
 import time
 from collections import deque
 
+from webapp.site import site
 from webapp.store import store
 
 SPANS_SECONDS = (10, 60)
 LOOKS_MAX = 600
 SECONDS_BETWEEN_LOOKS = 0.5
 
-_lock = threading.Lock()
-_looks: deque[tuple[float, int]] = deque(maxlen=LOOKS_MAX)
-
 
 def rates() -> dict[int, float | None]:
     """Rows a second over each span; None while it is not known yet."""
     now, count = time.monotonic(), store().row(_COUNT)[0]
-    with _lock:
-        if not _looks or now - _looks[-1][0] >= SECONDS_BETWEEN_LOOKS:
-            _looks.append((now, count))
-        return {span: _rate(now, count, span) for span in SPANS_SECONDS}
+    here = site()
+    with here.keeping:
+        looks = here.kept.setdefault("counts", deque(maxlen=LOOKS_MAX))
+        if not looks or now - looks[-1][0] >= SECONDS_BETWEEN_LOOKS:
+            looks.append((now, count))
+        return {span: _rate(looks, now, count, span) for span in SPANS_SECONDS}
 
 
-def _rate(now: float, count: int, span: int) -> float | None:
+def _rate(looks: deque[tuple[float, int]], now: float, count: int, span: int) -> float | None:
     # The youngest look that is old enough; much older, it would be the rate of another time.
-    for at, count_then in reversed(_looks):
+    for at, count_then in reversed(looks):
         if now - at >= span:
             return round((count - count_then) / (now - at), 1) if now - at < 1.5 * span else None
     return None
