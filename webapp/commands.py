@@ -29,6 +29,9 @@ LOOK_SECONDS_FIRST, LOOK_SECONDS_MAX = 0.25, 1.0
 ALL = "all"
 """Second argument of a DUMPLOG of the whole log."""
 
+OWN_FOLDER = "~"
+"""Before a user's name: the folder of that user's own dumps."""
+
 PENDING = "pending"
 
 _BOUGHT_OR_SOLD = frozenset(
@@ -137,17 +140,22 @@ def _make(
 
 
 def _whole_dump(command: Command, user: str, administrator: bool) -> Command:
-    if administrator or command.defect is not None:
-        return command if command.defect is None else replace(command, user=user)
+    if command.defect is not None:
+        return replace(command, user=user)
+    path = dump_path(command.filename)
+    if path is not None and path.startswith(OWN_FOLDER):
+        return replace(command, user=user, defect=Reason.BAD_FILE_NAME)  # its owner could read the log of everybody
+    if administrator:
+        return command
     # Reasons are given in the order of spec §3. The command is published all the same: it belongs into the log.
-    defect = Reason.NOT_ADMINISTRATOR if dump_path(command.filename) else Reason.BAD_FILE_NAME
+    defect = Reason.NOT_ADMINISTRATOR if path else Reason.BAD_FILE_NAME
     return replace(command, user=user, defect=defect)
 
 
 def _own_dump(command: Command, user: str) -> Command:
     """In a folder of the user's own, that nobody else's dump may take its place. A bad name is left as it is."""
     path = dump_path(command.filename) if command.filename else None
-    return replace(command, filename=f"~{user}/{path}") if path else command
+    return replace(command, filename=f"{OWN_FOLDER}{user}/{path}") if path else command
 
 
 def _owner(command: Command) -> str:

@@ -112,6 +112,13 @@ def test_an_administrator_dumps_the_whole_log(website: Website, wait_for) -> Non
     assert len({element.text for element in log.iter("username")}) > 1
 
 
+def test_the_whole_log_is_never_written_into_a_users_folder(website: Website) -> None:
+    """The folder's owner could download it."""
+    caller = website.api(website.person(people.ADMINISTRATOR))
+    answer = caller.give("DUMPLOG", filename=f"~{website.person()}/mine.xml", whole=True).json
+    assert (answer["status"], answer["reason"]) == ("rejected", "bad_file_name")
+
+
 def _written(caller: Caller) -> bool:
     dumps = caller.get("/dumps").json
     return bool(dumps) and dumps[0]["written_at_ms"] is not None
