@@ -1,6 +1,7 @@
 """A connection to RabbitMQ for one thread: opening with bounded, jittered retries, pumping, errors translated."""
 
 import contextlib
+import logging
 import random
 import time
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,10 @@ RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.1, 1.0
 """Between attempts. A broker is back some 5 s after it was killed: whoever waits should notice at once."""
 
 NOT_FOUND = 404
+
+# pika logs a traceback for every attempt that a lost broker refuses. We raise and log the same in one line; and in
+# Python before 3.11.9 formatting tracebacks in one thread breaks ast.parse in another (CPython issue 106905).
+logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 log = structlog.get_logger()
 

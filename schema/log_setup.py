@@ -7,9 +7,8 @@ import structlog
 
 
 def set_up_logging(level: str, process: str) -> None:
-    """One line an event, key=value, with the process's name; pika's own chatter only from warnings on."""
+    """One line an event, key=value, with the process's name."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("pika").setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
