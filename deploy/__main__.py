@@ -147,10 +147,13 @@ def chaos(
 
 
 @app.command()
-def soak(rounds: Annotated[int, typer.Option(envvar="ROUNDS", min=1)] = 200) -> None:
+def soak(
+    seed: Annotated[int, typer.Option(envvar="SEED", min=1, help="none before this")] = 1,
+    rounds: Annotated[int, typer.Option(envvar="ROUNDS", min=1)] = 200,
+) -> None:
     """Rounds of chaos for hours, in slices if need be; the figures go to docs/reliability.md."""
     with exclusive("soak"):
-        raise typer.Exit(runs.chaos(load(), ["--soak", "--rounds", str(rounds)]))
+        raise typer.Exit(runs.chaos(load(), ["--soak", "--seed", str(seed), "--rounds", str(rounds)]))
 
 
 @app.command()

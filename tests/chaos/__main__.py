@@ -62,6 +62,7 @@ def main() -> int:
         return 2
     if not results:
         screen.print(f"nothing is left to do: {RECORDS} has these rounds")
+        report.write_reliability(RECORDS)
         return 0
     report.show_all(screen, results)
     return 1 if any(result.violated for result in results) else 0
@@ -74,7 +75,7 @@ def _seeds(asked: argparse.Namespace) -> Iterator[int]:
     done = set()
     if RECORDS.exists():
         done = {json.loads(line)["seed"] for line in RECORDS.read_text().splitlines()}
-    return itertools.islice((seed for seed in range(1, SOAK_ROUNDS + 1) if seed not in done), asked.rounds)
+    return itertools.islice((seed for seed in range(asked.seed, SOAK_ROUNDS + 1) if seed not in done), asked.rounds)
 
 
 def _setting(name: str) -> str:
