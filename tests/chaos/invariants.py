@@ -167,7 +167,7 @@ def _slow(strikes: list[Strike], servers_excused: bool) -> list[str]:
         limit, name = limit_seconds(strike.kind), f"{strike.kind} at {strike.at_seconds:.1f} s"
         if strike.struck and strike.recovered_seconds is None:
             found.append(f"{name}: no recovery")
-        elif limit is None or not strike.struck or not strike.alone or servers_excused and _follows_fast(strike):
+        elif limit is None or not strike.struck or not strike.alone or (servers_excused and _follows_fast(strike)):
             continue
         elif strike.recovered_seconds > limit:
             found.append(f"{name}: {strike.recovered_seconds} s, {limit} s at most")
