@@ -90,7 +90,7 @@ class Fault:
 class Plan:
     """`storm`: faults do not wait for the recovery from the one before, and quotes take their real time.
 
-    `servers_excused`: tests run on machines of any speed, where RabbitMQ alone may take longer to start than all may.
+    `limited`: recovery is held against its limits. Not in tests: they run on machines of any speed, with any neighbours.
     """
 
     seed: int
@@ -98,7 +98,7 @@ class Plan:
     rate: float
     quotes: str
     storm: bool
-    servers_excused: bool
+    limited: bool
     faults: tuple[Fault, ...]
 
     def replicas(self, process: str) -> int:
@@ -144,7 +144,7 @@ def plan_of(
         rate=commands / seconds,
         quotes="realistic" if storm else "instant",
         storm=storm,
-        servers_excused=short,
+        limited=not short,
         faults=faults,
     )
 

@@ -220,7 +220,7 @@ class Round:
         case, strikes = self._case, [trial.strike for trial in self._trials if trial.strike is not None]
         case.probes = self._prober.published
         case.outages_ms = [(begin, end or _now_ms()) for begin, end in (trial.window_ms for trial in self._trials)]
-        case.servers_excused = self._plan.servers_excused
+        case.limited = self._plan.limited
         case.deaths = [*self._fleet.deaths, *self._load.deaths]
         violations = {"comes to rest": [stuck] if stuck else []}
         violations |= invariants.judge(self._eye, case, found, strikes)
