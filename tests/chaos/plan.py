@@ -90,7 +90,7 @@ class Fault:
 class Plan:
     """`storm`: faults do not wait for the recovery from the one before, and quotes take their real time.
 
-    `limited`: recovery is held against its limits. Not in tests: they run on machines of any speed, with any neighbours.
+    `limited`: recovery is held against its limits. Not in tests: these run on machines of any speed.
     """
 
     seed: int
