@@ -87,6 +87,17 @@ def fence(cursor: psycopg.Cursor, group: str, ownerships: Iterable[Ownership], l
         raise Fenced(f"{len(rows) - cursor.rowcount} of {len(rows)} partitions of {group} have another owner")
 
 
+def succeed(connection: psycopg.Connection, place: str, replica: str) -> None:
+    """Frees what an earlier process in the same place (`Settings.place`) owned, in every group.
+
+    Its supervisor starts a process only when the one before is dead, so nobody has to wait for that one's lease, and
+    it is not counted among the live. Were it alive after all, it would be fenced by the next owner's epoch.
+    """
+    if place:
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.execute(_SUCCEED, (place, replica))
+
+
 def release(connection: psycopg.Connection, group: str, owned: Mapping[int, int]) -> None:
     """Lets partitions go, so that their next owner need not wait for a lease to run out."""
     with connection.transaction(), connection.cursor() as cursor:
@@ -120,6 +131,16 @@ _LIVE = """
     ORDER BY replica"""
 
 _PARTITIONS = "SELECT partition FROM partitions WHERE consumer_group = %s ORDER BY partition"
+
+_SUCCEED = """
+    WITH gone AS (
+        DELETE FROM replicas WHERE starts_with(replica, %s) AND replica <> %s RETURNING consumer_group, replica),
+    free AS (
+        SELECT p.consumer_group, p.partition FROM partitions p
+        JOIN gone ON gone.consumer_group = p.consumer_group AND gone.replica = p.owner
+        FOR UPDATE OF p SKIP LOCKED)
+    UPDATE partitions p SET owner = NULL, lease_until = NULL FROM free
+    WHERE p.consumer_group = free.consumer_group AND p.partition = free.partition"""
 
 # What this replica owned in a session that broke it may take at once: its name is nobody else's, and the new epoch
 # fences whatever that session left behind.

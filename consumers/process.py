@@ -7,6 +7,7 @@ from collections.abc import Callable
 import psycopg
 import structlog
 
+from consumers import partitions
 from consumers.lifecycle import StopSignal, live
 from rabbitmq.connection import Connection, open_connection
 from schema import database, settings
@@ -37,6 +38,7 @@ def run_consumer(process: str, work: Work) -> int:
             connection = database.connect(chosen.database_url, chosen.replica)
             try:
                 with database.translated():
+                    partitions.succeed(connection, chosen.place, chosen.replica)
                     work(broker, connection, chosen.replica, stopping)
             finally:
                 connection.close()

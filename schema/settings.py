@@ -43,6 +43,15 @@ class Settings:
     log_level: str
     environment: Mapping[str, str] = field(repr=False, compare=False, default_factory=dict)
 
+    @property
+    def place(self) -> str:
+        """What the names of all processes begin with that ever ran as this `REPLICA` of this host.
+
+        Empty where that cannot be told: `REPLICA` is not set, or the name was cut and may be that of others as well.
+        """
+        name = self.replica.rpartition("#")[0]
+        return f"{name}#" if self.environment.get("REPLICA") and len(name) < REPLICA_CHARACTERS_MAX else ""
+
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Raises SettingsError with the variable's name and what it may be."""

@@ -1,0 +1,41 @@
+"""Ownership on a real Postgres: what a process that is started again takes over at once, and from whom it may not."""
+
+import psycopg
+import pytest
+
+from consumers import partitions
+from schema.database import connect
+from schema.errors import Fenced
+
+GROUP = "transactions"
+HOUR_MS = 3_600_000
+"""A lease that does not run out within a test."""
+
+
+@pytest.fixture
+def database(database_url: str):
+    with connect(database_url, "test") as connection:
+        yield connection
+
+
+def tick(database: psycopg.Connection, replica: str, owned: dict[int, int]) -> partitions.Changes:
+    return partitions.tick(database, GROUP, replica, owned, HOUR_MS)
+
+
+def test_a_successor_need_not_wait_for_the_lease_of_its_place(database) -> None:
+    before = tick(database, "worker-1@host#a", {}).gained
+    assert tick(database, "worker-1@host#b", {}).gained == (), "it is not free"
+    partitions.succeed(database, "worker-1@host#", "worker-1@host#b")
+    after = tick(database, "worker-1@host#b", {}).gained
+    assert {one.partition for one in after} == {one.partition for one in before} != set()
+    with pytest.raises(Fenced), database.transaction(), database.cursor() as cursor:
+        partitions.fence(cursor, GROUP, before, HOUR_MS)
+    assert tick(database, "worker-1@host#b", {one.partition: one.epoch for one in after}).surplus == frozenset()
+
+
+@pytest.mark.parametrize("owner", ["worker-11@host#a", "worker-1@host2#a", "worker-1@host#b"])
+def test_others_and_itself_lose_nothing(database, owner: str) -> None:
+    owned = {one.partition: one.epoch for one in tick(database, owner, {}).gained}
+    partitions.succeed(database, "worker-1@host#", "worker-1@host#b")
+    partitions.succeed(database, "", "worker-1@host#b")
+    assert tick(database, owner, owned) == partitions.Changes(frozenset(), frozenset(), ())
