@@ -65,6 +65,8 @@ def _session(settings: Settings, counts: Counts, connections_max: int, open_sour
         store = stack.enter_context(contextlib.closing(database.connect(settings.database_url, settings.replica)))
         connection = open_connection(settings.amqp_url, settings.replica, CONNECT_SECONDS_MAX)
         stack.callback(connection.close)
+        with database.translated():
+            partitions.succeed(store, settings.place, settings.replica)
         session = _Session(settings, connection, store, counts, connections_max, open_source)
         stack.callback(session.drop)
         yield session

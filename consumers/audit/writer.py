@@ -82,6 +82,8 @@ class Writer:
             stack.callback(broker.close)
             connection = database.connect(self._settings.database_url, name)
             stack.callback(connection.close)
+            with database.translated():
+                partitions.succeed(connection, self._settings.place, name)
             session = _Session(broker, connection, self._settings.replica, self._on_dump_complete)
             stack.callback(session.leave)
             while not self._stopping.is_set():
