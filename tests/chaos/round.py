@@ -163,9 +163,11 @@ class Round:
         others = [trial for trial in self._trials if not trial.over]
         for trial in others:
             trial.disturbed()
+        # In a storm an honest quote takes up to 4 s, and a fault may fall into what is left of another one's.
+        alone = not others and not self._plan.storm
         course = self._strikes.course(fault)
         tools = (self._prober, self._eye, self._servers)
-        self._trials.append(Trial(fault, course, *tools, self._began, self._patience, alone=not others))
+        self._trials.append(Trial(fault, course, *tools, self._began, self._patience, alone))
 
     def _turn(self) -> None:
         self._fleet.look()
