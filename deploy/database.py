@@ -52,6 +52,17 @@ def recreate_database(admin: str, url: str, owner: str | None = None) -> None:
         raise StackError(f"cannot recreate the database {name}: {_first_line(error)}") from error
 
 
+def has_read_streams(url: str) -> bool:
+    """Whether workers on this database have ever taken a command from a stream."""
+    try:
+        with _connect(url) as connection:
+            if connection.execute("select to_regclass('partitions')").fetchone() == (None,):
+                return False
+            return connection.execute("select coalesce(max(high), -1) >= 0 from partitions").fetchone()[0]
+    except psycopg.Error as error:
+        raise StackError(f"cannot look into {name_of(url)}: {_first_line(error)}") from error
+
+
 def name_of(url: str) -> str:
     return urlsplit(url).path.removeprefix("/")
 

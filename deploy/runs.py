@@ -17,7 +17,7 @@ WORKLOAD_DEFAULT = "workloads/small.txt"
 
 def loadtest(record: Record, replicas: int) -> int:
     """Everything fresh: database, topology, workers. Returns the driver's exit code."""
-    with _servers_for_a_while(record):
+    with _servers_for_a_while(record, emptied=True):
         urls = urls_of(record, LOADTEST)
         with progress("Making a fresh database and topology"):
             servers.recreate_database(record, LOADTEST)
@@ -42,7 +42,7 @@ def loadtest(record: Record, replicas: int) -> int:
 
 def bench_web(record: Record) -> int:
     """On the tests' database and vhost; the benchmark starts what it needs."""
-    with _servers_for_a_while(record):
+    with _servers_for_a_while(record, emptied=True):
         servers.ensure_database(record, TEST)
         return foreground.wait_for(modules.start(urls_of(record, TEST).environment, "tests.bench.web"))
 
@@ -58,7 +58,7 @@ def admin(record: Record, name: str) -> int:
 
 def bench(record: Record, what: str) -> int:
     """`what` is quotes or triggers: they make a database of their own and start the workers that they need."""
-    with _servers_for_a_while(record):
+    with _servers_for_a_while(record, emptied=True):
         servers.ensure_database(record, TEST)
         return foreground.wait_for(modules.start(urls_of(record, TEST).environment, f"tests.bench.{what}"))
 
@@ -70,7 +70,7 @@ def what_if(record: Record, user: str, prices: str) -> int:
 
 def tests(record: Record, arguments: str) -> int:
     browser.ensure()
-    with _servers_for_a_while(record):
+    with _servers_for_a_while(record, emptied=True):
         servers.ensure_database(record, TEST)
         environment = urls_of(record, TEST).environment
         return foreground.wait_for(modules.start(environment, "pytest", *shlex.split(arguments)))
@@ -78,7 +78,7 @@ def tests(record: Record, arguments: str) -> int:
 
 def chaos(record: Record, arguments: list[str]) -> int:
     """On the tests' database and vhost; it kills servers that are ours, and their supervisor starts them again."""
-    with _servers_for_a_while(record):
+    with _servers_for_a_while(record, emptied=True):
         servers.ensure_database(record, TEST)
         environment = urls_of(record, TEST).environment
         return foreground.wait_for(modules.start(environment, "tests.chaos", *arguments))
@@ -119,12 +119,17 @@ def _look_back(record: Record, module: str, *arguments: str, only_postgres: bool
 
 
 @contextmanager
-def _servers_for_a_while(record: Record, only_postgres: bool = False) -> Iterator[None]:
-    """Servers that ran before run on afterwards; those that we start, end with us, however we end."""
+def _servers_for_a_while(record: Record, only_postgres: bool = False, emptied: bool = False) -> Iterator[None]:
+    """Servers that ran before run on afterwards; those that we start, end with us, however we end.
+
+    `emptied`: what runs on them begins by emptying its streams.
+    """
     ran_before = servers.running(record)
     with foreground.interruptible():
         try:
             servers.start(record, only_postgres)
+            if emptied:
+                servers.refuse_to_empty_live_streams(record)
             yield
         finally:
             if not ran_before:

@@ -65,6 +65,15 @@ def ensure_database(record: Record, profile: str) -> None:
     database.ensure_database(_admin(record), urls_of(record, profile).database, _owner(record))
 
 
+def refuse_to_empty_live_streams(record: Record) -> None:
+    """Load tests and tests begin by emptying every stream: of given servers, those may be the live system's."""
+    if record.kind == GIVEN and database.has_read_streams(urls_of(record, LIVE).database):
+        raise StackError(
+            "this empties the streams at AMQP_URL, and the live system on DATABASE_URL works on them;"
+            " give it a vhost and a database of its own, or unset both to use private servers"
+        )
+
+
 def recreate_database(record: Record, profile: str) -> None:
     assert profile != LIVE, "live data are never dropped"
     database.recreate_database(_admin(record), urls_of(record, profile).database, _owner(record))
