@@ -55,7 +55,7 @@ def tick(
         cursor.execute(_SHOW_LIFE, (group, replica, lease_ms))
         cursor.execute(_RENEW, (lease_ms, list(owned), list(owned.values()), group))
         kept = {row[0] for row in cursor}
-        cursor.execute(_LIVE, (group, replica))
+        cursor.execute(_LIVE, (group, lease_ms, replica))
         live = [row[0] for row in cursor]
         cursor.execute(_PARTITIONS, (group,))
         due = {partition for n, (partition,) in enumerate(cursor.fetchall()) if live[n % len(live)] == replica}
@@ -67,12 +67,12 @@ def _claim(cursor: psycopg.Cursor, group: str, replica: str, wanted: set[int], l
     if not wanted:
         return ()
     cursor.execute(_FORGET_DEAD, (group,))
-    cursor.execute(_CLAIM, (group, list(wanted), replica, replica, lease_ms, group))
+    cursor.execute(_CLAIM, (group, list(wanted), lease_ms, replica, replica, lease_ms, group))
     gained = tuple(Ownership(*row) for row in cursor)
     if len(gained) < len(wanted):
         # Of those not gained, one whose lease ran out is locked by its owner's unfinished transaction. An owner that
         # hangs inside a COPY is bound by no timeout of Postgres: it would keep the partition as long as it hangs.
-        cursor.execute(_END_HANGING, (group, list(wanted)))
+        cursor.execute(_END_HANGING, (group, list(wanted), lease_ms))
     return gained
 
 
@@ -126,8 +126,11 @@ _RENEW = """
     WHERE p.consumer_group = %s AND p.partition = mine.partition AND p.epoch = mine.epoch
     RETURNING p.partition"""
 
-_LIVE = """
-    SELECT replica FROM replicas WHERE consumer_group = %s AND (live_until > clock_timestamp() OR replica = %s)
+# A time further ahead than a lease is long was written before the database's clock was set back.
+_RUNS = "BETWEEN clock_timestamp() AND clock_timestamp() + %s * interval '1 ms'"
+
+_LIVE = f"""
+    SELECT replica FROM replicas WHERE consumer_group = %s AND (live_until {_RUNS} OR replica = %s)
     ORDER BY replica"""
 
 _PARTITIONS = "SELECT partition FROM partitions WHERE consumer_group = %s ORDER BY partition"
@@ -145,11 +148,11 @@ _SUCCEED = """
 # What this replica owned in a session that broke it may take at once: its name is nobody else's, and the new epoch
 # fences whatever that session left behind.
 # Rows that are locked belong to somebody's running transaction: they are looked at again at the next tick.
-_CLAIM = """
+_CLAIM = f"""
     WITH free AS (
         SELECT partition FROM partitions
         WHERE consumer_group = %s AND partition = ANY(%s::smallint[])
-          AND (owner IS NULL OR lease_until < clock_timestamp() OR owner = %s)
+          AND (owner IS NULL OR lease_until NOT {_RUNS} OR owner = %s)
         FOR UPDATE SKIP LOCKED)
     UPDATE partitions p
     SET owner = %s, epoch = epoch + 1, lease_until = clock_timestamp() + %s * interval '1 ms'
@@ -157,9 +160,9 @@ _CLAIM = """
     RETURNING p.partition, p.epoch, p.position, p.high, p.audit_number, p.clock_ms"""
 
 # Sessions call themselves by their replica's name (`schema.database.connect`).
-_END_HANGING = """
+_END_HANGING = f"""
     SELECT pg_terminate_backend(a.pid) FROM partitions p JOIN pg_stat_activity a ON a.application_name = p.owner
-    WHERE p.consumer_group = %s AND p.partition = ANY(%s::smallint[]) AND p.lease_until < clock_timestamp()
+    WHERE p.consumer_group = %s AND p.partition = ANY(%s::smallint[]) AND p.lease_until NOT {_RUNS}
       AND a.datname = current_database() AND a.pid <> pg_backend_pid()"""
 
 _ADVANCE = """

@@ -10,6 +10,7 @@ import structlog
 from consumers import partitions
 from consumers.lifecycle import StopSignal, live
 from rabbitmq.connection import Connection, open_connection
+from rabbitmq.topology import QUEUES
 from schema import database, settings
 from schema.errors import DayTradeError, SettingsError
 from schema.log_setup import set_up_logging
@@ -35,6 +36,7 @@ def run_consumer(process: str, work: Work) -> int:
     def session() -> None:
         broker = open_connection(chosen.amqp_url, chosen.replica)
         try:
+            broker.require_queues(queue.name for queue in QUEUES)
             connection = database.connect(chosen.database_url, chosen.replica)
             try:
                 with database.translated():

@@ -186,8 +186,7 @@ class CommandPublisher:
             self._connection.close()
             try:
                 self._connection = self._connect()
-                if not self._connection.has_queues(map(command_stream, range(PARTITIONS))):
-                    raise BrokerError("the broker has started, and does not know its streams yet")
+                self._connection.require_queues(map(command_stream, range(PARTITIONS)))
                 self._publisher = Publisher(self._connection)
                 for message in lost:
                     self._publisher.publish(message)

@@ -20,6 +20,7 @@ from quotecache.source import OpenSource, source_of
 from quotecache.store import GROUP, LEASE_MS, PARTITION
 from quotecache.tenure import Tenure
 from rabbitmq.connection import Connection, open_connection
+from rabbitmq.topology import QUEUES
 from schema import database
 from schema.errors import BrokerError, Fenced, StoreError
 from schema.settings import Settings
@@ -65,6 +66,7 @@ def _session(settings: Settings, counts: Counts, connections_max: int, open_sour
         store = stack.enter_context(contextlib.closing(database.connect(settings.database_url, settings.replica)))
         connection = open_connection(settings.amqp_url, settings.replica, CONNECT_SECONDS_MAX)
         stack.callback(connection.close)
+        connection.require_queues(queue.name for queue in QUEUES)
         with database.translated():
             partitions.succeed(store, settings.place, settings.replica)
         session = _Session(settings, connection, store, counts, connections_max, open_source)

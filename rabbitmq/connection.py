@@ -54,11 +54,11 @@ class Connection:
         with translated():
             return self._blocking.channel()
 
-    def has_queues(self, names: Iterable[str]) -> bool:
-        """Whether the broker knows all of these. Raises BrokerError.
+    def require_queues(self, names: Iterable[str]) -> None:
+        """Raises BrokerError where the broker does not know all of these.
 
-        One that has just started takes connections a moment before it knows its streams; until then it returns what
-        is published to them, or confirms it and drops it.
+        One that has just started takes connections a moment before it knows its streams. Until then it returns what
+        is published to them, or, where somebody has bound a queue of another type beside them, confirms and drops it.
         """
         channel = self.channel()
         with translated():
@@ -67,10 +67,9 @@ class Connection:
                     channel.queue_declare(name, passive=True)
             except pika.exceptions.ChannelClosedByBroker as error:
                 if error.reply_code == NOT_FOUND:
-                    return False
+                    raise BrokerError(f"the broker does not know its queue {name} (yet)") from error
                 raise
             channel.close()
-        return True
 
     @property
     def server_version(self) -> str:

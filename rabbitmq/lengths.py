@@ -1,29 +1,44 @@
-"""How much is in streams and queues, for people who watch. It declares nothing, takes nothing, and keeps no place."""
+"""Where streams and queues end. It declares nothing, takes nothing, and keeps no place.
+
+The broker's own count of a stream's messages is seconds behind, and may count chunks: so each stream is asked for its
+newest chunk, which comes at once.
+"""
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import pika
 
 from rabbitmq.connection import Connection, translated
-from schema.errors import BrokerError
+from schema.errors import BrokerError, LogGap
 
-QUIET_SECONDS = 0.05
-"""The newest chunk of a stream comes at once; after so much silence nothing more is coming."""
+QUIET_SECONDS = 0.5
+"""A stream that says nothing for so long is empty."""
+
+GLANCE_SECONDS = 0.05
+"""Likewise, where nothing depends on it."""
 
 SILENCE_SECONDS_MAX = 1.0
 """For streams that are known to hold something."""
 
+PATIENCE_SECONDS = 5.0
+"""Likewise, where their messages are needed: a stream's leader may just be starting."""
 
-def stream_lengths(connection: Connection, known: Mapping[str, int]) -> dict[str, int]:
-    """Messages ever published to each stream. `known`: how many there are at least; of a stream that says nothing
-    (it is empty, or its leader is away) that is the answer. Raises BrokerError.
 
-    The broker's own count of a stream's messages is seconds behind, so each is asked for its newest message.
+def newest_offsets(
+    connection: Connection,
+    streams: Iterable[str],
+    quiet_seconds: float = QUIET_SECONDS,
+    awaited: Collection[str] = (),
+    patience_seconds: float = 0.0,
+) -> dict[str, int]:
+    """The offset of each stream's newest message; -1 where it says nothing. Raises BrokerError.
+
+    `awaited`: streams that are known to hold something, which get `patience_seconds` to say so.
     """
-    lengths = dict(known)
-    silent = {stream for stream, length in known.items() if length}
+    newest = dict.fromkeys(streams, -1)
+    silent = set(awaited)
     heard_at = started_at = time.monotonic()
 
     def listen(stream: str) -> None:
@@ -31,26 +46,56 @@ def stream_lengths(connection: Connection, known: Mapping[str, int]) -> dict[str
             nonlocal heard_at
             heard_at = time.monotonic()
             silent.discard(stream)
-            lengths[stream] = max(lengths[stream], int(properties.headers["x-stream-offset"]) + 1)
+            newest[stream] = max(newest[stream], int(properties.headers["x-stream-offset"]))
             channel.basic_ack(method.delivery_tag)
 
         channel.basic_consume(stream, on_message, arguments={"x-stream-offset": "last"})
 
     channel = connection.channel()
     with translated():
-        channel.basic_qos(prefetch_count=100)
-        for stream in lengths:
+        channel.basic_qos(prefetch_count=1_000)
+        for stream in newest:
             listen(stream)
-    while time.monotonic() - heard_at < QUIET_SECONDS or (
-        silent and time.monotonic() - started_at < SILENCE_SECONDS_MAX
-    ):
-        connection.pump(QUIET_SECONDS)
+    while time.monotonic() - heard_at < quiet_seconds or (silent and time.monotonic() - started_at < patience_seconds):
+        connection.pump(quiet_seconds / 10)
     # A stream's deliveries cannot be rejected, which the public close does: see StreamConsumer.
     with contextlib.suppress(pika.exceptions.AMQPError, OSError, BrokerError):
         channel._impl.close()
         while not channel.is_closed:
-            connection.pump(QUIET_SECONDS)
-    return lengths
+            connection.pump(quiet_seconds / 10)
+    return newest
+
+
+def stream_lengths(connection: Connection, known: Mapping[str, int]) -> dict[str, int]:
+    """Messages ever published to each stream, for people who watch. `known`: how many there are at least; of a stream
+    that says nothing (it is empty, or its leader is away) that is the answer. Raises BrokerError.
+    """
+    awaited = [stream for stream, length in known.items() if length]
+    newest = newest_offsets(connection, known, GLANCE_SECONDS, awaited, SILENCE_SECONDS_MAX)
+    return {stream: max(length, newest[stream] + 1) for stream, length in known.items()}
+
+
+def check_reach(connection: Connection, positions: Mapping[str, int]) -> None:
+    """Makes sure that streams hold all up to these positions (offsets that are next to be read).
+
+    A stream that lost its end, or was made anew, would deliver nothing below the offset it is asked for: what is
+    published until it has grown so far again would be confirmed, and never read. Raises LogGap where a stream ends
+    too early, BrokerError where it does not say where it ends.
+    """
+    wanted = {stream: position for stream, position in positions.items() if position > 0}
+    if not wanted:
+        return
+    for stream, offset in newest_offsets(connection, wanted, GLANCE_SECONDS, wanted, PATIENCE_SECONDS).items():
+        if offset < 0:
+            raise BrokerError(
+                f"{stream} gives none of the {wanted[stream]} messages that were read from it:"
+                " its leader is away, or it was emptied"
+            )
+        if offset + 1 < wanted[stream]:
+            raise LogGap(
+                f"{stream} ends at offset {offset}, and was read up to {wanted[stream] - 1}:"
+                " it lost its end, or was replaced by another stream"
+            )
 
 
 def queue_length(connection: Connection, queue: str) -> int | None:

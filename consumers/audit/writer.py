@@ -19,9 +19,10 @@ from consumers.audit.batch import Batch, Poison
 from consumers.audit.numbering import Numbering
 from consumers.partitions import Ownership
 from rabbitmq.connection import Connection, open_connection
+from rabbitmq.lengths import check_reach
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
-from rabbitmq.topology import AUDIT_STREAM, DEAD_LETTERS_QUEUE
+from rabbitmq.topology import AUDIT_STREAM, DEAD_LETTERS_QUEUE, QUEUES
 from schema import database
 from schema.errors import BrokerError, StoreError
 from schema.faults import sabotaged
@@ -80,6 +81,7 @@ class Writer:
         with contextlib.ExitStack() as stack:
             broker = open_connection(self._settings.amqp_url, name, patience_seconds=RECONNECT_SECONDS_MAX)
             stack.callback(broker.close)
+            broker.require_queues(queue.name for queue in QUEUES)
             connection = database.connect(self._settings.database_url, name)
             stack.callback(connection.close)
             with database.translated():
@@ -139,6 +141,7 @@ class _Session:
             self._claimed(ownership)
 
     def _claimed(self, ownership: Ownership) -> None:
+        check_reach(self._broker, {AUDIT_STREAM: ownership.position})
         log.info("owns the audit log", epoch=ownership.epoch, position=ownership.position)
         self._ownership = ownership
         self._numbering = Numbering(store.stored_numbers(self._database), checked=not sabotaged("numbering"))

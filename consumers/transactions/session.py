@@ -21,6 +21,7 @@ from consumers.transactions.progress import Progress
 from consumers.transactions.scheduler import Item, OwnedPartition, Scheduler
 from quotecache.client import Prices
 from rabbitmq.connection import Connection
+from rabbitmq.lengths import check_reach
 from rabbitmq.publisher import Publisher
 from rabbitmq.stream_consumer import StreamConsumer
 from rabbitmq.topology import command_stream
@@ -126,6 +127,7 @@ class Session:
             self._publisher.publish(message)
         self._publisher.flush()
         self._clear_outbox(gained)
+        check_reach(self._broker, {command_stream(one.partition): one.position for one in gained})
         users = store.users_with_pending(self._database)
         for ownership in gained:
             n = ownership.partition

@@ -2,6 +2,7 @@
 
 import signal
 
+import psycopg
 import pytest
 
 from consumers import partitions
@@ -93,7 +94,7 @@ def test_a_killed_worker_loses_nothing_and_repeats_nothing(audit, wait_for):
 
 def test_a_worker_killed_between_copy_and_commit_leaves_nothing_behind(audit, database_url, wait_for):
     audit.publish(3, 1, commands(1, 500))
-    with database.connect(database_url, "test") as blocker:
+    with psycopg.connect(database_url) as blocker:
         blocker.execute("LOCK TABLE audit_sources IN EXCLUSIVE MODE")
         process = audit.start()
         waits = "SELECT 1 FROM pg_locks WHERE relation = 'audit_sources'::regclass AND NOT granted"

@@ -9,8 +9,9 @@ import pytest
 
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.dead_letter_box import Box
+from rabbitmq.lengths import newest_offsets
 from rabbitmq.publisher import Outgoing, Publisher
-from rabbitmq.stream_reader import newest_offsets, read
+from rabbitmq.stream_reader import read
 from rabbitmq.topology import DEAD_LETTERS_QUEUE
 
 STREAM = "commands.03"

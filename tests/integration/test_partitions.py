@@ -39,3 +39,10 @@ def test_others_and_itself_lose_nothing(database, owner: str) -> None:
     partitions.succeed(database, "worker-1@host#", "worker-1@host#b")
     partitions.succeed(database, "", "worker-1@host#b")
     assert tick(database, owner, owned) == partitions.Changes(frozenset(), frozenset(), ())
+
+
+def test_times_from_before_the_clock_was_set_back_hold_nobody_up(database) -> None:
+    """A lease that runs longer than leases do, and a replica that lives longer than a sign of life makes it live."""
+    before = partitions.tick(database, GROUP, "dead@host#a", {}, 2 * HOUR_MS).gained
+    after = tick(database, "live@host#b", {}).gained
+    assert {one.partition for one in after} == {one.partition for one in before} != set()

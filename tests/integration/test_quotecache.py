@@ -62,6 +62,9 @@ def heard_in_order(amqp_url: str) -> tuple[list, object]:
     return heard, connection
 
 
+OWNED = "SELECT 1 FROM partitions WHERE consumer_group = 'quotecache' AND owner IS NOT NULL"
+
+
 def test_fifty_simultaneous_requests_for_a_symbol_make_one_fetch(environment, quote_server, amqp_url, wait_for):
     askers = [Asker(amqp_url) for _ in range(5)]
     for number in range(50):
@@ -118,13 +121,14 @@ def test_no_price_is_told_that_cannot_be_logged_and_it_is_told_once_it_can(
     environment, quote_server, amqp_url, asker, database_url, wait_for
 ):
     connection = open_connection(amqp_url, "tests")
-    connection.channel().queue_delete(AUDIT_STREAM)
     with running("quotecache", environment):
+        wait_for(lambda: rows(database_url, OWNED), what="an owner")
+        connection.channel().queue_delete(AUDIT_STREAM)
         asker.ask("ABC")
         wait_for(
             lambda: rows(database_url, "SELECT 1 FROM quote_fetches WHERE price_cents > 0"), what="a hit on record"
         )
-        wait_for(lambda: asker.turn() or rows(database_url, "SELECT 1 FROM partitions WHERE epoch >= 2"))
+        wait_for(lambda: asker.turn() or not rows(database_url, OWNED), what="it lets go")
         assert not asker.have("ABC")
         heard, both = heard_in_order(amqp_url)
         declare(connection)

@@ -15,8 +15,9 @@ from consumers.transactions import store
 from consumers.transactions.account_at import NoSuchRow, account_at
 from consumers.transactions.replay.fresh import fresh_name
 from rabbitmq.connection import Connection, open_connection
+from rabbitmq.lengths import newest_offsets
 from rabbitmq.publisher import Outgoing, Publisher
-from rabbitmq.stream_reader import newest_offsets, read
+from rabbitmq.stream_reader import read
 from rabbitmq.topology import command_stream
 from schema import codec
 from schema.commands import PARTITIONS, VERSION, CommandBatch, partition_of

@@ -16,7 +16,8 @@ from consumers.transactions.replay.log import PartitionLog, UserLog, read_log
 from consumers.transactions.replay.recorded import Place, Recorded
 from consumers.transactions.replay.rerun import Rerun
 from rabbitmq.connection import Connection
-from rabbitmq.stream_reader import newest_offsets, read
+from rabbitmq.lengths import newest_offsets
+from rabbitmq.stream_reader import read
 from rabbitmq.topology import command_stream
 
 BATCH_ROWS_MAX = 10_000

@@ -1,0 +1,42 @@
+"""A stream that ends before the place up to which it was read: nobody may go on as if nothing was missing."""
+
+import pytest
+
+from rabbitmq.connection import Connection, open_connection
+from rabbitmq.declare import declare
+from rabbitmq.lengths import check_reach
+from rabbitmq.publisher import Outgoing, Publisher
+from rabbitmq.topology import AUDIT_STREAM, command_stream
+from schema.errors import BrokerError, LogGap
+
+STREAM = command_stream(5)
+
+
+@pytest.fixture
+def connection(amqp_url: str):
+    opened = open_connection(amqp_url, "test")
+    yield opened
+    opened.close()
+
+
+def publish(connection: Connection, count: int) -> None:
+    publisher = Publisher(connection)
+    for _ in range(count):
+        publisher.publish(Outgoing("", STREAM, b"anything"))
+    publisher.flush()
+
+
+def test_a_stream_that_reaches_far_enough_is_accepted(connection: Connection) -> None:
+    publish(connection, 10)
+    for position in (0, 1, 9, 10):
+        check_reach(connection, {STREAM: position, AUDIT_STREAM: 0})
+
+
+def test_a_stream_that_was_replaced_is_refused_before_it_has_grown_again(connection: Connection, amqp_url: str) -> None:
+    publish(connection, 10)
+    declare(connection, fresh=True)
+    with pytest.raises(BrokerError, match="none of the 10 messages"):
+        check_reach(connection, {STREAM: 10})
+    publish(connection, 3)
+    with pytest.raises(LogGap, match="ends at offset 2, and was read up to 9"):
+        check_reach(connection, {STREAM: 10})
