@@ -67,9 +67,9 @@ def amqp_url() -> str:
 
 @pytest.fixture(scope="session")
 def wait_for() -> Callable:
-    """`wait_for(condition, seconds=20, what="")`: the first true value; fails after the deadline."""
+    """`wait_for(condition, seconds=60, what="")`: the first true value; fails after the deadline."""
 
-    def wait(condition: Callable[[], object], seconds: float = 20, what: str = "") -> object:
+    def wait(condition: Callable[[], object], seconds: float = 60, what: str = "") -> object:
         deadline = time.monotonic() + seconds
         while not (value := condition()):
             if time.monotonic() > deadline:

@@ -1,6 +1,7 @@
 """The system's processes, as a supervisor would keep them: whatever dies is started again, and noted."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -119,6 +120,7 @@ class Fleet:
         for slot, life in self.lives.items():
             if life.process.poll() is None:
                 self.signal(slot, signal.SIGCONT)
+                self._await_handler(slot)
                 self.retire(slot)
         for slot, life in self.lives.items():
             if not life.killed and (code := self._await_exit(slot)) != 0:
@@ -130,6 +132,16 @@ class Fleet:
             if life.process.poll() is None:
                 life.process.kill()
                 life.process.wait()
+
+    def _await_handler(self, slot: str) -> None:
+        """One that has only just been started would still die of a SIGTERM as every process does."""
+        pid, deadline = self.lives[slot].process.pid, time.monotonic() + EXIT_SECONDS_MAX
+        while self.lives[slot].process.poll() is None and time.monotonic() < deadline:
+            status = Path(f"/proc/{pid}/status").read_text()
+            caught = int(re.search(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)[1], 16)
+            if caught >> (signal.SIGTERM - 1) & 1:
+                return
+            time.sleep(0.02)  # polling a process, which has no event to be awaited
 
     def _await_exit(self, slot: str) -> int | None:
         try:
