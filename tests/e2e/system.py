@@ -62,7 +62,7 @@ class System:
         for process in self.processes.values():
             if process.poll() is None:
                 process.terminate()
-        return {name: process.wait(timeout=20) for name, process in self.processes.items()}
+        return {name: process.wait(timeout=60) for name, process in self.processes.items()}
 
     def destroy(self) -> None:
         """Leaves nothing running, whatever state it is in."""

@@ -36,7 +36,7 @@ def test_shares_are_even_after_a_replica_comes_and_after_one_is_told_to_stop(sys
     wait_for(lambda: shares(connection) == {"transactions-0": 8, "transactions-1": 8})
     system.send("transactions-0", signal.SIGTERM)
     wait_for(lambda: shares(connection) == {"transactions-1": 16})
-    assert system.processes["transactions-0"].wait(timeout=20) == 0
+    assert system.processes["transactions-0"].wait(timeout=60) == 0
 
 
 @pytest.mark.parametrize("point", ["before-commit", "in-copy", "after-commit"])

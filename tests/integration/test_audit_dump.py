@@ -108,7 +108,7 @@ def test_a_dump_that_is_written_again_is_the_same(audit, wait_for):
     audit.publish(QUOTECACHE_SOURCE, 2, [quote(6), quote(7)])
     wait_for(lambda: audit.stored(QUOTECACHE_SOURCE) == 3)
     process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
 
     audit.database.execute("UPDATE dumps SET written_at_ms = NULL")
     (audit.dump_dir / "log").unlink()

@@ -65,7 +65,7 @@ class LiveProcess:
     def close(self) -> int:
         if self.process.poll() is None:
             self.process.terminate()
-        code = self.process.wait(timeout=20)
+        code = self.process.wait(timeout=60)
         self._log.close()
         return code
 
@@ -211,6 +211,6 @@ def test_a_terminated_process_ends_its_streams_and_exits_at_once(website: Websit
             stream.hear("account")
             os.kill(doomed.process.pid, signal.SIGTERM)
             assert stream.response.read().strip() == b""
-        assert doomed.process.wait(timeout=10) == 0
+        assert doomed.process.wait(timeout=60) == 0
     finally:
         doomed.close()
