@@ -94,10 +94,14 @@ class _Source:
         rows = copy_rows(self._connection, _ROWS.format(source=self._source))
         bad = None
         for link in self._links:
-            taken = list(islice(rows, link.last_number - before.last_number))
-            self.looked += len(taken)
-            advanced(len(taken))
-            if link.first_number != before.last_number + 1 or not _fits(link, before.digest, b"".join(taken)):
+            # Added up one by one: a list of thousands of rows keeps the garbage collector busy, which doubles the time.
+            taken = bytearray()
+            for row in islice(rows, link.last_number - before.last_number):
+                taken += row
+            number = taken.count(b"\n")
+            self.looked += number
+            advanced(number)
+            if link.first_number != before.last_number + 1 or not _fits(link, before.digest, taken):
                 bad = link
                 break
             before = link
@@ -141,7 +145,7 @@ class _Source:
         )
 
 
-def _fits(link: Link, previous: bytes, rows: bytes) -> bool:
+def _fits(link: Link, previous: bytes, rows: bytes | bytearray) -> bool:
     source, first, last, checks, digest = link
     return chain.digest(previous, source, first, last, rows, checks) == digest
 

@@ -2,24 +2,6 @@
 
 from consumers.verification.invariants import Invariant, Pass
 
-ACCOUNTS = Pass(
-    "accounts",
-    """
-    SELECT user_id, coalesce(h.n, 0)::int AS looked, coalesce(h.n, 0) AS n, coalesce(a.history_seq, 0) AS seq,
-        coalesce(a.cash_cents, 0) AS cash, coalesce(a.reserved_cents, 0) AS reserved,
-        coalesce(h.cash, 0) AS cash_due, coalesce(h.reserved, 0) AS reserved_due
-    FROM accounts AS a FULL JOIN (
-        SELECT user_id, count(*) AS n, sum(cash_delta_cents) AS cash, sum(reserved_delta_cents) AS reserved
-        FROM history GROUP BY user_id) AS h USING (user_id)""",
-    "format('account %L', user_id)",
-    "user_id",
-    (
-        Invariant("cash is the sum of its changes", "cash = cash_due AND cash >= 0"),
-        Invariant("reserved cash is the sum of its changes", "reserved = reserved_due AND reserved >= 0"),
-        Invariant("each account knows its newest row", "seq = n"),
-    ),
-)
-
 POSITIONS = Pass(
     "positions",
     """
@@ -66,4 +48,4 @@ RESERVED_SHARES = Pass(
     (Invariant("reserved shares are what live orders hold", "reserved = held"),),
 )
 
-PASSES = (ACCOUNTS, POSITIONS, RESERVED_CASH, RESERVED_SHARES)
+PASSES = (POSITIONS, RESERVED_CASH, RESERVED_SHARES)

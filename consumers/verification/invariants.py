@@ -7,12 +7,14 @@ from dataclasses import dataclass
 class Invariant:
     """A sentence about rows, and the SQL expression that is true of every row for which it holds; null is a violation.
 
-    `late`: it is about timeliness, which an outage may excuse (--allow-late).
+    `late`: it is about timeliness, which an outage may excuse (--allow-late). `named`: names a bad row to people in
+    words of its own, where those of the pass would not do.
     """
 
     sentence: str
     holds: str
     late: bool = False
+    named: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,27 +9,34 @@ LATE_MS = 5_000
 """How much later than that its reserve must be back (spec §3)."""
 
 # The stack of a user and side: an order stands on the level that the stack has with it, and the commit or cancel
-# that follows on that level is its own. Expiries take from below and move no level.
+# that follows on that level is its own. Expiries take from below and move no level. Why arrays: see history_passes.
 PENDING = Pass(
     "pending orders",
     """
-    WITH moves AS (
-        SELECT user_id, seq, at_ms, symbol, price_cents, amount_cents, reserved_delta_cents AS cents,
-            reserved_shares_delta AS shares, command IN ('BUY', 'SELL') AS opens,
-            command IN ('BUY', 'COMMIT_BUY', 'CANCEL_BUY') AS buys
+    WITH stacks AS (
+        SELECT user_id, command IN ('BUY', 'COMMIT_BUY', 'CANCEL_BUY') AS buys,
+            array_agg(seq) AS seqs, array_agg(at_ms) AS times, array_agg(symbol) AS symbols,
+            array_agg(price_cents) AS prices, array_agg(reserved_delta_cents) AS of_cents,
+            array_agg(reserved_shares_delta) AS of_shares, array_agg(command IN ('BUY', 'SELL')) AS of_opens
         FROM history
         WHERE kind = 'command' AND outcome = 'done'
-          AND command IN ('BUY', 'COMMIT_BUY', 'CANCEL_BUY', 'SELL', 'COMMIT_SELL', 'CANCEL_SELL')),
-    levels AS (
-        SELECT *, sum(CASE WHEN opens THEN 1 ELSE -1 END) OVER (PARTITION BY user_id, buys ORDER BY seq)
-            + CASE WHEN opens THEN 0 ELSE 1 END AS level
-        FROM moves),
+          AND command IN ('BUY', 'COMMIT_BUY', 'CANCEL_BUY', 'SELL', 'COMMIT_SELL', 'CANCEL_SELL')
+        GROUP BY 1, 2),
     pairs AS (
-        SELECT *, lag(opens) OVER on_level AS has_opener, lead(opens) OVER on_level AS open_again,
-            lead(seq) OVER on_level AS end_seq, lead(at_ms) OVER on_level AS end_ms,
-            lead(cents) OVER on_level AS end_cents, lead(shares) OVER on_level AS end_shares,
-            lead(symbol) OVER on_level AS end_symbol, lead(price_cents) OVER on_level AS end_price
-        FROM levels WINDOW on_level AS (PARTITION BY user_id, buys, level ORDER BY seq)),
+        SELECT user_id, buys, of_stack.*
+        FROM stacks, LATERAL (
+            SELECT *, lag(opens) OVER on_level AS has_opener, lead(opens) OVER on_level AS open_again,
+                lead(seq) OVER on_level AS end_seq, lead(at_ms) OVER on_level AS end_ms,
+                lead(cents) OVER on_level AS end_cents, lead(shares) OVER on_level AS end_shares,
+                lead(symbol) OVER on_level AS end_symbol, lead(price_cents) OVER on_level AS end_price
+            FROM (
+                SELECT *, sum(CASE WHEN opens THEN 1 ELSE -1 END) OVER (ORDER BY seq)
+                    + CASE WHEN opens THEN 0 ELSE 1 END AS level
+                FROM (
+                    SELECT unnest(seqs) AS seq, unnest(times) AS at_ms, unnest(symbols) AS symbol,
+                        unnest(prices) AS price_cents, unnest(of_cents) AS cents, unnest(of_shares) AS shares,
+                        unnest(of_opens) AS opens) AS moves) AS levels
+            WINDOW on_level AS (PARTITION BY level ORDER BY seq)) AS of_stack),
     expiries AS (
         SELECT user_id, ('x' || encode(substring(command_id FROM 9), 'hex'))::bit(64)::bigint AS order_seq, at_ms,
             seq, symbol, reserved_delta_cents AS cents, reserved_shares_delta AS shares,
@@ -44,7 +51,7 @@ PENDING = Pass(
         coalesce(e.times, 0) AS expiries,
         p.side = 'buy' AS pending_buys, p.symbol AS pending_symbol, p.shares AS pending_shares,
         p.price_cents AS pending_price, p.expires_at_ms,
-        (SELECT max(at_ms) FROM history) AS newest_ms
+        CASE WHEN p.user_id IS NOT NULL THEN (SELECT max(at_ms) FROM history) END AS newest_ms
     FROM (SELECT * FROM pairs WHERE opens OR has_opener IS NOT TRUE) AS o
     FULL JOIN expiries AS e ON e.user_id = o.user_id AND e.order_seq = o.seq
     FULL JOIN pending_orders AS p

@@ -84,13 +84,13 @@ def judge(connection: psycopg.Connection, one: Pass, advanced: Callable[[int], N
             looked,
             number,
             seconds,
-            _first(connection, one, condition) if number else "",
+            _first(connection, one, invariant.named or one.named, condition) if number else "",
             invariant.late,
         )
         for invariant, condition, number in zip(one.invariants, bad, violations, strict=True)
     ]
 
 
-def _first(connection: psycopg.Connection, one: Pass, condition: str) -> str:
-    query = f"SELECT {one.named} FROM ({one.rows}) AS found WHERE {condition} ORDER BY {one.order} LIMIT 1"
+def _first(connection: psycopg.Connection, one: Pass, named: str, condition: str) -> str:
+    query = f"SELECT {named} FROM ({one.rows}) AS found WHERE {condition} ORDER BY {one.order} LIMIT 1"
     return connection.execute(query).fetchone()[0]
