@@ -22,7 +22,8 @@ class Pass:
     """Invariants that are judged in one go over the same rows.
 
     `rows`: a query; its column `looked` says how many rows of the database one of its rows stands for. `named`: the
-    SQL expression that names one of its rows to people; `order`: which of several is named first.
+    SQL expression that names one of its rows to people; `order`: which of several is named first. `hashed`: Postgres
+    must group by hashing, not by sorting or along an index. It knows too little of the groups to choose well.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Pass:
     named: str
     order: str
     invariants: tuple[Invariant, ...]
+    hashed: bool = False
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,7 @@ PENDING = Pass(
             late=True,
         ),
     ),
+    hashed=True,
 )
 
 # A trigger order lives from its first SET_*_AMOUNT until a fill or a cancel: one row here is one life.

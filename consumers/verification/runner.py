@@ -1,5 +1,6 @@
 """Runs all checks on one state of the database, some at once, and collects what they find. Knows no check's content."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -10,8 +11,8 @@ import psycopg
 from consumers.verification.invariants import Finding, Pass
 from consumers.verification.snapshot import Snapshot
 
-AT_ONCE = 2
-"""Connections at work. Large scans get workers of Postgres's own besides."""
+AT_ONCE = min(max(2, os.cpu_count() or 2), 8)
+"""Connections at work: a processor of Postgres's each, and for each up to 256 MB of its memory or more."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,9 @@ def of_pass(one: Pass) -> Job:
 def judge(connection: psycopg.Connection, one: Pass, advanced: Callable[[int], None]) -> list[Finding]:
     """A finding for each invariant of a pass; a violated one costs a second look, for the first bad row's name."""
     started = time.monotonic()
+    if one.hashed:
+        for method in ("sort", "incremental_sort", "indexscan"):
+            connection.execute(f"SET LOCAL enable_{method} = off")
     bad = [f"({invariant.holds}) IS NOT TRUE" for invariant in one.invariants]
     counts = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in bad)
     query = f"SELECT coalesce(sum(looked), 0)::bigint, {counts} FROM ({one.rows}) AS found"

@@ -100,6 +100,7 @@ USERS = Pass(
             named=_TRANSACTION,
         ),
     ),
+    hashed=True,
 )
 
 PASSES = (USERS,)
