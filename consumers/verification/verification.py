@@ -21,7 +21,7 @@ from consumers.verification.heads import Head
 from consumers.verification.invariants import Finding
 from consumers.verification.runner import Job, Watcher
 
-# As they start: those that take long first, so that the machine is not left with one of them at the end.
+# As they start, and are read: short ones last, so that no processor is left waiting for a long one at the end.
 PASSES = (
     *user_passes.PASSES,
     *history_passes.PASSES,
