@@ -11,7 +11,7 @@ APPLICATION = "verification"
 
 # Long queries are what this is for. Sorting and hashing have the machine to themselves; compiling a query takes
 # longer than most of them run. The checks are run side by side, which keeps all processors busy: workers of one query
-# would only take their share from the next, and a tenth more for starting and for handing rows over.
+# would only take their share from the next, and a fifth more for starting and for handing rows over.
 _SETTINGS = (
     "SET statement_timeout = 0",
     "SET idle_in_transaction_session_timeout = 0",
