@@ -13,7 +13,9 @@ from webapp.api.requests import Since
 
 SymbolPlace = Annotated[str, Meta(pattern="^[A-Za-z]{1,3}$")]
 SeqPlace = Annotated[int, Meta(ge=0, le=2**53)]
-FigurePlace = Annotated[str, Meta(pattern="^(cash|reserved|shares:[A-Z]{1,3}|reserved_shares:[A-Z]{1,3})$")]
+FigurePlace = Annotated[
+    str, Meta(pattern="^(cash|reserved|realised|(shares|reserved_shares|cost|realised):[A-Z]{1,3})$")
+]
 
 SUMMARY_ROWS = 20
 
@@ -55,7 +57,7 @@ def get_account_at(person: Person, seq: int) -> reads.AccountAt:
 
 @operation("GET", "/account/explain/{figure}", {200: reads.Explanation}, place={"figure": FigurePlace})
 def explain_figure(person: Person, figure: str) -> reads.Explanation:
-    """The rows that add up to a figure: cash, reserved, shares:ABC or reserved_shares:ABC."""
+    """The rows that add up to a figure: cash, reserved, realised, or shares, reserved_shares, cost of a symbol."""
     explanation = reads.explain(person.user_id, figure)
     if explanation is None:
         raise ProblemError(404, "there is no such figure")
@@ -66,6 +68,12 @@ def explain_figure(person: Person, figure: str) -> reads.Explanation:
 def list_positions(person: Person) -> list[reads.Position]:
     """Your shares, with their worth at the latest price known."""
     return reads.positions(person.user_id)
+
+
+@operation("GET", "/profit", {200: reads.Realised})
+def get_profit(person: Person) -> reads.Realised:
+    """What your sales brought beyond the average cost of what was sold, over all your history."""
+    return reads.realised(person.user_id)
 
 
 @operation("GET", "/orders", {200: list[reads.PendingOrder]})

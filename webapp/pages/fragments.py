@@ -70,6 +70,7 @@ def figures(user: str) -> dict[str, object]:
             "total_cents": account.cash_cents + account.reserved_cents + worth,
             "worth_cents": worth,
             "profit_cents": worth - cost,
+            "realised_cents": _once(reads.realised, user).realised_cents,
             "profit_percent": 100 * (worth - cost) / cost if cost else None,
             "unpriced": [position.symbol for position in positions if position.worth_cents is None],
         },

@@ -14,7 +14,15 @@ FIGURE_NAMES = {
     "reserved": "Reserved cash",
     "shares": "Available shares of {}",
     "reserved_shares": "Reserved shares of {}",
+    "cost": "Cost of the shares of {}",
+    "realised": "Realised profit",
 }
+AVERAGE_COST = (
+    "By average cost: a purchase adds what was paid, a sale takes its part of that with it (cost × shares sold ÷ "
+    "shares held, rounded down to the cent). What it brought beyond that part is realised, for good."
+)
+RULES = {"cost": AVERAGE_COST, "realised": AVERAGE_COST}
+"""What is to be known of a figure that no column of the history holds."""
 
 
 @pages.get("/history")
@@ -56,8 +64,11 @@ def history_row(seq: int):
 def explain(figure: str):
     """The rows that add up to a figure."""
     explanation = reads.explain(current_user().user_id, figure) or abort(404)
-    name, _, symbol = figure.partition(":")
-    return render_template("explain.html", explanation=explanation, name=FIGURE_NAMES[name].format(symbol))
+    figure_name, _, symbol = figure.partition(":")
+    name = FIGURE_NAMES[figure_name].format(symbol)
+    if figure_name == "realised" and symbol:
+        name += f" with {symbol}"
+    return render_template("explain.html", explanation=explanation, name=name, rule=RULES.get(figure_name))
 
 
 def _chain(first: str, lines):

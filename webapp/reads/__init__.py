@@ -12,13 +12,14 @@ from webapp.reads.history import HistoryPage, HistoryRow, history, history_csv, 
 from webapp.reads.operations import Operations, PartitionLag, operations
 from webapp.reads.orders import PendingOrder, TriggerOrder, pending_orders, trigger_orders
 from webapp.reads.prices import Price, Quote, Trade, latest_quote, latest_quotes, price_history, trades
+from webapp.reads.profit import Realised, SymbolProfit, realised
 from webapp.reads.quote_cost import QuoteCost
 from webapp.reads.watching import unwatch, watch, watched_symbols
 
 __all__ = [
     "Account", "AccountAt", "Dump", "Explanation", "HistoryPage", "HistoryRow", "Operations", "PartitionLag",
-    "PendingOrder", "Position", "Price", "Quote", "QuoteCost", "Step", "Trade", "TriggerOrder", "account",
-    "account_at", "command", "dump", "dumps", "explain", "history", "history_csv", "history_json", "history_row",
-    "latest_quote", "latest_quotes", "operations", "pending_orders", "positions", "price_history", "trades",
-    "trigger_orders", "unwatch", "watch", "watched_symbols",
+    "PendingOrder", "Position", "Price", "Quote", "QuoteCost", "Realised", "Step", "SymbolProfit", "Trade",
+    "TriggerOrder", "account", "account_at", "command", "dump", "dumps", "explain", "history", "history_csv",
+    "history_json", "history_row", "latest_quote", "latest_quotes", "operations", "pending_orders", "positions",
+    "price_history", "realised", "trades", "trigger_orders", "unwatch", "watch", "watched_symbols",
 ]  # fmt: skip

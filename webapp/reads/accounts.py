@@ -1,8 +1,9 @@
-"""A user's money and shares, now and as any history row left them; worth and profit by average cost."""
+"""A user's money and shares, now and as any history row left them; what they are worth."""
 
 import msgspec
 
 from webapp.reads.prices import Quote, latest_quotes
+from webapp.reads.profit import realised
 from webapp.store import store
 
 
@@ -20,7 +21,7 @@ class Position(msgspec.Struct, frozen=True):
     """Shares of a symbol: `shares` available, `reserved_shares` held by sells. Without a price known, worth is None.
 
     `cost_cents` is what the shares held now cost, by average cost; `profit_cents` = worth - cost; `realised_cents`
-    is what sales so far brought beyond their cost.
+    is what sales of the symbol so far brought beyond their cost (the rule: `webapp.reads.profit`).
     """
 
     symbol: str
@@ -58,9 +59,12 @@ def positions(user: str) -> list[Position]:
     held = store().rows(_POSITIONS, user=user)
     if not held:
         return []
-    costs = _costs(user)
+    books = {book.symbol: book for book in realised(user).symbols}
     quotes = latest_quotes([row.symbol for row in held])
-    return [_position(*row, *costs.get(row.symbol, (0, 0)), quotes.get(row.symbol)) for row in held]
+    return [
+        _position(*row, books[row.symbol].cost_cents, books[row.symbol].realised_cents, quotes.get(row.symbol))
+        for row in held
+    ]
 
 
 def account_at(user: str, seq: int) -> AccountAt | None:
@@ -78,23 +82,6 @@ def account_at(user: str, seq: int) -> AccountAt | None:
         sums.reserved_cents,
         {symbol: (available, reserved) for symbol, available, reserved in shares},
     )
-
-
-def _costs(user: str) -> dict[str, tuple[int, int]]:
-    """By symbol: what the shares held cost on average, and what sales brought beyond it. Cents."""
-    held: dict[str, int] = {}
-    cost: dict[str, int] = {}
-    realised: dict[str, int] = {}
-    for symbol, bought, shares, amount_cents in store().rows(_TRADES, user=user):
-        if bought:
-            held[symbol] = held.get(symbol, 0) + shares
-            cost[symbol] = cost.get(symbol, 0) + amount_cents
-        else:
-            part = cost.get(symbol, 0) * shares // held[symbol]
-            held[symbol] -= shares
-            cost[symbol] -= part
-            realised[symbol] = realised.get(symbol, 0) + amount_cents - part
-    return {symbol: (cents, realised.get(symbol, 0)) for symbol, cents in cost.items()}
 
 
 def _position(
@@ -121,12 +108,6 @@ _ACCOUNT = "SELECT opened, cash_cents, reserved_cents, history_seq FROM accounts
 _POSITIONS = """
     SELECT symbol, shares, reserved_shares FROM positions
     WHERE user_id = :user AND shares + reserved_shares > 0 ORDER BY symbol"""
-
-# Shares come with a committed buy or a fill of a buy trigger, and go with a committed sell or a fill of a sell
-# trigger; all else only moves them between available and reserved.
-_TRADES = """
-    SELECT symbol, shares_delta > 0, abs(shares_delta + reserved_shares_delta), amount_cents FROM history
-    WHERE user_id = :user AND shares_delta + reserved_shares_delta <> 0 ORDER BY seq"""
 
 _ROW_AT = "SELECT at_ms FROM history WHERE user_id = :user AND seq = :seq"
 

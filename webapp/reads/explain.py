@@ -3,6 +3,7 @@
 import msgspec
 
 from webapp.reads.history import COLUMNS, HistoryRow
+from webapp.reads.profit import bookings
 from webapp.store import store
 
 ROWS_MAX = 1_000
@@ -15,6 +16,12 @@ FIGURES = {
     "reserved_shares": "reserved_shares_delta",
 }
 """What can be explained, and the column that adds up to it. The last two are of a symbol: `shares:ABC`."""
+
+BOOKED = {"cost": "cost_delta_cents", "realised": "realised_delta_cents"}
+"""What adds up to a figure that no column holds: how each trade is booked. `cost:ABC`; `realised`, `realised:ABC`."""
+
+OF_SYMBOL = {"shares", "reserved_shares", "cost"}
+OF_ALL = {"cash", "reserved"}
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -36,20 +43,36 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 def explain(user: str, figure: str) -> Explanation | None:
-    """`figure`: cash, reserved, shares:SYM or reserved_shares:SYM; None for anything else."""
+    """`figure`: cash, reserved, realised, or of a symbol shares:SYM, reserved_shares:SYM, cost:SYM, realised:SYM.
+
+    None for anything else.
+    """
     name, _, symbol = figure.partition(":")
-    column = FIGURES.get(name)
-    if column is None or bool(symbol) != name.endswith("shares"):
+    if name not in FIGURES | BOOKED or (name in OF_SYMBOL and not symbol) or (name in OF_ALL and symbol):
         return None
-    chosen = {"user": user, "symbol": symbol or None}
-    total = store().row(_TOTAL.format(column=column), **chosen)[0]
-    rows = store().rows(_ROWS.format(column=column), **chosen, limit=ROWS_MAX)
+    money = name not in ("shares", "reserved_shares")
+    total, newest = (_booked if name in BOOKED else _summed)(user, name, symbol or None)
     steps: list[Step] = []
     after = total
-    for delta, *fields in rows:
-        steps.append(Step(HistoryRow(*fields), delta, after))
+    for delta, row in newest:
+        steps.append(Step(row, delta, after))
         after -= delta
-    return Explanation(figure, not symbol, after, steps[::-1], total)
+    return Explanation(figure, money, after, steps[::-1], total)
+
+
+def _summed(user: str, name: str, symbol: str | None) -> tuple[int, list[tuple[int, HistoryRow]]]:
+    """A figure, and what the newest rows added to it; of them the newest first."""
+    column = FIGURES[name]
+    total = store().row(_TOTAL.format(column=column), user=user, symbol=symbol)[0]
+    rows = store().rows(_ROWS.format(column=column), user=user, symbol=symbol, limit=ROWS_MAX)
+    return total, [(delta, HistoryRow(*fields)) for delta, *fields in rows]
+
+
+def _booked(user: str, name: str, symbol: str | None) -> tuple[int, list[tuple[int, HistoryRow]]]:
+    deltas = {booking.seq: getattr(booking, BOOKED[name]) for booking in bookings(user, symbol)}
+    moved = [seq for seq, delta in deltas.items() if delta]
+    rows = store().rows(_THESE, user=user, seqs=moved[-ROWS_MAX:])
+    return sum(deltas.values()), [(deltas[row.seq], HistoryRow(*row)) for row in rows]
 
 
 _TOTAL = """
@@ -60,3 +83,7 @@ _ROWS = f"""
     SELECT {{column}}, {COLUMNS} FROM history
     WHERE user_id = :user AND {{column}} <> 0 AND (CAST(:symbol AS text) IS NULL OR symbol = :symbol)
     ORDER BY seq DESC LIMIT :limit"""
+
+_THESE = f"""
+    SELECT {COLUMNS} FROM history
+    WHERE user_id = :user AND seq = ANY(CAST(:seqs AS bigint[])) ORDER BY seq DESC"""

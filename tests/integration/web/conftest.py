@@ -27,6 +27,7 @@ def website(_template, tmp_path_factory, wait_for) -> Iterator[Website]:
     website = Website(amqp_url, database_url, tmp_path_factory.mktemp("website"))
     try:
         wait_for(lambda: website.app.test_client().get("/healthz").status_code == 200, what="the site is well")
+        wait_for(website.is_at_work, 60, "the workers have begun")
         yield website
     finally:
         website.close()

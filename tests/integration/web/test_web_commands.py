@@ -207,6 +207,39 @@ def test_an_account_as_any_row_left_it(caller: Caller) -> None:
     assert position["profit_cents"] == position["worth_cents"] - reserved
 
 
+def test_realised_profit_is_of_all_sales_also_of_symbols_sold_to_the_last_share(caller: Caller) -> None:
+    caller.give("ADD", amount="100000.00")
+    first, second = (_bought(caller, "RPA", "9000.00"), _bought(caller, "RPB", "9000.00"))
+    # Each sale is at the quote of its purchase, which is good for a minute: nothing is gained by it.
+    _sold(caller, "RPA", first["shares"] * first["price_cents"])
+    assert [position["symbol"] for position in caller.get("/positions").json] == ["RPB"]
+    profit = caller.get("/profit").json
+    cost = second["shares"] * second["price_cents"]
+    assert profit == {
+        "realised_cents": 0,
+        "symbols": [
+            {"symbol": "RPA", "cost_cents": 0, "realised_cents": 0},
+            {"symbol": "RPB", "cost_cents": cost, "realised_cents": 0},
+        ],
+    }
+    assert caller.get("/account/explain/cost:RPA").json["total"] == 0
+    explained = caller.get("/account/explain/cost:RPB").json
+    assert (explained["total"], [step["delta"] for step in explained["steps"]]) == (cost, [cost])
+    for figure in ("cost", "shares", "cash:RPA", "nothing", "realised:LONG"):
+        assert caller.get(f"/account/explain/{figure}").status_code == 404
+
+
+def _bought(caller: Caller, symbol: str, amount: str) -> dict:
+    order = caller.give("BUY", symbol=symbol, amount=amount).json
+    assert caller.give("COMMIT_BUY").json["status"] == "done", order
+    return order
+
+
+def _sold(caller: Caller, symbol: str, cents: int) -> None:
+    order = caller.give("SELL", symbol=symbol, amount=f"{cents / 100:.2f}").json
+    assert caller.give("COMMIT_SELL").json["status"] == "done", order
+
+
 @pytest.mark.parametrize("address", ["/api/v1/history.json", "/history.json"])
 def test_the_whole_history_is_exported_as_it_is(website: Website, address: str) -> None:
     user = website.person()

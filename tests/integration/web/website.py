@@ -44,6 +44,10 @@ class Website:
         self._apps.append(app)
         return app
 
+    def is_at_work(self) -> bool:
+        """Whether every kind of worker owns what it has to do."""
+        return not self.rows("SELECT FROM partitions WHERE owner IS NULL LIMIT 1")
+
     def close(self) -> None:
         for app in self._apps:
             close_app(app)
