@@ -1,4 +1,4 @@
-"""One running site for each file of tests, on a database of its own."""
+"""One running site for all tests in here, on a database of its own. Every test has people, and symbols, of its own."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from rabbitmq.declare import declare
 from tests.integration.web.website import Website
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def website(_template, tmp_path_factory, wait_for) -> Iterator[Website]:
     administration, template = _template
     name = f"{template}_web"

@@ -1,6 +1,7 @@
 """A site for a test: the application in this process, workers beside it, browsers that log in. No test is in here."""
 
 import re
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,11 @@ class Browser:
         """Sends a form; its token is taken from `page`."""
         found = _CSRF.search(self.client.get(page, follow_redirects=True).text)
         return self.client.post(path, data={"csrf_token": found[1], **fields})
+
+    def form(self, page: str) -> dict[str, str]:
+        """What every form of a page carries, its one-time token among it: sent again, it is the same form."""
+        found = _CSRF.search(self.client.get(page).text)
+        return {"csrf_token": found[1], "form_token": secrets.token_urlsafe()}
 
     def log_in(self, user: str, password: str = PASSWORD):
         return self.post("/login", user=user, password=password)
