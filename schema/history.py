@@ -1,4 +1,4 @@
-"""The history of a user folded into the account it leaves: what `account_at` and the web show, and tests compare.
+"""A row of the history; and the rows of a user folded into the account that they leave.
 
 Pure: no I/O, no clock. Derives from what rows say was done; no rule of spec §3 is decided again in here (that is what
 `replay` does). All of an account is derivable: what a BUY reserved says how many shares it was for, a COMMIT or
@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from consumers.transactions.account import Account, PendingOrder, Position, TriggerOrder
-from consumers.transactions.pending_rules import PENDING_LIFETIME_MS
+from schema.accounts import PENDING_LIFETIME_MS, Account, PendingOrder, Position, TriggerOrder
 from schema.commands import CommandName
 from schema.errors import DayTradeError
 from schema.outcomes import HistoryKind, Outcome, Side
@@ -22,7 +21,10 @@ class BrokenHistory(DayTradeError):
 
 
 class HistoryRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of the table `history`, without its user. Enumerations may be plain text: their values, which are equal."""
+    """A row of the table `history`, without its user. Enumerations may be plain text: their values, which are equal.
+
+    `command_id` of an expiry ends with the number of the row of its order.
+    """
 
     seq: int
     kind: str

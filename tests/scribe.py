@@ -4,12 +4,12 @@ import copy
 
 from consumers.transactions import engine
 from consumers.transactions.account import Account, Decision, apply
-from consumers.transactions.fold import HistoryRow
 from consumers.transactions.replay.log import Entry, UserLog
 from consumers.transactions.replay.recorded import RecordedRow
 from consumers.transactions.verdict import NO_QUOTE
 from schema.commands import Command, Fill
 from schema.events import Quote
+from schema.history import HistoryRow
 from schema.outcomes import Side
 from tests.builders import T0, a_command, a_fill, a_quote
 

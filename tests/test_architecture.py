@@ -66,10 +66,10 @@ HOMES: dict[str, set[str]] = {
 
 PURE = {
     *(f"schema.{name}" for name in ("money", "outcomes", "errors", "commands", "events", "arguments", "codec")),
-    *(f"schema.{name}" for name in ("filenames", "chain")),
+    *(f"schema.{name}" for name in ("filenames", "chain", "accounts", "history")),
     *(f"consumers.transactions.{name}" for name in ("account", "verdict", "funds", "pending_rules", "trigger_rules")),
     *(f"consumers.transactions.{name}" for name in ("engine", "entries", "look_ahead", "progress", "scheduler")),
-    *(f"consumers.transactions.{name}" for name in ("batch", "intake", "outgoing", "fold")),
+    *(f"consumers.transactions.{name}" for name in ("batch", "intake", "outgoing")),
     *(f"consumers.triggers.{name}" for name in ("book", "watch")),
     *(f"consumers.audit.{name}" for name in ("batch", "numbering", "copy_lines", "dump_xml")),
     "quotecache.cache",

@@ -1,88 +1,17 @@
-"""An account and what belongs to it, as values; and what a decision is. No rule of any command, no I/O, no clock.
+"""What a decision is, and what it does to an account (the values are `schema.accounts`'). No rule of any command.
 
-All money in whole cents, shares in whole numbers, times in ms since the epoch. *Available* amounts exclude what is
-reserved (spec §3).
+No I/O, no clock.
 """
 
 import msgspec
 
+from schema.accounts import Account, PendingOrder, Position, TriggerOrder
 from schema.commands import CommandName
 from schema.events import Quote
 from schema.money import BALANCE_MAX
 from schema.outcomes import HistoryKind, Outcome, Reason, Side
 
-
-class Position(msgspec.Struct, gc=False):
-    """Shares of one symbol: available and reserved."""
-
-    shares: int = 0
-    reserved_shares: int = 0
-
-
-class PendingOrder(msgspec.Struct, frozen=True, gc=False):
-    """A BUY or SELL awaiting its commit. A buy reserves shares × price of cash, a sell reserves the shares.
-
-    `seq` is the history seq of its command: unique per user, and the order of the stack.
-    """
-
-    seq: int
-    side: Side
-    symbol: str
-    shares: int
-    price_cents: int
-    expires_at_ms: int
-    transaction_number: int
-
-    @property
-    def amount_cents(self) -> int:
-        return self.shares * self.price_cents
-
-
-class TriggerOrder(msgspec.Struct, frozen=True, gc=False):
-    """A SET_BUY or SET_SELL: armed once it has a trigger price. `version` is the history seq of its last change."""
-
-    symbol: str
-    side: Side
-    amount_cents: int
-    trigger_cents: int | None
-    reserved_cents: int
-    reserved_shares: int
-    version: int
-    transaction_number: int
-
-
-class Account(msgspec.Struct):
-    """All that decides on a user's commands. Not `opened` before the first ADD; such a one holds nothing."""
-
-    user: str
-    opened: bool = False
-    cash_cents: int = 0
-    reserved_cents: int = 0
-    history_seq: int = 0
-    positions: dict[str, Position] = msgspec.field(default_factory=dict)
-    buys: list[PendingOrder] = msgspec.field(default_factory=list)
-    sells: list[PendingOrder] = msgspec.field(default_factory=list)
-    triggers: dict[tuple[str, Side], TriggerOrder] = msgspec.field(default_factory=dict)
-
-    def stack(self, side: Side) -> list[PendingOrder]:
-        """Pending orders of a side, the newest last."""
-        return self.buys if side is Side.BUY else self.sells
-
-    def position(self, symbol: str) -> Position:
-        """What is held of a symbol; a zero position where nothing is."""
-        return self.positions.get(symbol) or Position()
-
-    def has_room(self, cents: int) -> bool:
-        """Whether this much more cash stays within the limit (spec §1).
-
-        What is reserved counts too: it comes back, and an expiry cannot be rejected.
-        """
-        return self.cash_cents + self.reserved_cents + cents <= BALANCE_MAX
-
-    def has_room_for(self, symbol: str, shares: int) -> bool:
-        """The same limit on the shares of a symbol."""
-        position = self.position(symbol)
-        return position.shares + position.reserved_shares + shares <= BALANCE_MAX
+__all__ = ["Account", "Decision", "PendingOrder", "Position", "TriggerOrder", "apply"]
 
 
 class Decision(msgspec.Struct, gc=False):

@@ -1,6 +1,6 @@
 """`python -m consumers.transactions.account_at USER SEQ [--json]`: an account as a row of its history left it.
 
-Reads only; works with every other process down. How rows become an account is `fold.py`'s.
+Reads only; works with every other process down. How rows become an account is `schema.history`'s.
 """
 
 import json
@@ -12,9 +12,9 @@ import psycopg
 import typer
 
 from consumers.transactions.account import Account, PendingOrder, TriggerOrder
-from consumers.transactions.fold import HistoryRow, fold
 from schema import database
 from schema.errors import DayTradeError, SettingsError
+from schema.history import HistoryRow, fold
 from schema.money import format_cents
 
 COLUMNS = """h.seq, h.kind::text, h.command_id, h.transaction_number, h.command::text, h.symbol, h.amount_cents,

@@ -2,13 +2,11 @@
 
 from consumers.transactions.account import Account, Decision, PendingOrder
 from consumers.transactions.verdict import NO_QUOTE, WANTS_QUOTE, Given, done, rejected
+from schema.accounts import PENDING_LIFETIME_MS
 from schema.commands import Command, CommandName
 from schema.events import Quote
 from schema.money import whole_shares
 from schema.outcomes import HistoryKind, Reason, Side
-
-PENDING_LIFETIME_MS = 60_000
-"""A pending order that is this old can no longer be committed, and is released (spec §3)."""
 
 PENDING_ORDERS_MAX = 1_000
 """Of one user, buys and sells together (spec §3)."""

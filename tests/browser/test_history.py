@@ -49,6 +49,15 @@ def test_export(holder: Person, tmp_path: Path):
         assert sum(int(row["cash_delta_cents"]) for row in rows) == 900_000
 
 
+def test_export_of_what_was_filtered(holder: Person, symbol: str, tmp_path: Path):
+    holder.go(f"/history?kind=BUY&symbol={symbol}")
+    with holder.page.expect_download() as started:
+        holder.page.get_by_role("link", name="These as JSON").click()
+    started.value.save_as(tmp_path / "these")
+    rows = json.loads((tmp_path / "these").read_text())
+    assert [(row["command"], row["symbol"]) for row in rows] == [("BUY", symbol)] * 2
+
+
 def test_a_figure_is_explained_and_the_account_seen_as_it_was(holder: Person, symbol: str):
     holder.go("/")
     holder.page.get_by_role("link", name="Explain available cash").click()
@@ -61,6 +70,18 @@ def test_a_figure_is_explained_and_the_account_seen_as_it_was(holder: Person, sy
     holder.page.get_by_role("link", name="Row 1", exact=True).click()
     expect(holder.figure("cash-then")).to_have_text("$10,000.00")
     expect(holder.page.get_by_text("Why not")).to_have_count(0)
+
+
+def test_orders_as_they_were_at_a_row(holder: Person, symbol: str):
+    holder.set_trigger("Buy", symbol, "300", "1.50")
+    holder.go("/history/2")
+    expect(holder.page.get_by_role("region", name="Pending orders then").locator("tbody tr")).to_contain_text("10")
+    expect(holder.page.get_by_text("None was set.")).to_be_visible()
+    holder.go("/history/6")
+    expect(holder.page.get_by_text("No order awaited its commit.")).to_be_visible()
+    trigger = holder.page.locator(f"[data-trigger-then={symbol}-buy]")
+    expect(trigger).to_contain_text("≤ $1.50")
+    expect(trigger).to_contain_text("$300.00")
 
 
 def test_another_person_has_another_history(holder: Person, new_person: Callable[..., Person]):

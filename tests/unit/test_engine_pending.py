@@ -3,7 +3,8 @@
 import pytest
 
 from consumers.transactions import engine
-from consumers.transactions.pending_rules import PENDING_LIFETIME_MS, PENDING_ORDERS_MAX
+from consumers.transactions.pending_rules import PENDING_ORDERS_MAX
+from schema.accounts import PENDING_LIFETIME_MS
 from schema.money import BALANCE_MAX
 from schema.outcomes import HistoryKind, Reason
 from tests.builders import T0, Trader, a_command

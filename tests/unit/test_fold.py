@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from consumers.transactions.account import Account
 from consumers.transactions.account_at import as_exported
-from consumers.transactions.fold import BrokenHistory, fold
 from schema.commands import CommandName
+from schema.history import BrokenHistory, fold
 from tests.scribe import Scribe
 
 PRICES = st.sampled_from([None, 1_00, 7_03, 20_00])

@@ -148,13 +148,22 @@ Kind = Annotated[
 ]
 
 
-class HistoryChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which rows, and which page of them. Times are inclusive, in ms since the epoch."""
+class HistoryFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which rows. Times are inclusive, in ms since the epoch."""
 
     kind: Kind | None = None
     symbol: Annotated[str, Meta(pattern="^[A-Za-z]{1,3}$")] | None = None
     from_ms: TimeMs | None = None
     to_ms: TimeMs | None = None
+
+    def chosen(self) -> tuple[str | None, str | None, int | None, int | None]:
+        """As `webapp.reads` takes them."""
+        return self.kind or None, self.symbol.upper() if self.symbol else None, self.from_ms, self.to_ms
+
+
+class HistoryChoice(HistoryFilter, frozen=True, forbid_unknown_fields=True):
+    """Which rows, and which page of them."""
+
     page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     size: Annotated[int, Meta(ge=1, le=500)] = 50
 

@@ -48,7 +48,7 @@ def get_account(person: Person) -> reads.Account:
 
 @operation("GET", "/account/at/{seq}", {200: reads.AccountAt}, place={"seq": SeqPlace})
 def get_account_at(person: Person, seq: int) -> reads.AccountAt:
-    """Your account as a row of its history left it."""
+    """Your account as a row of its history left it: cash, shares, pending orders and trigger orders."""
     at = reads.account_at(person.user_id, seq)
     if at is None:
         raise ProblemError(404, "your history has no such row")

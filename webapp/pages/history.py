@@ -4,8 +4,8 @@ from flask import Response, abort, render_template, request
 
 from webapp import reads
 from webapp.accounts import current_user, login_required
-from webapp.pages.filters import KINDS, filter_url
-from webapp.pages.fragments import pieces
+from webapp.pages.filters import KINDS, chosen_filter, filter_url
+from webapp.pages.fragments import ORDERS_SHOWN, pieces
 from webapp.pages.root import pages
 
 EXPORTS = {"csv": (reads.history_csv, "text/csv"), "json": (reads.history_json, "application/json")}
@@ -31,19 +31,18 @@ def history():
     context = pieces("history", "means")
     page = request.args.get("page", 1, type=int)
     address = filter_url("pages.fragment", context["filter"], name="history", page=page)
-    return render_template("history.html", kinds=KINDS, fragment_url=address, **context)
+    exports = {form: filter_url("pages.export", context["filter"], form=form) for form in EXPORTS}
+    return render_template("history.html", kinds=KINDS, fragment_url=address, exports=exports, **context)
 
 
 @pages.get("/history.<any(csv, json):form>")
 @login_required
 def export(form: str) -> Response:
-    """All rows, streamed: a long history needs no memory."""
+    """What the filter in the address shows, of all pages; streamed: a long history needs no memory."""
     rows, media_type = EXPORTS[form]
-    lines = rows(current_user().user_id)
-    # The first line is made here, so that a database that is away is a 503 and not a torn file.
-    first = next(lines)
+    chosen = chosen_filter(request.args)
     return Response(
-        _chain(first, lines),
+        rows(current_user().user_id, chosen.kind, chosen.symbol, chosen.from_ms, chosen.to_ms),
         mimetype=media_type,
         headers={"Content-Disposition": f'attachment; filename="history.{form}"'},
     )
@@ -56,7 +55,8 @@ def history_row(seq: int):
     user = current_user().user_id
     row = reads.history_row(user, seq) or abort(404)
     then = reads.account_at(user, seq)
-    return render_template("history_row.html", row=row, then=then, newest=reads.account(user).seq)
+    newest = reads.account(user).seq
+    return render_template("history_row.html", row=row, then=then, newest=newest, ORDERS_SHOWN=ORDERS_SHOWN)
 
 
 @pages.get("/explain/<figure>")
@@ -69,8 +69,3 @@ def explain(figure: str):
     if figure_name == "realised" and symbol:
         name += f" with {symbol}"
     return render_template("explain.html", explanation=explanation, name=name, rule=RULES.get(figure_name))
-
-
-def _chain(first: str, lines):
-    yield first
-    yield from lines

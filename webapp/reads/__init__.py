@@ -4,13 +4,14 @@ Every function needs a Flask application context (its database), returns msgspec
 the database is away. Nothing in here writes, decides, or knows of HTTP.
 """
 
-from webapp.reads.accounts import Account, AccountAt, Position, account, account_at, positions
+from webapp.reads.accounts import Account, Position, account, positions
+from webapp.reads.as_it_was import AccountAt, account_at
 from webapp.reads.commands import command
 from webapp.reads.dumps import Dump, dump, dumps
 from webapp.reads.explain import Explanation, Step, explain
 from webapp.reads.history import HistoryPage, HistoryRow, history, history_csv, history_json, history_row
 from webapp.reads.operations import Operations, PartitionLag, operations
-from webapp.reads.orders import PendingOrder, TriggerOrder, pending_orders, trigger_orders
+from webapp.reads.orders import PendingOrder, TriggerOrder, TriggerTerms, pending_orders, trigger_orders
 from webapp.reads.prices import Price, Quote, Trade, latest_quote, latest_quotes, price_history, trades
 from webapp.reads.profit import Realised, SymbolProfit, realised
 from webapp.reads.quote_cost import QuoteCost
@@ -19,7 +20,7 @@ from webapp.reads.watching import unwatch, watch, watched_symbols
 __all__ = [
     "Account", "AccountAt", "Dump", "Explanation", "HistoryPage", "HistoryRow", "Operations", "PartitionLag",
     "PendingOrder", "Position", "Price", "Quote", "QuoteCost", "Realised", "Step", "SymbolProfit", "Trade",
-    "TriggerOrder", "account", "account_at", "command", "dump", "dumps", "explain", "history", "history_csv",
-    "history_json", "history_row", "latest_quote", "latest_quotes", "operations", "pending_orders", "positions",
-    "price_history", "realised", "trades", "trigger_orders", "unwatch", "watch", "watched_symbols",
+    "TriggerOrder", "TriggerTerms", "account", "account_at", "command", "dump", "dumps", "explain", "history",
+    "history_csv", "history_json", "history_row", "latest_quote", "latest_quotes", "operations", "pending_orders",
+    "positions", "price_history", "realised", "trades", "trigger_orders", "unwatch", "watch", "watched_symbols",
 ]  # fmt: skip

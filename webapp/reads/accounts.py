@@ -1,4 +1,4 @@
-"""A user's money and shares, now and as any history row left them; what they are worth."""
+"""A user's money and shares as they are now, and what they are worth."""
 
 import msgspec
 
@@ -36,18 +36,6 @@ class Position(msgspec.Struct, frozen=True):
     profit_cents: int | None
 
 
-class AccountAt(msgspec.Struct, frozen=True):
-    """The account after a history row: sums of all deltas up to it. Symbols with neither share are left out."""
-
-    user: str
-    seq: int
-    at_ms: int
-    cash_cents: int
-    reserved_cents: int
-    positions: dict[str, tuple[int, int]]
-    """Symbol to (available, reserved) shares."""
-
-
 def account(user: str) -> Account:
     """What a user has; of one who never did anything: nothing."""
     row = store().row(_ACCOUNT, user=user)
@@ -65,23 +53,6 @@ def positions(user: str) -> list[Position]:
         _position(*row, books[row.symbol].cost_cents, books[row.symbol].realised_cents, quotes.get(row.symbol))
         for row in held
     ]
-
-
-def account_at(user: str, seq: int) -> AccountAt | None:
-    """The account as row `seq` left it; None if there is no such row. Seq 0 is before the first."""
-    newest = store().row(_ROW_AT, user=user, seq=seq)
-    if newest is None and seq != 0:
-        return None
-    sums = store().row(_CASH_AT, user=user, seq=seq)
-    shares = store().rows(_SHARES_AT, user=user, seq=seq)
-    return AccountAt(
-        user,
-        seq,
-        newest.at_ms if newest else 0,
-        sums.cash_cents,
-        sums.reserved_cents,
-        {symbol: (available, reserved) for symbol, available, reserved in shares},
-    )
 
 
 def _position(
@@ -108,15 +79,3 @@ _ACCOUNT = "SELECT opened, cash_cents, reserved_cents, history_seq FROM accounts
 _POSITIONS = """
     SELECT symbol, shares, reserved_shares FROM positions
     WHERE user_id = :user AND shares + reserved_shares > 0 ORDER BY symbol"""
-
-_ROW_AT = "SELECT at_ms FROM history WHERE user_id = :user AND seq = :seq"
-
-_CASH_AT = """
-    SELECT coalesce(sum(cash_delta_cents), 0)::bigint AS cash_cents,
-           coalesce(sum(reserved_delta_cents), 0)::bigint AS reserved_cents
-    FROM history WHERE user_id = :user AND seq <= :seq"""
-
-_SHARES_AT = """
-    SELECT symbol, sum(shares_delta)::bigint, sum(reserved_shares_delta)::bigint
-    FROM history WHERE user_id = :user AND seq <= :seq AND (shares_delta <> 0 OR reserved_shares_delta <> 0)
-    GROUP BY symbol HAVING sum(shares_delta) <> 0 OR sum(reserved_shares_delta) <> 0 ORDER BY symbol"""

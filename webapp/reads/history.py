@@ -3,10 +3,12 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import msgspec
 from sqlalchemy import Row
 
+from schema import history as history_rows
 from schema.outcomes import SENTENCES, Reason
 from webapp.store import store
 
@@ -15,26 +17,10 @@ SIZE_MAX = 500
 KINDS = ("command", "fill", "expiry")
 
 
-class HistoryRow(msgspec.Struct, frozen=True):
-    """What happened, and what it changed. `sentence`: the reason of a rejection, for people."""
+class HistoryRow(history_rows.HistoryRow, frozen=True):
+    """What happened, and what it changed. `command_id` is hexadecimal; `sentence`: why it was rejected, for people."""
 
-    seq: int
-    kind: str
     command_id: str
-    transaction_number: int
-    command: str
-    symbol: str | None
-    amount_cents: int | None
-    price_cents: int | None
-    outcome: str
-    reason: str | None
-    cash_delta_cents: int
-    reserved_delta_cents: int
-    shares_delta: int
-    reserved_shares_delta: int
-    quote_id: int | None
-    published_at_ms: int
-    at_ms: int
 
     @property
     def sentence(self) -> str | None:
@@ -78,14 +64,35 @@ def history_row(user: str, seq: int) -> HistoryRow | None:
     return HistoryRow(*row) if row else None
 
 
-def history_csv(user: str) -> Iterator[str]:
-    """All rows, the oldest first, as lines of CSV with a header. Read while they are sent, outside of any request."""
-    return _csv(store().stream(_ALL, user=user))
+def history_csv(
+    user: str,
+    kind: str | None = None,
+    symbol: str | None = None,
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+) -> Iterator[str]:
+    """All rows that `history` would page through, the oldest first, as lines of CSV with a header.
+
+    Read while they are sent, outside of any request.
+    """
+    return _csv(_begun(store().stream(_ALL, user=user, kind=kind, symbol=symbol, from_ms=from_ms, to_ms=to_ms)))
 
 
-def history_json(user: str) -> Iterator[str]:
-    """All rows, the oldest first, as one JSON array. Read while they are sent, outside of any request."""
-    return _json(store().stream(_ALL, user=user))
+def history_json(
+    user: str,
+    kind: str | None = None,
+    symbol: str | None = None,
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+) -> Iterator[str]:
+    """The same as one JSON array."""
+    return _json(_begun(store().stream(_ALL, user=user, kind=kind, symbol=symbol, from_ms=from_ms, to_ms=to_ms)))
+
+
+def _begun(rows: Iterator[Row]) -> Iterable[Row]:
+    """With the first row read: a database that is away is a 503, and not a torn file."""
+    first = next(rows, None)
+    return () if first is None else chain((first,), rows)
 
 
 def _csv(rows: Iterable[Row]) -> Iterator[str]:
@@ -108,10 +115,14 @@ def _line(values: object) -> str:
     return text.getvalue()
 
 
-COLUMNS = """seq, kind::text, encode(command_id, 'hex'), transaction_number, command::text, symbol, amount_cents,
+_COLUMNS = """seq, kind::text, {command_id}, transaction_number, command::text, symbol, amount_cents,
     price_cents, outcome::text, reason::text, cash_delta_cents, reserved_delta_cents, shares_delta,
     reserved_shares_delta, quote_id, published_at_ms, at_ms"""
+COLUMNS = _COLUMNS.format(command_id="encode(command_id, 'hex')")
 """Of `history`, in the order of HistoryRow's fields."""
+
+RECORDED_COLUMNS = _COLUMNS.format(command_id="command_id")
+"""The same as `schema.history` has them."""
 
 _CHOSEN = """
     WHERE user_id = :user
@@ -123,4 +134,4 @@ _CHOSEN = """
 _COUNT = f"SELECT count(*) FROM history {_CHOSEN}"
 _PAGE = f"SELECT {COLUMNS} FROM history {_CHOSEN} ORDER BY seq DESC LIMIT :limit OFFSET :offset"
 _ONE = f"SELECT {COLUMNS} FROM history WHERE user_id = :user AND seq = :seq"
-_ALL = f"SELECT {COLUMNS} FROM history WHERE user_id = :user ORDER BY seq"
+_ALL = f"SELECT {COLUMNS} FROM history {_CHOSEN} ORDER BY seq"

@@ -20,11 +20,8 @@ class PendingOrder(msgspec.Struct, frozen=True):
     newest: bool
 
 
-class TriggerOrder(msgspec.Struct, frozen=True):
-    """`trigger_cents` None: not armed. `distance_cents`: how far the price still has to move, 0 when it satisfies.
-
-    `distance_percent` is that in percent of the price.
-    """
+class TriggerTerms(msgspec.Struct, frozen=True):
+    """A trigger order as it is set. `trigger_cents` None: not armed."""
 
     symbol: str
     side: str
@@ -33,6 +30,14 @@ class TriggerOrder(msgspec.Struct, frozen=True):
     reserved_cents: int
     reserved_shares: int
     transaction_number: int
+
+
+class TriggerOrder(TriggerTerms, frozen=True):
+    """One that stands. `distance_cents`: how far the price still has to move, 0 when it satisfies.
+
+    `distance_percent` is that in percent of the price.
+    """
+
     price_cents: int | None
     price_age_ms: int | None
     distance_cents: int | None

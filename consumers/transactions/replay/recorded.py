@@ -11,9 +11,9 @@ import psycopg
 
 from consumers.transactions import store
 from consumers.transactions.account_at import COLUMNS, ROWS_PER_FETCH
-from consumers.transactions.fold import HistoryRow
 from schema import database
 from schema.commands import partition_of
+from schema.history import HistoryRow
 
 
 class RecordedRow(HistoryRow, frozen=True, gc=False):

@@ -10,12 +10,12 @@ from operator import attrgetter
 from consumers.transactions import engine
 from consumers.transactions.account import Account, Decision, apply
 from consumers.transactions.batch import Batch
-from consumers.transactions.fold import expired_seq
 from consumers.transactions.replay.findings import Findings, Kind
 from consumers.transactions.replay.log import Entry, UserLog
 from consumers.transactions.replay.recorded import Place, RecordedRow
 from consumers.transactions.verdict import NO_QUOTE, Given
 from schema.events import Quote
+from schema.history import expired_seq
 from schema.outcomes import HistoryKind, Reason
 
 COMPARED = (

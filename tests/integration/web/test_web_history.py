@@ -1,0 +1,153 @@
+"""History through the web: chosen, exported, explained, and the account as any of its rows left it."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.integration.web.website import Caller, Website
+
+
+@pytest.fixture
+def caller(website: Website) -> Caller:
+    return website.api(website.person())
+
+
+def test_an_account_as_any_row_left_it(caller: Caller) -> None:
+    caller.give("ADD", amount="9000.00")
+    bought = caller.give("BUY", symbol="ABC", amount="5000.00").json
+    caller.give("COMMIT_BUY")
+    now = caller.get("/account").json
+    assert caller.get("/account/at/0").json["cash_cents"] == 0
+    assert caller.get("/account/at/1").json["cash_cents"] == 900_000
+    reserved = bought["shares"] * bought["price_cents"]
+    assert caller.get("/account/at/2").json["reserved_cents"] == reserved
+    assert caller.get("/account/at/3").json["positions"] == {"ABC": [bought["shares"], 0]}
+    assert caller.get("/account/at/3").json["cash_cents"] == now["cash_cents"]
+    assert caller.get("/account/at/4").status_code == 404
+    (position,) = caller.get("/positions").json
+    assert position["cost_cents"] == reserved
+    assert position["profit_cents"] == position["worth_cents"] - reserved
+
+
+def test_realised_profit_is_of_all_sales_also_of_symbols_sold_to_the_last_share(caller: Caller) -> None:
+    caller.give("ADD", amount="100000.00")
+    first, second = (_bought(caller, "RPA", "9000.00"), _bought(caller, "RPB", "9000.00"))
+    # Each sale is at the quote of its purchase, which is good for a minute: nothing is gained by it.
+    _sold(caller, "RPA", first["shares"] * first["price_cents"])
+    assert [position["symbol"] for position in caller.get("/positions").json] == ["RPB"]
+    profit = caller.get("/profit").json
+    cost = second["shares"] * second["price_cents"]
+    assert profit == {
+        "realised_cents": 0,
+        "symbols": [
+            {"symbol": "RPA", "cost_cents": 0, "realised_cents": 0},
+            {"symbol": "RPB", "cost_cents": cost, "realised_cents": 0},
+        ],
+    }
+    assert caller.get("/account/explain/cost:RPA").json["total"] == 0
+    explained = caller.get("/account/explain/cost:RPB").json
+    assert (explained["total"], [step["delta"] for step in explained["steps"]]) == (cost, [cost])
+    for figure in ("cost", "shares", "cash:RPA", "nothing", "realised:LONG"):
+        assert caller.get(f"/account/explain/{figure}").status_code == 404
+
+
+def _bought(caller: Caller, symbol: str, amount: str) -> dict:
+    order = caller.give("BUY", symbol=symbol, amount=amount).json
+    assert caller.give("COMMIT_BUY").json["status"] == "done", order
+    return order
+
+
+def _sold(caller: Caller, symbol: str, cents: int) -> None:
+    order = caller.give("SELL", symbol=symbol, amount=f"{cents / 100:.2f}").json
+    assert caller.give("COMMIT_SELL").json["status"] == "done", order
+
+
+def test_orders_of_an_account_as_any_row_left_it(caller: Caller) -> None:
+    """At each row the stack and the trigger orders are those that the API showed at that time."""
+    story = [
+        ("ADD", {"amount": "90000.00"}),
+        ("BUY", {"symbol": "AAT", "amount": "9000.00"}),
+        ("BUY", {"symbol": "AAT", "amount": "5000.00"}),
+        ("COMMIT_BUY", {}),
+        ("SET_BUY_AMOUNT", {"symbol": "AAT", "amount": "100.00"}),
+        ("SET_BUY_TRIGGER", {"symbol": "AAT", "price": "0.01"}),
+        ("SELL", {"symbol": "AAT", "amount": "5000.00"}),
+        ("CANCEL_BUY", {}),
+        ("SET_SELL_AMOUNT", {"symbol": "AAT", "amount": "9000.00"}),
+        ("CANCEL_SET_BUY", {"symbol": "AAT"}),
+        ("COMMIT_SELL", {}),
+    ]
+    live = []
+    for command, arguments in story:
+        caller.give(command, **arguments)
+        live.append((caller.get("/orders").json, caller.get("/triggers").json))
+    assert max(len(orders) for orders, _ in live) == 2
+    for seq, (orders, triggers) in enumerate(live, start=1):
+        then = caller.get(f"/account/at/{seq}").json
+        assert then["pending_orders"] == orders
+        # What the price was then is no part of the account.
+        assert then["trigger_orders"] == [{name: order[name] for name in _TERMS} for order in triggers]
+    assert caller.get("/account/at/0").json["pending_orders"] == []
+
+
+_TERMS = [
+    *("symbol", "side", "amount_cents", "trigger_cents"),
+    *("reserved_cents", "reserved_shares", "transaction_number"),
+]
+
+
+@pytest.mark.parametrize("address", ["/api/v1/history.json", "/history.json"])
+def test_the_whole_history_is_exported_as_it_is(website: Website, address: str) -> None:
+    user = website.person()
+    caller = website.api(user)
+    for cents in (100, 200, 300):
+        caller.give("ADD", amount=f"{cents / 100:.2f}")
+    browser = website.browser()
+    browser.log_in(user)
+    rows = browser.get(address).json
+    assert [row["cash_delta_cents"] for row in rows] == [100, 200, 300]
+    lines = browser.get(address.replace(".json", ".csv")).text.splitlines()
+    assert lines[0].split(",") == list(rows[0])
+    assert [line.split(",")[0] for line in lines[1:]] == ["1", "2", "3"]
+
+
+def test_an_export_holds_what_the_filter_shows_of_all_pages(website: Website) -> None:
+    user = website.person()
+    caller = website.api(user)
+    for number in range(3):
+        caller.give("ADD", amount=f"{number + 1}.00")
+        caller.give("QUOTE", symbol="EXP")
+    browser = website.browser()
+    browser.log_in(user)
+    everything = browser.get("/history.json").json
+    # Pages filter by whole minutes, the API by milliseconds.
+    moment = everything[0]["at_ms"]
+    minute = f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%dT%H:%M}"
+    filters = [
+        ({"kind": "ADD"}, {"kind": "ADD"}, [1, 3, 5]),
+        ({"symbol": "exp"}, {"symbol": "exp"}, [2, 4, 6]),
+        ({"kind": "fill"}, {"kind": "fill"}, []),
+        ({"to": "2020-01-01T00:00"}, {"to_ms": moment - 86_400_000}, []),
+        ({"from": minute, "kind": "QUOTE"}, {"from_ms": moment, "kind": "QUOTE"}, [2, 4, 6]),
+    ]
+    for of_page, of_api, seqs in filters:
+        for address, query in (("/history", of_page), ("/api/v1/history", of_api)):
+            exported = browser.client.get(f"{address}.json", query_string=query).json
+            assert [row["seq"] for row in exported] == seqs, (address, query)
+            lines = browser.client.get(f"{address}.csv", query_string=query).text.splitlines()
+            assert [int(line.split(",")[0]) for line in lines[1:]] == seqs
+        shown = caller.get("/history", size=2, **of_api).json
+        assert shown["total"] == len(seqs)
+
+
+def test_history_is_chosen_by_kind_symbol_and_time_and_comes_in_pages(caller: Caller) -> None:
+    for number in range(7):
+        caller.give("ADD", amount=f"{number + 1}.00")
+    caller.give("QUOTE", symbol="HIS")
+    page = caller.get("/history", size=3, page=2).json
+    assert ([row["seq"] for row in page["rows"]], page["total"]) == ([5, 4, 3], 8)
+    assert [row["seq"] for row in caller.get("/history", kind="QUOTE").json["rows"]] == [8]
+    assert [row["seq"] for row in caller.get("/history", symbol="his").json["rows"]] == [8]
+    at_ms = page["rows"][0]["at_ms"]
+    assert all(row["at_ms"] >= at_ms for row in caller.get("/history", from_ms=at_ms).json["rows"])
+    assert caller.get("/history", kind="fill").json["total"] == 0
