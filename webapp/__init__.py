@@ -10,7 +10,7 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import api, bodies, failures, health, limits, security, sessions
+from webapp import api, bodies, failures, health, limits, security, sessions, static_files
 from webapp.gateway import Gateway
 from webapp.ids import CommandIds
 from webapp.settings import WebSettings
@@ -23,7 +23,6 @@ def create_app(settings: WebSettings) -> Flask:
     app = make_flask(settings)
     app.config |= {
         "RATELIMIT_ENABLED": settings.limits,
-        "SEND_FILE_MAX_AGE_DEFAULT": timedelta(minutes=10),
         "TEMPLATES_AUTO_RELOAD": False,
         # A page left open for a day must still be able to send its form; the token ends with the session.
         "WTF_CSRF_TIME_LIMIT": None,
@@ -44,6 +43,7 @@ def create_app(settings: WebSettings) -> Flask:
         app.register_blueprint(pages)
     failures.handle(app)
     bodies.limit(app)
+    static_files.serve(app)
     security.protect(app, settings.https)
     gateway.start()
     return app
@@ -58,7 +58,7 @@ def close_app(app: Flask) -> None:
 
 def make_flask(settings: WebSettings) -> Flask:
     """Flask with this site's sessions and nothing else: what `webapp.live` needs to read their cookies."""
-    app = Flask(__name__)
+    app = Flask(__name__, static_url_path=static_files.static_url_path())
     app.config |= {
         "SECRET_KEY": settings.secret_key,
         # Sites on other ports of one host share a jar: the name keeps two of ours apart.

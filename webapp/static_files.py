@@ -1,0 +1,45 @@
+"""Scripts, styles and icons, at addresses that change with their content: kept by browsers for good, never out of date.
+
+The version is a part of the path, not of a query: scripts import each other, and styles name files, by relative
+addresses, which so carry it as well. It is one for all files together, since they are written for each other.
+"""
+
+from hashlib import blake2b
+from pathlib import Path
+
+from flask import Flask, Response, redirect, request, url_for
+
+FOLDER = Path(__file__).parent / "static"
+
+VERSION_BYTES = 8
+
+KEPT_SECONDS = 31_536_000
+
+
+def static_url_path(folder: Path = FOLDER) -> str:
+    """Where the files of this folder are served: /static/ and a digest of all their names and contents."""
+    digest = blake2b(digest_size=VERSION_BYTES)
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(folder).as_posix()}\0{len(content)}\0".encode() + content)
+    return f"/static/{digest.hexdigest()}"
+
+
+def serve(app: Flask) -> None:
+    """Lets browsers keep what is served; leads pages from before an upgrade to the files of today."""
+    app.after_request(_keep)
+    app.add_url_rule("/static/<version>/<path:filename>", "static_of_another_version", _of_another_version)
+
+
+def _keep(response: Response) -> Response:
+    if request.endpoint == "static" and response.status_code in (200, 206, 304):
+        # Without this, Flask would have them asked for each time.
+        response.cache_control.no_cache = None
+        response.cache_control.public = True
+        response.cache_control.max_age = KEPT_SECONDS
+        response.cache_control.immutable = True
+    return response
+
+
+def _of_another_version(version: str, filename: str):
+    return redirect(url_for("static", filename=filename))
