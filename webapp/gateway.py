@@ -18,6 +18,7 @@ from schema.codec import decode_replies
 from schema.commands import COMMANDS_PER_MESSAGE_MAX, Command
 from schema.errors import BrokerError, DecodeError
 from schema.events import Reply
+from webapp.broker_thread import BrokerThread
 from webapp.submission import Submission
 from webapp.unavailable import Unavailable
 
@@ -36,7 +37,6 @@ DOWN_SECONDS_MAX = 3.0
 CONNECT_SECONDS_MAX = 1.0
 PAUSE_SECONDS = 0.2
 PUMP_SECONDS = 1.0
-CLOSE_SECONDS_MAX = 5.0
 
 log = structlog.get_logger()
 
@@ -45,28 +45,16 @@ class _Stopping(Exception):
     """Ends the wait for a broker that stays away."""
 
 
-class Gateway:
+class Gateway(BrokerThread):
     """`start` before use; `close` publishes what was taken, and ends. Safe for any thread."""
 
     def __init__(self, amqp_url: str, name: str):
-        self._amqp_url = amqp_url
-        self._name = name
+        super().__init__(amqp_url, name, "gateway")
         self._lock = threading.Lock()
         self._queued: deque[Submission] = deque()
         self._remembered: OrderedDict[bytes, Submission] = OrderedDict()
-        self._connection: Connection | None = None
         self._reply_to: str | None = None
         self._down_since: float | None = time.monotonic()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="gateway", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        self._stopping.set()
-        self._wake()
-        self._thread.join(CLOSE_SECONDS_MAX)
 
     @property
     def up(self) -> bool:
@@ -131,11 +119,6 @@ class Gateway:
             raise Unavailable("the message broker is away", retry_after_seconds=5)
         if len(self._queued) >= QUEUED_MAX:
             raise Unavailable("too many orders are waiting")
-
-    def _wake(self) -> None:
-        connection = self._connection
-        if connection is not None:
-            connection.wake()
 
     # -- the gateway's own thread
 

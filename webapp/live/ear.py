@@ -3,7 +3,6 @@
 It hears only the partitions of users who have a page open: a load test beside it costs it nothing.
 """
 
-import threading
 from collections.abc import Callable
 
 import structlog
@@ -14,16 +13,16 @@ from rabbitmq.topology import ACCOUNTS_EXCHANGE, PRICES_EXCHANGE, account_key
 from schema.codec import decode_accounts_changed, decode_prices
 from schema.errors import BrokerError, DecodeError
 from schema.events import Quote
+from webapp.broker_thread import BrokerThread
 
 CONNECT_SECONDS_MAX = 2.0
 PAUSE_SECONDS = 0.3
 PUMP_SECONDS = 1.0
-CLOSE_SECONDS_MAX = 5.0
 
 log = structlog.get_logger()
 
 
-class Ear:
+class Ear(BrokerThread):
     """Calls these from its own thread. `on_bound`: news of these partitions come from now on, and not before."""
 
     def __init__(
@@ -35,35 +34,19 @@ class Ear:
         on_bound: Callable[[set[int]], None],
         on_status: Callable[[bool], None],
     ):
-        self._amqp_url = amqp_url
-        self._name = name
+        super().__init__(amqp_url, name, "ear")
         self._on_quotes = on_quotes
         self._on_changed = on_changed
         self._on_bound = on_bound
         self._on_status = on_status
         self._wanted: frozenset[int] = frozenset()
         self._bound: set[int] = set()
-        self._connection: Connection | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="ear", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        self._stopping.set()
-        self._wake()
-        self._thread.join(CLOSE_SECONDS_MAX)
 
     def want(self, partitions: frozenset[int]) -> None:
         """Whose news to hear from now on; for any thread."""
         if partitions != self._wanted:
             self._wanted = partitions
             self._wake()
-
-    def _wake(self) -> None:
-        if self._connection is not None:
-            self._connection.wake()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
