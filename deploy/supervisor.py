@@ -80,6 +80,15 @@ def start_program(record: Record, name: str) -> None:
             raise StackError(f"supervisord will not start {name}: {fault.faultString}") from fault
 
 
+def stop_program(record: Record, name: str) -> None:
+    """Returns when it has ended. It stays so until it is started."""
+    try:
+        _call(record, "stopProcess", name)
+    except Fault as fault:
+        if fault.faultCode != Faults.NOT_RUNNING:
+            raise StackError(f"supervisord cannot stop {name}: {fault.faultString}") from fault
+
+
 def set_workers(record: Record, profile: str, programs: list[Program]) -> None:
     """Makes these programs the ones that run for a profile; those that run already as described are left alone."""
     _write_private(WORKER_CONFIGS / f"{profile}.conf", "\n".join(program.section() for program in programs))

@@ -20,6 +20,7 @@ from webapp.idempotency import KeyReused
 from webapp.reads.commands import command as history_row
 from webapp.reads.history import HistoryRow
 from webapp.site import Site, site
+from webapp.unavailable import Unavailable
 
 __all__ = ["KeyReused", "Result", "look_up", "run"]
 
@@ -170,11 +171,19 @@ def _await(here: Site, command: Command, wait_ms: int) -> Result:
         reply = here.gateway.wait(command.command_id, min(left, patience))
         if reply is not None:
             return _from_reply(command, reply)
-        if (row := history_row(_owner(command), command.command_id)) is not None:
+        if (row := _row_if_there(command)) is not None:
             return _from_row(row)
         if time.monotonic() >= deadline:
             return _pending(command)
         patience = min(patience * 2, LOOK_SECONDS_MAX)
+
+
+def _row_if_there(command: Command) -> HistoryRow | None:
+    """None also while the database is away: the command is published, so what to say of it is "pending"."""
+    try:
+        return history_row(_owner(command), command.command_id)
+    except Unavailable:
+        return None
 
 
 def _pending(command: Command) -> Result:

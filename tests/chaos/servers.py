@@ -35,6 +35,11 @@ class Servers:
         if pid:
             os.kill(pid, GENTLY[server] if gently else signal.SIGKILL)
 
+    def stop(self, server: str) -> None:
+        """Ends it in good order; it stays away until `look`."""
+        assert self.ours
+        supervisor.stop_program(self._record, server)
+
     def answers(self, server: str) -> bool:
         """Whether it takes clients."""
         if server == POSTGRES:
