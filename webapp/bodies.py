@@ -1,6 +1,7 @@
 """Request bodies that nobody read: they are read to their end, so that the connection stays good for the next request.
 
-gunicorn closes a connection with an unread body without saying so, and the client's next request is lost on it.
+gunicorn closes a connection with an unread body without saying so, and the client's next request is lost on it. Flask's
+development server does better by itself, and gives us the bare socket, which has no end to read to.
 """
 
 from flask import Flask, Response, request
@@ -20,7 +21,8 @@ def limit(app: Flask) -> None:
 
 
 def _drain(response: Response) -> Response:
-    if 0 < (request.content_length or 0) <= DRAINED_MAX:
+    has_an_end = request.environ.get("wsgi.input_terminated", False)
+    if has_an_end and 0 < (request.content_length or 0) <= DRAINED_MAX:
         stream = request.environ["wsgi.input"]
         while stream.read(TAKEN_MAX):
             pass
