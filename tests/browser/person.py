@@ -83,6 +83,19 @@ class Person:
     def is_live(self) -> None:
         expect(self.page.locator("[data-live-mark]")).to_have_text("Live")
 
+    def is_stale(self) -> None:
+        expect(self.page.locator("[data-live-mark]")).to_have_text("Stale")
+
+    def hide_tab(self, hidden: bool) -> None:
+        """Looks at another tab, or at this one again; a browser without a screen has to be told that it is hidden."""
+        self.page.evaluate(
+            """hidden => {
+                Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+                document.dispatchEvent(new Event("visibilitychange"));
+            }""",
+            hidden,
+        )
+
     @property
     def orders(self) -> Locator:
         return self.page.locator("tr[data-order]")

@@ -1,5 +1,6 @@
 """The whole system with its web processes, for browser tests: started as `make web` starts it, on free ports."""
 
+import json
 import os
 import socket
 import subprocess
@@ -20,14 +21,14 @@ class Site(System):
     """`quotes`: the legacy server whose prices the test sets."""
 
     def __init__(self, amqp_url: str, database_url: str, folder: Path, quotes: SteeredQuotes):
-        self.port, live_port = _free_ports(2)
+        self.port, self.live_port = _free_ports(2)
         super().__init__(
             amqp_url,
             database_url,
             folder,
             QUOTE_SERVER=quotes.address,
             WEB_PORT=str(self.port),
-            LIVE_PORT=str(live_port),
+            LIVE_PORT=str(self.live_port),
             SECRET_KEY=SECRET_KEY,
             # Three attempts at a silent server take longer than a form waits (6 s), but not much.
             QUOTE_TIMEOUT_MS="2500",
@@ -59,6 +60,11 @@ class Site(System):
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
+
+    def streams(self) -> int:
+        """How many pages hold a stream of live updates."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.live_port}/healthz", timeout=5) as answer:
+            return json.load(answer)["streams"]
 
     def make_administrator(self, name: str, password: str) -> None:
         """As `make admin` does."""

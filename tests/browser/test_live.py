@@ -7,6 +7,9 @@ from playwright.sync_api import expect
 from tests.browser.person import Person
 from tests.browser.site import Site
 
+HIDDEN_MS_MAX = 30_000
+"""As long as a tab may be hidden with its stream (live.js)."""
+
 EXPIRY_MS_MAX = 70_000
 """60 s, 5 s for the sweep (spec §3), and a page to be drawn."""
 
@@ -56,13 +59,39 @@ def test_the_mark_turns_stale_and_live_again(new_person: Callable[..., Person], 
     person.is_live()
     site.kill("live")
     try:
-        expect(person.page.locator("[data-live-mark]")).to_have_text("Stale")
+        person.is_stale()
     finally:
         site.start_web("live")
     person.is_live()
     refused = [complaint for complaint in person.complaints if "/live" in complaint]
     assert refused == person.complaints, "the broken stream is all there was to complain of"
     person.complaints.clear()
+
+
+def test_a_hidden_tab_lets_go_of_its_stream_and_catches_up_when_it_is_shown(
+    trader: Person, site: Site, symbol: str, wait_for: Callable
+):
+    wait_for(lambda: site.streams() == 2, what="only this tab and the patient person's have a stream")
+    trader.page.clock.install()
+    trader.go("/")
+    trader.is_live()
+    trader.hide_tab(True)
+    trader.page.clock.fast_forward(HIDDEN_MS_MAX)
+    trader.is_stale()
+    wait_for(lambda: site.streams() == 1, what="its stream is given up")
+    trader.page.evaluate("dispatchEvent(new Event('online'))")
+    trader.page.clock.fast_forward(HIDDEN_MS_MAX)
+
+    other = Person(trader.page.context, trader.url, trader.name)
+    other.place("Buy", symbol, "1000").settle("Commit").is_told("Bought")
+    other.page.close()
+    wait_for(lambda: site.streams() == 1, what="it has none, though the network came back")
+    expect(trader.figure("cash")).to_have_text("$10,000.00")
+    trader.hide_tab(False)
+    trader.is_live()
+    expect(trader.figure("cash")).to_have_text("$9,000.00")
+    expect(trader.position(symbol)).to_contain_text("10 shares")
+    assert site.streams() == 2
 
 
 def test_an_order_expires_before_ones_eyes(patient: Person):

@@ -20,6 +20,7 @@ let shownSeq = 0;
 let symbols = new Set();
 let retryTimer = null;
 let restTimer = null;
+let resting = false;
 
 export function startLive() {
   if (!document.body.dataset.stream) {
@@ -31,6 +32,7 @@ export function startLive() {
   setInterval(() => source && Date.now() - lastHeardMs > SILENCE_MS_MAX && retry(), 1_000);
   addEventListener("online", retry);
   document.addEventListener("visibilitychange", rest);
+  rest(); // it may have been opened in a tab that nobody looks at yet
   // A page in the back-forward cache must not hold a stream; one that is being left must not show "stale".
   addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => event.persisted && retry());
@@ -54,17 +56,20 @@ function connect() {
   }
 }
 
-// Browsers open six connections to one address and no more: a tab that nobody looks at lets go of its own.
+// Browsers open six connections to one address and no more: a tab that nobody looks at lets go of its own, and gets
+// another one, with all that is current, when it is looked at again.
 function rest() {
   clearTimeout(restTimer);
   if (document.hidden) {
     restTimer = setTimeout(() => {
+      resting = true;
       source?.close();
       source = null;
       clearTimeout(retryTimer);
       mark("stale");
     }, HIDDEN_MS_MAX);
-  } else if (!source) {
+  } else if (resting) {
+    resting = false;
     connect();
   }
 }
@@ -107,6 +112,9 @@ function hear(name, event) {
 }
 
 function retry() {
+  if (resting) {
+    return;
+  }
   mark("stale");
   source?.close();
   clearTimeout(retryTimer);
