@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from schema import settings
 from schema.errors import SettingsError
@@ -26,7 +27,7 @@ class WebSettings:
     port: int
     live_port: int
     live_url: str
-    """Where browsers find the live updates; empty: this site's host name, at `live_port`."""
+    """Where browsers find the live updates: a path of the site, or an address on its host; empty: at `live_port`."""
     https: bool
     """Whether browsers come by https (through a proxy): cookies are then sent by https only."""
     proxies: int
@@ -48,13 +49,22 @@ def from_environment(environment: Mapping[str, str]) -> WebSettings:
         host=environment.get("WEB_HOST") or "127.0.0.1",
         port=port,
         live_port=settings._integer(environment, "LIVE_PORT", 8081, 1, 65535),
-        live_url=environment.get("LIVE_URL") or "",
+        live_url=_live_url(environment.get("LIVE_URL") or ""),
         https=settings._choice(environment, "WEB_HTTPS", ("no", "yes")) == "yes",
         proxies=settings._integer(environment, "WEB_PROXIES", 0, 0, 5),
         threads=settings._integer(environment, "WEB_THREADS", 32, 1, 256),
         streams_max=settings._integer(environment, "LIVE_STREAMS_MAX", 1_200, 1, 20_000),
         limits=settings._choice(environment, "WEB_LIMITS", ("on", "off")) == "on",
     )
+
+
+def _live_url(text: str) -> str:
+    parts = urlsplit(text)
+    is_path = not parts.scheme and not parts.netloc and parts.path.startswith("/")
+    is_address = parts.scheme in ("http", "https") and parts.hostname
+    if (text and not (is_path or is_address)) or parts.query or parts.fragment:
+        raise SettingsError("LIVE_URL: must be a path of the site (/live) or an address (https://its.host:8443/live)")
+    return text
 
 
 def _secret_key(environment: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ for those 60 s come last.
 """
 
 import itertools
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -74,6 +75,31 @@ def site(_template, quotes: SteeredQuotes, wait_for: Callable, tmp_path_factory)
         built.destroy()
         with psycopg.connect(administration, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
+
+
+@pytest.fixture
+def twin(site: Site, tmp_path: Path, wait_for: Callable) -> Iterator[Callable[..., Site]]:
+    """`twin("web", AMQP_URL=…)`: these processes of the same site once more, with other settings."""
+    started: list[Site] = []
+
+    def start(*names: str, **settings: str) -> Site:
+        other = Site(site.environment["AMQP_URL"], site.environment["DATABASE_URL"], tmp_path, site.quotes)
+        other.environment |= settings
+        other.start_web(*names)
+        started.append(other)
+        ports = {"web": other.port, "live": other.live_port}
+        for name in names:
+            wait_for(lambda port=ports[name]: _listens(port), 60, f"the twin's {name} listens")
+        return other
+
+    yield start
+    for other in started:
+        other.destroy()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="package")

@@ -1,41 +1,15 @@
 """With the database or the broker away: a page that says so, 503, and when to come back. Nothing is half done."""
 
-import socket
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.person import Person
 from tests.browser.site import Site
 
 
-@pytest.fixture
-def twin(site: Site, tmp_path: Path, wait_for: Callable) -> Iterator[Callable[..., Site]]:
-    """`twin(AMQP_URL=…)`: the same site once more, with other settings."""
-    started: list[Site] = []
-
-    def start(**settings: str) -> Site:
-        other = Site(site.environment["AMQP_URL"], site.environment["DATABASE_URL"], tmp_path, site.quotes)
-        other.environment |= settings
-        other.start_web("web")
-        started.append(other)
-        wait_for(lambda: _listens(other.port), 60, "the twin listens")
-        return other
-
-    yield start
-    for other in started:
-        other.destroy()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 def test_without_the_database(new_person: Callable[..., Person], twin: Callable[..., Site]):
-    away = twin(DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+    away = twin("web", DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
     person = new_person()
     answer = person.page.goto(f"{away.url}/login")
     assert answer.status in (200, 503)
@@ -52,7 +26,7 @@ def test_without_the_database(new_person: Callable[..., Person], twin: Callable[
 
 
 def test_without_the_broker(new_person: Callable[..., Person], twin: Callable[..., Site]):
-    away = twin(AMQP_URL="amqp://guest:guest@127.0.0.1:1/nothing")
+    away = twin("web", AMQP_URL="amqp://guest:guest@127.0.0.1:1/nothing")
     person = new_person(java_script_enabled=False)
     person.url = away.url
     person.sign_up()

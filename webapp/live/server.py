@@ -73,7 +73,7 @@ def _headers(request: Request, settings: WebSettings) -> dict[str, str] | None:
     origin = request.headers.get("origin")
     if origin is None:
         return headers
-    theirs, ours = urlsplit(origin), urlsplit(f"//{request.headers.get('host', '')}")
+    theirs, ours = urlsplit(origin), urlsplit(f"//{_host(request, settings)}")
     try:
         port = theirs.port or DEFAULT_PORTS.get(theirs.scheme)
     except ValueError:
@@ -82,6 +82,14 @@ def _headers(request: Request, settings: WebSettings) -> dict[str, str] | None:
     if theirs.hostname != ours.hostname or not (settings.proxies or port == settings.port):
         return None
     return headers | {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}
+
+
+def _host(request: Request, settings: WebSettings) -> str:
+    """As the browser addressed us: many proxies put the address they forward to in its place, and tell it beside."""
+    told = [host.strip() for host in request.headers.get("x-forwarded-host", "").split(",")]
+    if settings.proxies and len(told) >= settings.proxies and told[-settings.proxies]:
+        return told[-settings.proxies]
+    return request.headers.get("host", "")
 
 
 def _problem(status: int, detail: str, headers: dict[str, str]) -> Response:

@@ -22,11 +22,11 @@ HEARING_SECONDS_MAX = 20.0
 class LiveProcess:
     """`python -m webapp.live` beside a website."""
 
-    def __init__(self, website: Website):
+    def __init__(self, website: Website, **settings: str):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        told = {"LIVE_PORT": str(self.port), "LIVE_STREAMS_MAX": str(STREAMS_MAX), "REPLICA": "live"}
+        told = {"LIVE_PORT": str(self.port), "LIVE_STREAMS_MAX": str(STREAMS_MAX), "REPLICA": "live"} | settings
         self._log = (website.system.folder / "live.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "webapp.live"],
