@@ -35,6 +35,7 @@ PAGES = {
     "summary": "/summary",
     "password": "/password",
     "operations": "/operations",
+    "dead-letters": "/operations/dead-letters",
 }
 
 

@@ -75,3 +75,11 @@ def get_operations(person: Person) -> reads.Operations:
     if not person.administrator:
         raise ProblemError(403, "only for administrators")
     return reads.operations()
+
+
+@operation("GET", "/operations/dead-letters", {200: reads.DeadLetters}, errors=(403,))
+def get_dead_letters(person: Person) -> reads.DeadLetters:
+    """Messages that could not be read, the oldest first, and why; for administrators. They stay where they are."""
+    if not person.administrator:
+        raise ProblemError(403, "only for administrators")
+    return reads.dead_letters()

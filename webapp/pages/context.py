@@ -18,6 +18,7 @@ PLACES = {
     "symbol": "symbols",
     "history_row": "history",
     "explain": "history",
+    "dead_letters": "operations",
 }
 """Pages that are part of another one in the navigation."""
 

@@ -7,6 +7,7 @@ the database is away. Nothing in here writes, decides, or knows of HTTP.
 from webapp.reads.accounts import Account, Position, account, positions
 from webapp.reads.as_it_was import AccountAt, account_at
 from webapp.reads.commands import command
+from webapp.reads.dead_letters import DeadLetter, DeadLetters, dead_letters
 from webapp.reads.dumps import Dump, dump, dumps
 from webapp.reads.explain import Explanation, Step, explain
 from webapp.reads.history import HistoryPage, HistoryRow, history, history_csv, history_json, history_row
@@ -18,9 +19,10 @@ from webapp.reads.quote_cost import QuoteCost
 from webapp.reads.watching import unwatch, watch, watched_symbols
 
 __all__ = [
-    "Account", "AccountAt", "Dump", "Explanation", "HistoryPage", "HistoryRow", "Operations", "PartitionLag",
-    "PendingOrder", "Position", "Price", "Quote", "QuoteCost", "Realised", "Step", "SymbolProfit", "Trade",
-    "TriggerOrder", "TriggerTerms", "account", "account_at", "command", "dump", "dumps", "explain", "history",
-    "history_csv", "history_json", "history_row", "latest_quote", "latest_quotes", "operations", "pending_orders",
-    "positions", "price_history", "realised", "trades", "trigger_orders", "unwatch", "watch", "watched_symbols",
+    "Account", "AccountAt", "DeadLetter", "DeadLetters", "Dump", "Explanation", "HistoryPage", "HistoryRow",
+    "Operations", "PartitionLag", "PendingOrder", "Position", "Price", "Quote", "QuoteCost", "Realised", "Step",
+    "SymbolProfit", "Trade", "TriggerOrder", "TriggerTerms", "account", "account_at", "command", "dead_letters",
+    "dump", "dumps", "explain", "history", "history_csv", "history_json", "history_row", "latest_quote",
+    "latest_quotes", "operations", "pending_orders", "positions", "price_history", "realised", "trades",
+    "trigger_orders", "unwatch", "watch", "watched_symbols",
 ]  # fmt: skip

@@ -5,6 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from rabbitmq.connection import open_connection
+from rabbitmq.dead_letter_box import Box
+from rabbitmq.publisher import Outgoing, Publisher
+from rabbitmq.topology import command_stream
 from schema.commands import CommandName
 from tests.integration.web.website import Caller, Website
 from webapp import idempotency, ids, people
@@ -223,3 +227,30 @@ def test_operations_show_who_owns_what_and_that_nothing_is_behind(website: Websi
     assert state["dead_letters"] == 0
     assert state["quotes"]["fetches"] >= state["quotes"]["floor"] > 0
     assert state["broker_up"] is True
+
+
+def test_administrators_see_what_could_not_be_read_and_why(website: Website, wait_for) -> None:
+    connection = open_connection(website.system.environment["AMQP_URL"], "test")
+    publisher = Publisher(connection)
+    publisher.publish(Outgoing("", command_stream(3), b"no command at all"))
+    publisher.flush()
+    try:
+        caller, browser = website.api(administrator := website.person(people.ADMINISTRATOR)), website.browser()
+        wait_for(lambda: caller.get("/operations/dead-letters").json["total"] == 1, what="it was given up")
+        (letter,) = caller.get("/operations/dead-letters").json["letters"]
+        assert letter["id"].startswith("commands.03/")
+        assert (letter["size_bytes"], letter["beginning"]) == (17, "no command at all")
+        assert letter["reason"]
+        browser.log_in(administrator)
+        page = browser.get("/operations/dead-letters").text
+        assert letter["id"] in page and letter["beginning"] in page
+        other = website.person()
+        assert website.api(other).get("/operations/dead-letters").status_code == 403
+        browser.post("/logout", page="/")
+        browser.log_in(other)
+        assert browser.get("/operations/dead-letters").status_code == 403
+    finally:
+        box = Box(connection)
+        box.discard(box.letters)
+        box.close()
+        connection.close()

@@ -104,12 +104,15 @@ function options() {
     font: `12px ${getComputedStyle(document.body).fontFamily}`,
   };
   const money = (self, value) => (value == null ? "–" : dollars(Math.round(value * 100)));
+  // Beside the chart stands what the cursor is on; where it is on nothing, what is newest.
+  const shown = (self, value, series, index) => money(self, index == null ? self.data[series].findLast((cents) => cents != null) : value);
+  const moment = (seconds) => (seconds ? `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC` : "–");
   const trades = (label, up, name) => ({
     label,
     stroke: colour(name),
     paths: () => null,
     points: { show: triangle(up) },
-    value: money,
+    value: shown,
   });
   return {
     width: holder.clientWidth,
@@ -120,7 +123,7 @@ function options() {
     cursor: { points: { size: 7 } },
     axes: [{ ...axis, values: TIMES, incrs: STEPS_S, space: 64 }, { ...axis, size: 78, values: (self, values) => values.map((value) => money(self, value)) }],
     series: [
-      { label: "Time", value: (self, seconds) => (seconds ? `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC` : "–") },
+      { label: "Time", value: (self, seconds, series, index) => moment(index == null ? data.now_ms / 1000 : seconds) },
       {
         label: "Price",
         stroke: colour("--accent"),
@@ -128,7 +131,7 @@ function options() {
         spanGaps: true,
         paths: uPlot.paths.stepped({ align: 1 }),
         points: { show: data.prices.length < 60, size: 5 },
-        value: money,
+        value: shown,
       },
       trades("You bought", true, "--up"),
       trades("You sold", false, "--down"),
