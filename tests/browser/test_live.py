@@ -91,7 +91,7 @@ def test_a_hidden_tab_lets_go_of_its_stream_and_catches_up_when_it_is_shown(
     trader.is_live()
     expect(trader.figure("cash")).to_have_text("$9,000.00")
     expect(trader.position(symbol)).to_contain_text("10 shares")
-    assert site.streams() == 2
+    wait_for(lambda: site.streams() == 2, what="it has its own again")
 
 
 def test_an_order_expires_before_ones_eyes(patient: Person):

@@ -131,4 +131,10 @@ def _faults(person: Person) -> list[str]:
         for node in violation["nodes"]
     ]
     too_wide = person.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    return faults + ([f"{too_wide} px too wide"] if too_wide > 0 else [])
+    faults += [f"{too_wide} px too wide"] if too_wide > 0 else []
+    return faults + [f"{name} has to be scrolled sideways" for name in person.page.evaluate(_SCROLLED)]
+
+
+_SCROLLED = """innerWidth < 1200 ? [] : [...document.querySelectorAll(".table-wrap")]
+    .filter(table => table.scrollWidth > table.clientWidth).map(table => table.ariaLabel)"""
+"""Tables that do not fit, where there is room: their last column, which holds the buttons, would be cut."""

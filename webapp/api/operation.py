@@ -117,9 +117,14 @@ def _placed(text: str, kind: Any) -> Any:
 
 def _converted(values: dict[str, str], kind: Any, where: str) -> Any:
     try:
-        return msgspec.convert(values, kind, strict=False)
+        converted = msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise ProblemError(422, f"{where}: {error}") from error
+    for part in msgspec.structs.fields(kind):
+        # What is optional is left out: "null" is a text, which msgspec takes for none.
+        if part.encode_name in values and getattr(converted, part.name) is None:
+            raise ProblemError(422, f"{where}: {part.encode_name} cannot be null")
+    return converted
 
 
 def _header_values(kind: Any) -> dict[str, str]:

@@ -75,7 +75,10 @@ def message(kind: str, title: str, text: str) -> dict[str, str]:
 
 def news_message(row: HistoryRow) -> dict[str, str]:
     """Of a history row that nobody asked for: a fill or an expiry."""
-    return message("done" if row.kind == HistoryKind.FILL else "pending", title_of_row(row), what_happened(row) + ".")
+    text = f"{_details(row)}."
+    if row.kind == HistoryKind.EXPIRY:
+        return message("pending", title_of_row(row), f"{text} What it reserved is available again.")
+    return message("done", title_of_row(row), text)
 
 
 def title_of_row(row: HistoryRow) -> str:
@@ -89,7 +92,12 @@ def title_of_row(row: HistoryRow) -> str:
 
 def what_happened(row: HistoryRow) -> str:
     """A history row in a few words, with the figures that matter."""
-    parts = [title_of_row(row)]
+    return ": ".join(filter(None, (title_of_row(row), _details(row))))
+
+
+def _details(row: HistoryRow) -> str:
+    """How much of what, and at which price; "" where there is nothing of that."""
+    parts = []
     shares = abs(row.shares_delta + row.reserved_shares_delta) or abs(row.shares_delta) or _ordered_shares(row)
     if shares:
         parts.append(f"{share_count(shares)} of {row.symbol}")
@@ -99,7 +107,7 @@ def what_happened(row: HistoryRow) -> str:
         parts.append(f"at {dollars(row.price_cents)}")
     elif row.amount_cents is not None:
         parts.append(dollars(row.amount_cents))
-    return f"{parts[0]}: {' '.join(parts[1:])}" if parts[1:] else parts[0]
+    return " ".join(parts)
 
 
 def _ordered_shares(row: HistoryRow) -> int:

@@ -89,6 +89,7 @@ def test_the_document_is_served_to_everybody_and_names_every_call(website: Websi
         ("POST", "/commands", {"json": {"command": "COMMIT_BUY"}, "headers": {"Idempotency-Key": "ä"}}, 422),
         ("GET", "/operations", {}, 403),
         ("GET", "/history?size=0", {}, 422),
+        ("GET", "/history.csv?from_ms=null", {}, 422),
     ],
 )
 def test_every_error_is_a_problem(website: Website, method: str, path: str, sent: dict, status: int) -> None:

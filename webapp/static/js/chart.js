@@ -117,6 +117,7 @@ function options() {
   return {
     width: holder.clientWidth,
     height: HEIGHT_PX,
+    padding: [null, 24, null, null], // the last mark's words, which stand under its middle
     // As all times on the site: UTC.
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     scales: { x: { range: padded }, y: { range: aired } },

@@ -2,6 +2,8 @@
 
 const STAY_MS = 9_000;
 const SHOWN_MAX = 4;
+const SHOWN_ON_PHONE_MAX = 2;
+const phone = matchMedia("(width < 60rem)");
 
 const list = () => document.getElementById("messages");
 
@@ -19,7 +21,7 @@ export function say({ kind, title, text }) {
   message.querySelector("strong").textContent = title;
   message.querySelector("[data-text]").textContent = text;
   list().append(message);
-  while (list().children.length > SHOWN_MAX) {
+  while (list().children.length > (phone.matches ? SHOWN_ON_PHONE_MAX : SHOWN_MAX)) {
     list().firstElementChild.remove();
   }
   if (kind === "done" || kind === "pending") {
