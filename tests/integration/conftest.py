@@ -1,14 +1,18 @@
 """What integration tests share beside real servers: one finished run, for those who judge what a run leaves."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
+from rabbitmq.topology import AUDIT_EXCHANGE
+from schema.codec import decode_audit
+from schema.events import AuditEntry
 from tests.integration import finished_run
 from tests.integration.finished_run import FinishedRun
+from tests.integration.quotecache_processes import Asker
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +27,39 @@ def finished(_template, tmp_path_factory) -> Iterator[FinishedRun]:
     with finished_run.database(administration, name, template) as url:
         dump = finished_run.run(amqp_url, url, tmp_path_factory.mktemp("finished"))
         yield FinishedRun(administration, name, dump)
+
+
+@pytest.fixture
+def environment(amqp_url, database_url) -> dict[str, str]:
+    """Of a quote cache; tests add which quote server."""
+    return {"AMQP_URL": amqp_url, "DATABASE_URL": database_url, "REPLICA": "one"}
+
+
+@pytest.fixture
+def asker(amqp_url) -> Iterator[Asker]:
+    asker = Asker(amqp_url)
+    yield asker
+    asker.connection.close()
+
+
+@pytest.fixture
+def audit(amqp_url) -> Iterator[Callable[[], list[AuditEntry]]]:
+    """What the quote cache logged so far, in the order of its numbers; what is published twice has the same number."""
+    connection = open_connection(amqp_url, "audit")
+    channel = connection.channel()
+    queue = channel.queue_declare("", exclusive=True).method.queue
+    channel.queue_bind(queue, AUDIT_EXCHANGE)
+    logged = {}
+
+    def on_message(_channel, _method, _properties, body):
+        message = decode_audit(body)
+        logged.update(enumerate(message.entries, message.first_number))
+
+    def so_far() -> list[AuditEntry]:
+        connection.pump(0.01)
+        assert sorted(logged) == list(range(1, len(logged) + 1)), "its numbers have no gap"
+        return [logged[number] for number in sorted(logged)]
+
+    channel.basic_consume(queue, on_message, auto_ack=True)
+    yield so_far
+    connection.close()

@@ -17,15 +17,8 @@ SYMBOLS = [a + b for a in "ABCDEFGHIJKLMNOPQRST" for b in "ABCDEFGHIJKLMNO"]
 
 
 @pytest.fixture
-def environment(amqp_url, database_url) -> dict[str, str]:
-    return {
-        "AMQP_URL": amqp_url,
-        "DATABASE_URL": database_url,
-        "QUOTE_SERVER": f"127.0.0.1:{free_port()}",
-        "QUOTES": "instant",
-        "QUOTE_SEED": "1",
-        "REPLICA": "one",
-    }
+def environment(environment) -> dict[str, str]:
+    return environment | {"QUOTE_SERVER": f"127.0.0.1:{free_port()}", "QUOTES": "instant", "QUOTE_SEED": "1"}
 
 
 @pytest.fixture
@@ -34,13 +27,6 @@ def quote_server(environment, wait_for) -> Iterator[tuple[str, int]]:
     with running("quotecache.simulator", environment):
         wait_for(lambda: listening((host, int(port))), what="the simulator listens")
         yield host, int(port)
-
-
-@pytest.fixture
-def asker(amqp_url) -> Iterator[Asker]:
-    asker = Asker(amqp_url)
-    yield asker
-    asker.connection.close()
 
 
 def heard_in_order(amqp_url: str) -> tuple[list, object]:

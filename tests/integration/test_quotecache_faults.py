@@ -1,15 +1,12 @@
 """Faults of the legacy quote server, over real TCP (spec §4): recognised, retried in bounds, nobody stalled."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from rabbitmq.connection import open_connection
-from rabbitmq.topology import AUDIT_EXCHANGE
-from schema.codec import decode_audit
 from schema.events import AuditKind, NoQuote, Quote
-from tests.integration.quotecache_processes import RESET, SILENCE, Asker, FaultyServer, ended, free_port, rows, running
+from tests.integration.quotecache_processes import RESET, SILENCE, FaultyServer, ended, free_port, rows, running
 
 ATTEMPTS = 3
 TIMEOUT_MS = 300
@@ -38,43 +35,8 @@ def always_faulty(symbol: str, user: str, _number: int) -> object:
 
 
 @pytest.fixture
-def environment(amqp_url, database_url) -> dict[str, str]:
-    return {
-        "AMQP_URL": amqp_url,
-        "DATABASE_URL": database_url,
-        "QUOTE_TIMEOUT_MS": str(TIMEOUT_MS),
-        "QUOTE_ATTEMPTS": str(ATTEMPTS),
-        "REPLICA": "one",
-    }
-
-
-@pytest.fixture
-def asker(amqp_url) -> Iterator[Asker]:
-    asker = Asker(amqp_url)
-    yield asker
-    asker.connection.close()
-
-
-@pytest.fixture
-def audit(amqp_url) -> Iterator[Callable[[], list]]:
-    """What the quote cache logged so far: (number, entry)."""
-    connection = open_connection(amqp_url, "audit")
-    channel = connection.channel()
-    queue = channel.queue_declare("", exclusive=True).method.queue
-    channel.queue_bind(queue, AUDIT_EXCHANGE)
-    logged = []
-
-    def on_message(_channel, _method, _properties, body):
-        message = decode_audit(body)
-        logged.extend(enumerate(message.entries, message.first_number))
-
-    def so_far() -> list:
-        connection.pump(0.01)
-        return logged
-
-    channel.basic_consume(queue, on_message, auto_ack=True)
-    yield so_far
-    connection.close()
+def environment(environment) -> dict[str, str]:
+    return environment | {"QUOTE_TIMEOUT_MS": str(TIMEOUT_MS), "QUOTE_ATTEMPTS": str(ATTEMPTS)}
 
 
 @pytest.mark.parametrize("symbol", sorted(FAULTS))
@@ -88,10 +50,9 @@ def test_a_fault_is_retried_within_bounds_paid_logged_and_ends_in_no_quote(
         assert isinstance(wait_for(lambda: asker.answer(symbol), what="an answer"), NoQuote)
         assert server.hits == {symbol: ATTEMPTS}
         wait_for(lambda: len(audit()) >= ATTEMPTS, what="every attempt in the log")
-        assert [number for number, _ in audit()] == [1, 2, 3]
-        assert {(entry.kind, entry.symbol, entry.user) for _, entry in audit()} == {
+        assert [(entry.kind, entry.symbol, entry.user) for entry in audit()] == [
             (AuditKind.DEBUG_EVENT, symbol, "jane")
-        }
+        ] * ATTEMPTS
         failures = rows(database_url, "SELECT price_cents, failure FROM quote_fetches ORDER BY quote_id")
         assert [price for price, _ in failures] == [None] * ATTEMPTS and all(failure for _, failure in failures)
 
@@ -138,7 +99,7 @@ def test_a_fault_that_passes_costs_a_retry_and_nothing_else(environment, asker, 
             wait_for(lambda: len(audit()) >= 2)
         assert server.hits == {"ABC": 2}
     assert isinstance(quote, Quote) and quote.price_cents == 1_000
-    assert [entry.kind for _, entry in audit()] == [AuditKind.DEBUG_EVENT, AuditKind.QUOTE_SERVER]
+    assert [entry.kind for entry in audit()] == [AuditKind.DEBUG_EVENT, AuditKind.QUOTE_SERVER]
     asked = rows(database_url, "SELECT asked_at_ms, quote_id FROM quote_fetches WHERE price_cents > 0")
     assert asked == [(quote.asked_at_ms, quote.quote_id)]
 
@@ -149,7 +110,7 @@ def test_no_server_at_all_is_no_quote_and_nothing_is_paid(environment, asker, au
         answer = wait_for(lambda: asker.answer("ABC"))
         wait_for(lambda: len(audit()) >= ATTEMPTS)
     assert isinstance(answer, NoQuote) and answer.reason.startswith("not sent")
-    assert all("is not paid for" in entry.message for _, entry in audit())
+    assert all("is not paid for" in entry.message for entry in audit())
 
 
 def test_a_fetch_whose_owner_was_killed_is_abandoned_and_logged_exactly_once(
@@ -172,10 +133,9 @@ def test_a_fetch_whose_owner_was_killed_is_abandoned_and_logged_exactly_once(
                 ended(service)
             asker.answers.clear()
         assert server.hits == {"ABC": 2, "DEF": 2}
-    by_number = dict(audit())
-    assert sorted(by_number) == [1, 2, 3, 4]
-    assert sum(entry.kind is AuditKind.DEBUG_EVENT for entry in by_number.values()) == 2
-    assert by_number[1].message.endswith("is paid for without a price: abandoned")
+    first, *others = audit()
+    assert [entry.kind for entry in (first, *others)].count(AuditKind.DEBUG_EVENT) == 2 and len(others) == 3
+    assert first.message.endswith("is paid for without a price: abandoned")
 
 
 def test_sigterm_waits_for_the_answer_in_flight(environment, asker, database_url, wait_for):

@@ -1,60 +1,19 @@
 """A second request (QUOTE_HEDGE), over real TCP: the first answer wins, each request is paid, stored, logged once."""
 
 import signal
-from collections.abc import Callable, Iterator
 
 import pytest
 
-from rabbitmq.connection import open_connection
-from rabbitmq.topology import AUDIT_EXCHANGE
-from schema.codec import decode_audit
 from schema.events import AuditKind, NoQuote, Quote
-from tests.integration.quotecache_processes import RESET, SILENCE, Asker, FaultyServer, ended, rows, running
+from tests.integration.quotecache_processes import RESET, SILENCE, FaultyServer, ended, rows, running
 
 EPOCH = "SELECT epoch FROM partitions WHERE consumer_group = 'quotecache'"
 STORED = "SELECT price_cents, failure FROM quote_fetches ORDER BY quote_id"
 
 
 @pytest.fixture
-def environment(amqp_url, database_url) -> dict[str, str]:
-    return {
-        "AMQP_URL": amqp_url,
-        "DATABASE_URL": database_url,
-        "QUOTE_TIMEOUT_MS": "1000",
-        "QUOTE_ATTEMPTS": "1",
-        "QUOTE_HEDGE": "50",
-        "REPLICA": "one",
-    }
-
-
-@pytest.fixture
-def asker(amqp_url) -> Iterator[Asker]:
-    asker = Asker(amqp_url)
-    yield asker
-    asker.connection.close()
-
-
-@pytest.fixture
-def audit(amqp_url) -> Iterator[Callable[[], list]]:
-    """What the quote cache logged so far, in the order of its numbers."""
-    connection = open_connection(amqp_url, "audit")
-    channel = connection.channel()
-    queue = channel.queue_declare("", exclusive=True).method.queue
-    channel.queue_bind(queue, AUDIT_EXCHANGE)
-    logged = {}  # what is published twice has the same number
-
-    def on_message(_channel, _method, _properties, body):
-        message = decode_audit(body)
-        logged.update(enumerate(message.entries, message.first_number))
-
-    def so_far() -> list:
-        connection.pump(0.01)
-        assert sorted(logged) == list(range(1, len(logged) + 1)), "its numbers have no gap"
-        return [logged[number] for number in sorted(logged)]
-
-    channel.basic_consume(queue, on_message, auto_ack=True)
-    yield so_far
-    connection.close()
+def environment(environment) -> dict[str, str]:
+    return environment | {"QUOTE_TIMEOUT_MS": "1000", "QUOTE_ATTEMPTS": "1", "QUOTE_HEDGE": "50"}
 
 
 def priced(cents: int, symbol: str, user: str) -> bytes:

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -13,21 +12,14 @@ from quotecache.price_history import price_history
 from schema.database import connect
 from schema.events import NoQuote, Quote
 from schema.price_file import read_prices
-from tests.integration.quotecache_processes import ROOT, Asker, rows, running
+from tests.integration.quotecache_processes import ROOT, rows, running
 
 T = 1_700_000_000_000
 
 
 @pytest.fixture
-def environment(amqp_url, database_url) -> dict[str, str]:
-    return {"AMQP_URL": amqp_url, "DATABASE_URL": database_url, "REPLICA": "one", "QUOTE_ATTEMPTS": "1"}
-
-
-@pytest.fixture
-def asker(amqp_url) -> Iterator[Asker]:
-    asker = Asker(amqp_url)
-    yield asker
-    asker.connection.close()
+def environment(environment) -> dict[str, str]:
+    return environment | {"QUOTE_ATTEMPTS": "1"}
 
 
 def run(module: str, database_url: str, *arguments: str) -> subprocess.CompletedProcess:
