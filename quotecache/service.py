@@ -15,6 +15,7 @@ import structlog
 
 from consumers import partitions
 from quotecache.cache import Counts
+from quotecache.hold import Hold
 from quotecache.sockets import allow_sockets
 from quotecache.source import OpenSource, source_of
 from quotecache.store import GROUP, LEASE_MS, PARTITION
@@ -93,6 +94,7 @@ class _Session:
         self._connections_max = connections_max
         self._open_source = open_source
         self._tenure: Tenure | None = None
+        self._hold = Hold(time.monotonic())
         self._tick_at = self._counted_at = time.monotonic()
 
     def serve(self, stopping: Callable[[], bool]) -> None:
@@ -128,10 +130,12 @@ class _Session:
             self._connection.pump(self._tenure.patience_seconds(_now_ms()))
 
     def _tick(self) -> None:
+        began = time.monotonic()
         with database.translated():
             changes = partitions.tick(self._store, GROUP, self._settings.replica, self._owned(), LEASE_MS)
         if PARTITION in changes.lost:
             raise Fenced("another process owns the quote cache by now")
+        self._hold.renewed(began)
         for ownership in changes.gained:
             self._tenure = Tenure(
                 self._settings,
@@ -141,6 +145,7 @@ class _Session:
                 self._counts,
                 self._connections_max,
                 self._open_source,
+                self._hold,
                 _now_ms(),
             )
         pause_ms = STANDBY_TICK_MS if self._tenure is None else partitions.TICK_MS

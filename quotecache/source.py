@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from quotecache.fetch import Fetch
+from quotecache.hold import Hold
 from quotecache.recorded import Recorded, now_ms, open_recording
 from quotecache.upstream import Outcome, Upstream
 from schema.settings import Settings
@@ -19,13 +20,13 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-OpenSource = Callable[[Callable[[], None]], Source]
-"""Opens the source; given what to call when there is something to take."""
+OpenSource = Callable[[Callable[[], None], Hold], Source]
+"""Opens the source; given what to call when there is something to take, and what must be sure to send anything."""
 
 
 def source_of(settings: Settings) -> OpenSource:
     """Raises SettingsError where a recorded file cannot be read."""
     if settings.quote_source is None:
-        return lambda on_outcome: Upstream(settings.quote_server, settings.quote_timeout_ms, on_outcome)
+        return lambda on_outcome, hold: Upstream(settings.quote_server, settings.quote_timeout_ms, on_outcome, hold)
     recording, began_ms = open_recording(settings.quote_source), now_ms()
-    return lambda on_outcome: Recorded(recording, began_ms, on_outcome)
+    return lambda on_outcome, _: Recorded(recording, began_ms, on_outcome)

@@ -4,6 +4,8 @@ A turn first decides (cache.py), then commits (store.py), then sends and publish
 ownership: whoever owns next starts from Postgres. Who owns, and reconnecting, are service.py's.
 """
 
+import time
+
 import psycopg
 import structlog
 
@@ -12,6 +14,7 @@ from quotecache import store
 from quotecache.audit_entries import audit_messages
 from quotecache.cache import Cache, Counts
 from quotecache.fetch import ABANDONED, Fetch, Settled
+from quotecache.hold import Hold
 from quotecache.source import OpenSource
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import Outgoing, Publisher
@@ -42,10 +45,12 @@ class Tenure:
         counts: Counts,
         connections_max: int,
         open_source: OpenSource,
+        hold: Hold,
         now_ms: int,
     ):
         self._database = database
         self._ownership = ownership
+        self._hold = hold
         self._counts = counts
         self._publisher = Publisher(connection)
         self._cache = Cache(connections_max, settings.quote_attempts, counts, settings.quote_hedge_ms)
@@ -57,7 +62,7 @@ class Tenure:
         self._draining = False
         self._take_over(now_ms)
         self._requests = QueueConsumer(connection, PRICE_REQUESTS_QUEUE, self._bodies.append)
-        self._source = open_source(connection.wake)
+        self._source = open_source(connection.wake, hold)
 
     @property
     def epoch(self) -> int:
@@ -154,13 +159,16 @@ class Tenure:
         """Puts the turn on record; then sends the new fetches, and has the log of the ended ones confirmed."""
         messages = audit_messages(settled, self._ownership.audit_number + 1)
         after = store.advanced(self._ownership, list(self._in_flight), self._known_id_max, len(settled), now_ms)
+        began = time.monotonic()
         fetches = store.record(self._database, after, asks, settled, messages, now_ms)
+        self._hold.renewed(began)
         self._ownership = after
         if fetches:
             for fetch in fetches:
                 self._in_flight[fetch.quote_id] = fetch
                 self._racing.setdefault(fetch.symbol, set()).add(fetch.quote_id)
             self._known_id_max = max(self._in_flight)
+            strike("before-ask")
             self._source.ask(fetches)
         self._publish(messages)
 

@@ -1,7 +1,8 @@
 """The client of the legacy quote server: many TCP requests at once, in a thread of its own, each with a deadline.
 
 Knows the line protocol and sockets; knows nothing of caching, retries, RabbitMQ or Postgres. Whatever goes wrong
-with a request becomes its outcome, so that every fetch handed over comes back exactly once.
+with a request becomes its outcome, so that every fetch handed over comes back exactly once. Nothing is sent while it
+is not sure that this process still owns the quote cache.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from quotecache.fetch import NOT_SENT, Fetch
+from quotecache.hold import Hold
 from quotecache.protocol import LINE_BYTES_MAX, PriceLine, parse_answer, request_line
 from schema.errors import QuoteError
 
@@ -26,8 +28,9 @@ class Upstream:
     How many are open at once is up to the caller: every fetch handed over is sent at once.
     """
 
-    def __init__(self, address: tuple[str, int], timeout_ms: int, on_outcome: Callable[[], None]):
+    def __init__(self, address: tuple[str, int], timeout_ms: int, on_outcome: Callable[[], None], hold: Hold):
         self._address = address
+        self._hold = hold
         self._timeout_ms = timeout_ms
         self._on_outcome = on_outcome
         self._outcomes: deque[Outcome] = deque()
@@ -74,7 +77,7 @@ class Upstream:
             self._on_outcome()
 
     async def _attempt(self, fetch: Fetch) -> None:
-        exchange = _Exchange(request_line(fetch.symbol, fetch.sender), self._loop.create_future())
+        exchange = _Exchange(request_line(fetch.symbol, fetch.sender), self._loop.create_future(), self._hold)
         outcome: PriceLine | str
         try:
             async with asyncio.timeout(self._timeout_ms / 1_000):
@@ -83,6 +86,8 @@ class Upstream:
             outcome = parse_answer(received, fetch.symbol, fetch.sender)
         except TimeoutError:
             outcome = f"silence for {self._timeout_ms} ms" if exchange.sent else f"{NOT_SENT}: no connection"
+        except _NotSure:
+            outcome = f"{NOT_SENT}: the lease was not renewed in time"
         except OSError as error:
             outcome = f"connection lost: {error}" if exchange.sent else f"{NOT_SENT}: {error}"
         except QuoteError as error:
@@ -95,18 +100,26 @@ class Upstream:
             self._on_outcome()
 
 
+class _NotSure(Exception):
+    """Another process may own the quote cache by now."""
+
+
 class _Exchange(asyncio.Protocol):
     """One request on one connection: sends the line, gathers bytes until a newline, the bound, or the end."""
 
-    def __init__(self, request: bytes, received: asyncio.Future[bytes]):
+    def __init__(self, request: bytes, received: asyncio.Future[bytes], hold: Hold):
         self.received = received
         self.sent = False
         self._request = request
+        self._hold = hold
         self._gathered = bytearray()
         self._transport: asyncio.BaseTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        if not self._hold.is_sure():
+            self._finish(_NotSure())
+            return
         self.sent = True
         transport.write(self._request)
 

@@ -142,6 +142,8 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         symbol, _, user = self.rfile.readline().decode().strip().partition(",")
+        if not symbol:
+            return  # connected, and asked for nothing
         with self.server.lock:
             self.server.hits[symbol] += 1
             number = self.server.hits[symbol]

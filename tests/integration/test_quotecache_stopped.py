@@ -1,0 +1,74 @@
+"""A quote cache that is stopped (SIGSTOP) and wakes when another one owns its work: it buys nothing, and is no loss."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from quotecache.fetch import Fetch
+from quotecache.hold import SURE_SECONDS, Hold
+from quotecache.store import LEASE_MS
+from quotecache.upstream import Upstream
+from schema.commands import VERSION
+from schema.events import PriceRequest, Quote
+from tests.integration.quotecache_processes import FaultyServer, ended, rows, running
+
+LIVE = "SELECT 1 FROM replicas WHERE replica LIKE 'one@%' AND live_until > clock_timestamp()"
+OWNED_BY_ANOTHER = "SELECT 1 FROM partitions WHERE consumer_group = 'quotecache' AND owner LIKE 'another@%'"
+OWNED_BY_ONE = OWNED_BY_ANOTHER.replace("another", "one")
+
+
+def good(symbol: str, user: str, _number: int = 1) -> bytes:
+    return f"10.00,{symbol},{user},1507094283184,key==\n".encode()
+
+
+def is_stopped(process: subprocess.Popen) -> bool:
+    """A stopped process's state is T in /proc."""
+    with open(f"/proc/{process.pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0] == "T"
+
+
+def wakes(process: subprocess.Popen) -> None:
+    os.kill(process.pid, signal.SIGCONT)
+
+
+def test_who_wakes_with_a_fetch_on_record_does_not_send_what_its_successor_has_asked_for(
+    environment, asker, audit, database_url, wait_for
+):
+    with FaultyServer(good) as server:
+        settings = environment | {"QUOTE_SERVER": server.setting}
+        with running("quotecache", settings | {"FAULT_POINT": "before-ask:1:stop"}) as stopped:
+            wait_for(lambda: rows(database_url, OWNED_BY_ONE), what="an owner")
+            with running("quotecache", settings | {"REPLICA": "another"}):
+                asker.ask("ABC")
+                wait_for(lambda: is_stopped(stopped), what="it has put the fetch on record, and stops")
+                assert server.hits == {}
+                quote = wait_for(lambda: asker.answer("ABC"), what="the price, from the successor")
+                wait_for(lambda: not rows(database_url, LIVE))
+                wakes(stopped)
+                wait_for(lambda: rows(database_url, LIVE), what="it has found out, and stands by")
+                assert ended(stopped) == 0
+        assert server.hits == {"ABC": 1}
+    assert isinstance(quote, Quote)
+    assert rows(database_url, "SELECT failure FROM quote_fetches ORDER BY quote_id") == [("abandoned",), (None,)]
+    assert len(audit()) == 2
+
+
+@pytest.mark.parametrize(("seconds_ago", "hits"), [(0, 1), (SURE_SECONDS + 0.1, 0)])
+def test_a_request_is_sent_only_shortly_after_the_lease_was_renewed(seconds_ago, hits, wait_for):
+    with FaultyServer(good) as server:
+        upstream = Upstream(server.server_address, 5_000, lambda: None, Hold(time.monotonic() - seconds_ago))
+        upstream.ask([Fetch(1, PriceRequest(VERSION, "ABC", "ann", 1), 0)])
+        ((_, outcome),) = wait_for(upstream.take, what="an outcome")
+        upstream.close()
+        assert server.hits.total() == hits
+    assert hits or outcome == "not sent: the lease was not renewed in time"
+
+
+def test_a_hold_that_is_renewed_is_sure_again():
+    hold = Hold(time.monotonic() - LEASE_MS)
+    assert not hold.is_sure()
+    hold.renewed(time.monotonic())
+    assert hold.is_sure()
