@@ -103,11 +103,19 @@ class Prices:
         except DecodeError as error:
             log.warning("broadcast of prices cannot be read", error=str(error))
             return
+        if not message.answers:
+            self._repeat_all()
         for answer in message.answers:
             if isinstance(answer, Quote):
                 self._hear(answer)
             elif self._outstanding.pop(answer.symbol, None) is not None:
                 self._answers.append(answer)
+
+    def _repeat_all(self) -> None:
+        """At the next tick: the quote cache has a new owner, and the one before may have taken our requests along."""
+        self._look_at_ms = 0
+        for outstanding in self._outstanding.values():
+            outstanding.repeat_at_ms = 0
 
     def _hear(self, quote: Quote) -> None:
         outstanding = self._outstanding.get(quote.symbol)

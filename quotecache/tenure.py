@@ -61,8 +61,10 @@ class Tenure:
         self._bodies: list[bytes] = []
         self._draining = False
         self._take_over(now_ms)
-        self._requests = QueueConsumer(connection, PRICE_REQUESTS_QUEUE, self._bodies.append)
+        # An owner before us that hangs is a consumer until its heartbeats end: from here on it is handed nothing.
+        self._requests = QueueConsumer(connection, PRICE_REQUESTS_QUEUE, self._bodies.append, priority=self.epoch)
         self._source = open_source(connection.wake, hold)
+        self._tell([])
 
     @property
     def epoch(self) -> int:
@@ -182,5 +184,9 @@ class Tenure:
     def _broadcast(self, answers: list[Quote | NoQuote]) -> None:
         # Only ever called after the log of these quotes was confirmed: no dump holds a trade without its quote.
         for start in range(0, len(answers), ANSWERS_PER_MESSAGE_MAX):
-            message = PriceMessage(VERSION, answers[start : start + ANSWERS_PER_MESSAGE_MAX])
-            self._publisher.publish(Outgoing(PRICES_EXCHANGE, "", encode(message), mandatory=False))
+            self._tell(answers[start : start + ANSWERS_PER_MESSAGE_MAX])
+
+    def _tell(self, answers: list[Quote | NoQuote]) -> None:
+        """Without answers it says that there is a new owner: what the one before was asked may be lost."""
+        message = PriceMessage(VERSION, answers)
+        self._publisher.publish(Outgoing(PRICES_EXCHANGE, "", encode(message), mandatory=False))

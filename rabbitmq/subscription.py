@@ -46,13 +46,17 @@ class ReplyQueue:
 
 
 class QueueConsumer:
-    """Takes messages of a shared queue, acknowledged as they are handed out: for requests that are repeated if lost."""
+    """Takes messages of a shared queue, acknowledged as they are handed out: for requests that are repeated if lost.
 
-    def __init__(self, connection: Connection, queue: str, on_body: Callable[[bytes], None]):
+    Of several consumers the one of the highest `priority` gets all messages, as long as it takes them.
+    """
+
+    def __init__(self, connection: Connection, queue: str, on_body: Callable[[bytes], None], priority: int = 0):
         self._channel = connection.channel()
         self._channel.add_on_cancel_callback(_on_cancel)
+        arguments = {"x-priority": priority}
         with translated():
-            self._channel.basic_consume(queue, lambda *message: on_body(message[3]), auto_ack=True)
+            self._channel.basic_consume(queue, lambda *message: on_body(message[3]), auto_ack=True, arguments=arguments)
 
     def close(self) -> None:
         """Stops taking; never raises."""

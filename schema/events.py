@@ -113,7 +113,7 @@ class NoQuote(msgspec.Struct, frozen=True, array_like=True, tag="no-quote", gc=F
 
 
 class PriceMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What the quote cache broadcasts."""
+    """What the quote cache broadcasts. Without answers: it has a new owner, who may not know what was asked before."""
 
     version: int
     answers: list[Quote | NoQuote]

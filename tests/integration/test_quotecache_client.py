@@ -46,6 +46,16 @@ def world(amqp_url) -> Iterator[World]:
     connection.close()
 
 
+def test_a_new_owner_of_the_quote_cache_is_asked_at_once_for_all_that_is_outstanding(world, wait_for):
+    world.prices.request("ABC", "jane", 7, T0)
+    world.prices.request("XYZ", "jane", 8, T0)
+    wait_for(lambda: world.pumped(len(world.requests) == 2))
+    world.tell()
+    wait_for(lambda: world.pumped(False) or world.prices.tick(T0 + 1) or len(world.requests) == 4)
+    assert {request.symbol for request in world.requests[2:]} == {"ABC", "XYZ"}
+    assert world.prices.take_answers() == []
+
+
 def test_a_symbol_is_asked_for_once_while_it_is_outstanding(world, wait_for):
     world.prices.request("ABC", "jane", 7, T0)
     world.prices.request("ABC", "john", 8, T0 + 1)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from collections import Counter
 
 import pytest
 
@@ -54,6 +55,24 @@ def test_who_wakes_with_a_fetch_on_record_does_not_send_what_its_successor_has_a
     assert isinstance(quote, Quote)
     assert rows(database_url, "SELECT failure FROM quote_fetches ORDER BY quote_id") == [("abandoned",), (None,)]
     assert len(audit()) == 2
+
+
+def test_who_is_stopped_is_handed_no_request_once_another_has_taken_over(environment, asker, database_url, wait_for):
+    symbols = [f"S{letter}" for letter in "ABCDEFGHIJKLMNOPQRST"]
+    with FaultyServer(good) as server:
+        settings = environment | {"QUOTE_SERVER": server.setting}
+        with running("quotecache", settings) as stopped:
+            wait_for(lambda: rows(database_url, OWNED_BY_ONE), what="an owner")
+            with running("quotecache", settings | {"REPLICA": "another"}):
+                os.kill(stopped.pid, signal.SIGSTOP)
+                asker.ask("LST")  # the stopped one takes it along: it is asked for again when its successor shows
+                asker.publisher.flush()
+                quote = wait_for(lambda: asker.answer("LST"), what="a price, from the successor")
+                for symbol in symbols:
+                    asker.ask_raw(symbol, "jane")  # nobody repeats these
+                wait_for(lambda: asker.have(*symbols), what="each price, from the successor")
+        assert server.hits == Counter(["LST", *symbols])
+    assert isinstance(quote, Quote)
 
 
 @pytest.mark.parametrize(("seconds_ago", "hits"), [(0, 1), (SURE_SECONDS + 0.1, 0)])
