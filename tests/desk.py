@@ -34,8 +34,15 @@ class QuoteTable:
 class Desk:
     """Takes messages, hears quotes, and shows what took effect. Users it does not know have `cash` to begin with."""
 
-    def __init__(self, *accounts: Account, cash: int = 1_000, partition: int = 0, batch_max: int = 1_000):
-        self.quotes = QuoteTable()
+    def __init__(
+        self,
+        *accounts: Account,
+        cash: int = 1_000,
+        partition: int = 0,
+        batch_max: int = 1_000,
+        quotes: QuoteTable | None = None,
+    ):
+        self.quotes = quotes or QuoteTable()
         self.scheduler = Scheduler(self.quotes, batch_max)
         self.owned = OwnedPartition(partition, Progress(position=0, high=-1))
         self.scheduler.adopt(self.owned, [an_account(NOBODY, cash=None), *accounts])
@@ -64,20 +71,20 @@ class Desk:
     def hears(self, price: int | None, symbol: str = "ABC", asked_at_ms: int | None = None) -> None:
         """The answer of the quote cache; no price: there is none to be had."""
         if price is None:
-            self._turn([NoQuote(symbol, self.now_ms, "silence")])
+            self.turn([NoQuote(symbol, self.now_ms, "silence")])
             return
         quote = a_quote(price, symbol, self.now_ms if asked_at_ms is None else asked_at_ms, quote_id=self.now_ms)
         self.quotes.quotes[symbol] = quote
-        self._turn([quote])
+        self.turn([quote])
 
     def waits(self, ms: int) -> None:
         self.now_ms += ms
-        self._turn([])
+        self.turn([])
 
     def begins_a_new_batch(self) -> None:
         """What was done is committed; what is ready runs."""
         self.batch = Batch()
-        self._turn([])
+        self.turn([])
 
     def account(self, user: str = "ann") -> Account:
         return self.owned.accounts[user]
@@ -109,7 +116,8 @@ class Desk:
         self._offset += 1
         return self.owned.progress.begin(self._offset - 1, tag=self._offset, commands=orders, marker=marker)
 
-    def _turn(self, answers: list) -> None:
+    def turn(self, answers: list) -> None:
+        """The quotes are in the table already."""
         self.scheduler.hear(answers, self.now_ms)
         self.scheduler.run_ready(self.batch, self.now_ms)
         self._sweep()

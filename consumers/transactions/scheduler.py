@@ -38,6 +38,8 @@ class Item:
     message: Message
     published_at_ms: int
     reply_to: str | None = None
+    in_vain: bool = False
+    """Its quote was asked for early, and none was to be had: that was its attempt, and it was paid."""
 
 
 @dataclass(slots=True)
@@ -86,6 +88,8 @@ class Scheduler:
         self._quotes = quotes
         self._batch_max = batch_max
         self._waiting: dict[str, list[tuple[OwnedPartition, str]]] = {}
+        # By symbol, whose attempt it is that is under way; whatever is asked for is answered, and goes from here.
+        self._early: dict[str, Item] = {}
         self._ready: deque[tuple[OwnedPartition, str, Given]] = deque()
         self._expiries: list[tuple[int, int, OwnedPartition, str]] = []
         self._count = itertools.count()
@@ -116,6 +120,9 @@ class Scheduler:
         """Makes the users ready who wait for these symbols."""
         for answer in answers:
             missing = isinstance(answer, NoQuote) and self._quotes.peek(answer.symbol, now_ms) is None
+            early = self._early.pop(answer.symbol, None)
+            if early is not None:
+                early.in_vain = missing
             for owned, user in self._waiting.pop(answer.symbol, ()):
                 self._ready.append((owned, user, NO_QUOTE if missing else None))
 
@@ -163,6 +170,8 @@ class Scheduler:
             return
         if surely_needs_quote(order, account, parked.claimed_cents) and not self._quotes.peek(order.symbol, now_ms):
             self._quotes.request(order.symbol, order.user, order.transaction_number, now_ms)
+            if order.symbol not in self._waiting:
+                self._early.setdefault(order.symbol, item)
         parked.claimed_cents += claim_cents(order)
 
     def _resume(self, batch: Batch, owned: OwnedPartition, user: str, given: Given, now_ms: int) -> None:
@@ -196,7 +205,7 @@ class Scheduler:
                 apply(account, decision)
                 batch.add_fill(owned.partition, account, order.command_id, item.published_at_ms, now_ms, decision)
         else:
-            decision = self._decide(owned, account, order, given, now_ms)
+            decision = self._decide(owned, account, item, given, now_ms)
             if decision is WANTS_QUOTE:
                 return False
             apply(account, decision)
@@ -207,11 +216,13 @@ class Scheduler:
         return True
 
     def _decide(
-        self, owned: OwnedPartition, account: Account, command: Command, given: Given, now_ms: int
+        self, owned: OwnedPartition, account: Account, item: Item, given: Given, now_ms: int
     ) -> Decision | None:
-        symbol = command.symbol
+        command, symbol = item.order, item.order.symbol
         if given is None and command.name in engine.NEEDS_QUOTE and symbol is not None:
             given = self._quotes.quote(symbol, now_ms)
+            if given is None and item.in_vain:
+                given = NO_QUOTE
         decision = engine.decide(account, command, given, now_ms)
         if decision is WANTS_QUOTE:
             self._waiting.setdefault(symbol, []).append((owned, account.user))

@@ -93,6 +93,64 @@ def test_what_a_command_has_taken_is_not_counted_twice():
     assert asked_early(desk, a_command("BUY", 100, "XYZ")) == ["XYZ"]
 
 
+def test_what_was_asked_for_early_in_vain_is_not_asked_for_again():
+    desk = a_parked_user()
+    desk.takes(a_command("QUOTE", symbol="XYZ", number=8), a_command("ADD", 5, number=9))
+    desk.hears(None, "XYZ")
+    desk.quotes.asked.clear()
+    desk.hears(100, "ABC")
+    assert desk.quotes.asked == []
+    assert (desk.reasons[8], desk.reasons[9]) == (Reason.NO_QUOTE, None)
+
+
+def test_an_attempt_in_vain_is_that_of_one_command_the_next_one_has_its_own():
+    """As without look-ahead: of two that need the same, each is an attempt."""
+    desk = a_parked_user()
+    desk.takes(a_command("QUOTE", symbol="XYZ", number=8), a_command("QUOTE", symbol="XYZ", number=9))
+    desk.hears(None, "XYZ")
+    desk.quotes.asked.clear()
+    desk.hears(100, "ABC")
+    assert desk.reasons[8] is Reason.NO_QUOTE and desk.quotes.asked == [("XYZ", "ann", 9)]
+    desk.hears(100, "XYZ")
+    assert desk.reasons[9] is None
+
+
+def test_what_another_user_waits_for_is_their_attempt():
+    desk = a_parked_user()
+    desk.takes(a_command("QUOTE", symbol="XYZ", user="bob", number=8), a_command("QUOTE", symbol="XYZ", number=9))
+    desk.hears(None, "XYZ")
+    desk.hears(100, "ABC")
+    assert desk.reasons[8] is Reason.NO_QUOTE and 9 not in desk.reasons
+
+
+def test_a_quote_that_came_later_serves_what_was_asked_for_early_in_vain():
+    desk = a_parked_user()
+    desk.takes(a_command("QUOTE", symbol="XYZ", number=9))
+    desk.hears(None, "XYZ")
+    desk.hears(100, "XYZ")
+    desk.hears(100, "ABC")
+    assert desk.reasons[9] is None
+
+
+def test_who_comes_after_an_attempt_in_vain_has_one_of_its_own():
+    desk = a_parked_user()
+    desk.takes(a_command("QUOTE", symbol="XYZ", number=8))
+    desk.hears(None, "XYZ")
+    desk.takes(a_command("QUOTE", symbol="XYZ", number=9))
+    assert desk.quotes.asked == [("XYZ", "ann", 8), ("XYZ", "ann", 9)]
+    desk.hears(None, "XYZ")
+    desk.hears(100, "ABC")
+    assert len(desk.quotes.asked) == 2 and desk.reasons[9] is Reason.NO_QUOTE
+
+
+def test_an_attempt_in_vain_makes_no_other_reason_disappear():
+    desk = a_parked_user(cash=200, amount=100)
+    desk.takes(a_command("BUY", 100, "XYZ", number=9))
+    desk.hears(None, "XYZ")
+    desk.hears(100, "ABC")
+    assert desk.reasons[9] is Reason.NO_QUOTE and desk.account().cash_cents == 100
+
+
 def test_a_cold_cache_costs_one_wait_not_one_for_each_symbol():
     desk = a_parked_user(cash=1_000)
     symbols = ["A", "B", "C", "D"]

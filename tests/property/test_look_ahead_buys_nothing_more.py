@@ -1,0 +1,97 @@
+"""Whatever is asked for early would have been bought all the same, and whatever becomes of it, the commands come out as
+without look-ahead (design §3). Two schedulers run the same log in the same virtual time, one of them looking ahead.
+"""
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumers.transactions import scheduler
+from schema.commands import Command, CommandName
+from schema.events import NoQuote
+from schema.outcomes import Reason
+from tests.builders import T0, a_command, a_quote, an_account
+from tests.desk import Desk, QuoteTable
+
+USERS = ("ann", "bob", "eve")
+SYMBOLS = ("A", "B", "C", "D")
+GAP_MS, DELAY_MS_MAX, COMMANDS_MAX = 10, 700, 25
+assert COMMANDS_MAX * (GAP_MS + DELAY_MS_MAX) < 60_000, "no quote runs out"
+
+a_name = st.sampled_from([CommandName.QUOTE, CommandName.BUY, CommandName.SELL, CommandName.SET_BUY_AMOUNT])
+a_step = st.tuples(st.integers(0, 2), a_name, st.integers(0, 3), st.integers(1, 60))
+an_answer = st.tuples(st.integers(1, DELAY_MS_MAX), st.none() | st.integers(1, 50))
+
+
+@dataclass
+class Server(QuoteTable):
+    """Answers each symbol after its own delay with its own price, or never with any."""
+
+    answers: dict[str, tuple[int, int | None]]
+    now_ms: int = T0
+    due: list[tuple[int, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def request(self, symbol: str, user: str, transaction_number: int, now_ms: int) -> None:
+        if all(symbol != waiting for _, waiting in self.due):
+            super().request(symbol, user, transaction_number, now_ms)
+            heapq.heappush(self.due, (now_ms + self.answers[symbol][0], symbol))
+
+
+def runs(commands: list[Command], answers: dict) -> tuple[Desk, Server]:
+    """Until everything is done. The commands arrive one after another, every GAP_MS."""
+    server = Server(answers)
+    desk = Desk(*(an_account(user, 100, {"A": 3, "B": 3}) for user in USERS), quotes=server)
+    for number, command in enumerate(commands):
+        arrives_ms = T0 + number * GAP_MS
+        answer_until(desk, server, arrives_ms)
+        desk.now_ms = arrives_ms
+        desk.takes(command)
+    answer_until(desk, server, T0 + 60_000)
+    assert len(desk.done) == len(commands)
+    return desk, server
+
+
+def answer_until(desk: Desk, server: Server, until_ms: int) -> None:
+    while server.due and server.due[0][0] <= until_ms:
+        desk.now_ms, symbol = heapq.heappop(server.due)
+        price = server.answers[symbol][1]
+        if price is None:
+            desk.turn([NoQuote(symbol, desk.now_ms, "silence")])
+        else:
+            server.quotes[symbol] = a_quote(price, symbol, desk.now_ms)
+            desk.turn([server.quotes[symbol]])
+
+
+@given(
+    steps=st.lists(a_step, min_size=1, max_size=COMMANDS_MAX),
+    answers=st.fixed_dictionaries(dict.fromkeys(SYMBOLS, an_answer)),
+    users=st.integers(1, 3),
+)
+def test_look_ahead_buys_nothing_that_would_not_have_been_bought(steps, answers, users):
+    commands = [
+        a_command(name, amount, SYMBOLS[symbol], USERS[user % users], number)
+        for number, (user, name, symbol, amount) in enumerate(steps, 1)
+    ]
+    ahead, bought = runs(commands, answers)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduler, "surely_needs_quote", lambda *_: False)
+        plain, would_have_bought = runs(commands, answers)
+    assert ahead.reasons == plain.reasons
+    assert max(Counter(number for _, _, number in bought.asked).values(), default=0) <= 1, "a command asked twice"
+    early, late = Counter(bought.symbols_asked), Counter(would_have_bought.symbols_asked)
+    refused = Counter(
+        command.symbol for command in commands if ahead.reasons[command.transaction_number] is Reason.NO_QUOTE
+    )
+    for symbol, (_, price) in answers.items():
+        if price is not None or users == 1:
+            assert early[symbol] <= late[symbol], symbol
+        else:
+            # Who waits at the same time shares an attempt, and look-ahead may part them: but each has one at most.
+            assert early[symbol] <= refused[symbol], symbol
