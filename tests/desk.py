@@ -41,9 +41,10 @@ class Desk:
         partition: int = 0,
         batch_max: int = 1_000,
         quotes: QuoteTable | None = None,
+        look_ahead_from: int = 1,
     ):
         self.quotes = quotes or QuoteTable()
-        self.scheduler = Scheduler(self.quotes, batch_max)
+        self.scheduler = Scheduler(self.quotes, batch_max, look_ahead_from)
         self.owned = OwnedPartition(partition, Progress(position=0, high=-1))
         self.scheduler.adopt(self.owned, [an_account(NOBODY, cash=None), *accounts])
         self.batch = Batch()

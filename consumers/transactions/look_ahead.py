@@ -1,7 +1,8 @@
 """Asking early for quotes that waiting commands will surely need, so that a cold cache costs one slowest answer.
 
 Never for one that may turn out not to be needed: a rejection before the quote would make it money thrown away
-(design §3).
+(design §3). And only for users who are far behind: a quote's life begins when it is asked for, so what is asked for
+early runs out early, which costs money where a symbol goes on being used.
 """
 
 from typing import Protocol
@@ -9,6 +10,11 @@ from typing import Protocol
 from consumers.transactions.account import Account
 from schema.commands import Command, CommandName
 from schema.events import Quote
+
+LOOK_AHEAD_FROM = 64
+"""Commands of a user that wait. Whoever sends 5 commands a second has fewer after three slowest answers; in a flood of
+commands everybody has more (docs/decisions.md).
+"""
 
 _TAKES_CASH = frozenset({CommandName.BUY, CommandName.SET_BUY_AMOUNT})
 

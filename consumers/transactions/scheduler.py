@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from consumers.transactions import engine
 from consumers.transactions.account import Account, Decision, apply
 from consumers.transactions.batch import Batch
-from consumers.transactions.look_ahead import Quotes, claim_cents, surely_needs_quote
+from consumers.transactions.look_ahead import LOOK_AHEAD_FROM, Quotes, claim_cents, surely_needs_quote
 from consumers.transactions.progress import Message, Progress
 from consumers.transactions.verdict import NO_QUOTE, WANTS_QUOTE, Given
 from schema.commands import NOBODY, Command, Fill, partition_of
@@ -81,11 +81,13 @@ class OwnedPartition:
 class Scheduler:
     """All owned partitions of a worker. Every method that takes a batch adds to it what took effect.
 
-    `batch_max`: once a batch holds this many rows, what could still run waits for the next one.
+    `batch_max`: once a batch holds this many rows, what could still run waits for the next one. `look_ahead_from`:
+    only for commands with at least so many of their user's before them is a quote asked for early.
     """
 
-    def __init__(self, quotes: Quotes, batch_max: int):
+    def __init__(self, quotes: Quotes, batch_max: int, look_ahead_from: int = LOOK_AHEAD_FROM):
         self._quotes = quotes
+        self._look_ahead_from = look_ahead_from
         self._batch_max = batch_max
         self._waiting: dict[str, list[tuple[OwnedPartition, str]]] = {}
         # By symbol, whose attempt it is that is under way; whatever is asked for is answered, and goes from here.
@@ -168,11 +170,16 @@ class Scheduler:
         order = item.order
         if isinstance(order, Fill):
             return
-        if surely_needs_quote(order, account, parked.claimed_cents) and not self._quotes.peek(order.symbol, now_ms):
+        if len(parked.items) > self._look_ahead_from and surely_needs_quote(order, account, parked.claimed_cents):
+            self._ask_early(item, now_ms)
+        parked.claimed_cents += claim_cents(order)
+
+    def _ask_early(self, item: Item, now_ms: int) -> None:
+        order = item.order
+        if self._quotes.peek(order.symbol, now_ms) is None:
             self._quotes.request(order.symbol, order.user, order.transaction_number, now_ms)
             if order.symbol not in self._waiting:
                 self._early.setdefault(order.symbol, item)
-        parked.claimed_cents += claim_cents(order)
 
     def _resume(self, batch: Batch, owned: OwnedPartition, user: str, given: Given, now_ms: int) -> None:
         """Runs a parked user's commands in order: until one must wait, or the batch is full."""

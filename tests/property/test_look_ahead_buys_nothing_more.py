@@ -6,11 +6,9 @@ import heapq
 from collections import Counter
 from dataclasses import dataclass, field
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.transactions import scheduler
 from schema.commands import Command, CommandName
 from schema.events import NoQuote
 from schema.outcomes import Reason
@@ -44,10 +42,12 @@ class Server(QuoteTable):
             heapq.heappush(self.due, (now_ms + self.answers[symbol][0], symbol))
 
 
-def runs(commands: list[Command], answers: dict) -> tuple[Desk, Server]:
+def runs(commands: list[Command], answers: dict, look_ahead_from: int) -> tuple[Desk, Server]:
     """Until everything is done. The commands arrive one after another, every GAP_MS."""
     server = Server(answers)
-    desk = Desk(*(an_account(user, 100, {"A": 3, "B": 3}) for user in USERS), quotes=server)
+    desk = Desk(
+        *(an_account(user, 100, {"A": 3, "B": 3}) for user in USERS), quotes=server, look_ahead_from=look_ahead_from
+    )
     for number, command in enumerate(commands):
         arrives_ms = T0 + number * GAP_MS
         answer_until(desk, server, arrives_ms)
@@ -79,10 +79,8 @@ def test_look_ahead_buys_nothing_that_would_not_have_been_bought(steps, answers,
         a_command(name, amount, SYMBOLS[symbol], USERS[user % users], number)
         for number, (user, name, symbol, amount) in enumerate(steps, 1)
     ]
-    ahead, bought = runs(commands, answers)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler, "surely_needs_quote", lambda *_: False)
-        plain, would_have_bought = runs(commands, answers)
+    ahead, bought = runs(commands, answers, look_ahead_from=1)
+    plain, would_have_bought = runs(commands, answers, look_ahead_from=COMMANDS_MAX)
     assert ahead.reasons == plain.reasons
     assert max(Counter(number for _, _, number in bought.asked).values(), default=0) <= 1, "a command asked twice"
     early, late = Counter(bought.symbols_asked), Counter(would_have_bought.symbols_asked)

@@ -86,7 +86,7 @@ class Worker:
         self._next = database.position
         self._intake = Intake(partition, database.high)
         self._owned = OwnedPartition(partition, Progress(database.position, database.high))
-        self._scheduler = Scheduler(self.quotes, batch_max)
+        self._scheduler = Scheduler(self.quotes, batch_max, look_ahead_from=1)
         self._scheduler.adopt(self._owned, database.load(database.users_with_pending()))
 
     def receive(self, count: int) -> None:

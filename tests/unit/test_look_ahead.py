@@ -2,6 +2,7 @@
 
 import pytest
 
+from consumers.transactions.look_ahead import LOOK_AHEAD_FROM
 from schema.commands import Command
 from schema.outcomes import Reason
 from tests.builders import a_command, a_quote, an_account
@@ -91,6 +92,16 @@ def test_what_a_command_has_taken_is_not_counted_twice():
     desk.hears(100, "ABC")
     desk.quotes.asked.clear()
     assert asked_early(desk, a_command("BUY", 100, "XYZ")) == ["XYZ"]
+
+
+def test_only_who_is_far_behind_has_quotes_asked_for_early():
+    """They run out early: where commands come one by one, that would buy more than without."""
+    desk = Desk(look_ahead_from=LOOK_AHEAD_FROM)
+    desk.takes(a_command("QUOTE", symbol="ABC"), *(a_command("ADD", 5) for _ in range(LOOK_AHEAD_FROM - 2)))
+    desk.takes(a_command("QUOTE", symbol="NOT"))
+    assert desk.quotes.symbols_asked == ["ABC"]
+    desk.takes(a_command("QUOTE", symbol="YES"))
+    assert desk.quotes.symbols_asked == ["ABC", "YES"]
 
 
 def test_what_was_asked_for_early_in_vain_is_not_asked_for_again():
