@@ -124,16 +124,17 @@ _AUDIT_NUMBERS = """
     SELECT CASE consumer_group WHEN 'quotecache' THEN :quotecache ELSE partition END AS source, audit_number
     FROM partitions WHERE consumer_group IN ('transactions', 'quotecache') ORDER BY 1"""
 
-# Armed symbols are few, and the newest quote of each comes from the index on (symbol, asked_at_ms).
+# Armed symbols are few, and the newest quote of each comes from the index on (symbol, asked_at_ms). A sell of 0 shares
+# is filled by no price, and no price is asked for on its account.
 _UNSETTLED = """
     SELECT count(*) FROM trigger_orders t LEFT JOIN LATERAL (
         SELECT price_cents FROM quote_fetches f
         WHERE f.symbol = t.symbol AND f.price_cents IS NOT NULL AND f.asked_at_ms > :alive_since_ms
         ORDER BY f.asked_at_ms DESC LIMIT 1) quote ON true
-    WHERE t.trigger_cents IS NOT NULL AND (
+    WHERE t.trigger_cents IS NOT NULL AND (t.side = 'buy' OR t.reserved_shares > 0) AND (
         quote.price_cents IS NULL
         OR t.side = 'buy' AND quote.price_cents <= t.trigger_cents AND t.reserved_cents >= quote.price_cents
-        OR t.side = 'sell' AND quote.price_cents >= t.trigger_cents AND t.reserved_shares > 0)"""
+        OR t.side = 'sell' AND quote.price_cents >= t.trigger_cents)"""
 
 _DUMP_IDS = """
     SELECT encode(command_id, 'hex') FROM history

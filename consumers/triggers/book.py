@@ -86,6 +86,11 @@ class _Ladder:
             if not level:
                 del self._levels[limit]
 
+    @property
+    def any_fillable(self) -> Armed | None:
+        """One that some price fills."""
+        return next((order for level in self._levels.values() for order in level.values()), None)
+
     def filled_by(self, price_cents: int) -> Iterator[Armed]:
         """Those that this price fills, the ones with the most room first; no other is looked at."""
         if self._side is Side.BUY:
@@ -147,11 +152,11 @@ class Book:
         return orders
 
     def watched(self, symbol: str) -> Armed | None:
-        """Any armed order on the symbol, None where there is none: whether its price must be kept fresh."""
-        for ladder in self._ladders.get(symbol, {}).values():
-            for order in ladder.orders.values():
-                return order
-        return None
+        """Any order on the symbol that some price fills, None where there is none: whether to keep its price fresh.
+
+        An armed sell of 0 shares is filled by none: to buy prices for it would be money thrown away.
+        """
+        return next(filter(None, (ladder.any_fillable for ladder in self._ladders.get(symbol, {}).values())), None)
 
     def drop(self, symbols: Iterable[str]) -> None:
         """Forgets symbols that are another worker's now."""

@@ -46,7 +46,7 @@ class Watch:
             if quote is not None and order.fills_at(quote.price_cents):
                 order.tried_quote_id = quote.quote_id
                 self._due.append((order, quote))
-            if order.symbol not in self._scheduled:
+            if order.limit_cents is not None and order.symbol not in self._scheduled:
                 self._schedule(order.symbol, quote.asked_at_ms + QUOTE_LIFETIME_MS if quote else now_ms)
 
     def hear_answers(self, answers: Iterable[Quote | NoQuote], now_ms: int) -> None:
@@ -62,7 +62,9 @@ class Watch:
                 self._schedule(answer.symbol, now_ms + AFTER_FAILURE_MS)
 
     def refresh(self, now_ms: int) -> None:
-        """Asks for the armed symbols whose quote has run out, and for none before (spec §3)."""
+        """Asks for the armed symbols whose quote has run out, and for none before (spec §3); nor for those whose
+        orders no price can fill.
+        """
         while self._refreshes and self._refreshes[0][0] <= now_ms:
             at_ms, symbol = heapq.heappop(self._refreshes)
             if self._scheduled.get(symbol) != at_ms:

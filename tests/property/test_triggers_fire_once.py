@@ -114,7 +114,9 @@ class TriggersFireOnce(RuleBasedStateMachine):
         assert not [key for key, trigger in self.model.items() if trigger is not None and key[2] is Side.BUY]
 
     def rest(self, price: int) -> None:
-        """Once all has arrived, no order is left that its symbol's quote fills; and every armed symbol has a quote."""
+        """Once all has arrived, no order is left that its symbol's quote fills; and every symbol has a quote on which
+        an order is armed that some price fills.
+        """
         for outcome in self.world.come_to_rest(price):
             self.judge(*outcome)
         for n, worker in enumerate(self.world.workers):
@@ -124,7 +126,8 @@ class TriggersFireOnce(RuleBasedStateMachine):
             quote = self.world.usable(symbol)
             for user, order in self.world.armed(symbol):
                 assert order.trigger_cents == self.model[user, symbol, order.side]
-                assert quote is not None or self.pauses(symbol), f"{symbol} is armed and has no price"
+                needs_price = order.side is Side.BUY or order.reserved_shares > 0
+                assert quote is not None or self.pauses(symbol) or not needs_price, f"{symbol} has no price"
                 assert quote is None or not fills_at(order, quote.price_cents), (user, order, quote)
 
     def pauses(self, symbol: str) -> bool:

@@ -209,6 +209,13 @@ def test_a_symbol_is_watched_while_an_order_is_armed_on_it():
     assert book.watched("XYZ") is None
 
 
+def test_a_symbol_is_not_watched_for_an_order_that_no_price_fills():
+    book = a_book(armed(300, side=SELL, reserved=0))
+    assert (len(book), book.watched("ABC")) == (1, None)
+    book.change(armed(300, "bob"))
+    assert book.watched("ABC").user == "bob"
+
+
 def test_dropped_symbols_are_forgotten_and_may_be_loaded_again():
     book = a_book(armed(300, "ann"), armed(300, "bob", SELL), armed(300, symbol="XYZ"))
     book.drop(["ABC", "NON"])

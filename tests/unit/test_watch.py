@@ -28,6 +28,10 @@ def buy(trigger=300, user="ann", version=1, symbol="ABC") -> TriggerChange:
     return TriggerChange(user, symbol, Side.BUY, version, trigger, 1_000_000, 0, 7)
 
 
+def sell(shares: int, version=1) -> TriggerChange:
+    return TriggerChange("ann", "ABC", Side.SELL, version, 300, 0, shares, 7)
+
+
 def gone(user="ann", version=2, symbol="ABC") -> TriggerChange:
     return TriggerChange(user, symbol, Side.BUY, version, None, 0, 0, 7)
 
@@ -49,6 +53,28 @@ def test_an_order_armed_without_a_quote_has_its_symbol_asked_for_at_once():
     watch.refresh(T0)
     watch.refresh(T0 + 1)
     assert table.asked == [("ABC", "ann", 7, 0)]
+
+
+def test_a_sell_of_no_shares_has_no_price_asked_for_until_it_reserves_some():
+    watch, table = a_watch(sell(shares=0))
+    watch.refresh(T0)
+    assert table.asked == [] and watch.next_refresh_ms is None and watch.armed == 1
+    watch.hear_changes([sell(shares=1, version=2)], T0 + 5)
+    watch.refresh(T0 + 5)
+    assert table.asked == [("ABC", "ann", 7, 5)]
+
+
+def test_a_sell_that_comes_to_reserve_no_shares_is_refreshed_no_more():
+    watch, table = a_watch(sell(shares=1), table=Table(a_quote(200)))
+    watch.hear_changes([sell(shares=0, version=2)], T0 + 5)
+    watch.refresh(T0 + LIFE)
+    assert table.asked == [] and watch.next_refresh_ms is None
+
+
+def test_a_buy_that_can_afford_nothing_now_is_watched_for_a_price_may_fall():
+    watch, table = a_watch(TriggerChange("ann", "ABC", Side.BUY, 1, 300, 1, 0, 7), table=Table(a_quote(200)))
+    watch.refresh(T0 + LIFE)
+    assert len(table.asked) == 1
 
 
 def test_an_order_armed_with_a_quote_waits_until_it_runs_out():
