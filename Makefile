@@ -61,7 +61,7 @@ history: $(STAMP) ## Write the history of the last run [HISTORY=file.jsonl]
 replay: $(STAMP) ## Rebuild the state of the last run from its command streams, compare the two
 	@$(DEPLOY) replay
 
-bench-quotes: $(STAMP) ## Measure cost and speed of quotes [WORKLOAD=file PARTS="cold rate waiting hedging takeover" RATE=500 ROUNDS=3]
+bench-quotes: $(STAMP) ## Measure cost and speed of quotes [WORKLOAD=file PARTS="cold rate virtual waiting hedging takeover" RATE=500 ROUNDS=3]
 	@$(DEPLOY) bench-quotes
 
 bench-triggers: $(STAMP) ## Measure price events on 10,000 and 1,000,000 armed orders [FIRED= ARMED= REPLICAS=1]

@@ -106,6 +106,8 @@ def status() -> None:
     if record.kind == GIVEN:
         table.add_row("rabbitmq, postgres", "given", "-", "-")
     Console().print(table)
+    if any(row.startswith(f"{LIVE}.") for row in table.columns[0].cells):
+        print(modules.output(urls_of(record, LIVE), "producers.quote_figures"))
 
 
 @app.command()

@@ -26,6 +26,19 @@ def run_quietly(urls: Urls, module: str, *arguments: str, extra: dict[str, str] 
         raise StackError(f"python -m {module} failed with exit code {done.returncode}:\n{last}")
 
 
+def output(urls: Urls, module: str) -> str:
+    """What it says, in good or ill; for what is nice to know."""
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        cwd=ROOT,
+        env=os.environ | urls.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    return (done.stdout if done.returncode == 0 else done.stderr).strip()
+
+
 def start(environment: dict[str, str], module: str, *arguments: str) -> subprocess.Popen:
     """In the foreground: it has our terminal and gets our Ctrl-C. Should we be killed, `make down` finds it."""
     return subprocess.Popen(

@@ -1,11 +1,11 @@
-"""The figures of a run, each from the database after it: outcomes, times, latencies, quotes. Judges nothing.
+"""The figures of a run, each from the database after it: outcomes, times, latencies. Judges nothing.
+Those of quotes are quote_figures.py's.
 
 A row's time of commit comes from its xmin (track_commit_timestamp = on); rows of one transaction share it, so it is
 looked up once for each xmin.
 """
 
 from producers.ledger import Ledger
-from producers.quote_floor import quote_floor
 from producers.run import Run
 
 
@@ -47,26 +47,6 @@ def latency_ms(ledger: Ledger, run: Run) -> dict[str, int | None]:
     """From the hand-over to the broker to the commit (without commit times: to the decision) of each command."""
     query = _LATENCY_TO_COMMIT if timed_by_database(ledger) else _LATENCY_TO_DECISION
     return dict(ledger.row(query, **run.ids)._mapping)
-
-
-def quotes(ledger: Ledger, run: Run, until_ms: int, cost_cents: int) -> dict[str, object]:
-    """What prices were needed until then, what was paid for them, and the least that could have been (spec §4).
-
-    Armed triggers go on needing prices when the run is over; that is not the run's.
-    """
-    bounds = {"quote_id": run.baseline.quote_id, "until_ms": until_ms}
-    needs = [tuple(row) for row in ledger.rows(_NEEDS, **bounds, **run.ids)]
-    fetches, abandoned = ledger.row(_FETCHES, **bounds)
-    floor = quote_floor(needs)
-    return {
-        "lookups": len(needs),
-        "fetches": fetches,
-        "floor": floor,
-        "cost_cents": fetches * cost_cents,
-        "cost_ratio": round(fetches / floor, 4) if floor else None,
-        "abandoned": abandoned,
-        "failed": ledger.value(_FAILED, **run.ids),
-    }
 
 
 def triggers(ledger: Ledger, run: Run) -> dict[str, int]:
@@ -119,22 +99,6 @@ _LATENCY_TO_DECISION = f"""
         SELECT at_ms - published_at_ms AS ms, count(*) AS n FROM history
         WHERE kind = 'command' AND command_id BETWEEN :low AND :high GROUP BY ms)
     {_PERCENTILES}"""
-
-# When a price was truly needed: by a command that used one, and by armed triggers, whose needs are their fetches.
-_NEEDS = """
-    SELECT symbol, at_ms FROM history
-    WHERE kind = 'command' AND quote_id IS NOT NULL AND command_id BETWEEN :low AND :high
-    UNION ALL SELECT symbol, asked_at_ms FROM quote_fetches
-    WHERE for_trigger AND quote_id > :quote_id AND asked_at_ms <= :until_ms"""
-
-# Every request is paid; abandoned ones brought no price.
-_FETCHES = """
-    SELECT count(*), count(*) FILTER (WHERE failure IS NOT NULL) FROM quote_fetches
-    WHERE quote_id > :quote_id AND asked_at_ms <= :until_ms"""
-
-# Commands that were rejected because no quote was to be had.
-_FAILED = """
-    SELECT count(*) FROM history WHERE reason = 'no_quote' AND command_id BETWEEN :low AND :high"""
 
 _TRIGGERS = """
     SELECT (SELECT count(*) FROM trigger_orders WHERE trigger_cents IS NOT NULL),

@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from producers import figures
+from producers import figures, quote_figures
 from producers.checks import Checks, check
 from producers.ledger import Ledger
 from producers.run import Run
@@ -29,7 +29,7 @@ def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rab
         "timed_by": "commit timestamps" if figures.timed_by_database(ledger) else "the driver",
         "commands_per_second": round(run.published / max(seconds["audited"], 0.001)),
         "latency_ms": figures.latency_ms(ledger, run),
-        "quotes": figures.quotes(ledger, run, ended_at_ms, settings.quote_cost_cents) | {"mode": settings.quotes},
+        "quotes": quote_figures.of_run(ledger, run, ended_at_ms, settings.quote_cost_cents) | {"mode": settings.quotes},
         "triggers": figures.triggers(ledger, run),
         "audit_entries": _audit_entries(run),
         "checks": _numbers(checks),

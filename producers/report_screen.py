@@ -36,7 +36,8 @@ def _lines(report: dict) -> list[tuple[str, str]]:
         ("Published, executed, audited", " · ".join(f"{seconds[name]:.2f} s" for name in seconds)),
         ("Commands per second", f"{report['commands_per_second']:,} to the last audit row"),
         ("Latency", " · ".join(f"{name} {value}" for name, value in latency.items()) + " ms"),
-        ("Quotes", f"{quotes['lookups']:,} needed, {quotes['fetches']:,} paid ({quotes['mode']})"),
+        ("Quotes", f"{quotes['lookups']:,} lookups, {quotes['hits']:,} hits, {quotes['joined']:,} joined"),
+        ("", f"{quotes['fetches']:,} paid ({quotes['mode']}), {quotes['abandoned']:,} of these abandoned"),
         ("", f"{format_cents(quotes['cost_cents'])} $, {'no floor' if ratio is None else f'{ratio} × the least'}"),
         ("Triggers", " · ".join(f"{value:,} {name}" for name, value in report["triggers"].items())),
         ("Audit entries", f"{report['audit_entries']:,}"),
@@ -44,8 +45,8 @@ def _lines(report: dict) -> list[tuple[str, str]]:
         ("Replicas", str(report["replicas"])),
         ("Versions", " · ".join(f"{name} {value}" for name, value in list(report["versions"].items())[:3])),
     ]
-    if quotes["abandoned"] or quotes["failed"]:
-        lines.insert(9, ("", f"{quotes['abandoned']:,} abandoned, {quotes['failed']:,} commands without a quote"))
+    if quotes["failed"]:
+        lines.insert(10, ("", f"{quotes['failed']:,} commands without a quote"))
     if report["timed_by"] != "commit timestamps":
         lines.append(("Note", "times are the driver's: track_commit_timestamp is off"))
     return lines

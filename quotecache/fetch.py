@@ -4,13 +4,10 @@ from dataclasses import dataclass
 
 from quotecache.protocol import PriceLine
 from schema.commands import NOBODY
-from schema.events import PriceRequest, Quote
+from schema.events import NOT_SENT, PriceRequest, Quote
 
 SENDER = "quotecache"
 """Named to the legacy server where a request names no user: it insists on one, and echoes it."""
-
-NOT_SENT = "not sent"
-"""How the reason begins where no connection came about: the server never saw the request, so it is not paid."""
 
 ABANDONED = "abandoned"
 """The reason of a fetch whose owner died before the answer came: paid, as it may have been sent."""

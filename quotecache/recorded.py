@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from pathlib import Path
 
-from quotecache.fetch import NOT_SENT, Fetch
+from quotecache.fetch import Fetch
 from quotecache.protocol import PriceLine
 from quotecache.upstream import Outcome
 from schema.errors import DecodeError, SettingsError
+from schema.events import NOT_SENT
 from schema.price_file import PricePoint, read_prices
 
 CRYPTOKEY = "recorded"

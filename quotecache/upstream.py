@@ -11,10 +11,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from quotecache.fetch import NOT_SENT, Fetch
+from quotecache.fetch import Fetch
 from quotecache.hold import Hold
 from quotecache.protocol import LINE_BYTES_MAX, PriceLine, parse_answer, request_line
 from schema.errors import QuoteError
+from schema.events import NOT_SENT
 
 CLOSE_SECONDS_MAX = 5.0
 

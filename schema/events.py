@@ -112,6 +112,10 @@ class NoQuote(msgspec.Struct, frozen=True, array_like=True, tag="no-quote", gc=F
     reason: str
 
 
+NOT_SENT = "not sent"
+"""How the reason of a failed request begins where the quote server never saw it, so that it is not paid."""
+
+
 class PriceMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the quote cache broadcasts. Without answers: it has a new owner, who may not know what was asked before."""
 

@@ -148,6 +148,7 @@ history = Table(
     Column("quote_id", BigInteger, comment="the quote whose price was used"),
     Column("published_at_ms", BigInteger, nullable=False),
     Column("at_ms", BigInteger, nullable=False, comment="when it was decided"),
+    Column("waited_since_ms", BigInteger, comment="when its turn came, if it found no usable quote then"),
     PrimaryKeyConstraint("user_id", "seq"),
     UniqueConstraint("user_id", "command_id", name="history_command_id_key"),
     CheckConstraint("(outcome = 'rejected') = (reason IS NOT NULL)", name="rejected_has_reason"),

@@ -23,6 +23,7 @@ class Row:
     published_at_ms: int
     at_ms: int
     decision: Decision
+    waited_since_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +75,16 @@ class Batch:
         at_ms: int,
         decision: Decision,
         reply_to: str | None = None,
+        waited_since_ms: int | None = None,
     ) -> None:
-        """A command that was decided and applied."""
+        """A command that was decided and applied. `waited_since_ms`: when its turn came, if it then lacked a quote."""
         share = self.share(partition)
         if reply_to is not None:
             share.replies.setdefault(reply_to, []).append(_reply(account, command, at_ms, decision))
         entries.log_command(share.entries, command, decision, at_ms)
         if decision.filename is not None and command.user is not None:
             share.entries.append(entries.marker(command, decision.filename, at_ms))
-        self._add(share, account, command.command_id, published_at_ms, at_ms, decision)
+        self._add(share, account, command.command_id, published_at_ms, at_ms, decision, waited_since_ms)
 
     def add_marker(self, partition: int, command: Command, at_ms: int) -> None:
         """A root DUMPLOG that all before it in the partition is done for; a bad file name has no dump."""
@@ -106,10 +108,17 @@ class Batch:
         self._add(share, account, expiry_id(order.seq), order.expires_at_ms, at_ms, decision)
 
     def _add(
-        self, share: Share, account: Account, command_id: bytes, published_at_ms: int, at_ms: int, decision: Decision
+        self,
+        share: Share,
+        account: Account,
+        command_id: bytes,
+        published_at_ms: int,
+        at_ms: int,
+        decision: Decision,
+        waited_since_ms: int | None = None,
     ) -> None:
         user, seq = account.user, account.history_seq
-        self.rows.append(Row(user, seq, command_id, published_at_ms, at_ms, decision))
+        self.rows.append(Row(user, seq, command_id, published_at_ms, at_ms, decision, waited_since_ms))
         self.accounts[user] = account
         share.users.add(user)
         if decision.shares_delta or decision.reserved_shares_delta:

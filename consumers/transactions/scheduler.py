@@ -40,6 +40,8 @@ class Item:
     reply_to: str | None = None
     in_vain: bool = False
     """Its quote was asked for early, and none was to be had: that was its attempt, and it was paid."""
+    waited_since_ms: int | None = None
+    """When its turn came and it found no usable quote."""
 
 
 @dataclass(slots=True)
@@ -216,7 +218,8 @@ class Scheduler:
             if decision is WANTS_QUOTE:
                 return False
             apply(account, decision)
-            batch.add_command(owned.partition, account, order, item.published_at_ms, now_ms, decision, item.reply_to)
+            where_and_when = (owned.partition, account, order, item.published_at_ms, now_ms)
+            batch.add_command(*where_and_when, decision, item.reply_to, item.waited_since_ms)
             if decision.opened is not None:
                 self._note_expiry(owned, account.user, decision.opened.expires_at_ms)
         self._finish(owned, item.message)
@@ -232,6 +235,8 @@ class Scheduler:
                 given = NO_QUOTE
         decision = engine.decide(account, command, given, now_ms)
         if decision is WANTS_QUOTE:
+            if item.waited_since_ms is None:
+                item.waited_since_ms = now_ms
             self._waiting.setdefault(symbol, []).append((owned, account.user))
             self._quotes.request(symbol, account.user, command.transaction_number, now_ms)
         return decision

@@ -150,7 +150,7 @@ def _history_line(row: Row) -> str:
         f"{row.user}\t{row.seq}\t{d.kind}\t\\\\x{row.command_id.hex()}\t{d.transaction_number}\t{d.command}\t"
         f"{_null(d.symbol)}\t{_null(d.amount_cents)}\t{_null(d.price_cents)}\t{d.outcome}\t{_null(d.reason)}\t"
         f"{d.cash_delta_cents}\t{d.reserved_delta_cents}\t{d.shares_delta}\t{d.reserved_shares_delta}\t"
-        f"{_null(d.quote_id)}\t{row.published_at_ms}\t{row.at_ms}\n"
+        f"{_null(d.quote_id)}\t{row.published_at_ms}\t{row.at_ms}\t{_null(row.waited_since_ms)}\n"
     )
 
 
@@ -217,4 +217,4 @@ _UPSERT_TRIGGERS = """
 _COPY_HISTORY = """
     COPY history (user_id, seq, kind, command_id, transaction_number, command, symbol, amount_cents, price_cents,
         outcome, reason, cash_delta_cents, reserved_delta_cents, shares_delta, reserved_shares_delta, quote_id,
-        published_at_ms, at_ms) FROM STDIN"""
+        published_at_ms, at_ms, waited_since_ms) FROM STDIN"""

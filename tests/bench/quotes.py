@@ -1,7 +1,8 @@
 """`make bench-quotes`: what quotes cost, how long they take, and whom that delays. Prints tables for docs/quotes.md.
 
-PARTS names what to measure, of: cold, rate, waiting, hedging, takeover (default: all). WORKLOAD is a file, such as the
-official 100users.txt; without it, a generated one of the same statistics. REPLICAS, RATE, ROUNDS as elsewhere.
+PARTS names what to measure, of: cold, rate, virtual, waiting, hedging, takeover (default: all). WORKLOAD is a file,
+such as the official 100users.txt; without it, a generated one of the same statistics. REPLICAS, RATE, ROUNDS as
+elsewhere.
 """
 
 import os
@@ -11,12 +12,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import quotes_cost, quotes_hedging, quotes_takeover, quotes_waiting
+from tests.bench import quotes_cost, quotes_hedging, quotes_takeover, quotes_virtual, quotes_waiting
 from tests.bench.quotes_ground import ROOT
 
 PARTS: dict[str, Callable[[Path, Path], None]] = {
     "cold": quotes_cost.measure_cold,
     "rate": quotes_cost.measure_rate,
+    "virtual": lambda _folder, workload: quotes_virtual.measure(workload),
     "waiting": lambda folder, _workload: quotes_waiting.measure(folder),
     "hedging": lambda folder, _workload: quotes_hedging.measure(folder),
     "takeover": lambda folder, _workload: quotes_takeover.measure(folder),

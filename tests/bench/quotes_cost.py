@@ -8,14 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from producers.quote_floor import quote_floor
 from tests.bench.quotes_ground import ROOT, Ground, load_average, table
 
 RATE_DEFAULT = "500"
 ROUNDS_DEFAULT = 3
 HEADER = (
-    "run", "s in all", "CPU s of transactions", "p99 ms", "lookups", "asked of the cache", "of these joined",
-    "of these hits", "fetches", "the server's count", "abandoned", "failed", "floor", "cost ratio",
+    "run", "s in all", "CPU s of transactions", "p99 ms", "lookups", "hits", "joined", "asked of the cache",
+    "of these joined", "of these hits", "fetches", "the server's count", "abandoned", "failed", "floor", "cost ratio",
 )  # fmt: skip
 
 
@@ -42,9 +41,7 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple:
         report = _load(ground, workload, rate, replicas)
         cpu = sum(map(ground.cpu_seconds, workers))
         quotes = report["quotes"]
-        needs = [tuple(row) for row in ground.rows(_NEEDS)]
         fetches, server_count = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
-        floor = quote_floor(needs)
         ground.stop()
         counts = _counts(ground)
     if os.environ.get("DETAIL"):
@@ -55,6 +52,8 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple:
         f"{cpu:.2f}",
         report["latency_ms"]["p99"],
         quotes["lookups"],
+        quotes["hits"],
+        quotes["joined"],
         counts["requests"],
         counts["joined"],
         counts["hits"],
@@ -62,8 +61,8 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple:
         server_count,
         quotes["abandoned"],
         quotes["failed"],
-        f"{floor} (by decision: {quotes['floor']})",
-        f"{fetches / floor:.4f} (by decision: {quotes['cost_ratio']:.4f})",
+        f"{quotes['floor']} (by decision: {quotes['floor_by_decision']})",
+        f"{quotes['cost_ratio']:.4f} (by decision: {quotes['fetches'] / quotes['floor_by_decision']:.4f})",
     )
 
 
@@ -94,12 +93,3 @@ def _settings(workload: Path) -> str:
         f"make bench-quotes: WORKLOAD={workload.name}, QUOTES=realistic, REPLICAS={os.environ.get('REPLICAS') or 1}, "
         f"fsync on, {os.cpu_count()} cores, {load_average()}"
     )
-
-
-# A price is truly needed from the moment at which it is wanted: of the command in whose name it was bought, that is
-# when it was asked for; of all others, at the latest when they were decided.
-_NEEDS = """
-    SELECT h.symbol, CASE WHEN f.user_id = h.user_id AND f.transaction_number = h.transaction_number
-                          THEN f.asked_at_ms ELSE h.at_ms END
-    FROM history h JOIN quote_fetches f USING (quote_id) WHERE h.kind = 'command'
-    UNION ALL SELECT symbol, asked_at_ms FROM quote_fetches WHERE for_trigger"""

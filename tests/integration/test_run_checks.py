@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from producers import figures
+from producers import figures, quote_figures
 from producers.checks import Checks, check
 from producers.ledger import Ledger
 from producers.run import Baseline, Run
@@ -195,19 +195,56 @@ def test_percentiles_are_those_of_the_rows_not_of_the_messages(ledger):
 
 def test_quotes_are_counted_as_needed_paid_and_least(books, ledger):
     books.account("u", cash=0, history_seq=3)
-    for seq, at_ms in enumerate((1_000, 50_000, 90_000), start=1):
-        books.command("u", seq, seq, quote_id=1, symbol="S", at_ms=at_ms, command="QUOTE")
-    fetch = "INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms, failure)"
-    for for_trigger, asked_at_ms, failure in ((False, 1_000, "reset"), (False, 1_100, None), (True, 61_100, None)):
-        books.execute(f"{fetch} VALUES ('S', 'u', 1, %s, %s, %s)", (for_trigger, asked_at_ms, failure))
-    books.execute(f"{fetch} VALUES ('S', 'u', 1, true, 121100, null)")
-    quotes = figures.quotes(ledger, _run(3), until_ms=100_000, cost_cents=5)
-    assert quotes == {
+    for seq, at_ms, since_ms in ((1, 3_000, 1_090), (2, 3_000, 1_500), (3, 50_000, None)):
+        books.command("u", seq, seq, quote_id=2, symbol="S", at_ms=at_ms, command="QUOTE")
+        books.execute("UPDATE history SET waited_since_ms = %s WHERE seq = %s", (since_ms, seq))
+    for asked_at_ms, failure in ((1_000, "reset"), (1_100, None), (1_050, "not sent: refused")):
+        _fetch(books, False, asked_at_ms, failure)
+    _fetch(books, True, 61_100, None)
+    _fetch(books, True, 61_100, "not sent: refused")
+    _fetch(books, True, 121_100, None)
+    assert quote_figures.of_run(ledger, _run(3), until_ms=100_000, cost_cents=5) == {
         "lookups": 4,
+        "hits": 1,
+        "joined": 1,
         "fetches": 3,
-        "floor": 2,
-        "cost_cents": 15,
-        "cost_ratio": 1.5,
         "abandoned": 1,
         "failed": 0,
+        "cost_cents": 15,
+        "floor": 2,
+        "cost_ratio": 1.5,
+        "floor_by_decision": 1,
     }
+    live = quote_figures.since(ledger, 2_000, cost_cents=5)
+    assert (live["lookups"], live["fetches"], live["cost_ratio"]) == (5, 2, 0.6667)
+    assert quote_figures.sentence(live).startswith("5 lookups, 1 hits, 1 joined; 2 paid (0.10 $), 0.6667 × the least;")
+
+
+def test_a_price_was_needed_when_its_commands_turn_came(books, ledger):
+    """Not when it was decided, after an answer that took 4 s: the next need, 60 s after the first, is another one."""
+    books.account("u", cash=0, history_seq=2)
+    for seq, at_ms, since_ms in ((1, 5_000, 1_000), (2, 64_500, 61_200)):
+        books.command("u", seq, seq, quote_id=seq, symbol="S", at_ms=at_ms, command="QUOTE")
+        books.execute("UPDATE history SET waited_since_ms = %s WHERE seq = %s", (since_ms, seq))
+        _fetch(books, False, since_ms + 2, None, number=seq)
+    quotes = quote_figures.of_run(ledger, _run(2), until_ms=100_000, cost_cents=5)
+    assert (quotes["fetches"], quotes["floor"], quotes["floor_by_decision"]) == (2, 2, 1)
+
+
+def test_what_was_asked_for_early_is_needed_when_its_turn_comes(books, ledger):
+    """So look-ahead has no part in its own measure: here it made a second request necessary."""
+    books.account("u", cash=0, history_seq=2)
+    for seq, at_ms in ((1, 5_000), (2, 61_500)):
+        books.command("u", seq, seq, quote_id=seq, symbol="S", at_ms=at_ms, command="QUOTE")
+    _fetch(books, False, 1_000, None, number=1)
+    _fetch(books, False, 61_400, None, number=2)
+    quotes = quote_figures.of_run(ledger, _run(2), until_ms=100_000, cost_cents=5)
+    assert (quotes["fetches"], quotes["floor"]) == (2, 1)
+
+
+def _fetch(books: Books, for_trigger: bool, asked_at_ms: int, failure: str | None, number: int = 1) -> None:
+    books.execute(
+        "INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms, failure)"
+        " VALUES ('S', 'u', %s, %s, %s, %s)",
+        (number, for_trigger, asked_at_ms, failure),
+    )
