@@ -1,0 +1,15 @@
+"""Which processes a stack has: as data, without starting any."""
+
+import pytest
+
+from deploy.processes import programs
+from deploy.profiles import LIVE, LOADTEST, Urls
+
+
+@pytest.mark.parametrize("profile", [LIVE, LOADTEST])
+def test_a_second_quote_cache_stands_by_whatever_the_number_of_replicas(profile):
+    made = programs(profile, Urls("amqp://", "postgresql://"), 3, "127.0.0.1:1", own_quote_server=False)
+    names = [program.name.removeprefix(f"{profile}.") for program in made]
+    assert [name for name in names if name.startswith("quotecache")] == ["quotecache-1", "quotecache-2"]
+    assert sum(name.startswith("transactions") for name in names) == 3
+    assert len({program.environment["REPLICA"] for program in made}) == len(made)
