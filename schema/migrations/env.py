@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from schema.tables import metadata
+# The web's tables are in the same metadata, once they are imported: autogenerate would drop what it does not see.
+from schema.web_tables import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 with context.begin_transaction():
