@@ -235,7 +235,8 @@ dumps = Table(
     Column("user_id", Text, comment="null: all users"),
     Column("filename", Text, nullable=False),
     Column("written_at_ms", BigInteger, comment="null: markers are missing, or the file is still to be written"),
-    Column("failure", Text, comment="why there is no file and never will be: its name clashes with another dump's"),
+    Column("failure", Text, comment="why it has no file of its own: its name clashes with one, or a later dump has it"),
+    Column("dump_number", BigInteger, Identity(), nullable=False, comment="the order in which the log named them"),
     PrimaryKeyConstraint("dump_id"),
 )
 

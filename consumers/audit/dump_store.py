@@ -39,7 +39,7 @@ def connect(database_url: str, application: str) -> psycopg.Connection:
 
 
 def unwritten(connection: psycopg.Connection) -> list[Dump]:
-    """Dumps that are complete and not written, in the order in which they became complete."""
+    """Dumps that are complete and not written, in the order in which the log named them."""
     with translated(), connection.transaction():
         return [Dump(*row) for row in connection.execute(_UNWRITTEN, (QUOTECACHE_SOURCE,))]
 
@@ -55,6 +55,25 @@ def lock(connection: psycopg.Connection, dump: Dump) -> bool:
     return row[0] is None
 
 
+def lock_name(connection: psycopg.Connection, dump: Dump) -> None:
+    """Waits until nobody else is about to put a file in this dump's place, and keeps all others from it until the
+    transaction ends.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_NAME_LOCK, dump.filename))
+
+
+def later_is_written(connection: psycopg.Connection, dump: Dump) -> bool:
+    """Whether the file of this name is that of a later dump, or one later still was there."""
+    query = f"{_RIVALS} AND written_at_ms IS NOT NULL AND failure IS NULL AND is_later"
+    return connection.execute(query, (dump.dump_id,)).fetchone() is not None
+
+
+def earlier_unwritten(connection: psycopg.Connection, dump: Dump) -> list[str]:
+    """Ids of earlier dumps of this name that have not been written."""
+    query = f"{_RIVALS} AND written_at_ms IS NULL AND NOT is_later"
+    return [dump_id for (dump_id,) in connection.execute(query, (dump.dump_id,))]
+
+
 def rows(connection: psycopg.Connection, dump: Dump) -> Iterator[list[Row]]:
     """Exactly the entries of this dump, by time, then source and number, some at a time."""
     query, values = _ALL_ROWS, [dump.dump_id]
@@ -67,27 +86,41 @@ def rows(connection: psycopg.Connection, dump: Dump) -> Iterator[list[Row]]:
             yield list(map(Row._make, chunk))
 
 
-def set_written(connection: psycopg.Connection, dump: Dump) -> None:
-    """Notes when the dump was written, by the database's clock."""
-    connection.execute(_SET_WRITTEN, (dump.dump_id,))
+def set_written(connection: psycopg.Connection, dump: Dump, failure: str | None = None) -> None:
+    """Notes when the dump was written, by the database's clock; or why it has no file of its own."""
+    connection.execute(_SET_WRITTEN, (failure, dump.dump_id))
 
 
 def set_failed(connection: psycopg.Connection, dump: Dump, failure: str) -> None:
     """Notes that there will never be a file, and why."""
     with translated(), connection.transaction():
-        connection.execute("UPDATE dumps SET failure = %s WHERE dump_id = %s", (failure, dump.dump_id))
-        set_written(connection, dump)
+        set_written(connection, dump, failure)
 
 
 _UNWRITTEN = """
     SELECT dump_id, user_id, filename FROM dumps JOIN dump_markers USING (dump_id)
     WHERE written_at_ms IS NULL AND source = %s
-    ORDER BY number, dump_id"""
+    ORDER BY dump_number"""
 
 _LOCK = "SELECT written_at_ms FROM dumps WHERE dump_id = %s FOR UPDATE SKIP LOCKED"
 
 _SET_WRITTEN = """
-    UPDATE dumps SET written_at_ms = extract(epoch FROM clock_timestamp()) * 1000 WHERE dump_id = %s"""
+    UPDATE dumps SET written_at_ms = extract(epoch FROM clock_timestamp()) * 1000, failure = %s WHERE dump_id = %s"""
+
+_NAME_LOCK = 468_002
+"""First half of the advisory locks on file names; any number does that nobody else uses."""
+
+# Later is what a partition that has both markers says: the first one, which for two of the whole log is that in which
+# they take effect. Two users of different partitions have no order but that in which the log named their dumps.
+_RIVALS = f"""
+    SELECT dump_id FROM (
+        SELECT rival.dump_id, rival.written_at_ms, rival.failure, coalesce((
+            SELECT r.number > m.number FROM dump_markers r JOIN dump_markers m USING (source)
+            WHERE r.dump_id = rival.dump_id AND m.dump_id = mine.dump_id AND source <> {QUOTECACHE_SOURCE}
+            ORDER BY source LIMIT 1), rival.dump_number > mine.dump_number) AS is_later
+        FROM dumps mine JOIN dumps rival ON rival.filename = mine.filename AND rival.dump_id <> mine.dump_id
+        WHERE mine.dump_id = %s) AS rivals
+    WHERE true"""
 
 _SELECT = f"""
     SELECT e.source, e.kind, e.at_ms, e.transaction_number, e.command, e.user_id, e.symbol, e.filename, e.funds_cents,

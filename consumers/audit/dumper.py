@@ -80,7 +80,7 @@ class Dumper:
 
     def _write_logged(self, connection: psycopg.Connection, dump: Dump) -> bool:
         try:
-            write(connection, dump, self._settings.dump_dir)
+            wrote = write(connection, dump, self._settings.dump_dir)
         except CLASHES as error:
             # No later attempt can end better, and each would write the whole dump first.
             log.error("a dump's name clashes with another", dump=dump.dump_id, filename=dump.filename)
@@ -93,34 +93,63 @@ class Dumper:
             # A mistake of ours in one dump may neither stop the log and the other dumps, nor go unseen.
             log.exception("cannot write a dump", dump=dump.dump_id, filename=dump.filename)
             return False
-        log.info("wrote a dump", dump=dump.dump_id, filename=dump.filename)
+        log.info("wrote a dump" if wrote else "no file for a dump", dump=dump.dump_id, filename=dump.filename)
         return True
 
 
-def write(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> None:
-    """Writes the dump's file and notes that it is written; nothing where it is. Raises StoreError, OSError."""
+def write(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> bool:
+    """Writes the dump's file and notes that it is written; false where nothing is to be written any more. Raises
+    StoreError, OSError.
+
+    A later dump of the same name keeps its place: this one is then noted as having no file of its own.
+    """
     if dump_path(dump.filename) != dump.filename:
         raise PermissionError(f"{dump.filename!r} leaves the dump folder")
     target = dump_dir / dump.filename
+    unfinished = _unfinished(target, dump.dump_id)
     with translated(), connection.transaction():
         if not dump_store.lock(connection, dump):
-            return
+            return False
+        if dump_store.later_is_written(connection, dump):
+            _give_way(connection, dump, unfinished)
+            return False
         _make_folder(dump_dir)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise IsADirectoryError(target)
-        unfinished = target.with_name(f".{dump.dump_id}.unfinished")
-        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(dump_xml.HEAD)
-            for rows in dump_store.rows(connection, dump):
-                file.write("".join(map(dump_xml.element, rows)))
-            file.write(dump_xml.TAIL)
-            file.flush()
-            os.fsync(file.fileno())
+        _fill(connection, dump, unfinished)
+        dump_store.lock_name(connection, dump)
+        if dump_store.later_is_written(connection, dump):
+            _give_way(connection, dump, unfinished)
+            return False
+        # Who was about to put an earlier one in this place and lost the lock on it, paused for long, finds nothing to
+        # put there any more.
+        for dump_id in dump_store.earlier_unwritten(connection, dump):
+            _unfinished(target, dump_id).unlink(missing_ok=True)
         # Noted before the rename, committed after it: who lost the lock on the dump fails here and renames nothing.
         dump_store.set_written(connection, dump)
         unfinished.replace(target)
         _sync_folder(target.parent)
+    return True
+
+
+def _fill(connection: psycopg.Connection, dump: Dump, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(dump_xml.HEAD)
+        for rows in dump_store.rows(connection, dump):
+            file.write("".join(map(dump_xml.element, rows)))
+        file.write(dump_xml.TAIL)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _give_way(connection: psycopg.Connection, dump: Dump, unfinished: Path) -> None:
+    unfinished.unlink(missing_ok=True)
+    dump_store.set_written(connection, dump, "a later dump of this name is written")
+
+
+def _unfinished(target: Path, dump_id: str) -> Path:
+    return target.with_name(f".{dump_id}.unfinished")
 
 
 def _make_folder(dump_dir: Path) -> None:

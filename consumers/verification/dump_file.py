@@ -41,7 +41,7 @@ class Dump:
 
 
 def find(connection: psycopg.Connection, file: Path) -> Dump:
-    """The newest dump that was written under this file's name. Raises DecodeError where there is none."""
+    """The dump whose file this name has: who wrote it last. Raises DecodeError where there is none."""
     path = file.resolve().as_posix()
     for dump_id, user, filename in connection.execute(_WRITTEN):
         if path.endswith(f"/{filename}"):
@@ -128,7 +128,7 @@ _KINDS = tuple(kind.value for kind in AuditKind if kind is not AuditKind.MARKER)
 _MESSAGES = {AuditKind.ERROR_EVENT.value: "errorMessage", AuditKind.DEBUG_EVENT.value: "debugMessage"}
 
 _WRITTEN = """
-    SELECT dump_id, user_id, filename FROM dumps WHERE written_at_ms IS NOT NULL
+    SELECT dump_id, user_id, filename FROM dumps WHERE written_at_ms IS NOT NULL AND failure IS NULL
     ORDER BY length(filename) DESC, written_at_ms DESC"""
 
 _SELECT = """

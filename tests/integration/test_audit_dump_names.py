@@ -1,0 +1,135 @@
+"""Dumps that share a file name: the file is the latest one's, whatever the order in which they can be written."""
+
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+from lxml import etree
+
+from consumers.audit import dump_store, dumper
+from consumers.audit.dump_store import Dump
+from consumers.verification import dump_file
+from schema.commands import PARTITIONS
+from schema.events import AuditEntry
+from tests.integration.audit_harness import AuditLog, command, marker
+
+EARLIER, LATER = "0b", "0a"
+"""Ids that sort the other way round: nothing may go by them."""
+
+
+@pytest.fixture
+def audit(amqp_url, database_url, tmp_path):
+    log = AuditLog(amqp_url, database_url, tmp_path / "dumps")
+    yield log
+    log.close()
+
+
+def holds(audit: AuditLog, *transaction_numbers: int) -> bool:
+    elements = etree.parse(audit.dump_dir / "log").getroot()
+    return [int(element.findtext("transactionNum")) for element in elements] == list(transaction_numbers)
+
+
+def ask_twice(audit: AuditLog) -> None:
+    """Two dumps of one name by one user, no paid hit between them; the later one holds one entry more."""
+    audit.publish(7, 1, [command(1), marker(EARLIER, 2, "log", "ann"), command(3), marker(LATER, 4, "log", "ann")])
+
+
+def test_of_two_that_waited_the_later_stays(audit, wait_for):
+    audit.dump_dir.write_text("a file where the folder should be")
+    audit.start()
+    ask_twice(audit)
+    wait_for(lambda: audit.is_complete(LATER))
+    audit.dump_dir.unlink()
+    wait_for(lambda: audit.is_written(EARLIER) and audit.is_written(LATER))
+    assert holds(audit, 1, 3)
+
+
+def test_an_earlier_one_that_failed_does_not_replace_the_later(audit, wait_for, database_url):
+    audit.start()
+    with psycopg.connect(database_url) as holder:
+        audit.publish(7, 1, [command(1)])
+        wait_for(lambda: audit.stored(7) == 1)
+        # Announced by hand, so that it is locked before anybody can write it.
+        holder.execute("INSERT INTO dumps (dump_id, user_id, filename) VALUES (%s, 'ann', 'log')", (EARLIER,))
+        holder.commit()
+        holder.execute("SELECT FROM dumps WHERE dump_id = %s FOR UPDATE", (EARLIER,))
+        audit.publish(7, 2, [marker(EARLIER, 2, "log", "ann"), command(3), marker(LATER, 4, "log", "ann")])
+        wait_for(lambda: audit.is_written(LATER))
+        assert not audit.is_written(EARLIER)
+    wait_for(lambda: audit.is_written(EARLIER))
+    assert holds(audit, 1, 3)
+    assert [path.name for path in audit.dump_dir.iterdir()] == ["log"]
+    with psycopg.connect(database_url) as connection:
+        assert dump_file.find(connection, audit.dump_dir / "log").dump_id == LATER
+
+
+def test_a_process_that_hangs_in_an_earlier_one_does_not_replace_the_later(audit, wait_for, database_url):
+    """The trigger holds the writer of the earlier dump where it is about to rename its file."""
+    make_both_unwritten(audit, wait_for)
+    audit.database.execute("""
+        CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END'""")
+    audit.database.execute(f"""
+        CREATE TRIGGER hang BEFORE UPDATE ON dumps FOR EACH ROW WHEN (NEW.dump_id = '{EARLIER}')
+        EXECUTE FUNCTION hang()""")
+    writers = [threading.Thread(target=write, args=(audit, database_url, one)) for one in (EARLIER, LATER)]
+    with psycopg.connect(database_url) as holder:
+        holder.execute("SELECT pg_advisory_xact_lock(1)")
+        writers[0].start()
+        wait_for(lambda: waiting_for_locks(audit) == 1)
+        writers[1].start()
+        wait_for(lambda: audit.is_written(LATER) or waiting_for_locks(audit) == 2)
+    for writer in writers:
+        writer.join()
+    assert audit.is_written(EARLIER) and audit.is_written(LATER)
+    assert holds(audit, 1, 3)
+
+
+def test_what_an_earlier_one_had_written_is_taken_out_of_its_reach(audit, wait_for, database_url):
+    """Its writer may have lost its lock between its last look and its rename."""
+    make_both_unwritten(audit, wait_for)
+    left = audit.dump_dir / f".{EARLIER}.unfinished"
+    left.write_text("the earlier dump")
+    write(audit, database_url, LATER)
+    assert not left.exists()
+    assert holds(audit, 1, 3)
+
+
+@pytest.mark.parametrize("whole_first", [True, False])
+def test_the_whole_logs_and_a_users_are_later_as_their_partition_says(audit, wait_for, whole_first):
+    """Whichever of the two the log named first, and whichever was complete first."""
+    audit.dump_dir.write_text("a file where the folder should be")
+    audit.start()
+    whole, anns = marker("0e", 9, "log"), marker("0d", 8, "log", "ann")
+    both = [whole, anns] if whole_first else [anns, whole]
+    for source in range(PARTITIONS):
+        audit.publish(source, 1, around(both) if source == 7 else [whole])
+    wait_for(lambda: audit.is_complete("0d") and audit.is_complete("0e"))
+    audit.dump_dir.unlink()
+    wait_for(lambda: audit.is_written("0d") and audit.is_written("0e"))
+    assert holds(audit, 1, 2)
+
+
+def around(markers: list[AuditEntry]) -> list[AuditEntry]:
+    """A command before each of them."""
+    return [entry for n, one in enumerate(markers, 1) for entry in (command(n), one)]
+
+
+def make_both_unwritten(audit: AuditLog, wait_for) -> None:
+    process = audit.start()
+    ask_twice(audit)
+    wait_for(lambda: audit.is_written(LATER))
+    process.terminate()
+    assert process.wait(10) == 0
+    audit.database.execute("UPDATE dumps SET written_at_ms = NULL, failure = NULL")
+
+
+def write(audit: AuditLog, database_url: str, dump_id: str) -> None:
+    with dump_store.connect(database_url, f"dumper {dump_id}") as connection:
+        dumper.write(connection, Dump(dump_id, "ann", "log"), Path(audit.dump_dir))
+
+
+def waiting_for_locks(audit: AuditLog) -> int:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dumper %' AND wait_event = 'advisory'"
+    return audit.database.execute(query).fetchone()[0]
