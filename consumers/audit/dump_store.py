@@ -133,10 +133,10 @@ _ORDER = " ORDER BY e.at_ms, e.source, e.number"
 _ALL_ROWS = _SELECT + _ORDER
 
 # The quote cache's numbers do not stand in the order of a user's commands: a hit is in the dump if the command that
-# caused it is.
+# caused it is. A hit names that one by user, number and symbol, all there is: see docs/decisions.md for its limit.
 _USER_ROWS = f"""{_SELECT} AND e.user_id = %s
-    AND (e.source <> %s OR (e.user_id, e.transaction_number) IN (
-        SELECT c.user_id, c.transaction_number FROM audit_events c
+    AND (e.source <> %s OR (e.user_id, e.transaction_number, e.symbol) IN (
+        SELECT c.user_id, c.transaction_number, c.symbol FROM audit_events c
         JOIN dump_markers m ON m.source = c.source AND c.number <= m.number
         WHERE m.dump_id = %s AND c.source <> %s AND c.kind = '{AuditKind.USER_COMMAND}'))
     {_ORDER}"""

@@ -81,7 +81,7 @@ class Batch:
         share = self.share(partition)
         if reply_to is not None:
             share.replies.setdefault(reply_to, []).append(_reply(account, command, at_ms, decision))
-        entries.log_command(share.entries, command, decision, at_ms)
+        entries.log_command(share.entries, command, decision, published_at_ms, at_ms)
         if decision.filename is not None and command.user is not None:
             share.entries.append(entries.marker(command, decision.filename, at_ms))
         self._add(share, account, command.command_id, published_at_ms, at_ms, decision, waited_since_ms)

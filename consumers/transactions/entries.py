@@ -2,7 +2,7 @@
 
 from consumers.transactions.account import Decision
 from schema.commands import Command
-from schema.events import AuditEntry, AuditKind, TriggerChange
+from schema.events import AuditEntry, AuditKind, Quote, TriggerChange
 from schema.filenames import dump_path
 from schema.outcomes import SENTENCES, Outcome
 
@@ -12,13 +12,15 @@ _MONEY, _MARKER = AuditKind.ACCOUNT_TRANSACTION, AuditKind.MARKER
 _MESSAGES = {reason: f"{reason}: {sentence}" for reason, sentence in SENTENCES.items()}
 
 
-def log_command(entries: list[AuditEntry], command: Command, decision: Decision, at_ms: int) -> None:
+def log_command(
+    entries: list[AuditEntry], command: Command, decision: Decision, published_at_ms: int, at_ms: int
+) -> None:
     """Appends all entries of a command: the userCommand, then what came of it."""
     number, name, user = command.transaction_number, command.name, command.user
     filename = command.filename if command.filename and dump_path(command.filename) else None
     entries.append(AuditEntry(_USER_COMMAND, at_ms, number, name, user, command.symbol, filename, command.amount_cents))
     quote = decision.quote
-    if quote is not None and (quote.cause_transaction_number != number or quote.cause_user != user):
+    if quote is not None and not _paid_for(quote, command, published_at_ms):
         entries.append(AuditEntry(_SYSTEM, at_ms, number, name, user, quote.symbol, None, quote.price_cents))
     if decision.outcome is Outcome.REJECTED:
         message = _MESSAGES[decision.reason]
@@ -27,6 +29,17 @@ def log_command(entries: list[AuditEntry], command: Command, decision: Decision,
         )
         return
     log_changes(entries, user, decision, at_ms)
+
+
+def _paid_for(quote: Quote, command: Command, published_at_ms: int) -> bool:
+    """Whether this command caused the hit, which the quote cache has logged under its number.
+
+    Numbers repeat: one file loaded twice, a file beside the web. What was asked for before a command was published it
+    cannot have caused. Two hosts' clocks may differ; no tolerance is given for that, as an entry too many repeats a
+    price that was used, and one too few loses the use of a cached quote (spec §6).
+    """
+    is_cause = quote.cause_transaction_number == command.transaction_number and quote.cause_user == command.user
+    return is_cause and quote.asked_at_ms >= published_at_ms
 
 
 def log_changes(entries: list[AuditEntry], user: str | None, decision: Decision, at_ms: int) -> None:

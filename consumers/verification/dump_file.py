@@ -139,8 +139,9 @@ _ORDER = " ORDER BY e.at_ms, e.source, e.number"
 
 _OF_ALL = _SELECT + _ORDER
 
-# Of the quotes that a user caused, those up to the DUMPLOG's own number are in.
-_OF_USER = f"""{_SELECT} AND e.user_id = %(user)s AND (e.source <> %(quotecache)s OR e.transaction_number <= (
-        SELECT a.transaction_number FROM audit_events AS a JOIN dump_markers AS d USING (source, number)
-        WHERE d.dump_id = %(dump)s AND source <> %(quotecache)s))
+# A paid quote is in if a command up to the DUMPLOG has its user, number and symbol: nothing else names its cause.
+_OF_USER = f"""{_SELECT} AND e.user_id = %(user)s AND (e.source <> %(quotecache)s OR EXISTS (
+        SELECT FROM audit_events AS c JOIN dump_markers AS d ON d.source = c.source AND c.number <= d.number
+        WHERE d.dump_id = %(dump)s AND c.source <> %(quotecache)s AND c.kind = 'userCommand'
+            AND c.user_id = e.user_id AND c.transaction_number = e.transaction_number AND c.symbol = e.symbol))
     {_ORDER}"""

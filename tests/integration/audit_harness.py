@@ -16,11 +16,13 @@ from schema.events import AuditEntry, AuditKind, AuditMessage
 
 PROJECT = Path(__file__).parents[2]
 AT_MS = 1_784_800_000_000
+SYMBOL = "ABC"
 
 
 def command(transaction_number: int, user: str | None = "ann", **fields) -> AuditEntry:
+    fields = {"symbol": SYMBOL} | fields
     return AuditEntry(
-        AuditKind.USER_COMMAND, AT_MS + transaction_number, transaction_number, CommandName.ADD, user, **fields
+        AuditKind.USER_COMMAND, AT_MS + transaction_number, transaction_number, CommandName.QUOTE, user, **fields
     )
 
 
@@ -35,7 +37,7 @@ def quote(transaction_number: int, user: str = "ann") -> AuditEntry:
         AT_MS + transaction_number,
         transaction_number,
         user=user,
-        symbol="ABC",
+        symbol=SYMBOL,
         funds_cents=1999,
         quote_server_time=AT_MS - 254_000,
         cryptokey="aB+/=",

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
 from lxml import etree
 
+from consumers.verification import dump_file
 from schema.commands import PARTITIONS
 from schema.events import QUOTECACHE_SOURCE
 from tests.integration.audit_harness import AT_MS, PROJECT, AuditLog, command, commands, marker, quote
@@ -162,6 +164,24 @@ def test_a_users_dump_has_the_quotes_of_its_commands_however_those_are_numbered(
     audit.publish(7, 1, [command(901, "ann"), command(1, "ann"), marker(DUMP, 1, "log", "ann")])
     wait_for(lambda: audit.is_written(DUMP))
     assert sorted(transactions(audit.dump_dir / "log")) == [1, 901, 901]
+    assert verified(audit) == 0
+
+
+def verified(audit: AuditLog) -> int:
+    """Number of differences that verification, which has rules of its own, sees in the dump."""
+    with psycopg.connect(audit.environment["DATABASE_URL"]) as connection:
+        findings = dump_file.verify(connection, audit.dump_dir / "log", lambda _: None)
+    return sum(found.violations for found in findings)
+
+
+def test_a_users_dump_has_no_quote_of_a_later_command_that_bears_the_number_of_an_earlier_one(audit, wait_for):
+    """By its symbol they are told apart; where that is the same as well, nothing in the log can."""
+    audit.start()
+    audit.publish(QUOTECACHE_SOURCE, 1, [quote(1, "ann")])
+    audit.publish(7, 1, [command(1, "ann", symbol="XYZ"), marker(DUMP, 2, "log", "ann"), command(1, "ann")])
+    wait_for(lambda: audit.is_written(DUMP))
+    assert [entry["kind"] for entry in read(audit.dump_dir / "log")] == ["userCommand"]
+    assert verified(audit) == 0
 
 
 @pytest.mark.parametrize(("first", "second"), [("log", "log/of/ann"), ("log/of/ann", "log")])

@@ -31,7 +31,7 @@ def test_entries_are_stored_with_all_their_fields(audit, wait_for):
     rows = audit.database.execute("SELECT * FROM audit_events ORDER BY source").fetchall()
     at = 1_784_800_000_000
     assert rows == [
-        (4, 1, "userCommand", at + 8, 8, "ADD", "a\\b", None, "tab\there", 2**62, "line\nfeed \\N", None, None),
+        (4, 1, "userCommand", at + 8, 8, "QUOTE", "a\\b", "ABC", "tab\there", 2**62, "line\nfeed \\N", None, None),
         (64, 1, "quoteServer", at + 7, 7, None, "bob", "ABC", None, 1999, None, at - 254_000, "aB+/="),
     ]
 

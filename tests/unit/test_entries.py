@@ -145,6 +145,13 @@ def test_the_quote_that_the_command_itself_paid_for_is_logged_by_the_quote_cache
     assert shown(ann) == [(USER_COMMAND, None)]
 
 
+def test_a_quote_from_before_the_command_was_published_was_cached_though_number_and_user_are_its_own():
+    """Transaction numbers repeat: a file loaded twice, a file beside the web."""
+    ann = a_holder()
+    ann.gives_command(a_command("QUOTE", number=42), a_quote(250, asked_at_ms=T0 - 1, cause=(42, "ann")))
+    assert shown(ann) == [(USER_COMMAND, None), (SYSTEM, 250)]
+
+
 def test_a_cached_quote_that_decided_a_rejection_was_used_too():
     ann = a_holder()
     ann.gives_command(a_command("BUY", 249), a_quote(250))
