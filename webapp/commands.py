@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from schema.arguments import is_root_dumplog, make_command
 from schema.commands import NOBODY, Command, CommandName
 from schema.events import Reply
-from schema.filenames import dump_path
+from schema.filenames import OWN_FOLDERS, dump_path, own_folder
 from schema.outcomes import SENTENCES, Outcome, Reason
 from webapp import idempotency, ids
 from webapp.idempotency import KeyReused
@@ -29,9 +29,6 @@ LOOK_SECONDS_FIRST, LOOK_SECONDS_MAX = 0.25, 1.0
 
 ALL = "all"
 """Second argument of a DUMPLOG of the whole log."""
-
-OWN_FOLDER = "~"
-"""Before a user's name: the folder of that user's own dumps."""
 
 PENDING = "pending"
 
@@ -144,7 +141,7 @@ def _whole_dump(command: Command, user: str, administrator: bool) -> Command:
     if command.defect is not None:
         return replace(command, user=user)
     path = dump_path(command.filename)
-    if path is not None and path.startswith(OWN_FOLDER):
+    if path is not None and path.startswith(OWN_FOLDERS):
         return replace(command, user=user, defect=Reason.BAD_FILE_NAME)  # its owner could read the log of everybody
     if administrator:
         return command
@@ -156,7 +153,7 @@ def _whole_dump(command: Command, user: str, administrator: bool) -> Command:
 def _own_dump(command: Command, user: str) -> Command:
     """In a folder of the user's own, that nobody else's dump may take its place. A bad name is left as it is."""
     path = dump_path(command.filename) if command.filename else None
-    return replace(command, filename=f"{OWN_FOLDER}{user}/{path}") if path else command
+    return replace(command, filename=own_folder(user) + path) if path else command
 
 
 def _owner(command: Command) -> str:

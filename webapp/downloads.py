@@ -11,7 +11,9 @@ from webapp.site import site
 def send(person: Person, dump_id: str) -> Response | None:
     """The file of a dump as a download; None where there is none for this person, or it is not written yet."""
     dump = reads.dump(person.user_id, dump_id, person.administrator)
-    if dump is None or dump.written_at_ms is None or dump_path(dump.filename) != dump.filename:
+    if dump is None or dump.written_at_ms is None:
+        return None
+    if dump_path(dump.filename, None if dump.whole else person.user_id) != dump.filename:
         return None
     file = (site().settings.base.dump_dir / dump.filename).resolve()
     if not file.is_file():

@@ -103,7 +103,7 @@ def write(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> bool:
 
     A later dump of the same name keeps its place: this one is then noted as having no file of its own.
     """
-    if dump_path(dump.filename) != dump.filename:
+    if dump_path(dump.filename, dump.user) != dump.filename:
         raise PermissionError(f"{dump.filename!r} leaves the dump folder")
     target = dump_dir / dump.filename
     unfinished = _unfinished(target, dump.dump_id)

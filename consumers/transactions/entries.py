@@ -17,7 +17,7 @@ def log_command(
 ) -> None:
     """Appends all entries of a command: the userCommand, then what came of it."""
     number, name, user = command.transaction_number, command.name, command.user
-    filename = command.filename if command.filename and dump_path(command.filename) else None
+    filename = command.filename if command.filename and dump_path(command.filename, user) else None
     entries.append(AuditEntry(_USER_COMMAND, at_ms, number, name, user, command.symbol, filename, command.amount_cents))
     quote = decision.quote
     if quote is not None and not _paid_for(quote, command, published_at_ms):

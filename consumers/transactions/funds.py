@@ -29,7 +29,7 @@ def display_summary(account: Account, command: Command, given: Given, now_ms: in
 
 
 def dumplog(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
-    path = dump_path(command.filename)
+    path = dump_path(command.filename, command.user)
     if path is None:
         return rejected(command, Reason.BAD_FILE_NAME)
     return done(command, filename=path)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from schema.filenames import FILENAME_CHARACTERS_MAX, dump_path
+from schema.filenames import FILENAME_CHARACTERS_MAX, dump_path, own_folder
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,20 @@ def test_characters_that_no_file_name_should_have_are_rejected(filename):
 def test_a_name_has_at_most_100_characters():
     assert dump_path("x" * FILENAME_CHARACTERS_MAX) is not None
     assert dump_path("x" * (FILENAME_CHARACTERS_MAX + 1)) is None
+
+
+def test_a_users_own_folder_does_not_count_for_the_limit_of_the_name():
+    user = "u" * 64
+    longest = own_folder(user) + "x" * FILENAME_CHARACTERS_MAX
+    assert dump_path(longest, user) == longest
+    assert dump_path(own_folder(user) + "./a//b", user) == own_folder(user) + "a/b"
+    assert dump_path(longest) is None, "the whole log's: it has no own folder"
+    assert dump_path(longest, "somebody else") is None
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../log", "/log", "a/", "x" * (FILENAME_CHARACTERS_MAX + 1)])
+def test_in_a_users_own_folder_the_same_names_are_rejected(name):
+    assert dump_path(own_folder("ann") + name, "ann") is None
 
 
 @pytest.mark.parametrize("filename", ["é" * 100, "\U0001f600" * 100], ids=["200 bytes", "400 bytes"])

@@ -107,6 +107,14 @@ def test_a_user_downloads_their_own_log_and_nobody_elses(website: Website, wait_
     assert website.api(website.person()).get(f"/dumps/{dump['id']}").status_code == 404
 
 
+def test_any_file_name_goes_with_any_name_of_a_user(website: Website, wait_for) -> None:
+    caller = website.api(website.person(user="u" * 64))
+    answer = caller.give("DUMPLOG", filename="f" * 100).json
+    assert (answer["status"], answer["reason"]) == DONE
+    wait_for(lambda: _written(caller), what="the dump is written")
+    caller.download(f"/dumps/{answer['command_id']}")
+
+
 def test_an_administrator_dumps_the_whole_log(website: Website, wait_for) -> None:
     caller = website.api(website.person(people.ADMINISTRATOR))
     answer = caller.give("DUMPLOG", filename="whole.xml", whole=True).json

@@ -54,10 +54,10 @@ class Website:
             close_app(app)
         self.system.destroy()
 
-    def person(self, role: str = people.USER) -> str:
+    def person(self, role: str = people.USER, user: str | None = None) -> str:
         """A new person with PASSWORD; their user id."""
         self._count += 1
-        user = f"person{self._count}"
+        user = user or f"person{self._count}"
         assert people.make(self.store, user, self._hash, role)
         return user
 
