@@ -80,6 +80,9 @@ def main() -> int:
         if not url:
             raise SettingsError("DATABASE_URL is not set: run `export $(make env)`")
         with database.translated(), database.connect(url, "exports") as connection:
+            # One snapshot for all queries: on a live system each would otherwise see another state.
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
             connection.execute("SET LOCAL statement_timeout = 0")
             if arguments.what == "state":
                 print(f"sha256 {write_state(connection, arguments.file)}  {arguments.file}")

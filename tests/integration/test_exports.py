@@ -1,0 +1,30 @@
+"""Exports on a system at work: all of one moment."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_state_that_changes_meanwhile_is_exported_as_it_was_at_one_moment(database_url, tmp_path, wait_for):
+    file = tmp_path / "state"
+    with psycopg.connect(database_url) as worker, psycopg.connect(database_url, autocommit=True) as watcher:
+        worker.execute("LOCK TABLE positions IN ACCESS EXCLUSIVE MODE")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "consumers.transactions.exports", "state", file],
+            cwd=ROOT,
+            env=os.environ | {"DATABASE_URL": database_url},
+        )
+        # It has read the accounts, and asks for the positions.
+        waits = "SELECT 1 FROM pg_locks WHERE relation = 'positions'::regclass AND NOT granted"
+        wait_for(lambda: watcher.execute(waits).fetchone())
+        worker.execute("INSERT INTO accounts VALUES ('ann', true, 100, 0, 2)")
+        worker.execute("INSERT INTO positions VALUES ('ann', 'ABC', 1, 0)")
+        worker.commit()
+        assert process.wait(20) == 0
+    assert json.loads(file.read_text()) == {}
