@@ -1,6 +1,7 @@
 """Passes over prices: those that trades were made at, and those that were paid for. SQL of checks, nothing else."""
 
 from consumers.verification.invariants import Invariant, Pass
+from schema.events import CLOCK_STEP_MS_MAX
 
 LIFETIME_MS = 60_000
 """How long a quote may be used, from the moment it was asked for (spec §1)."""
@@ -22,7 +23,7 @@ USED = Pass(
         ),
         Invariant(
             "each price was less than 60 s old when used",
-            f"at_ms - asked_at_ms >= 0 AND at_ms - asked_at_ms < {LIFETIME_MS}",
+            f"at_ms - asked_at_ms >= -{CLOCK_STEP_MS_MAX} AND at_ms - asked_at_ms < {LIFETIME_MS}",
         ),
     ),
 )

@@ -13,8 +13,9 @@ from consumers.verification.audit_chain import CHAIN
 from consumers.verification.dump_file import EXACT, VALID
 from consumers.verification.invariants import Finding, failed
 from consumers.verification.verification import PASSES, verify
+from schema.events import CLOCK_STEP_MS_MAX
 from tests.e2e.system import ROOT
-from tests.integration.violations import CASES, expiry
+from tests.integration.violations import CASES, done, expiry
 
 SENTENCES = [invariant.sentence for one in PASSES for invariant in one.invariants] + [CHAIN]
 
@@ -72,6 +73,15 @@ def test_a_violation_is_found_and_its_first_row_is_named(spoiled, case):
     assert found.violations > 0
     assert named in found.first
     assert failed(found, allow_late=False)
+
+
+@pytest.mark.parametrize(("ms_before", "violations"), [(CLOCK_STEP_MS_MAX, 0), (CLOCK_STEP_MS_MAX + 1, 1)])
+def test_a_price_may_be_used_before_it_was_asked_for_by_as_much_as_clocks_may_differ(spoiled, ms_before, violations):
+    url, _ = spoiled(
+        f"UPDATE history SET at_ms = (SELECT asked_at_ms FROM quote_fetches AS q WHERE q.quote_id = history.quote_id)"
+        f" - {ms_before} WHERE ctid = {done('QUOTE')} RETURNING 1"
+    )
+    assert finding(verify(url).findings, "each price was less than 60 s old when used").violations == violations
 
 
 def test_numbers_beyond_64_bits_are_a_violation_and_no_crash(spoiled):
