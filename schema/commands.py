@@ -36,6 +36,9 @@ UserId = Annotated[str, msgspec.Meta(pattern=rf"\A{_USER.pattern}\Z")]
 Symbol = Annotated[str, msgspec.Meta(pattern=rf"\A{_SYMBOL.pattern}\Z")]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=INT64_MAX)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
+QueueName = Annotated[str, msgspec.Meta(pattern=r"\A[ -~]{0,255}\Z")]
+"""AMQP takes 255 bytes: of ASCII, as many characters. A longer one would break the connection of who answers."""
+
 CommandId = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 
 
@@ -102,7 +105,7 @@ class CommandBatch(msgspec.Struct, frozen=True, array_like=True, tag="commands",
     version: int
     published_at_ms: NotNegative
     commands: list[Command]
-    reply_to: Annotated[str, msgspec.Meta(max_length=255)] | None = None
+    reply_to: QueueName | None = None
 
 
 class FillBatch(msgspec.Struct, frozen=True, array_like=True, tag="fills", gc=False):

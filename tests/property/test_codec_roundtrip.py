@@ -43,6 +43,7 @@ integers = st.integers(-(2**63), INT64_MAX)
 positive, not_negative = st.integers(1, INT64_MAX), st.integers(0, INT64_MAX)
 users = st.text(string.ascii_letters + string.digits + "_.@-", min_size=1, max_size=64)
 symbols = st.text(string.ascii_uppercase, min_size=1, max_size=3)
+queue_names = st.text(st.characters(min_codepoint=ord(" "), max_codepoint=ord("~")), max_size=255)
 sides = st.sampled_from(Side)
 valid = {
     "user": users,
@@ -107,7 +108,7 @@ changes = st.builds(TriggerChange, users, symbols, sides, integers, st.none() | 
 CONTRACT = {
     "commands": (
         codec.decode_log,
-        messages(CommandBatch, published_at_ms=not_negative, commands=commands, reply_to=st.none() | text),
+        messages(CommandBatch, published_at_ms=not_negative, commands=commands, reply_to=st.none() | queue_names),
     ),
     "fills": (codec.decode_log, messages(FillBatch, published_at_ms=not_negative, fills=st.lists(fills, max_size=5))),
     "marker": (codec.decode_log, messages(DumpMarker, published_at_ms=not_negative, command=root_dumplogs())),

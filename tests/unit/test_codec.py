@@ -157,6 +157,18 @@ def test_more_commands_than_a_message_may_hold_are_a_decode_error():
         codec.decode_log(a_batch(*many))
 
 
+@pytest.mark.parametrize("reply_to", ["q" * 256, "é" * 200, "é", "a\nb", "a\0b"])
+def test_a_reply_queue_whose_name_no_broker_takes_is_a_decode_error(reply_to):
+    """Publishing to it would cost its worker the session, after the commit and so without an end."""
+    with pytest.raises(DecodeError):
+        codec.decode_log(codec.encode(CommandBatch(VERSION, 1, [BUY], reply_to)))
+
+
+def test_a_reply_queue_with_the_longest_name_there_may_be_is_answered():
+    longest = CommandBatch(VERSION, 1, [BUY], "q" * 255)
+    assert codec.decode_log(codec.encode(longest)) == longest
+
+
 def test_a_marker_carries_nothing_but_a_dumplog():
     with pytest.raises(DecodeError, match="marker"):
         codec.decode_log(a_marker(BUY))
