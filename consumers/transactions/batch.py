@@ -35,6 +35,12 @@ class DeadLetter:
     why: str
 
 
+DEAD_BYTES_MAX = 8_000_000
+"""Of messages in one batch that cannot be read; the one that reaches it is the last. They go through the outbox, and
+what is more than Postgres takes in one value (1 GB), or in the time of one statement, would fail for ever.
+"""
+
+
 @dataclass(slots=True)
 class Share:
     """A partition's part of a batch: what it will tell others."""
@@ -58,6 +64,16 @@ class Batch:
         self.opened: dict[tuple[str, int], PendingOrder] = {}
         self.closed: set[tuple[str, int]] = set()
         self.shares: dict[int, Share] = {}
+        self._dead_bytes = 0
+
+    def has_room(self, rows_max: int) -> bool:
+        """Whether one more message may be taken up."""
+        return len(self.rows) < rows_max and self._dead_bytes < DEAD_BYTES_MAX
+
+    def bury(self, partition: int, letter: DeadLetter) -> None:
+        """A message that cannot be read."""
+        self.share(partition).dead.append(letter)
+        self._dead_bytes += len(letter.body)
 
     def share(self, partition: int) -> Share:
         """What this batch holds for a partition; being asked for makes it part of the batch."""

@@ -193,7 +193,7 @@ class Session:
 
     def _take_arrivals(self, batch: Batch, holding: Holding, now: int) -> None:
         arrivals = holding.intake.arrivals
-        while arrivals and len(batch.rows) < BATCH_ROWS_MAX:
+        while arrivals and batch.has_room(BATCH_ROWS_MAX):
             if arrivals[0].doubt is Doubt.REPUBLISHED and holding.state.partition in batch.shares:
                 return  # its first copy may be in this batch: the look-up must find it
             if arrivals[0].doubt is not Doubt.NONE:
@@ -221,8 +221,7 @@ class Session:
     def _take(self, batch: Batch, holding: Holding, arrival: Arrival, now: int) -> None:
         state, delivery = holding.state, arrival.delivery
         if arrival.message is None:
-            letter = DeadLetter(delivery.offset, delivery.body, arrival.why)
-            batch.share(state.partition).dead.append(letter)
+            batch.bury(state.partition, DeadLetter(delivery.offset, delivery.body, arrival.why))
             state.progress.begin(delivery.offset, delivery.tag, 0)
             state.finished_tags.append(delivery.tag)
             log.warning("dead letter", partition=state.partition, offset=delivery.offset, why=arrival.why)

@@ -6,7 +6,7 @@
 from collections.abc import Iterable
 
 from consumers.transactions.account import Account, PendingOrder, Position, TriggerOrder
-from consumers.transactions.batch import Batch, Row
+from consumers.transactions.batch import Batch, DeadLetter, Row
 from consumers.transactions.intake import Arrival, Doubt, Intake
 from consumers.transactions.progress import Progress
 from consumers.transactions.scheduler import Item, OwnedPartition, Scheduler
@@ -125,7 +125,7 @@ class Worker:
 
     def _take_arrivals(self, batch: Batch, now_ms: int) -> None:
         arrivals = self._intake.arrivals
-        while arrivals and len(batch.rows) < self._batch_max:
+        while arrivals and batch.has_room(self._batch_max):
             if arrivals[0].doubt is Doubt.REPUBLISHED and self._owned.partition in batch.shares:
                 return
             if arrivals[0].doubt is not Doubt.NONE:
@@ -142,7 +142,7 @@ class Worker:
     def _take(self, batch: Batch, arrival: Arrival, now_ms: int) -> None:
         owned, delivery, orders = self._owned, arrival.delivery, arrival.orders
         if arrival.message is None:
-            batch.share(owned.partition).dead.append(delivery)
+            batch.bury(owned.partition, DeadLetter(delivery.offset, delivery.body, arrival.why))
             owned.progress.begin(delivery.offset, delivery.tag, 0)
             return
         missing = {order.user or NOBODY for order in orders} - owned.accounts.keys()

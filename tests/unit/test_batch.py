@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumers.transactions.batch import Batch, DeadLetter, Share
+from consumers.transactions.batch import DEAD_BYTES_MAX, Batch, DeadLetter, Share
 from consumers.transactions.outgoing import messages_of, news_of
 from rabbitmq.topology import AUDIT_EXCHANGE, DEAD_LETTERS_QUEUE, TRIGGERS_EXCHANGE, command_stream, trigger_key
 from schema import codec
@@ -114,6 +114,15 @@ def test_a_message_that_could_not_be_read_goes_to_the_dead_letters_as_it_came():
     assert (message.routing_key, message.body, message.mandatory) == (DEAD_LETTERS_QUEUE, b"garbage", True)
     assert (message.headers["stream"], message.headers["offset"]) == (command_stream(5), 17)
     assert message.headers["reason"].startswith("why")
+
+
+def test_a_batch_takes_messages_until_it_has_its_rows_or_its_bytes_of_dead_letters():
+    batch = Batch()
+    batch.bury(3, DeadLetter(17, b"x" * (DEAD_BYTES_MAX - 1), "why"))
+    assert batch.has_room(1) and not batch.has_room(0)
+    batch.bury(4, DeadLetter(18, b"x", "why"))
+    assert not batch.has_room(1)
+    assert [[letter.offset for letter in share.dead] for share in batch.shares.values()] == [[17], [18]]
 
 
 # What is told to those who wait and watch
