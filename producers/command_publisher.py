@@ -73,10 +73,13 @@ class CommandPublisher:
         self.messages = [0] * PARTITIONS
         """Messages handed over so far, by partition; repetitions are not counted."""
 
-    def publish(self, command: Command) -> None:
-        """Takes a command on: behind everything of its user before. Raises BrokerError when the broker stays away."""
+    def publish(self, command: Command, asked_by: str | None = None) -> None:
+        """Takes a command on: behind everything of its user before. Raises BrokerError when the broker stays away.
+
+        `asked_by`: of a DUMPLOG of the whole log, which has no user, the person who gave it.
+        """
         if is_root_dumplog(command):
-            self._publish_marker(command)
+            self._publish_marker(command, asked_by)
             return
         user = command.user or NOBODY
         batch = self._batch_of.get(user)
@@ -94,12 +97,12 @@ class CommandPublisher:
         self.publish(command)
         self.flush()
 
-    def publish_again(self, command: Command) -> None:
+    def publish_again(self, command: Command, asked_by: str | None = None) -> None:
         """A command that may have been published before: alone in its message, which is marked. Raises BrokerError."""
         self._send_batches()
         headers, self._headers = self._headers, {POSSIBLY_DUPLICATE: True}
         try:
-            self.publish(command)
+            self.publish(command, asked_by)
             self._send_batches()
         finally:
             self._headers = headers
@@ -136,9 +139,9 @@ class CommandPublisher:
         batch = self._batch_of[user] = self._batches[partition_of(user)]
         return batch
 
-    def _publish_marker(self, command: Command) -> None:
+    def _publish_marker(self, command: Command, asked_by: str | None) -> None:
         self._send_batches()
-        body = encode(DumpMarker(VERSION, _now_ms(), command))
+        body = encode(DumpMarker(VERSION, _now_ms(), command, asked_by))
         # The partition that answers for it comes last: done there, it is on its way everywhere.
         for partition in sorted(range(PARTITIONS), key=lambda n: n == partition_of(NOBODY)):
             self._send(partition, body)

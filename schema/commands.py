@@ -118,12 +118,13 @@ class DumpMarker(msgspec.Struct, frozen=True, array_like=True, tag="marker", gc=
     """A root DUMPLOG: stands in every partition behind all that its publisher put there before (design §5).
 
     The partition of NOBODY executes `command`; all of them pass the marker on to the audit log. Its command id is
-    the id of the dump.
+    the id of the dump. `asked_by`: the person, where there is one: the dump holds nothing that follows of theirs.
     """
 
     version: int
     published_at_ms: NotNegative
     command: Command
+    asked_by: UserId | None = None
 
 
 LogMessage = CommandBatch | FillBatch | DumpMarker

@@ -63,8 +63,8 @@ class Desk:
         self._sweep()
         return message
 
-    def takes_marker(self, command: Command) -> Message:
-        message = self._begin(1, DumpMarker(VERSION, self.now_ms, command))
+    def takes_marker(self, command: Command, asked_by: str | None = None) -> Message:
+        message = self._begin(1, DumpMarker(VERSION, self.now_ms, command, asked_by))
         self.scheduler.take_marker(self.owned, message)
         self._sweep()
         return message

@@ -95,7 +95,7 @@ def run(
     if key is None:
         number = here.store.row("SELECT nextval('transaction_numbers')")[0]
         command = _make(here.ids.draw(user), number, name, arguments, user, administrator)
-        here.gateway.submit(command)
+        here.gateway.submit(command, user)
     else:
         command_id = ids.of_key(user, key)
         with _key_locks[command_id[0] % len(_key_locks)]:
@@ -105,7 +105,7 @@ def run(
                 row = history_row(_owner(command), command_id)
                 if row is not None:
                     return _from_row(row)
-            submission = here.gateway.begin(command, again=not claim.first)
+            submission = here.gateway.begin(command, user, again=not claim.first)
         here.gateway.confirm(submission)
     return _await(here, command, wait_ms) if wait_ms else _pending(command)
 

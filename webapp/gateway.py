@@ -61,18 +61,18 @@ class Gateway(BrokerThread):
         """Whether the broker was there when it was last needed."""
         return self._down_since is None
 
-    def submit(self, command: Command, again: bool = False) -> None:
-        """Returns when the broker has confirmed the command. `again`: it may have been published before.
+    def submit(self, command: Command, user: str, again: bool = False) -> None:
+        """Returns when the broker has confirmed this person's command. `again`: it may have been published before.
 
         A command that was submitted and is not answered yet is not published a second time. Raises Unavailable when
         the broker is away, or too much is waiting; its `perhaps_taken` says whether the command may still take
         effect.
         """
-        self.confirm(self.begin(command, again))
+        self.confirm(self.begin(command, user, again))
 
-    def begin(self, command: Command, again: bool = False) -> Submission:
+    def begin(self, command: Command, user: str, again: bool = False) -> Submission:
         """The first half of `submit`: hands the command over, and does not wait. Raises Unavailable."""
-        submission = self._enter(command, again)
+        submission = self._enter(command, user, again)
         self._wake()
         return submission
 
@@ -100,13 +100,13 @@ class Gateway(BrokerThread):
         submission = self._remembered.get(command_id)
         return submission.wait_answered(seconds) if submission else None
 
-    def _enter(self, command: Command, again: bool) -> Submission:
+    def _enter(self, command: Command, user: str, again: bool) -> Submission:
         with self._lock:
             known = self._remembered.get(command.command_id)
             if known is not None and not known.failed:
                 return known
             self._check_room()
-            submission = Submission(command, again)
+            submission = Submission(command, user, again)
             self._queued.append(submission)
             self._remembered[command.command_id] = submission
             if len(self._remembered) > REMEMBERED_MAX:
@@ -169,7 +169,7 @@ class Gateway(BrokerThread):
     def _publish(self, publisher: CommandPublisher, taken: list[Submission]) -> None:
         for submission in taken:
             publish = publisher.publish_again if submission.again else publisher.publish
-            publish(submission.command)
+            publish(submission.command, submission.user)
         publisher.flush()
         for submission in taken:
             submission.settle()

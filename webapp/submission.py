@@ -20,10 +20,11 @@ class State(enum.Enum):
 class Submission:
     """`send` and `cancel` exclude each other: call them under one lock. The rest is safe for any thread."""
 
-    __slots__ = ("_answered", "_reply", "_settled", "_state", "again", "command")
+    __slots__ = ("_answered", "_reply", "_settled", "_state", "again", "command", "user")
 
-    def __init__(self, command: Command, again: bool):
+    def __init__(self, command: Command, user: str, again: bool):
         self.command = command
+        self.user = user
         self.again = again
         self._state = State.QUEUED
         self._settled = threading.Event()

@@ -46,7 +46,7 @@ class Item:
 
 @dataclass(slots=True)
 class Parked:
-    """A user's commands from the one that waits for a quote (or, for nobody, for a marker's turn) on."""
+    """A user's commands from the one that waits for a quote, or from a marker that they keep behind, on."""
 
     items: deque[Item] = field(default_factory=deque)
     claimed_cents: int = 0
@@ -115,10 +115,10 @@ class Scheduler:
             self._park(owned, user, item)
 
     def take_marker(self, owned: OwnedPartition, message: Message) -> None:
-        """A root DUMPLOG. Later commands of nobody keep behind it; those of users do not wait."""
-        if owned.partition == HOME_OF_NOBODY:
+        """A root DUMPLOG. Later commands of nobody and of who asked for it keep behind it; other users do not wait."""
+        for user in _kept_behind(owned, message):
             item = Item(message.marker.command, message, message.marker.published_at_ms)
-            owned.parked.setdefault(NOBODY, Parked()).items.append(item)
+            owned.parked.setdefault(user, Parked()).items.append(item)
 
     def hear(self, answers: Iterable[Quote | NoQuote], now_ms: int) -> None:
         """Makes the users ready who wait for these symbols."""
@@ -145,11 +145,12 @@ class Scheduler:
     def sweep(self, batch: Batch, owned: OwnedPartition, now_ms: int) -> None:
         """Moves the partition's position on, and acts on the markers that it reaches."""
         while (message := owned.progress.sweep()) is not None:
-            if owned.partition == HOME_OF_NOBODY:
-                item = owned.parked[NOBODY].items.popleft()
+            for user in _kept_behind(owned, message):
+                item = owned.parked[user].items.popleft()
                 assert item.message is message, item
+                self._ready.append((owned, user, None))
+            if owned.partition == HOME_OF_NOBODY:
                 self._run(batch, owned, item, None, now_ms)
-                self._ready.append((owned, NOBODY, None))
             else:
                 self._finish(owned, message)
             batch.add_marker(owned.partition, message.marker.command, now_ms)
@@ -254,3 +255,12 @@ class Scheduler:
         message.remaining -= 1
         if message.remaining == 0 and message.tag:
             owned.finished_tags.append(message.tag)
+
+
+def _kept_behind(owned: OwnedPartition, message: Message) -> list[str]:
+    """Whose later commands wait for this marker's turn: its dump holds none of theirs (spec §6)."""
+    asked_by = message.marker.asked_by
+    users = [NOBODY] if owned.partition == HOME_OF_NOBODY else []
+    if asked_by is not None and partition_of(asked_by) == owned.partition:
+        users.append(asked_by)
+    return users

@@ -111,7 +111,10 @@ CONTRACT = {
         messages(CommandBatch, published_at_ms=not_negative, commands=commands, reply_to=st.none() | queue_names),
     ),
     "fills": (codec.decode_log, messages(FillBatch, published_at_ms=not_negative, fills=st.lists(fills, max_size=5))),
-    "marker": (codec.decode_log, messages(DumpMarker, published_at_ms=not_negative, command=root_dumplogs())),
+    "marker": (
+        codec.decode_log,
+        messages(DumpMarker, published_at_ms=not_negative, command=root_dumplogs(), asked_by=st.none() | users),
+    ),
     "audit": (
         codec.decode_audit,
         messages(AuditMessage, source=integers, first_number=integers, entries=st.lists(entries, max_size=5)),

@@ -57,6 +57,8 @@ class Log(RuleBasedStateMachine):
         """Everything published, first copies only, in order."""
         self.offset_of: dict[bytes, int] = {}
         """Of the first copy, by command id."""
+        self.asked_by: dict[bytes, str | None] = {}
+        """Who asked for a root DUMPLOG, by its command id."""
 
     def put(self, message, orders: list, republished: bool) -> None:
         for order in orders:
@@ -83,10 +85,12 @@ class Log(RuleBasedStateMachine):
         command = a_command("DUMPLOG", user=self.users[user])
         self.put(CommandBatch(VERSION, T0, [command]), [command], False)
 
-    @rule(republished=st.booleans())
-    def publish_a_root_dumplog(self, republished):
+    @rule(republished=st.booleans(), asked_by=st.none() | which)
+    def publish_a_root_dumplog(self, republished, asked_by):
         command = a_command("DUMPLOG", user=None)
-        self.put(DumpMarker(VERSION, T0, command), [command], republished)
+        person = None if asked_by is None else self.users[asked_by]
+        self.put(DumpMarker(VERSION, T0, command, person), [command], republished)
+        self.asked_by[command.command_id] = person
 
     @rule()
     def publish_a_command_of_nobody(self):
@@ -253,11 +257,12 @@ class SchedulerOrder(Log):
                 continue
             places = markers[dump.command_id.hex()]
             assert len(places) == 1 or self.is_only_passed_on(dump), dump
+            askers = {dump.user, self.asked_by.get(dump.command_id, dump.user)}
             for other in self.orders[:index]:
                 if not self.is_only_passed_on(other) and (dump.user is None or other.user == dump.user):
                     assert place_of[other.transaction_number] < places[0], (dump, other)
             for other in self.orders[index + 1 :]:
-                if not self.is_only_passed_on(other) and other.user == dump.user:
+                if not self.is_only_passed_on(other) and other.user in askers:
                     assert place_of[other.transaction_number] > places[0], (dump, other)
 
     def check_nothing_was_asked_for_in_vain(self) -> None:

@@ -1,9 +1,11 @@
 """A root DUMPLOG in a partition: a barrier for its log entries and for nobody's commands, not for users (design §5)."""
 
+import itertools
+
 import pytest
 
 from consumers.transactions.scheduler import HOME_OF_NOBODY
-from schema.commands import Command
+from schema.commands import Command, partition_of
 from schema.events import AuditKind
 from schema.outcomes import Outcome, Reason
 from tests.builders import a_command
@@ -70,6 +72,40 @@ def test_a_waiting_marker_delays_no_user(partition):
     desk.takes_marker(a_root_dumplog(2))
     desk.takes(an_add(3, "bob"))
     assert (desk.done, desk.position) == ([("bob", 3)], 0)
+
+
+def a_person_of(partition: int) -> str:
+    return next(name for n in itertools.count() if partition_of(name := f"admin{n}") == partition)
+
+
+@pytest.mark.parametrize("partition", [HOME_OF_NOBODY, ELSEWHERE])
+def test_later_commands_of_who_asked_for_the_dump_wait_behind_the_marker(partition):
+    """None that follows for the user who asked (spec §6), though somebody else's quote is still to come."""
+    admin = a_person_of(partition)
+    desk = Desk(partition=partition)
+    desk.takes(a_buy(1, "ann"))
+    desk.takes_marker(a_root_dumplog(2), asked_by=admin)
+    desk.takes(an_add(3, admin), an_add(4, "bob"))
+    desk.takes_marker(a_root_dumplog(5), asked_by=admin)
+    desk.takes(an_add(6, admin))
+    assert desk.numbers == [4]
+    desk.hears(100)
+    logged = desk.logged
+    for _ in range(3):
+        desk.begins_a_new_batch()
+        logged += desk.logged
+    places = [logged.index(one) for one in ((MARKER, 2), (USER_COMMAND, 3), (MARKER, 5), (USER_COMMAND, 6))]
+    assert places == sorted(places)
+    assert (desk.position, desk.owned.parked, desk.scheduler.has_ready) == (5, {}, False)
+
+
+def test_who_asked_for_the_dump_waits_in_no_other_partition():
+    desk = Desk(partition=ELSEWHERE)
+    desk.takes(a_buy(1, "ann"))
+    desk.takes_marker(a_root_dumplog(2), asked_by=a_person_of(ELSEWHERE + 1))
+    assert desk.owned.parked.keys() == {"ann"}
+    desk.hears(100)
+    assert markers(desk) == [2]
 
 
 def test_nobodys_later_commands_wait_behind_the_marker():

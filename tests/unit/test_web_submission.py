@@ -10,7 +10,7 @@ REPLY = Reply(bytes(16), "user", 1, Outcome.DONE, None, None, None, None, 0)
 
 
 def submission() -> Submission:
-    return Submission(COMMAND, again=False)
+    return Submission(COMMAND, "ann", again=False)
 
 
 def test_what_was_cancelled_never_leaves():

@@ -7,9 +7,12 @@ import pytest
 
 from rabbitmq.connection import open_connection
 from rabbitmq.dead_letter_box import Box
+from rabbitmq.lengths import newest_offsets
 from rabbitmq.publisher import Outgoing, Publisher
+from rabbitmq.stream_reader import read
 from rabbitmq.topology import command_stream
-from schema.commands import CommandName
+from schema.codec import decode_log
+from schema.commands import PARTITIONS, CommandName, DumpMarker
 from tests.integration.web.website import Caller, Website
 from webapp import idempotency, ids, people
 
@@ -122,6 +125,19 @@ def test_an_administrator_dumps_the_whole_log(website: Website, wait_for) -> Non
     wait_for(lambda: _written(caller), what="the dump is written")
     log = caller.download(f"/dumps/{answer['command_id']}")
     assert len({element.text for element in log.iter("username")}) > 1
+
+
+def test_every_partition_knows_who_asked_for_the_whole_log(website: Website) -> None:
+    """So that none of what the administrator gives afterwards is in it."""
+    user = website.person(people.ADMINISTRATOR)
+    command_id = website.api(user).give("DUMPLOG", filename="known.xml", whole=True).json["command_id"]
+    connection = open_connection(website.system.environment["AMQP_URL"], "test")
+    streams = [command_stream(n) for n in range(PARTITIONS)]
+    for stream, until in newest_offsets(connection, streams).items():
+        messages = [decode_log(delivery.body) for delivery in read(connection, stream, until)]
+        asked_by = {m.command.command_id.hex(): m.asked_by for m in messages if isinstance(m, DumpMarker)}
+        assert asked_by[command_id] == user
+    connection.close()
 
 
 def test_the_whole_log_is_never_written_into_a_users_folder(website: Website) -> None:
