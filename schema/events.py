@@ -32,6 +32,13 @@ def is_usable(asked_at_ms: int, now_ms: int) -> bool:
     return -CLOCK_STEP_MS_MAX <= now_ms - asked_at_ms < QUOTE_LIFETIME_MS
 
 
+def is_due(at_ms: int, now_ms: int, ahead_ms_max: int) -> bool:
+    """Whether a time has come that was set at most so far ahead. One that is further ahead than that was set before a
+    clock was set back: to wait for it would be to stand still for as long.
+    """
+    return at_ms <= now_ms or at_ms > now_ms + ahead_ms_max + CLOCK_STEP_MS_MAX
+
+
 class AuditKind(enum.StrEnum):
     """The elements of the log of record (spec §6), and `marker`: the place of a DUMPLOG in a source's numbering."""
 

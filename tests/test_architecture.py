@@ -72,6 +72,7 @@ PURE = {
     *(f"consumers.transactions.{name}" for name in ("batch", "intake", "outgoing")),
     *(f"consumers.triggers.{name}" for name in ("book", "watch")),
     *(f"consumers.audit.{name}" for name in ("batch", "numbering", "copy_lines", "dump_xml")),
+    "quotecache.awaited",
     "quotecache.cache",
     "quotecache.protocol",
     "producers.quote_floor",

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from quotecache.client import DEADLINE_MS, RETRY_MS, Prices
+from quotecache.awaited import DEADLINE_MS, RETRY_MS
+from quotecache.client import Prices
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.subscription import QueueConsumer
@@ -34,8 +35,9 @@ class World:
         body = encode(PriceMessage(VERSION, list(answers)))
         self.publisher.publish(Outgoing(PRICES_EXCHANGE, "", body, mandatory=False))
 
-    def pumped(self, what: object) -> bool:
+    def pumped(self, what: object, now_ms: int = T0) -> bool:
         self.connection.pump(0.01)
+        self.prices.tick(now_ms)
         return bool(what)
 
 
@@ -106,7 +108,7 @@ def test_a_quote_told_again_is_news_only_to_who_asked(world, wait_for):
 def test_an_old_broadcast_that_crosses_a_request_is_no_answer_to_it(world, wait_for):
     world.prices.request("ABC", "jane", 7, T0 + QUOTE_LIFETIME_MS)
     world.tell(a_quote(asked_at_ms=T0), a_quote("END", 9))
-    wait_for(lambda: world.pumped(world.prices.peek("END", T0)))
+    wait_for(lambda: world.pumped(world.prices.peek("END", T0), T0 + QUOTE_LIFETIME_MS))
     assert world.prices.waits_for("ABC")
 
 
@@ -114,7 +116,7 @@ def test_an_answer_that_was_long_in_coming_is_one(world, wait_for):
     world.prices.request("ABC", "jane", 7, T0)
     quote = a_quote(asked_at_ms=T0 + DEADLINE_MS - 1)
     world.tell(quote)
-    wait_for(lambda: world.pumped(not world.prices.waits_for("ABC")))
+    wait_for(lambda: world.pumped(not world.prices.waits_for("ABC"), T0 + DEADLINE_MS - 1))
     assert world.prices.take_answers() == [quote]
 
 

@@ -1,0 +1,177 @@
+"""What is an answer, when to ask again and when to give up: also where clocks are apart, or set back (spec §1, §4)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quotecache.awaited import DEADLINE_MS, RETRY_MS, Awaited
+from schema.commands import VERSION
+from schema.events import CLOCK_STEP_MS_MAX, QUOTE_LIFETIME_MS, NoQuote, PriceRequest, Quote
+from tests.builders import T0, a_quote
+
+HOUR_MS = 3_600_000
+TURN_MS = 100
+REPEATS = DEADLINE_MS // RETRY_MS - 1
+
+
+class Asker:
+    """Asks, and turns its loop; `sent` are the symbols of all requests, `answers` what it was told."""
+
+    def __init__(self):
+        self.awaited = Awaited()
+        self.now_ms = T0
+        self.sent: list[str] = []
+        self.answers: list[Quote | NoQuote] = []
+
+    def asks(self, symbol="ABC") -> None:
+        if self.awaited.ask(PriceRequest(VERSION, symbol, "jane", 7), self.now_ms):
+            self.sent.append(symbol)
+
+    def hears(self, answer: Quote | NoQuote) -> None:
+        self.awaited.hear(answer)
+        self.turn()
+
+    def turn(self) -> None:
+        self.sent += [request.symbol for request in self.awaited.tick(self.now_ms)]
+        self.answers += self.awaited.take_answers()
+
+    def turns(self, ms: int) -> None:
+        """Turn after turn, for so long."""
+        for _ in range(0, ms, TURN_MS):
+            self.now_ms += TURN_MS
+            self.turn()
+
+
+@pytest.fixture
+def asker() -> Asker:
+    return Asker()
+
+
+def test_silence_is_met_with_repeats_and_in_the_end_with_no_quote(asker):
+    asker.asks()
+    asker.turns(DEADLINE_MS - TURN_MS)
+    assert asker.answers == []
+    asker.turns(TURN_MS)
+    assert [type(answer) for answer in asker.answers] == [NoQuote]
+    asker.turns(DEADLINE_MS)
+    assert (len(asker.answers), asker.sent) == (1, ["ABC"] * (1 + REPEATS))
+
+
+def test_a_quote_told_again_is_news_only_to_who_asked(asker):
+    asker.hears(a_quote(100))
+    asker.hears(a_quote(100))
+    assert asker.answers == [a_quote(100)]
+    asker.asks()
+    asker.hears(a_quote(100))
+    assert asker.answers == [a_quote(100)] * 2 and not asker.awaited.waits_for("ABC")
+
+
+def test_a_quote_that_had_run_out_when_it_crossed_our_request_is_no_answer(asker):
+    asker.asks()
+    asker.hears(a_quote(100, asked_at_ms=T0 - QUOTE_LIFETIME_MS))
+    assert asker.awaited.waits_for("ABC")
+
+
+def test_an_answer_that_was_long_in_coming_is_one(asker):
+    asker.asks()
+    asker.turns(DEADLINE_MS - TURN_MS)
+    asker.hears(a_quote(100, asked_at_ms=asker.now_ms))
+    assert asker.answers == [a_quote(100, asked_at_ms=asker.now_ms)] and not asker.awaited.waits_for("ABC")
+
+
+def test_an_older_quote_never_replaces_a_newer_one_and_the_newer_one_is_the_answer(asker):
+    asker.hears(a_quote(100, quote_id=5))
+    asker.asks()
+    asker.hears(a_quote(200, quote_id=4))
+    assert asker.awaited.peek("ABC", T0).quote_id == 5
+    assert [quote.quote_id for quote in asker.answers] == [5, 5]
+
+
+# The clock is set back
+
+
+def test_a_quote_that_answers_after_the_clock_was_set_back_is_an_answer(asker):
+    asker.asks()
+    asker.now_ms -= HOUR_MS
+    asker.hears(a_quote(100, asked_at_ms=asker.now_ms))
+    assert not asker.awaited.waits_for("ABC")
+    asker.turns(QUOTE_LIFETIME_MS)
+    asker.asks()
+    assert asker.sent == ["ABC", "ABC"], "it can be asked for again"
+
+
+@pytest.mark.parametrize("back_ms", [CLOCK_STEP_MS_MAX, CLOCK_STEP_MS_MAX + 1, 30_000, HOUR_MS])
+def test_a_request_goes_on_being_repeated_and_given_up_after_the_clock_was_set_back(asker, back_ms):
+    asker.asks()
+    asker.turns(RETRY_MS // 2)
+    asker.now_ms -= back_ms
+    asker.turns(2 * RETRY_MS + CLOCK_STEP_MS_MAX)
+    assert len(asker.sent) >= 2, "repeated"
+    asker.turns(DEADLINE_MS)
+    assert [type(answer) for answer in asker.answers] == [NoQuote]
+
+
+def test_a_symbol_asked_for_after_the_clock_was_set_back_waits_for_no_other(asker):
+    asker.asks("OLD")
+    asker.now_ms -= HOUR_MS
+    asker.asks("NEW")
+    asker.turns(DEADLINE_MS + TURN_MS)
+    assert sorted(answer.symbol for answer in asker.answers) == ["NEW", "OLD"]
+    assert asker.sent.count("NEW") == 1 + REPEATS
+
+
+def test_a_quote_from_before_the_clock_was_set_back_is_not_used_and_the_next_one_is(asker):
+    asker.hears(a_quote(100, quote_id=1))
+    asker.now_ms -= HOUR_MS
+    assert asker.awaited.peek("ABC", asker.now_ms) is None
+    asker.asks()
+    asker.hears(a_quote(200, asked_at_ms=asker.now_ms, quote_id=2))
+    assert asker.awaited.peek("ABC", asker.now_ms).quote_id == 2
+
+
+# The quote cache's clock is far from ours
+
+
+@pytest.mark.parametrize("ahead_ms", [HOUR_MS, -HOUR_MS, 30_000])
+def test_a_quote_that_is_never_usable_here_costs_no_more_requests_than_silence(asker, ahead_ms):
+    quote = a_quote(100, asked_at_ms=T0 + ahead_ms)
+    asker.asks()
+    for _ in range(DEADLINE_MS):  # each request is answered within the millisecond
+        asker.now_ms += 1
+        asker.hears(quote)
+        if not any(isinstance(answer, NoQuote) for answer in asker.answers):
+            asker.asks()
+    assert asker.sent == ["ABC"] * (1 + REPEATS)
+    assert asker.answers[0] == quote and isinstance(asker.answers[1], NoQuote) and len(asker.answers) == 2
+
+
+def test_a_quote_that_comes_a_little_too_early_is_the_answer_once_it_may_be_used(asker):
+    quote = a_quote(100, asked_at_ms=T0 + CLOCK_STEP_MS_MAX + RETRY_MS)
+    asker.asks()
+    asker.hears(quote)
+    assert asker.answers == [quote] and asker.awaited.waits_for("ABC")
+    asker.turns(RETRY_MS)
+    asker.hears(quote)
+    assert asker.answers == [quote, quote] and not asker.awaited.waits_for("ABC")
+    assert asker.awaited.peek("ABC", asker.now_ms) == quote
+
+
+# In any order
+
+a_moment = st.integers(0, 70_000) | st.integers(-HOUR_MS, 0) | st.sampled_from([-CLOCK_STEP_MS_MAX, -60_000])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["A", "B", "C"]), a_moment, st.none() | a_moment), max_size=20))
+def test_whatever_the_clocks_do_every_request_ends_once_they_run_on(events):
+    asker = Asker()
+    for number, (symbol, ms, apart_ms) in enumerate(events):
+        asker.asks(symbol)
+        asker.now_ms += ms
+        if apart_ms is None:
+            asker.turn()
+        else:
+            asker.hears(a_quote(100, symbol, asker.now_ms + apart_ms, quote_id=number))
+    sent = len(asker.sent)
+    asker.turns(DEADLINE_MS + RETRY_MS + CLOCK_STEP_MS_MAX)
+    assert not any(asker.awaited.waits_for(symbol) for symbol in "ABC")
+    assert len(asker.sent) - sent <= 3 * (REPEATS + 2)
