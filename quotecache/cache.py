@@ -12,7 +12,7 @@ other request is no news to anybody (`late`). An attempt has failed when both ha
 from collections import deque
 from dataclasses import dataclass
 
-from schema.events import NoQuote, PriceRequest, Quote
+from schema.events import NoQuote, PriceRequest, Quote, is_due
 
 RETRY_PAUSE_MS = 100
 """Before the second attempt; twice that before the third, and so on. A server that restarts is not asked in vain."""
@@ -43,6 +43,14 @@ class Want:
     not_before_ms: int = 0
     open: int = 0
     """Requests on their way, of this attempt."""
+
+    @property
+    def pause_ms(self) -> int:
+        """Before the next attempt."""
+        return RETRY_PAUSE_MS * self.attempts
+
+    def is_due(self, now_ms: int) -> bool:
+        return is_due(self.not_before_ms, now_ms, self.pause_ms)
 
 
 class Cache:
@@ -75,9 +83,9 @@ class Cache:
         return len(self._wanted)
 
     def learn(self, quote: Quote) -> None:
-        """A quote that was paid for earlier. The newest one of a symbol counts."""
+        """A quote that was paid for earlier. The newest one of a symbol counts: by number, as clocks are set back."""
         known = self._quotes.get(quote.symbol)
-        if known is None or known.asked_at_ms <= quote.asked_at_ms:
+        if known is None or known.quote_id <= quote.quote_id:
             self._quotes[quote.symbol] = quote
 
     def usable(self, symbol: str, now_ms: int) -> Quote | None:
@@ -99,10 +107,10 @@ class Cache:
 
     def due(self, now_ms: int) -> list[PriceRequest]:
         """What to fetch now, in the order in which it was wanted. All of it counts as in flight from here on."""
-        if not self._wanted and (self.next_hedge_ms is None or self.next_hedge_ms > now_ms):
+        if not self._wanted and not self._is_hedge_due(now_ms):
             return []
         free = self._in_flight_max - self._open
-        ready = [symbol for symbol, want in self._wanted.items() if want.not_before_ms <= now_ms][: max(free, 0)]
+        ready = [symbol for symbol, want in self._wanted.items() if want.is_due(now_ms)][: max(free, 0)]
         for symbol in ready:
             assert symbol not in self._in_flight, symbol
             want = self._wanted.pop(symbol)
@@ -146,7 +154,7 @@ class Cache:
         if want.attempts >= self._attempts_max:
             self._counts.no_quotes += 1
             return NoQuote(symbol, now_ms, reason)
-        want.not_before_ms = now_ms + RETRY_PAUSE_MS * want.attempts
+        want.not_before_ms = now_ms + want.pause_ms
         self._wanted[symbol] = want
         return None
 
@@ -158,7 +166,7 @@ class Cache:
     def _second_requests(self, free: int, now_ms: int) -> list[PriceRequest]:
         """For attempts that have gone unanswered for too long; where connections are short, firsts go first."""
         requests = []
-        while self._hedges and self._hedges[0][0] <= now_ms:
+        while self._is_hedge_due(now_ms):
             _, symbol, want, attempt = self._hedges.popleft()
             is_unanswered = self._in_flight.get(symbol) is want and want.attempts == attempt
             if is_unanswered and len(requests) < free:
@@ -166,3 +174,6 @@ class Cache:
                 requests.append(want.request)
         self._counts.hedges += len(requests)
         return requests
+
+    def _is_hedge_due(self, now_ms: int) -> bool:
+        return bool(self._hedges) and is_due(self._hedges[0][0], now_ms, self._hedge_ms)

@@ -5,7 +5,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from quotecache.cache import RETRY_PAUSE_MS, Cache, Counts
 from schema.commands import VERSION
-from schema.events import QUOTE_LIFETIME_MS, NoQuote, PriceRequest, Quote
+from schema.events import CLOCK_STEP_MS_MAX, QUOTE_LIFETIME_MS, NoQuote, PriceRequest, Quote
 
 T0 = 1_700_000_000_000
 
@@ -103,6 +103,43 @@ def test_what_was_bought_before_a_restart_is_not_fetched():
     assert cache.due(T0) == []
 
 
+# The clock is set back
+
+HOUR_MS = 3_600_000
+
+
+def bought(cache: Cache, now_ms: int, quote_id: int) -> bool:
+    """Whether the symbol had to be paid for to answer a request."""
+    if cache.request(a_request(), now_ms) is not None:
+        return False
+    assert symbols_due(cache, now_ms) == ["ABC"]
+    assert cache.answered(a_quote(asked_at_ms=now_ms, quote_id=quote_id), now_ms + 10)
+    return True
+
+
+def test_after_the_clock_was_set_back_a_symbol_is_bought_once_and_not_for_every_request():
+    cache = a_cache()
+    back = T0 - HOUR_MS
+    times = [T0, T0 + 1_000, back, back + 1_000, back + QUOTE_LIFETIME_MS - 1, back + QUOTE_LIFETIME_MS]
+    assert [bought(cache, at_ms, n) for n, at_ms in enumerate(times)] == [True, False, True, False, False, True]
+
+
+def test_a_new_owner_takes_the_newest_quote_though_one_from_before_the_clock_was_set_back_looks_younger():
+    cache = a_cache()
+    back = T0 - HOUR_MS
+    for quote in (a_quote(asked_at_ms=T0, quote_id=1), a_quote(asked_at_ms=back, quote_id=2)):
+        cache.learn(quote)
+    assert cache.request(a_request(), back + 5).quote_id == 2
+
+
+def test_an_attempt_that_pauses_is_not_put_off_by_a_clock_that_is_set_back():
+    cache = a_cache(attempts_max=3)
+    cache.request(a_request(), T0)
+    cache.due(T0)
+    cache.failed("ABC", "reset", T0)
+    assert symbols_due(cache, T0 - HOUR_MS) == ["ABC"]
+
+
 class AnyOrderOfEvents(RuleBasedStateMachine):
     """Requests, answers, failures and time in any order, against what the outside world sees of them."""
 
@@ -115,10 +152,13 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.now = T0
         self.at_the_server: dict[str, int] = {}
         self.waiting: dict[str, int] = {}
+        self.bought: dict[str, Quote] = {}
+        """The newest of each symbol."""
         self.quote_ids = 0
 
-    @rule(ms=st.sampled_from([0, 1, 100, 1_000, 30_000, 59_999, 60_000]))
+    @rule(ms=st.sampled_from([0, 1, 100, 1_000, 30_000, 59_999, 60_000, -1_000, -30_000, -HOUR_MS]))
     def time_passes(self, ms):
+        """Or the clock is set back."""
         self.now += ms
 
     @rule(symbol=symbols)
@@ -126,8 +166,10 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         quote = self.cache.request(a_request(symbol), self.now)
         if quote is None:
             self.waiting.setdefault(symbol, 0)
+            usable = self.bought.get(symbol)
+            assert usable is None or not usable.usable(self.now), "bought though there was one"
         else:
-            assert self.now - quote.asked_at_ms < QUOTE_LIFETIME_MS
+            assert -CLOCK_STEP_MS_MAX <= self.now - quote.asked_at_ms < QUOTE_LIFETIME_MS
 
     @rule()
     def fetch(self):
@@ -141,7 +183,9 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     @precondition(lambda self: self.at_the_server)
     @rule(data=st.data(), good=st.booleans())
     def end(self, data, good):
-        symbol = data.draw(st.sampled_from(sorted(self.at_the_server)))
+        self.ends(data.draw(st.sampled_from(sorted(self.at_the_server))), good)
+
+    def ends(self, symbol, good):
         asked_at_ms = self.at_the_server.pop(symbol)
         self.quote_ids += 1
         if good:
@@ -151,8 +195,19 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         if answer is None:
             assert self.waiting[symbol] < self.ATTEMPTS_MAX, "gave up without saying so"
         else:
-            assert not isinstance(answer, Quote) or answer.usable(self.now)
+            if isinstance(answer, Quote):
+                assert answer.usable(self.now)
+                self.bought[symbol] = answer
             del self.waiting[symbol]
+
+    def teardown(self):
+        """Whatever the clock did, everybody who waits has an answer soon after."""
+        for _ in range(0, 2 * CLOCK_STEP_MS_MAX, RETRY_PAUSE_MS):
+            self.now += RETRY_PAUSE_MS
+            self.fetch()
+            for symbol in sorted(self.at_the_server):
+                self.ends(symbol, good=True)
+        assert self.waiting == {}
 
     @invariant()
     def bounds_hold(self):
@@ -234,3 +289,12 @@ def test_a_second_request_never_takes_the_connection_of_a_first_one():
     cache.request(a_request("B"), T0 + HEDGE_MS)
     assert symbols_due(cache, T0 + HEDGE_MS) == ["B"]
     assert cache.due(T0 + 10 * HEDGE_MS) == []
+
+
+def test_second_requests_go_on_after_the_clock_was_set_back():
+    cache, _ = a_hedging_cache()
+    back = T0 - HOUR_MS
+    cache.request(a_request("B"), back)
+    assert symbols_due(cache, back) == ["B", "ABC"], "the old attempt's second request is sent at once"
+    assert symbols_due(cache, back + HEDGE_MS) == ["B"]
+    assert cache.next_hedge_ms is None
