@@ -12,7 +12,7 @@ from typing import Protocol
 
 from consumers.triggers.book import Armed, Book
 from schema.commands import Fill
-from schema.events import QUOTE_LIFETIME_MS, NoQuote, Quote, TriggerChange
+from schema.events import CLOCK_STEP_MS_MAX, QUOTE_LIFETIME_MS, NoQuote, Quote, TriggerChange, is_due
 
 AFTER_FAILURE_MS = 10_000
 """A symbol that no quote was to be had for is asked for again after this: each attempt is paid."""
@@ -35,6 +35,7 @@ class Watch:
         self._due: deque[tuple[Armed, Quote]] = deque()
         self._refreshes: list[tuple[int, str]] = []
         self._scheduled: dict[str, int] = {}
+        self._furthest_ms = 0
 
     def hear_changes(self, changes: Iterable[TriggerChange], now_ms: int) -> None:
         """Takes changes of trigger orders in; an order that its symbol's quote fills already is due at once."""
@@ -65,6 +66,8 @@ class Watch:
         """Asks for the armed symbols whose quote has run out, and for none before (spec §3); nor for those whose
         orders no price can fill.
         """
+        if self._furthest_ms > now_ms + QUOTE_LIFETIME_MS + CLOCK_STEP_MS_MAX:
+            self._bring_forward(now_ms)
         while self._refreshes and self._refreshes[0][0] <= now_ms:
             at_ms, symbol = heapq.heappop(self._refreshes)
             if self._scheduled.get(symbol) != at_ms:
@@ -104,7 +107,17 @@ class Watch:
 
     def _schedule(self, symbol: str, at_ms: int) -> None:
         self._scheduled[symbol] = at_ms
+        self._furthest_ms = max(self._furthest_ms, at_ms)
         heapq.heappush(self._refreshes, (at_ms, symbol))
+
+    def _bring_forward(self, now_ms: int) -> None:
+        """A clock was set back: what would be refreshed later than any quote lives is due."""
+        for symbol, at_ms in self._scheduled.items():
+            if is_due(at_ms, now_ms, QUOTE_LIFETIME_MS):
+                self._scheduled[symbol] = now_ms
+        self._refreshes = [(at_ms, symbol) for symbol, at_ms in self._scheduled.items()]
+        heapq.heapify(self._refreshes)
+        self._furthest_ms = max(self._scheduled.values(), default=now_ms)
 
 
 def _fill(order: Armed, quote: Quote) -> Fill:

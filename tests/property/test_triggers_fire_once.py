@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from schema.events import QUOTE_LIFETIME_MS
+from schema.events import CLOCK_STEP_MS_MAX, QUOTE_LIFETIME_MS
 from schema.outcomes import Side
 from tests.property.trigger_world import SYMBOLS, World, fills_at
 
@@ -83,8 +83,9 @@ class TriggersFireOnce(RuleBasedStateMachine):
     def worker_notices_what_it_lost(self, n):
         self.world.notice(n)
 
-    @rule(ms=st.sampled_from((1, 1_000, 30_000, 59_999, 60_000)))
+    @rule(ms=st.sampled_from((1, 1_000, 30_000, 59_999, 60_000)) | st.sampled_from((-1_000, -30_000, -3_600_000)))
     def time_passes(self, ms):
+        """Or the clocks are set back."""
         self.world.now_ms += ms
 
     @rule(user=a_user)
@@ -94,7 +95,7 @@ class TriggersFireOnce(RuleBasedStateMachine):
 
     def judge(self, fill, order, decision) -> None:
         """A fill that takes effect: of a standing order, at a price that satisfies it, by a quote that is alive."""
-        is_alive = self.world.now_ms - fill.asked_at_ms < QUOTE_LIFETIME_MS
+        is_alive = -CLOCK_STEP_MS_MAX <= self.world.now_ms - fill.asked_at_ms < QUOTE_LIFETIME_MS
         is_current = order is not None and order.version == fill.version
         assert (decision is not None) == (is_alive and is_current), "void, or not, for another reason than these"
         if decision is None:

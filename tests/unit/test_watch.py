@@ -1,11 +1,14 @@
 """What a trigger worker decides: fills when a price comes, and a refresh when a quote runs out, never before."""
 
+import pytest
+
 from consumers.triggers.watch import AFTER_FAILURE_MS, Watch
-from schema.events import QUOTE_LIFETIME_MS, NoQuote, TriggerChange
+from schema.events import CLOCK_STEP_MS_MAX, QUOTE_LIFETIME_MS, NoQuote, TriggerChange
 from schema.outcomes import Side
 from tests.builders import T0, a_quote
 
 LIFE = QUOTE_LIFETIME_MS
+HOUR_MS = 3_600_000
 
 
 class Table:
@@ -169,3 +172,52 @@ def test_a_symbol_that_is_another_workers_now_is_neither_filled_nor_asked_for():
     hear(watch, table, a_quote(290), T0)
     assert [symbol for symbol, *_ in table.asked] == ["XYZ"]
     assert (watch.armed, watch.fills_due) == (1, 0)
+
+
+# The clock is set back
+
+
+def refreshed_at(watch: Watch, table: Table, from_ms: int, to_ms: int, symbol="ABC") -> list[int]:
+    """When, after `from_ms`, the symbol was asked for, by a worker that looks each second and is answered at once."""
+    times = []
+    for now_ms in range(from_ms, to_ms, 1_000):
+        table.asked.clear()
+        watch.refresh(now_ms)
+        for asked, *_ in list(table.asked):
+            hear(watch, table, a_quote(400, asked, asked_at_ms=now_ms, quote_id=now_ms), now_ms)
+            times += [now_ms - from_ms] if asked == symbol else []
+    return times
+
+
+@pytest.mark.parametrize("back_ms", [CLOCK_STEP_MS_MAX + 1_000, 30_000, HOUR_MS])
+def test_symbols_are_refreshed_as_before_after_the_clock_was_set_back(back_ms):
+    watch, table = a_watch(buy())
+    watch.refresh(T0)
+    hear(watch, table, a_quote(400, asked_at_ms=T0 + 100), T0 + 700)
+    back = T0 - back_ms
+    assert refreshed_at(watch, table, back, back + 2 * LIFE) == [0, LIFE]
+
+
+def test_a_clock_set_back_by_less_than_clocks_may_be_apart_buys_nothing_early():
+    watch, table = a_watch(buy())
+    watch.refresh(T0)
+    hear(watch, table, a_quote(400, asked_at_ms=T0), T0)
+    back = T0 - CLOCK_STEP_MS_MAX
+    assert refreshed_at(watch, table, back, back + LIFE) == []
+
+
+def test_a_symbol_scheduled_before_the_clock_was_set_back_is_not_hidden_by_those_scheduled_since():
+    watch, table = a_watch(buy(symbol="OLD"))
+    watch.refresh(T0)
+    hear(watch, table, a_quote(400, "OLD", asked_at_ms=T0), T0)
+    back = T0 - HOUR_MS
+    watch.hear_changes([buy(symbol=symbol) for symbol in ("A", "B", "C")], back)
+    assert refreshed_at(watch, table, back, back + LIFE, "OLD") == [0]
+
+
+def test_a_quote_of_a_clock_far_ahead_does_not_put_the_refresh_off():
+    watch, table = a_watch(buy())
+    watch.refresh(T0)
+    hear(watch, table, a_quote(290, asked_at_ms=T0 + HOUR_MS), T0 + 700)
+    assert watch.take_fills(10) == []
+    assert refreshed_at(watch, table, T0 + 1_000, T0 + 2 * LIFE) == [0, LIFE]
