@@ -73,7 +73,7 @@ def test_silence_is_met_with_repeats_and_in_the_end_with_no_quote(world, wait_fo
         world.prices.tick(now_ms)
         assert world.prices.take_answers() == []
     repeats = DEADLINE_MS // RETRY_MS - 1
-    wait_for(lambda: world.pumped(len(world.requests) >= 1 + repeats))
+    wait_for(lambda: world.pumped(len(world.requests) >= 1 + repeats, T0 + DEADLINE_MS - 1))
     world.prices.tick(T0 + DEADLINE_MS)
     (answer,) = world.prices.take_answers()
     assert isinstance(answer, NoQuote) and answer.symbol == "ABC"
