@@ -57,7 +57,7 @@ def decide(account: Account, command: Command, given: Given, now_ms: int) -> Dec
 
 
 def due(account: Account, now_ms: int) -> PendingOrder | None:
-    """The pending order that has to be released first, if one is 60 s old (spec §3, expiry)."""
+    """The pending order that has to be released first, if one's 60 s are over (spec §3, expiry)."""
     # All are looked at: where a clock was set back, the oldest need not be the first to expire.
-    orders = [order for order in (*account.buys, *account.sells) if order.expires_at_ms <= now_ms]
+    orders = [order for order in (*account.buys, *account.sells) if pending_rules.is_over(order, now_ms)]
     return min(orders, key=lambda order: (order.expires_at_ms, order.seq), default=None)

@@ -4,7 +4,7 @@ from consumers.transactions.account import Account, Decision, PendingOrder
 from consumers.transactions.verdict import NO_QUOTE, WANTS_QUOTE, Given, done, rejected
 from schema.accounts import PENDING_LIFETIME_MS
 from schema.commands import Command, CommandName
-from schema.events import Quote
+from schema.events import Quote, is_due
 from schema.money import whole_shares
 from schema.outcomes import HistoryKind, Reason, Side
 
@@ -98,6 +98,13 @@ def expire(order: PendingOrder) -> Decision:
     )
 
 
+def is_over(order: PendingOrder, now_ms: int) -> bool:
+    """Whether an order's 60 s are over. One that would live longer than that was made before a clock was set back: how
+    old it is nobody can tell, and to let it live would be to trade at a price of any age.
+    """
+    return is_due(order.expires_at_ms, now_ms, PENDING_LIFETIME_MS)
+
+
 def _is_full(account: Account) -> bool:
     return len(account.buys) + len(account.sells) >= PENDING_ORDERS_MAX
 
@@ -115,7 +122,7 @@ def _order(account: Account, command: Command, side: Side, shares: int, quote: Q
 
 
 def _newest(stack: list[PendingOrder], now_ms: int) -> PendingOrder | None:
-    return stack[-1] if stack and stack[-1].expires_at_ms > now_ms else None
+    return stack[-1] if stack and not is_over(stack[-1], now_ms) else None
 
 
 def _giving_back(order: PendingOrder) -> dict[str, int]:

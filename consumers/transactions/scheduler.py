@@ -16,8 +16,9 @@ from consumers.transactions.batch import Batch
 from consumers.transactions.look_ahead import LOOK_AHEAD_FROM, Quotes, claim_cents, surely_needs_quote
 from consumers.transactions.progress import Message, Progress
 from consumers.transactions.verdict import NO_QUOTE, WANTS_QUOTE, Given
+from schema.accounts import PENDING_LIFETIME_MS
 from schema.commands import NOBODY, Command, Fill, partition_of
-from schema.events import NoQuote, Quote
+from schema.events import CLOCK_STEP_MS_MAX, NoQuote, Quote, is_due
 
 HOME_OF_NOBODY = partition_of(NOBODY)
 """The partition that executes root DUMPLOGs; the others only pass their markers on."""
@@ -95,7 +96,9 @@ class Scheduler:
         # By symbol, whose attempt it is that is under way; whatever is asked for is answered, and goes from here.
         self._early: dict[str, Item] = {}
         self._ready: deque[tuple[OwnedPartition, str, Given]] = deque()
-        self._expiries: list[tuple[int, int, OwnedPartition, str]] = []
+        self._expiries: list[tuple[int, int, OwnedPartition, str, int]] = []
+        """When to look at whose orders, for the sake of which expiry."""
+        self._furthest_expiry_ms = 0
         self._count = itertools.count()
 
     def adopt(self, owned: OwnedPartition, accounts: Iterable[Account]) -> None:
@@ -132,8 +135,11 @@ class Scheduler:
 
     def run_ready(self, batch: Batch, now_ms: int) -> None:
         """Runs what expired, and the commands of users who are ready, as far as the batch has room."""
-        while self._expiries and self._expiries[0][0] <= now_ms and len(batch.rows) < self._batch_max:
-            _, _, owned, user = heapq.heappop(self._expiries)
+        while self._something_expires(now_ms) and len(batch.rows) < self._batch_max:
+            _, _, owned, user, expires_at_ms = heapq.heappop(self._expiries)
+            if not is_due(expires_at_ms, now_ms, PENDING_LIFETIME_MS):
+                self._note_expiry(owned, user, expires_at_ms)  # brought forward, and the clock has run on since
+                continue
             account = owned.accounts.get(user) if owned.owned else None
             if account is not None:
                 self._expire(batch, owned, account, now_ms)
@@ -207,7 +213,7 @@ class Scheduler:
         """Decides and applies one command or fill. False: it wants a quote, which was asked for."""
         order = item.order
         account = owned.accounts[order.user or NOBODY]
-        if self._expiries and self._expiries[0][0] <= now_ms:
+        if self._something_expires(now_ms):
             self._expire(batch, owned, account, now_ms)  # something is due, and it may be this account's
         if isinstance(order, Fill):
             decision = engine.decide_fill(account, order, now_ms)
@@ -248,8 +254,24 @@ class Scheduler:
             apply(account, decision)
             batch.add_expiry(owned.partition, account, now_ms, decision)
 
+    def _something_expires(self, now_ms: int) -> bool:
+        longest_ms = now_ms + PENDING_LIFETIME_MS + CLOCK_STEP_MS_MAX
+        if self._furthest_expiry_ms > longest_ms:
+            self._bring_forward(longest_ms)
+        return bool(self._expiries) and self._expiries[0][0] <= now_ms
+
+    def _bring_forward(self, longest_ms: int) -> None:
+        """A clock was set back: orders that would live longer than any order does are over, as the engine has it."""
+        self._expiries = [
+            (0 if expires_at_ms > longest_ms else at_ms, count, owned, user, expires_at_ms)
+            for at_ms, count, owned, user, expires_at_ms in self._expiries
+        ]
+        heapq.heapify(self._expiries)
+        self._furthest_expiry_ms = max((at_ms for at_ms, *_ in self._expiries), default=0)
+
     def _note_expiry(self, owned: OwnedPartition, user: str, expires_at_ms: int) -> None:
-        heapq.heappush(self._expiries, (expires_at_ms, next(self._count), owned, user))
+        self._furthest_expiry_ms = max(self._furthest_expiry_ms, expires_at_ms)
+        heapq.heappush(self._expiries, (expires_at_ms, next(self._count), owned, user, expires_at_ms))
 
     def _finish(self, owned: OwnedPartition, message: Message) -> None:
         message.remaining -= 1

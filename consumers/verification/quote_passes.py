@@ -1,10 +1,12 @@
 """Passes over prices: those that trades were made at, and those that were paid for. SQL of checks, nothing else."""
 
 from consumers.verification.invariants import Invariant, Pass
-from schema.events import CLOCK_STEP_MS_MAX
 
 LIFETIME_MS = 60_000
 """How long a quote may be used, from the moment it was asked for (spec §1)."""
+
+CLOCKS_APART_MS = 2_000
+"""How far the clock of who bought a quote may be ahead of that of who uses it."""
 
 USED = Pass(
     "prices used",
@@ -23,7 +25,7 @@ USED = Pass(
         ),
         Invariant(
             "each price was less than 60 s old when used",
-            f"at_ms - asked_at_ms >= -{CLOCK_STEP_MS_MAX} AND at_ms - asked_at_ms < {LIFETIME_MS}",
+            f"at_ms - asked_at_ms >= -{CLOCKS_APART_MS} AND at_ms - asked_at_ms < {LIFETIME_MS}",
         ),
     ),
 )
@@ -75,7 +77,8 @@ BOUGHT = Pass(
     "quote_id",
     (
         Invariant(
-            "no quote was bought while one was usable", f"before_ms IS NULL OR asked_at_ms - before_ms >= {LIFETIME_MS}"
+            "no quote was bought while one was usable",
+            f"before_ms IS NULL OR asked_at_ms - before_ms NOT BETWEEN -{CLOCKS_APART_MS} AND {LIFETIME_MS - 1}",
         ),
     ),
 )

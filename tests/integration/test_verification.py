@@ -19,6 +19,11 @@ from tests.integration.violations import CASES, done, expiry
 
 SENTENCES = [invariant.sentence for one in PASSES for invariant in one.invariants] + [CHAIN]
 
+BOUGHT_AGAIN = """
+    INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms)
+    SELECT symbol, 'ann', 1, false, asked_at_ms - 2001 FROM quote_fetches WHERE quote_id = 1 RETURNING quote_id"""
+"""The first quote's symbol, when the clock was behind where it had been by more than clocks may be apart."""
+
 
 @pytest.fixture
 def spoiled(finished):
@@ -96,6 +101,17 @@ def test_only_lateness_can_be_allowed(spoiled):
     url, _ = spoiled(expiry(late_ms=5_001))
     late = [found for found in verify(url).findings if found.violations and not failed(found, allow_late=True)]
     assert [found.sentence for found in late] == ["no reserve outlives its order by more than 5 s"]
+
+
+def test_an_order_from_before_the_clock_was_set_back_may_expire_at_once(spoiled):
+    url, _ = spoiled(expiry(late_ms=-62_001))
+    sentence = "expiries give back what the order reserved, not before 60 s"
+    assert finding(verify(url).findings, sentence).violations == 0
+
+
+def test_a_quote_may_be_bought_anew_after_the_clock_was_set_back(spoiled):
+    url, _ = spoiled(BOUGHT_AGAIN)
+    assert finding(verify(url).findings, "no quote was bought while one was usable").violations == 0
 
 
 def test_an_order_that_is_overdue_now_is_late(spoiled):

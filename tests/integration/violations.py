@@ -159,7 +159,12 @@ CASES = [
         "commits and cancels act on orders younger than 60 s",
         f"UPDATE history SET at_ms = at_ms + 60000 WHERE ctid = {done('CANCEL_BUY')} RETURNING format('row %s', seq)",
     ),
+    (
+        "commits and cancels act on orders younger than 60 s",
+        f"UPDATE history SET at_ms = at_ms - 3600000 WHERE ctid = {done('CANCEL_BUY')} RETURNING format('row %s', seq)",
+    ),
     ("expiries give back what the order reserved, not before 60 s", expiry(late_ms=0, cents=1)),
+    ("expiries give back what the order reserved, not before 60 s", expiry(late_ms=-62_000)),
     ("expiries give back what the order reserved, not before 60 s", expiry(late_ms=-1)),
     ("no reserve outlives its order by more than 5 s", expiry(late_ms=5_001)),
     (

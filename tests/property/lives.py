@@ -28,6 +28,7 @@ a_price = st.integers(1, 15)
 a_side = st.sampled_from(Side)
 a_verb = st.sampled_from(["COMMIT", "COMMIT", "CANCEL"])
 a_while = st.sampled_from([0, 1, 999, 29_999, 30_000, 59_999, 60_000, 60_001])
+a_step_back = st.sampled_from([-1, -2_000, -2_001, -30_000, -60_001, -3_600_000])
 a_trade = st.sampled_from(["BUY", "SELL"])
 a_closing = st.sampled_from(["COMMIT_BUY", "CANCEL_BUY", "COMMIT_SELL", "CANCEL_SELL"])
 a_setting = st.sampled_from(["SET_BUY_AMOUNT", "SET_BUY_TRIGGER", "SET_SELL_AMOUNT", "SET_SELL_TRIGGER"])
@@ -128,6 +129,14 @@ class Lives(RuleBasedStateMachine):
     @rule(ms=a_while)
     def time_passes(self, ms):
         self.waits(ms)
+
+    @rule(ms=a_step_back)
+    def clock_is_set_back(self, ms):
+        self.waits(ms)
+
+    @rule(user=a_user, name=a_trade, amount=an_amount, symbol=a_symbol, price=a_price, verb=a_verb, ms=a_step_back)
+    def trades_and_closes_after_the_clock_was_set_back(self, user, name, amount, symbol, price, verb, ms):
+        self.trades_and_closes(user, name, amount, symbol, price, verb, ms)
 
     @rule(user=a_user)
     def is_released(self, user):

@@ -5,6 +5,7 @@ Totals and orders are kept, nothing else: what is reserved and what is available
 
 BALANCE_MAX = 2**62
 LIFETIME_MS = 60_000
+CLOCKS_APART_MS_MAX = 2_000
 PENDING_MAX = 1_000
 
 
@@ -181,9 +182,9 @@ class Model:
     def expire(self, user, now_ms):
         """The pending orders of a user that are released by now, oldest first."""
         pending = self.accounts[user]["pending"]
-        old = [order for order in pending if now_ms - order["at_ms"] >= LIFETIME_MS]
-        self.accounts[user]["pending"] = [order for order in pending if order not in old]
-        return old
+        old = [order for order in pending if not _is_young(order, now_ms)]
+        self.accounts[user]["pending"] = [order for order in pending if _is_young(order, now_ms)]
+        return sorted(old, key=lambda order: order["at_ms"])
 
     def _needs_account(self, user):
         _reject_if(user not in self.accounts, "no_account")
@@ -207,7 +208,7 @@ class Model:
 
     def _newest(self, side, user, now_ms):
         pending = self.accounts[user]["pending"] if user in self.accounts else []
-        young = [order for order in pending if order["side"] == side and now_ms - order["at_ms"] < LIFETIME_MS]
+        young = [order for order in pending if order["side"] == side and _is_young(order, now_ms)]
         _reject_if(not young, f"no_pending_{side}")
         return young[-1]
 
@@ -222,6 +223,10 @@ class Model:
         _reject_if(account["cash"] + shares * price > BALANCE_MAX, "balance_limit")
         account["cash"] += shares * price
         account["shares"][symbol] = self.held(user, symbol) - shares
+
+
+def _is_young(order, now_ms):
+    return -CLOCKS_APART_MS_MAX <= now_ms - order["at_ms"] < LIFETIME_MS
 
 
 def _reject_if(condition, reason):

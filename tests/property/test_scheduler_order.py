@@ -23,7 +23,7 @@ from schema.commands import (
     command_id,
     partition_of,
 )
-from schema.events import AuditKind, NoQuote, Quote
+from schema.events import CLOCK_STEP_MS_MAX, AuditKind, NoQuote, Quote
 from schema.outcomes import HistoryKind, Reason, Side
 from tests.builders import T0, a_command
 from tests.property.worker import Database, Worker
@@ -153,9 +153,21 @@ class SchedulerOrder(Log):
             answer = Quote(next(self.quote_ids), symbol, price, asked_at_ms, 1, "eve")
         self.worker.turn([answer], self.now_ms)
 
-    @rule(ms=st.sampled_from([1, 20_000, 60_000]))
+    @rule(ms=st.sampled_from([1, 20_000, 60_000, 60_000, -1, -30_000, -3_600_000]))
     def waits(self, ms):
+        """Or the clock is set back."""
         self.now_ms += ms
+
+    @rule(user=which, symbol=which, ms=st.sampled_from([-2_000, -2_001, -3_600_000]), commits=st.booleans())
+    def buys_and_the_clock_is_set_back(self, user, symbol, ms, commits):
+        """Mostly so that the order is pending by then."""
+        self.publish([(user, CommandName.BUY, symbol, 20)], False)
+        self.works(len(self.stream))
+        if SYMBOLS[symbol] in self.worker.wants:
+            self.answer(SYMBOLS[symbol], 5)
+        self.now_ms += ms
+        if commits:
+            self.publish([(user, CommandName.COMMIT_BUY, symbol, 1)], False)
 
     @rule(during_a_batch=st.booleans(), messages=st.integers(0, 5))
     def dies(self, during_a_batch, messages):
@@ -209,11 +221,15 @@ class SchedulerOrder(Log):
             assert self.is_only_passed_on(order) or self.is_done(order), order
         self.check_accounts_are_the_sum_of_their_history()
         self.check_log_of_record()
+        self.check_orders_were_closed_in_their_time()
         self.check_nothing_was_asked_for_in_vain()
 
     def bring_to_an_end(self) -> None:
-        """Everything arrives, everything is answered, and the last pending order runs out."""
+        """Everything arrives, everything is answered, and the last pending order runs out: wherever the clock has been,
+        in two minutes, and one for each that has to wait for a batch with room.
+        """
         worker = self.at_work()
+        minutes_max = None
         turns = 20 + 2 * sum(len(body) for body, _ in self.stream)
         for _ in range(turns):
             worker.receive(len(self.stream))
@@ -223,6 +239,8 @@ class SchedulerOrder(Log):
             elif worker.is_idle and self.database.position == len(self.stream):
                 if not self.database.pending:
                     return
+                minutes_max = 2 + len(self.database.pending) if minutes_max is None else minutes_max - 1
+                assert minutes_max > 0, "an order outlives its time"
                 self.now_ms += 60_000
         raise AssertionError("it does not come to an end")
 
@@ -241,6 +259,14 @@ class SchedulerOrder(Log):
             order = self.database.triggers.get((*key, Side.SELL))
             assert self.database.positions.get(key, (0, 0)) == (moved["available"], moved["reserved"]), key
             assert moved["reserved"] == (order.reserved_shares if order else 0), key
+
+    def check_orders_were_closed_in_their_time(self) -> None:
+        """A commit or cancel takes an order that is younger than 60 s, and none that is from a time yet to come."""
+        made_at_ms = {(row.user, row.seq): row.at_ms for row in self.database.history}
+        for row in self.database.history:
+            if row.decision.closed is not None and row.decision.kind is HistoryKind.COMMAND:
+                age_ms = row.at_ms - made_at_ms[row.user, row.decision.closed.seq]
+                assert -CLOCK_STEP_MS_MAX <= age_ms < 60_000, row
 
     def check_log_of_record(self) -> None:
         """One userCommand for each command; a dump's marker behind those of all that it must hold."""

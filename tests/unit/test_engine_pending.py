@@ -5,9 +5,12 @@ import pytest
 from consumers.transactions import engine
 from consumers.transactions.pending_rules import PENDING_ORDERS_MAX
 from schema.accounts import PENDING_LIFETIME_MS
+from schema.events import CLOCK_STEP_MS_MAX
 from schema.money import BALANCE_MAX
 from schema.outcomes import HistoryKind, Reason
 from tests.builders import T0, Trader, a_command
+
+HOUR_MS = 3_600_000
 
 
 def a_buyer(cash: int = 1_000) -> Trader:
@@ -143,10 +146,10 @@ def test_only_what_is_old_expires_and_the_newer_can_be_committed():
     assert ann.is_refused("COMMIT_BUY") is Reason.NO_PENDING_BUY
 
 
-def test_an_order_made_after_the_clock_was_set_back_expires_in_time():
+def test_an_order_made_after_the_clock_was_set_back_a_little_expires_in_time():
     ann = a_buyer(cash=1_000)
     ann.does("BUY", 100, "A", price=100)
-    ann.waits(-30_000)
+    ann.waits(-CLOCK_STEP_MS_MAX)
     ann.does("BUY", 200, "B", price=100)
     ann.waits(60_000)
     ann.does("COMMIT_BUY")
@@ -159,6 +162,39 @@ def test_cash_that_an_expiry_gave_back_can_be_spent_again():
     ann.does("BUY", 300, price=300)
     ann.waits(60_000)
     ann.does("BUY", 300, price=300)
+
+
+# The clock is set back
+
+
+@pytest.mark.parametrize("name", ["COMMIT_BUY", "CANCEL_BUY", "COMMIT_SELL", "CANCEL_SELL"])
+def test_an_order_from_before_the_clock_was_set_back_is_released_and_cannot_be_had_at_its_old_price(name):
+    ann = a_seller(shares=10, cash=1_000)
+    ann.does("BUY", 300, price=300)
+    ann.does("SELL", 300, price=300)
+    ann.waits(-HOUR_MS)
+    assert ann.decide(a_command(name), None).reason in (Reason.NO_PENDING_BUY, Reason.NO_PENDING_SELL)
+    ann.is_refused(name)
+    assert (ann.cash, ann.reserved, ann.holds()) == (1_000, 0, (10, 0))
+    assert len(ann.expired) == 2
+
+
+def test_an_order_is_due_once_the_clock_was_set_back_further_than_clocks_may_be_apart():
+    ann = a_buyer(cash=1_000)
+    ann.does("BUY", 300, price=300)
+    assert engine.due(ann.account, T0 - CLOCK_STEP_MS_MAX) is None
+    assert engine.due(ann.account, T0 - CLOCK_STEP_MS_MAX - 1) is ann.account.buys[0]
+
+
+@pytest.mark.parametrize("made_before_ms", [0, 1, 20_000, 59_000])
+@pytest.mark.parametrize("back_ms", [1, 2_000, 2_001, 30_000, 59_000, 61_000, HOUR_MS])
+def test_no_order_lives_longer_than_twice_its_sixty_seconds_however_far_the_clock_is_set_back(made_before_ms, back_ms):
+    """As long again it may, where the step is too small to be told from an order that was made just now."""
+    ann = a_buyer(cash=1_000)
+    ann.does("BUY", 300, price=300)
+    ann.waits(made_before_ms - back_ms)
+    rest_ms = 2 * PENDING_LIFETIME_MS + CLOCK_STEP_MS_MAX - made_before_ms
+    assert any(engine.due(ann.account, ann.now_ms + later_ms) for later_ms in range(0, rest_ms + 1, 1_000))
 
 
 # A thousand

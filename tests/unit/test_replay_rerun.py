@@ -11,6 +11,7 @@ from consumers.transactions.replay.findings import Findings, Kind
 from consumers.transactions.replay.log import UserLog
 from consumers.transactions.replay.recorded import Place, RecordedRow
 from consumers.transactions.replay.rerun import Rerun
+from schema.history import fold
 from schema.outcomes import Side
 from tests.builders import T0
 from tests.scribe import Scribe
@@ -57,6 +58,41 @@ def test_a_true_record_gives_the_same_account_and_no_violation() -> None:
     assert account == scribe.account
     assert found.violations == {}
     assert (found.commands, found.fills, found.expiries, found.void_fills) == (7, 1, 1, 1)
+
+
+@pytest.mark.parametrize("back_ms", [2_001, 30_000, 3_600_000])
+def test_a_record_across_a_clock_that_was_set_back_is_true(back_ms: int) -> None:
+    scribe = Scribe()
+    scribe.gives("ADD", 1_000_00)
+    for _ in range(2):
+        scribe.gives("BUY", 33_00, price=10_00)
+    scribe.waits(-back_ms)
+    scribe.gives("BUY", 33_00, price=10_00)
+    scribe.gives("COMMIT_BUY")
+    scribe.gives("COMMIT_BUY")  # of one from before the step: there is none
+    scribe.waits(60_000)
+    scribe.gives("ADD", 1)
+    assert [row.kind for row in scribe.rows].count("expiry") == 2
+    found, account = _run(scribe, scribe.recorded(), None, ALL_DONE)
+    assert found.violations == {}
+    assert account == scribe.account == fold("ann", scribe.rows)
+
+
+def test_an_order_from_before_the_clock_was_set_back_that_was_committed_is_found() -> None:
+    scribe = Scribe()
+    scribe.gives("ADD", 1_000_00)
+    scribe.gives("BUY", 33_00, price=10_00)
+    scribe.gives("COMMIT_BUY")
+    rows = scribe.recorded()
+    rows[2] = msgspec.structs.replace(rows[2], at_ms=T0 - 3_600_000)
+    assert "was due and not released" in rerun(scribe, rows).first[Kind.MISMATCH]
+
+
+def test_a_row_that_was_decided_a_little_before_the_one_before_it_is_found() -> None:
+    scribe = trading()
+    rows = scribe.recorded()
+    rows[2] = msgspec.structs.replace(rows[2], at_ms=T0 - 1)
+    assert "was decided before the row before it" in rerun(scribe, rows).first[Kind.MISMATCH]
 
 
 def _altered(field: str) -> Callable[[RecordedRow], object]:
