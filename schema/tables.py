@@ -119,7 +119,7 @@ trigger_orders = Table(
         "side = 'buy' OR (reserved_cents = 0 AND reserved_shares = coalesce(amount_cents / trigger_cents, 0))",
         name="sell_reserve",
     ),
-    Index("trigger_orders_armed_idx", "symbol", postgresql_where=text("trigger_cents IS NOT NULL")),
+    Index("trigger_orders_armed_idx", "symbol", "user_id", "side", postgresql_where=text("trigger_cents IS NOT NULL")),
 )
 
 history = Table(
