@@ -60,7 +60,8 @@ def newest_seq(person: Person) -> int:
 
 def figures(user: str) -> dict[str, object]:
     """Totals over all positions. One without a known price counts with nothing, and is named."""
-    account, positions = _once(reads.account, user), _once(reads.positions, user)
+    account, portfolio = _once(reads.account, user), _once(reads.portfolio, user)
+    positions = portfolio.positions
     priced = [position for position in positions if position.worth_cents is not None]
     worth = sum(position.worth_cents for position in priced)
     cost = sum(position.cost_cents for position in priced)
@@ -70,7 +71,7 @@ def figures(user: str) -> dict[str, object]:
             "total_cents": account.cash_cents + account.reserved_cents + worth,
             "worth_cents": worth,
             "profit_cents": worth - cost,
-            "realised_cents": _once(reads.realised, user).realised_cents,
+            "realised_cents": portfolio.realised_cents,
             "profit_percent": 100 * (worth - cost) / cost if cost else None,
             "unpriced": [position.symbol for position in positions if position.worth_cents is None],
         },
@@ -82,7 +83,7 @@ def orders(user: str) -> dict[str, object]:
 
 
 def positions(user: str) -> dict[str, object]:
-    held = _once(reads.positions, user)
+    held = _once(reads.portfolio, user).positions
     return {"positions": held, "quotes": quotes([position.symbol for position in held])}
 
 
@@ -91,7 +92,7 @@ def only_account(user: str) -> dict[str, object]:
 
 
 def means(user: str) -> dict[str, object]:
-    return {"account": _once(reads.account, user), "positions": _once(reads.positions, user)}
+    return {"account": _once(reads.account, user), "positions": _once(reads.portfolio, user).positions}
 
 
 def watch(user: str) -> dict[str, object]:

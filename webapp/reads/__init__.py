@@ -4,7 +4,7 @@ Every function needs a Flask application context (its database), returns msgspec
 the database is away. Nothing in here writes, decides, or knows of HTTP.
 """
 
-from webapp.reads.accounts import Account, Position, account, positions
+from webapp.reads.accounts import Account, Portfolio, Position, account, portfolio, positions
 from webapp.reads.as_it_was import AccountAt, account_at
 from webapp.reads.commands import command
 from webapp.reads.dead_letters import DeadLetter, DeadLetters, dead_letters
@@ -20,9 +20,9 @@ from webapp.reads.watching import unwatch, watch, watched_symbols
 
 __all__ = [
     "Account", "AccountAt", "DeadLetter", "DeadLetters", "Dump", "Explanation", "HistoryPage", "HistoryRow",
-    "Operations", "PartitionLag", "PendingOrder", "Position", "Price", "Quote", "QuoteCost", "Realised", "Step",
-    "SymbolProfit", "Trade", "TriggerOrder", "TriggerTerms", "account", "account_at", "command", "dead_letters",
-    "dump", "dumps", "explain", "history", "history_csv", "history_json", "history_row", "latest_quote",
-    "latest_quotes", "operations", "pending_orders", "positions", "price_history", "realised", "trades",
-    "trigger_orders", "unwatch", "watch", "watched_symbols",
+    "Operations", "PartitionLag", "PendingOrder", "Portfolio", "Position", "Price", "Quote", "QuoteCost",
+    "Realised", "Step", "SymbolProfit", "Trade", "TriggerOrder", "TriggerTerms", "account", "account_at", "command",
+    "dead_letters", "dump", "dumps", "explain", "history", "history_csv", "history_json", "history_row",
+    "latest_quote", "latest_quotes", "operations", "pending_orders", "portfolio", "positions", "price_history",
+    "realised", "trades", "trigger_orders", "unwatch", "watch", "watched_symbols",
 ]  # fmt: skip

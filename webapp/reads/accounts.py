@@ -36,6 +36,13 @@ class Position(msgspec.Struct, frozen=True):
     profit_cents: int | None
 
 
+class Portfolio(msgspec.Struct, frozen=True):
+    """What is held; `realised_cents` is of all symbols, also of those that are not held any more."""
+
+    positions: list[Position]
+    realised_cents: int
+
+
 def account(user: str) -> Account:
     """What a user has; of one who never did anything: nothing."""
     row = store().row(_ACCOUNT, user=user)
@@ -44,15 +51,20 @@ def account(user: str) -> Account:
 
 def positions(user: str) -> list[Position]:
     """Symbols of which shares are held, by symbol."""
+    return portfolio(user).positions
+
+
+def portfolio(user: str) -> Portfolio:
+    """The positions, and the profit of all sales: from one look at the trades."""
     held = store().rows(_POSITIONS, user=user)
-    if not held:
-        return []
-    books = {book.symbol: book for book in realised(user).symbols}
+    profit = realised(user)  # after the positions: no trade of theirs can be missing
+    books = {book.symbol: book for book in profit.symbols}
     quotes = latest_quotes([row.symbol for row in held])
-    return [
+    found = [
         _position(*row, books[row.symbol].cost_cents, books[row.symbol].realised_cents, quotes.get(row.symbol))
         for row in held
     ]
+    return Portfolio(found, profit.realised_cents)
 
 
 def _position(
