@@ -9,7 +9,7 @@ VENV := .venv
 STAMP := $(VENV)/.requirements-installed
 DEPLOY := $(VENV)/bin/python -m deploy
 
-.PHONY: help venv servers up web admin bench-web down status env loadtest test chaos soak state history replay bench-quotes bench-triggers what-if dead-letters clean
+.PHONY: help venv servers up web admin bench-web down status env loadtest test chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
