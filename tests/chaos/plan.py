@@ -18,6 +18,7 @@ POINTS = {
     "after-publish": "transactions",
     "after-copy": "audit",
     "before-fill": "triggers",
+    "before-ask": "quotecache",
     "before-answer": "quotecache",
 }
 """Named points (schema/faults.py), and whose they are."""
