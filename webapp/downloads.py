@@ -2,7 +2,7 @@
 
 from flask import Response, send_file
 
-from schema.filenames import dump_path
+from schema.filenames import dump_path, own_folder
 from webapp import reads
 from webapp.accounts import Person
 from webapp.site import site
@@ -14,6 +14,9 @@ def send(person: Person, dump_id: str) -> Response | None:
     if dump is None or dump.written_at_ms is None:
         return None
     if dump_path(dump.filename, None if dump.whole else person.user_id) != dump.filename:
+        return None
+    # One that came from a workload file lies among all others': under its name there may be the whole log by now.
+    if not dump.whole and not dump.filename.startswith(own_folder(person.user_id)):
         return None
     file = (site().settings.base.dump_dir / dump.filename).resolve()
     if not file.is_file():

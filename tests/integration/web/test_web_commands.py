@@ -110,6 +110,19 @@ def test_a_user_downloads_their_own_log_and_nobody_elses(website: Website, wait_
     assert website.api(website.person()).get(f"/dumps/{dump['id']}").status_code == 404
 
 
+def test_what_lies_outside_of_their_own_folder_is_not_sent(website: Website) -> None:
+    """A workload file's DUMPLOG of that user names it; whoever dumps the whole log may have taken the name since."""
+    user = website.person()
+    website.system.dump_dir.mkdir(exist_ok=True)
+    (website.system.dump_dir / "everybodys.xml").write_text("<log/>")
+    with website.connect() as connection:
+        insert = "INSERT INTO dumps (dump_id, user_id, filename, written_at_ms) VALUES (%s, %s, 'everybodys.xml', 1)"
+        connection.execute(insert, (f"of-{user}", user))
+    caller = website.api(user)
+    assert [dump["filename"] for dump in caller.get("/dumps").json] == ["everybodys.xml"]
+    assert caller.get(f"/dumps/of-{user}").status_code == 404
+
+
 def test_any_file_name_goes_with_any_name_of_a_user(website: Website, wait_for) -> None:
     caller = website.api(website.person(user="u" * 64))
     answer = caller.give("DUMPLOG", filename="f" * 100).json
