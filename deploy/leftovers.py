@@ -33,6 +33,14 @@ def find() -> dict[int, int]:
     return found
 
 
+def family(pid: int) -> set[int]:
+    """This process, and those with our mark that descend from it."""
+    found, members = find(), {pid}
+    while more := {one for one, parent in found.items() if parent in members} - members:
+        members |= more
+    return members
+
+
 def end_all() -> int:
     """Asks them to end, insists after a while; returns how many there were."""
     asked: set[int] = set()

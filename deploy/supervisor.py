@@ -63,8 +63,10 @@ def start(record: Record, programs: list[Program]) -> None:
 
 
 def shut_down(record: Record) -> None:
+    """Returns when supervisord and all that it started are gone. Others with our mark are leftovers.py's."""
+    supervised = leftovers.family(_call(record, "getPID"))
     _call(record, "shutdown")
-    wait_until(lambda: not leftovers.find(), "the end of every process", SHUTDOWN_SECONDS_MAX)
+    wait_until(lambda: not supervised & leftovers.find().keys(), "the end of every process", SHUTDOWN_SECONDS_MAX)
 
 
 def processes(record: Record) -> dict[str, dict]:

@@ -1,6 +1,7 @@
 """What tests share: real servers, emptied per test, and waiting on conditions. No test may sleep or mock a server."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 
@@ -15,6 +16,11 @@ from schema.migrate import migrate
 
 settings.register_profile("daytrade", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("daytrade")
+
+
+def pytest_configure() -> None:
+    """Told to end, a run ends as by Ctrl-C: what fixtures have started must not stay behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _setting(name: str) -> str:

@@ -7,6 +7,7 @@ import argparse
 import itertools
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ def run_round(
 
 def main() -> int:
     asked = _arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a round must not leave its processes behind
     set_up_logging("error", "chaos")
     screen = report.console()
     results = []
@@ -60,6 +62,8 @@ def main() -> int:
     except DayTradeError as error:
         print(f"chaos: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     if not results:
         screen.print(f"nothing is left to do: {RECORDS} has these rounds")
         report.write_reliability(RECORDS)

@@ -79,8 +79,10 @@ class Round:
             self._come_to_rest()
         except (Stuck, TimeoutError) as error:
             stuck = str(error)
-        finally:
-            self._tear_down()
+        except BaseException:  # somebody interrupts us, or the harness is wrong: nothing is left to be judged
+            self._abandon()
+            raise
+        self._tear_down()
         try:
             result = self._judge(stuck)
         finally:
@@ -136,6 +138,11 @@ class Round:
         finally:
             self._fleet.destroy()
             self._links.close()
+
+    def _abandon(self) -> None:
+        self._load.destroy()
+        self._fleet.destroy()
+        self._links.close()
 
     def _servers_answer(self) -> None:
         while self._eye.glance("SELECT 1") is None:
