@@ -21,7 +21,7 @@ from tests.chaos.servers import Servers
 
 DELAY_SECONDS = 0.2
 DELAYED_SECONDS = 3.0
-POINT_SECONDS_MAX = 15.0
+POINT_SECONDS_MAX = 40.0
 """For a process to come to the point at which it is to die."""
 
 STIR_SECONDS = 0.7
