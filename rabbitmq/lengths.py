@@ -6,7 +6,8 @@ newest chunk, which comes at once.
 
 import contextlib
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import pika
 
@@ -30,23 +31,29 @@ def newest_offsets(
     connection: Connection,
     streams: Iterable[str],
     quiet_seconds: float = QUIET_SECONDS,
-    awaited: Collection[str] = (),
+    awaited: Mapping[str, int] = MappingProxyType({}),
     patience_seconds: float = 0.0,
 ) -> dict[str, int]:
     """The offset of each stream's newest message; -1 where it says nothing. Raises BrokerError.
 
-    `awaited`: streams that are known to hold something, which get `patience_seconds` to say so.
+    `awaited`: for streams that are known to hold something, an offset that is far enough; they get `patience_seconds`
+    to come to it.
     """
     newest = dict.fromkeys(streams, -1)
     silent = set(awaited)
     heard_at = started_at = time.monotonic()
+    first_heard_at: dict[str, float] = {}
 
     def listen(stream: str) -> None:
         def on_message(channel, method, properties, _body: bytes) -> None:
             nonlocal heard_at
-            heard_at = time.monotonic()
-            silent.discard(stream)
+            now = time.monotonic()
+            # Its newest chunk comes at once. What comes later is new: nobody waits for a busy stream to fall silent.
+            if now < first_heard_at.setdefault(stream, now) + quiet_seconds:
+                heard_at = now
             newest[stream] = max(newest[stream], int(properties.headers["x-stream-offset"]))
+            if newest[stream] >= awaited.get(stream, 0):
+                silent.discard(stream)
             channel.basic_ack(method.delivery_tag)
 
         channel.basic_consume(stream, on_message, arguments={"x-stream-offset": "last"})
@@ -70,7 +77,7 @@ def stream_lengths(connection: Connection, known: Mapping[str, int]) -> dict[str
     """Messages ever published to each stream, for people who watch. `known`: how many there are at least; of a stream
     that says nothing (it is empty, or its leader is away) that is the answer. Raises BrokerError.
     """
-    awaited = [stream for stream, length in known.items() if length]
+    awaited = {stream: length - 1 for stream, length in known.items() if length}
     newest = newest_offsets(connection, known, GLANCE_SECONDS, awaited, SILENCE_SECONDS_MAX)
     return {stream: max(length, newest[stream] + 1) for stream, length in known.items()}
 
@@ -85,7 +92,8 @@ def check_reach(connection: Connection, positions: Mapping[str, int]) -> None:
     wanted = {stream: position for stream, position in positions.items() if position > 0}
     if not wanted:
         return
-    for stream, offset in newest_offsets(connection, wanted, GLANCE_SECONDS, wanted, PATIENCE_SECONDS).items():
+    awaited = {stream: position - 1 for stream, position in wanted.items()}
+    for stream, offset in newest_offsets(connection, wanted, GLANCE_SECONDS, awaited, PATIENCE_SECONDS).items():
         if offset < 0:
             raise BrokerError(
                 f"{stream} gives none of the {wanted[stream]} messages that were read from it:"

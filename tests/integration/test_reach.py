@@ -1,10 +1,12 @@
 """A stream that ends before the place up to which it was read: nobody may go on as if nothing was missing."""
 
+import threading
+
 import pytest
 
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.declare import declare
-from rabbitmq.lengths import check_reach
+from rabbitmq.lengths import check_reach, newest_offsets, stream_lengths
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.topology import AUDIT_STREAM, command_stream
 from schema.errors import BrokerError, LogGap
@@ -40,3 +42,24 @@ def test_a_stream_that_was_replaced_is_refused_before_it_has_grown_again(connect
     publish(connection, 3)
     with pytest.raises(LogGap, match="ends at offset 2, and was read up to 9"):
         check_reach(connection, {STREAM: 10})
+
+
+def test_a_stream_that_is_never_silent_is_not_waited_for(connection: Connection, amqp_url: str) -> None:
+    publish(connection, 10)
+    enough = threading.Event()
+
+    def publish_on() -> None:
+        other = open_connection(amqp_url, "busy")
+        while not enough.is_set():
+            publish(other, 5)
+        other.close()
+
+    busy = threading.Thread(target=publish_on)
+    busy.start()
+    try:
+        check_reach(connection, {STREAM: 10})
+        assert newest_offsets(connection, [STREAM])[STREAM] >= 9
+        assert stream_lengths(connection, {STREAM: 10})[STREAM] >= 10
+    finally:
+        enough.set()
+        busy.join()
