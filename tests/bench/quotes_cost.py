@@ -41,8 +41,8 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple:
         report = _load(ground, workload, rate, replicas)
         cpu = sum(map(ground.cpu_seconds, workers))
         quotes = report["quotes"]
+        ground.stop("quote-server")  # symbols with armed orders are refreshed to the end
         fetches, server_count = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
-        ground.stop()
         counts = _counts(ground)
     if os.environ.get("DETAIL"):
         print(quotes, report["seconds"], report["latency_ms"], report["triggers"], report["checks"])

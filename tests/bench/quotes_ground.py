@@ -114,11 +114,12 @@ class Ground:
         process.send_signal(number)
         process.wait(EXIT_SECONDS_MAX)
 
-    def stop(self) -> None:
-        """SIGTERM to all, and waits for them."""
-        for process in self.processes.values():
-            process.terminate()
-        for name in list(self.processes):
+    def stop(self, *spared: str) -> None:
+        """SIGTERM to all but these, and waits for them."""
+        names = self.processes.keys() - set(spared)
+        for name in names:
+            self.processes[name].terminate()
+        for name in names:
             self.processes.pop(name).wait(EXIT_SECONDS_MAX)
 
     def rows(self, query: str, parameters: Iterable = ()) -> list[tuple]:
