@@ -3,9 +3,11 @@
 import math
 
 WIDTH, HEIGHT = 720, 420
-LEFT, RIGHT, TOP, BOTTOM = 70, 30, 50, 60
+LEFT, RIGHT, TOP, BOTTOM = 90, 60, 50, 60
 COLOURS = {"p50": "#1b7f5c", "p95": "#b8860b", "p99": "#a83232"}
 MS_MIN, MS_MAX = 5, 10_000
+NAMED = "p95"
+"""Its points bear the settings' names: there they differ most."""
 
 
 def plot(points: list[dict]) -> str:
@@ -14,15 +16,15 @@ def plot(points: list[dict]) -> str:
     ends = (0.95, math.ceil(most * 10 + 0.5) / 10)
     marks = [*_axes(ends)]
     for name, colour in COLOURS.items():
-        places = [(_x(point["cost"], ends), _y(point[name])) for point in sorted(points, key=lambda p: p["cost"])]
-        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        marks.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        marks += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in places]
-        marks.append(_text(places[-1][0] + 8, places[-1][1] + 4, name, "start", colour))
-    for point in points:
-        x = _x(point["cost"], ends)
-        label = "off" if point["hedge"] == "off" else f"{point['hedge']} ms"
-        marks.append(_text(x, _y(point["p99"]) - 10, label, "middle"))
+        places = {point["hedge"]: (_x(point["cost"], ends), _y(point[name])) for point in points}
+        marks += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in places.values()]
+        marks.append(_text(max(x for x, _ in places.values()) + 10, places["off"][1] + 4, name, "start", colour))
+        if name == NAMED:
+            rightmost = max(places, key=lambda hedge: places[hedge][0])
+            for hedge, (x, y) in places.items():
+                label = hedge if hedge == "off" else f"{int(hedge):,} ms"
+                at_right = hedge == rightmost
+                marks.append(_text(x + 9 if at_right else x - 9, y + 4, label, "start" if at_right else "end"))
     body = "\n".join(marks)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
