@@ -51,7 +51,9 @@ class Result:
         return sum(map(len, self.violations.values()))
 
     def as_json(self) -> dict:
-        return asdict(self)
+        """For the record: of the invariants, those that were violated."""
+        violations = {invariant: offenders for invariant, offenders in self.violations.items() if offenders}
+        return asdict(self) | {"violations": violations}
 
 
 class Round:
