@@ -64,10 +64,13 @@ def _wait(record: Record, servers: tuple[str, ...], fatal: set[str]) -> None:
 
         def still_trying(name: str = name) -> None:
             if supervisor.processes(record)[name]["statename"] in fatal:
-                log = LOGS / f"{name}.log"
-                raise StackError(f"{name} does not start; the end of {log}:\n{log_tail(log)}")
+                raise StackError(f"{name} does not start")
 
-        readiness.wait_until(questions[name], name, START_SECONDS_MAX, still_trying)
+        try:
+            readiness.wait_until(questions[name], name, START_SECONDS_MAX, still_trying)
+        except StackError as error:
+            log = LOGS / f"{name}.log"
+            raise StackError(f"{error}; the end of {log}:\n{log_tail(log)}") from error
 
 
 def _programs(record: Record) -> list[Program]:

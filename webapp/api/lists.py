@@ -9,28 +9,28 @@ from webapp import downloads, reads
 from webapp.accounts import Person
 from webapp.api.operation import operation
 from webapp.api.problems import ProblemError
-from webapp.api.requests import HistoryChoice, HistoryFilter
+from webapp.api.requests import HistoryPageQuery, HistoryQuery
 from webapp.api.state import SymbolPlace
 
 DumpPlace = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 
 
-@operation("GET", "/history", {200: reads.HistoryPage}, query=HistoryChoice)
-def list_history(person: Person, query: HistoryChoice) -> reads.HistoryPage:
+@operation("GET", "/history", {200: reads.HistoryPage}, query=HistoryPageQuery)
+def list_history(person: Person, query: HistoryPageQuery) -> reads.HistoryPage:
     """What happened to your account, the newest first."""
-    return reads.history(person.user_id, *query.chosen(), query.page, query.size)
+    return reads.history(person.user_id, query.chosen(), query.page, query.size)
 
 
-@operation("GET", "/history.csv", {200: "text/csv"}, query=HistoryFilter)
-def export_history_csv(person: Person, query: HistoryFilter) -> Response:
+@operation("GET", "/history.csv", {200: "text/csv"}, query=HistoryQuery)
+def export_history_csv(person: Person, query: HistoryQuery) -> Response:
     """Your history as CSV, the oldest first: all of it, or all that was chosen."""
-    return Response(reads.history_csv(person.user_id, *query.chosen()), mimetype="text/csv")
+    return Response(reads.history_csv(person.user_id, query.chosen()), mimetype="text/csv")
 
 
-@operation("GET", "/history.json", {200: list[reads.HistoryRow]}, query=HistoryFilter)
-def export_history_json(person: Person, query: HistoryFilter) -> Response:
+@operation("GET", "/history.json", {200: list[reads.HistoryRow]}, query=HistoryQuery)
+def export_history_json(person: Person, query: HistoryQuery) -> Response:
     """Your history as JSON, the oldest first: all of it, or all that was chosen."""
-    return Response(reads.history_json(person.user_id, *query.chosen()), mimetype="application/json")
+    return Response(reads.history_json(person.user_id, query.chosen()), mimetype="application/json")
 
 
 @operation("GET", "/watchlist", {200: list[str]})

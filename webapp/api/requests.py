@@ -9,6 +9,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from webapp.reads import HistoryFilter
+
 Amount = Annotated[str, Meta(max_length=40, description="Dollars, with at most two decimals.", examples=["100.00"])]
 Price = Annotated[str, Meta(max_length=40, description="Dollars a share.", examples=["12.34"])]
 SymbolText = Annotated[str, Meta(max_length=20, description="1 to 3 letters.", examples=["ABC"])]
@@ -148,7 +150,7 @@ Kind = Annotated[
 ]
 
 
-class HistoryFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which rows. Times are inclusive, in ms since the epoch."""
 
     kind: Kind | None = None
@@ -156,12 +158,12 @@ class HistoryFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     from_ms: TimeMs | None = None
     to_ms: TimeMs | None = None
 
-    def chosen(self) -> tuple[str | None, str | None, int | None, int | None]:
-        """As `webapp.reads` takes them."""
-        return self.kind or None, self.symbol.upper() if self.symbol else None, self.from_ms, self.to_ms
+    def chosen(self) -> HistoryFilter:
+        """As `webapp.reads` takes it."""
+        return HistoryFilter(self.kind, self.symbol.upper() if self.symbol else None, self.from_ms, self.to_ms)
 
 
-class HistoryChoice(HistoryFilter, frozen=True, forbid_unknown_fields=True):
+class HistoryPageQuery(HistoryQuery, frozen=True, forbid_unknown_fields=True):
     """Which rows, and which page of them."""
 
     page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1

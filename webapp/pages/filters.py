@@ -10,6 +10,7 @@ from schema.commands import CommandName
 from schema.outcomes import HistoryKind
 from webapp.pages.symbol_names import symbol_or_none
 from webapp.pages.words import NAMES
+from webapp.reads import HistoryFilter
 
 KINDS = [
     ("command", "All commands"),
@@ -25,39 +26,35 @@ _ALLOWED = {*HistoryKind, *CommandName}
 
 
 @dataclass(frozen=True)
-class HistoryFilter:
-    """None: not restricted. `from_text` and `to_text` are what the form shows, minutes in UTC, both inclusive."""
+class FilterForm:
+    """`chosen`: which rows. `from_text`, `to_text`: its times as the form shows them, in minutes, UTC, inclusive."""
 
-    kind: str | None = None
-    symbol: str | None = None
+    chosen: HistoryFilter
     from_text: str | None = None
     to_text: str | None = None
-    from_ms: int | None = None
-    to_ms: int | None = None
 
     @property
-    def any(self) -> bool:
-        return any((self.kind, self.symbol, self.from_text, self.to_text))
+    def restricts(self) -> bool:
+        return self.chosen != HistoryFilter()
 
 
-def chosen_filter(arguments: Mapping[str, str]) -> HistoryFilter:
+def filter_form(arguments: Mapping[str, str]) -> FilterForm:
     """From an address; what is not a filter is left out."""
     kind = arguments.get("kind")
     from_text, from_ms = _minute(arguments.get("from"))
     to_text, to_ms = _minute(arguments.get("to"))
-    return HistoryFilter(
+    chosen = HistoryFilter(
         kind if kind in _ALLOWED else None,
         symbol_or_none(arguments.get("symbol")),
-        from_text,
-        to_text,
         from_ms,
         to_ms + MINUTE_MS - 1 if to_ms is not None else None,
     )
+    return FilterForm(chosen, from_text, to_text)
 
 
-def filter_url(endpoint: str, chosen: HistoryFilter, **more: object) -> str:
+def filter_url(endpoint: str, form: FilterForm, **more: object) -> str:
     """The address of a page with this filter."""
-    query = {"kind": chosen.kind, "symbol": chosen.symbol, "from": chosen.from_text, "to": chosen.to_text}
+    query = {"kind": form.chosen.kind, "symbol": form.chosen.symbol, "from": form.from_text, "to": form.to_text}
     return url_for(endpoint, **{name: value for name, value in query.items() if value}, **more)
 
 

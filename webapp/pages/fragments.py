@@ -11,7 +11,7 @@ from flask import abort, g, jsonify, render_template, request
 from schema.outcomes import HistoryKind
 from webapp import reads
 from webapp.accounts import Person, current_user, login_required
-from webapp.pages.filters import chosen_filter, filter_url
+from webapp.pages.filters import filter_form, filter_url
 from webapp.pages.root import pages
 from webapp.pages.symbol_names import symbol_or_none
 from webapp.pages.words import news_message
@@ -110,21 +110,13 @@ def recent(user: str) -> dict[str, object]:
 
 
 def history(user: str) -> dict[str, object]:
-    chosen = chosen_filter(request.args)
-    found = reads.history(
-        user,
-        chosen.kind,
-        chosen.symbol,
-        chosen.from_ms,
-        chosen.to_ms,
-        request.args.get("page", 1, type=int),
-        HISTORY_ROWS_PER_PAGE,
-    )
+    form = filter_form(request.args)
+    found = reads.history(user, form.chosen, request.args.get("page", 1, type=int), HISTORY_ROWS_PER_PAGE)
     return {
         "found": found,
-        "filter": chosen,
-        "filtered": chosen.any,
-        "page_url": lambda page: filter_url("pages.history", chosen, page=page),
+        "filter": form,
+        "filtered": form.restricts,
+        "page_url": lambda page: filter_url("pages.history", form, page=page),
     }
 
 

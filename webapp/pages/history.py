@@ -4,7 +4,7 @@ from flask import Response, abort, render_template, request
 
 from webapp import reads
 from webapp.accounts import current_user, login_required
-from webapp.pages.filters import KINDS, chosen_filter, filter_url
+from webapp.pages.filters import KINDS, filter_form, filter_url
 from webapp.pages.fragments import ORDERS_SHOWN, pieces
 from webapp.pages.root import pages
 
@@ -40,9 +40,8 @@ def history():
 def export(form: str) -> Response:
     """What the filter in the address shows, of all pages; streamed: a long history needs no memory."""
     rows, media_type = EXPORTS[form]
-    chosen = chosen_filter(request.args)
     return Response(
-        rows(current_user().user_id, chosen.kind, chosen.symbol, chosen.from_ms, chosen.to_ms),
+        rows(current_user().user_id, filter_form(request.args).chosen),
         mimetype=media_type,
         headers={"Content-Disposition": f'attachment; filename="history.{form}"'},
     )

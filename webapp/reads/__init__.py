@@ -10,7 +10,7 @@ from webapp.reads.commands import command
 from webapp.reads.dead_letters import DeadLetter, DeadLetters, dead_letters
 from webapp.reads.dumps import Dump, dump, dumps
 from webapp.reads.explain import Explanation, Step, explain
-from webapp.reads.history import HistoryPage, HistoryRow, history, history_csv, history_json, history_row
+from webapp.reads.history import HistoryFilter, HistoryPage, HistoryRow, history, history_csv, history_json, history_row
 from webapp.reads.operations import Operations, PartitionLag, operations
 from webapp.reads.orders import PendingOrder, TriggerOrder, TriggerTerms, pending_orders, trigger_orders
 from webapp.reads.prices import Price, Quote, Trade, latest_quote, latest_quotes, price_history, trades
@@ -19,10 +19,10 @@ from webapp.reads.quote_cost import QuoteCost
 from webapp.reads.watching import unwatch, watch, watched_symbols
 
 __all__ = [
-    "Account", "AccountAt", "DeadLetter", "DeadLetters", "Dump", "Explanation", "HistoryPage", "HistoryRow",
-    "Operations", "PartitionLag", "PendingOrder", "Portfolio", "Position", "Price", "Quote", "QuoteCost",
-    "Realised", "Step", "SymbolProfit", "Trade", "TriggerOrder", "TriggerTerms", "account", "account_at", "command",
-    "dead_letters", "dump", "dumps", "explain", "history", "history_csv", "history_json", "history_row",
-    "latest_quote", "latest_quotes", "operations", "pending_orders", "portfolio", "positions", "price_history",
-    "realised", "trades", "trigger_orders", "unwatch", "watch", "watched_symbols",
+    "Account", "AccountAt", "DeadLetter", "DeadLetters", "Dump", "Explanation", "HistoryFilter", "HistoryPage",
+    "HistoryRow", "Operations", "PartitionLag", "PendingOrder", "Portfolio", "Position", "Price", "Quote",
+    "QuoteCost", "Realised", "Step", "SymbolProfit", "Trade", "TriggerOrder", "TriggerTerms", "account",
+    "account_at", "command", "dead_letters", "dump", "dumps", "explain", "history", "history_csv", "history_json",
+    "history_row", "latest_quote", "latest_quotes", "operations", "pending_orders", "portfolio", "positions",
+    "price_history", "realised", "trades", "trigger_orders", "unwatch", "watch", "watched_symbols",
 ]  # fmt: skip

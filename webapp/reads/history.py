@@ -27,6 +27,21 @@ class HistoryRow(history_rows.HistoryRow, frozen=True):
         return SENTENCES[Reason(self.reason)] if self.reason else None
 
 
+class HistoryFilter(msgspec.Struct, frozen=True):
+    """Which rows; None: not restricted. `kind`: command, fill or expiry, or the name of a command.
+
+    Times are in ms since the epoch, inclusive.
+    """
+
+    kind: str | None = None
+    symbol: str | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+ALL = HistoryFilter()
+
+
 class HistoryPage(msgspec.Struct, frozen=True):
     """`total` rows match; these are those of `page` (the first is 1), the newest first."""
 
@@ -40,21 +55,13 @@ class HistoryPage(msgspec.Struct, frozen=True):
         return max(1, -(-self.total // self.size))
 
 
-def history(
-    user: str,
-    kind: str | None = None,
-    symbol: str | None = None,
-    from_ms: int | None = None,
-    to_ms: int | None = None,
-    page: int = 1,
-    size: int = 50,
-) -> HistoryPage:
-    """`kind`: command, fill or expiry, or the name of a command. Times are inclusive."""
-    chosen = {"user": user, "kind": kind, "symbol": symbol, "from_ms": from_ms, "to_ms": to_ms}
+def history(user: str, chosen: HistoryFilter = ALL, page: int = 1, size: int = 50) -> HistoryPage:
+    """The rows of one page; a size beyond SIZE_MAX is cut to it."""
     size = min(max(size, 1), SIZE_MAX)
     page = max(page, 1)
-    total = store().row(_COUNT, **chosen)[0]
-    rows = store().rows(_PAGE, **chosen, limit=size, offset=(page - 1) * size)
+    parameters = {"user": user, **msgspec.structs.asdict(chosen)}
+    total = store().row(_COUNT, **parameters)[0]
+    rows = store().rows(_PAGE, **parameters, limit=size, offset=(page - 1) * size)
     return HistoryPage([HistoryRow(*row) for row in rows], page, size, total)
 
 
@@ -64,33 +71,22 @@ def history_row(user: str, seq: int) -> HistoryRow | None:
     return HistoryRow(*row) if row else None
 
 
-def history_csv(
-    user: str,
-    kind: str | None = None,
-    symbol: str | None = None,
-    from_ms: int | None = None,
-    to_ms: int | None = None,
-) -> Iterator[str]:
+def history_csv(user: str, chosen: HistoryFilter = ALL) -> Iterator[str]:
     """All rows that `history` would page through, the oldest first, as lines of CSV with a header.
 
     Read while they are sent, outside of any request.
     """
-    return _csv(_begun(store().stream(_ALL, user=user, kind=kind, symbol=symbol, from_ms=from_ms, to_ms=to_ms)))
+    return _csv(_begun(user, chosen))
 
 
-def history_json(
-    user: str,
-    kind: str | None = None,
-    symbol: str | None = None,
-    from_ms: int | None = None,
-    to_ms: int | None = None,
-) -> Iterator[str]:
+def history_json(user: str, chosen: HistoryFilter = ALL) -> Iterator[str]:
     """The same as one JSON array."""
-    return _json(_begun(store().stream(_ALL, user=user, kind=kind, symbol=symbol, from_ms=from_ms, to_ms=to_ms)))
+    return _json(_begun(user, chosen))
 
 
-def _begun(rows: Iterator[Row]) -> Iterable[Row]:
-    """With the first row read: a database that is away is a 503, and not a torn file."""
+def _begun(user: str, chosen: HistoryFilter) -> Iterable[Row]:
+    """All rows, with the first one read: a database that is away is a 503, and not a torn file."""
+    rows = store().stream(_ALL, user=user, **msgspec.structs.asdict(chosen))
     first = next(rows, None)
     return () if first is None else chain((first,), rows)
 
