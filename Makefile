@@ -49,7 +49,7 @@ test: $(STAMP) ## Run the tests against real servers [ARGS="-k name"]
 chaos: $(STAMP) ## Run workloads while seeded faults strike, and check that nothing broke [SEED=1 ROUNDS=1]
 	@$(DEPLOY) chaos
 
-soak: $(STAMP) ## 200 rounds of chaos, figures into docs/reliability.md; goes on where it stopped [SEED=1 ROUNDS=200]
+soak: $(STAMP) ## 200 rounds of chaos, figures into docs/reliability.md; goes on where it stopped [SEED=1 ROUNDS=200 AGAIN=]
 	@$(DEPLOY) soak
 
 state: $(STAMP) ## Write every account as the last run left it [STATE=file.json]

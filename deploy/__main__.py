@@ -152,10 +152,12 @@ def chaos(
 def soak(
     seed: Annotated[int, typer.Option(envvar="SEED", min=1, help="none before this")] = 1,
     rounds: Annotated[int, typer.Option(envvar="ROUNDS", min=1)] = 200,
+    again: Annotated[bool, typer.Option(envvar="AGAIN", help="repeat those with violations too")] = False,
 ) -> None:
     """Rounds of chaos for hours, in slices if need be; the figures go to docs/reliability.md."""
     with exclusive("soak"):
-        raise typer.Exit(runs.chaos(load(), ["--soak", "--seed", str(seed), "--rounds", str(rounds)]))
+        told = ["--soak", "--seed", str(seed), "--rounds", str(rounds), *(["--again"] if again else [])]
+        raise typer.Exit(runs.chaos(load(), told))
 
 
 @app.command()

@@ -22,7 +22,10 @@ LETTERS_MAX = 20_000
 """Taken at once, for they are held in memory. Where there are more, the older ones then stand behind the newer."""
 
 QUIET_SECONDS = 0.3
-"""When nothing has come for so long, the queue is empty, or somebody else is looking at it."""
+"""When nothing has come for so long, and none is ready, the queue is empty, or somebody else is looking at it."""
+
+TAKE_SECONDS_MAX = 30.0
+"""For letters that are ready and do not come."""
 
 RETURNS_MAX = 15
 """RabbitMQ 4 drops a message of a quorum queue that was returned more than 20 times: before that, it gets a copy."""
@@ -53,20 +56,25 @@ class DeadLetter:
 
 
 class Box:
-    """All letters, the oldest first, held until `close`, which puts back, in order, what was not dealt with."""
+    """All letters, the oldest first, held until `close`, which puts back, in order, what was not dealt with.
 
-    def __init__(self, connection: Connection, returns_max: int = RETURNS_MAX):
+    `left`: how many more there are, beyond those that are taken at once.
+    """
+
+    def __init__(self, connection: Connection, returns_max: int = RETURNS_MAX, letters_max: int = LETTERS_MAX):
         self.letters: list[DeadLetter] = []
         self._connection = connection
         self._returns_max = returns_max
+        self._letters_max = letters_max
         self._open = True
         self._publisher = Publisher(connection)
         self._held: dict[int, DeadLetter] = {}
         self._channel = connection.channel()
         with translated():
-            self._channel.basic_qos(prefetch_count=LETTERS_MAX)
+            self._channel.basic_qos(prefetch_count=letters_max)
             self._channel.basic_consume(DEAD_LETTERS_QUEUE, self._on_message)
         self._take()
+        self.left = self._ready()
 
     def requeue(self, letters: Iterable[DeadLetter]) -> int:
         """Publishes these to the streams they came from, marked as possibly there already, then takes them out.
@@ -109,12 +117,22 @@ class Box:
         self.discard(worn)
 
     def _take(self) -> None:
+        """Raises BrokerError where letters are ready that the broker does not give."""
         count, quiet_at = 0, time.monotonic() + QUIET_SECONDS
-        while count < LETTERS_MAX and time.monotonic() < quiet_at:
+        give_up_at = quiet_at + TAKE_SECONDS_MAX
+        while count < self._letters_max and (time.monotonic() < quiet_at or self._ready()):
+            if time.monotonic() > give_up_at:
+                raise BrokerError(f"RabbitMQ: {DEAD_LETTERS_QUEUE} gives no letter, though some are ready")
             self._connection.pump(QUIET_SECONDS / 10)
             if len(self.letters) > count:
                 count, quiet_at = len(self.letters), time.monotonic() + QUIET_SECONDS
+                give_up_at = quiet_at + TAKE_SECONDS_MAX
         self._open = False  # what comes after is held like the others, and not for anybody to see
+
+    def _ready(self) -> int:
+        """Letters that nobody holds."""
+        with translated():
+            return self._channel.queue_declare(DEAD_LETTERS_QUEUE, passive=True).method.message_count
 
     def _on_message(self, _channel, method, properties, body: bytes) -> None:
         headers = dict(properties.headers or {})

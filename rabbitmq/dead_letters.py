@@ -1,4 +1,4 @@
-"""`python -m rabbitmq.dead_letters list|requeue|discard`: messages that could not be read, for people to deal with.
+"""`python -m rabbitmq.dead_letters list|show|requeue|discard`: what could not be read, for people to deal with.
 
 Only the screen and its questions; how letters are taken and put back is `dead_letter_box.py`'s.
 """
@@ -6,9 +6,10 @@ Only the screen and its questions; how letters are taken and put back is `dead_l
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -43,9 +44,23 @@ def list_command(limit: Limit = LISTED_DEFAULT) -> None:
     if not letters:
         print("There are no dead letters.")
         return
-    _show(letters[:limit])
-    if len(letters) > limit:
-        print(f"These are the oldest {limit:,} of {len(letters):,}: --limit shows more")
+    _list(letters[:limit])
+    count = len(letters) + box.left
+    if count > limit:
+        print(f"These are the oldest {min(limit, len(letters)):,} of {count:,}: --limit shows more")
+
+
+@app.command()
+def show(ids: Annotated[list[str], typer.Option("--id", help="stream/offset, as listed; may be given again")]) -> None:
+    """Show letters whole: their headers, and their body, as text where it is MessagePack or text. They stay there."""
+    with _box() as box:
+        chosen = _chosen(box.letters, ids, LETTERS_MAX)
+    for letter in chosen:
+        print(f"{_plain(letter.id)}: {_plain(letter.reason)}")
+        for name, value in letter.headers.items():
+            print(f"  {name}: {_plain(str(value))}")
+        print(f"  {len(letter.body):,} bytes, seen before {letter.returns} times")
+        print(_readable(letter.body))
 
 
 @app.command()
@@ -67,12 +82,12 @@ def _deal(what: str, done: str, deal, ids: list[str] | None, everything: bool, l
         with _box() as box:
             chosen = _chosen(box.letters, ids, limit)
         # Nothing is held while somebody thinks it over: what comes in meanwhile is not what was shown.
-        _show(chosen)
+        _list(chosen)
         typer.confirm(f"{what.capitalize()} {len(chosen)} letters?", abort=True)
         ids = [letter.id for letter in chosen]
     with _box() as box:
         count = deal(box, _chosen(box.letters, ids, limit))
-    print(f"{count} {done}")
+    print(f"{count:,} {done}" + (f"; {box.left:,} more are left: do it again" if everything and box.left else ""))
 
 
 def _chosen(letters: list[DeadLetter], ids: list[str] | None, limit: int) -> list[DeadLetter]:
@@ -106,7 +121,23 @@ def _box() -> Iterator[Box]:
         connection.close()
 
 
-def _show(letters: list[DeadLetter]) -> None:
+def _readable(body: bytes) -> str:
+    """What a program of another version may have meant, else the bytes."""
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError, TypeError):
+        message = msgspec.msgpack.decode(body)
+        if isinstance(message, dict | list):
+            return msgspec.json.format(msgspec.json.encode(message)).decode()
+    with suppress(UnicodeDecodeError):
+        return _plain(body.decode())
+    return repr(body)[2:-1]
+
+
+def _plain(text: str) -> str:
+    """Without what a terminal would obey."""
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
+def _list(letters: list[DeadLetter]) -> None:
     table = Table("id", "reason", "bytes", "begins with", "seen before")
     for letter in letters:
         start = escape(repr(letter.body[:BYTES_SHOWN])[2:-1])

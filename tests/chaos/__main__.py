@@ -5,7 +5,6 @@ Use it as `make chaos` or `make soak`, which start servers that may be killed. E
 
 import argparse
 import itertools
-import json
 import os
 import signal
 import sys
@@ -15,16 +14,15 @@ from pathlib import Path
 
 from schema.errors import DayTradeError, SettingsError
 from schema.log_setup import set_up_logging
-from tests.chaos import report
+from tests.chaos import records, report
 from tests.chaos.ground import Ground
-from tests.chaos.links import ROOT
 from tests.chaos.plan import KINDS, Plan, plan_of
 from tests.chaos.round import Result, Round
 
-RECORDS = ROOT / "docs" / "soak.jsonl"
-"""In the repository: the table in docs/reliability.md can be made again, and a soak goes on on another machine."""
-
 SOAK_ROUNDS = 200
+
+COMMANDS, FAULTS = 2_000, 6
+"""Of a round."""
 
 PATIENCE_SECONDS = 60.0
 """For whatever has to come after the last fault."""
@@ -56,31 +54,34 @@ def main() -> int:
             result = run_round(plan, ground, lambda text: screen.print(text, soft_wrap=True), sabotage=asked.sabotage)
             results.append(result)
             report.show_round(screen, result)
-            if asked.soak:
-                with RECORDS.open("a") as file:
-                    file.write(json.dumps(result.as_json()) + "\n")
-                report.write_reliability(RECORDS)
+            if asked.record and not result.left_out:
+                records.add(result)
+                report.write_reliability()
         ground.clear()
     except DayTradeError as error:
         print(f"chaos: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    if not results:
-        screen.print(f"nothing is left to do: {RECORDS} has these rounds")
-        report.write_reliability(RECORDS)
-        return 0
-    report.show_all(screen, results)
-    return 1 if any(result.violated for result in results) else 0
+    if results:
+        report.show_all(screen, results)
+    else:
+        screen.print(f"nothing is left to do: {records.FILE} has these rounds")
+        report.write_reliability()
+    broken = {result.seed for result in results if result.violated}
+    if asked.soak:
+        broken |= records.read().violated_seeds
+        if broken:
+            screen.print(f"violations in the rounds of seeds {sorted(broken)}; `make soak AGAIN=1` repeats them")
+    return 1 if broken else 0
 
 
 def _seeds(asked: argparse.Namespace) -> Iterator[int]:
     """The seeds of this run. A soak leaves out what is recorded, so that it may be run in slices."""
     if not asked.soak:
         return iter(range(asked.seed, asked.seed + asked.rounds))
-    done = set()
-    if RECORDS.exists():
-        done = {json.loads(line)["seed"] for line in RECORDS.read_text().splitlines()}
+    recorded = records.read()
+    done = recorded.seeds - recorded.violated_seeds if asked.again else recorded.seeds
     return itertools.islice((seed for seed in range(asked.seed, SOAK_ROUNDS + 1) if seed not in done), asked.rounds)
 
 
@@ -96,14 +97,17 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--commands", type=int, default=2_000, help="of each round's workload")
-    parser.add_argument("--faults", type=int, default=6, help="of each round")
+    parser.add_argument("--commands", type=int, default=COMMANDS, help="of each round's workload")
+    parser.add_argument("--faults", type=int, default=FAULTS, help="of each round")
     parser.add_argument("--fault", action="append", default=[], choices=KINDS, help="this one; may be given again")
     parser.add_argument("--sabotage", default="", choices=("", "fence", "outbox", "lookup", "numbering"))
-    parser.add_argument(
-        "--soak", action="store_true", help=f"record each round in {RECORDS.name}, leave out recorded ones"
-    )
+    parser.add_argument("--record", action="store_true", help=f"each round goes into {records.FILE.name}")
+    parser.add_argument("--soak", action="store_true", help="with some long pauses; recorded; leaves out what is")
+    parser.add_argument("--again", action="store_true", help="a soak also repeats recorded rounds with violations")
     asked = parser.parse_args()
+    asked.record |= asked.soak
+    if asked.record and (asked.sabotage or asked.fault or asked.commands != COMMANDS or asked.faults != FAULTS):
+        parser.error("only whole rounds are recorded: without --sabotage, --fault, --commands, --faults")
     if asked.seed < 1 or asked.rounds < 1 or asked.commands < 100 or asked.faults < 1:
         parser.error("a seed and rounds from 1 on, 100 commands at least, and a fault")
     return asked

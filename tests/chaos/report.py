@@ -1,12 +1,11 @@
 """What rounds have shown, for people: on the screen, and as the table in docs/reliability.md. Judges nothing."""
 
-import json
 from collections.abc import Iterable
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from tests.chaos import records
 from tests.chaos.links import ROOT
 from tests.chaos.plan import KINDS, limit_seconds
 from tests.chaos.recovery import Strike
@@ -70,27 +69,29 @@ def _by_kind(strikes: Iterable[Strike]) -> list[tuple[str, int, str, int]]:
     return found
 
 
-def write_reliability(records: Path) -> None:
+def write_reliability() -> None:
     """Puts the table of all recorded rounds between the markers."""
-    rounds = [json.loads(line) for line in records.read_text().splitlines()]
-    strikes = [Strike(**strike) for one in rounds for strike in one["strikes"]]
+    recorded = records.read()
+    rounds = recorded.rounds
     broken = dict.fromkeys(KINDS, 0)
     for one in rounds:
-        if any(one["violations"].values()):
+        if one["seed"] in recorded.violated_seeds:
             for kind in {strike["kind"] for strike in one["strikes"]}:
                 broken[kind] += 1
     repeated = sum(one["figures"]["commands repeated"] + one["figures"]["audit entries repeated"] for one in rounds)
     lines = [
         f"{len(rounds):,} rounds, {sum(one['figures']['history rows'] for one in rounds):,} history rows,"
         f" {repeated:,} duplicates delivered,"
-        f" {sum(len(found) for one in rounds for found in one['violations'].values()):,} violations.",
+        f" {sum(len(found) for one in rounds for found in one['violations'].values()):,} violations."
+        + (f" {recorded.repeated} of the rounds are repetitions." if recorded.repeated else ""),
         "",
-        "| fault | times struck | worst recovery | may take | rounds with violations |",
-        "|---|--:|--:|--:|--:|",
+        "| fault | times struck | missed | worst recovery | may take | rounds with violations |",
+        "|---|--:|--:|--:|--:|--:|",
     ]
-    for kind, struck, worst, _ in _by_kind(strikes):
+    for kind, struck, worst, missed in _by_kind(recorded.strikes):
         limit = limit_seconds(kind)
-        lines.append(f"| {kind} | {struck} | {worst} | {f'{limit:.0f} s' if limit else '–'} | {broken[kind]} |")
+        may_take = f"{limit:.0f} s" if limit else "–"
+        lines.append(f"| {kind} | {struck} | {missed} | {worst} | {may_take} | {broken[kind]} |")
     text = RELIABILITY.read_text()
     head, _, rest = text.partition(BEGIN)
     tail = rest.partition(END)[2]

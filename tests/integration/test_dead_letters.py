@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from rabbitmq.connection import Connection, open_connection
@@ -126,6 +127,32 @@ def test_list_shows_the_letters_and_leaves_them(connection: Connection, amqp_url
     assert look(connection) == [0, 1, 2]
 
 
+def test_show_gives_a_letter_whole_and_harmless_and_leaves_it(connection: Connection, amqp_url: str) -> None:
+    publisher = Publisher(connection)
+    bodies = [msgspec.msgpack.encode({"user": "alice", "lines": [1]}), b"\x1b[2J plain", b"\xc1\xff"]
+    for n, body in enumerate(bodies):
+        headers = {"reason": "version 2 is not 1", "stream": STREAM, "offset": n}
+        publisher.publish(Outgoing("", DEAD_LETTERS_QUEUE, body, headers=headers))
+    publisher.flush()
+    done = cli(amqp_url, "show", *(f"--id={STREAM}/{n}" for n in range(3)))
+    assert done.returncode == 0, done.stderr
+    assert f"{STREAM}/0: version 2 is not 1" in done.stdout
+    assert '"user": "alice"' in done.stdout
+    assert "\\x1b[2J plain" in done.stdout
+    assert "\\xc1\\xff" in done.stdout
+    assert "\x1b" not in done.stdout
+    box = Box(connection)
+    box.close()
+    assert [letter.body for letter in box.letters] == bodies
+
+
+def test_more_letters_than_are_taken_at_once_are_counted(connection: Connection) -> None:
+    bury(connection, 5)
+    box = Box(connection, letters_max=2)
+    box.close()
+    assert ([int(letter.body) for letter in box.letters], box.left) == ([0, 1], 3)
+
+
 def test_requeue_by_id(connection: Connection, amqp_url: str) -> None:
     bury(connection, 3)
     done = cli(amqp_url, "requeue", "--id", "commands.03/1", "--yes")
@@ -157,6 +184,7 @@ def test_a_letter_from_no_stream_of_ours_cannot_be_requeued(connection: Connecti
     [
         (("discard", "--yes"), 2, "--all"),
         (("discard", "--all", "--id", "commands.03/0", "--yes"), 2, "--all"),
+        (("show",), 2, "--id"),
         (("requeue", "--id", "commands.03/7", "--yes"), 1, "there is no dead letter commands.03/7"),
         (("requeue", "--all", "--yes"), 1, "there are no dead letters"),
     ],

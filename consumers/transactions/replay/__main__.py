@@ -4,6 +4,7 @@ Reads the live database and RabbitMQ, changes neither; writes to a database of i
 0 the same, 1 different or something disagrees, 2 not done.
 """
 
+import argparse
 import gc
 import os
 import sys
@@ -24,6 +25,11 @@ SAME, DIFFERENT, NOT_DONE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main() -> int:
+    argparse.ArgumentParser(
+        prog="python -m consumers.transactions.replay",
+        description="Rebuilds the state of DATABASE_URL from the command streams of AMQP_URL, in the database of that "
+        "name and _replay, which it makes anew; and compares the two.",
+    ).parse_args()
     # Rows and commands come and go by the ten thousand, without circles.
     gc.set_threshold(100_000, 50, 100)
     try:
