@@ -95,6 +95,7 @@ class Scheduler:
         self._waiting: dict[str, list[tuple[OwnedPartition, str]]] = {}
         # By symbol, whose attempt it is that is under way; whatever is asked for is answered, and goes from here.
         self._early: dict[str, Item] = {}
+        # A user is waiting for one symbol, or is ready once, or has a marker in front: never two of these.
         self._ready: deque[tuple[OwnedPartition, str, Given]] = deque()
         self._expiries: list[tuple[int, int, OwnedPartition, str, int]] = []
         """When to look at whose orders, for the sake of which expiry."""
@@ -152,9 +153,11 @@ class Scheduler:
         """Moves the partition's position on, and acts on the markers that it reaches."""
         while (message := owned.progress.sweep()) is not None:
             for user in _kept_behind(owned, message):
-                item = owned.parked[user].items.popleft()
+                items = owned.parked[user].items
+                item = items.popleft()
                 assert item.message is message, item
-                self._ready.append((owned, user, None))
+                if not items or items[0].message.marker is None:  # else the next marker will: one entry is enough
+                    self._ready.append((owned, user, None))
             if owned.partition == HOME_OF_NOBODY:
                 self._run(batch, owned, item, None, now_ms)
             else:
@@ -192,9 +195,7 @@ class Scheduler:
 
     def _resume(self, batch: Batch, owned: OwnedPartition, user: str, given: Given, now_ms: int) -> None:
         """Runs a parked user's commands in order: until one must wait, or the batch is full."""
-        parked = owned.parked.get(user)
-        if parked is None:
-            return  # nobody's commands, run already behind an earlier marker
+        parked = owned.parked[user]
         items = parked.items
         while items and items[0].message.marker is None:
             if len(batch.rows) >= self._batch_max:

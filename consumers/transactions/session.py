@@ -5,34 +5,26 @@ and the database know all that matters (design §2).
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import psycopg
 import structlog
 
-from consumers import outbox, partitions
 from consumers.clock import Clock, now_ms
-from consumers.partitions import TICK_MS, Ownership
 from consumers.transactions import store
 from consumers.transactions.batch import Batch, DeadLetter
-from consumers.transactions.intake import Arrival, Doubt, Intake
+from consumers.transactions.holdings import Holding, Holdings
+from consumers.transactions.intake import Arrival, Doubt
 from consumers.transactions.outgoing import messages_of, news_of
-from consumers.transactions.progress import Progress
-from consumers.transactions.scheduler import Item, OwnedPartition, Scheduler
+from consumers.transactions.scheduler import Item, Scheduler
 from quotecache.client import Prices
 from rabbitmq.connection import Connection
-from rabbitmq.lengths import check_reach
 from rabbitmq.publisher import Publisher
-from rabbitmq.stream_consumer import StreamConsumer
-from rabbitmq.topology import command_stream
-from schema.commands import NOBODY, CommandBatch, DumpMarker, partition_of
+from schema.commands import NOBODY, CommandBatch, DumpMarker
 from schema.faults import strike
 
 BATCH_ROWS_MAX = 2_000
 """History rows of one transaction, more or less: larger ones gain little and delay heartbeats (design §7)."""
-
-PREFETCH_MESSAGES = 100
-"""Messages of a partition that are delivered and not taken up."""
 
 IDLE_SECONDS_MAX = 0.05
 
@@ -42,108 +34,32 @@ ACCOUNTS_MAX = 200_000
 log = structlog.get_logger()
 
 
-class Holding:
-    """A partition while this session owns it: its place, its state, its backlog, and the consumer that feeds it."""
-
-    def __init__(self, ownership: Ownership, doubtful_until: int):
-        self.ownership = ownership
-        self.state = OwnedPartition(ownership.partition, Progress(ownership.position, ownership.high))
-        self.intake = Intake(ownership.partition, max(ownership.high, doubtful_until))
-        self.consumer: StreamConsumer | None = None
-
-    @property
-    def runs_far_ahead(self) -> bool:
-        """Whether to hold back credit. Looked at in earnest only where more than usual is unfinished."""
-        return self.state.progress.unfinished > PREFETCH_MESSAGES and self.state.runs_far_ahead
-
-    @property
-    def moved(self) -> bool:
-        """Whether more is done than the database knows."""
-        return self.state.progress.position != self.ownership.position
-
-    def close(self) -> None:
-        self.state.owned = False
-        if self.consumer is not None:
-            self.consumer.close()
-
-
 class Session:
     """One BlockingConnection, one database connection, one thread."""
 
     def __init__(self, broker: Connection, database: psycopg.Connection, replica: str, doubtful: dict[int, int]):
         self._broker = broker
         self._database = database
-        self._replica = replica
-        self._doubtful = doubtful
         self._publisher = Publisher(broker)
         self._prices = Prices(broker, self._publisher)
         self._scheduler = Scheduler(self._prices, BATCH_ROWS_MAX)
-        self._holdings: dict[int, Holding] = {}
-        self._next_tick = 0.0
         self._clock = Clock()
+        self._holdings = Holdings(broker, database, self._publisher, self._scheduler, self._clock, replica, doubtful)
+        self._held = self._holdings.held
         self.rows_written = 0
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Works until `stopping`, then hands everything over. Raises BrokerError, StoreError, psycopg.Error."""
         while not stopping():
-            if time.monotonic() >= self._next_tick:
-                self._tick()
+            self._holdings.tick()
+            self._holdings.take_over()
             self._receive()
             self._work()
-        self._publisher.flush()
-        self._clear_outbox([holding.ownership for holding in self._holdings.values()])
-        partitions.leave(self._database, store.GROUP, self._replica, self._epochs())
-        for holding in self._holdings.values():
-            holding.close()
+        self._holdings.leave()
 
     def newest_offsets(self) -> dict[int, int]:
         """The newest offset seen of each partition held."""
-        return {n: holding.intake.newest_offset for n, holding in self._holdings.items()}
-
-    # -- ownership
-
-    def _epochs(self) -> dict[int, int]:
-        return {n: holding.ownership.epoch for n, holding in self._holdings.items()}
-
-    def _tick(self) -> None:
-        self._next_tick = time.monotonic() + TICK_MS / 1000
-        changes = partitions.tick(self._database, store.GROUP, self._replica, self._epochs())
-        if changes.surplus:
-            self._publisher.flush()
-            self._clear_outbox([self._holdings[n].ownership for n in changes.surplus])
-            epochs = {n: epoch for n, epoch in self._epochs().items() if n in changes.surplus}
-            partitions.release(self._database, store.GROUP, epochs)
-        for partition in changes.lost | changes.surplus:
-            self._holdings.pop(partition).close()
-        if changes.gained:
-            self._take_over(changes.gained)
-        if changes.gained or changes.lost or changes.surplus:
-            log.info("partitions changed", owned=sorted(self._holdings), lost=sorted(changes.lost))
-
-    def _take_over(self, gained: tuple[Ownership, ...]) -> None:
-        with self._database.transaction(), self._database.cursor() as cursor:
-            left_over = outbox.left_over(cursor, store.GROUP, [o.partition for o in gained])
-        for message in left_over:
-            self._publisher.publish(message)
-        self._publisher.flush()
-        self._clear_outbox(gained)
-        check_reach(self._broker, {command_stream(one.partition): one.position for one in gained})
-        users = store.users_with_pending(self._database)
-        for ownership in gained:
-            n = ownership.partition
-            holding = self._holdings[n] = Holding(ownership, self._doubtful.pop(n, -1))
-            self._clock.not_before(ownership.clock_ms)
-            self._load(holding, {user for user in users if partition_of(user) == n})
-            holding.consumer = StreamConsumer(
-                self._broker, command_stream(n), ownership.position, PREFETCH_MESSAGES, holding.intake.put
-            )
-
-    def _clear_outbox(self, ownerships: Sequence[Ownership]) -> None:
-        # All of it is confirmed by now. The log of record would drop a repetition; the dead letters could not.
-        if ownerships:
-            with self._database.transaction(), self._database.cursor() as cursor:
-                partitions.fence(cursor, store.GROUP, ownerships)
-                outbox.clear(cursor, store.GROUP, [ownership.partition for ownership in ownerships])
+        return self._holdings.newest_offsets()
 
     # -- taking in
 
@@ -156,26 +72,26 @@ class Session:
             before, backlog = backlog, self._backlog()
 
     def _patience(self) -> float:
-        if self._scheduler.has_ready or any(holding.intake.arrivals for holding in self._holdings.values()):
+        if (
+            self._scheduler.has_ready
+            or self._holdings.taking_over
+            or any(holding.intake.arrivals for holding in self._held.values())
+        ):
             return 0
-        wait = min(IDLE_SECONDS_MAX, self._next_tick - time.monotonic())
+        wait = min(IDLE_SECONDS_MAX, self._holdings.next_tick - time.monotonic())
         expiry_ms = self._scheduler.next_expiry_ms
         if expiry_ms is not None:
             wait = min(wait, (expiry_ms - now_ms()) / 1000)
         return max(wait, 0)
 
     def _backlog(self) -> int:
-        return sum(len(a.orders) for holding in self._holdings.values() for a in holding.intake.arrivals)
-
-    def _load(self, holding: Holding, users: set[str]) -> None:
-        if users:
-            self._scheduler.adopt(holding.state, store.load(self._database, users))
+        return sum(len(a.orders) for holding in self._held.values() for a in holding.intake.arrivals)
 
     # -- working
 
     def _work(self) -> None:
         now = self._clock.now_ms()
-        for holding in self._holdings.values():
+        for holding in self._held.values():
             if holding.intake.republished_first:
                 self._look_up(holding)  # now, while no command of this batch can be what it looks for
         batch = Batch()
@@ -189,7 +105,7 @@ class Session:
 
     def _in_turn(self) -> list[Holding]:
         # The fullest first, so that a full batch leaves none behind for long.
-        return sorted(self._holdings.values(), key=lambda holding: -len(holding.intake.arrivals))
+        return sorted(self._held.values(), key=lambda holding: -len(holding.intake.arrivals))
 
     def _take_arrivals(self, batch: Batch, holding: Holding, now: int) -> None:
         arrivals = holding.intake.arrivals
@@ -216,15 +132,16 @@ class Session:
         if missing:
             for later in holding.intake.arrivals:
                 missing.update(order.user or NOBODY for order in later.orders)
-            self._load(holding, missing - accounts.keys())
+            self._holdings.load(holding, missing - accounts.keys())
 
     def _take(self, batch: Batch, holding: Holding, arrival: Arrival, now: int) -> None:
         state, delivery = holding.state, arrival.delivery
         if arrival.message is None:
-            batch.bury(state.partition, DeadLetter(delivery.offset, delivery.body, arrival.why))
+            if delivery.offset > state.progress.high:  # else it is buried: in the transaction that stored this `high`
+                batch.bury(state.partition, DeadLetter(delivery.offset, delivery.body, arrival.why))
+                log.warning("dead letter", partition=state.partition, offset=delivery.offset, why=arrival.why)
             state.progress.begin(delivery.offset, delivery.tag, 0)
             state.finished_tags.append(delivery.tag)
-            log.warning("dead letter", partition=state.partition, offset=delivery.offset, why=arrival.why)
             return
         orders = arrival.orders
         marker = arrival.message if isinstance(arrival.message, DumpMarker) and orders else None
@@ -247,7 +164,7 @@ class Session:
     # -- finishing
 
     def _commit(self, batch: Batch, now: int) -> None:
-        changed = [h for n, h in self._holdings.items() if h.moved or n in batch.shares]
+        changed = [h for n, h in self._held.items() if h.moved or n in batch.shares]
         if changed:
             self._publisher.flush()  # the outbox row of the batch before is replaced now
             messages = {}
@@ -271,7 +188,7 @@ class Session:
                 for message in news_of(partition, share):
                     self._publisher.publish(message)
             strike("after-publish")
-        for holding in self._holdings.values():
+        for holding in self._held.values():
             holding.consumer.acknowledge(holding.state.finished_tags)
             holding.state.finished_tags.clear()
             if len(holding.state.accounts) > ACCOUNTS_MAX:

@@ -70,3 +70,18 @@ def test_a_reply_queue_that_no_broker_takes_does_not_cost_the_session(broker, da
     publisher.publish(Outgoing("", command_stream(partition_of("ann")), body))
     publisher.flush()
     work_until(broker, database_url, lambda: dead_letters(broker) == 1, "it is a dead letter")
+
+
+def test_a_dead_letter_is_not_repeated_by_the_next_owner(broker, database_url):
+    """Though it reads it again, for the sake of an earlier message that is not finished."""
+    publisher = Publisher(broker)
+    stream = command_stream(partition_of("ann"))
+    waits = encode(CommandBatch(VERSION, 1, [a_command("QUOTE", user="ann")]))
+    for body in (waits, b"\xc1"):
+        publisher.publish(Outgoing("", stream, body))
+    publisher.flush()
+    work_until(broker, database_url, lambda: dead_letters(broker) == 1, "it is a dead letter")
+    publisher.publish(Outgoing("", stream, b"\xc1"))
+    publisher.flush()
+    work_until(broker, database_url, lambda: dead_letters(broker) > 1, "the next one is too")
+    assert dead_letters(broker) == 2

@@ -27,6 +27,7 @@ class SchedulerOrder(Log):
         self.quote_ids = count(1)
         self.database = Database()
         self.asked: list[tuple[str, str, int]] = []
+        self.without_price: set[str] = set()
         self.lost_a_batch = False
         self.worker: Worker | None = None
 
@@ -52,6 +53,7 @@ class SchedulerOrder(Log):
         asked_at_ms = self.now_ms - 60_000 * late
         if price is None:
             answer = NoQuote(symbol, self.now_ms, "silence")
+            self.without_price.add(symbol)
         else:
             answer = Quote(next(self.quote_ids), symbol, price, asked_at_ms, 1, "eve")
         self.worker.turn([answer], self.now_ms)
@@ -126,6 +128,8 @@ class SchedulerOrder(Log):
         self.check_log_of_record()
         self.check_orders_were_closed_in_their_time()
         self.check_nothing_was_asked_for_in_vain()
+        self.check_no_quote_was_said_of_those_that_had_none()
+        assert len(set(self.database.dead)) == len(self.database.dead), "a dead letter is buried twice"
 
     def bring_to_an_end(self) -> None:
         """Everything arrives, everything is answered, and the last pending order runs out: wherever the clock has been,
@@ -201,6 +205,11 @@ class SchedulerOrder(Log):
         decisions = [row.decision for row in self.database.history if row.decision.kind is HistoryKind.COMMAND]
         needed = {d.transaction_number for d in decisions if d.quote is not None or d.reason is Reason.NO_QUOTE}
         assert {number for _, _, number in self.asked} <= needed
+
+    def check_no_quote_was_said_of_those_that_had_none(self) -> None:
+        """The answer for one symbol is no reason to reject a command for another."""
+        rejected = {row.decision.symbol for row in self.database.history if row.decision.reason is Reason.NO_QUOTE}
+        assert rejected <= self.without_price
 
 
 TestSchedulerOrder = SchedulerOrder.TestCase

@@ -142,7 +142,8 @@ class Worker:
     def _take(self, batch: Batch, arrival: Arrival, now_ms: int) -> None:
         owned, delivery, orders = self._owned, arrival.delivery, arrival.orders
         if arrival.message is None:
-            batch.bury(owned.partition, DeadLetter(delivery.offset, delivery.body, arrival.why))
+            if delivery.offset > owned.progress.high:
+                batch.bury(owned.partition, DeadLetter(delivery.offset, delivery.body, arrival.why))
             owned.progress.begin(delivery.offset, delivery.tag, 0)
             return
         missing = {order.user or NOBODY for order in orders} - owned.accounts.keys()

@@ -99,6 +99,22 @@ def test_later_commands_of_who_asked_for_the_dump_wait_behind_the_marker(partiti
     assert (desk.position, desk.owned.parked, desk.scheduler.has_ready) == (5, {}, False)
 
 
+@pytest.mark.parametrize("partition", [HOME_OF_NOBODY, ELSEWHERE])
+def test_an_answer_for_one_symbol_is_none_for_another_behind_two_markers(partition):
+    admin = a_person_of(partition)
+    desk = Desk(partition=partition)
+    desk.takes(a_buy(1, "ann"))
+    desk.takes_marker(a_root_dumplog(2), asked_by=admin)
+    desk.takes_marker(a_root_dumplog(3), asked_by=admin)
+    desk.takes(*(a_command("QUOTE", user=admin, number=n, symbol=symbol) for n, symbol in ((4, "XYZ"), (5, "DEF"))))
+    desk.hears(100)
+    desk.begins_a_new_batch()
+    desk.hears(None, "XYZ")
+    assert desk.reasons == {4: Reason.NO_QUOTE}
+    desk.hears(100, "DEF")
+    assert desk.reasons == {4: Reason.NO_QUOTE, 5: None}
+
+
 def test_who_asked_for_the_dump_waits_in_no_other_partition():
     desk = Desk(partition=ELSEWHERE)
     desk.takes(a_buy(1, "ann"))

@@ -1,0 +1,177 @@
+"""Which partitions a session owns: even shares, takeovers in turns, and handing over (design §2)."""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+import structlog
+
+from consumers import outbox, partitions
+from consumers.clock import Clock
+from consumers.partitions import TICK_MS, Ownership
+from consumers.transactions import store
+from consumers.transactions.account import Account
+from consumers.transactions.intake import Intake
+from consumers.transactions.progress import Progress
+from consumers.transactions.scheduler import OwnedPartition, Scheduler
+from rabbitmq.connection import Connection
+from rabbitmq.lengths import check_reach
+from rabbitmq.publisher import Publisher
+from rabbitmq.stream_consumer import StreamConsumer
+from rabbitmq.topology import command_stream
+from schema.commands import partition_of
+
+PREFETCH_MESSAGES = 100
+"""Messages of a partition that are delivered and not taken up."""
+
+USERS_PER_TURN = 2_000
+"""Loaded at once at a takeover, some 50 ms: leases, and the commands of other partitions, do not wait for all."""
+
+log = structlog.get_logger()
+
+
+class Holding:
+    """A partition while this session owns it: its place, its state, its backlog, and the consumer that feeds it."""
+
+    def __init__(self, ownership: Ownership, doubtful_until: int):
+        self.ownership = ownership
+        self.state = OwnedPartition(ownership.partition, Progress(ownership.position, ownership.high))
+        self.intake = Intake(ownership.partition, max(ownership.high, doubtful_until))
+        self.consumer: StreamConsumer | None = None
+
+    @property
+    def runs_far_ahead(self) -> bool:
+        """Whether to hold back credit. Looked at in earnest only where more than usual is unfinished."""
+        return self.state.progress.unfinished > PREFETCH_MESSAGES and self.state.runs_far_ahead
+
+    @property
+    def moved(self) -> bool:
+        """Whether more is done than the database knows."""
+        return self.state.progress.position != self.ownership.position
+
+    def close(self) -> None:
+        self.state.owned = False
+        if self.consumer is not None:
+            self.consumer.close()
+
+
+@dataclass
+class _Takeover:
+    """A partition that is ours already, and not at work yet. `users`: who of those with pending orders is missing."""
+
+    ownership: Ownership
+    users: list[str]
+    accounts: list[Account] = field(default_factory=list)
+
+
+class Holdings:
+    """`held`: the partitions at work, by number."""
+
+    def __init__(
+        self,
+        broker: Connection,
+        database: psycopg.Connection,
+        publisher: Publisher,
+        scheduler: Scheduler,
+        clock: Clock,
+        replica: str,
+        doubtful: dict[int, int],
+    ):
+        self._broker, self._database, self._publisher = broker, database, publisher
+        self._scheduler, self._clock = scheduler, clock
+        self._replica = replica
+        self._doubtful = doubtful
+        self._takeovers: dict[int, _Takeover] = {}
+        self.held: dict[int, Holding] = {}
+        self.next_tick = 0.0
+        """When `tick` is due, by the monotonic clock."""
+
+    @property
+    def taking_over(self) -> bool:
+        """Whether `take_over` has something to do at once."""
+        return bool(self._takeovers)
+
+    def tick(self) -> None:
+        """Shows life, renews leases, lets go of what is lost or due to others, and begins to take over what is new."""
+        if time.monotonic() < self.next_tick:
+            return
+        self.next_tick = time.monotonic() + TICK_MS / 1000
+        epochs = self._epochs()
+        changes = partitions.tick(self._database, store.GROUP, self._replica, epochs)
+        if changes.surplus:
+            self._publisher.flush()
+            self._clear_outbox([self.held[n].ownership for n in changes.surplus & self.held.keys()])
+            partitions.release(self._database, store.GROUP, {n: epochs[n] for n in changes.surplus})
+        for partition in changes.lost | changes.surplus:
+            if partition in self.held:
+                self.held.pop(partition).close()
+            else:
+                del self._takeovers[partition]
+        if changes.gained:
+            self._begin(changes.gained)
+        if changes.gained or changes.lost or changes.surplus:
+            log.info("partitions changed", owned=sorted(self._epochs()), lost=sorted(changes.lost))
+
+    def take_over(self) -> None:
+        """One step of the takeovers under way. Many users have pending orders, and leases last for seconds only."""
+        if not self._takeovers:
+            return
+        n, takeover = next(iter(self._takeovers.items()))
+        if takeover.users:
+            takeover.accounts += store.load(self._database, takeover.users[-USERS_PER_TURN:])
+            del takeover.users[-USERS_PER_TURN:]
+        if takeover.users:
+            return
+        del self._takeovers[n]
+        holding = self.held[n] = Holding(takeover.ownership, self._doubtful.pop(n, -1))
+        self._scheduler.adopt(holding.state, takeover.accounts)
+        holding.consumer = StreamConsumer(
+            self._broker, command_stream(n), takeover.ownership.position, PREFETCH_MESSAGES, holding.intake.put
+        )
+
+    def load(self, holding: Holding, users: Collection[str]) -> None:
+        """Takes these users' accounts into memory, for as long as the partition is held."""
+        if users:
+            self._scheduler.adopt(holding.state, store.load(self._database, users))
+
+    def leave(self) -> None:
+        """Hands everything over: nobody has to wait for a lease."""
+        self._publisher.flush()
+        self._clear_outbox([holding.ownership for holding in self.held.values()])
+        partitions.leave(self._database, store.GROUP, self._replica, self._epochs())
+        for holding in self.held.values():
+            holding.close()
+
+    def newest_offsets(self) -> dict[int, int]:
+        """The newest offset seen of each partition held."""
+        return {n: holding.intake.newest_offset for n, holding in self.held.items()}
+
+    def _epochs(self) -> dict[int, int]:
+        ownerships = [holding.ownership for holding in self.held.values()]
+        ownerships += [takeover.ownership for takeover in self._takeovers.values()]
+        return {ownership.partition: ownership.epoch for ownership in ownerships}
+
+    def _begin(self, gained: Sequence[Ownership]) -> None:
+        """What the owners before left to publish goes out at once, before anything newer can be in the outbox."""
+        with self._database.transaction(), self._database.cursor() as cursor:
+            left_over = outbox.left_over(cursor, store.GROUP, [o.partition for o in gained])
+        for message in left_over:
+            self._publisher.publish(message)
+        self._publisher.flush()
+        self._clear_outbox(gained)
+        check_reach(self._broker, {command_stream(one.partition): one.position for one in gained})
+        takeovers = {ownership.partition: _Takeover(ownership, []) for ownership in gained}
+        for user in store.users_with_pending(self._database):
+            if (partition := partition_of(user)) in takeovers:
+                takeovers[partition].users.append(user)
+        for ownership in gained:
+            self._clock.not_before(ownership.clock_ms)
+        self._takeovers |= takeovers
+
+    def _clear_outbox(self, ownerships: Sequence[Ownership]) -> None:
+        # All of it is confirmed by now. The log of record would drop a repetition; the dead letters could not.
+        if ownerships:
+            with self._database.transaction(), self._database.cursor() as cursor:
+                partitions.fence(cursor, store.GROUP, ownerships)
+                outbox.clear(cursor, store.GROUP, [ownership.partition for ownership in ownerships])
