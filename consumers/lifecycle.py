@@ -10,7 +10,7 @@ import structlog
 
 from schema.errors import BrokerError, StoreError
 
-PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX = 0.1, 2.0
+PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX = 0.1, 1.0
 
 GOOD_SECONDS = 5.0
 """A session that lasted this long was a good one: the next pause is short again."""

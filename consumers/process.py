@@ -18,6 +18,9 @@ from schema.log_setup import set_up_logging
 Work = Callable[[Connection, psycopg.Connection, str, Callable[[], bool]], None]
 """A session: broker, database, its name among its peers, and whether to stop."""
 
+CONNECT_SECONDS_MAX = 2.0
+"""For one attempt at the broker; `live` makes as many as it takes."""
+
 log = structlog.get_logger()
 
 
@@ -34,7 +37,8 @@ def run_consumer(process: str, work: Work) -> int:
     stopping = StopSignal()
 
     def session() -> None:
-        broker = open_connection(chosen.amqp_url, chosen.replica)
+        # Not for long: SIGTERM is heard between two attempts.
+        broker = open_connection(chosen.amqp_url, chosen.replica, CONNECT_SECONDS_MAX)
         try:
             broker.require_queues(queue.name for queue in QUEUES)
             connection = database.connect(chosen.database_url, chosen.replica)

@@ -6,7 +6,7 @@ Used by the load driver and the web alike. Knows nothing of files, and never dec
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
@@ -62,8 +62,7 @@ class CommandPublisher:
         self._headers = {POSSIBLY_DUPLICATE: True} if possibly_duplicate else None
         self._reply_to = reply_to
         self._linger_seconds = linger_ms / 1000
-        self._connection = connect()
-        self._publisher = Publisher(self._connection)
+        self._open()
         self._batches: list[list[Command]] = [[] for _ in range(PARTITIONS)]
         self._began = [0.0] * PARTITIONS
         self._batch_of: dict[str, list[Command]] = {}
@@ -179,25 +178,32 @@ class CommandPublisher:
 
         Confirmed before anything newer is published: so however often this fails, the order holds.
         """
+        self._publisher.require_routable()
         lost = self._publisher.unconfirmed()
         if newest is not None and not any(message is newest for message in lost):
             lost.append(newest)
         lost = [dataclasses.replace(message, headers={POSSIBLY_DUPLICATE: True}) for message in lost]
         log.warning("publishing again", messages=len(lost), error=str(error))
+        self._connection.close()
+        self._open(lost)
+
+    def _open(self, first: Sequence[Outgoing] = ()) -> None:
+        """A connection to a broker that knows the logs, on which these are confirmed. Raises BrokerError.
+
+        Tries again until the patience is over: a broker that has just started does not know its streams.
+        """
         deadline = time.monotonic() + self._patience_seconds
         while True:
-            self._connection.close()
+            self._connection = self._connect()
             try:
-                self._connection = self._connect()
                 self._connection.require_queues(map(command_stream, range(PARTITIONS)))
                 self._publisher = Publisher(self._connection)
-                for message in lost:
+                for message in first:
                     self._publisher.publish(message)
                 self._publisher.flush()
-            except Unroutable:
-                raise
-            except BrokerError:
-                if time.monotonic() > deadline:
+            except BrokerError as error:
+                self._connection.close()
+                if isinstance(error, Unroutable) or time.monotonic() > deadline:
                     raise
                 time.sleep(RETRY_PAUSE_SECONDS)
             else:

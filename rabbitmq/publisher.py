@@ -70,8 +70,13 @@ class Publisher:
         self._await(0)
 
     def unconfirmed(self) -> list[Outgoing]:
-        """What was handed over and is not confirmed, in order."""
+        """What was handed over and is not confirmed, in order. Without what came back: `require_routable`."""
         return [message for _, message in sorted((self._refused | self._waiting).items())]
+
+    def require_routable(self) -> None:
+        """Raises Unroutable where a message came back because no queue takes it: it is confirmed all the same."""
+        if self._unroutable:
+            raise Unroutable(f"no queue takes {self._unroutable[0]}: is the topology declared?")
 
     @property
     def waiting(self) -> int:
@@ -86,8 +91,7 @@ class Publisher:
                 raise BrokerError(f"{len(self._waiting)} messages not confirmed in {CONFIRM_SECONDS_MAX:.0f} s")
             self._connection.pump(0.1)
         self._awaited = -1
-        if self._unroutable:
-            raise Unroutable(f"no queue takes {self._unroutable[0]}: is the topology declared?")
+        self.require_routable()
         if self._refused:
             raise BrokerError(f"the broker refused {len(self._refused)} messages")
 

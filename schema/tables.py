@@ -293,6 +293,3 @@ runs = Table(
     Column("replicas", Integer),
     PrimaryKeyConstraint("source"),
 )
-
-HOT_TABLES = (accounts, positions, pending_orders, trigger_orders, partitions, outbox)
-"""Small and rewritten all the time: they get room on their pages (fillfactor), for updates that touch no index."""

@@ -5,6 +5,8 @@ waits for. Pure bookkeeping: no I/O, nothing of accounts (design §3).
 from collections import deque
 from dataclasses import dataclass
 
+from schema.commands import DumpMarker
+
 
 @dataclass(slots=True)
 class Message:
@@ -16,7 +18,7 @@ class Message:
     offset: int
     tag: int
     remaining: int
-    marker: object | None = None
+    marker: DumpMarker | None = None
 
 
 class Progress:
@@ -37,7 +39,7 @@ class Progress:
         """Number of messages taken up and not yet swept."""
         return len(self._unfinished)
 
-    def begin(self, offset: int, tag: int, commands: int, marker: object | None = None) -> Message:
+    def begin(self, offset: int, tag: int, commands: int, marker: DumpMarker | None = None) -> Message:
         """Takes up the next message of the log."""
         assert offset >= self._next, (offset, self._next)
         message = Message(offset, tag, commands, marker)

@@ -24,6 +24,7 @@ from rabbitmq.subscription import Subscription
 from rabbitmq.topology import TRIGGERS_EXCHANGE, command_stream, trigger_key
 from schema import codec
 from schema.commands import COMMANDS_PER_MESSAGE_MAX, VERSION, Fill, FillBatch, partition_of
+from schema.errors import DecodeError
 from schema.events import TriggerChange, trigger_partition_of
 from schema.faults import strike
 
@@ -68,11 +69,19 @@ class Session:
         self._prices.tick(now)
         self._load_page(now)
         for body in self._bodies:
-            self._watch.hear_changes(self._ours(codec.decode_triggers(body).changes), now)
+            self._hear(body, now)
         self._bodies.clear()
         self._watch.hear_answers(self._prices.take_answers(), now)
         self._watch.refresh(now)
         self._send(self._watch.take_fills(FILLS_PER_TURN_MAX), now)
+
+    def _hear(self, body: bytes, now: int) -> None:
+        try:
+            changes = codec.decode_triggers(body).changes
+        except DecodeError as error:
+            log.warning("news of trigger orders cannot be read", error=str(error))
+            return
+        self._watch.hear_changes(self._ours(changes), now)
 
     def tick(self) -> None:
         """Shows life, takes and gives symbols."""

@@ -12,12 +12,13 @@ import pytest
 
 from producers.command_publisher import CommandPublisher
 from rabbitmq.connection import open_connection
+from rabbitmq.declare import declare
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
 from rabbitmq.topology import command_stream
 from schema.arguments import make_command
 from schema.codec import decode_log
 from schema.commands import NOBODY, PARTITIONS, Command, CommandBatch, CommandName, DumpMarker, command_id, partition_of
-from schema.errors import BrokerError
+from schema.errors import BrokerError, Unroutable
 
 SOURCE = 7
 
@@ -223,6 +224,46 @@ def test_losing_the_connection_again_and_again_loses_nothing(publisher, relay, l
     publisher.flush()
     wait_for(lambda: logs.count() == 6_000)
     _assert_in_order(logs, commands)
+
+
+def delete_stream(amqp_url: str, partition: int) -> None:
+    connection = open_connection(amqp_url, "test")
+    connection.channel().queue_delete(command_stream(partition))
+    connection.close()
+
+
+def declare_again(amqp_url: str) -> None:
+    connection = open_connection(amqp_url, "test")
+    declare(connection)
+    connection.close()
+
+
+def test_a_command_that_no_stream_took_is_not_forgotten_with_the_connection(publisher, relay, amqp_url, wait_for):
+    """Returned and confirmed: of unknown fate it is not, and published it is not either."""
+    command = _command(1)
+    delete_stream(amqp_url, partition_of(command.key))
+    publisher.publish(command)
+    wait_for(lambda: publisher.pump(0.01) or (publisher.messages.count(1) and not publisher._publisher.waiting))
+    declare_again(amqp_url)
+    relay.cut()
+    with pytest.raises(Unroutable):
+        publisher.flush()
+
+
+def test_a_broker_that_does_not_know_its_streams_yet_is_waited_for(amqp_url):
+    delete_stream(amqp_url, 0)
+    attempts = []
+
+    def connect():
+        attempts.append(1)
+        if len(attempts) == 2:
+            declare_again(amqp_url)
+        return open_connection(amqp_url, "test")
+
+    publisher = CommandPublisher(connect)
+    publisher.publish_at_once(_command(1))
+    publisher.close()
+    assert len(attempts) == 2
 
 
 def test_a_broker_that_stays_away_is_given_up(publisher, relay):

@@ -145,6 +145,15 @@ def test_changes_are_followed_and_an_order_armed_at_a_price_that_satisfies_it_is
     assert len(rest.requests) == 1, "a quote that is alive is not asked for again"
 
 
+def test_news_that_cannot_be_read_is_passed_over(rest, environment, wait_for):
+    with running("consumers.triggers", environment):
+        wait_for(lambda: all_owned(rest, "one"))
+        garbage = Outgoing(TRIGGERS_EXCHANGE, trigger_key(trigger_partition_of("A")), b"\xc1", mandatory=False)
+        rest.publisher.publish(garbage)
+        rest.announce(buy("ann"))
+        wait_for(lambda: rest.asked() == {"A"}, what="the news behind it is heard")
+
+
 def test_a_symbol_is_asked_for_when_its_quote_runs_out_and_not_before(rest, environment, wait_for):
     with running("consumers.triggers", environment):
         wait_for(lambda: all_owned(rest, "one"))
