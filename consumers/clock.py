@@ -1,17 +1,11 @@
 """The processes' own clock, in ms since the epoch (spec §1). The pure cores never see it: time is their argument."""
 
-import time
-
 import structlog
 
 from schema.events import CLOCK_STEP_MS_MAX
+from schema.wall_clock import now_ms
 
 log = structlog.get_logger()
-
-
-def now_ms() -> int:
-    """Wall-clock time, ms since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 class Clock:

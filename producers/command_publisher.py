@@ -26,6 +26,7 @@ from schema.commands import (
     partition_of,
 )
 from schema.errors import BrokerError, Unroutable
+from schema.wall_clock import now_ms
 
 LINGER_MS = 5
 """A command waits at most this long for company in its message; a message of 100 fills faster under load."""
@@ -140,7 +141,7 @@ class CommandPublisher:
 
     def _publish_marker(self, command: Command, asked_by: str | None) -> None:
         self._send_batches()
-        body = encode(DumpMarker(VERSION, _now_ms(), command, asked_by))
+        body = encode(DumpMarker(VERSION, now_ms(), command, asked_by))
         # The partition that answers for it comes last: done there, it is on its way everywhere.
         for partition in sorted(range(PARTITIONS), key=lambda n: n == partition_of(NOBODY)):
             self._send(partition, body)
@@ -153,7 +154,7 @@ class CommandPublisher:
 
     def _send_batch(self, partition: int) -> None:
         batch = self._batches[partition]
-        body = encode(CommandBatch(VERSION, _now_ms(), batch, self._reply_to()))
+        body = encode(CommandBatch(VERSION, now_ms(), batch, self._reply_to()))
         batch.clear()
         self._send(partition, body)
 
@@ -208,7 +209,3 @@ class CommandPublisher:
                 time.sleep(RETRY_PAUSE_SECONDS)
             else:
                 return
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

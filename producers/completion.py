@@ -9,6 +9,7 @@ from producers.ledger import Ledger
 from producers.run import Baseline, Run
 from schema.commands import PARTITIONS
 from schema.events import QUOTE_LIFETIME_MS, QUOTECACHE_SOURCE
+from schema.wall_clock import now_ms
 
 EXACT_SECONDS = 2.0
 """At least so often the run's rows are really counted: only they tell progress from other rows' coming."""
@@ -68,7 +69,7 @@ class Completion:
 
     def unsettled_triggers(self) -> int:
         """Armed trigger orders that ought to fire, or whose symbol has no quote that could tell."""
-        return self._ledger.value(_UNSETTLED, alive_since_ms=time.time_ns() // 1_000_000 - QUOTE_LIFETIME_MS)
+        return self._ledger.value(_UNSETTLED, alive_since_ms=now_ms() - QUOTE_LIFETIME_MS)
 
     def audit_numbers(self) -> dict[int, int]:
         """Source → number of its newest entry, stored or on its way."""

@@ -15,6 +15,7 @@ from producers.run import Run
 from producers.workload_reader import Unreadable, read_workload
 from schema.commands import Command, CommandName
 from schema.errors import DayTradeError
+from schema.wall_clock import now_ms
 
 POLL_SECONDS = 0.05
 SHOW_SECONDS = 0.25
@@ -172,7 +173,3 @@ class Driver:
         stored = sum(self._completion.stored().values()) - baseline
         self._display.show(self._doing, self._run.published, self._completion.executed(), stored, entries)
         self._next_show = time.monotonic() + SHOW_SECONDS
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -19,7 +19,7 @@ from producers import report
 from producers.command_publisher import CommandPublisher
 from producers.completion import Completion, baseline_of, unready
 from producers.display import display_for
-from producers.driver import Driver, now_ms
+from producers.driver import Driver
 from producers.ledger import Ledger
 from producers.report_screen import show
 from producers.run import Run
@@ -28,6 +28,7 @@ from rabbitmq.connection import open_connection
 from schema.errors import DayTradeError, SettingsError
 from schema.log_setup import set_up_logging
 from schema.settings import Settings, from_environment
+from schema.wall_clock import now_ms
 
 RATE_MAX = 10_000_000
 REPLICAS_MAX = 1_000

@@ -5,7 +5,6 @@ a minute later those of a minute later, and after its end the last ones. It answ
 """
 
 import bisect
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from operator import attrgetter
@@ -79,7 +78,3 @@ def open_recording(path: Path) -> Recording:
     if not points:
         raise SettingsError(f"QUOTE_SOURCE={path}: there is no price in it")
     return Recording(points)
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -25,6 +25,7 @@ from rabbitmq.topology import QUEUES
 from schema import database
 from schema.errors import BrokerError, Fenced, StoreError
 from schema.settings import Settings
+from schema.wall_clock import now_ms
 
 STANDBY_TICK_MS = 200
 """A standby looks more often than an owner shows life, so that a takeover takes hardly longer than the lease."""
@@ -126,8 +127,8 @@ class _Session:
         if self._tenure is None:
             self._connection.pump(STANDBY_PUMP_SECONDS)
         else:
-            self._tenure.turn(_now_ms())
-            self._connection.pump(self._tenure.patience_seconds(_now_ms()))
+            self._tenure.turn(now_ms())
+            self._connection.pump(self._tenure.patience_seconds(now_ms()))
 
     def _tick(self) -> None:
         began = time.monotonic()
@@ -146,7 +147,7 @@ class _Session:
                 self._connections_max,
                 self._open_source,
                 self._hold,
-                _now_ms(),
+                now_ms(),
             )
         pause_ms = STANDBY_TICK_MS if self._tenure is None else partitions.TICK_MS
         self._tick_at = time.monotonic() + pause_ms / 1_000
@@ -156,7 +157,3 @@ class _Session:
 
     def _owned(self) -> dict[int, int]:
         return {} if self._tenure is None else {PARTITION: self._tenure.epoch}
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

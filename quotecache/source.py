@@ -5,9 +5,10 @@ from typing import Protocol
 
 from quotecache.fetch import Fetch
 from quotecache.hold import Hold
-from quotecache.recorded import Recorded, now_ms, open_recording
+from quotecache.recorded import Recorded, open_recording
 from quotecache.upstream import Outcome, Upstream
 from schema.settings import Settings
+from schema.wall_clock import now_ms
 
 
 class Source(Protocol):

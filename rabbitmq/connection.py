@@ -21,6 +21,9 @@ BLOCKED_SECONDS_MAX = 60
 RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.1, 1.0
 """Between attempts. A broker is back some 5 s after it was killed: whoever waits should notice at once."""
 
+CLOSE_POLL_SECONDS = 0.05
+"""For one look at whether a channel is closed."""
+
 NOT_FOUND = 404
 
 # pika logs a traceback for every attempt that a lost broker refuses. We raise and log the same in one line; and in
@@ -53,6 +56,17 @@ class Connection:
         """A new channel. Raises BrokerError."""
         with translated():
             return self._blocking.channel()
+
+    def close_channel(self, channel: BlockingChannel) -> None:
+        """Closes a channel with a consumer on it; never raises.
+
+        BlockingChannel's own close rejects what it has not handed out yet, one by one: a quorum queue then has it in
+        disorder, and a stream answers by closing the whole connection. The channel beneath it just closes.
+        """
+        with contextlib.suppress(pika.exceptions.AMQPError, OSError, BrokerError):
+            channel._impl.close()
+            while not channel.is_closed:
+                self.pump(CLOSE_POLL_SECONDS)
 
     def require_queues(self, names: Iterable[str]) -> None:
         """Raises BrokerError where the broker does not know all of these.

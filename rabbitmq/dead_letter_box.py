@@ -104,10 +104,7 @@ class Box:
         """Puts back what is left. Letters that were returned too often go to the end of the queue, as copies."""
         with contextlib.suppress(pika.exceptions.AMQPError, OSError, BrokerError):
             self._renew()
-            # BlockingChannel's own close returns what it has not handed out yet one by one: out of order.
-            self._channel._impl.close()
-            while not self._channel.is_closed:
-                self._connection.pump(QUIET_SECONDS)
+        self._connection.close_channel(self._channel)
 
     def _renew(self) -> None:
         worn = [letter for letter in self._held.values() if letter.returns >= self._returns_max]

@@ -4,7 +4,6 @@ The broker's own count of a stream's messages is seconds behind, and may count c
 newest chunk, which comes at once.
 """
 
-import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -65,11 +64,7 @@ def newest_offsets(
             listen(stream)
     while time.monotonic() - heard_at < quiet_seconds or (silent and time.monotonic() - started_at < patience_seconds):
         connection.pump(quiet_seconds / 10)
-    # A stream's deliveries cannot be rejected, which the public close does: see StreamConsumer.
-    with contextlib.suppress(pika.exceptions.AMQPError, OSError, BrokerError):
-        channel._impl.close()
-        while not channel.is_closed:
-            connection.pump(quiet_seconds / 10)
+    connection.close_channel(channel)
     return newest
 
 

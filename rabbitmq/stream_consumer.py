@@ -1,6 +1,5 @@
 """Reading a stream from an offset on. The reader owns its offsets; the broker keeps none for it."""
 
-import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -9,9 +8,6 @@ import pika
 from rabbitmq.connection import Connection, translated
 from rabbitmq.publisher import POSSIBLY_DUPLICATE
 from schema.errors import BrokerError, LogGap
-
-CLOSE_POLL_SECONDS = 0.05
-
 
 OWN_OFFSETS_MAX = 1
 """Each further segment of a stream begins with a chunk of the broker's own, which takes an offset (measured: 12 of 12
@@ -74,12 +70,7 @@ class StreamConsumer:
     def close(self) -> None:
         """Stops delivering; never raises."""
         self._on_delivery = lambda delivery: None
-        # BlockingChannel's own close rejects what it has not handed out yet, which a stream answers by closing the
-        # whole connection. The channel beneath it just closes.
-        with contextlib.suppress(pika.exceptions.AMQPError, OSError, BrokerError):
-            self._channel._impl.close()
-            while not self._channel.is_closed:
-                self._connection.pump(CLOSE_POLL_SECONDS)
+        self._connection.close_channel(self._channel)
 
     def _on_message(self, _channel, method, properties, body: bytes) -> None:
         offset = int(properties.headers["x-stream-offset"])

@@ -6,10 +6,10 @@ passwords and no pages here.
 
 import hashlib
 import secrets
-import time
 
 from flask import Flask, session
 
+from schema.wall_clock import now_ms
 from webapp.people import Person
 from webapp.store import Store
 
@@ -24,14 +24,14 @@ def begin(store: Store, person: Person) -> None:
     """A new session for this request's browser; the one it had is over."""
     end(store)
     session_id = secrets.token_urlsafe(32)
-    now_ms = time.time_ns() // 1_000_000
+    now = now_ms()
     store.write(
         _BEGIN,
         digest=_digest(session_id),
         user=person.user_id,
         epoch=person.session_epoch,
-        now_ms=now_ms,
-        expires_at_ms=now_ms + LIFETIME_MS,
+        now_ms=now,
+        expires_at_ms=now + LIFETIME_MS,
     )
     session[ID] = session_id
     session.permanent = True
@@ -49,7 +49,7 @@ def person_of(store: Store, session_id: str | None) -> Person | None:
     """Whose session this is; None where it is over, or never was."""
     if not session_id:
         return None
-    row = store.row(_PERSON, digest=_digest(session_id), now_ms=time.time_ns() // 1_000_000)
+    row = store.row(_PERSON, digest=_digest(session_id), now_ms=now_ms())
     return Person(*row) if row else None
 
 

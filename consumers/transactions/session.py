@@ -10,7 +10,7 @@ from collections.abc import Callable
 import psycopg
 import structlog
 
-from consumers.clock import Clock, now_ms
+from consumers.clock import Clock
 from consumers.transactions import store
 from consumers.transactions.batch import Batch, DeadLetter
 from consumers.transactions.holdings import Holding, Holdings
@@ -22,6 +22,7 @@ from rabbitmq.connection import Connection
 from rabbitmq.publisher import Publisher
 from schema.commands import NOBODY, CommandBatch, DumpMarker
 from schema.faults import strike
+from schema.wall_clock import now_ms
 
 BATCH_ROWS_MAX = 2_000
 """History rows of one transaction, more or less: larger ones gain little and delay heartbeats (design §7)."""

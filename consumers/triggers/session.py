@@ -13,7 +13,6 @@ import psycopg
 import structlog
 
 from consumers import partitions
-from consumers.clock import now_ms
 from consumers.partitions import TICK_MS
 from consumers.triggers import store
 from consumers.triggers.watch import Watch
@@ -27,6 +26,7 @@ from schema.commands import COMMANDS_PER_MESSAGE_MAX, VERSION, Fill, FillBatch, 
 from schema.errors import DecodeError
 from schema.events import TriggerChange, trigger_partition_of
 from schema.faults import strike
+from schema.wall_clock import now_ms
 
 IDLE_SECONDS_MAX = 0.05
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from flask import Flask
 
+from schema.wall_clock import now_ms
 from webapp import sessions
 from webapp.live import lookups
 from webapp.live.board import Board
@@ -43,7 +44,7 @@ class Hub:
         self._flask = flask
         self._store = Store(settings.base.database_url, DATABASE_THREADS)
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, "lookup")
-        self._began_ms = time.time_ns() // 1_000_000
+        self._began_ms = now_ms()
         self._events_sent = 0
         self._stale = asyncio.Event()
         self._stopping = False
@@ -109,7 +110,7 @@ class Hub:
                     await asyncio.wait_for(stream.news.wait(), HEARTBEAT_SECONDS)
                     said = stream.take()
                 except TimeoutError:
-                    said = [("heartbeat", {"at_ms": time.time_ns() // 1_000_000})]
+                    said = [("heartbeat", {"at_ms": now_ms()})]
                 if said:
                     yield b"".join(event(name, data, self._next_id()) for name, data in said)
                 if time.monotonic() >= check_at:

@@ -1,12 +1,12 @@
 """What every template may call: who is asking, where they are, the clock, the filters. No page's own data."""
 
 import secrets
-import time
 from urllib.parse import urlsplit
 
 from flask import Response, get_flashed_messages, request, url_for
 from flask.sansio.blueprints import BlueprintSetupState
 
+from schema.wall_clock import now_ms
 from webapp.accounts import Person, current_user
 from webapp.live_address import stream_url
 from webapp.pages import formats, words
@@ -53,10 +53,6 @@ def tell_time(response: Response) -> Response:
     """Countdowns run by the server's clock, wherever the page is open."""
     response.headers["X-Server-Time-Ms"] = str(now_ms())
     return response
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def theme() -> str | None:

@@ -2,9 +2,9 @@
 
 from flask import abort, jsonify, redirect, render_template, request, url_for
 
+from schema.wall_clock import now_ms
 from webapp import reads
 from webapp.accounts import current_user, login_required
-from webapp.pages.context import now_ms
 from webapp.pages.fragments import pieces, quotes
 from webapp.pages.root import pages
 from webapp.pages.symbol_names import symbol_or_none

@@ -10,6 +10,7 @@ from rabbitmq.lengths import queue_length, stream_lengths
 from rabbitmq.topology import AUDIT_STREAM, DEAD_LETTERS_QUEUE, command_stream
 from schema.commands import PARTITIONS
 from schema.errors import BrokerError
+from schema.wall_clock import now_ms
 from webapp.reads.quote_cost import QuoteCost, quote_cost
 from webapp.reads.rates import rates
 from webapp.site import site
@@ -60,7 +61,7 @@ def operations() -> Operations:
     for group, replica in store().rows(_REPLICAS):
         replicas.setdefault(group, []).append(replica)
     return Operations(
-        time.time_ns() // 1_000_000,
+        now_ms(),
         seen[10],
         seen[60],
         [

@@ -1,11 +1,11 @@
 """Prices that were paid for: the newest of each symbol, the past of one, and a user's own trades to mark in it."""
 
-import time
 from collections.abc import Sequence
 
 import msgspec
 
 from schema.events import QUOTE_LIFETIME_MS
+from schema.wall_clock import now_ms
 from webapp.store import store
 
 POINTS_MAX = 5_000
@@ -49,10 +49,10 @@ def latest_quote(symbol: str) -> Quote | None:
 
 def latest_quotes(symbols: Sequence[str]) -> dict[str, Quote]:
     """By symbol; those that have no price are left out."""
-    now_ms = time.time_ns() // 1_000_000
+    now = now_ms()
     quotes = {}
     for symbol, price_cents, asked_at_ms in store().rows(_LATEST, symbols=list(symbols)) if symbols else ():
-        age_ms = max(0, now_ms - asked_at_ms)
+        age_ms = max(0, now - asked_at_ms)
         quotes[symbol] = Quote(symbol, price_cents, asked_at_ms, age_ms, age_ms < QUOTE_LIFETIME_MS)
     return quotes
 

@@ -10,6 +10,15 @@ from sqlalchemy.engine import make_url
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
 from tests.integration.web.website import Website
+from webapp.limits import limiter
+
+
+@pytest.fixture(autouse=True)
+def _limits_are_off_again() -> Iterator[None]:
+    """The limiter is one of the process: an app that is made with limits switches it on for the others too."""
+    yield
+    limiter.enabled = False
+    limiter.reset()
 
 
 @pytest.fixture(scope="package")
