@@ -17,8 +17,9 @@ from webapp.limits import limiter
 def _limits_are_off_again() -> Iterator[None]:
     """The limiter is one of the process: an app that is made with limits switches it on for the others too."""
     yield
-    limiter.enabled = False
-    limiter.reset()
+    if limiter.enabled:
+        limiter.reset()
+        limiter.enabled = False
 
 
 @pytest.fixture(scope="package")
