@@ -15,7 +15,7 @@ from consumers.verification import audit_chain, heads, snapshot
 from consumers.verification.invariants import failed
 from consumers.verification.screen import Screen, show
 from consumers.verification.verification import verify
-from schema.errors import DayTradeError, SettingsError
+from schema.errors import DayTradeError, DecodeError, SettingsError, StoreError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -31,7 +31,7 @@ def verify_command(
     ] = False,
 ) -> None:
     """Recompute every invariant of the database at DATABASE_URL; exit 1 where one is violated."""
-    kept = heads.from_text(heads_file.read_text()) if heads_file else []
+    kept = _kept(heads_file) if heads_file else []
     with Screen() as screen:
         result = verify(_database_url(), dump, kept, screen)
     show(result.findings, allow_late, result.history_rows, result.audit_entries, result.seconds)
@@ -43,8 +43,22 @@ def heads_command() -> None:
     """Print the newest link of each source's chain, to be kept where nobody who can write the database can write."""
     with snapshot.take(_database_url()) as state, state.connection() as connection:
         name = connection.info.dbname
+        newest = list(audit_chain.heads(connection))
+        if not newest:
+            # An empty file that somebody keeps would prove nothing later.
+            raise StoreError(f"the audit log of {name} is empty: it has no heads to keep")
         said = f"heads of the audit log of {name}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        print(heads.to_text(audit_chain.heads(connection), said), end="")
+        print(heads.to_text(newest, said), end="")
+
+
+def _kept(file: Path) -> list[heads.Head]:
+    """Raises DecodeError, which names the file; OSError."""
+    try:
+        return heads.from_text(file.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise DecodeError(f"{file} is no text: {error}") from error
+    except DecodeError as error:
+        raise DecodeError(f"{file}: {error}") from error
 
 
 def _database_url() -> str:

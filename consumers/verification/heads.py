@@ -27,7 +27,7 @@ def to_text(heads: Iterable[Head], said: str) -> str:
 
 
 def from_text(text: str) -> list[Head]:
-    """Lines that begin with # and empty ones say nothing. Raises DecodeError."""
+    """Lines that begin with # and empty ones say nothing; some line must say something. Raises DecodeError."""
     heads = []
     for n, line in enumerate(text.splitlines(), 1):
         if line.startswith("#") or not line.strip():
@@ -36,4 +36,6 @@ def from_text(text: str) -> list[Head]:
         if match is None:
             raise DecodeError(f"line {n} is not the head of a source: {line[:80]!r}")
         heads.append(Head(int(match[1]), int(match[2]), bytes.fromhex(match[3])))
+    if not heads:
+        raise DecodeError("no line is the head of a source: there is nothing to hold the log against")
     return heads

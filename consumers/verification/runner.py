@@ -97,4 +97,8 @@ def judge(connection: psycopg.Connection, one: Pass, advanced: Callable[[int], N
 
 def _first(connection: psycopg.Connection, one: Pass, named: str, condition: str) -> str:
     query = f"SELECT {named} FROM ({one.rows}) AS found WHERE {condition} ORDER BY {one.order} LIMIT 1"
-    return connection.execute(query).fetchone()[0]
+    try:
+        with connection.transaction():  # a savepoint: other invariants' first rows are still to be named
+            return connection.execute(query).fetchone()[0]
+    except psycopg.DataError as error:
+        return f"cannot be named: {error}"

@@ -8,10 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from consumers.verification import dump_file, heads
+from consumers.verification import dump_file, heads, runner, snapshot
 from consumers.verification.audit_chain import CHAIN
 from consumers.verification.dump_file import EXACT, VALID
-from consumers.verification.invariants import Finding, failed
+from consumers.verification.invariants import Finding, Invariant, Pass, failed
 from consumers.verification.verification import PASSES, verify
 from schema.events import CLOCK_STEP_MS_MAX
 from tests.e2e.system import ROOT
@@ -97,6 +97,17 @@ def test_numbers_beyond_64_bits_are_a_violation_and_no_crash(spoiled):
     assert (found.violations, "out of range" in found.first) == (1, True)
 
 
+def test_a_bad_row_whose_name_cannot_be_computed_is_a_violation_all_the_same(spoiled):
+    url, _ = spoiled("SELECT 1")
+    nameless = Invariant("nameless", "n > 0", named="(1 / n)::text")
+    named = Invariant("named", "n > 0", named="'row 0'")
+    one = Pass("numbers", "SELECT 1 AS looked, 0 AS n", "n::text", "n", (nameless, named))
+    with snapshot.take(url) as state, state.connection() as connection:
+        first, second = runner.judge(connection, one, lambda rows: None)
+    assert (first.violations, first.first) == (1, "cannot be named: division by zero")
+    assert (second.violations, second.first) == (1, "row 0")
+
+
 def test_only_lateness_can_be_allowed(spoiled):
     url, _ = spoiled(expiry(late_ms=5_001))
     late = [found for found in verify(url).findings if found.violations and not failed(found, allow_late=True)]
@@ -170,6 +181,31 @@ def test_the_command_line_says_whether_all_is_well(finished, tmp_path):
         bad = command_line("verify", DATABASE_URL=url)
         assert (bad.returncode, "audit entry 3 of source 4" in bad.stdout) == (1, True), bad.stderr
 
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("TRUNCATE audit_sources")
+        empty = command_line("heads", DATABASE_URL=url)
+        assert (empty.returncode, empty.stdout) == (2, "")
+        assert "it has no heads to keep" in empty.stderr
+
     nowhere = command_line("verify", DATABASE_URL="")
     assert nowhere.returncode == 2
     assert "DATABASE_URL is not set" in nowhere.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "no line is the head of a source"),
+        (b"# heads of another day\n\n", "no line is the head of a source"),
+        (b"4 nonsense\n", "line 1 is not the head of a source"),
+        (b"\xff\xfe\x00\n", "is no text"),
+    ],
+)
+def test_kept_heads_that_say_nothing_are_refused_in_one_line(tmp_path, content, said):
+    kept = tmp_path / "heads"
+    kept.write_bytes(content)
+    refused = command_line("verify", "--heads", kept, DATABASE_URL="")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith(f"verification: {kept}")
+    assert said in refused.stderr
+    assert refused.stderr.count("\n") == 1
