@@ -20,7 +20,8 @@ PENDING = Pass(
         SELECT user_id, command IN ('BUY', 'COMMIT_BUY', 'CANCEL_BUY') AS buys,
             array_agg(seq) AS seqs, array_agg(at_ms) AS times, array_agg(symbol) AS symbols,
             array_agg(price_cents) AS prices, array_agg(reserved_delta_cents) AS of_cents,
-            array_agg(reserved_shares_delta) AS of_shares, array_agg(command IN ('BUY', 'SELL')) AS of_opens
+            array_agg(reserved_shares_delta) AS of_shares, array_agg(command IN ('BUY', 'SELL')) AS of_opens,
+            array_agg(transaction_number) AS numbers
         FROM history
         WHERE kind = 'command' AND outcome = 'done'
           AND command IN ('BUY', 'COMMIT_BUY', 'CANCEL_BUY', 'SELL', 'COMMIT_SELL', 'CANCEL_SELL')
@@ -38,11 +39,11 @@ PENDING = Pass(
                 FROM (
                     SELECT unnest(seqs) AS seq, unnest(times) AS at_ms, unnest(symbols) AS symbol,
                         unnest(prices) AS price_cents, unnest(of_cents) AS cents, unnest(of_shares) AS shares,
-                        unnest(of_opens) AS opens) AS moves) AS levels
+                        unnest(of_opens) AS opens, unnest(numbers) AS transaction_number) AS moves) AS levels
             WINDOW on_level AS (PARTITION BY level ORDER BY seq)) AS of_stack),
     expiries AS (
         SELECT user_id, ('x' || encode(substring(command_id FROM 9), 'hex'))::bit(64)::bigint AS order_seq, at_ms,
-            seq, symbol, reserved_delta_cents AS cents, reserved_shares_delta AS shares,
+            seq, transaction_number, symbol, reserved_delta_cents AS cents, reserved_shares_delta AS shares,
             (count(*) OVER (PARTITION BY user_id, command_id))::int AS times
         FROM history WHERE kind = 'expiry')
     SELECT coalesce(o.user_id, e.user_id, p.user_id) AS user_id, coalesce(o.seq, e.order_seq, p.seq) AS seq,
@@ -50,10 +51,10 @@ PENDING = Pass(
         p.user_id IS NOT NULL AS pending, o.at_ms, o.symbol, o.price_cents, o.cents, o.shares, o.buys,
         o.end_seq, o.end_ms, o.end_cents, o.end_shares, o.end_symbol, o.end_price,
         e.seq AS expired_seq, e.at_ms AS expired_ms, e.cents AS expired_cents, e.shares AS expired_shares,
-        e.symbol AS expired_symbol,
+        e.symbol AS expired_symbol, e.transaction_number AS expired_number,
         coalesce(e.times, 0) AS expiries,
         p.side = 'buy' AS pending_buys, p.symbol AS pending_symbol, p.shares AS pending_shares,
-        p.price_cents AS pending_price, p.expires_at_ms,
+        p.price_cents AS pending_price, p.expires_at_ms, p.transaction_number AS pending_number, o.transaction_number,
         CASE WHEN p.user_id IS NOT NULL THEN (SELECT max(at_ms) FROM history) END AS newest_ms
     FROM (SELECT * FROM pairs WHERE opens OR has_opener IS NOT TRUE) AS o
     FULL JOIN expiries AS e ON e.user_id = o.user_id AND e.order_seq = o.seq
@@ -80,11 +81,13 @@ PENDING = Pass(
         Invariant(
             "expiries give back what the order reserved, not before 60 s",
             "NOT expired OR (expired_symbol = symbol AND expired_cents = -cents AND expired_shares = -shares"
+            " AND expired_number = transaction_number"
             f" AND (expired_ms - at_ms >= {LIFETIME_MS} OR expired_ms - at_ms < -{CLOCKS_APART_MS}))",
         ),
         Invariant(
             "pending orders are what the history says",
             "NOT pending OR (pending_buys = buys AND pending_symbol = symbol AND pending_price = price_cents"
+            " AND pending_number = transaction_number"
             f" AND expires_at_ms = at_ms + {LIFETIME_MS}"
             " AND pending_shares = CASE WHEN buys THEN cents / nullif(price_cents, 0) ELSE shares END)",
         ),
@@ -98,13 +101,15 @@ PENDING = Pass(
     hashed=True,
 )
 
-# A trigger order lives from its first SET_*_AMOUNT until a fill or a cancel: one row here is one life.
+# A trigger order lives from its first SET_*_AMOUNT until a fill or a cancel: one row here is one life. It goes under
+# the number of the command that armed it last; a new amount does not change that.
 TRIGGERS = Pass(
     "trigger orders",
     """
     WITH steps AS (
-        SELECT user_id, symbol, seq, kind, command, price_cents, amount_cents, reserved_delta_cents,
-            reserved_shares_delta, command IN ('SET_BUY_AMOUNT', 'SET_BUY_TRIGGER', 'CANCEL_SET_BUY') AS buys,
+        SELECT user_id, symbol, seq, kind, command, transaction_number, price_cents, amount_cents,
+            reserved_delta_cents, reserved_shares_delta,
+            command IN ('SET_BUY_AMOUNT', 'SET_BUY_TRIGGER', 'CANCEL_SET_BUY') AS buys,
             kind = 'command' AND command IN ('SET_BUY_AMOUNT', 'SET_SELL_AMOUNT') AS sets,
             kind = 'command' AND command IN ('SET_BUY_TRIGGER', 'SET_SELL_TRIGGER') AS arms,
             kind = 'fill' OR command IN ('CANCEL_SET_BUY', 'CANCEL_SET_SELL') AS ends
@@ -120,6 +125,9 @@ TRIGGERS = Pass(
             (array_agg(sets ORDER BY seq))[1] AS begins_with_amount,
             (array_agg(amount_cents ORDER BY seq DESC) FILTER (WHERE sets))[1] AS amount,
             (array_agg(price_cents ORDER BY seq DESC) FILTER (WHERE arms))[1] AS armed,
+            coalesce((array_agg(transaction_number ORDER BY seq DESC) FILTER (WHERE arms))[1],
+                (array_agg(transaction_number ORDER BY seq DESC) FILTER (WHERE sets))[1]) AS set_by,
+            max(transaction_number) FILTER (WHERE kind = 'fill') AS filled_for,
             sum(reserved_delta_cents) AS cents, sum(reserved_shares_delta) AS shares,
             bool_or(ends) AS ended, bool_or(kind = 'fill') AS filled,
             max(price_cents) FILTER (WHERE kind = 'fill') AS fill_price
@@ -127,7 +135,8 @@ TRIGGERS = Pass(
     SELECT coalesce(l.user_id, t.user_id) AS user_id, coalesce(l.symbol, t.symbol) AS symbol,
         coalesce(l.last_seq, t.version) AS seq, coalesce(l.n, 0)::int AS looked, l.buys, l.begins_with_amount, l.amount,
         l.armed, l.cents, l.shares, l.ended, l.filled, l.fill_price, l.last_seq, t.user_id IS NOT NULL AS stands,
-        t.amount_cents, t.trigger_cents, t.reserved_cents, t.reserved_shares, t.version
+        t.amount_cents, t.trigger_cents, t.reserved_cents, t.reserved_shares, t.version,
+        l.set_by, l.filled_for, t.transaction_number
     FROM lives AS l FULL JOIN trigger_orders AS t
         ON t.user_id = l.user_id AND t.symbol = l.symbol AND (t.side = 'buy') = l.buys AND NOT l.ended""",
     "format('history row %s of user %L, trigger order on %s', seq, user_id, symbol)",
@@ -141,11 +150,15 @@ TRIGGERS = Pass(
             "triggers fired only on a satisfying price",
             "filled IS NOT TRUE OR CASE WHEN buys THEN fill_price <= armed ELSE fill_price >= armed END",
         ),
+        Invariant(
+            "fills have the number of the command that armed their order", "filled IS NOT TRUE OR filled_for = set_by"
+        ),
         Invariant("a trigger order that is gone reserves nothing", "ended IS NOT TRUE OR (cents = 0 AND shares = 0)"),
         Invariant(
             "trigger orders are what the history says",
             "CASE WHEN ended THEN NOT stands ELSE stands AND amount_cents = amount AND reserved_cents = cents"
             " AND trigger_cents IS NOT DISTINCT FROM armed AND reserved_shares = shares AND version = last_seq"
+            " AND transaction_number = set_by"
             " AND cents = CASE WHEN buys THEN amount ELSE 0 END"
             " AND shares = CASE WHEN buys THEN 0 ELSE coalesce(amount / armed, 0) END END",
         ),

@@ -15,7 +15,10 @@ from consumers.verification.invariants import Finding, Invariant, Pass, failed
 from consumers.verification.verification import PASSES, verify
 from schema.events import CLOCK_STEP_MS_MAX
 from tests.e2e.system import ROOT
-from tests.integration.violations import CASES, done, expiry
+from tests.integration import forgeries, violations
+from tests.integration.violations import done, expiry
+
+CASES = violations.CASES + forgeries.CASES
 
 SENTENCES = [invariant.sentence for one in PASSES for invariant in one.invariants] + [CHAIN]
 
@@ -95,6 +98,19 @@ def test_numbers_beyond_64_bits_are_a_violation_and_no_crash(spoiled):
     )
     found = finding(verify(url).findings, "each row moves what its command, amount and price say")
     assert (found.violations, "out of range" in found.first) == (1, True)
+
+
+@pytest.mark.parametrize("kind", ["userCommand", "errorEvent", "accountTransaction", "systemEvent", "quoteServer"])
+def test_the_least_of_numbers_is_a_violation_like_any_other(spoiled, kind):
+    url, number = spoiled(
+        f"""UPDATE audit_events SET at_ms = -2 ^ 63 WHERE ctid = (
+                SELECT ctid FROM audit_events WHERE kind = '{kind}' AND source IN (4, 64) LIMIT 1)
+            RETURNING format('audit entry %s of source %s: it is not what was chained', number, source)"""
+    )
+    findings = verify(url).findings
+    assert finding(findings, CHAIN).first == number
+    assert len([found for found in findings if found.violations]) > 1
+    assert not [found for found in findings if "cannot be" in found.first]
 
 
 def test_a_bad_row_whose_name_cannot_be_computed_is_a_violation_all_the_same(spoiled):

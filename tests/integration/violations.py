@@ -248,18 +248,18 @@ CASES = [
                SELECT ctid FROM audit_events WHERE kind = 'accountTransaction' LIMIT 1) RETURNING user_id""",
     ),
     (
-        "each command has one userCommand in the log, of its time",
+        "each command has one userCommand in the log: its time, name, symbol and amount",
         """DELETE FROM audit_events WHERE ctid = (SELECT ctid FROM audit_events WHERE kind = 'userCommand' LIMIT 1)
            RETURNING format('user %L, transaction %s', coalesce(user_id, ''), transaction_number)""",
     ),
     (
-        "each command has one userCommand in the log, of its time",
+        "each command has one userCommand in the log: its time, name, symbol and amount",
         """UPDATE audit_events SET at_ms = at_ms + 1 WHERE ctid = (
                SELECT ctid FROM audit_events WHERE kind = 'userCommand' LIMIT 1)
            RETURNING format('transaction %s', transaction_number)""",
     ),
     (
-        "each rejected command has one errorEvent in the log, of its time",
+        "each rejected command has one errorEvent in the log: its time and reason",
         """UPDATE audit_events SET kind = 'debugEvent' WHERE ctid = (
                SELECT ctid FROM audit_events WHERE kind = 'errorEvent' LIMIT 1)
            RETURNING format('transaction %s', transaction_number)""",
