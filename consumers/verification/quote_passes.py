@@ -8,6 +8,9 @@ LIFETIME_MS = 60_000
 CLOCKS_APART_MS = 2_000
 """How far the clock of who bought a quote may be ahead of that of who uses it."""
 
+REQUEST_MS_MAX = 60_000
+"""The longest that a setting lets a request to the quote server take (`QUOTE_TIMEOUT_MS`)."""
+
 USED = Pass(
     "prices used",
     """
@@ -58,24 +61,38 @@ FAILED = Pass(
     "failed quote requests and the log",
     """
     SELECT coalesce(q.quote_id, e.quote_id) AS quote_id, 1 AS looked, q.quote_id IS NOT NULL AS failed,
-        coalesce(e.n, 0) AS logged
-    FROM (SELECT quote_id FROM quote_fetches WHERE failure IS NOT NULL) AS q FULL JOIN (
-        SELECT substring(message FROM '^quote request ([0-9]{1,18}) of ')::bigint AS quote_id, count(*) AS n
+        coalesce(e.n, 0) AS logged, q.asked_at_ms, e.asked_at_ms AS logged_asked_at_ms
+    FROM (SELECT quote_id, asked_at_ms FROM quote_fetches WHERE failure IS NOT NULL) AS q FULL JOIN (
+        SELECT substring(message FROM '^quote request ([0-9]{1,18}) of ')::bigint AS quote_id, count(*) AS n,
+            max(substring(message FROM '^quote request [0-9]{1,18} of ([0-9]{1,18}) ')::bigint) AS asked_at_ms
         FROM audit_events WHERE kind = 'debugEvent' GROUP BY 1) AS e USING (quote_id)""",
     "format('quote %s', quote_id)",
     "quote_id",
-    (Invariant("each quote request that failed is in the log once", "failed AND logged = 1"),),
+    (
+        Invariant(
+            "each quote request that failed is in the log once, as of when it was made",
+            "failed AND logged = 1 AND asked_at_ms = logged_asked_at_ms",
+        ),
+    ),
 )
 
+# A request is paid for from its start, so it must have ended: with a price, or as failed. Only where the quote cache is
+# at work may one be under way. Whoever takes over from an owner that died ends what that one left.
 BOUGHT = Pass(
     "quotes bought",
-    """
-    SELECT quote_id, 1 AS looked, asked_at_ms, max(asked_at_ms) FILTER (WHERE price_cents IS NOT NULL)
+    f"""
+    SELECT quote_id, 1 AS looked, asked_at_ms, price_cents IS NOT NULL OR failure IS NOT NULL AS ended,
+        CASE WHEN price_cents IS NULL AND failure IS NULL THEN EXISTS (
+            SELECT FROM partitions WHERE consumer_group = 'quotecache' AND owner IS NOT NULL AND lease_until > now())
+            AND extract(epoch FROM now()) * 1000 - asked_at_ms
+                BETWEEN -{CLOCKS_APART_MS} AND {REQUEST_MS_MAX + CLOCKS_APART_MS} END AS under_way,
+        max(asked_at_ms) FILTER (WHERE price_cents IS NOT NULL)
         OVER (PARTITION BY symbol ORDER BY quote_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before_ms
     FROM quote_fetches""",
     "format('quote %s', quote_id)",
     "quote_id",
     (
+        Invariant("each quote request has ended", "ended OR under_way"),
         Invariant(
             "no quote was bought while one was usable",
             f"before_ms IS NULL OR asked_at_ms - before_ms NOT BETWEEN -{CLOCKS_APART_MS} AND {LIFETIME_MS - 1}",

@@ -9,6 +9,7 @@ from consumers.verification import (
     audit_chain,
     balance_passes,
     dump_file,
+    dump_passes,
     history_passes,
     log_passes,
     order_passes,
@@ -28,6 +29,7 @@ PASSES = (
     *order_passes.PASSES,
     *balance_passes.PASSES,
     *quote_passes.PASSES,
+    *dump_passes.PASSES,
     *log_passes.PASSES,
 )
 

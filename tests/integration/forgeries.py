@@ -11,6 +11,10 @@ ERRORS = "each rejected command has one errorEvent in the log: its time and reas
 EVENTS = "each use of a cached quote and each change of shares or orders is in the log"
 ORDER = "each user's commands took effect in the order in which the log has them"
 OPEN = "an account is open from its first ADD on, not before"
+ENDED = "each quote request has ended"
+MARKERS = "each dump goes up to its markers in the log, and no marker is left out"
+WHOSE = "each dump is of the user and the file that its markers name"
+COMPLETE = "each dump is complete with its last marker, not before"
 
 TRANSACTION = "format('user %L, transaction %s, history row %s', h.user_id, h.transaction_number, h.seq)"
 
@@ -29,6 +33,18 @@ CONTENT = """kind transaction_number command symbol amount_cents price_cents out
 
 EXCHANGED = ", ".join(f"{column} = other.{column}" for column in CONTENT.split())
 """All of a row but its place and its command id."""
+
+REQUEST = """
+    INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms)
+    VALUES ('ZZZ', 'ann', 1, false, extract(epoch FROM now()) * 1000 - {age_ms})
+    RETURNING format('quote %s', quote_id)"""
+"""A paid request of which nothing more is on record."""
+
+OWNED = """
+    UPDATE partitions SET owner = 'somebody', lease_until = now() + interval '1 minute'
+    WHERE consumer_group = 'quotecache'"""
+
+OF_FOUR = "WHERE source = 4 RETURNING format('dump %s, source 4: audit entry', dump_id)"
 
 CASES = [
     (
@@ -111,6 +127,40 @@ CASES = [
         expiry(late_ms=0),
         """UPDATE history SET transaction_number = transaction_number + 1 WHERE kind = 'expiry'
            RETURNING format('of user %L, expired by row %s', user_id, seq)""",
+    ),
+    (
+        "each quote request that failed is in the log once, as of when it was made",
+        """WITH request AS (
+               INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms, failure)
+               VALUES ('ZZZ', 'ann', 1, false, 6, 'timeout') RETURNING quote_id)
+           INSERT INTO audit_events (source, number, kind, at_ms, transaction_number, message)
+           SELECT 64, 1000000, 'debugEvent', 7, 1, format('quote request %s of 5 is paid for', quote_id) FROM request
+           RETURNING 'quote' || substring(message FROM 'request( [0-9]+) ')""",
+    ),
+    (ENDED, REQUEST.format(age_ms=1_000)),
+    (ENDED, OWNED, REQUEST.format(age_ms=70_000)),
+    (ENDED, "UPDATE quote_fetches SET price_cents = NULL WHERE quote_id = 3 RETURNING 'quote 3'"),
+    (MARKERS, f"UPDATE dump_markers SET number = number - 1 {OF_FOUR}"),
+    (MARKERS, f"DELETE FROM dump_markers {OF_FOUR}"),
+    (
+        MARKERS,
+        """INSERT INTO dump_markers SELECT 'x', source, number FROM dump_markers WHERE source = 4
+           RETURNING 'dump x, source 4'""",
+    ),
+    (WHOSE, "UPDATE dumps SET filename = 'other' RETURNING format('dump %s', dump_id)"),
+    (WHOSE, "UPDATE dumps SET user_id = 'ann' RETURNING format('dump %s', dump_id)"),
+    (WHOSE, "DELETE FROM dumps RETURNING format('dump %s', dump_id)"),
+    (WHOSE, "INSERT INTO dumps (dump_id, filename) VALUES ('x', 'x') RETURNING 'dump x'"),
+    (COMPLETE, "DELETE FROM dump_markers WHERE source = 64 RETURNING format('dump %s: 16 markers of 16, no', dump_id)"),
+    (
+        COMPLETE,
+        """UPDATE dump_markers SET number = number + 1 WHERE source = 64
+           RETURNING format('dump %s: 16 markers of 16, %s entries', dump_id, number)""",
+    ),
+    (
+        COMPLETE,
+        """DELETE FROM audit_events WHERE kind = 'marker' AND source = 4
+           RETURNING format('dump %s: 15 markers of 16', message)""",
     ),
     (
         CHAIN,

@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from consumers.audit import dump_store, dumper
 from consumers.verification import dump_file, heads, runner, snapshot
 from consumers.verification.audit_chain import CHAIN
 from consumers.verification.dump_file import EXACT, VALID
@@ -124,6 +125,11 @@ def test_a_bad_row_whose_name_cannot_be_computed_is_a_violation_all_the_same(spo
     assert (second.violations, second.first) == (1, "row 0")
 
 
+def test_a_request_may_be_under_way_while_the_quote_cache_is_at_work(spoiled):
+    url, _ = spoiled(forgeries.OWNED + " RETURNING 1", forgeries.REQUEST.format(age_ms=1_000))
+    assert finding(verify(url).findings, forgeries.ENDED).violations == 0
+
+
 def test_only_lateness_can_be_allowed(spoiled):
     url, _ = spoiled(expiry(late_ms=5_001))
     late = [found for found in verify(url).findings if found.violations and not failed(found, allow_late=True)]
@@ -172,6 +178,19 @@ def test_a_dump_that_differs_in_an_element_is_found(finished, tmp_path):
     assert finding(shorter, EXACT).first.startswith("element 49 is ")
     assert finding(cut, VALID).violations == finding(invalid, VALID).violations == 1
     assert "sever" in finding(invalid, VALID).first
+
+
+def test_a_dump_that_was_cut_together_with_its_marker_is_found(spoiled, tmp_path):
+    url, dump_id = spoiled(
+        "UPDATE dumps SET written_at_ms = NULL RETURNING 1",
+        "UPDATE dump_markers SET number = number - 3 WHERE source = 4 RETURNING dump_id",
+    )
+    with dump_store.connect(url, "tests") as connection:
+        (dump,) = dump_store.unwritten(connection)
+        assert dumper.write(connection, dump, tmp_path)
+    findings = verify(url, tmp_path / dump.filename).findings
+    assert finding(findings, EXACT).violations == 0
+    assert finding(findings, forgeries.MARKERS).first.startswith(f"dump {dump_id}, source 4: audit entry ")
 
 
 def test_a_dump_is_recognised_by_its_name(finished, tmp_path):

@@ -217,7 +217,7 @@ CASES = [
         "UPDATE quote_fetches SET price_cents = NULL WHERE quote_id = 3 RETURNING 'of source 64'",
     ),
     (
-        "each quote request that failed is in the log once",
+        "each quote request that failed is in the log once, as of when it was made",
         """INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms, failure)
            VALUES ('ABC', 'ann', 1, false, 1, 'timeout') RETURNING format('quote %s', quote_id)""",
     ),
