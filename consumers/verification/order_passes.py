@@ -12,17 +12,23 @@ LATE_MS = 5_000
 """How much later than that its reserve must be back (spec §3)."""
 
 # The stack of a user and side: an order stands on the level that the stack has with it, and the commit or cancel
-# that follows on that level is its own. Expiries take from below and move no level. Why arrays: see history_passes.
+# that follows on that level is its own. What expires is left out of the stack, as no commit takes it: mostly that is
+# the lowest, but where a clock was set back it may be any. Why arrays: see history_passes.
 PENDING = Pass(
     "pending orders",
     """
-    WITH stacks AS (
+    WITH expiries AS (
+        SELECT user_id, ('x' || encode(substring(command_id FROM 9), 'hex'))::bit(64)::bigint AS order_seq, at_ms,
+            seq, transaction_number, symbol, reserved_delta_cents AS cents, reserved_shares_delta AS shares,
+            (count(*) OVER (PARTITION BY user_id, command_id))::int AS times
+        FROM history WHERE kind = 'expiry'),
+    stacks AS (
         SELECT user_id, command IN ('BUY', 'COMMIT_BUY', 'CANCEL_BUY') AS buys,
             array_agg(seq) AS seqs, array_agg(at_ms) AS times, array_agg(symbol) AS symbols,
             array_agg(price_cents) AS prices, array_agg(reserved_delta_cents) AS of_cents,
             array_agg(reserved_shares_delta) AS of_shares, array_agg(command IN ('BUY', 'SELL')) AS of_opens,
-            array_agg(transaction_number) AS numbers
-        FROM history
+            array_agg(transaction_number) AS numbers, array_agg(gone.seq IS NOT NULL) AS of_expired
+        FROM history LEFT JOIN (SELECT DISTINCT user_id, order_seq AS seq FROM expiries) AS gone USING (user_id, seq)
         WHERE kind = 'command' AND outcome = 'done'
           AND command IN ('BUY', 'COMMIT_BUY', 'CANCEL_BUY', 'SELL', 'COMMIT_SELL', 'CANCEL_SELL')
         GROUP BY 1, 2),
@@ -34,18 +40,15 @@ PENDING = Pass(
                 lead(cents) OVER on_level AS end_cents, lead(shares) OVER on_level AS end_shares,
                 lead(symbol) OVER on_level AS end_symbol, lead(price_cents) OVER on_level AS end_price
             FROM (
-                SELECT *, sum(CASE WHEN opens THEN 1 ELSE -1 END) OVER (ORDER BY seq)
-                    + CASE WHEN opens THEN 0 ELSE 1 END AS level
+                SELECT *, CASE WHEN expires THEN -seq ELSE
+                    sum(CASE WHEN expires THEN 0 WHEN opens THEN 1 ELSE -1 END) OVER (ORDER BY seq)
+                    + CASE WHEN opens THEN 0 ELSE 1 END END AS level
                 FROM (
                     SELECT unnest(seqs) AS seq, unnest(times) AS at_ms, unnest(symbols) AS symbol,
                         unnest(prices) AS price_cents, unnest(of_cents) AS cents, unnest(of_shares) AS shares,
-                        unnest(of_opens) AS opens, unnest(numbers) AS transaction_number) AS moves) AS levels
-            WINDOW on_level AS (PARTITION BY level ORDER BY seq)) AS of_stack),
-    expiries AS (
-        SELECT user_id, ('x' || encode(substring(command_id FROM 9), 'hex'))::bit(64)::bigint AS order_seq, at_ms,
-            seq, transaction_number, symbol, reserved_delta_cents AS cents, reserved_shares_delta AS shares,
-            (count(*) OVER (PARTITION BY user_id, command_id))::int AS times
-        FROM history WHERE kind = 'expiry')
+                        unnest(of_opens) AS opens, unnest(numbers) AS transaction_number,
+                        unnest(of_expired) AS expires) AS moves) AS levels
+            WINDOW on_level AS (PARTITION BY level ORDER BY seq)) AS of_stack)
     SELECT coalesce(o.user_id, e.user_id, p.user_id) AS user_id, coalesce(o.seq, e.order_seq, p.seq) AS seq,
         1 AS looked, o.opens, o.open_again IS FALSE AS closed, e.user_id IS NOT NULL AS expired,
         p.user_id IS NOT NULL AS pending, o.at_ms, o.symbol, o.price_cents, o.cents, o.shares, o.buys,

@@ -142,6 +142,25 @@ def test_an_order_from_before_the_clock_was_set_back_may_expire_at_once(spoiled)
     assert finding(verify(url).findings, sentence).violations == 0
 
 
+def test_a_newer_order_may_expire_before_an_older_one_is_committed_when_a_clock_was_set_back(spoiled):
+    url, _ = spoiled(
+        violations.eve(
+            ("BUY", "command", 500, 500, -500, 500),
+            ("BUY", "command", 400, 400, -400, 400),
+            ("BUY", "expiry", 400, 400, 400, -400),
+            ("COMMIT_BUY", "command", 500, 500, 0, -500),
+        ),
+        """UPDATE history SET command_id = convert_to('expiry: ', 'UTF8') || int8send(2)
+            WHERE user_id = 'eve' AND seq = 3 RETURNING seq""",
+    )
+    findings = verify(url).findings
+    for sentence in (
+        "each pending order is committed, cancelled, expired or pending: one of these",
+        "commits and cancels close the newest order, whole",
+    ):
+        assert finding(findings, sentence).violations == 0
+
+
 def test_a_quote_may_be_bought_anew_after_the_clock_was_set_back(spoiled):
     url, _ = spoiled(BOUGHT_AGAIN)
     assert finding(verify(url).findings, "no quote was bought while one was usable").violations == 0

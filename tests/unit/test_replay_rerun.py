@@ -88,13 +88,6 @@ def test_an_order_from_before_the_clock_was_set_back_that_was_committed_is_found
     assert "was due and not released" in rerun(scribe, rows).first[Kind.MISMATCH]
 
 
-def test_a_row_that_was_decided_a_little_before_the_one_before_it_is_found() -> None:
-    scribe = trading()
-    rows = scribe.recorded()
-    rows[2] = msgspec.structs.replace(rows[2], at_ms=T0 - 1)
-    assert "was decided before the row before it" in rerun(scribe, rows).first[Kind.MISMATCH]
-
-
 def _altered(field: str) -> Callable[[RecordedRow], object]:
     def alter(row: RecordedRow) -> object:
         value = getattr(row, field)

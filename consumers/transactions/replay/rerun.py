@@ -14,7 +14,7 @@ from consumers.transactions.replay.findings import Findings, Kind
 from consumers.transactions.replay.log import Entry, UserLog
 from consumers.transactions.replay.recorded import Place, RecordedRow
 from consumers.transactions.verdict import NO_QUOTE, Given
-from schema.events import CLOCK_STEP_MS_MAX, Quote
+from schema.events import Quote
 from schema.history import expired_seq
 from schema.outcomes import HistoryKind, Reason
 
@@ -58,8 +58,6 @@ class Rerun:
         if row.seq != account.history_seq + 1:
             self._note(Kind.GAP, row, f"follows row {account.history_seq}")
             account.history_seq = row.seq - 1
-        if 0 < self._at_ms - row.at_ms <= CLOCK_STEP_MS_MAX:  # one set back further is followed (clock.py)
-            self._note(Kind.MISMATCH, row, "was decided before the row before it")
         if row.kind == HistoryKind.COMMAND:
             done = self._command(batch, row)
         elif row.kind == HistoryKind.FILL:
