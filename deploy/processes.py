@@ -15,6 +15,7 @@ class Worker:
     module: str
     replicated: bool = False  # as many as REPLICAS says
     standbys: int = 0  # more of it, of which one works at a time
+    stops_last: bool = False  # when all others have drained: it stores what they have left to it
 
 
 QUOTE_SERVER = Worker("quote-server", "quotecache.simulator")  # stands in for the legacy one, unless one is given
@@ -22,8 +23,11 @@ WORKERS = (
     Worker("quotecache", "quotecache", standbys=1),
     Worker("transactions", "consumers.transactions", replicated=True),
     Worker("triggers", "consumers.triggers"),
-    Worker("audit", "consumers.audit"),
+    Worker("audit", "consumers.audit", stops_last=True),
 )
+
+STOPPED_FIRST, STOPPED_LAST = 1_001, 1_000
+"""Priorities of workers, both above the servers' (`Program.priority`)."""
 
 # Variables of the caller that workers may see, besides those set below. A list, because whatever else is in a shell
 # differs from one terminal to the next, and a worker whose environment differs is restarted by `make up`.
@@ -48,7 +52,7 @@ def programs(profile: str, urls: Urls, replicas: int, quote_server: str, own_quo
         count = replicas if worker.replicated else 1 + worker.standbys
         several = worker.replicated or worker.standbys
         names = [f"{worker.name}-{number}" for number in range(1, count + 1)] if several else [worker.name]
-        made += [_program(profile, name, worker.module, environment) for name in names]
+        made += [_program(profile, name, worker, environment) for name in names]
     return made
 
 
@@ -61,11 +65,12 @@ def dump_dir() -> str:
     return str((ROOT / (os.environ.get("DUMP_DIR") or "dumps")).resolve())
 
 
-def _program(profile: str, name: str, module: str, environment: dict[str, str]) -> Program:
+def _program(profile: str, name: str, worker: Worker, environment: dict[str, str]) -> Program:
     return Program(
         name=f"{profile}.{name}",
-        command=(sys.executable, "-m", module),
+        command=(sys.executable, "-m", worker.module),
         log=LOGS / profile / f"{name}.log",
         directory=ROOT,
         environment=environment | {"REPLICA": name},
+        priority=STOPPED_LAST if worker.stops_last else STOPPED_FIRST,
     )

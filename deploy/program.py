@@ -18,6 +18,8 @@ class Program:
     stop_signal: str = "TERM"
     stop_seconds_max: int = 15
     user: str = ""
+    priority: int = 999
+    """Higher ones are stopped before lower ones; supervisor's own default."""
 
     def section(self) -> str:
         variables = ",".join(f"{key}={_quoted(value)}" for key, value in sorted(self.environment.items()))
@@ -27,6 +29,7 @@ class Program:
             f"directory={plain(str(self.directory))}",
             f"environment={variables}",
             f"autostart={str(self.autostart).lower()}",
+            f"priority={self.priority}",
             "autorestart=true",
             # A process that lived for a second and dies is restarted at once, one that died sooner after a pause
             # that grows by a second each time: twenty outlast any restart of a server by minutes.

@@ -5,6 +5,7 @@ since the path of a socket file may be too long in a deep checkout.
 """
 
 import http.client
+import itertools
 import os
 import subprocess
 import sys
@@ -93,12 +94,16 @@ def stop_program(record: Record, name: str) -> None:
 
 def set_workers(record: Record, profile: str, programs: list[Program]) -> None:
     """Makes these programs the ones that run for a profile; those that run already as described are left alone."""
+    # Asked before the new configuration is read: it no longer knows what is to be stopped.
+    priorities = {info["name"]: info["process_prio"] for info in _call(record, "getAllConfigInfo")}
     _write_private(WORKER_CONFIGS / f"{profile}.conf", "\n".join(program.section() for program in programs))
     try:
         added, changed, removed = _call(record, "reloadConfig")[0]
     except Fault as fault:
         raise StackError(f"supervisord refuses its configuration: {fault.faultString}") from fault
-    _stop_and_forget(record, [*changed, *removed])
+    stopping = sorted([*changed, *removed], key=priorities.__getitem__, reverse=True)
+    for _, equals in itertools.groupby(stopping, key=priorities.__getitem__):
+        _stop_and_forget(record, list(equals))
     for name in (program.name for program in programs):
         if name in added or name in changed:
             _call(record, "addProcessGroup", name)

@@ -19,7 +19,7 @@ from consumers.audit.batch import Batch, Poison
 from consumers.audit.numbering import Numbering
 from consumers.partitions import Ownership
 from rabbitmq.connection import Connection, open_connection
-from rabbitmq.lengths import check_reach
+from rabbitmq.lengths import GLANCE_SECONDS, SILENCE_SECONDS_MAX, check_reach, newest_offsets
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
 from rabbitmq.topology import AUDIT_STREAM, DEAD_LETTERS_QUEUE, QUEUES
@@ -49,6 +49,9 @@ SPACING_SECONDS = 0.01
 IDLE_SECONDS = 0.1
 """How long SIGTERM may wait for an idle worker."""
 
+DRAIN_SECONDS_MAX = 10.0
+"""Less than the supervisor's patience of 15 s."""
+
 RECONNECT_SECONDS_MAX = 1.0
 REASON_CHARACTERS_MAX = 500
 
@@ -64,7 +67,7 @@ class Writer:
         self._stopping = threading.Event()
 
     def stop(self) -> None:
-        """Finish the batch, let the log go, return from `run`. Safe in a signal handler and from any thread."""
+        """Store what is in the log by now, let it go, return from `run`. Safe in a signal handler, from any thread."""
         self._stopping.set()
 
     def run(self) -> None:
@@ -90,6 +93,7 @@ class Writer:
             stack.callback(session.leave)
             while not self._stopping.is_set():
                 session.step()
+            session.drain()
 
 
 class _Session:
@@ -119,6 +123,16 @@ class _Session:
         self._gather()
         if self._batch.tags:
             self._store()
+
+    def drain(self) -> None:
+        """Stores what is in the stream by now, within limits: who stops this worker last leaves a complete log."""
+        if self._ownership is None:
+            return
+        known = {AUDIT_STREAM: self._batch.high} if self._batch.high >= 0 else {}
+        newest = newest_offsets(self._broker, [AUDIT_STREAM], GLANCE_SECONDS, known, SILENCE_SECONDS_MAX)
+        deadline = time.monotonic() + DRAIN_SECONDS_MAX
+        while self._ownership is not None and self._batch.high < newest[AUDIT_STREAM] and time.monotonic() < deadline:
+            self.step()
 
     def leave(self) -> None:
         """Lets the log go, so that the next owner need not wait for the lease to run out; never raises."""

@@ -9,6 +9,7 @@ from consumers import partitions
 from consumers.audit import store
 from consumers.audit.batch import Batch
 from consumers.audit.numbering import Numbering
+from consumers.audit.writer import PREFETCH_MESSAGES
 from schema import codec, database
 from schema.commands import VERSION
 from schema.errors import Fenced
@@ -137,6 +138,21 @@ def test_sigterm_lets_the_log_go_to_the_worker_that_stands_by(audit, wait_for):
     wait_for(lambda: (audit.owner() or "").startswith("second@"))
     audit.publish(0, 1, commands(1, 5))
     wait_for(lambda: audit.stored(0) == 5)
+
+
+def test_sigterm_is_answered_when_all_that_is_in_the_stream_is_stored(audit, wait_for):
+    process = audit.start()
+    audit.publish(0, 1, commands(1, 1))
+    wait_for(lambda: audit.stored(0) == 1)
+    process.send_signal(signal.SIGSTOP)  # so that it cannot have read all this before it hears the other signal
+    messages, per_message = 3 * PREFETCH_MESSAGES, 100
+    for first in range(2, 2 + messages * per_message, per_message):
+        audit.publish(0, first, commands(first, first + per_message - 1))
+    audit.confirm()
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(60) == 0
+    assert audit.stored(0) == 1 + messages * per_message
 
 
 def test_a_worker_survives_the_loss_of_its_connections(audit, wait_for):

@@ -1,9 +1,12 @@
 """Which processes a stack has: as data, without starting any."""
 
+from pathlib import Path
+
 import pytest
 
 from deploy.processes import programs
 from deploy.profiles import LIVE, LOADTEST, Urls
+from deploy.program import Program
 
 
 @pytest.mark.parametrize("profile", [LIVE, LOADTEST])
@@ -13,3 +16,11 @@ def test_a_second_quote_cache_stands_by_whatever_the_number_of_replicas(profile)
     assert [name for name in names if name.startswith("quotecache")] == ["quotecache-1", "quotecache-2"]
     assert sum(name.startswith("transactions") for name in names) == 3
     assert len({program.environment["REPLICA"] for program in made}) == len(made)
+
+
+def test_workers_are_stopped_before_servers_and_the_audit_worker_last_of_them():
+    made = programs(LIVE, Urls("amqp://", "postgresql://"), 2, "127.0.0.1:1", own_quote_server=True)
+    *others, audit = sorted(made, key=lambda program: program.priority, reverse=True)
+    assert audit.name == f"{LIVE}.audit"
+    server = Program("postgres", ("postgres",), Path("log"), Path("/"))
+    assert min(program.priority for program in others) > audit.priority > server.priority
