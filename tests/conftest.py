@@ -1,7 +1,6 @@
 """What tests share: real servers, emptied per test, and waiting on conditions. No test may sleep or mock a server."""
 
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 
@@ -13,6 +12,7 @@ from sqlalchemy.engine import make_url
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
 from schema.migrate import migrate
+from tests.interrupts import end_once
 
 settings.register_profile("daytrade", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("daytrade")
@@ -20,7 +20,7 @@ settings.load_profile("daytrade")
 
 def pytest_configure() -> None:
     """Told to end, a run ends as by Ctrl-C: what fixtures have started must not stay behind."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_once()
 
 
 def _setting(name: str) -> str:
