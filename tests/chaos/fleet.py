@@ -1,5 +1,6 @@
 """The system's processes, as a supervisor would keep them: whatever dies is started again, and noted."""
 
+import contextlib
 import os
 import re
 import signal
@@ -26,6 +27,7 @@ RESTART_SECONDS_MIN = 1.0
 """Between two starts of the same: as supervisord does with what dies young."""
 
 EXIT_SECONDS_MAX = 25.0
+POLL_SECONDS = 0.02
 
 
 def slots() -> list[str]:
@@ -45,6 +47,8 @@ class Life:
     wanted: bool = True
     killed: bool = False
     point: str = ""
+    noted: bool = False
+    """Whether its end is accounted for."""
 
 
 class Fleet:
@@ -61,6 +65,10 @@ class Fleet:
         """Points at which processes have ended themselves since somebody looked."""
 
     def start(self, slot: str, point: str = "") -> None:
+        """The slot must be empty, or its process have ended."""
+        if slot in self.lives:
+            assert self.lives[slot].process.poll() is not None, f"{slot} still runs"
+            self._note_end(slot)
         environment = {**os.environ, **self._settings, **self._links.environment(slot), "REPLICA": slot}
         if kind_of(slot) == "quote-server":
             environment["QUOTE_SERVER"] = self._settings["QUOTE_SERVER"]
@@ -76,16 +84,31 @@ class Fleet:
         """Slots of this kind that are meant to run."""
         return [slot for slot, life in self.lives.items() if kind_of(slot) == kind and life.wanted]
 
-    def kill(self, slot: str) -> None:
-        life = self.lives[slot]
-        life.killed = True
-        life.process.kill()
+    def alive(self, slot: str) -> bool:
+        """Whether its process is there, be it stopped."""
+        return slot in self.lives and self.lives[slot].process.poll() is None
 
-    def signal(self, slot: str, number: signal.Signals) -> None:
+    def kill(self, slot: str) -> bool:
+        """kill -9. False where it was dead already: then its end is its own."""
+        if not self.alive(slot):
+            return False
+        self.lives[slot].killed = True
+        self.lives[slot].process.kill()
+        return True
+
+    def signal(self, slot: str, number: signal.Signals) -> bool:
+        """False where nobody is there to get it."""
+        if not self.alive(slot):
+            return False
         self.lives[slot].process.send_signal(number)
+        return True
 
     def retire(self, slot: str) -> None:
         """SIGTERM, and not to be started again."""
+        if self.alive(slot):
+            self._await_handler(slot)
+        else:
+            self._note_end(slot)
         self.lives[slot].wanted = False
         self.lives[slot].process.terminate()
 
@@ -100,31 +123,26 @@ class Fleet:
     def replace(self, slot: str, point: str) -> None:
         """Drains it and starts it anew, to die at this point."""
         self.retire(slot)
-        self._await_exit(slot)
+        self._await_end(slot)
         self.start(slot, point)
 
     def look(self) -> None:
-        """Starts again what has ended."""
+        """Notes at once what has ended, and starts it again when it may."""
         for slot, life in list(self.lives.items()):
-            code = life.process.poll()
-            if code is None or not life.wanted or time.monotonic() < life.started + RESTART_SECONDS_MIN:
-                continue
-            if life.point and code == -signal.SIGKILL and not life.killed:
-                self.pointed.append(life.point.partition(":")[0])
-            elif not life.killed:
-                self.deaths.append(f"{slot} ended by itself with exit code {code}")
-            self.start(slot)
-
-    def finish(self) -> None:
-        """SIGTERM to all; an exit code that is not 0 is a death."""
-        for slot, life in self.lives.items():
             if life.process.poll() is None:
-                self.signal(slot, signal.SIGCONT)
-                self._await_handler(slot)
-                self.retire(slot)
-        for slot, life in self.lives.items():
-            if not life.killed and (code := self._await_exit(slot)) != 0:
-                self.deaths.append(f"{slot} answered SIGTERM with exit code {code}")
+                continue
+            self._note_end(slot)
+            if life.wanted and time.monotonic() >= life.started + RESTART_SECONDS_MIN:
+                self.start(slot)
+
+    def finish(self, *kinds: str) -> None:
+        """SIGTERM to all of these kinds; returns when they have ended."""
+        slots = [slot for slot in self.lives if kind_of(slot) in kinds]
+        for slot in slots:
+            self.signal(slot, signal.SIGCONT)
+            self.retire(slot)
+        for slot in slots:
+            self._await_end(slot)
 
     def destroy(self) -> None:
         """Leaves nothing running, whatever state it is in."""
@@ -136,15 +154,40 @@ class Fleet:
     def _await_handler(self, slot: str) -> None:
         """One that has only just been started would still die of a SIGTERM as every process does."""
         pid, deadline = self.lives[slot].process.pid, time.monotonic() + EXIT_SECONDS_MAX
-        while self.lives[slot].process.poll() is None and time.monotonic() < deadline:
+        while self.alive(slot) and time.monotonic() < deadline:
             status = Path(f"/proc/{pid}/status").read_text()
             caught = int(re.search(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)[1], 16)
             if caught >> (signal.SIGTERM - 1) & 1:
                 return
-            time.sleep(0.02)  # polling a process, which has no event to be awaited
+            time.sleep(POLL_SECONDS)  # polling a process, which has no event to be awaited
 
-    def _await_exit(self, slot: str) -> int | None:
-        try:
-            return self.lives[slot].process.wait(EXIT_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            return None
+    def _await_end(self, slot: str) -> None:
+        """Of one that was asked to end. One that does not is a death, and killed: nobody is left behind."""
+        life, deadline = self.lives[slot], time.monotonic() + EXIT_SECONDS_MAX
+        while self.alive(slot):
+            if time.monotonic() > deadline:
+                self.deaths.append(f"{slot} did not end within {EXIT_SECONDS_MAX:g} s of SIGTERM")
+                life.noted = True
+                life.process.kill()
+            elif self.stopped(slot):  # at its point, to which it came while it drained
+                self.signal(slot, signal.SIGCONT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                life.process.wait(POLL_SECONDS)
+        self._note_end(slot)
+
+    def _note_end(self, slot: str) -> None:
+        """How its process ended, once: by its fault, as it was asked to, or a death."""
+        life, code = self.lives[slot], self.lives[slot].process.returncode
+        if life.noted:
+            return
+        life.noted = True
+        by_kill = code == -signal.SIGKILL
+        if by_kill and life.killed:
+            return
+        if by_kill and life.point:
+            if life.wanted:
+                self.pointed.append(life.point.partition(":")[0])
+        elif life.wanted:
+            self.deaths.append(f"{slot} ended by itself with exit code {code}")
+        elif code != 0:
+            self.deaths.append(f"{slot} answered SIGTERM with exit code {code}")

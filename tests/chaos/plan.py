@@ -52,6 +52,9 @@ FIRST = ("scale 1-4-2", "publisher kill")
 CONSUMER_SECONDS_MAX, RABBITMQ_SECONDS_MAX, POSTGRES_SECONDS_MAX = 5.0, 15.0, 10.0
 """Within how long all must be well again (issue 3)."""
 
+EVEN_SECONDS_MAX = 5.0
+"""Within how long partitions are even over the live replicas after a change of these."""
+
 SECONDS = {
     "kill": 3.8,
     "pause": 5.0,

@@ -1,14 +1,14 @@
 """A fault that is under way: its course, when it struck, when it was over, and when the system was well again."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from consumers.partitions import LEASE_MS
 from tests.chaos.eye import Eye
-from tests.chaos.plan import Fault, server_of
+from tests.chaos.plan import EVEN_SECONDS_MAX, Fault, server_of
 from tests.chaos.prober import Probe, Prober
 from tests.chaos.servers import Servers
-from tests.chaos.strikes import MISSED, Course, counts_from_end, parts_of
+from tests.chaos.strikes import Course, Report, counts_from_end, parts_of
 
 
 @dataclass
@@ -22,10 +22,10 @@ class Strike:
     away_seconds: float = 0.0
     """How long a server that was the victim took no clients: that part of the recovery is its own."""
     alone: bool = True
-
-    @property
-    def struck(self) -> bool:
-        return not self.text.startswith(MISSED)
+    struck: bool = True
+    """Whether it had any effect; otherwise it was missed."""
+    even_seconds: list[float] = field(default_factory=list)
+    """After each change of the workers, until partitions were even over them."""
 
 
 class Trial:
@@ -59,6 +59,7 @@ class Trial:
         self._alone = alone
         self._course_ended = False
         self._probe: Probe | None = None
+        self._leases_after = 0.0
 
     def disturbed(self) -> None:
         """Another fault has begun before this one was over."""
@@ -73,20 +74,28 @@ class Trial:
         if self._probe is not None and not self.over:
             self._judge()
         if self._course_ended and self.strike is not None and not self.strike.struck:
+            self.window_ms[1] = _now_ms()
             self.over = True
 
     def _go_on(self) -> None:
         try:
-            text = next(self._course)
+            report = next(self._course)
         except StopIteration:
             self._course_ended = True
-            if self._probe is None:
+            if self._probe is None and self.strike.struck:
                 self._begin_probe()
             return
-        if text is not None:
-            self.strike = Strike(self._fault.kind, text, time.monotonic() - self._began, alone=self._alone)
-            if self.strike.struck and not counts_from_end(self._fault.kind):
+        if report is not None:
+            self._take(report)
+
+    def _take(self, report: Report) -> None:
+        if self.strike is None:
+            at_seconds = time.monotonic() - self._began
+            self.strike = Strike(self._fault.kind, "", at_seconds, alone=self._alone, struck=report.struck)
+            if report.struck and not counts_from_end(self._fault.kind):
                 self._begin_probe()
+        self.strike.text = report.text
+        self.strike.even_seconds = [round(seconds, 2) for seconds in report.even_seconds]
 
     def _begin_probe(self) -> None:
         self._probe = self._prober.probe(*parts_of(self._fault.kind))
@@ -107,6 +116,16 @@ class Trial:
         """Every partition of every group has an owner who has shown life since the fault."""
         found = self._eye.glance(_STALE, (self._leases_after,))
         return found is not None and found[0][0] == 0
+
+
+def uneven(strikes: list[Strike], limited: bool) -> list[str]:
+    """Changes of the workers after which partitions took too long to be even, where no other fault was under way."""
+    return [
+        f"{strike.kind} at {strike.at_seconds:.1f} s: {seconds} s, {EVEN_SECONDS_MAX} s at most"
+        for strike in strikes
+        for seconds in strike.even_seconds
+        if limited and strike.alone and seconds > EVEN_SECONDS_MAX
+    ]
 
 
 def _now_ms() -> int:

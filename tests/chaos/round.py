@@ -3,21 +3,26 @@
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from deploy.foreground import uninterrupted
+from deploy.private import POSTGRES, RABBITMQ
+from schema.errors import BrokerError
 from schema.events import QUOTE_LIFETIME_MS
 from tests.chaos import evidence, invariants
+from tests.chaos.evenness import Evenness
 from tests.chaos.eye import Eye
 from tests.chaos.fleet import MODULES, Fleet, slots
 from tests.chaos.ground import Ground
 from tests.chaos.invariants import Case
 from tests.chaos.links import PUBLISHER, Links
 from tests.chaos.load import Load
+from tests.chaos.patience import Deadline, Stuck
 from tests.chaos.plan import SERVER_FAULTS, Plan
 from tests.chaos.ports import free_port
 from tests.chaos.prober import PIPELINE, Prober
-from tests.chaos.recovery import Strike, Trial
+from tests.chaos.recovery import Strike, Trial, uneven
+from tests.chaos.result import REST, Result
 from tests.chaos.servers import Servers
 from tests.chaos.strikes import Strikes
 from tests.chaos.workload import write_workload
@@ -30,68 +35,62 @@ START_SECONDS_MAX = 40.0
 SETTLE_SECONDS_MAX = 30.0
 """For triggers to fire on prices that are there: a symbol without one is asked for again after 10 s."""
 
-
-class Stuck(Exception):
-    """Something that had to come did not come in time."""
-
-
-@dataclass
-class Result:
-    """What came of a round. `violations`: invariant → offenders, all invariants that were looked at."""
-
-    seed: int
-    seconds: float
-    strikes: list[Strike]
-    violations: dict[str, list[str]]
-    figures: dict[str, int] = field(default_factory=dict)
-    left_out: list[str] = field(default_factory=list)
-
-    @property
-    def violated(self) -> int:
-        return sum(map(len, self.violations.values()))
-
-    def as_json(self) -> dict:
-        """For the record: of the invariants, those that were violated."""
-        violations = {invariant: offenders for invariant, offenders in self.violations.items() if offenders}
-        return asdict(self) | {"violations": violations}
+LOGGER = "audit"
+"""Stores what all other processes give to the log; so it is stopped after them."""
 
 
 class Round:
+    """`sabotage`: a defence to leave out. `exposed`: whose constraints are dropped; its own, if nothing is said."""
+
     def __init__(
-        self, plan: Plan, ground: Ground, folder: Path, say: Callable[[str], None], patience: float, sabotage: str = ""
+        self,
+        plan: Plan,
+        ground: Ground,
+        folder: Path,
+        say: Callable[[str], None],
+        patience: float,
+        sabotage: str = "",
+        exposed: str = "",
     ):
         self._plan, self._ground, self._folder, self._say = plan, ground, folder, say
         self._patience = patience
-        self._sabotage = sabotage
+        self._sabotage, self._exposed = sabotage, exposed or sabotage
         self._trials: list[Trial] = []
         self._left_out: list[str] = []
+        self._stuck: list[str] = []
+        self._look_at_servers = 0.0
 
     def run(self) -> Result:
         """Whatever it finds is in the result; only what is wrong with the harness itself is raised."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
-        self._ground.prepare(self._sabotage)
+        self._ground.prepare(self._exposed)
         self._began = time.monotonic()
         self._set_up()
-        stuck = ""
         try:
-            self._fleet_up()
-            self._load.start()
-            self._fight()
-            self._come_to_rest()
-        except (Stuck, TimeoutError) as error:
-            stuck = str(error)
+            for act in (self._fleet_up, self._load.start, self._fight, self._come_to_rest):
+                if not self._stuck:
+                    self._attempt(act)
+            self._load.destroy()
+            self._prober.stop()
+            self._attempt(self._drain)
+            self._end_all()
+            result = self._judged()
         except BaseException:  # somebody interrupts us, or the harness is wrong: nothing is left to be judged
-            self._abandon()
+            with uninterrupted():
+                self._end_all()
             raise
-        self._tear_down()
-        try:
-            result = self._judge(stuck)
         finally:
             self._eye.close()
         if not result.violated:
             shutil.rmtree(self._folder)
         return result
+
+    def _attempt(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except (Stuck, TimeoutError) as error:
+            self._stuck.append(str(error))
 
     # -- the stage
 
@@ -116,7 +115,10 @@ class Round:
         source = plan.seed * 1000
         self._load = Load(self._folder, self._links, workload, source, plan.rate, plan.commands)
         self._prober = Prober(ground.amqp_url, ground.database_url, source + 1, plan.seed)
-        self._strikes = Strikes(self._fleet, self._links, self._servers, self._load, self._eye, self._prober)
+        self._evenness = Evenness(self._eye, self._fleet)
+        self._strikes = Strikes(
+            self._fleet, self._links, self._servers, self._load, self._eye, self._prober, self._evenness
+        )
         self._case = Case(ground.database_url, self._folder, workload, source, plan.commands, self._links.answers_file)
 
     def _fleet_up(self) -> None:
@@ -124,31 +126,27 @@ class Round:
             for n in range(self._plan.replicas(kind)):
                 self._fleet.start(f"{kind}-{n}")
         self._prober.start()
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while self._eye.value(_UNOWNED) or not self._strikes.even():
-            if time.monotonic() > deadline:
-                raise Stuck(f"not within {START_SECONDS_MAX:g} s: every partition has an owner")
+        deadline = Deadline(START_SECONDS_MAX, "every partition has an owner")
+        while self._eye.value(_UNOWNED) or not self._evenness.even():
+            deadline.check()
             self._turn()
         self._began = time.monotonic()
 
-    def _tear_down(self) -> None:
-        self._load.destroy()
-        try:
-            self._prober.stop()
-            self._servers_answer()
-            self._fleet.finish()
-        finally:
-            self._fleet.destroy()
-            self._links.close()
+    def _drain(self) -> None:
+        """All processes end in good order, as they do in production: who stores the log when it is complete."""
+        servers = RABBITMQ, POSTGRES
+        self._wait(lambda: all(map(self._servers.answers, servers)), "both servers answer", None, self._keep)
+        self._fleet.finish(*(kind for kind in MODULES if kind != LOGGER))
+        if not self._stuck:
+            # Only now: until they have ended, an order may expire, and give the log another entry.
+            stored = "every source's audit entries are stored"
+            self._wait(lambda: self._eye.value(_UNLOGGED) == 0, stored, None, self._keep)
+        self._fleet.finish(LOGGER)
 
-    def _abandon(self) -> None:
+    def _end_all(self) -> None:
         self._load.destroy()
         self._fleet.destroy()
         self._links.close()
-
-    def _servers_answer(self) -> None:
-        while self._eye.glance("SELECT 1") is None:
-            self._turn()
 
     # -- the fight
 
@@ -179,10 +177,7 @@ class Round:
         self._trials.append(Trial(fault, course, *tools, self._began, self._patience, alone))
 
     def _turn(self) -> None:
-        self._fleet.look()
-        if time.monotonic() > getattr(self, "_look_at_servers", 0.0):
-            self._look_at_servers = time.monotonic() + SERVERS_LOOK_SECONDS
-            self._servers.look()
+        self._keep()
         for trial in self._trials:
             if not trial.over:
                 trial.look()
@@ -192,18 +187,26 @@ class Round:
                     raise Stuck(f"no recovery from {trial.strike.kind} in {self._patience:g} s")
         if self._prober.defect is not None:
             raise Stuck(f"the prober: {self._prober.defect!r}")
+
+    def _keep(self) -> None:
+        """What ends is started again; then a moment goes by."""
+        self._fleet.look()
+        if time.monotonic() > self._look_at_servers:
+            self._look_at_servers = time.monotonic() + SERVERS_LOOK_SECONDS
+            self._servers.look()
         time.sleep(TURN_SECONDS)  # between two looks at processes, which have no event that could be awaited
 
     def _tell(self, strike: Strike) -> None:
         recovered = "-" if strike.recovered_seconds is None else f"{strike.recovered_seconds:5.2f} s"
         mark = " " if strike.alone else "~"
         text = f"away for {strike.away_seconds:.1f} s" if strike.away_seconds else strike.text
+        text = text if strike.struck else f"missed: {text}"
         self._say(f"  {strike.at_seconds:6.1f} s  {strike.kind:22} {mark}{recovered:8} {text}")
 
     # -- the end
 
     def _come_to_rest(self) -> None:
-        """Everything has had its effect, then the dump, then everything is logged."""
+        """Everything has had its effect, then the dump."""
         case, eye = self._case, self._eye
         probe = self._prober.probe(PIPELINE)  # behind everything else in every partition
         self._wait(lambda: probe.done_at is not None, "commands at the end of every partition are done and logged")
@@ -216,25 +219,41 @@ class Round:
         self._load.publish_last()
         self._wait(lambda: self._load.done, "the last DUMPLOG is confirmed")
         self._wait(lambda: eye.value(_DUMPED, (case.dump_id,)) == 1, "the dump is written")
-        self._wait(lambda: eye.value(_UNLOGGED) == 0, "every source's audit entries are stored")
 
-    def _wait(self, condition: Callable[[], bool], what: str, seconds: float | None = None) -> None:
-        seconds = min(self._patience, seconds or self._patience)
-        deadline = time.monotonic() + seconds
+    def _wait(
+        self,
+        condition: Callable[[], bool],
+        what: str,
+        seconds: float | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> None:
+        deadline = Deadline(min(self._patience, seconds or self._patience), what)
         while not condition():
-            if time.monotonic() > deadline:
-                raise Stuck(f"not within {seconds:g} s: {what}")
-            self._turn()
+            deadline.check()
+            (meanwhile or self._turn)()
 
-    def _judge(self, stuck: str) -> Result:
+    def _judged(self) -> Result:
+        """A round whose servers do not answer in the end is judged as well."""
+        try:
+            return self._judge()
+        except (TimeoutError, BrokerError) as error:
+            seconds = round(time.monotonic() - self._began, 1)
+            violations = {REST: [*self._stuck, f"the judges: {error}"]}
+            return Result(self._plan.seed, seconds, self._struck(), violations, left_out=self._left_out)
+
+    def _struck(self) -> list[Strike]:
+        return [trial.strike for trial in self._trials if trial.strike is not None]
+
+    def _judge(self) -> Result:
         found = evidence.gather(self._ground.amqp_url, self._prober.poison)
-        case, strikes = self._case, [trial.strike for trial in self._trials if trial.strike is not None]
+        case, strikes = self._case, self._struck()
         case.probes = self._prober.published
         case.outages_ms = [(begin, end or _now_ms()) for begin, end in (trial.window_ms for trial in self._trials)]
         case.limited = self._plan.limited
         case.deaths = [*self._fleet.deaths, *self._load.deaths]
-        violations = {"comes to rest": [stuck] if stuck else []}
+        violations = {REST: self._stuck}
         violations |= invariants.judge(self._eye, case, found, strikes)
+        violations["partitions are even soon after a change"] = uneven(strikes, self._plan.limited)
         figures = {
             "commands repeated": found.commands_repeated,
             "audit entries repeated": found.entries_repeated,

@@ -28,12 +28,17 @@ class Servers:
         )
         self._amqp_url, self._database_url = amqp_url, database_url
 
-    def end(self, server: str, gently: bool) -> None:
-        """Stops or kills it. Its supervisor starts it again by itself."""
+    def end(self, server: str, gently: bool) -> bool:
+        """Stops or kills it; its supervisor starts it again by itself. False where it does not run."""
         assert self.ours
         pid = supervisor.processes(self._record)[server]["pid"]
-        if pid:
+        if not pid:
+            return False
+        try:
             os.kill(pid, GENTLY[server] if gently else signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        return True
 
     def stop(self, server: str) -> None:
         """Ends it in good order; it stays away until `look`."""

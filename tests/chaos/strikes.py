@@ -1,20 +1,22 @@
 """The faults, each as a course of action: what is done, when it has struck, when it is over.
 
-A course is a generator. It yields a text at the moment it strikes, None while it waits for something, and ends when
-there is nothing more to do. None of them judges what comes of it.
+A course is a generator. It yields a Report at the moment it strikes, or misses; None while it waits for something; and
+ends when there is nothing more to do. None of them judges what comes of it.
 """
 
 import random
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 
 from deploy.private import POSTGRES, RABBITMQ
+from tests.chaos.evenness import Evenness
 from tests.chaos.eye import APPLICATION, Eye
 from tests.chaos.fleet import Fleet, kind_of
 from tests.chaos.links import AMQP, DATABASE, Links
 from tests.chaos.load import Load
-from tests.chaos.plan import POINTS, POISON_MESSAGES, Fault, victim_of
+from tests.chaos.plan import POINTS, POISON_MESSAGES, WORKERS, Fault, victim_of
 from tests.chaos.prober import FILL, PIPELINE, QUOTE, Prober
 from tests.chaos.quote_front import HONEST
 from tests.chaos.servers import Servers
@@ -24,6 +26,9 @@ DELAYED_SECONDS = 3.0
 POINT_SECONDS_MAX = 40.0
 """For a process to come to the point at which it is to die."""
 
+VICTIM_SECONDS_MAX = 5.0
+"""For an owner to be known, which takes a moment when a fault falls into the recovery from another one."""
+
 STIR_SECONDS = 0.7
 QUOTES_SECONDS_MAX = 6.0
 QUOTES_AFFECTED = 3
@@ -31,16 +36,29 @@ QUOTES_AFFECTED = 3
 PASSES = {"transactions": (2, 10), "audit": (2, 6), "triggers": (1, 1), "quotecache": (1, 2)}
 """How often a process passes its point before it dies there: from, to."""
 
-Course = Iterator[str | None]
 
-MISSED = "missed"
-"""Begins the text of a fault that did not come to strike."""
+@dataclass(frozen=True)
+class Report:
+    """What was done, for people. Not `struck`: the fault had no effect. A later report of a course says more.
+
+    `even_seconds`: after each change of the workers, how long it was until partitions were even.
+    """
+
+    text: str
+    struck: bool = True
+    even_seconds: tuple[float, ...] = ()
+
+
+Course = Iterator[Report | None]
 
 
 class Strikes:
-    def __init__(self, fleet: Fleet, links: Links, servers: Servers, load: Load, eye: Eye, prober: Prober):
+    def __init__(
+        self, fleet: Fleet, links: Links, servers: Servers, load: Load, eye: Eye, prober: Prober, evenness: Evenness
+    ):
         self._fleet, self._links, self._servers = fleet, links, servers
         self._load, self._eye, self._prober = load, eye, prober
+        self._evenness = evenness
 
     def course(self, fault: Fault) -> Course:
         """What this fault does."""
@@ -48,9 +66,9 @@ class Strikes:
         draw = random.Random(fault.dice)
         match what:
             case "kill":
-                return self._kill(self._victim(of, draw))
+                return self._kill(of, draw)
             case "pause":
-                return self._pause(self._victim(of, draw), fault.seconds)
+                return self._pause(of, draw, fault.seconds)
             case "point":
                 return self._point(of, draw)
             case "hang":
@@ -73,19 +91,31 @@ class Strikes:
                 return self._poison()
         raise AssertionError(fault)
 
-    def _victim(self, kind: str, draw: random.Random) -> str:
-        """One that owns something, where the database can tell."""
-        owners = self._eye.glance("SELECT DISTINCT owner FROM partitions WHERE consumer_group = %s", (kind,)) or []
-        slots = sorted({owner.partition("@")[0] for (owner,) in owners if owner} & set(self._fleet.running(kind)))
-        return draw.choice(slots or self._fleet.running(kind))
+    def _victim(self, kind: str, draw: random.Random) -> Generator[None, None, str | None]:
+        """One that lives, and owns something where its kind does; None where there is none for too long."""
+        deadline = time.monotonic() + VICTIM_SECONDS_MAX
+        while time.monotonic() < deadline:
+            slots = {slot for slot in self._fleet.running(kind) if self._fleet.alive(slot)}
+            if kind in WORKERS:
+                slots &= {owner.partition("@")[0] for (owner,) in self._eye.glance(_OWNERS, (kind,)) or ()}
+            if slots:
+                return draw.choice(sorted(slots))
+            yield
+        return None
 
-    def _kill(self, slot: str) -> Course:
-        self._fleet.kill(slot)
-        yield slot
+    def _kill(self, kind: str, draw: random.Random) -> Course:
+        slot = yield from self._victim(kind, draw)
+        if slot and self._fleet.kill(slot):
+            yield Report(slot)
+        else:
+            yield Report(f"no {kind} was at work", struck=False)
 
-    def _pause(self, slot: str, seconds: float) -> Course:
-        self._fleet.signal(slot, signal.SIGSTOP)
-        yield f"{slot} for {seconds:g} s"
+    def _pause(self, kind: str, draw: random.Random, seconds: float) -> Course:
+        slot = yield from self._victim(kind, draw)
+        if not (slot and self._fleet.signal(slot, signal.SIGSTOP)):
+            yield Report(f"no {kind} was at work", struck=False)
+            return
+        yield Report(f"{slot} for {seconds:g} s")
         yield from _for(seconds)
         self._fleet.signal(slot, signal.SIGCONT)
 
@@ -94,7 +124,10 @@ class Strikes:
         armed = f"{point}:{draw.randint(*PASSES[kind])}"
         running = sorted(self._fleet.running(kind))
         if kind == "quotecache":  # its owner keeps it: the other one is armed, and then becomes the owner
-            owner = self._victim(kind, draw)
+            owner = yield from self._victim(kind, draw)
+            if owner is None:
+                yield Report(f"no {kind} was at work", struck=False)
+                return
             slot = next(other for other in running if other != owner)
             self._fleet.replace(slot, armed)
             yield from self._comes(lambda: bool(self._eye.glance(_STANDS_BY, (f"{slot}@",))))
@@ -104,24 +137,24 @@ class Strikes:
             self._fleet.replace(slot, armed)
         if (yield from self._comes(lambda: point in self._fleet.pointed)):
             self._fleet.pointed.remove(point)
-            yield f"{slot} at {armed}"
+            yield Report(f"{slot} at {armed}")
         else:
-            yield from self._missed(slot, armed)
+            yield self._missed(slot, armed)
 
     def _hang(self, point: str, draw: random.Random, seconds: float) -> Course:
         kind = POINTS[point]
         slot, armed = draw.choice(self._fleet.running(kind)), f"{point}:{draw.randint(*PASSES[kind])}:stop"
         self._fleet.replace(slot, armed)
         if not (yield from self._comes(lambda: self._fleet.stopped(slot))):
-            yield from self._missed(slot, armed)
+            yield self._missed(slot, armed)
             return
-        yield f"{slot} at {armed} for {seconds:g} s"
+        yield Report(f"{slot} at {armed} for {seconds:g} s")
         yield from _for(seconds)
         self._fleet.signal(slot, signal.SIGCONT)
 
-    def _missed(self, slot: str, armed: str) -> Course:
+    def _missed(self, slot: str, armed: str) -> Report:
         self._fleet.replace(slot, "")  # or it would strike in the middle of another fault
-        yield f"{MISSED}: {slot} did not come to {armed}"
+        return Report(f"{slot} did not come to {armed}", struck=False)
 
     def _comes(self, condition: Callable[[], bool]) -> Generator[None, None, bool]:
         """Whether a process comes to its point in time; it gets something to do meanwhile."""
@@ -136,23 +169,22 @@ class Strikes:
         return True
 
     def _server(self, server: str, gently: bool) -> Course:
-        self._servers.end(server, gently)
-        yield ""
+        ended = self._servers.end(server, gently)
+        yield Report("" if ended else f"{server} did not run", struck=ended)
 
     def _terminate(self, draw: random.Random) -> Course:
         rows = self._eye.glance(_BACKENDS, (APPLICATION,)) or []
         chosen = draw.sample(rows, max(1, len(rows) // 2)) if rows else []
-        for (pid,) in chosen:
-            self._eye.glance("SELECT pg_terminate_backend(%s)", (pid,))
-        yield f"{len(chosen)} of {len(rows)} backends"
+        ended = sum(self._eye.glance("SELECT pg_terminate_backend(%s)", pid) == [(True,)] for pid in chosen)
+        yield Report(f"{ended} of {len(rows)} backends", struck=ended > 0)
 
     def _reset(self, server: str) -> Course:
         count = self._links.reset(self._of(server))
-        yield f"{count} connections"
+        yield Report(f"{count} connections", struck=count > 0)
 
     def _delay(self, server: str) -> Course:
         self._links.delay(self._of(server), DELAY_SECONDS)
-        yield f"{DELAY_SECONDS * 1000:.0f} ms each way for {DELAYED_SECONDS:g} s"
+        yield Report(f"{DELAY_SECONDS * 1000:.0f} ms each way for {DELAYED_SECONDS:g} s")
         yield from _for(DELAYED_SECONDS)
         self._links.delay(self._of(server), 0.0)
 
@@ -171,40 +203,34 @@ class Strikes:
             affected += self._links.quotes(mode)
             yield None
         affected += self._links.quotes(HONEST)
-        yield f"{affected} requests" if affected else f"{MISSED}: nobody asked"
+        yield Report(f"{affected} requests", struck=affected > 0)
 
     def _publisher(self) -> Course:
         if self._load.done:
-            yield f"{MISSED}: it had finished"
+            yield Report("it had finished", struck=False)
             return
         self._load.kill()
         confirmed = self._load.confirmed
         self._load.resume()
-        yield f"after line {confirmed} was confirmed"
+        yield Report(f"after line {confirmed} was confirmed")
 
     def _scale(self) -> Course:
-        began = time.monotonic()
-        for n in range(1, 4):
-            self._fleet.start(f"transactions-{n}")
-        while not self.even():
-            yield None
-        up_seconds = time.monotonic() - began
-        for n in (0, 2):  # among them the one that had everything
-            self._fleet.retire(f"transactions-{n}")
-        yield f"even over 4 after {up_seconds:.1f} s, then 2"
-        while not self.even():
-            yield None
-
-    def even(self) -> bool:
-        """Whether the transactions' partitions are spread evenly over the workers that are meant to run."""
-        rows = self._eye.glance(_SHARES) or []
-        owners = {owner.partition("@")[0] for owner, _ in rows}
-        counts = [count for _, count in rows]
-        return owners == set(self._fleet.running("transactions")) and max(counts) - min(counts) <= 1
+        wanted = [f"transactions-{n}" for n in range(4)]
+        for slot in wanted:
+            if slot not in self._fleet.running("transactions"):
+                self._fleet.start(slot)
+        up_seconds = yield from self._evenness.course()
+        retired = wanted[0], wanted[2]  # among them the one that had everything
+        for slot in retired:
+            self._fleet.retire(slot)
+        text = f"even over 4 after {up_seconds:.1f} s"
+        yield Report(text, even_seconds=(up_seconds,))
+        down_seconds = yield from self._evenness.course()
+        yield Report(f"{text}, over 2 after {down_seconds:.1f} s", even_seconds=(up_seconds, down_seconds))
 
     def _poison(self) -> Course:
         done = self._prober.send_poison(POISON_MESSAGES)
-        yield f"{POISON_MESSAGES} messages"
+        yield Report(f"{POISON_MESSAGES} messages")
         while not done.is_set():
             yield None
 
@@ -232,14 +258,14 @@ def _for(seconds: float) -> Course:
         yield None
 
 
+_OWNERS = """
+    SELECT DISTINCT owner FROM partitions
+    WHERE consumer_group = %s AND owner IS NOT NULL AND lease_until > clock_timestamp()"""
+
 _STANDS_BY = "SELECT 1 FROM replicas WHERE starts_with(replica, %s) AND live_until > clock_timestamp()"
 
 _BACKENDS = """
     SELECT pid FROM pg_stat_activity
     WHERE datname = current_database() AND application_name <> %s AND backend_type = 'client backend'"""
-
-_SHARES = """
-    SELECT owner, count(*) FROM partitions
-    WHERE consumer_group = 'transactions' AND lease_until > clock_timestamp() GROUP BY owner"""
 
 assert {kind_of(f"{kind}-0") for kind in POINTS.values()} <= PASSES.keys()
