@@ -6,7 +6,6 @@ Use it as `make chaos` or `make soak`, which start servers that may be killed. E
 import argparse
 import itertools
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from tests.chaos import records, report
 from tests.chaos.ground import Ground
 from tests.chaos.plan import KINDS, Plan, plan_of
 from tests.chaos.round import Result, Round
+from tests.interrupts import end_once
 
 SOAK_ROUNDS = 200
 
@@ -43,7 +43,7 @@ def run_round(
 
 def main() -> int:
     asked = _arguments()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a round must not leave its processes behind
+    end_once()  # a round must not leave its processes behind
     set_up_logging("error", "chaos")
     screen = report.console()
     results = []
