@@ -8,7 +8,6 @@ from pathlib import Path
 from deploy.foreground import uninterrupted
 from deploy.private import POSTGRES, RABBITMQ
 from schema.errors import BrokerError
-from schema.events import QUOTE_LIFETIME_MS
 from tests.chaos import evidence, invariants
 from tests.chaos.evenness import Evenness
 from tests.chaos.eye import Eye
@@ -20,8 +19,9 @@ from tests.chaos.load import Load
 from tests.chaos.patience import Deadline, Stuck
 from tests.chaos.plan import SERVER_FAULTS, Plan
 from tests.chaos.ports import free_port
-from tests.chaos.prober import PIPELINE, Prober
+from tests.chaos.prober import Prober
 from tests.chaos.recovery import Strike, Trial, uneven
+from tests.chaos.rest import come_to_rest, logged
 from tests.chaos.result import REST, Result
 from tests.chaos.servers import Servers
 from tests.chaos.strikes import Strikes
@@ -31,9 +31,6 @@ TURN_SECONDS = 0.02
 QUOTE_TIMEOUT_MS = 1_500
 SERVERS_LOOK_SECONDS = 1.0
 START_SECONDS_MAX = 40.0
-
-SETTLE_SECONDS_MAX = 30.0
-"""For triggers to fire on prices that are there: a symbol without one is asked for again after 10 s."""
 
 LOGGER = "audit"
 """Stores what all other processes give to the log; so it is stopped after them."""
@@ -68,7 +65,7 @@ class Round:
         self._began = time.monotonic()
         self._set_up()
         try:
-            for act in (self._fleet_up, self._load.start, self._fight, self._come_to_rest):
+            for act in (self._fleet_up, self._load.start, self._fight, self._rest):
                 if not self._stuck:
                     self._attempt(act)
             self._load.destroy()
@@ -140,7 +137,7 @@ class Round:
         if not self._stuck:
             # Only now: until they have ended, an order may expire, and give the log another entry.
             stored = "every source's audit entries are stored"
-            self._wait(lambda: self._eye.value(_UNLOGGED) == 0, stored, None, self._keep)
+            self._wait(lambda: logged(self._eye), stored, None, self._keep)
         self._fleet.finish(LOGGER)
 
     def _end_all(self) -> None:
@@ -205,20 +202,8 @@ class Round:
 
     # -- the end
 
-    def _come_to_rest(self) -> None:
-        """Everything has had its effect, then the dump."""
-        case, eye = self._case, self._eye
-        probe = self._prober.probe(PIPELINE)  # behind everything else in every partition
-        self._wait(lambda: probe.done_at is not None, "commands at the end of every partition are done and logged")
-        self._wait(lambda: eye.value(_DONE, case.ids) == self._plan.commands - 1, "every command is in the history")
-        self._wait(
-            lambda: eye.value(_UNSETTLED, (_now_ms() - QUOTE_LIFETIME_MS,)) == 0,
-            "every trigger order that a price satisfies has fired",
-            SETTLE_SECONDS_MAX,
-        )
-        self._load.publish_last()
-        self._wait(lambda: self._load.done, "the last DUMPLOG is confirmed")
-        self._wait(lambda: eye.value(_DUMPED, (case.dump_id,)) == 1, "the dump is written")
+    def _rest(self) -> None:
+        come_to_rest(self._case, self._eye, self._prober, self._load, self._wait)
 
     def _wait(
         self,
@@ -272,25 +257,3 @@ def _now_ms() -> int:
 _ROWS = "SELECT coalesce(sum(history_seq), 0)::bigint FROM accounts"
 
 _UNOWNED = "SELECT count(*) FROM partitions WHERE lease_until IS NULL OR lease_until < clock_timestamp()"
-
-_DONE = """
-    SELECT count(DISTINCT command_id) FROM history WHERE kind = 'command' AND command_id BETWEEN %(low)s AND %(high)s"""
-
-_DUMPED = "SELECT count(*) FROM dumps WHERE dump_id = %s AND written_at_ms IS NOT NULL"
-
-# A partition is the source of its number; the quote cache has a number of its own.
-_UNLOGGED = """
-    SELECT count(*) FROM partitions p LEFT JOIN audit_sources s
-        ON s.source = CASE p.consumer_group WHEN 'quotecache' THEN 64 ELSE p.partition END
-    WHERE p.consumer_group IN ('transactions', 'quotecache') AND p.audit_number <> coalesce(s.stored, 0)"""
-
-# Armed orders that the newest living price satisfies, or whose symbol has no living price.
-_UNSETTLED = """
-    SELECT count(*) FROM trigger_orders t LEFT JOIN LATERAL (
-        SELECT price_cents FROM quote_fetches f
-        WHERE f.symbol = t.symbol AND f.price_cents IS NOT NULL AND f.asked_at_ms > %s
-        ORDER BY f.quote_id DESC LIMIT 1) quote ON true
-    WHERE t.trigger_cents IS NOT NULL AND (
-        quote.price_cents IS NULL
-        OR t.side = 'buy' AND quote.price_cents <= t.trigger_cents AND t.reserved_cents >= quote.price_cents
-        OR t.side = 'sell' AND quote.price_cents >= t.trigger_cents AND t.reserved_shares > 0)"""

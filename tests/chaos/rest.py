@@ -1,0 +1,59 @@
+"""The quiet after the fight: what must have had its effect before a round is over, and how the database tells."""
+
+import time
+from collections.abc import Callable
+
+from schema.events import QUOTE_LIFETIME_MS
+from tests.chaos.eye import Eye
+from tests.chaos.invariants import Case
+from tests.chaos.load import Load
+from tests.chaos.prober import PIPELINE, Prober
+
+SETTLE_SECONDS_MAX = 30.0
+"""For triggers to fire on prices that are there: a symbol without one is asked for again after 10 s."""
+
+Wait = Callable[..., None]
+"""`wait(condition, what, seconds_max)`; raises Stuck."""
+
+
+def come_to_rest(case: Case, eye: Eye, prober: Prober, load: Load, wait: Wait) -> None:
+    """Everything has had its effect, then the dump."""
+    probe = prober.probe(PIPELINE)  # behind everything else in every partition
+    wait(lambda: probe.done_at is not None, "commands at the end of every partition are done and logged")
+    wait(lambda: eye.value(_DONE, case.ids) == case.commands - 1, "every command is in the history")
+    wait(
+        lambda: eye.value(_UNSETTLED, (time.time_ns() // 1_000_000 - QUOTE_LIFETIME_MS,)) == 0,
+        "every trigger order that a price satisfies has fired",
+        SETTLE_SECONDS_MAX,
+    )
+    load.publish_last()
+    wait(lambda: load.done, "the last DUMPLOG is confirmed")
+    wait(lambda: eye.value(_DUMPED, (case.dump_id,)) == 1, "the dump is written")
+
+
+def logged(eye: Eye) -> bool:
+    """Whether the log holds every entry that was given to it."""
+    return eye.value(_UNLOGGED) == 0
+
+
+_DONE = """
+    SELECT count(DISTINCT command_id) FROM history WHERE kind = 'command' AND command_id BETWEEN %(low)s AND %(high)s"""
+
+_DUMPED = "SELECT count(*) FROM dumps WHERE dump_id = %s AND written_at_ms IS NOT NULL"
+
+# A partition is the source of its number; the quote cache has a number of its own.
+_UNLOGGED = """
+    SELECT count(*) FROM partitions p LEFT JOIN audit_sources s
+        ON s.source = CASE p.consumer_group WHEN 'quotecache' THEN 64 ELSE p.partition END
+    WHERE p.consumer_group IN ('transactions', 'quotecache') AND p.audit_number <> coalesce(s.stored, 0)"""
+
+# Armed orders that the newest living price satisfies, or whose symbol has no living price.
+_UNSETTLED = """
+    SELECT count(*) FROM trigger_orders t LEFT JOIN LATERAL (
+        SELECT price_cents FROM quote_fetches f
+        WHERE f.symbol = t.symbol AND f.price_cents IS NOT NULL AND f.asked_at_ms > %s
+        ORDER BY f.quote_id DESC LIMIT 1) quote ON true
+    WHERE t.trigger_cents IS NOT NULL AND (
+        quote.price_cents IS NULL
+        OR t.side = 'buy' AND quote.price_cents <= t.trigger_cents AND t.reserved_cents >= quote.price_cents
+        OR t.side = 'sell' AND quote.price_cents >= t.trigger_cents AND t.reserved_shares > 0)"""
