@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chaos.ground import Ground
+from tests.chaos.kept import Kept
 
 
 @pytest.fixture(scope="package")
@@ -16,3 +17,10 @@ def ground() -> Iterator[Ground]:
     ground = Ground(*urls)
     yield ground
     ground.clear()
+
+
+@pytest.fixture(scope="package")
+def kept(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    kept = Kept(ground, tmp_path_factory.mktemp("chaos"))
+    yield kept
+    kept.close()

@@ -1,53 +1,208 @@
-"""Whether a dump is exactly what the log holds up to its markers: each entry once, field by field. Reads only."""
+"""Whether dumps are what DUMPLOG promises (spec §6): exactly the log up to their markers, field by field; with all that
+precedes the DUMPLOG, and nothing that follows for who asked. Reads only.
+"""
 
+import functools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 from lxml import etree
 
-from schema.events import source_name
+from schema.commands import NOBODY, PARTITIONS, partition_of
+from schema.events import QUOTECACHE_SOURCE, source_name
+from tests.chaos.dumps import GivenDump
 from tests.chaos.eye import Eye
+from tests.chaos.given import Given
 
-Entry = tuple[tuple[str, str], ...]
-"""An element: its name, and its fields, sorted."""
+EXAMPLES_MAX = 5
+"""Of a kind and dump."""
 
-
-def differences(eye: Eye, dump_id: str, file: Path) -> list[str]:
-    """What is in one and not in the other."""
-    if not file.exists():
-        return ["there is no dump"]
-    dumped, logged = Counter(_dumped(file)), Counter(_logged(eye, dump_id))
-    found = [f"only in the dump: {entry}" for entry in dumped - logged]
-    return found + [f"only in the log: {entry}" for entry in logged - dumped]
+HEAD, TAIL = 2, 1
+"""Lines of a dump that are no elements."""
 
 
-def _dumped(file: Path) -> Iterator[Entry]:
-    for _, element in etree.iterparse(file, events=("end",)):
-        if len(element) and element.tag != "log":
-            yield (("", element.tag), *sorted((field.tag, field.text or "") for field in element))
-            element.clear()
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """An element of a dump, or what the log says should be one: the same object wherever the same is said."""
+
+    kind: str
+    fields: dict[str, str]
+    number: int
+    command: tuple | None
+    """Of a userCommand: all that its command says."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.fields}"
 
 
-def _logged(eye: Eye, dump_id: str) -> Iterator[Entry]:
-    for source, kind, at_ms, number, command, user, symbol, filename, cents, message, time, key in eye.rows(
-        _LOGGED, (dump_id,)
-    ):
-        fields = {"timestamp": at_ms, "server": source_name(source), "transactionNum": number, "username": user or None}
-        money = None if cents is None else f"{Decimal(abs(cents)) / 100:.2f}"
-        if kind == "accountTransaction":
-            fields |= {"action": "add" if cents > 0 else "remove", "funds": money}
-        elif kind == "quoteServer":
-            fields |= {"price": money, "stockSymbol": symbol, "quoteServerTime": time, "cryptokey": key}
-        else:
-            fields |= {"command": command, "stockSymbol": symbol, "filename": filename, "funds": money}
-            fields |= {{"errorEvent": "errorMessage", "debugEvent": "debugMessage"}.get(kind, "-"): message}
-        yield (("", kind), *sorted((name, str(value)) for name, value in fields.items() if value is not None))
+class DumpCheck:
+    """All dumps of a round. `lines`, `probes`: the workload's and the prober's commands, in their order."""
+
+    def __init__(self, eye: Eye, folder: Path, lines: list[Given], probes: list[Given]):
+        self._eye = eye
+        self._folder = folder
+        self._lines, self._probes = lines, probes
+        self._entries: dict[tuple, Entry] = {}
+        self._of_line: dict[str, Entry] = {}
+        self._log = list(self._read_log())
+        self._quotes = eye.rows(_QUOTES)
+
+    def violations(self, dump: GivenDump) -> list[str]:
+        file = self._folder / dump.filename
+        name = f"{dump.filename} of {dump.user or 'all users'}"
+        if not file.exists():
+            return [f"{name}: there is no dump"]
+        try:
+            dumped = [self._element(line) for line in file.read_text().split("\n")[HEAD : -TAIL - 1]]
+        except etree.XMLSyntaxError as error:
+            return [f"{name}: {error}"]
+        before = self._eye.rows(_BEFORE, (dump.user or NOBODY, dump.user or NOBODY, dump.command_id))
+        found = self._markers(dump)
+        found += _some(self._differences(dump, dumped, before))
+        found += _some(self._commands(dump, dumped))
+        if dump.user is not None:
+            found += _some(_of_a_user(dumped, before))
+        return [f"{name}: {one}" for one in found + _some(self._quotes_missing(dump, dumped))]
+
+    def _markers(self, dump: GivenDump) -> list[str]:
+        partitions = range(PARTITIONS) if dump.user is None else [partition_of(dump.user)]
+        wanted = {*partitions, QUOTECACHE_SOURCE}
+        marked = {source for source, _ in self._eye.rows(_MARKERS, (dump.dump_id,))}
+        return [] if marked == wanted else [f"markers in the sources {sorted(marked)}"]
+
+    def _differences(self, dump: GivenDump, dumped: list[Entry], before: list[tuple]) -> Iterator[str]:
+        """What is in one and not in the other, each entry as often as it is there."""
+        logged = Counter(self._logged(dump, before))
+        there = Counter(dumped)
+        yield from (f"only in the dump: {entry}" for entry in there - logged)
+        yield from (f"only in the log: {entry}" for entry in logged - there)
+
+    def _logged(self, dump: GivenDump, before: list[tuple]) -> Iterator[Entry]:
+        """Of the log up to the markers: everything; or a user's, and the hits that the user's commands caused."""
+        ends = dict(self._eye.rows(_MARKERS, (dump.dump_id,)))
+        numbers = {number for kind, number, _ in before if kind == "command"}
+        for source, place, user, entry in self._log:
+            if place > ends.get(source, 0):
+                continue
+            if dump.user is None or (user == dump.user and (source != QUOTECACHE_SOURCE or entry.number in numbers)):
+                yield entry
+
+    def _commands(self, dump: GivenDump, dumped: list[Entry]) -> Iterator[str]:
+        """What was confirmed before is there, once, as it was given; nothing that followed for who asked."""
+        there = Counter(entry.command for entry in dumped if entry.command is not None)
+        own = next(one for one in (*self._lines, *self._probes) if one.number == dump.number)
+        for one in (*self._lines[: min(dump.lines, len(self._lines) - 1)], *self._probes[: dump.probes], own):
+            if (dump.user is None or one.user == dump.user) and there[_given(one)] != 1:
+                yield f"{there[_given(one)]} times {one}, which precedes it"
+        if dump.asker is not None:
+            for one in self._probes:
+                if one.number > dump.number and one.user in (None, dump.asker) and there[_given(one)]:
+                    yield f"{one}, which follows it"
+
+    def _quotes_missing(self, dump: GivenDump, dumped: list[Entry]) -> Iterator[str]:
+        """No dump holds a trade without the paid hit that gave its price, or, of a user, that the trade caused."""
+        keys = {entry.fields["cryptokey"] for entry in dumped if entry.kind == "quoteServer"}
+        numbers = _numbers(dumped)
+        for number, caused, key in self._quotes:
+            if number in numbers and (dump.user is None or caused) and key not in keys:
+                yield f"the quote of transaction {number} is missing"
+
+    def _element(self, line: str) -> Entry:
+        """Dumps share most of their lines, and each element is one."""
+        entry = self._of_line.get(line)
+        if entry is None:
+            element = etree.fromstring(line)
+            entry = self._entry(element.tag, {field.tag: field.text or "" for field in element})
+            self._of_line[line] = entry
+        return entry
+
+    def _read_log(self) -> Iterator[tuple[int, int, str | None, Entry]]:
+        """Source, number in it, user, and the entry as a dump is to show it."""
+        for (
+            source,
+            place,
+            kind,
+            at_ms,
+            number,
+            command,
+            user,
+            symbol,
+            file,
+            cents,
+            message,
+            time,
+            key,
+        ) in self._eye.rows(_LOG):
+            fields = {"timestamp": at_ms, "server": source_name(source), "transactionNum": number, "username": user}
+            if kind == "accountTransaction":
+                fields |= {"action": "add" if cents > 0 else "remove", "funds": _money(cents)}
+            elif kind == "quoteServer":
+                fields |= {"price": _money(cents), "stockSymbol": symbol, "quoteServerTime": time, "cryptokey": key}
+            else:
+                fields |= {"command": command, "stockSymbol": symbol, "filename": file, "funds": _money(cents)}
+                fields |= {{"errorEvent": "errorMessage", "debugEvent": "debugMessage"}.get(kind, "-"): message}
+            shown = {name: str(value) for name, value in fields.items() if value not in (None, "")}
+            yield source, place, user, self._entry(kind, shown)
+
+    def _entry(self, kind: str, fields: dict[str, str]) -> Entry:
+        said = (kind, *sorted(fields.items()))
+        entry = self._entries.get(said)
+        if entry is None:
+            command = tuple(map(fields.get, _OF_COMMAND)) if kind == "userCommand" else None
+            entry = self._entries[said] = Entry(kind, fields, int(fields["transactionNum"]), command)
+        return entry
 
 
-_LOGGED = """
-    SELECT source, kind::text, at_ms, transaction_number, command::text, user_id, symbol, filename, funds_cents,
+def _of_a_user(dumped: list[Entry], before: list[tuple]) -> Iterator[str]:
+    """Its commands are those that had taken effect, in the history; so is what its cash came to."""
+    numbers = {number for kind, number, _ in before if kind == "command"}
+    yield from (f"lacks transaction {number}" for number in sorted(numbers - _numbers(dumped)))
+    yield from (f"holds transaction {number}, which follows it" for number in sorted(_numbers(dumped) - numbers))
+    cash = sum(cents for *_, cents in before)
+    logged = 0
+    for fields in (entry.fields for entry in dumped if entry.kind == "accountTransaction"):
+        logged += int(Decimal(fields["funds"]) * 100) * (1 if fields["action"] == "add" else -1)
+    if logged != cash:
+        yield f"adds up to {logged}, the cash was {cash}"
+
+
+def _numbers(dumped: Iterable[Entry]) -> set[int]:
+    return {entry.number for entry in dumped if entry.command is not None}
+
+
+def _some(found: Iterable[str]) -> list[str]:
+    every = list(found)
+    rest = [f"… and {len(every) - EXAMPLES_MAX:,} more"] if len(every) > EXAMPLES_MAX else []
+    return every[:EXAMPLES_MAX] + rest
+
+
+@functools.cache
+def _given(one: Given) -> tuple:
+    return (str(one.number), one.name, one.user, one.symbol, one.filename, _money(one.cents))
+
+
+_OF_COMMAND = ("transactionNum", "command", "username", "stockSymbol", "filename", "funds")
+
+
+def _money(cents: int | None) -> str | None:
+    return None if cents is None else f"{Decimal(abs(cents)) / 100:.2f}"
+
+
+_LOG = """
+    SELECT source, number, kind::text, at_ms, transaction_number, command::text, user_id, symbol, filename, funds_cents,
            message, quote_server_time, cryptokey
-    FROM audit_events e JOIN dump_markers m USING (source)
-    WHERE m.dump_id = %s AND e.number <= m.number AND e.kind <> 'marker'"""
+    FROM audit_events WHERE kind <> 'marker'"""
+
+_MARKERS = "SELECT source, number FROM dump_markers WHERE dump_id = %s"
+
+# What had taken effect for a user up to the DUMPLOG, itself among it.
+_BEFORE = """
+    SELECT kind::text, transaction_number, cash_delta_cents FROM history
+    WHERE user_id = %s AND seq <= (SELECT seq FROM history WHERE user_id = %s AND command_id = %s)"""
+
+_QUOTES = """
+    SELECT h.transaction_number, q.user_id = h.user_id AND q.transaction_number = h.transaction_number, q.cryptokey
+    FROM history h JOIN quote_fetches q USING (quote_id) WHERE h.kind = 'command'"""

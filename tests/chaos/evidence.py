@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.dead_letter_box import Box
+from rabbitmq.lengths import queue_length
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
-from rabbitmq.topology import AUDIT_STREAM, command_stream
+from rabbitmq.topology import AUDIT_STREAM, DEAD_LETTERS_QUEUE, command_stream
 from schema import codec
 from schema.commands import PARTITIONS, CommandBatch
 from schema.errors import DecodeError
@@ -23,11 +24,14 @@ PREFETCH = 1_000
 class Evidence:
     """`poison`: (stream, offset) → body of what nobody can read. `letters`: the same of what is in `dead-letters`.
 
-    `copies`: of each command, how many are in the streams. `entry_copies`: of each (source, number).
+    `unreadable`: what nobody can read, and we did not put there. `letters_counted`: by the broker, before they were
+    taken. `copies`: of each command, how many are in the streams. `entry_copies`: of each (source, number).
     """
 
     poison: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
     letters: list[tuple[str, int, bytes]] = field(default_factory=list)
+    letters_counted: int = 0
     copies: Counter = field(default_factory=Counter)
     entry_copies: Counter = field(default_factory=Counter)
 
@@ -56,11 +60,22 @@ def gather(amqp_url: str, poison: set[bytes]) -> Evidence:
             if delivery.body in poison:
                 evidence.poison[stream, delivery.offset] = delivery.body
             else:
-                _count(evidence, stream, delivery.body)
-    box = Box(connection)
-    evidence.letters = [(letter.stream, letter.offset, letter.body) for letter in box.letters]
+                _count(evidence, stream, delivery)
+    _take_letters(evidence, connection)
     connection.close()
     return evidence
+
+
+def _take_letters(evidence: Evidence, connection: Connection) -> None:
+    """All that the broker says there are: a box takes silence for the end, which on a busy machine it need not be."""
+    evidence.letters_counted = queue_length(connection, DEAD_LETTERS_QUEUE)
+    deadline = time.monotonic() + SECONDS_MAX
+    while True:
+        box = Box(connection)
+        evidence.letters = [(letter.stream, letter.offset, letter.body) for letter in box.letters]
+        if len(evidence.letters) >= evidence.letters_counted or time.monotonic() > deadline:
+            return
+        box.close()
 
 
 def _read(connection: Connection, stream: str) -> list[Delivery]:
@@ -77,15 +92,15 @@ def _read(connection: Connection, stream: str) -> list[Delivery]:
     return deliveries[:-1]
 
 
-def _count(evidence: Evidence, stream: str, body: bytes) -> None:
+def _count(evidence: Evidence, stream: str, delivery: Delivery) -> None:
     try:
         if stream == AUDIT_STREAM:
-            message = codec.decode_audit(body)
+            message = codec.decode_audit(delivery.body)
             numbers = range(message.first_number, message.first_number + len(message.entries))
             evidence.entry_copies.update((message.source, number) for number in numbers)
         else:
-            message = codec.decode_log(body)
+            message = codec.decode_log(delivery.body)
             if isinstance(message, CommandBatch):
                 evidence.copies.update(command.command_id for command in message.commands)
-    except DecodeError:
-        evidence.copies[stream, body] += 1  # bad, and none of our poison: it must not be in dead-letters unseen
+    except DecodeError as error:
+        evidence.unreadable.append(f"{stream}/{delivery.offset}: {error}")

@@ -19,6 +19,9 @@ SECOND_LINES = {
 }
 """Each defence has a constraint behind it, which would refuse what the defence lets through: a control drops both."""
 
+REPLAYED = "_replay"
+"""What the replay appends to a database's name for its own."""
+
 
 class Ground:
     """Databases beside the given one: a template, made once, and its copy, made for each round."""
@@ -48,7 +51,8 @@ class Ground:
 
     def clear(self) -> None:
         """Leaves no database behind."""
-        self._execute(*(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in (self._name, self._template)))
+        names = (f"{self._name}{REPLAYED}", self._name, self._template)
+        self._execute(*(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in names))
 
     def _execute(self, *statements: str) -> None:
         with psycopg.connect(self._administration, autocommit=True, application_name=APPLICATION) as connection:

@@ -1,7 +1,7 @@
 """A small user of the system who is always there: after a fault he gives commands and notes when they had their effect.
 
-In a thread with connections of its own, which no fault of the proxy reaches. Also sends the poison. What he gives and
-what was confirmed is known exactly, so it is judged like the workload.
+In a thread with connections of its own, which no fault of the proxy reaches. Also sends the poison, and asks for dumps.
+What he gives and what was confirmed is known exactly, so it is judged like the workload.
 """
 
 import itertools
@@ -9,13 +9,16 @@ import queue
 import random
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from producers.command_publisher import CommandPublisher
 from rabbitmq.connection import open_connection
 from schema.commands import PARTITIONS, Command, CommandName, command_id, partition_of
 from tests.chaos import poison
+from tests.chaos.dumps import Dumps
 from tests.chaos.eye import APPLICATION, Eye
+from tests.chaos.given import Given
 
 PIPELINE, QUOTE, FILL = "pipeline", "quote", "fill"
 """What is probed: every partition to its audit entry; a price that nobody has yet; a trigger order on such a price."""
@@ -25,6 +28,7 @@ FIRST_NUMBER = 10_000_000
 
 POLL_SECONDS = 0.05
 QUOTE_AGAIN_SECONDS = 0.5
+DUMPS_PAUSE_SECONDS = 3.0
 FILL_SYMBOLS = 2
 AMOUNT_CENTS = 500_000
 
@@ -56,18 +60,22 @@ class Probe:
 
 
 class Prober(threading.Thread):
-    def __init__(self, amqp_url: str, database_url: str, source: int, seed: int):
+    """`dumps`: he asks for some with each probe of the pipeline, and now and then with one of a quote."""
+
+    def __init__(self, amqp_url: str, database_url: str, source: int, seed: int, dumps: Dumps):
         super().__init__(name="prober", daemon=True)
         self._amqp_url = amqp_url
         self._eye = Eye(database_url)
         self._source = source
+        self._dumps = dumps
         self._draw = random.Random(seed)
         self._wishes: queue.Queue = queue.Queue()
         self._symbols = (f"P{a}{b}" for a in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" for b in "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
         self._numbers = itertools.count(1)
         self._open: list[Probe] = []
+        self._dumps_at = 0.0
         self._stopping = threading.Event()
-        self.published = 0
+        self.given: list[Given] = []
         """Commands confirmed so far; their ids count from 1."""
         self.poison: set[bytes] = set()
         """Bodies that are in the streams, once at least."""
@@ -129,8 +137,12 @@ class Prober(threading.Thread):
         probe.ids = {command.command_id for command in commands}
         probe.numbers = {command.transaction_number for command in commands}
         self._publish(publisher, commands)
-        if wish is not None:
-            self._open.append(probe)
+        if wish is None:
+            return
+        self._open.append(probe)
+        if PIPELINE in probe.parts or time.monotonic() >= self._dumps_at:
+            self._dumps_at = time.monotonic() + DUMPS_PAUSE_SECONDS
+            self._publish(publisher, *self._dumps.commands(self._command, len(self.given)))
 
     def _trigger_commands(self, probe: Probe) -> list[Command]:
         commands = []
@@ -144,15 +156,28 @@ class Prober(threading.Thread):
             ]
         return commands
 
-    def _command(self, name: CommandName, user: str, symbol: str | None = None, amount_cents: int | None = None):
+    def _command(
+        self,
+        name: CommandName,
+        user: str | None,
+        symbol: str | None = None,
+        amount_cents: int | None = None,
+        filename: str | None = None,
+    ) -> Command:
         number = next(self._numbers)
-        return Command(command_id(self._source, number), FIRST_NUMBER + number, name, user, symbol, amount_cents)
+        identity = (command_id(self._source, number), FIRST_NUMBER + number)
+        return Command(*identity, name, user, symbol, amount_cents, filename)
 
-    def _publish(self, publisher: CommandPublisher, commands: list[Command]) -> None:
-        for command in commands:
-            publisher.publish(command)
+    def _publish(
+        self, publisher: CommandPublisher, commands: list[Command], asked_by: Iterable[str | None] = ()
+    ) -> None:
+        for command, asker in itertools.zip_longest(commands, asked_by):
+            publisher.publish(command, asker)
         publisher.flush()
-        self.published += len(commands)
+        self.given += [
+            Given(one.transaction_number, one.name.value, one.user, one.symbol, one.amount_cents, one.filename)
+            for one in commands
+        ]
 
     def _look(self, publisher: CommandPublisher) -> None:
         for probe in list(self._open):

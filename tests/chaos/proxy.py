@@ -5,14 +5,12 @@ not known here, but for that of the quote server, which is quote_front.py's.
 """
 
 import asyncio
-import contextlib
 import json
-import socket
-import struct
 import sys
 from dataclasses import dataclass, field
 
 from tests.chaos.quote_front import QuoteFront
+from tests.chaos.sockets import drop
 
 BYTES_PER_READ = 1 << 16
 BACKLOG = 512
@@ -58,14 +56,6 @@ class Link:
         for writer in list(self.writers):
             drop(writer)
         return len(self.writers) // 2
-
-
-def drop(writer: asyncio.StreamWriter) -> None:
-    """Ends a connection with RST instead of FIN."""
-    with contextlib.suppress(OSError):
-        connection = writer.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
 
 
 class Proxy:

@@ -1,12 +1,16 @@
 """What stands before the quote server in the proxy: an honest go-between, or one of the ways in which it misbehaves.
 
-Writes down every honest answer that it passes on: what the quote server really said, by another hand than ours.
+Writes down every request when it arrives, and every honest answer that it passes on: what was really asked, and what
+the quote server really said, by another hand than ours.
 """
 
 import asyncio
 import contextlib
 import json
 import random
+import time
+
+from tests.chaos.sockets import drop
 
 HONEST = "honest"
 MODES = ("silent", "slow", "reset", "garbage", "wrong-echo", "half-line")
@@ -34,17 +38,19 @@ class QuoteFront:
         with contextlib.suppress(OSError):
             request = await reader.readline()
             if request:
+                arrived_ms = time.time_ns() // 1_000_000
                 self._affected += mode != HONEST
-                await self._answer(mode, request, writer)
+                self._note(request=request.decode(errors="replace").strip().split(","))
+                await self._answer(mode, request, arrived_ms, writer)
         writer.close()
 
-    async def _answer(self, mode: str, request: bytes, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, mode: str, request: bytes, arrived_ms: int, writer: asyncio.StreamWriter) -> None:
         match mode:
             case "silent":
                 await asyncio.sleep(SILENCE_SECONDS)
                 return
             case "reset":
-                writer.transport.abort()
+                drop(writer)
                 return
             case "garbage":
                 writer.write(self._random.randbytes(self._random.randint(1, 200)) + b"\n")
@@ -53,13 +59,17 @@ class QuoteFront:
             case "slow":
                 await asyncio.sleep(SLOW_SECONDS)
         answer = await self._ask(request)
+        if not answer.endswith(b"\n"):  # the quote server is being killed
+            writer.write(answer)
+            return
         if mode == "wrong-echo":
             price, symbol, rest = answer.split(b",", 2)
             answer = b",".join((price, symbol[::-1] + b"Q", rest))
         elif mode == "half-line":
             answer = answer[: len(answer) // 2]
         else:
-            self._note(answer)
+            price, symbol, user, _, cryptokey = answer.decode().rstrip("\n").split(",")
+            self._note(answer=[symbol, user, price, cryptokey], arrived_ms=arrived_ms)
         writer.write(answer)
         await writer.drain()
 
@@ -71,9 +81,6 @@ class QuoteFront:
         finally:
             writer.close()
 
-    def _note(self, answer: bytes) -> None:
-        if not answer:
-            return
-        price, symbol, user, _, cryptokey = answer.decode().rstrip("\n").split(",")
+    def _note(self, **what: object) -> None:
         with open(self._answers_file, "a", encoding="utf-8") as file:
-            file.write(json.dumps([symbol, user, price, cryptokey]) + "\n")
+            file.write(json.dumps(what) + "\n")

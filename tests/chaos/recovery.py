@@ -46,8 +46,8 @@ class Trial:
         self.over = False
         self.hopeless = False
         """Whether the system has not recovered for so long that it never will."""
-        self.window_ms = [_now_ms(), 0]
-        """Of the outage, by the wall clock."""
+        self.began_ms, self.struck_ms, self.recovered_ms = _now_ms(), 0, 0
+        """By the wall clock; 0: not yet. What is done to the quote server begins before it is known to have struck."""
         self._fault = fault
         self._course = course
         self._prober = prober
@@ -74,7 +74,6 @@ class Trial:
         if self._probe is not None and not self.over:
             self._judge()
         if self._course_ended and self.strike is not None and not self.strike.struck:
-            self.window_ms[1] = _now_ms()
             self.over = True
 
     def _go_on(self) -> None:
@@ -90,6 +89,7 @@ class Trial:
 
     def _take(self, report: Report) -> None:
         if self.strike is None:
+            self.struck_ms = _now_ms()
             at_seconds = time.monotonic() - self._began
             self.strike = Strike(self._fault.kind, "", at_seconds, alone=self._alone, struck=report.struck)
             if report.struck and not counts_from_end(self._fault.kind):
@@ -109,7 +109,7 @@ class Trial:
             self.strike.recovered_seconds = round(waited, 2)
         self.hopeless = self.strike.recovered_seconds is None and waited > self._patience
         if self.strike.recovered_seconds is not None:
-            self.window_ms[1] = self.window_ms[1] or _now_ms()
+            self.recovered_ms = self.recovered_ms or _now_ms()
             self.over = self._course_ended
 
     def _leases_moved(self) -> bool:

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-from schema.events import QUOTE_LIFETIME_MS
+from schema.events import QUOTE_LIFETIME_MS, QUOTECACHE_SOURCE
+from tests.chaos.dumps import Dumps
 from tests.chaos.eye import Eye
 from tests.chaos.invariants import Case
 from tests.chaos.load import Load
@@ -16,11 +17,11 @@ Wait = Callable[..., None]
 """`wait(condition, what, seconds_max)`; raises Stuck."""
 
 
-def come_to_rest(case: Case, eye: Eye, prober: Prober, load: Load, wait: Wait) -> None:
-    """Everything has had its effect, then the dump."""
+def come_to_rest(case: Case, eye: Eye, prober: Prober, dumps: Dumps, load: Load, wait: Wait) -> None:
+    """Everything has had its effect, then the last dump, and all are written."""
     probe = prober.probe(PIPELINE)  # behind everything else in every partition
     wait(lambda: probe.done_at is not None, "commands at the end of every partition are done and logged")
-    wait(lambda: eye.value(_DONE, case.ids) == case.commands - 1, "every command is in the history")
+    wait(lambda: eye.value(_DONE, case.ids) == len(case.lines) - 1, "every command is in the history")
     wait(
         lambda: eye.value(_UNSETTLED, (time.time_ns() // 1_000_000 - QUOTE_LIFETIME_MS,)) == 0,
         "every trigger order that a price satisfies has fired",
@@ -28,7 +29,8 @@ def come_to_rest(case: Case, eye: Eye, prober: Prober, load: Load, wait: Wait) -
     )
     load.publish_last()
     wait(lambda: load.done, "the last DUMPLOG is confirmed")
-    wait(lambda: eye.value(_DUMPED, (case.dump_id,)) == 1, "the dump is written")
+    dump_ids = [dump.dump_id for dump in (*dumps.given, case.last_dump)]
+    wait(lambda: eye.value(_DUMPED, (dump_ids,)) == len(dump_ids), "every dump is written")
 
 
 def logged(eye: Eye) -> bool:
@@ -39,12 +41,12 @@ def logged(eye: Eye) -> bool:
 _DONE = """
     SELECT count(DISTINCT command_id) FROM history WHERE kind = 'command' AND command_id BETWEEN %(low)s AND %(high)s"""
 
-_DUMPED = "SELECT count(*) FROM dumps WHERE dump_id = %s AND written_at_ms IS NOT NULL"
+_DUMPED = "SELECT count(*) FROM dumps WHERE dump_id = ANY(%s) AND written_at_ms IS NOT NULL"
 
 # A partition is the source of its number; the quote cache has a number of its own.
-_UNLOGGED = """
+_UNLOGGED = f"""
     SELECT count(*) FROM partitions p LEFT JOIN audit_sources s
-        ON s.source = CASE p.consumer_group WHEN 'quotecache' THEN 64 ELSE p.partition END
+        ON s.source = CASE p.consumer_group WHEN 'quotecache' THEN {QUOTECACHE_SOURCE} ELSE p.partition END
     WHERE p.consumer_group IN ('transactions', 'quotecache') AND p.audit_number <> coalesce(s.stored, 0)"""
 
 # Armed orders that the newest living price satisfies, or whose symbol has no living price.

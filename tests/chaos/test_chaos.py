@@ -4,18 +4,15 @@ import pytest
 
 from tests.chaos.__main__ import run_round
 from tests.chaos.ground import Ground
-from tests.chaos.plan import KINDS, deal, plan_of
-
-SEEDS = range(1, 11)
-COMMANDS = 600
-FAULTS = 4
+from tests.chaos.kept import FAULTS, POISONED, SEEDS, Kept, short_plan
+from tests.chaos.plan import KINDS, deal
 
 _struck: dict[int, set[str]] = {}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_chaos_breaks_nothing(seed: int, ground: Ground) -> None:
-    result = run_round(plan_of(seed, COMMANDS, FAULTS, short=True), ground, print)
+def test_chaos_breaks_nothing(seed: int, ground: Ground, kept: Kept) -> None:
+    result = kept.run() if seed == POISONED else run_round(short_plan(seed), ground, print)
     assert {invariant: found for invariant, found in result.violations.items() if found} == {}
     _struck[seed] = {strike.kind for strike in result.strikes if strike.struck} | set(result.left_out)
 

@@ -1,0 +1,56 @@
+"""What was given to the system: the lines of a workload and the prober's commands, as anybody would read them.
+
+Reads lines by itself, so that what the project's own reader makes of them is held against something. Pure but for the
+file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from schema.commands import command_id
+
+USER, SYMBOL, CENTS, FILENAME = "user", "symbol", "cents", "filename"
+
+ARGUMENTS = {
+    "ADD": (USER, CENTS),
+    "QUOTE": (USER, SYMBOL),
+    **dict.fromkeys(("BUY", "SELL", "SET_BUY_AMOUNT", "SET_SELL_AMOUNT"), (USER, SYMBOL, CENTS)),
+    **dict.fromkeys(("SET_BUY_TRIGGER", "SET_SELL_TRIGGER"), (USER, SYMBOL, CENTS)),
+    **dict.fromkeys(("CANCEL_SET_BUY", "CANCEL_SET_SELL"), (USER, SYMBOL)),
+    **dict.fromkeys(("COMMIT_BUY", "CANCEL_BUY", "COMMIT_SELL", "CANCEL_SELL", "DISPLAY_SUMMARY"), (USER,)),
+    "DUMPLOG": (FILENAME,),
+}
+"""Of a round's lines, which are all well-formed (spec §2). A user's DUMPLOG is the prober's alone."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A command; None where it has no such argument. `number` is that of the transaction."""
+
+    number: int
+    name: str
+    user: str | None = None
+    symbol: str | None = None
+    cents: int | None = None
+    filename: str | None = None
+
+
+def read_lines(workload: Path) -> list[Given]:
+    """The commands of a round's workload, line by line."""
+    return [_read(line) for line in workload.read_text().splitlines()]
+
+
+def by_id(given: list[Given], source: int) -> Mapping[bytes, Given]:
+    """A publisher's commands by their ids, which count from 1."""
+    return {command_id(source, place): one for place, one in enumerate(given, start=1)}
+
+
+def _read(line: str) -> Given:
+    number, _, body = line.partition("] ")
+    name, *arguments = body.split(",")
+    values = dict(zip(ARGUMENTS[name], map(str.strip, arguments), strict=True))
+    if CENTS in values:
+        values[CENTS] = int(Decimal(values[CENTS]) * 100)
+    return Given(int(number.removeprefix("[")), name, **values)
