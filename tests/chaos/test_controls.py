@@ -38,7 +38,7 @@ LOG = "every source of the log is gapless, once, complete"
 
 VERIFIED = "verification finds nothing"
 
-DONE_TWICE = re.compile(r"(line|probe) \d+ is there 2 times")
+DONE_TWICE = re.compile(r"transaction \d+ is there 2 times")
 SOURCE = re.compile(r"source (\d+): (\d+) entries, (\d+) numbers from 1 to (\d+); (\d+) were given")
 
 Play = Callable[..., Result]
