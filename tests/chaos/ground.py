@@ -1,5 +1,7 @@
 """The ground of a round: an empty, migrated database, and an empty topology."""
 
+from collections.abc import Iterable
+
 import psycopg
 from sqlalchemy.engine import make_url
 
@@ -35,8 +37,8 @@ class Ground:
         self._execute(f'DROP DATABASE IF EXISTS "{self._template}" WITH (FORCE)', f'CREATE DATABASE "{self._template}"')
         migrate(url.set(database=self._template).render_as_string(hide_password=False))
 
-    def prepare(self, sabotage: str = "") -> None:
-        """Empties both; without what stands behind the defence that is left out."""
+    def prepare(self, exposed: Iterable[str] = ()) -> None:
+        """Empties both; without what stands behind these defences."""
         self._execute(
             f'DROP DATABASE IF EXISTS "{self._name}" WITH (FORCE)',
             f'CREATE DATABASE "{self._name}" TEMPLATE "{self._template}"',
@@ -45,7 +47,7 @@ class Ground:
         declare(connection, fresh=True)
         connection.close()
         with psycopg.connect(self.database_url, autocommit=True, application_name=APPLICATION) as database:
-            for name in SECOND_LINES.get(sabotage, ()):
+            for name in {name for defence in exposed for name in SECOND_LINES.get(defence, ())}:
                 table, _, constraint = name.partition(".")
                 database.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
 

@@ -3,7 +3,7 @@
 import random
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from deploy.foreground import uninterrupted
@@ -39,7 +39,7 @@ LOGGER = "audit"
 
 
 class Round:
-    """`sabotage`: a defence to leave out. `exposed`: whose constraints are dropped; its own, if nothing is said."""
+    """`sabotage`: a defence to leave out. `exposed`: defences whose constraints are dropped; its own, too."""
 
     keeps_folder = False
     """Even where nothing was found."""
@@ -52,11 +52,11 @@ class Round:
         say: Callable[[str], None],
         patience: float,
         sabotage: str = "",
-        exposed: str = "",
+        exposed: Iterable[str] = (),
     ):
         self._plan, self._ground, self._folder, self._say = plan, ground, folder, say
         self._patience = patience
-        self._sabotage, self._exposed = sabotage, exposed or sabotage
+        self._sabotage, self._exposed = sabotage, {sabotage, *exposed}
         self._trials: list[Trial] = []
         self._left_out: list[str] = []
         self._stuck: list[str] = []

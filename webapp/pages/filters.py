@@ -52,7 +52,7 @@ def filter_form(arguments: Mapping[str, str]) -> FilterForm:
     return FilterForm(chosen, from_text, to_text)
 
 
-def filter_url(endpoint: str, form: FilterForm, **more: object) -> str:
+def filter_url(endpoint: str, form: FilterForm, /, **more: object) -> str:
     """The address of a page with this filter."""
     query = {"kind": form.chosen.kind, "symbol": form.chosen.symbol, "from": form.from_text, "to": form.to_text}
     return url_for(endpoint, **{name: value for name, value in query.items() if value}, **more)
