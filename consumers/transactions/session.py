@@ -178,7 +178,8 @@ class Session:
                 holding.ownership.position = holding.state.progress.position
                 holding.ownership.high = holding.state.progress.high
                 holding.ownership.clock_ms = now
-            strike("before-commit")
+            if batch.rows:
+                strike("before-commit")
             store.commit(self._database, batch, [holding.ownership for holding in changed], messages)
             strike("after-commit")
             self.rows_written += len(batch.rows)
