@@ -84,6 +84,10 @@ class Fleet:
         """Slots of this kind that are meant to run."""
         return [slot for slot, life in self.lives.items() if kind_of(slot) == kind and life.wanted]
 
+    def unarmed(self, kind: str) -> list[str]:
+        """Those of them that are not to die at a point: armed for another one, they would miss the first."""
+        return sorted(slot for slot in self.running(kind) if not self.lives[slot].point)
+
     def alive(self, slot: str) -> bool:
         """Whether its process is there, be it stopped."""
         return slot in self.lives and self.lives[slot].process.poll() is None

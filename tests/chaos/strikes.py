@@ -133,7 +133,7 @@ class Strikes:
             yield from self._comes(lambda: bool(self._eye.glance(_STANDS_BY, (f"{slot}@",))))
             self._fleet.replace(owner, "")
         else:
-            slot = running[0] if kind == "audit" else draw.choice(running)
+            slot = running[0] if kind == "audit" else draw.choice(self._fleet.unarmed(kind) or running)
             self._fleet.replace(slot, armed)
         if (yield from self._comes(lambda: point in self._fleet.pointed)):
             self._fleet.pointed.remove(point)
@@ -143,7 +143,8 @@ class Strikes:
 
     def _hang(self, point: str, draw: random.Random, seconds: float) -> Course:
         kind = POINTS[point]
-        slot, armed = draw.choice(self._fleet.running(kind)), f"{point}:{draw.randint(*PASSES[kind])}:stop"
+        slots = self._fleet.unarmed(kind) or self._fleet.running(kind)
+        slot, armed = draw.choice(slots), f"{point}:{draw.randint(*PASSES[kind])}:stop"
         self._fleet.replace(slot, armed)
         if not (yield from self._comes(lambda: self._fleet.stopped(slot))):
             yield self._missed(slot, armed)
