@@ -195,17 +195,23 @@ class CommandPublisher:
         """
         deadline = time.monotonic() + self._patience_seconds
         while True:
-            self._connection = self._connect()
             try:
-                self._connection.require_queues(map(command_stream, range(PARTITIONS)))
-                self._publisher = Publisher(self._connection)
-                for message in first:
-                    self._publisher.publish(message)
-                self._publisher.flush()
+                self._connection = self._connect()
+                try:
+                    self._prepare(first)
+                except BrokerError:
+                    self._connection.close()
+                    raise
             except BrokerError as error:
-                self._connection.close()
                 if isinstance(error, Unroutable) or time.monotonic() > deadline:
                     raise
                 time.sleep(RETRY_PAUSE_SECONDS)
             else:
                 return
+
+    def _prepare(self, first: Sequence[Outgoing]) -> None:
+        self._connection.require_queues(map(command_stream, range(PARTITIONS)))
+        self._publisher = Publisher(self._connection)
+        for message in first:
+            self._publisher.publish(message)
+        self._publisher.flush()
