@@ -266,6 +266,23 @@ def test_a_broker_that_does_not_know_its_streams_yet_is_waited_for(amqp_url):
     assert len(attempts) == 2
 
 
+def test_a_broker_that_is_away_for_several_attempts_gets_what_was_not_confirmed(amqp_url, relay, logs, wait_for):
+    parts = urlsplit(amqp_url)
+    through = parts._replace(netloc=parts.netloc.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{relay.port}"))
+    away = iter([False, True, True, False])
+
+    def connect():
+        if next(away):
+            raise BrokerError("nobody is there")
+        return open_connection(through.geturl(), "test")
+
+    publisher = CommandPublisher(connect)
+    relay.cut()
+    publisher.publish_at_once(_command(1))
+    publisher.close()
+    wait_for(lambda: logs.count() == 1)
+
+
 def test_a_broker_that_stays_away_is_given_up(publisher, relay):
     relay.close()
     with pytest.raises(BrokerError):
