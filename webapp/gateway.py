@@ -58,7 +58,7 @@ class Gateway(BrokerThread):
 
     @property
     def up(self) -> bool:
-        """Whether the broker was there when it was last needed."""
+        """Whether the broker was there, and knew its logs, when it was last needed."""
         return self._down_since is None
 
     def submit(self, command: Command, user: str, again: bool = False) -> None:
@@ -144,6 +144,7 @@ class Gateway(BrokerThread):
         taken: list[Submission] = []
         try:
             while True:
+                self._down_since = None  # only here: a broker may take connections and no commands yet
                 taken = self._take()
                 if taken:
                     self._publish(publisher, taken)
@@ -187,7 +188,6 @@ class Gateway(BrokerThread):
             connection.close()
             raise
         self._connection = connection
-        self._down_since = None
         return connection
 
     def _on_replies(self, body: bytes) -> None:

@@ -11,6 +11,7 @@ from rabbitmq.topology import AUDIT_EXCHANGE
 from schema.codec import decode_audit
 from schema.events import AuditEntry
 from tests.integration import finished_run
+from tests.integration.broker import Relay
 from tests.integration.finished_run import FinishedRun
 from tests.integration.quotecache_processes import Asker
 
@@ -27,6 +28,13 @@ def finished(_template, tmp_path_factory) -> Iterator[FinishedRun]:
     with finished_run.database(administration, name, template) as url:
         dump = finished_run.run(amqp_url, url, tmp_path_factory.mktemp("finished"))
         yield FinishedRun(administration, name, dump)
+
+
+@pytest.fixture
+def relay(amqp_url) -> Iterator[Relay]:
+    relay = Relay(amqp_url)
+    yield relay
+    relay.close()
 
 
 @pytest.fixture

@@ -1,77 +1,22 @@
 """The command publisher on a real broker: batches, markers, and every user's order across a lost connection."""
 
-import contextlib
-import socket
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
-from urllib.parse import urlsplit
 
 import pytest
 
 from producers.command_publisher import CommandPublisher
 from rabbitmq.connection import open_connection
-from rabbitmq.declare import declare
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
 from rabbitmq.topology import command_stream
 from schema.arguments import make_command
 from schema.codec import decode_log
 from schema.commands import NOBODY, PARTITIONS, Command, CommandBatch, CommandName, DumpMarker, command_id, partition_of
 from schema.errors import BrokerError, Unroutable
+from tests.integration.broker import declare_again, delete_stream
 
 SOURCE = 7
-
-
-class Relay:
-    """Stands between a client and the broker; can keep the broker's answers to itself, and cut the line."""
-
-    def __init__(self, host: str, port: int):
-        self._target = (host, port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.mute = False
-        self._sockets: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-
-    def cut(self) -> None:
-        for end in self._sockets:
-            _shut(end)
-
-    def close(self) -> None:
-        _shut(self._listener)
-        self.cut()
-        for thread in self._threads:
-            thread.join()
-        for end in (self._listener, *self._sockets):
-            end.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            broker = socket.create_connection(self._target)
-            self._sockets += [client, broker]
-            for source, sink, silenced in ((client, broker, False), (broker, client, True)):
-                thread = threading.Thread(target=self._forward, args=(source, sink, silenced))
-                self._threads.append(thread)
-                thread.start()
-
-    def _forward(self, source: socket.socket, sink: socket.socket, silenced: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if not (silenced and self.mute):
-                    sink.sendall(data)
-        _shut(source)
-        _shut(sink)
-
-
-def _shut(end: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        end.shutdown(socket.SHUT_RDWR)
 
 
 class Logs:
@@ -113,19 +58,9 @@ def logs(amqp_url) -> Iterator[Logs]:
 
 
 @pytest.fixture
-def relay(amqp_url) -> Iterator[Relay]:
-    parts = urlsplit(amqp_url)
-    relay = Relay(parts.hostname, parts.port)
-    yield relay
-    relay.close()
-
-
-@pytest.fixture
 def publisher(amqp_url, relay) -> Iterator[CommandPublisher]:
     """Connected through the relay."""
-    parts = urlsplit(amqp_url)
-    through = parts._replace(netloc=parts.netloc.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{relay.port}"))
-    publisher = CommandPublisher(partial(open_connection, through.geturl(), "test", 2.0), patience_seconds=2.0)
+    publisher = CommandPublisher(partial(open_connection, relay.url, "test", 2.0), patience_seconds=2.0)
     yield publisher
     publisher.close()
 
@@ -226,18 +161,6 @@ def test_losing_the_connection_again_and_again_loses_nothing(publisher, relay, l
     _assert_in_order(logs, commands)
 
 
-def delete_stream(amqp_url: str, partition: int) -> None:
-    connection = open_connection(amqp_url, "test")
-    connection.channel().queue_delete(command_stream(partition))
-    connection.close()
-
-
-def declare_again(amqp_url: str) -> None:
-    connection = open_connection(amqp_url, "test")
-    declare(connection)
-    connection.close()
-
-
 def test_a_command_that_no_stream_took_is_not_forgotten_with_the_connection(publisher, relay, amqp_url, wait_for):
     """Returned and confirmed: of unknown fate it is not, and published it is not either."""
     command = _command(1)
@@ -266,15 +189,13 @@ def test_a_broker_that_does_not_know_its_streams_yet_is_waited_for(amqp_url):
     assert len(attempts) == 2
 
 
-def test_a_broker_that_is_away_for_several_attempts_gets_what_was_not_confirmed(amqp_url, relay, logs, wait_for):
-    parts = urlsplit(amqp_url)
-    through = parts._replace(netloc=parts.netloc.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{relay.port}"))
+def test_a_broker_that_is_away_for_several_attempts_gets_what_was_not_confirmed(relay, logs, wait_for):
     away = iter([False, True, True, False])
 
     def connect():
         if next(away):
             raise BrokerError("nobody is there")
-        return open_connection(through.geturl(), "test")
+        return open_connection(relay.url, "test")
 
     publisher = CommandPublisher(connect)
     relay.cut()

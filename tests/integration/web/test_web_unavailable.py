@@ -1,6 +1,5 @@
 """Broker or database away: people are told to come back, no order is lost, and none is done twice."""
 
-import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,27 +8,13 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 
-from tests.integration.test_command_publisher import Relay as CuttingRelay
-from tests.integration.test_command_publisher import _shut
+from tests.integration.broker import Relay
 from tests.integration.web.website import Website
-
-
-class Relay(CuttingRelay):
-    """Can also refuse whoever connects."""
-
-    refusing = False
-
-    def _forward(self, source: socket.socket, sink: socket.socket, silenced: bool) -> None:
-        if self.refusing:
-            for end in (source, sink):
-                _shut(end)
-        super()._forward(source, sink, silenced)
 
 
 @pytest.fixture
 def relay(website: Website) -> Iterator[Relay]:
-    parts = urlsplit(website.system.environment["AMQP_URL"])
-    relay = Relay(parts.hostname, parts.port)
+    relay = Relay(website.system.environment["AMQP_URL"])
     yield relay
     relay.close()
 
@@ -37,9 +22,7 @@ def relay(website: Website) -> Iterator[Relay]:
 @pytest.fixture
 def app(website: Website, relay: Relay, wait_for) -> Flask:
     """A site whose way to the broker is the relay."""
-    parts = urlsplit(website.system.environment["AMQP_URL"])
-    netloc = parts.netloc.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{relay.port}")
-    app = website.another(AMQP_URL=parts._replace(netloc=netloc).geturl())
+    app = website.another(AMQP_URL=relay.url)
     wait_for(lambda: app.test_client().get("/healthz").status_code == 200)
     return app
 

@@ -1,0 +1,35 @@
+"""The site's gateway on a real broker: when it may say that orders can be given."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.broker import Relay, declare_again, delete_stream
+from webapp.gateway import Gateway
+
+
+@pytest.fixture
+def gateway(relay: Relay) -> Iterator[Gateway]:
+    gateway = Gateway(relay.url, "test")
+    yield gateway
+    gateway.close()
+
+
+def test_it_is_not_up_at_a_broker_that_does_not_know_its_logs_yet(amqp_url, relay, gateway, wait_for) -> None:
+    delete_stream(amqp_url, 0)
+    gateway.start()
+    seen_up = []
+    wait_for(lambda: seen_up.append(gateway.up) or relay.accepted >= 3, what="three attempts")
+    assert not any(seen_up)
+    declare_again(amqp_url)
+    wait_for(lambda: gateway.up)
+
+
+def test_it_is_not_up_while_nobody_answers_it(relay, gateway, wait_for) -> None:
+    relay.mute = True
+    gateway.start()
+    wait_for(lambda: relay.accepted, what="an attempt")
+    assert not gateway.up
+    relay.mute = False
+    relay.cut()
+    wait_for(lambda: gateway.up)
