@@ -19,6 +19,9 @@ another one, the same for all its replicas."""
 TICK_MS = 500
 """How often a replica shows that it lives, and looks for what to take or to give."""
 
+SOON_MS = 50
+"""The same, while what a dead replica held is not free yet: a takeover should take hardly longer than the lease."""
+
 
 _FENCE_OFF = sabotaged("fence")
 
@@ -37,11 +40,15 @@ class Ownership:
 
 @dataclass(frozen=True)
 class Changes:
-    """What a tick brought: `lost` is no longer ours (drop it at once), `surplus` is ours to drain and release."""
+    """What a tick brought: `lost` is no longer ours (drop it at once), `surplus` is ours to drain and release.
+
+    `pause_ms`: the next tick is due after this.
+    """
 
     lost: frozenset[int]
     surplus: frozenset[int]
     gained: tuple[Ownership, ...]
+    pause_ms: int
 
 
 def tick(
@@ -56,11 +63,18 @@ def tick(
         cursor.execute(_RENEW, (lease_ms, list(owned), list(owned.values()), group))
         kept = {row[0] for row in cursor}
         cursor.execute(_LIVE, (group, lease_ms, replica))
-        live = [row[0] for row in cursor]
-        cursor.execute(_PARTITIONS, (group,))
-        due = {partition for n, (partition,) in enumerate(cursor.fetchall()) if live[n % len(live)] == replica}
+        living_ms = dict(cursor.fetchall())
+        live = list(living_ms)
+        owners = dict(cursor.execute(_PARTITIONS, (group,)).fetchall())
+        due = {partition for n, partition in enumerate(owners) if live[n % len(live)] == replica}
         gained = _claim(cursor, group, replica, due - kept, lease_ms)
-    return Changes(frozenset(owned.keys() - kept), frozenset(kept - due), gained)
+    missing = due - kept - {ownership.partition for ownership in gained}
+    if any(owners[partition] not in living_ms for partition in missing):
+        pause_ms = SOON_MS
+    else:  # who lives shows it long before; where somebody does not, when that is sure is when to look again
+        others_ms = [ms for other, ms in living_ms.items() if other != replica]
+        pause_ms = max(SOON_MS, min([TICK_MS, *others_ms]))
+    return Changes(frozenset(owned.keys() - kept), frozenset(kept - due), gained, pause_ms)
 
 
 def _claim(cursor: psycopg.Cursor, group: str, replica: str, wanted: set[int], lease_ms: int) -> tuple[Ownership, ...]:
@@ -130,10 +144,11 @@ _RENEW = """
 _RUNS = "BETWEEN clock_timestamp() AND clock_timestamp() + %s * interval '1 ms'"
 
 _LIVE = f"""
-    SELECT replica FROM replicas WHERE consumer_group = %s AND (live_until {_RUNS} OR replica = %s)
+    SELECT replica, (extract(epoch FROM live_until - clock_timestamp()) * 1000)::bigint
+    FROM replicas WHERE consumer_group = %s AND (live_until {_RUNS} OR replica = %s)
     ORDER BY replica"""
 
-_PARTITIONS = "SELECT partition FROM partitions WHERE consumer_group = %s ORDER BY partition"
+_PARTITIONS = "SELECT partition, owner FROM partitions WHERE consumer_group = %s ORDER BY partition"
 
 _SUCCEED = """
     WITH gone AS (

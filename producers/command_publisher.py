@@ -62,6 +62,8 @@ class CommandPublisher:
         self._patience_seconds = patience_seconds
         self._headers = {POSSIBLY_DUPLICATE: True} if possibly_duplicate else None
         self._reply_to = reply_to
+        self._lost: Sequence[Outgoing] = ()
+        """What has to be published on the next connection before anything else; whoever gives up keeps it."""
         self._linger_seconds = linger_ms / 1000
         self._open()
         self._batches: list[list[Command]] = [[] for _ in range(PARTITIONS)]
@@ -180,16 +182,16 @@ class CommandPublisher:
         Confirmed before anything newer is published: so however often this fails, the order holds.
         """
         self._publisher.require_routable()
-        lost = self._publisher.unconfirmed()
+        lost = list(self._lost) or self._publisher.unconfirmed()
         if newest is not None and not any(message is newest for message in lost):
             lost.append(newest)
-        lost = [dataclasses.replace(message, headers={POSSIBLY_DUPLICATE: True}) for message in lost]
+        self._lost = [dataclasses.replace(message, headers={POSSIBLY_DUPLICATE: True}) for message in lost]
         log.warning("publishing again", messages=len(lost), error=str(error))
         self._connection.close()
-        self._open(lost)
+        self._open()
 
-    def _open(self, first: Sequence[Outgoing] = ()) -> None:
-        """A connection to a broker that knows the logs, on which these are confirmed. Raises BrokerError.
+    def _open(self) -> None:
+        """A connection to a broker that knows the logs, on which all that was lost is confirmed. Raises BrokerError.
 
         Tries again until the patience is over: a broker that has just started does not know its streams.
         """
@@ -198,8 +200,8 @@ class CommandPublisher:
             try:
                 self._connection = self._connect()
                 try:
-                    self._prepare(first)
-                except BrokerError:
+                    self._prepare()
+                except BaseException:
                     self._connection.close()
                     raise
             except BrokerError as error:
@@ -209,9 +211,10 @@ class CommandPublisher:
             else:
                 return
 
-    def _prepare(self, first: Sequence[Outgoing]) -> None:
+    def _prepare(self) -> None:
         self._connection.require_queues(map(command_stream, range(PARTITIONS)))
         self._publisher = Publisher(self._connection)
-        for message in first:
+        for message in self._lost:
             self._publisher.publish(message)
         self._publisher.flush()
+        self._lost = ()

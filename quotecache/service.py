@@ -28,7 +28,7 @@ from schema.settings import Settings
 from schema.wall_clock import now_ms
 
 STANDBY_TICK_MS = 200
-"""A standby looks more often than an owner shows life, so that a takeover takes hardly longer than the lease."""
+"""A standby looks more often than an owner shows life: one that lets go is followed at once."""
 
 DRAIN_SECONDS_MAX = 10.0
 """Less than the supervisor's patience of 15 s; the slowest honest answer takes 4 s."""
@@ -149,7 +149,7 @@ class _Session:
                 self._hold,
                 now_ms(),
             )
-        pause_ms = STANDBY_TICK_MS if self._tenure is None else partitions.TICK_MS
+        pause_ms = min(STANDBY_TICK_MS, changes.pause_ms) if self._tenure is None else changes.pause_ms
         self._tick_at = time.monotonic() + pause_ms / 1_000
         if self._tenure is not None and time.monotonic() > self._counted_at + COUNTS_SECONDS:
             self._counted_at = time.monotonic()

@@ -63,8 +63,8 @@ class Tenure:
         self._take_over(now_ms)
         # An owner before us that hangs is a consumer until its heartbeats end: from here on it is handed nothing.
         self._requests = QueueConsumer(connection, PRICE_REQUESTS_QUEUE, self._bodies.append, priority=self.epoch)
-        self._source = open_source(connection.wake, hold)
         self._tell([])
+        self._source = open_source(connection.wake, hold)
 
     @property
     def epoch(self) -> int:

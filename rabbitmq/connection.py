@@ -51,11 +51,29 @@ class Connection:
             lambda _, frame: log.warning("broker blocks publishers", reason=frame.method.reason)
         )
         blocking.add_on_connection_unblocked_callback(lambda *_: log.warning("broker unblocked publishers"))
+        self._ended: BrokerError | None = None
 
     def channel(self) -> BlockingChannel:
         """A new channel. Raises BrokerError."""
         with translated():
             return self._blocking.channel()
+
+    def watch(self, channel: BlockingChannel, what: str) -> None:
+        """From now on the end of a consumer by the broker's doing is an error, raised by every `pump` from then on: to
+        go on would be to wait for ever. Kept, because it may come while somebody else waits for something else.
+        """
+
+        def ended(reason: object) -> None:
+            self._ended = BrokerError(f"RabbitMQ: the broker ended the consumer of {what}: {reason}")
+
+        def closed(_channel: object, reason: Exception) -> None:
+            if isinstance(reason, pika.exceptions.ChannelClosedByBroker):
+                ended(reason)
+
+        channel.add_on_cancel_callback(lambda _: ended("cancelled"))
+        channel._impl.add_on_close_callback(closed)
+        if channel.is_closed:
+            ended("closed")
 
     def close_channel(self, channel: BlockingChannel) -> None:
         """Closes a channel with a consumer on it; never raises.
@@ -66,7 +84,7 @@ class Connection:
         with contextlib.suppress(pika.exceptions.AMQPError, OSError, BrokerError):
             channel._impl.close()
             while not channel.is_closed:
-                self.pump(CLOSE_POLL_SECONDS)
+                self._process(CLOSE_POLL_SECONDS)
 
     def require_queues(self, names: Iterable[str]) -> None:
         """Raises BrokerError where the broker does not know all of these.
@@ -93,10 +111,19 @@ class Connection:
 
     def pump(self, seconds: float) -> None:
         """Reads and dispatches what has come; waits for at most this long for something. Raises BrokerError."""
+        self._require_consumers()
+        self._process(seconds)
+        self._require_consumers()
+
+    def _process(self, seconds: float) -> None:
         if not self._blocking.is_open:  # lost inside another call, whose error was not for its caller
             raise BrokerError("RabbitMQ: the connection is closed")
         with translated():
             self._blocking.process_data_events(seconds)
+
+    def _require_consumers(self) -> None:
+        if self._ended is not None:
+            raise self._ended
 
     def end_pump(self) -> None:
         """Makes the `pump` that called back into us return now instead of at the end of its time.

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import pika
-
 from rabbitmq.connection import Connection, translated
 from rabbitmq.publisher import POSSIBLY_DUPLICATE
-from schema.errors import BrokerError, LogGap
+from schema.errors import LogGap
 
 OWN_OFFSETS_MAX = 1
 """Each further segment of a stream begins with a chunk of the broker's own, which takes an offset (measured: 12 of 12
@@ -56,10 +54,10 @@ class StreamConsumer:
         self._on_delivery = on_delivery
         self._connection = connection
         self._channel = connection.channel()
-        self._channel.add_on_cancel_callback(self._on_cancel)
         with translated():
             self._channel.basic_qos(prefetch_count=prefetch)
             self._channel.basic_consume(stream, self._on_message, arguments={"x-stream-offset": self._next})
+        connection.watch(self._channel, stream)
 
     def acknowledge(self, tags: Iterable[int]) -> None:
         """Grants the broker credit for as many more deliveries. Raises BrokerError."""
@@ -78,7 +76,3 @@ class StreamConsumer:
         self._next = offset + 1
         duplicate = bool(properties.headers.get(POSSIBLY_DUPLICATE))
         self._on_delivery(Delivery(offset, body, duplicate, method.delivery_tag))
-
-    def _on_cancel(self, _frame: pika.frame.Method) -> None:
-        # The stream was deleted, or its leader lost: to go on would be to wait for ever.
-        raise BrokerError("RabbitMQ: the broker cancelled the consumer of a stream")

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 import pika
 
 from rabbitmq.connection import Connection, translated
-from schema.errors import BrokerError
 
 
 class Subscription:
@@ -15,13 +14,13 @@ class Subscription:
     def __init__(self, connection: Connection, exchange: str, keys: Iterable[str], on_body: Callable[[bytes], None]):
         self._exchange = exchange
         self._channel = connection.channel()
-        self._channel.add_on_cancel_callback(_on_cancel)
         with translated():
             self._queue = self._channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
         for key in keys:
             self.bind(key)
         with translated():
             self._channel.basic_consume(self._queue, lambda *message: on_body(message[3]), auto_ack=True)
+        connection.watch(self._channel, exchange)
 
     def bind(self, key: str) -> None:
         """Hear messages with this routing key too. Raises BrokerError."""
@@ -39,10 +38,10 @@ class ReplyQueue:
 
     def __init__(self, connection: Connection, on_body: Callable[[bytes], None]):
         self._channel = connection.channel()
-        self._channel.add_on_cancel_callback(_on_cancel)
         with translated():
             self.name = self._channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
             self._channel.basic_consume(self.name, lambda *message: on_body(message[3]), auto_ack=True)
+        connection.watch(self._channel, self.name)
 
 
 class QueueConsumer:
@@ -53,17 +52,12 @@ class QueueConsumer:
 
     def __init__(self, connection: Connection, queue: str, on_body: Callable[[bytes], None], priority: int = 0):
         self._channel = connection.channel()
-        self._channel.add_on_cancel_callback(_on_cancel)
         arguments = {"x-priority": priority}
         with translated():
             self._channel.basic_consume(queue, lambda *message: on_body(message[3]), auto_ack=True, arguments=arguments)
+        connection.watch(self._channel, queue)
 
     def close(self) -> None:
         """Stops taking; never raises."""
         with contextlib.suppress(pika.exceptions.AMQPError, OSError):
             self._channel.close()
-
-
-def _on_cancel(_frame: pika.frame.Method) -> None:
-    # The queue was deleted: to go on would be to wait for ever.
-    raise BrokerError("RabbitMQ: the broker cancelled the consumer of a queue")

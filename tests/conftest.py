@@ -73,13 +73,13 @@ def amqp_url() -> str:
 
 @pytest.fixture(scope="session")
 def wait_for() -> Callable:
-    """`wait_for(condition, seconds=60, what="")`: the first true value; fails after the deadline."""
+    """`wait_for(condition, seconds=60, what="")`: the first true value; fails after the deadline, and says what."""
 
-    def wait(condition: Callable[[], object], seconds: float = 60, what: str = "") -> object:
+    def wait(condition: Callable[[], object], seconds: float = 60, what: str | Callable[[], str] = "") -> object:
         deadline = time.monotonic() + seconds
         while not (value := condition()):
             if time.monotonic() > deadline:
-                pytest.fail(f"not within {seconds:g} s: {what or condition}")
+                pytest.fail(f"not within {seconds:g} s: {what() if callable(what) else what or condition}")
             _breathe()
         return value
 

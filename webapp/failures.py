@@ -22,12 +22,22 @@ def handle(app: Flask) -> None:
 
 def unavailable(error: Unavailable) -> Response:
     """503 with Retry-After, whichever server is away."""
-    log.warning("unavailable", what=str(error), path=request.path, perhaps_taken=error.perhaps_taken)
+    log.warning("unavailable", what=str(error), path=request.path, perhaps_taken=perhaps_taken(error))
     if problems.wanted():
-        return problems.of_unavailable(error)
+        return problems.of_unavailable(error, perhaps_taken(error))
     response = Response(_page(error), 503, mimetype="text/html")
     response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response
+
+
+def perhaps_taken(error: Unavailable) -> bool:
+    """Whether what this request asks for may have taken effect, or take it yet.
+
+    Where nobody got to look at what a request's key stands for, it may be the second one with that key.
+    """
+    if error.perhaps_taken is not None:
+        return error.perhaps_taken
+    return request.method == "POST" and ("Idempotency-Key" in request.headers or "form_token" in request.form)
 
 
 def unexpected(error: Exception) -> Response | HTTPException:
@@ -48,7 +58,7 @@ def _page(error: Unavailable) -> str:
     try:
         return render_template(
             "unavailable.html",
-            perhaps_taken=error.perhaps_taken,
+            perhaps_taken=perhaps_taken(error),
             retry_after_seconds=error.retry_after_seconds,
         )
     except Unavailable:

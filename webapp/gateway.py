@@ -55,11 +55,13 @@ class Gateway(BrokerThread):
         self._remembered: OrderedDict[bytes, Submission] = OrderedDict()
         self._reply_to: str | None = None
         self._down_since: float | None = time.monotonic()
+        self._sent_since: float | None = None
+        """Since when the broker has had commands that it does not confirm."""
 
     @property
     def up(self) -> bool:
-        """Whether the broker was there, and knew its logs, when it was last needed."""
-        return self._down_since is None
+        """Whether the broker was there, knew its logs, and answered, when it was last needed."""
+        return self._down_since is None and not self._is_away
 
     def submit(self, command: Command, user: str, again: bool = False) -> None:
         """Returns when the broker has confirmed this person's command. `again`: it may have been published before.
@@ -80,9 +82,10 @@ class Gateway(BrokerThread):
         """The second half: returns when the broker has confirmed it. Raises Unavailable."""
         if not submission.wait_settled(SUBMIT_SECONDS_MAX):
             with self._lock:
-                perhaps_taken = not submission.cancel()
-                if self._remembered.get(submission.command.command_id) is submission and not perhaps_taken:
+                cancelled = submission.cancel()
+                if self._remembered.get(submission.command.command_id) is submission and cancelled:
                     del self._remembered[submission.command.command_id]
+            perhaps_taken = submission.again or not cancelled
             raise Unavailable("the message broker does not answer", perhaps_taken=perhaps_taken)
         if submission.failed:
             raise Unavailable("the message broker refused the order", perhaps_taken=True)
@@ -105,7 +108,7 @@ class Gateway(BrokerThread):
             known = self._remembered.get(command.command_id)
             if known is not None and not known.failed:
                 return known
-            self._check_room()
+            self._check_room(again)
             submission = Submission(command, user, again)
             self._queued.append(submission)
             self._remembered[command.command_id] = submission
@@ -113,12 +116,16 @@ class Gateway(BrokerThread):
                 self._remembered.popitem(last=False)
             return submission
 
-    def _check_room(self) -> None:
-        down_since = self._down_since
-        if down_since is not None and time.monotonic() - down_since > DOWN_SECONDS_MAX:
-            raise Unavailable("the message broker is away", retry_after_seconds=5)
+    def _check_room(self, again: bool) -> None:
+        if self._is_away:
+            raise Unavailable("the message broker is away", retry_after_seconds=5, perhaps_taken=again)
         if len(self._queued) >= QUEUED_MAX:
-            raise Unavailable("too many orders are waiting")
+            raise Unavailable("too many orders are waiting", perhaps_taken=again)
+
+    @property
+    def _is_away(self) -> bool:
+        since = [moment for moment in (self._down_since, self._sent_since) if moment is not None]
+        return bool(since) and time.monotonic() - min(since) > DOWN_SECONDS_MAX
 
     # -- the gateway's own thread
 
@@ -144,7 +151,8 @@ class Gateway(BrokerThread):
         taken: list[Submission] = []
         try:
             while True:
-                self._down_since = None  # only here: a broker may take connections and no commands yet
+                # Only here: a broker may take connections and no commands yet.
+                self._down_since = self._sent_since = None
                 taken = self._take()
                 if taken:
                     self._publish(publisher, taken)
@@ -168,6 +176,7 @@ class Gateway(BrokerThread):
         return taken
 
     def _publish(self, publisher: CommandPublisher, taken: list[Submission]) -> None:
+        self._sent_since = time.monotonic()
         for submission in taken:
             publish = publisher.publish_again if submission.again else publisher.publish
             publish(submission.command, submission.user)
@@ -184,7 +193,7 @@ class Gateway(BrokerThread):
         connection = open_connection(self._amqp_url, self._name, CONNECT_SECONDS_MAX)
         try:
             self._reply_to = ReplyQueue(connection, self._on_replies).name
-        except BrokerError:
+        except BaseException:
             connection.close()
             raise
         self._connection = connection

@@ -6,12 +6,12 @@ from schema.errors import DayTradeError
 class Unavailable(DayTradeError):
     """RabbitMQ or Postgres is away, or too much is waiting. The text is for people.
 
-    `perhaps_taken`: the order had left for the broker, which did not confirm it in time. It is published until it is
-    confirmed, so it will take effect; asking again with the same Idempotency-Key finds it. Otherwise it surely had
-    and will have no effect.
+    `perhaps_taken`: the order, or an earlier one with the same key, had left for the broker: it may have taken effect,
+    or take it yet, once; asking again with the same Idempotency-Key finds it. False: it surely had and will have none.
+    None: whoever raised this does not know of orders (`webapp.failures` judges by the request).
     """
 
-    def __init__(self, what: str, retry_after_seconds: int = 2, perhaps_taken: bool = False):
+    def __init__(self, what: str, retry_after_seconds: int = 2, perhaps_taken: bool | None = None):
         super().__init__(what)
         self.retry_after_seconds = retry_after_seconds
         self.perhaps_taken = perhaps_taken

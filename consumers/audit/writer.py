@@ -113,9 +113,7 @@ class _Session:
 
     def step(self) -> None:
         """Ticks when it is time to, then gathers a batch and stores it."""
-        now = time.monotonic()
-        if now >= self._next_tick:
-            self._next_tick = now + partitions.TICK_MS / 1000
+        if time.monotonic() >= self._next_tick:
             self._tick()
         if self._ownership is None:
             self._broker.pump(IDLE_SECONDS)
@@ -127,12 +125,21 @@ class _Session:
     def drain(self) -> None:
         """Stores what is in the stream by now, within limits: who stops this worker last leaves a complete log."""
         if self._ownership is None:
-            return
+            self._tick()
+        deadline = time.monotonic() + DRAIN_SECONDS_MAX
+        while self._ownership is not None and (left := self._left()):
+            goal = self._batch.high + left
+            while self._ownership is not None and self._batch.high < goal:
+                if time.monotonic() > deadline:
+                    log.warning("stopped before the log was stored; the next start goes on", messages=self._left())
+                    return
+                self.step()
+
+    def _left(self) -> int:
+        """Messages that are in the stream and not stored."""
         known = {AUDIT_STREAM: self._batch.high} if self._batch.high >= 0 else {}
         newest = newest_offsets(self._broker, [AUDIT_STREAM], GLANCE_SECONDS, known, SILENCE_SECONDS_MAX)
-        deadline = time.monotonic() + DRAIN_SECONDS_MAX
-        while self._ownership is not None and self._batch.high < newest[AUDIT_STREAM] and time.monotonic() < deadline:
-            self.step()
+        return max(0, newest[AUDIT_STREAM] - self._batch.high)
 
     def leave(self) -> None:
         """Lets the log go, so that the next owner need not wait for the lease to run out; never raises."""
@@ -143,6 +150,7 @@ class _Session:
         return {PARTITION: self._ownership.epoch} if self._ownership else {}
 
     def _tick(self) -> None:
+        began = time.monotonic()
         with database.translated():
             changes = partitions.tick(self._database, store.GROUP, self._replica, self._owned())
             if changes.lost:
@@ -151,6 +159,7 @@ class _Session:
                 partitions.release(self._database, store.GROUP, self._owned())
                 self._consumer.close()
                 self._ownership = None
+        self._next_tick = began + changes.pause_ms / 1000
         for ownership in changes.gained:
             self._claimed(ownership)
 

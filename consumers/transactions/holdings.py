@@ -9,7 +9,7 @@ import structlog
 
 from consumers import outbox, partitions
 from consumers.clock import Clock
-from consumers.partitions import TICK_MS, Ownership
+from consumers.partitions import Ownership
 from consumers.transactions import store
 from consumers.transactions.account import Account
 from consumers.transactions.intake import Intake
@@ -39,6 +39,8 @@ class Holding:
         self.state = OwnedPartition(ownership.partition, Progress(ownership.position, ownership.high))
         self.intake = Intake(ownership.partition, max(ownership.high, doubtful_until))
         self.consumer: StreamConsumer | None = None
+        self.served_at = 0
+        """Number of the batch that last took from its backlog."""
 
     @property
     def runs_far_ahead(self) -> bool:
@@ -96,9 +98,10 @@ class Holdings:
         """Shows life, renews leases, lets go of what is lost or due to others, and begins to take over what is new."""
         if time.monotonic() < self.next_tick:
             return
-        self.next_tick = time.monotonic() + TICK_MS / 1000
+        began = time.monotonic()
         epochs = self._epochs()
         changes = partitions.tick(self._database, store.GROUP, self._replica, epochs)
+        self.next_tick = began + changes.pause_ms / 1000
         if changes.surplus:
             self._publisher.flush()
             self._clear_outbox([self.held[n].ownership for n in changes.surplus & self.held.keys()])

@@ -47,6 +47,7 @@ class Session:
         self._clock = Clock()
         self._holdings = Holdings(broker, database, self._publisher, self._scheduler, self._clock, replica, doubtful)
         self._held = self._holdings.held
+        self._batches = 0
         self.rows_written = 0
 
     def run(self, stopping: Callable[[], bool]) -> None:
@@ -96,6 +97,7 @@ class Session:
             if holding.intake.republished_first:
                 self._look_up(holding)  # now, while no command of this batch can be what it looks for
         batch = Batch()
+        self._batches += 1
         self._prices.tick(now)
         self._scheduler.hear(self._prices.take_answers(), now)
         self._scheduler.run_ready(batch, now)
@@ -105,8 +107,8 @@ class Session:
         self._commit(batch, now)
 
     def _in_turn(self) -> list[Holding]:
-        # The fullest first, so that a full batch leaves none behind for long.
-        return sorted(self._held.values(), key=lambda holding: -len(holding.intake.arrivals))
+        # The longest unserved first: a flood in one partition fills batch after batch, and must not hold up the others.
+        return sorted(self._held.values(), key=lambda holding: holding.served_at)
 
     def _take_arrivals(self, batch: Batch, holding: Holding, now: int) -> None:
         arrivals = holding.intake.arrivals
@@ -116,6 +118,7 @@ class Session:
             if arrivals[0].doubt is not Doubt.NONE:
                 self._look_up(holding)
             arrival = arrivals.popleft()
+            holding.served_at = self._batches
             self._load_missing(holding, arrival)
             self._take(batch, holding, arrival, now)
 

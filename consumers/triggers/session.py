@@ -13,7 +13,6 @@ import psycopg
 import structlog
 
 from consumers import partitions
-from consumers.partitions import TICK_MS
 from consumers.triggers import store
 from consumers.triggers.watch import Watch
 from quotecache.client import Prices
@@ -85,8 +84,9 @@ class Session:
 
     def tick(self) -> None:
         """Shows life, takes and gives symbols."""
-        self._next_tick = time.monotonic() + TICK_MS / 1000
+        began = time.monotonic()
         changes = partitions.tick(self._database, store.GROUP, self._replica, self._owned)
+        self._next_tick = began + changes.pause_ms / 1000
         if changes.surplus:
             self._publisher.flush()
             partitions.release(self._database, store.GROUP, {n: self._owned[n] for n in changes.surplus})

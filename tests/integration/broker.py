@@ -24,6 +24,8 @@ class Relay:
         self.url = parts._replace(netloc=parts.netloc.replace(f"{parts.hostname}:{parts.port}", here)).geturl()
         self.mute = False
         self.refusing = False
+        self.bytes_max: int | None = None
+        """A line is cut when a client has sent more than this."""
         self._sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -59,8 +61,12 @@ class Relay:
                 thread.start()
 
     def _forward(self, source: socket.socket, sink: socket.socket, silenced: bool) -> None:
+        sent = 0
         with contextlib.suppress(OSError):
             while not self.refusing and (data := source.recv(65536)):
+                sent += len(data)
+                if not silenced and self.bytes_max is not None and sent > self.bytes_max:
+                    break
                 if not (silenced and self.mute):
                     sink.sendall(data)
         _shut(source)

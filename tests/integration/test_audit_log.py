@@ -155,6 +155,19 @@ def test_sigterm_is_answered_when_all_that_is_in_the_stream_is_stored(audit, wai
     assert audit.stored(0) == 1 + messages * per_message
 
 
+def test_sigterm_before_it_owns_the_log_is_answered_when_all_is_stored_too(audit, database_url, wait_for):
+    audit.publish(0, 1, commands(1, 500))
+    audit.confirm()
+    waits = "SELECT FROM pg_stat_activity WHERE application_name ~ '^audit' AND wait_event_type = 'Lock'"
+    with psycopg.connect(database_url) as blocking:
+        blocking.execute("LOCK TABLE replicas")
+        process = audit.start()
+        wait_for(lambda: audit.database.execute(waits).fetchone() is not None, what="it is about to look who lives")
+        process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    assert audit.stored(0) == 500
+
+
 def test_a_worker_survives_the_loss_of_its_connections(audit, wait_for):
     audit.start()
     audit.publish(0, 1, commands(1, 5))

@@ -208,3 +208,24 @@ def test_a_broker_that_stays_away_is_given_up(publisher, relay):
     relay.close()
     with pytest.raises(BrokerError):
         publisher.publish_at_once(_command(1))
+
+
+def test_what_was_not_confirmed_when_it_gave_up_is_not_forgotten(relay, logs, wait_for):
+    """Whoever goes on after the error has the same promise of `flush` as before: all of it is confirmed."""
+    publisher = CommandPublisher(partial(open_connection, relay.url, "test", 2.0), patience_seconds=1.0)
+    commands = _commands(1, 3_000)
+    relay.mute = True
+    for command in commands[:2_000]:
+        publisher.publish(command)
+    relay.mute = False
+    relay.bytes_max = 10_000  # enough for the streams to be looked at, and for a part of what was lost
+    relay.cut()
+    with pytest.raises(BrokerError):
+        publisher.flush()
+    relay.bytes_max = None
+    for command in commands[2_000:]:
+        publisher.publish(command)
+    publisher.flush()
+    publisher.close()
+    wait_for(lambda: logs.count() == len(commands))
+    _assert_in_order(logs, commands)

@@ -38,7 +38,7 @@ def test_others_and_itself_lose_nothing(database, owner: str) -> None:
     owned = {one.partition: one.epoch for one in tick(database, owner, {}).gained}
     partitions.succeed(database, "worker-1@host#", "worker-1@host#b")
     partitions.succeed(database, "", "worker-1@host#b")
-    assert tick(database, owner, owned) == partitions.Changes(frozenset(), frozenset(), ())
+    assert tick(database, owner, owned) == partitions.Changes(frozenset(), frozenset(), (), partitions.TICK_MS)
 
 
 def test_times_from_before_the_clock_was_set_back_hold_nobody_up(database) -> None:
@@ -46,3 +46,27 @@ def test_times_from_before_the_clock_was_set_back_hold_nobody_up(database) -> No
     before = partitions.tick(database, GROUP, "dead@host#a", {}, 2 * HOUR_MS).gained
     after = tick(database, "live@host#b", {}).gained
     assert {one.partition for one in after} == {one.partition for one in before} != set()
+
+
+def test_who_waits_for_what_a_dead_replica_held_looks_again_soon(database) -> None:
+    """Its lease may last longer than its life: each commit renews it. What a living one holds may take its time."""
+    owned = {one.partition: one.epoch for one in tick(database, "a", {}).gained}
+    assert tick(database, "b", {}).pause_ms == partitions.TICK_MS, "it will be let go"
+    with database.transaction():
+        database.execute("UPDATE replicas SET live_until = clock_timestamp() - interval '1 s' WHERE replica = 'a'")
+    waiting = tick(database, "b", {})
+    assert (waiting.gained, waiting.pause_ms) == ((), partitions.SOON_MS)
+    partitions.release(database, GROUP, owned)
+    taking = tick(database, "b", {})
+    assert {one.partition for one in taking.gained} == owned.keys()
+    assert taking.pause_ms == partitions.TICK_MS
+
+
+def test_the_next_tick_is_when_another_may_be_found_dead(database, wait_for) -> None:
+    owned = {one.partition: one.epoch for one in tick(database, "b", {}).gained}
+
+    def pause_ms() -> int:
+        partitions.tick(database, GROUP, "a", {}, partitions.TICK_MS - 1)
+        return tick(database, "b", owned).pause_ms
+
+    wait_for(lambda: partitions.SOON_MS < pause_ms() < partitions.TICK_MS, 10)

@@ -138,7 +138,7 @@ def test_changes_are_followed_and_an_order_armed_at_a_price_that_satisfies_it_is
         rest.announce(buy("ann"), buy("bob"), gone("bob"))
         wait_for(lambda: rest.asked() == {"A"})
         rest.tell("A", 250)
-        wait_for(lambda: rest.filled() == ["ann"])
+        wait_for(lambda: rest.filled() == ["ann"], what=lambda: f"heard {rest.requests}, {rest.fills}")
         rest.store(buy("eve"))
         rest.announce(buy("eve"))
         wait_for(lambda: rest.filled() == ["ann", "eve"])

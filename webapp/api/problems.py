@@ -21,7 +21,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str = ""
     type: str = "about:blank"
     perhaps_taken: bool | None = None
-    """Of a 503: whether the command may still take effect. Ask again with the same Idempotency-Key."""
+    """Of a 503: whether the command may have taken effect, or take it yet. Ask again with the same Idempotency-Key."""
 
 
 class ProblemError(Exception):
@@ -48,9 +48,9 @@ def of_error(error: ProblemError) -> Response:
     return answer(error.problem, error.headers)
 
 
-def of_unavailable(error: Unavailable) -> Response:
+def of_unavailable(error: Unavailable, perhaps_taken: bool) -> Response:
     status = HTTPStatus.SERVICE_UNAVAILABLE
-    problem = Problem(status.phrase, status, f"{error}; try again", perhaps_taken=error.perhaps_taken)
+    problem = Problem(status.phrase, status, f"{error}; try again", perhaps_taken=perhaps_taken)
     return answer(problem, {"Retry-After": str(error.retry_after_seconds)})
 
 

@@ -5,6 +5,7 @@ from flask import Response, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from webapp.failures import perhaps_taken
 from webapp.pages.giving import wants_json
 from webapp.pages.root import pages
 from webapp.pages.words import message
@@ -23,14 +24,14 @@ def unavailable(error: Unavailable) -> Response:
     sentence = "The market is out of reach for a moment."
     if wants_json():
         perhaps = "It may have been taken; press again, it will not be done twice."
-        text = perhaps if error.perhaps_taken else "Nothing was done. Try again in a moment."
+        text = perhaps if perhaps_taken(error) else "Nothing was done. Try again in a moment."
         response = jsonify(message("error", sentence, text))
     else:
         response = make_response(
             render_template(
                 "unavailable.html",
                 sentence=sentence,
-                perhaps_taken=error.perhaps_taken,
+                perhaps_taken=perhaps_taken(error),
                 retry_after_seconds=error.retry_after_seconds,
                 may_reload=request.method == "GET",
                 again=request.full_path.rstrip("?") if request.method == "GET" else "/",

@@ -53,8 +53,10 @@ def test_postgres_restarts_under_the_site(website: Website, postgres: Servers, w
                 assert on_its_way.result().status_code == 202, "nobody may be told that it has no effect"
                 _says_when_to_come_back(browser, caller)
                 assert client.get("/healthz").json == {"broker": True, "database": False}
-                refused = caller.give("ADD", key="meanwhile", amount="4.00")
-                assert (refused.status_code, refused.json["perhaps_taken"]) == (503, False)
+                for key in ("before", "meanwhile"):  # nobody can look whether a key was used before
+                    refused = caller.give("ADD", key=key, amount="4.00")
+                    assert (refused.status_code, refused.json["perhaps_taken"]) == (503, True)
+                assert caller.give("ADD", amount="16.00").json["perhaps_taken"] is False
                 assert browser.client.post("/commands/ADD", data=form | {"amount": "8.00"}).status_code == 503
                 assert live.status("/live", Cookie=f"{browser.cookie_name}={browser.cookie}")[0] == 503
             finally:

@@ -20,11 +20,12 @@ def relay(website: Website) -> Iterator[Relay]:
 
 
 @pytest.fixture
-def app(website: Website, relay: Relay, wait_for) -> Flask:
+def app(website: Website, relay: Relay, wait_for) -> Iterator[Flask]:
     """A site whose way to the broker is the relay."""
     app = website.another(AMQP_URL=relay.url)
     wait_for(lambda: app.test_client().get("/healthz").status_code == 200)
-    return app
+    yield app
+    website.close_app(app)
 
 
 def test_a_lost_connection_is_made_up_for_without_anybody_noticing(website: Website, app: Flask, relay: Relay) -> None:
@@ -68,6 +69,10 @@ def test_an_order_whose_confirm_is_lost_has_its_effect_once(
     response = caller.give("ADD", key="once", amount="1.00")
     assert response.status_code == 503
     assert response.json["perhaps_taken"] is True
+    assert app.test_client().get("/healthz").json["broker"] is False, "nobody else shall wait for it"
+    refused = caller.give("ADD", key="another", amount="4.00")
+    assert (refused.status_code, refused.json["perhaps_taken"]) == (503, False)
+    assert "away" in refused.json["detail"]
     wait_for(lambda: len(website.history(user)) == 1, what="its effect")
     relay.mute = False
     relay.cut()
@@ -75,6 +80,25 @@ def test_an_order_whose_confirm_is_lost_has_its_effect_once(
     answer = caller.give("ADD", key="once", amount="1.00").json
     assert (answer["status"], answer["seq"]) == ("done", 1)
     assert caller.give("ADD", amount="2.00").json["seq"] == 2
+
+
+def test_asked_again_elsewhere_an_order_that_was_published_has_perhaps_been_taken(
+    website: Website, app: Flask, relay: Relay, wait_for
+) -> None:
+    """By another process of the site, which knows the key only from the database, and cannot reach the broker."""
+    user = website.person()
+    website.system.kill("transactions-0")
+    try:
+        assert website.api(user).give("ADD", key="once", wait=0, amount="1.00").status_code == 202
+        relay.refusing = True
+        relay.cut()
+        wait_for(lambda: app.test_client().get("/healthz").status_code == 503)
+        for key, perhaps_taken in (("once", True), ("new", False)):
+            response = website.api(user, app).give("ADD", key=key, amount="1.00")
+            assert (response.status_code, response.json["perhaps_taken"]) == (503, perhaps_taken)
+    finally:
+        website.system.start("transactions-0")
+    wait_for(lambda: len(website.history(user)) == 1, what="its effect")
 
 
 def test_people_who_try_again_through_a_breaking_line_lose_and_double_nothing(

@@ -45,6 +45,11 @@ class Website:
         self._apps.append(app)
         return app
 
+    def close_app(self, app: Flask) -> None:
+        """Of `another`, before its time: one whose broker is gone would go on looking for it."""
+        self._apps.remove(app)
+        close_app(app)
+
     def is_at_work(self) -> bool:
         """Whether every kind of worker owns what it has to do."""
         return not self.rows("SELECT FROM partitions WHERE owner IS NULL LIMIT 1")
