@@ -16,6 +16,7 @@ from rabbitmq.subscription import QueueConsumer
 from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE, TRIGGERS_EXCHANGE, command_stream, trigger_key
 from schema.codec import decode_log, decode_request, encode
 from schema.commands import PARTITIONS, VERSION, Fill
+from schema.errors import Unroutable
 from schema.events import (
     TRIGGER_PARTITIONS,
     PriceMessage,
@@ -87,6 +88,17 @@ class Rest:
         query = "SELECT owner FROM partitions WHERE consumer_group = 'triggers' AND lease_until > clock_timestamp()"
         return [owner.split("@")[0] for (owner,) in rows(self._database_url, query)]
 
+    def is_listened_to(self) -> bool:
+        """Whether somebody hears news of all symbols: an owner binds itself to them after it has claimed them."""
+        publisher = Publisher(self.connection)
+        try:
+            for n in range(TRIGGER_PARTITIONS):
+                publisher.publish(Outgoing(TRIGGERS_EXCHANGE, trigger_key(n), encode(TriggerMessage(VERSION, []))))
+            publisher.flush()
+        except Unroutable:
+            return False
+        return True
+
     def _on_log(self, delivery) -> None:
         self.fills += decode_log(delivery.body).fills
 
@@ -113,7 +125,7 @@ def gone(user: str, symbol: str = "A", version: int = 2) -> TriggerChange:
 
 def all_owned(rest: Rest, *names: str) -> bool:
     owners = rest.owners()
-    return len(owners) == TRIGGER_PARTITIONS and set(owners) == set(names)
+    return len(owners) == TRIGGER_PARTITIONS and set(owners) == set(names) and rest.is_listened_to()
 
 
 def test_armed_symbols_are_asked_for_and_what_the_price_satisfies_is_filled(rest, environment, wait_for):
@@ -135,14 +147,14 @@ def test_changes_are_followed_and_an_order_armed_at_a_price_that_satisfies_it_is
     with running("consumers.triggers", environment):
         wait_for(lambda: all_owned(rest, "one"), what="all symbols owned")
         rest.store(buy("ann"))
-        rest.announce(buy("ann"), buy("bob"), gone("bob"))
-        wait_for(lambda: rest.asked() == {"A"})
+        rest.announce(buy("ann"), buy("bob"), gone("bob"), buy("joe", "B"))
+        wait_for(lambda: rest.asked() == {"A", "B"}, what="the last of the news is heard, and so all of it")
         rest.tell("A", 250)
         wait_for(lambda: rest.filled() == ["ann"], what=lambda: f"heard {rest.requests}, {rest.fills}")
         rest.store(buy("eve"))
         rest.announce(buy("eve"))
         wait_for(lambda: rest.filled() == ["ann", "eve"])
-    assert len(rest.requests) == 1, "a quote that is alive is not asked for again"
+    assert [request.symbol for request in rest.requests].count("A") == 1, "one that is alive is not asked for again"
 
 
 def test_news_that_cannot_be_read_is_passed_over(rest, environment, wait_for):
@@ -157,13 +169,17 @@ def test_news_that_cannot_be_read_is_passed_over(rest, environment, wait_for):
 def test_a_symbol_is_asked_for_when_its_quote_runs_out_and_not_before(rest, environment, wait_for):
     with running("consumers.triggers", environment):
         wait_for(lambda: all_owned(rest, "one"))
+        rest.announce(buy("joe", "B"))
+        wait_for(lambda: rest.asked() == {"B"})
         quote = rest.tell("A", 400, age_ms=55_000)
+        rest.tell("B", 250)
+        wait_for(lambda: rest.filled() == ["joe"], what="the later price is heard, and so is the one before")
         rest.store(buy("ann"))
         rest.announce(buy("ann"))
-        wait_for(lambda: rest.asked() == {"A"}, what="the refresh")
+        wait_for(lambda: rest.asked() == {"A", "B"}, what="the refresh")
         assert now_ms() >= quote.asked_at_ms + 60_000
         rest.tell("A", 290)
-        wait_for(lambda: rest.filled() == ["ann"])
+        wait_for(lambda: rest.filled() == ["ann", "joe"])
 
 
 def test_replicas_share_the_symbols_and_one_takes_over_what_a_dead_one_had(rest, environment, wait_for):
