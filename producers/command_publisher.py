@@ -124,6 +124,8 @@ class CommandPublisher:
         """Returns when everything published so far is confirmed. Raises BrokerError."""
         self._send_batches()
         with self._surviving():
+            if self._lost:
+                raise BrokerError("what was lost has not been published again so far")
             self._publisher.flush()
 
     @property

@@ -51,6 +51,7 @@ class Connection:
             lambda _, frame: log.warning("broker blocks publishers", reason=frame.method.reason)
         )
         blocking.add_on_connection_unblocked_callback(lambda *_: log.warning("broker unblocked publishers"))
+        self._watched: set[int] = set()
         self._ended: BrokerError | None = None
 
     def channel(self) -> BlockingChannel:
@@ -61,10 +62,14 @@ class Connection:
     def watch(self, channel: BlockingChannel, what: str) -> None:
         """From now on the end of a consumer by the broker's doing is an error, raised by every `pump` from then on: to
         go on would be to wait for ever. Kept, because it may come while somebody else waits for something else.
+        `unwatch`, or `close_channel`, when it is not wanted any more.
         """
+        number = channel.channel_number
+        self._watched.add(number)
 
         def ended(reason: object) -> None:
-            self._ended = BrokerError(f"RabbitMQ: the broker ended the consumer of {what}: {reason}")
+            if number in self._watched:
+                self._ended = BrokerError(f"RabbitMQ: the broker ended the consumer of {what}: {reason}")
 
         def closed(_channel: object, reason: Exception) -> None:
             if isinstance(reason, pika.exceptions.ChannelClosedByBroker):
@@ -75,12 +80,17 @@ class Connection:
         if channel.is_closed:
             ended("closed")
 
+    def unwatch(self, channel: BlockingChannel) -> None:
+        """Its end is ours from now on."""
+        self._watched.discard(channel.channel_number)
+
     def close_channel(self, channel: BlockingChannel) -> None:
         """Closes a channel with a consumer on it; never raises.
 
         BlockingChannel's own close rejects what it has not handed out yet, one by one: a quorum queue then has it in
         disorder, and a stream answers by closing the whole connection. The channel beneath it just closes.
         """
+        self.unwatch(channel)
         with contextlib.suppress(pika.exceptions.AMQPError, OSError, BrokerError):
             channel._impl.close()
             while not channel.is_closed:

@@ -40,7 +40,7 @@ def newest_offsets(
     """
     newest = dict.fromkeys(streams, -1)
     silent = set(awaited)
-    heard_at = started_at = time.monotonic()
+    heard_at = 0.0
     first_heard_at: dict[str, float] = {}
 
     def listen(stream: str) -> None:
@@ -62,6 +62,7 @@ def newest_offsets(
         channel.basic_qos(prefetch_count=1_000)
         for stream in newest:
             listen(stream)
+    heard_at = started_at = time.monotonic()
     while time.monotonic() - heard_at < quiet_seconds or (silent and time.monotonic() - started_at < patience_seconds):
         connection.pump(quiet_seconds / 10)
     connection.close_channel(channel)

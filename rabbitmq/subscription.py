@@ -51,6 +51,7 @@ class QueueConsumer:
     """
 
     def __init__(self, connection: Connection, queue: str, on_body: Callable[[bytes], None], priority: int = 0):
+        self._connection = connection
         self._channel = connection.channel()
         arguments = {"x-priority": priority}
         with translated():
@@ -59,5 +60,6 @@ class QueueConsumer:
 
     def close(self) -> None:
         """Stops taking; never raises."""
+        self._connection.unwatch(self._channel)
         with contextlib.suppress(pika.exceptions.AMQPError, OSError):
             self._channel.close()

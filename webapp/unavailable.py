@@ -8,7 +8,8 @@ class Unavailable(DayTradeError):
 
     `perhaps_taken`: the order, or an earlier one with the same key, had left for the broker: it may have taken effect,
     or take it yet, once; asking again with the same Idempotency-Key finds it. False: it surely had and will have none.
-    None: whoever raised this does not know of orders (`webapp.failures` judges by the request).
+    None: whoever raised this does not know of orders (`webapp.failures` judges by the request). The same key sent to
+    two processes of the site at one moment is beyond what each of them knows.
     """
 
     def __init__(self, what: str, retry_after_seconds: int = 2, perhaps_taken: bool | None = None):

@@ -19,7 +19,7 @@ from consumers.audit.batch import Batch, Poison
 from consumers.audit.numbering import Numbering
 from consumers.partitions import Ownership
 from rabbitmq.connection import Connection, open_connection
-from rabbitmq.lengths import GLANCE_SECONDS, SILENCE_SECONDS_MAX, check_reach, newest_offsets
+from rabbitmq.lengths import GLANCE_SECONDS, QUIET_SECONDS, SILENCE_SECONDS_MAX, check_reach, newest_offsets
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
 from rabbitmq.topology import AUDIT_STREAM, DEAD_LETTERS_QUEUE, QUEUES
@@ -72,10 +72,15 @@ class Writer:
 
     def run(self) -> None:
         """Raises AuditGap where the log itself is wrong; the loss of a server is waited out."""
-        while not self._stopping.is_set():
+        while True:
+            last = self._stopping.is_set()
             try:
                 self._serve()
+                return
             except (BrokerError, StoreError) as error:
+                if last:
+                    log.warning("stopped; what is in the log is stored at the next start", error=str(error))
+                    return
                 log.warning("starting anew", error=str(error))
                 self._stopping.wait(random.uniform(0.1, RECONNECT_SECONDS_MAX))
 
@@ -124,9 +129,9 @@ class _Session:
 
     def drain(self) -> None:
         """Stores what is in the stream by now, within limits: who stops this worker last leaves a complete log."""
+        deadline = time.monotonic() + DRAIN_SECONDS_MAX
         if self._ownership is None:
             self._tick()
-        deadline = time.monotonic() + DRAIN_SECONDS_MAX
         while self._ownership is not None and (left := self._left()):
             goal = self._batch.high + left
             while self._ownership is not None and self._batch.high < goal:
@@ -138,7 +143,8 @@ class _Session:
     def _left(self) -> int:
         """Messages that are in the stream and not stored."""
         known = {AUDIT_STREAM: self._batch.high} if self._batch.high >= 0 else {}
-        newest = newest_offsets(self._broker, [AUDIT_STREAM], GLANCE_SECONDS, known, SILENCE_SECONDS_MAX)
+        quiet_seconds = GLANCE_SECONDS if known else QUIET_SECONDS
+        newest = newest_offsets(self._broker, [AUDIT_STREAM], quiet_seconds, known, SILENCE_SECONDS_MAX)
         return max(0, newest[AUDIT_STREAM] - self._batch.high)
 
     def leave(self) -> None:

@@ -217,9 +217,9 @@ def test_what_was_not_confirmed_when_it_gave_up_is_not_forgotten(relay, logs, wa
     relay.mute = True
     for command in commands[:2_000]:
         publisher.publish(command)
-    relay.mute = False
     relay.bytes_max = 10_000  # enough for the streams to be looked at, and for a part of what was lost
     relay.cut()
+    relay.mute = False
     with pytest.raises(BrokerError):
         publisher.flush()
     relay.bytes_max = None

@@ -12,6 +12,7 @@ from webapp.api.operation import answered, operation
 from webapp.api.problems import ProblemError
 from webapp.api.requests import AnyCommand, Keyed, Waiting
 from webapp.api.state import Summary, summary_of
+from webapp.unavailable import Unavailable
 
 CommandIdText = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 
@@ -38,7 +39,10 @@ def give_command(person: Person, body: AnyCommand, query: Waiting, headers: Keye
         result = commands.run(name, body.arguments(), person.user_id, query.wait, headers.key, person.administrator)
     except commands.KeyReused as error:
         raise ProblemError(409, str(error)) from error
-    return _answer(result, 202 if result.pending else 200, person)
+    try:
+        return _answer(result, 202 if result.pending else 200, person)
+    except Unavailable as error:
+        raise Unavailable(str(error), error.retry_after_seconds, perhaps_taken=True) from error  # it was published
 
 
 @operation(
