@@ -65,11 +65,12 @@ def tick(
         cursor.execute(_LIVE, (group, lease_ms, replica))
         living_ms = dict(cursor.fetchall())
         live = list(living_ms)
-        owners = dict(cursor.execute(_PARTITIONS, (group,)).fetchall())
-        due = {partition for n, partition in enumerate(owners) if live[n % len(live)] == replica}
-        gained = _claim(cursor, group, replica, due - kept, lease_ms)
+        rows = cursor.execute(_PARTITIONS, (lease_ms, replica, group)).fetchall()
+        due = {partition for n, (partition, _, _) in enumerate(rows) if live[n % len(live)] == replica}
+        free = {partition for partition, _, is_free in rows if is_free}
+        gained = _claim(cursor, group, replica, (due - kept) & free, lease_ms)
     missing = due - kept - {ownership.partition for ownership in gained}
-    if any(owners[partition] not in living_ms for partition in missing):
+    if any(partition in missing and owner not in living_ms for partition, owner, _ in rows):
         pause_ms = SOON_MS
     else:  # who lives shows it long before; where somebody does not, when that is sure is when to look again
         others_ms = [ms for other, ms in living_ms.items() if other != replica]
@@ -77,16 +78,17 @@ def tick(
     return Changes(frozenset(owned.keys() - kept), frozenset(kept - due), gained, pause_ms)
 
 
-def _claim(cursor: psycopg.Cursor, group: str, replica: str, wanted: set[int], lease_ms: int) -> tuple[Ownership, ...]:
-    if not wanted:
+def _claim(cursor: psycopg.Cursor, group: str, replica: str, free: set[int], lease_ms: int) -> tuple[Ownership, ...]:
+    if not free:
         return ()
     cursor.execute(_FORGET_DEAD, (group,))
-    cursor.execute(_CLAIM, (group, list(wanted), lease_ms, replica, replica, lease_ms, group))
+    cursor.execute(_CLAIM, (group, list(free), lease_ms, replica, replica, lease_ms, group))
     gained = tuple(Ownership(*row) for row in cursor)
-    if len(gained) < len(wanted):
-        # Of those not gained, one whose lease ran out is locked by its owner's unfinished transaction. An owner that
-        # hangs inside a COPY is bound by no timeout of Postgres: it would keep the partition as long as it hangs.
-        cursor.execute(_END_HANGING, (group, list(wanted), lease_ms))
+    locked = free - {ownership.partition for ownership in gained}
+    if locked:
+        # By their owner's unfinished transaction, or another replica's claim. An owner that hangs inside a COPY is
+        # bound by no timeout of Postgres: it would keep the partition as long as it hangs.
+        cursor.execute(_END_HANGING, (group, list(locked), lease_ms))
     return gained
 
 
@@ -148,7 +150,12 @@ _LIVE = f"""
     FROM replicas WHERE consumer_group = %s AND (live_until {_RUNS} OR replica = %s)
     ORDER BY replica"""
 
-_PARTITIONS = "SELECT partition, owner FROM partitions WHERE consumer_group = %s ORDER BY partition"
+# What this replica owned in a session that broke it may take at once: its name is nobody else's, and the new epoch
+# fences whatever that session left behind.
+_FREE = f"(owner IS NULL OR lease_until NOT {_RUNS} OR owner = %s)"
+
+_PARTITIONS = f"""
+    SELECT partition, owner, {_FREE} FROM partitions WHERE consumer_group = %s ORDER BY partition"""
 
 _SUCCEED = """
     WITH gone AS (
@@ -160,14 +167,12 @@ _SUCCEED = """
     UPDATE partitions p SET owner = NULL, lease_until = NULL FROM free
     WHERE p.consumer_group = free.consumer_group AND p.partition = free.partition"""
 
-# What this replica owned in a session that broke it may take at once: its name is nobody else's, and the new epoch
-# fences whatever that session left behind.
 # Rows that are locked belong to somebody's running transaction: they are looked at again at the next tick.
 _CLAIM = f"""
     WITH free AS (
         SELECT partition FROM partitions
         WHERE consumer_group = %s AND partition = ANY(%s::smallint[])
-          AND (owner IS NULL OR lease_until NOT {_RUNS} OR owner = %s)
+          AND {_FREE}
         FOR UPDATE SKIP LOCKED)
     UPDATE partitions p
     SET owner = %s, epoch = epoch + 1, lease_until = clock_timestamp() + %s * interval '1 ms'

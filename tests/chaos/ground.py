@@ -11,7 +11,7 @@ from schema.migrate import migrate
 from tests.chaos.eye import APPLICATION
 
 SECOND_LINES = {
-    "fence": ("history.history_pkey", "history.history_command_id_key"),
+    "fence": ("history.history_pkey", "history.history_command_id_key", "pending_orders.pending_orders_pkey"),
     "lookup": ("history.history_command_id_key",),
     "numbering": (
         "audit_events.audit_events_pkey",
