@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from producers.workload_reader import TEXT_SHOWN_MAX, Unreadable
-from schema.commands import INT64_MAX, command_id
+from schema.bounds import INT64_MAX
+from schema.commands import command_id
 
 UNREADABLE_SHOWN_MAX = 5
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from schema.arguments import AMOUNT, SIGNATURES, SYMBOL, make_command
-from schema.commands import INT64_MAX, Command, CommandName, command_id
+from schema.bounds import INT64_MAX
+from schema.commands import Command, CommandName, command_id
 from schema.errors import UnreadableLine
 
 CHUNK_BYTES = 1 << 18

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import psycopg
 
 from schema import database
-from schema.commands import INT64_MAX, is_symbol
+from schema.bounds import INT64_MAX
+from schema.commands import is_symbol
 from schema.errors import DayTradeError, SettingsError
 from schema.money import format_cents
 from schema.price_file import HEADING, PricePoint, format_time, parse_time

@@ -20,8 +20,9 @@ from rabbitmq.connection import Connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.subscription import QueueConsumer
 from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE
+from schema.bounds import INT64_MAX
 from schema.codec import decode_request, encode
-from schema.commands import INT64_MAX, NOBODY, VERSION, is_symbol, is_user
+from schema.commands import NOBODY, VERSION, is_symbol, is_user
 from schema.errors import DecodeError
 from schema.events import NoQuote, PriceMessage, PriceRequest, Quote
 from schema.faults import strike

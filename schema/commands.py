@@ -11,6 +11,7 @@ from typing import Annotated
 
 import msgspec
 
+from schema.bounds import Milliseconds, NotNegative, Positive
 from schema.outcomes import Reason, Side
 
 VERSION = 1
@@ -25,8 +26,6 @@ COMMANDS_PER_MESSAGE_MAX = 100
 NOBODY = ""
 """Stands for 'no user' wherever a key is needed: the root DUMPLOG, and commands whose user is not valid."""
 
-INT64_MAX = 2**63 - 1
-
 EXPIRY_PREFIX = b"expiry: "
 
 _USER = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
@@ -34,8 +33,6 @@ _SYMBOL = re.compile(r"[A-Z]{1,3}")
 
 UserId = Annotated[str, msgspec.Meta(pattern=rf"\A{_USER.pattern}\Z")]
 Symbol = Annotated[str, msgspec.Meta(pattern=rf"\A{_SYMBOL.pattern}\Z")]
-Positive = Annotated[int, msgspec.Meta(ge=1, le=INT64_MAX)]
-NotNegative = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
 QueueName = Annotated[str, msgspec.Meta(pattern=r"\A[ -~]{0,255}\Z")]
 """AMQP takes 255 bytes: of ASCII, as many characters. A longer one would break the connection of who answers."""
 
@@ -96,21 +93,21 @@ class Fill(msgspec.Struct, frozen=True, array_like=True, gc=False):
     version: NotNegative
     price_cents: Positive
     quote_id: NotNegative
-    asked_at_ms: NotNegative
+    asked_at_ms: Milliseconds
 
 
 class CommandBatch(msgspec.Struct, frozen=True, array_like=True, tag="commands", gc=False):
     """Commands of one partition. `reply_to`: the queue in which somebody waits for their outcomes."""
 
     version: int
-    published_at_ms: NotNegative
+    published_at_ms: Milliseconds
     commands: list[Command]
     reply_to: QueueName | None = None
 
 
 class FillBatch(msgspec.Struct, frozen=True, array_like=True, tag="fills", gc=False):
     version: int
-    published_at_ms: NotNegative
+    published_at_ms: Milliseconds
     fills: list[Fill]
 
 
@@ -122,7 +119,7 @@ class DumpMarker(msgspec.Struct, frozen=True, array_like=True, tag="marker", gc=
     """
 
     version: int
-    published_at_ms: NotNegative
+    published_at_ms: Milliseconds
     command: Command
     asked_by: UserId | None = None
 

@@ -65,8 +65,8 @@ HOMES: dict[str, set[str]] = {
 """Where each library may be imported. One that is not here may be imported nowhere."""
 
 PURE = {
-    *(f"schema.{name}" for name in ("money", "outcomes", "errors", "commands", "events", "arguments", "codec")),
-    *(f"schema.{name}" for name in ("filenames", "chain", "accounts", "history")),
+    *(f"schema.{name}" for name in ("bounds", "money", "outcomes", "errors", "commands", "events", "arguments")),
+    *(f"schema.{name}" for name in ("codec", "filenames", "chain", "accounts", "history")),
     *(f"consumers.transactions.{name}" for name in ("account", "verdict", "funds", "pending_rules", "trigger_rules")),
     *(f"consumers.transactions.{name}" for name in ("engine", "entries", "look_ahead", "progress", "scheduler")),
     *(f"consumers.transactions.{name}" for name in ("batch", "intake", "outgoing")),

@@ -7,7 +7,8 @@ import functools
 from collections.abc import Sequence
 
 from schema import chain
-from schema.commands import INT64_MAX, PARTITIONS
+from schema.bounds import INT64_MAX
+from schema.commands import PARTITIONS
 from schema.errors import DecodeError
 from schema.events import QUOTECACHE_SOURCE, AuditEntry, AuditKind, AuditMessage
 

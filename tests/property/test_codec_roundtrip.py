@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from schema import codec
 from schema.arguments import SIGNATURES, make_command
+from schema.bounds import INT64_MAX, MILLISECONDS_MAX
 from schema.commands import (
     EXPIRY_PREFIX,
-    INT64_MAX,
     VERSION,
     Command,
     CommandBatch,
@@ -41,6 +41,7 @@ text = st.text(st.characters(codec="utf-8"), max_size=20)
 ids = st.binary(min_size=16, max_size=16).filter(lambda each: not each.startswith(EXPIRY_PREFIX))
 integers = st.integers(-(2**63), INT64_MAX)
 positive, not_negative = st.integers(1, INT64_MAX), st.integers(0, INT64_MAX)
+milliseconds = st.integers(0, MILLISECONDS_MAX)
 users = st.text(string.ascii_letters + string.digits + "_.@-", min_size=1, max_size=64)
 symbols = st.text(string.ascii_uppercase, min_size=1, max_size=3)
 queue_names = st.text(st.characters(min_codepoint=ord(" "), max_codepoint=ord("~")), max_size=255)
@@ -79,7 +80,7 @@ def messages(struct: type, **fields: st.SearchStrategy) -> st.SearchStrategy:
 
 
 commands = st.lists(sound_commands() | defective_commands(), max_size=5)
-fills = st.builds(Fill, ids, users, symbols, sides, not_negative, positive, not_negative, not_negative)
+fills = st.builds(Fill, ids, users, symbols, sides, not_negative, positive, not_negative, milliseconds)
 entries = st.builds(
     AuditEntry,
     kind=st.sampled_from(AuditKind),
@@ -108,12 +109,12 @@ changes = st.builds(TriggerChange, users, symbols, sides, integers, st.none() | 
 CONTRACT = {
     "commands": (
         codec.decode_log,
-        messages(CommandBatch, published_at_ms=not_negative, commands=commands, reply_to=st.none() | queue_names),
+        messages(CommandBatch, published_at_ms=milliseconds, commands=commands, reply_to=st.none() | queue_names),
     ),
-    "fills": (codec.decode_log, messages(FillBatch, published_at_ms=not_negative, fills=st.lists(fills, max_size=5))),
+    "fills": (codec.decode_log, messages(FillBatch, published_at_ms=milliseconds, fills=st.lists(fills, max_size=5))),
     "marker": (
         codec.decode_log,
-        messages(DumpMarker, published_at_ms=not_negative, command=root_dumplogs(), asked_by=st.none() | users),
+        messages(DumpMarker, published_at_ms=milliseconds, command=root_dumplogs(), asked_by=st.none() | users),
     ),
     "audit": (
         codec.decode_audit,

@@ -1,9 +1,12 @@
 """Messages: what is in them comes out again, and what is not of the contract is a DecodeError, nothing else."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
 from schema import codec
+from schema.bounds import MILLISECONDS_MAX
 from schema.commands import (
     COMMANDS_PER_MESSAGE_MAX,
     VERSION,
@@ -134,10 +137,26 @@ def test_a_fill_with_a_number_that_no_table_takes_is_a_decode_error(field, value
         codec.decode_log(codec.encode(FillBatch(VERSION, 1, [fill])))
 
 
-@pytest.mark.parametrize("published_at_ms", [-1, 2**63])
-def test_a_time_that_no_table_takes_is_a_decode_error(published_at_ms):
-    with pytest.raises(DecodeError):
-        codec.decode_log(codec.encode(CommandBatch(VERSION, published_at_ms, [BUY])))
+@pytest.mark.parametrize("at_ms", [-1, MILLISECONDS_MAX + 1, 2**63 - 1, 2**63])
+def test_a_time_that_no_page_can_show_as_a_date_is_a_decode_error(at_ms):
+    """Its history row would be stored, and the row's page would fail for ever."""
+    fill = msgspec.structs.replace(a_fill(5, 1), asked_at_ms=at_ms)
+    late_marker = DumpMarker(VERSION, at_ms, a_command("DUMPLOG", user=None))
+    for message in (
+        CommandBatch(VERSION, at_ms, [BUY]),
+        FillBatch(VERSION, at_ms, [a_fill(5, 1)]),
+        FillBatch(VERSION, 1, [fill]),
+        late_marker,
+    ):
+        with pytest.raises(DecodeError):
+            codec.decode_log(codec.encode(message))
+
+
+def test_the_latest_time_of_a_message_is_one_that_a_date_can_show():
+    latest = datetime.fromtimestamp(MILLISECONDS_MAX // 1_000, UTC)
+    assert latest == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    batch = CommandBatch(VERSION, MILLISECONDS_MAX, [BUY])
+    assert codec.decode_log(codec.encode(batch)) == batch
 
 
 def test_a_command_with_an_id_that_an_expiry_may_have_is_a_decode_error():

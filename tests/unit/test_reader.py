@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from producers.workload_reader import CHUNK_BYTES, LINE_CHARACTERS_MAX, Unreadable, count_lines, read_workload
-from schema.commands import INT64_MAX, Command, CommandName, command_id
+from schema.bounds import INT64_MAX
+from schema.commands import Command, CommandName, command_id
 from schema.outcomes import Reason
 
 SOURCE = 7
