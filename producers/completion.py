@@ -141,4 +141,4 @@ _DUMP_IDS = """
     SELECT encode(command_id, 'hex') FROM history
     WHERE command = 'DUMPLOG' AND kind = 'command' AND outcome = 'done' AND command_id BETWEEN :low AND :high"""
 
-_DUMPS_WRITTEN = "SELECT count(*) FROM dumps WHERE dump_id = ANY(:dump_ids) AND written_at_ms IS NOT NULL"
+_DUMPS_WRITTEN = "SELECT count(*) FROM dumps WHERE dump_id = ANY(:dump_ids) AND state <> 'waiting'"

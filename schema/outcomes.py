@@ -1,4 +1,4 @@
-"""What a command can end in: done, or rejected for one named reason (spec §3). Values, never exceptions."""
+"""What a command can end in (spec §3), and what can become of a dump's file. Values, never exceptions."""
 
 import enum
 
@@ -70,3 +70,16 @@ class HistoryKind(enum.StrEnum):
 class Side(enum.StrEnum):
     BUY = "buy"
     SELL = "sell"
+
+
+class DumpState(enum.StrEnum):
+    """What has become of the file that a DUMPLOG asked for. All but `WAITING` are final, but for a file's replacement.
+
+    `WAITING`: its log is not complete yet, or the file is still to be written. `REPLACED`: the file of its name is that
+    of a later dump. `FAILED`: there will never be a file.
+    """
+
+    WAITING = "waiting"
+    WRITTEN = "written"
+    REPLACED = "replaced"
+    FAILED = "failed"

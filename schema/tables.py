@@ -39,7 +39,8 @@ metadata = MetaData(
 )
 
 
-def _enum(cls, name: str) -> Enum:
+def named_enum(cls, name: str) -> Enum:
+    """The database's type of this name, with the values of a Python enum."""
     return Enum(
         cls,
         name=name,
@@ -48,12 +49,12 @@ def _enum(cls, name: str) -> Enum:
     )
 
 
-command_name = _enum(CommandName, "command_name")
-outcome = _enum(Outcome, "outcome")
-reason = _enum(Reason, "reason")
-history_kind = _enum(HistoryKind, "history_kind")
-side = _enum(Side, "side")
-audit_kind = _enum(AuditKind, "audit_kind")
+command_name = named_enum(CommandName, "command_name")
+outcome = named_enum(Outcome, "outcome")
+reason = named_enum(Reason, "reason")
+history_kind = named_enum(HistoryKind, "history_kind")
+side = named_enum(Side, "side")
+audit_kind = named_enum(AuditKind, "audit_kind")
 
 accounts = Table(
     "accounts",
@@ -226,27 +227,6 @@ audit_chain = Table(
     CheckConstraint("first_number BETWEEN 1 AND last_number", name="numbers_rise"),
     CheckConstraint("length(digest) = 32", name="digest_whole"),
     CheckConstraint("length(row_checks) = 4 * (last_number - first_number + 1)", name="checks_whole"),
-)
-
-dumps = Table(
-    "dumps",
-    metadata,
-    Column("dump_id", Text, nullable=False, comment="command id of the DUMPLOG, hexadecimal"),
-    Column("user_id", Text, comment="null: all users"),
-    Column("filename", Text, nullable=False),
-    Column("written_at_ms", BigInteger, comment="null: markers are missing, or the file is still to be written"),
-    Column("failure", Text, comment="why it has no file of its own: its name clashes with one, or a later dump has it"),
-    Column("dump_number", BigInteger, Identity(), nullable=False, comment="the order in which the log named them"),
-    PrimaryKeyConstraint("dump_id"),
-)
-
-dump_markers = Table(
-    "dump_markers",
-    metadata,
-    Column("dump_id", Text, nullable=False),
-    Column("source", SmallInteger, nullable=False),
-    Column("number", BigInteger, nullable=False, comment="the dump holds this source's entries up to here"),
-    PrimaryKeyConstraint("dump_id", "source"),
 )
 
 partitions = Table(

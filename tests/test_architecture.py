@@ -51,7 +51,14 @@ HOMES: dict[str, set[str]] = {
         *("consumers", "quotecache", "deploy", "webapp"),
     },
     "sqlalchemy": {
-        *("schema.database", "schema.tables", "schema.web_tables", "schema.migrate", "schema.migrations"),
+        *(
+            "schema.database",
+            "schema.tables",
+            "schema.dump_tables",
+            "schema.web_tables",
+            "schema.migrate",
+            "schema.migrations",
+        ),
         *("producers", "webapp"),
     },
     "alembic": {"schema.migrate", "schema.migrations"},

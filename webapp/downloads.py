@@ -1,24 +1,56 @@
 """Files of dumps, for those who may have them, from the dump folder that this process shares with the audit worker."""
 
+from pathlib import Path
+
+import msgspec
 from flask import Response, send_file
 
 from schema.filenames import dump_path, own_folder
+from schema.outcomes import DumpState
 from webapp import reads
 from webapp.accounts import Person
 from webapp.site import site
 
 
+class DumpFile(reads.Dump, frozen=True):
+    """A dump, and whether its file is there to be downloaded by the person who looks.
+
+    Only files in one's own folder are: a dump that a workload file asked for lies among everybody's.
+    """
+
+    own: bool
+    downloadable: bool
+
+
+def listed(person: Person) -> list[DumpFile]:
+    """The dumps that this person may know of, the newest first."""
+    return [
+        DumpFile(*msgspec.structs.astuple(dump), _is_own(person, dump), _file(person, dump) is not None)
+        for dump in reads.dumps(person.user_id, person.administrator)
+    ]
+
+
 def send(person: Person, dump_id: str) -> Response | None:
-    """The file of a dump as a download; None where there is none for this person, or it is not written yet."""
+    """The file of a dump as a download; None where there is none for this person."""
     dump = reads.dump(person.user_id, dump_id, person.administrator)
-    if dump is None or dump.written_at_ms is None:
+    file = dump and _file(person, dump)
+    if file is None:
+        return None
+    return send_file(file, mimetype="application/xml", as_attachment=True, download_name=file.name)
+
+
+def _file(person: Person, dump: reads.Dump) -> Path | None:
+    """Where it lies; None where there is none for this person."""
+    if dump.state is not DumpState.WRITTEN or not _is_own(person, dump):
         return None
     if dump_path(dump.filename, None if dump.whole else person.user_id) != dump.filename:
         return None
-    # One that came from a workload file lies among all others': under its name there may be the whole log by now.
-    if not dump.whole and not dump.filename.startswith(own_folder(person.user_id)):
-        return None
-    file = (site().settings.base.dump_dir / dump.filename).resolve()
-    if not file.is_file():
-        return None
-    return send_file(file, mimetype="application/xml", as_attachment=True, download_name=file.name)
+    folder = site().settings.base.dump_dir.resolve()
+    file = folder / dump.filename
+    # A link in the dump folder may lead out of it; no dump is written through one.
+    return file if file.is_file() and file.resolve() == file else None
+
+
+def _is_own(person: Person, dump: reads.Dump) -> bool:
+    # Another's dump may have taken the place of one that a workload file asked for.
+    return dump.whole or dump.filename.startswith(own_folder(person.user_id))

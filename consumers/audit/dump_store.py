@@ -1,4 +1,4 @@
-"""The SQL of dumps: which are to be written, what is in one, and that it is written. No file and no XML here."""
+"""The SQL of dumps: which are to be written, what is in one, and what has become of it. No file and no XML here."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from schema import database
 from schema.database import translated
 from schema.errors import StoreError
 from schema.events import QUOTECACHE_SOURCE, AuditKind
+from schema.outcomes import DumpState
 
 ROWS_PER_FETCH = 2_000
 """Bounds the memory of a dump; a quarter of a megabyte."""
@@ -19,6 +20,8 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
 
 WORK_MEMORY = "32MB"
 """For the sort by time: half a million entries in memory, more on disk."""
+
+FAILURE_CHARACTERS_MAX = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +42,20 @@ def connect(database_url: str, application: str) -> psycopg.Connection:
 
 
 def unwritten(connection: psycopg.Connection) -> list[Dump]:
-    """Dumps that are complete and not written, in the order in which the log named them."""
+    """Dumps that are complete and wait for their file, in the order in which the log named them."""
     with translated(), connection.transaction():
         return [Dump(*row) for row in connection.execute(_UNWRITTEN, (QUOTECACHE_SOURCE,))]
 
 
 def lock(connection: psycopg.Connection, dump: Dump) -> bool:
-    """Keeps others from writing this dump until the transaction ends; false where it is written already.
+    """Keeps others from writing this dump until the transaction ends; false where it waits no more.
 
     Raises StoreError where another process is writing it.
     """
     row = connection.execute(_LOCK, (dump.dump_id,)).fetchone()
     if row is None:
         raise StoreError(f"dump {dump.dump_id} is being written by another process")
-    return row[0] is None
+    return row[0] == DumpState.WAITING
 
 
 def lock_name(connection: psycopg.Connection, dump: Dump) -> None:
@@ -63,15 +66,15 @@ def lock_name(connection: psycopg.Connection, dump: Dump) -> None:
 
 
 def later_is_written(connection: psycopg.Connection, dump: Dump) -> bool:
-    """Whether the file of this name is that of a later dump, or one later still was there."""
-    query = f"{_RIVALS} AND written_at_ms IS NOT NULL AND failure IS NULL AND is_later"
+    """Whether the file of this name is that of a later dump."""
+    query = f"{_RIVALS} AND rival.filename = mine.filename AND rival.state = 'written' AND {_IS_LATER}"
     return connection.execute(query, (dump.dump_id,)).fetchone() is not None
 
 
 def earlier_unwritten(connection: psycopg.Connection, dump: Dump) -> list[str]:
-    """Ids of earlier dumps of this name that have not been written."""
-    query = f"{_RIVALS} AND written_at_ms IS NULL AND NOT is_later"
-    return [dump_id for (dump_id,) in connection.execute(query, (dump.dump_id,))]
+    """Ids of earlier dumps of this name that wait for their file."""
+    query = f"{_RIVALS} AND rival.filename = mine.filename AND rival.state = 'waiting' AND NOT {_IS_LATER}"
+    return [dump_id for dump_id, _ in connection.execute(query, (dump.dump_id,))]
 
 
 def rows(connection: psycopg.Connection, dump: Dump) -> Iterator[list[Row]]:
@@ -86,41 +89,70 @@ def rows(connection: psycopg.Connection, dump: Dump) -> Iterator[list[Row]]:
             yield list(map(Row._make, chunk))
 
 
-def set_written(connection: psycopg.Connection, dump: Dump, failure: str | None = None) -> None:
-    """Notes when the dump was written, by the database's clock; or why it has no file of its own."""
-    connection.execute(_SET_WRITTEN, (failure, dump.dump_id))
+def set_written(connection: psycopg.Connection, dump: Dump) -> None:
+    """Notes when the dump was written, by the database's clock, and that earlier ones of its name are replaced."""
+    connection.execute(_SET_WRITTEN, (dump.dump_id,))
+    connection.execute(_SET_ITS_EARLIER_REPLACED, (dump.filename, dump.dump_id))
 
 
-def set_failed(connection: psycopg.Connection, dump: Dump, failure: str) -> None:
-    """Notes that there will never be a file, and why."""
-    with translated(), connection.transaction():
-        set_written(connection, dump, failure)
+def set_replaced(connection: psycopg.Connection, dump: Dump) -> None:
+    """Notes that a later dump's file was in its place before its own was written."""
+    connection.execute("UPDATE dumps SET state = 'replaced', failure = NULL WHERE dump_id = %s", (dump.dump_id,))
+
+
+def fail(connection: psycopg.Connection | psycopg.Cursor, dump: Dump, failure: str) -> None:
+    """Notes that a dump will never have a file, and why, in the caller's transaction; no effect on one that has ended.
+
+    The log need not have named the dump yet: its marker may be what cannot be stored. `failure` is shown to the person
+    who asked for the dump.
+    """
+    connection.execute(_FAIL, (dump.dump_id, dump.user, dump.filename, failure[:FAILURE_CHARACTERS_MAX]))
+
+
+def note_failure(connection: psycopg.Connection, dump: Dump, failure: str) -> None:
+    """Notes why the last attempt to write a dump failed, while it goes on waiting."""
+    connection.execute(_NOTE_FAILURE, {"dump_id": dump.dump_id, "failure": failure[:FAILURE_CHARACTERS_MAX]})
 
 
 _UNWRITTEN = """
     SELECT dump_id, user_id, filename FROM dumps JOIN dump_markers USING (dump_id)
-    WHERE written_at_ms IS NULL AND source = %s
+    WHERE state = 'waiting' AND source = %s
     ORDER BY dump_number"""
 
-_LOCK = "SELECT written_at_ms FROM dumps WHERE dump_id = %s FOR UPDATE SKIP LOCKED"
+_LOCK = "SELECT state FROM dumps WHERE dump_id = %s FOR UPDATE SKIP LOCKED"
 
 _SET_WRITTEN = """
-    UPDATE dumps SET written_at_ms = extract(epoch FROM clock_timestamp()) * 1000, failure = %s WHERE dump_id = %s"""
+    UPDATE dumps SET state = 'written', written_at_ms = extract(epoch FROM clock_timestamp()) * 1000, failure = NULL
+    WHERE dump_id = %s"""
+
+_SET_ITS_EARLIER_REPLACED = """
+    UPDATE dumps SET state = 'replaced' WHERE filename = %s AND state = 'written' AND dump_id <> %s"""
+
+_FAIL = """
+    INSERT INTO dumps (dump_id, user_id, filename, state, failure) VALUES (%s, %s, %s, 'failed', %s)
+    ON CONFLICT (dump_id) DO UPDATE SET state = 'failed', failure = excluded.failure WHERE dumps.state = 'waiting'"""
+
+_NOTE_FAILURE = """
+    UPDATE dumps SET failure = %(failure)s
+    WHERE dump_id = %(dump_id)s AND state = 'waiting' AND failure IS DISTINCT FROM %(failure)s"""
 
 _NAME_LOCK = 468_002
 """First half of the advisory locks on file names; any number does that nobody else uses."""
 
-# Later is what a partition that has both markers says: the first one, which for two of the whole log is that in which
-# they take effect. Two users of different partitions have no order but that in which the log named their dumps.
-_RIVALS = f"""
-    SELECT dump_id FROM (
-        SELECT rival.dump_id, rival.written_at_ms, rival.failure, coalesce((
-            SELECT r.number > m.number FROM dump_markers r JOIN dump_markers m USING (source)
-            WHERE r.dump_id = rival.dump_id AND m.dump_id = mine.dump_id AND source <> {QUOTECACHE_SOURCE}
-            ORDER BY source LIMIT 1), rival.dump_number > mine.dump_number) AS is_later
-        FROM dumps mine JOIN dumps rival ON rival.filename = mine.filename AND rival.dump_id <> mine.dump_id
-        WHERE mine.dump_id = %s) AS rivals
-    WHERE true"""
+_RIVALS = """
+    SELECT rival.dump_id, rival.filename
+    FROM dumps AS mine JOIN dumps AS rival ON rival.dump_id <> mine.dump_id
+    WHERE mine.dump_id = %s"""
+
+# Later is what a partition that gets both markers says: the first one, which for two of the whole log is that in which
+# they take effect. Mine are all there; a marker that a whole log's dump still lacks in a partition of mine comes later.
+# Two users of different partitions have no order but that in which the log named their dumps.
+_IS_LATER = f"""coalesce((
+    SELECT coalesce(r.number > m.number, true)
+    FROM dump_markers AS m LEFT JOIN dump_markers AS r ON r.dump_id = rival.dump_id AND r.source = m.source
+    WHERE m.dump_id = mine.dump_id AND m.source <> {QUOTECACHE_SOURCE}
+        AND (rival.user_id IS NULL OR r.dump_id IS NOT NULL)
+    ORDER BY m.source LIMIT 1), rival.dump_number > mine.dump_number)"""
 
 _SELECT = f"""
     SELECT e.source, e.kind, e.at_ms, e.transaction_number, e.command, e.user_id, e.symbol, e.filename, e.funds_cents,

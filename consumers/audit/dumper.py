@@ -84,7 +84,8 @@ class Dumper:
         except CLASHES as error:
             # No later attempt can end better, and each would write the whole dump first.
             log.error("a dump's name clashes with another", dump=dump.dump_id, filename=dump.filename)
-            dump_store.set_failed(connection, dump, f"{type(error).__name__}: {dump.filename}")
+            with translated(), connection.transaction():
+                dump_store.fail(connection, dump, f"{type(error).__name__}: {dump.filename}")
             return True
         except (OSError, StoreError) as error:
             log.error("cannot write a dump", dump=dump.dump_id, filename=dump.filename, error=str(error))
@@ -145,7 +146,7 @@ def _fill(connection: psycopg.Connection, dump: Dump, path: Path) -> None:
 
 def _give_way(connection: psycopg.Connection, dump: Dump, unfinished: Path) -> None:
     unfinished.unlink(missing_ok=True)
-    dump_store.set_written(connection, dump, "a later dump of this name is written")
+    dump_store.set_replaced(connection, dump)
 
 
 def _unfinished(target: Path, dump_id: str) -> Path:

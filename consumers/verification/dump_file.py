@@ -128,7 +128,7 @@ _KINDS = tuple(kind.value for kind in AuditKind if kind is not AuditKind.MARKER)
 _MESSAGES = {AuditKind.ERROR_EVENT.value: "errorMessage", AuditKind.DEBUG_EVENT.value: "debugMessage"}
 
 _WRITTEN = """
-    SELECT dump_id, user_id, filename FROM dumps WHERE written_at_ms IS NOT NULL AND failure IS NULL
+    SELECT dump_id, user_id, filename FROM dumps WHERE state = 'written'
     ORDER BY length(filename) DESC, written_at_ms DESC"""
 
 _SELECT = """

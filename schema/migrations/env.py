@@ -2,8 +2,10 @@
 
 from alembic import context
 
-# The web's tables are in the same metadata, once they are imported: autogenerate would drop what it does not see.
-from schema.web_tables import metadata
+# All tables are in the same metadata, once they are imported: autogenerate would drop what it does not see.
+import schema.dump_tables
+import schema.web_tables  # noqa: F401
+from schema.tables import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 with context.begin_transaction():

@@ -41,7 +41,7 @@ def logged(eye: Eye) -> bool:
 _DONE = """
     SELECT count(DISTINCT command_id) FROM history WHERE kind = 'command' AND command_id BETWEEN %(low)s AND %(high)s"""
 
-_DUMPED = "SELECT count(*) FROM dumps WHERE dump_id = ANY(%s) AND written_at_ms IS NOT NULL"
+_DUMPED = "SELECT count(*) FROM dumps WHERE dump_id = ANY(%s) AND state <> 'waiting'"
 
 # A partition is the source of its number; the quote cache has a number of its own.
 _UNLOGGED = f"""

@@ -109,8 +109,21 @@ class AuditLog:
     def is_complete(self, dump_id: str) -> bool:
         return self._one("SELECT 1 FROM dump_markers WHERE dump_id = %s AND source = 64", dump_id) is not None
 
+    def state(self, dump_id: str) -> str | None:
+        """What has become of a dump; None where the log has not named it."""
+        row = self._one("SELECT state FROM dumps WHERE dump_id = %s", dump_id)
+        return row and row[0]
+
+    def failure(self, dump_id: str) -> str | None:
+        """Why a dump has no file, or not yet."""
+        row = self._one("SELECT failure FROM dumps WHERE dump_id = %s", dump_id)
+        return row and row[0]
+
     def is_written(self, dump_id: str) -> bool:
-        return self._one("SELECT 1 FROM dumps WHERE dump_id = %s AND written_at_ms > 0", dump_id) is not None
+        return self.state(dump_id) == "written"
+
+    def has_ended(self, dump_id: str) -> bool:
+        return self.state(dump_id) in ("written", "replaced", "failed")
 
     def dead_letter(self) -> tuple[dict, bytes] | None:
         """Headers and body of the next message in the dead letters."""

@@ -6,6 +6,8 @@ import psycopg
 import pytest
 from lxml import etree
 
+from consumers.audit import dump_store
+from consumers.audit.dump_store import Dump
 from consumers.verification import dump_file
 from schema.commands import PARTITIONS
 from schema.events import QUOTECACHE_SOURCE
@@ -112,7 +114,7 @@ def test_a_dump_that_is_written_again_is_the_same(audit, wait_for):
     process.terminate()
     assert process.wait(60) == 0
 
-    audit.database.execute("UPDATE dumps SET written_at_ms = NULL")
+    audit.database.execute("UPDATE dumps SET state = 'waiting', written_at_ms = NULL")
     (audit.dump_dir / "log").unlink()
     audit.start()
     wait_for(lambda: audit.is_written(DUMP))
@@ -190,5 +192,24 @@ def test_a_name_that_clashes_with_another_dump_ends_without_a_file(audit, wait_f
     audit.publish(7, 1, [command(1, "bob"), marker("0a", 1, first, "bob")])
     wait_for(lambda: audit.is_written("0a"))
     audit.publish(7, 3, [command(2, "ann"), marker("0b", 2, second, "ann")])
-    wait_for(lambda: audit.is_written("0b"))
+    wait_for(lambda: audit.state("0b") == "failed")
     assert transactions(audit.dump_dir / first) == [1]
+
+
+def test_a_dump_that_was_given_up_before_the_log_named_it_stays_without_a_file(audit, wait_for, database_url):
+    with psycopg.connect(database_url) as connection:
+        dump_store.fail(connection, Dump(DUMP, "ann", "log"), "an entry of it cannot be stored")
+    audit.start()
+    audit.publish(7, 1, [command(1), marker(DUMP, 2, "log", "ann"), marker("ff", 3, "another", "ann")])
+    wait_for(lambda: audit.is_written("ff"))
+    assert (audit.state(DUMP), audit.failure(DUMP)) == ("failed", "an entry of it cannot be stored")
+    assert not (audit.dump_dir / "log").exists()
+
+
+def test_a_dump_that_was_written_cannot_be_given_up_any_more(audit, wait_for, database_url):
+    audit.start()
+    audit.publish(7, 1, [command(1), marker(DUMP, 2, "log", "ann")])
+    wait_for(lambda: audit.is_written(DUMP))
+    with psycopg.connect(database_url) as connection:
+        dump_store.fail(connection, Dump(DUMP, "ann", "log"), "too late")
+    assert (audit.state(DUMP), audit.failure(DUMP)) == ("written", None)

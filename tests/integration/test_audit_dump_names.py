@@ -41,7 +41,7 @@ def test_of_two_that_waited_the_later_stays(audit, wait_for):
     ask_twice(audit)
     wait_for(lambda: audit.is_complete(LATER))
     audit.dump_dir.unlink()
-    wait_for(lambda: audit.is_written(EARLIER) and audit.is_written(LATER))
+    wait_for(lambda: audit.state(EARLIER) == "replaced" and audit.is_written(LATER))
     assert holds(audit, 1, 3)
 
 
@@ -57,7 +57,7 @@ def test_an_earlier_one_that_failed_does_not_replace_the_later(audit, wait_for, 
         audit.publish(7, 2, [marker(EARLIER, 2, "log", "ann"), command(3), marker(LATER, 4, "log", "ann")])
         wait_for(lambda: audit.is_written(LATER))
         assert not audit.is_written(EARLIER)
-    wait_for(lambda: audit.is_written(EARLIER))
+    wait_for(lambda: audit.state(EARLIER) == "replaced")
     assert holds(audit, 1, 3)
     assert [path.name for path in audit.dump_dir.iterdir()] == ["log"]
     with psycopg.connect(database_url) as connection:
@@ -82,7 +82,7 @@ def test_a_process_that_hangs_in_an_earlier_one_does_not_replace_the_later(audit
         wait_for(lambda: audit.is_written(LATER) or waiting_for_locks(audit) == 2)
     for writer in writers:
         writer.join()
-    assert audit.is_written(EARLIER) and audit.is_written(LATER)
+    assert audit.state(EARLIER) == "replaced" and audit.is_written(LATER)
     assert holds(audit, 1, 3)
 
 
@@ -107,7 +107,7 @@ def test_the_whole_logs_and_a_users_are_later_as_their_partition_says(audit, wai
         audit.publish(source, 1, around(both) if source == 7 else [whole])
     wait_for(lambda: audit.is_complete("0d") and audit.is_complete("0e"))
     audit.dump_dir.unlink()
-    wait_for(lambda: audit.is_written("0d") and audit.is_written("0e"))
+    wait_for(lambda: audit.has_ended("0d") and audit.has_ended("0e"))
     assert holds(audit, 1, 2)
 
 
@@ -122,7 +122,7 @@ def make_both_unwritten(audit: AuditLog, wait_for) -> None:
     wait_for(lambda: audit.is_written(LATER))
     process.terminate()
     assert process.wait(10) == 0
-    audit.database.execute("UPDATE dumps SET written_at_ms = NULL, failure = NULL")
+    audit.database.execute("UPDATE dumps SET state = 'waiting', written_at_ms = NULL")
 
 
 def write(audit: AuditLog, database_url: str, dump_id: str) -> None:
@@ -133,3 +133,12 @@ def write(audit: AuditLog, database_url: str, dump_id: str) -> None:
 def waiting_for_locks(audit: AuditLog) -> int:
     query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dumper %' AND wait_event = 'advisory'"
     return audit.database.execute(query).fetchone()[0]
+
+
+def test_a_file_that_was_replaced_is_said_to_be(audit, wait_for):
+    audit.start()
+    audit.publish(7, 1, [command(1), marker(EARLIER, 2, "log", "ann")])
+    wait_for(lambda: audit.is_written(EARLIER))
+    audit.publish(7, 3, [command(3), marker(LATER, 4, "log", "ann")])
+    wait_for(lambda: audit.is_written(LATER))
+    assert audit.state(EARLIER) == "replaced"

@@ -1,19 +1,57 @@
 """The migrations make just the database that the tables describe."""
 
 import contextlib
+from collections.abc import Iterator
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 
 from schema import database, migrate
 
 
+@contextlib.contextmanager
+def alembic(database_url: str) -> Iterator[Config]:
+    """Alembic's settings, with a transaction that ends with the block."""
+    engine = database.engine(database_url)
+    config = Config()
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            yield config
+    finally:
+        engine.dispose()
+
+
 def test_a_migrated_database_is_what_the_tables_say(database_url):
-    with contextlib.ExitStack() as at_the_end:
-        engine = database.engine(database_url)
-        at_the_end.callback(engine.dispose)
-        config = Config()
-        config.set_main_option("script_location", str(migrate.MIGRATIONS))
-        config.set_main_option("path_separator", "os")
-        config.attributes["connection"] = at_the_end.enter_context(engine.connect())
+    with alembic(database_url) as config:
         command.check(config)
+
+
+def test_dumps_from_before_they_had_a_state_get_the_one_they_are_in(database_url):
+    with alembic(database_url) as config:
+        command.downgrade(config, "0006")
+    with psycopg.connect(database_url) as old:
+        old.cursor().executemany(
+            "INSERT INTO dumps (dump_id, filename, written_at_ms, failure) VALUES (%s, %s, %s, %s)",
+            [
+                ("replaced", "log", 1, None),
+                ("written", "log", 2, None),
+                ("overtaken", "log", 3, "a later dump of this name is written"),
+                ("failed", "log/x", 4, "NotADirectoryError: log/x"),
+                ("waiting", "log", None, None),
+            ],
+        )
+    with alembic(database_url) as config:
+        command.upgrade(config, "head")
+    with psycopg.connect(database_url) as new:
+        found = new.execute("SELECT dump_id, state, written_at_ms, failure FROM dumps ORDER BY dump_number").fetchall()
+    assert found == [
+        ("replaced", "replaced", 1, None),
+        ("written", "written", 2, None),
+        ("overtaken", "replaced", None, None),
+        ("failed", "failed", None, "NotADirectoryError: log/x"),
+        ("waiting", "waiting", None, None),
+    ]

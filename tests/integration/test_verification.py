@@ -201,7 +201,7 @@ def test_a_dump_that_differs_in_an_element_is_found(finished, tmp_path):
 
 def test_a_dump_that_was_cut_together_with_its_marker_is_found(spoiled, tmp_path):
     url, dump_id = spoiled(
-        "UPDATE dumps SET written_at_ms = NULL RETURNING 1",
+        "UPDATE dumps SET state = 'waiting', written_at_ms = NULL RETURNING 1",
         "UPDATE dump_markers SET number = number - 3 WHERE source = 4 RETURNING dump_id",
     )
     with dump_store.connect(url, "tests") as connection:

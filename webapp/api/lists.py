@@ -54,10 +54,10 @@ def unwatch_symbol(person: Person, symbol: str) -> list[str]:
     return reads.watched_symbols(person.user_id)
 
 
-@operation("GET", "/dumps", {200: list[reads.Dump]})
-def list_dumps(person: Person) -> list[reads.Dump]:
-    """Logs that you had written; `written_at_ms` is null while one is not whole yet."""
-    return reads.dumps(person.user_id, person.administrator)
+@operation("GET", "/dumps", {200: list[downloads.DumpFile]})
+def list_dumps(person: Person) -> list[downloads.DumpFile]:
+    """Logs that you asked for, and what has become of each. `failure` says why one has no file, or not yet."""
+    return downloads.listed(person)
 
 
 @operation("GET", "/dumps/{dump_id}", {200: "application/xml"}, place={"dump_id": DumpPlace})
@@ -65,7 +65,7 @@ def download_dump(person: Person, dump_id: str) -> Response:
     """The file of one."""
     response = downloads.send(person, dump_id)
     if response is None:
-        raise ProblemError(404, "there is no such file, or not yet")
+        raise ProblemError(404, "there is no file of this dump for you: GET /dumps says what has become of it")
     return response
 
 

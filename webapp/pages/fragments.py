@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from flask import abort, g, jsonify, render_template, request
 
 from schema.outcomes import HistoryKind
-from webapp import reads
+from webapp import downloads, reads
 from webapp.accounts import Person, current_user, login_required
 from webapp.pages.filters import filter_form, filter_url
 from webapp.pages.root import pages
@@ -125,8 +125,8 @@ def trades(user: str) -> dict[str, object]:
     return {"symbol": symbol, "trades": reads.trades(user, symbol) if symbol else []}
 
 
-def dumps(user: str) -> dict[str, object]:
-    return {"dumps": reads.dumps(user, current_user().administrator)}
+def dumps(_user: str) -> dict[str, object]:
+    return {"dumps": downloads.listed(current_user())}
 
 
 def operations(_user: str) -> dict[str, object]:

@@ -1,35 +1,45 @@
-"""Dumps of the log that were asked for: whether they are written yet. The files themselves are `webapp.downloads`'."""
+"""Dumps of the log that were asked for, and what has become of each. The files themselves are `webapp.downloads`'."""
 
 import msgspec
 
+from schema.outcomes import DumpState
 from webapp.store import store
 
 DUMPS_MAX = 100
 
 
 class Dump(msgspec.Struct, frozen=True):
-    """`id`: of its DUMPLOG command, hexadecimal. `whole`: of all users. `written_at_ms` None: not written yet."""
+    """`id`: of its DUMPLOG command, hexadecimal. `whole`: of all users. `failure`: of a dump that failed, why there
+    will never be a file; of one that waits, why the last attempt to write it failed.
+    """
 
     id: str
     filename: str
     whole: bool
+    state: DumpState
     written_at_ms: int | None
+    failure: str | None
 
 
 def dumps(user: str, administrator: bool = False) -> list[Dump]:
     """A user's own dumps, the newest first; an administrator's with those of the whole log."""
-    return [Dump(*row) for row in store().rows(_DUMPS, user=user, whole=administrator, limit=DUMPS_MAX)]
+    rows = store().rows(_DUMPS, user=user, whole=administrator, limit=DUMPS_MAX)
+    return [_dump(*row) for row in rows]
 
 
 def dump(user: str, dump_id: str, administrator: bool = False) -> Dump | None:
-    """One that this user may download."""
+    """One that this user may know of."""
     row = store().row(_DUMP, user=user, whole=administrator, dump_id=dump_id)
-    return Dump(*row) if row else None
+    return _dump(*row) if row else None
+
+
+def _dump(dump_id: str, filename: str, whole: bool, state: str, *rest: object) -> Dump:
+    return Dump(dump_id, filename, whole, DumpState(state), *rest)
 
 
 _SELECT = """
-    SELECT dump_id, filename, user_id IS NULL, written_at_ms FROM dumps
+    SELECT dump_id, filename, user_id IS NULL, state::text, written_at_ms, failure FROM dumps
     WHERE (user_id = :user OR (:whole AND user_id IS NULL))"""
 
-_DUMPS = f"{_SELECT} ORDER BY written_at_ms DESC NULLS FIRST LIMIT :limit"
+_DUMPS = f"{_SELECT} ORDER BY dump_number DESC LIMIT :limit"
 _DUMP = f"{_SELECT} AND dump_id = :dump_id"

@@ -116,7 +116,9 @@ def test_what_lies_outside_of_their_own_folder_is_not_sent(website: Website) -> 
     website.system.dump_dir.mkdir(exist_ok=True)
     (website.system.dump_dir / "everybodys.xml").write_text("<log/>")
     with website.connect() as connection:
-        insert = "INSERT INTO dumps (dump_id, user_id, filename, written_at_ms) VALUES (%s, %s, 'everybodys.xml', 1)"
+        insert = """
+            INSERT INTO dumps (dump_id, user_id, filename, state, written_at_ms)
+            VALUES (%s, %s, 'everybodys.xml', 'written', 1)"""
         connection.execute(insert, (f"of-{user}", user))
     caller = website.api(user)
     assert [dump["filename"] for dump in caller.get("/dumps").json] == ["everybodys.xml"]
