@@ -10,7 +10,7 @@ import sqlalchemy
 from sqlalchemy import Connection, Row, text
 
 from schema import database
-from schema.errors import StoreError
+from schema.errors import StoreAway, StoreError
 
 PATIENCE_SECONDS = 60.0
 RETRY_PAUSE_SECONDS = 0.2
@@ -46,7 +46,7 @@ class Ledger:
         return self._patiently(ask)
 
     def write(self, statement: str, **parameters: object) -> None:
-        """One statement, repeated if the connection is lost: it must bear that. Raises StoreError."""
+        """One statement, repeated if the database cannot do it now: it must bear that. Raises StoreError."""
         self._patiently(lambda connection: connection.execute(text(statement), parameters))
 
     def close(self) -> None:
@@ -58,9 +58,11 @@ class Ledger:
             try:
                 with self._engine.begin() as connection:
                     return work(connection)
-            except sqlalchemy.exc.OperationalError as error:
-                if time.monotonic() > deadline:
-                    raise StoreError(f"Postgres: {error.orig}") from error
             except sqlalchemy.exc.SQLAlchemyError as error:
-                raise StoreError(f"Postgres: {error}") from error
+                if not database.means_not_now(error):
+                    raise StoreError(f"Postgres: {error}") from error
+                if time.monotonic() > deadline:
+                    raise StoreAway(f"Postgres: {getattr(error, 'orig', error)}") from error
+                # The server behind the connections may be the one that is a standby by now.
+                self._engine.dispose()
             time.sleep(RETRY_PAUSE_SECONDS)

@@ -7,7 +7,7 @@ import psycopg
 import sqlalchemy
 from sqlalchemy.engine import make_url
 
-from schema.errors import StoreError
+from schema.errors import StoreAway, StoreError
 
 STATEMENT_TIMEOUT_MS = 5_000
 """A batch takes tens of milliseconds; what takes this long is stuck, and would starve heartbeats."""
@@ -40,13 +40,64 @@ def connect(database_url: str, application: str) -> psycopg.Connection:
             f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}",
         )
     except psycopg.Error as error:
-        raise StoreError(f"cannot reach Postgres: {error}") from error
+        raise StoreAway(f"cannot reach Postgres: {error}") from error
 
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """Turns what psycopg raises into StoreError."""
+    """Turns what psycopg raises into StoreAway where it means "not now", into StoreError where it does not."""
     try:
         yield
     except psycopg.Error as error:
-        raise StoreError(f"Postgres: {type(error).__name__} {error}") from error
+        kind = StoreAway if means_not_now(error) else StoreError
+        raise kind(f"Postgres: {type(error).__name__} {error}") from error
+
+
+READ_ONLY = "25006"
+"""SQLSTATE of a write that Postgres refuses because it is a standby, or is told to take no writes."""
+
+_NOT_NOW_CLASSES = frozenset(
+    {
+        "08",  # the connection failed
+        "28",  # the login was refused: a password is being changed, or the server is not the one it was
+        "40",  # the transaction was rolled back: deadlock, serialization failure
+        "53",  # out of disk, memory or connections
+        "57",  # an operator or a timeout intervened: shutdown, start, cancelled statement
+        "58",  # the operating system failed: input or output error
+        "F0",  # a configuration file is wrong
+        "XX",  # Postgres itself failed
+    }
+)
+"""Classes of SQLSTATE (Postgres manual, appendix A) in which the same statement may succeed later."""
+
+_NOT_NOW = frozenset(
+    {
+        READ_ONLY,
+        "25P03",  # the session was idle in a transaction for too long
+        "25P04",  # the transaction took too long
+        "55006",  # the object is in use
+        "55P03",  # a lock was not available in time
+    }
+)
+"""SQLSTATEs of the same meaning in classes that otherwise name mistakes of ours."""
+
+
+def means_not_now(error: BaseException) -> bool:
+    """Whether an error says that the database cannot do this now, rather than that it never will.
+
+    `error`: what psycopg or SQLAlchemy raised. Anything else means a mistake of ours, and so does a program limit
+    (class 54): the same statement would fail for ever.
+    """
+    if isinstance(error, sqlalchemy.exc.TimeoutError | sqlalchemy.exc.DisconnectionError):
+        return True
+    if isinstance(error, sqlalchemy.exc.DBAPIError):
+        return error.connection_invalidated or means_not_now(error.orig)
+    state = sqlstate(error)
+    if state is None:  # Postgres said nothing: the connection is lost, or there never was one
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return state[:2] in _NOT_NOW_CLASSES or state in _NOT_NOW
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE of what psycopg or SQLAlchemy raised; None where Postgres did not give any."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None)

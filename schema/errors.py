@@ -33,6 +33,10 @@ class StoreError(DayTradeError):
     """Postgres is away or refused; nothing of the transaction was kept."""
 
 
+class StoreAway(StoreError):
+    """Postgres cannot do this now: it is away, starting, read-only, full or busy; later the same may succeed."""
+
+
 class Fenced(StoreError):
     """Somebody else owns the partition by now: whatever was decided on it must be dropped (design §2)."""
 

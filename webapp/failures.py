@@ -22,12 +22,23 @@ def handle(app: Flask) -> None:
 
 def unavailable(error: Unavailable) -> Response:
     """503 with Retry-After, whichever server is away."""
-    log.warning("unavailable", what=str(error), path=request.path, perhaps_taken=perhaps_taken(error))
+    log_unavailable(error)
     if problems.wanted():
         return problems.of_unavailable(error, perhaps_taken(error))
     response = Response(_page(error), 503, mimetype="text/html")
     response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response
+
+
+def log_unavailable(error: Unavailable) -> None:
+    """Notes for operators why somebody was told to come back later."""
+    log.warning(
+        "unavailable",
+        what=str(error),
+        cause=str(error.__cause__ or ""),
+        path=request.path,
+        perhaps_taken=perhaps_taken(error),
+    )
 
 
 def perhaps_taken(error: Unavailable) -> bool:

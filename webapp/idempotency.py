@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import Row
+
 from webapp.store import Store
+from webapp.unavailable import ReadOnly, Unavailable
 
 KEY_CHARACTERS_MAX = 200
 
@@ -22,13 +25,28 @@ class Claim:
 def claim(store: Store, user: str, key: str, command_id: bytes, body_digest: bytes) -> Claim:
     """Binds a key to a command, or finds the one it is bound to. Raises KeyReused, Unavailable."""
     assert 0 < len(key) <= KEY_CHARACTERS_MAX, len(key)
-    new = store.row(_BIND, user=user, key=key, command_id=command_id, body_digest=body_digest)
-    if new is not None:
-        return Claim(new.transaction_number, True)
-    bound = store.row(_BOUND, user=user, key=key)
+    try:
+        new = store.row(_BIND, user=user, key=key, command_id=command_id, body_digest=body_digest)
+    except ReadOnly as error:
+        bound = _bound_without_writing(store, user, key, error)
+    else:
+        if new is not None:
+            return Claim(new.transaction_number, True)
+        bound = store.row(_BOUND, user=user, key=key)
     if bytes(bound.body_digest) != body_digest:
         raise KeyReused(f"the Idempotency-Key {key!r} was used before, for another command")
     return Claim(bound.transaction_number, False)
+
+
+def _bound_without_writing(store: Store, user: str, key: str, error: ReadOnly) -> Row:
+    """What a key is bound to already. Raises Unavailable where it is not: whether it ever was, a standby that lags
+    behind cannot tell.
+    """
+    bound = store.row(_BOUND, user=user, key=key)
+    if bound is None:
+        lags = store.row("SELECT pg_is_in_recovery()")[0]
+        raise Unavailable(str(error), error.retry_after_seconds, None if lags else False) from error
+    return bound
 
 
 def is_bound(store: Store, user: str, command_id: bytes) -> int | None:

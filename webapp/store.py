@@ -1,13 +1,16 @@
 """The web's way to the database: a pool of connections, plain SQL in, rows out. No SQL of any feature in here."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+import psycopg
 import sqlalchemy
 from flask import current_app
-from sqlalchemy import Row, text
+from sqlalchemy import Connection, Row, text
 from sqlalchemy.engine import make_url
 
-from webapp.unavailable import Unavailable
+from schema import database
+from webapp.unavailable import ReadOnly, Unavailable
 
 CONNECT_SECONDS_MAX = 2
 STATEMENT_MS_MAX = 5_000
@@ -18,6 +21,9 @@ ROWS_PER_FETCH = 2_000
 """Of an export: bounds its memory."""
 
 RETRY_SECONDS = 2
+
+_ERRORS = (sqlalchemy.exc.SQLAlchemyError, psycopg.Error)
+"""SQLAlchemy lets some errors of psycopg pass as they are."""
 
 
 class Store:
@@ -34,6 +40,7 @@ class Store:
             # Each statement is its own transaction: reads need no BEGIN and COMMIT around them.
             isolation_level="AUTOCOMMIT",
             connect_args={
+                **database.KEEPALIVE,
                 "connect_timeout": CONNECT_SECONDS_MAX,
                 "application_name": "webapp",
                 "options": f"-c statement_timeout={STATEMENT_MS_MAX} -c timezone=UTC",
@@ -42,40 +49,46 @@ class Store:
 
     def rows(self, query: str, **parameters: object) -> Sequence[Row]:
         """All rows of the answer. Raises Unavailable."""
-        with translated(), self._engine.connect() as connection:
+        with self._connection() as connection:
             return connection.execute(text(query), _sound(parameters)).fetchall()
 
     def row(self, query: str, **parameters: object) -> Row | None:
         """The first row, or None. Raises Unavailable."""
-        with translated(), self._engine.connect() as connection:
+        with self._connection() as connection:
             return connection.execute(text(query), _sound(parameters)).first()
 
     def write(self, statement: str, **parameters: object) -> int:
         """One statement, committed; the number of rows it touched. Raises Unavailable."""
-        with translated(), self._engine.connect() as connection:
+        with self._connection() as connection:
             return connection.execute(text(statement), _sound(parameters)).rowcount
 
     def stream(self, query: str, **parameters: object) -> Iterator[Row]:
         """Rows from a server-side cursor, for what may be long. Raises Unavailable."""
-        with translated(), self._engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
-            streaming = connection.execution_options(yield_per=ROWS_PER_FETCH)
+        with self._connection() as connection:
+            streaming = connection.execution_options(isolation_level="READ COMMITTED", yield_per=ROWS_PER_FETCH)
             with connection.begin():
                 yield from streaming.execute(text(query), _sound(parameters))
 
     def close(self) -> None:
         self._engine.dispose()
 
-
-class translated:
-    """Turns what SQLAlchemy raises when the database is away into Unavailable; mistakes of ours pass."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: type | None, error: BaseException | None, _trace: object) -> None:
-        if isinstance(
-            error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError, sqlalchemy.exc.InterfaceError)
-        ):
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """One of the pool. What means "not now" is raised as Unavailable; mistakes of ours pass."""
+        try:
+            with self._engine.connect() as connection:
+                try:
+                    yield connection
+                except _ERRORS as error:
+                    if database.means_not_now(error):
+                        # The server behind it may be the one that is a standby by now: the next request asks anew.
+                        connection.invalidate(error)
+                    raise
+        except _ERRORS as error:
+            if not database.means_not_now(error):
+                raise
+            if database.sqlstate(error) == database.READ_ONLY:
+                raise ReadOnly("the database takes no changes at the moment", RETRY_SECONDS) from error
             raise Unavailable("the database does not answer", RETRY_SECONDS) from error
 
 

@@ -2,11 +2,13 @@
 
 import hashlib
 import secrets
+from contextlib import suppress
 
 import msgspec
 
 from webapp.people import Person
 from webapp.store import Store
+from webapp.unavailable import ReadOnly
 
 PREFIX = "dt_"
 """So that a token that leaked into a file or a log can be found."""
@@ -48,7 +50,9 @@ def person_of(store: Store, text: str) -> Person | None:
     if row is None:
         return None
     if row.stale:
-        store.write(_USED, digest=_digest(text))
+        # Only a note: who may read, may read also while the database takes no changes.
+        with suppress(ReadOnly):
+            store.write(_USED, digest=_digest(text))
     return Person(*row[:-1])
 
 

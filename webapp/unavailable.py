@@ -1,4 +1,4 @@
-"""The one exception for a server that is away: pages and API turn it into 503 with Retry-After. Nothing else here."""
+"""The exceptions for a server that is away: pages and API turn them into 503 with Retry-After. Nothing else here."""
 
 from schema.errors import DayTradeError
 
@@ -16,3 +16,7 @@ class Unavailable(DayTradeError):
         super().__init__(what)
         self.retry_after_seconds = retry_after_seconds
         self.perhaps_taken = perhaps_taken
+
+
+class ReadOnly(Unavailable):
+    """Postgres answers, but takes no writes: it is a standby, or is told to take none."""

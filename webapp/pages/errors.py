@@ -5,7 +5,7 @@ from flask import Response, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from webapp.failures import perhaps_taken
+from webapp.failures import log_unavailable, perhaps_taken
 from webapp.pages.giving import wants_json
 from webapp.pages.root import pages
 from webapp.pages.words import message
@@ -21,6 +21,7 @@ log = structlog.get_logger()
 @pages.errorhandler(Unavailable)
 def unavailable(error: Unavailable) -> Response:
     """503: broker or database are away. Says when to come back, and whether what was sent may have been taken."""
+    log_unavailable(error)
     sentence = "The market is out of reach for a moment."
     if wants_json():
         perhaps = "It may have been taken; press again, it will not be done twice."

@@ -1,0 +1,143 @@
+"""A database that cannot do it now (read-only, full, busy, restarting): people come back later, workers go on by
+themselves, and nothing of it is taken for a mistake of ours.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+import sqlalchemy
+from sqlalchemy.engine import make_url
+
+from schema import database
+from schema.errors import StoreAway, StoreError
+from tests.integration.web.website import Website
+from webapp.store import Store
+from webapp.unavailable import Unavailable
+
+NOT_NOW = (
+    *("08000", "08006", "08P01", "25006", "25P03", "28000", "40001", "40P01", "53000", "53100", "53200", "53300"),
+    *("55006", "55P03", "57014", "57P01", "57P02", "57P03", "57P05", "58000", "58030", "F0000", "XX000", "XX001"),
+)
+MISTAKES = ("22003", "22021", "23505", "25P02", "42601", "42P01", "54000")
+
+RAISE = "DO $$ BEGIN RAISE EXCEPTION 'as the test wants it' USING ERRCODE = '{}'; END $$"
+
+
+@pytest.fixture
+def alter(website: Website) -> Iterator[Callable[[str], None]]:
+    """`alter("SET x = y")`: of the site's database, for sessions that begin from now on; undone afterwards."""
+    url = make_url(website.system.environment["DATABASE_URL"])
+    elsewhere = url.set(database="postgres", drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(elsewhere, autocommit=True) as connection:
+
+        def do(change: str) -> None:
+            connection.execute(f'ALTER DATABASE "{url.database}" {change}')
+
+        yield do
+        do("RESET ALL")
+        do("CONNECTION LIMIT -1")
+
+
+def test_whatever_means_not_now_makes_the_site_unavailable_and_a_mistake_does_not(website: Website) -> None:
+    for state in NOT_NOW:
+        with pytest.raises(Unavailable):
+            website.store.write(RAISE.format(state))
+    for state in MISTAKES:
+        with pytest.raises(sqlalchemy.exc.DBAPIError):
+            website.store.write(RAISE.format(state))
+
+
+def test_workers_tell_what_means_not_now_from_what_never_will_be(website: Website) -> None:
+    with website.connect() as connection:
+        for state in (*NOT_NOW, *MISTAKES):
+            with pytest.raises(StoreError) as raised, database.translated(), connection.transaction():
+                connection.execute(RAISE.format(state))
+            assert isinstance(raised.value, StoreAway) == (state in NOT_NOW), state
+
+
+def test_a_read_only_database_is_shown_and_takes_no_orders_until_it_takes_writes_again(
+    website: Website, alter, wait_for
+) -> None:
+    user = website.person()
+    browser = website.browser()
+    browser.log_in(user)
+    assert website.api(user).give("ADD", key="before", amount="1.00").json["status"] == "done"
+    alter("SET default_transaction_read_only = on")
+    app = website.another()
+    wait_for(lambda: app.test_client().get("/healthz").json["broker"])
+    caller = website.api(user, app)
+    health = app.test_client().get("/healthz")
+    assert (health.status_code, health.json["database"]) == (503, False)
+    for key in (None, "new"):
+        refused = caller.give("ADD", key=key, amount="2.00")
+        assert (refused.status_code, refused.json["perhaps_taken"]) == (503, False), refused.text
+        assert int(refused.headers["Retry-After"]) > 0
+    assert caller.give("ADD", key="before", amount="1.00").json["seq"] == 1, "an order of before has its outcome"
+    assert caller.get("/account").json["cash_cents"] == 100
+    reader = website.browser(app)
+    reader.cookie = browser.cookie
+    page = reader.client.post("/commands/ADD", data=reader.form("/trade") | {"amount": "3.00"})
+    assert page.status_code == 503
+    assert "may have been taken" not in page.text
+    alter("RESET default_transaction_read_only")
+    wait_for(lambda: app.test_client().get("/healthz").status_code == 200, what="connections that may write")
+    assert caller.give("ADD", key="new", amount="2.00").json["status"] == "done"
+    assert [row[-1] for row in website.history(user)] == [100, 200]
+
+
+def test_a_database_without_a_connection_to_spare_is_unavailable(website: Website, alter, wait_for) -> None:
+    caller = website.api(website.person())
+    alter("CONNECTION LIMIT 0")
+    client = website.another().test_client()
+    answer = client.get("/api/v1/account", headers={"Authorization": caller.authorization})
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert client.get("/healthz").json["database"] is False
+    alter("CONNECTION LIMIT -1")
+    wait_for(lambda: client.get("/healthz").json["database"], what="a connection")
+
+
+def test_a_statement_whose_backend_is_ended_is_unavailable_and_the_next_one_is_not(website: Website, wait_for) -> None:
+    store = Store(website.system.environment["DATABASE_URL"], 1)
+    raised: list[BaseException] = []
+
+    def sleep() -> None:
+        try:
+            store.row("SELECT pg_sleep(4) AS endless")
+        except Unavailable as error:
+            raised.append(error)
+
+    sleeper = threading.Thread(target=sleep)
+    sleeper.start()
+    ended = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE query LIKE '%AS endless' AND state = 'active' AND pid <> pg_backend_pid()"
+    )
+    with website.connect() as connection:
+        connection.autocommit = True
+        wait_for(lambda: connection.execute(ended).fetchone(), what="the statement")
+    sleeper.join()
+    assert raised
+    assert store.row("SELECT 1")[0] == 1
+    store.close()
+
+
+def test_workers_outlive_a_database_that_takes_no_writes(website: Website, alter, wait_for) -> None:
+    caller = website.api(website.person())
+    processes = dict(website.system.processes)
+    alter("SET default_transaction_read_only = on")
+    with website.connect() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name NOT IN ('webapp', 'test')"
+        )
+    for worker in ("transactions-0", "triggers", "audit", "quotecache"):
+        wait_for(lambda worker=worker: "ReadOnlySqlTransaction" in website.system.log(worker), 20, worker)
+    given = caller.give("ADD", wait=0, amount="1.00")
+    assert given.status_code == 202
+    alter("RESET default_transaction_read_only")
+    location = given.headers["Location"].removeprefix("/api/v1")
+    wait_for(lambda: caller.get(location, wait=1_000).json["status"] == "done", what="the outcome")
+    wait_for(website.is_at_work, what="every worker owns its share again")
+    assert all(process.poll() is None for process in processes.values()), "no worker ended"
