@@ -81,6 +81,7 @@ clean: ## Stop everything; remove .stack, .venv and dumps
 	@rm -rf .stack $(VENV) dumps
 
 # All on stderr: `make env` promises nothing but two lines on stdout. Bytecode is compiled on first use instead.
+# Standard input may be a workload, which no installer is to read.
 $(STAMP): requirements.txt deploy/make_venv.sh
-	@deploy/make_venv.sh $(VENV) requirements.txt >&2
+	@deploy/make_venv.sh $(VENV) requirements.txt >&2 </dev/null
 	@touch $@

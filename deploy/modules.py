@@ -42,5 +42,9 @@ def output(urls: Urls, module: str) -> str:
 def start(environment: dict[str, str], module: str, *arguments: str) -> subprocess.Popen:
     """In the foreground: it has our terminal and gets our Ctrl-C. Should we be killed, `make down` finds it."""
     return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments], cwd=ROOT, env=os.environ | environment | leftovers.mark()
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=os.environ | environment | leftovers.mark(),
+        # What the shell has opened for our caller may be meant for the child: WORKLOAD=<(command) is /dev/fd/63.
+        close_fds=False,
     )

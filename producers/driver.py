@@ -6,13 +6,12 @@ the triggers have come to rest: so the customer's dump holds the fills that the 
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from producers.command_publisher import CommandPublisher
 from producers.completion import Completion
 from producers.display import Bars, Lines
 from producers.run import Run
-from producers.workload_reader import Unreadable, read_workload
+from producers.workload import Workload
 from schema.commands import Command, CommandName
 from schema.errors import DayTradeError
 from schema.wall_clock import now_ms
@@ -55,14 +54,17 @@ class Driver:
         self._stall_seconds = stall_seconds
         self._doing = "publishing"
         self._next_show = 0.0
+        self._published_before = 0
 
-    def drive(self, path: Path, rate: int | None) -> None:
+    def drive(self, workload: Workload, rate: int | None) -> None:
         """Returns when everything is done. `rate`: commands per second, None for as fast as they are taken.
 
-        Raises Stalled, BrokerError, StoreError, OSError.
+        Where the workload breaks off, what came before is run to its end. Raises Stalled, BrokerError, StoreError.
         """
         run = self._run
-        held = self._publish_file(path, rate)
+        held = self._publish_all(workload, rate)
+        run.unreadable, run.unreadable_shown = workload.unreadable, workload.unreadable_shown
+        run.input_fault = workload.fault
         self._publisher.flush()
         run.published_at_ms = now_ms()
         self._wait_for_execution()
@@ -83,28 +85,33 @@ class Driver:
             patience=DUMP_STALL_FACTOR,
         )
 
-    def _publish_file(self, path: Path, rate: int | None) -> Command | None:
+    def _publish_all(self, workload: Workload, rate: int | None) -> Command | None:
         """Publishes all, but a root DUMPLOG that is the last command: that is returned."""
         held = None
         look_every = COMMANDS_BETWEEN_LOOKS if rate is None else max(1, min(COMMANDS_BETWEEN_LOOKS, rate // 200))
         self._run.started_at_ms = now_ms()
         began = time.monotonic()
-        for line in read_workload(path, self._run.source):
-            if isinstance(line, Unreadable):
-                self._run.note_unreadable(line)
-                continue
+        for command in workload.commands(self._while_input_is_awaited):
             if held is not None:
                 self._publish(held)
                 held = None
-            if line.name is CommandName.DUMPLOG and line.user is None and line.defect is None:
-                held = line
+            if command.name is CommandName.DUMPLOG and command.user is None and command.defect is None:
+                held = command
                 continue
-            self._publish(line)
+            self._publish(command)
             if self._run.published % look_every == 0:
                 if rate is not None:
                     self._pace(began + self._run.published / rate)
                 self._show()
+        self._display.lines = workload.lines
         return held
+
+    def _while_input_is_awaited(self) -> None:
+        """What was published does not linger, and the connection is kept alive, however long a pipe takes."""
+        self._publisher.pump()
+        self._doing = "publishing" if self._run.published > self._published_before else "waiting for input"
+        self._published_before = self._run.published
+        self._show()
 
     def _publish(self, command: Command) -> None:
         self._publisher.publish(command)

@@ -1,14 +1,16 @@
-"""`python -m producers.loadtest`: runs a workload file through the whole system and reports. Settings, wiring, exit.
+"""`python -m producers.loadtest`: runs a workload through the whole system and reports. Settings, wiring, exit.
 
-Variables, beside those of `schema.settings`: WORKLOAD (a file), REPORT (a JSON file to write), RATE (commands per
-second; as fast as possible without), REPLICAS (of the transactions worker, for the report).
+Variables, beside those of `schema.settings`: WORKLOAD (a file, a pipe, or `-` for standard input), REPORT (a JSON file
+to write), RATE (commands per second; as fast as possible without), REPLICAS (of the transactions worker, for the
+report). With `--held NEWS ORDERS`, two file descriptors, it waits for its servers (`start_line.py`).
 """
 
+import argparse
 import os
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,10 +25,13 @@ from producers.driver import Driver
 from producers.ledger import Ledger
 from producers.report_screen import show
 from producers.run import Run
-from producers.workload_reader import Unreadable, count_lines, read_workload
+from producers.start_line import UNKNOWN_SERVERS, CalledOff, StartLine
+from producers.workload import NothingToRun, Workload
+from producers.workload_input import InputError, WorkloadInput
 from rabbitmq.connection import open_connection
 from schema.errors import DayTradeError, SettingsError
 from schema.log_setup import set_up_logging
+from schema.output_file import require_writable
 from schema.settings import Settings, from_environment
 from schema.wall_clock import now_ms
 
@@ -35,16 +40,11 @@ REPLICAS_MAX = 1_000
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
-
 WIDTH_OF_FILES = 110
 """Columns of the report where there is no terminal to say."""
 
 READY_SECONDS_MAX = 30.0
 READY_POLL_SECONDS = 0.05
-
-
-class NothingToRun(DayTradeError):
-    """The workload has no command in it."""
 
 
 class NotReady(DayTradeError):
@@ -53,7 +53,8 @@ class NotReady(DayTradeError):
 
 @dataclass(frozen=True)
 class Options:
-    workload: Path
+    workload: str
+    """A path, or `-`."""
     report: Path | None
     rate: int | None
     replicas: int | None
@@ -61,27 +62,39 @@ class Options:
 
 
 def options_from(environment: Mapping[str, str]) -> Options:
-    """Raises SettingsError."""
+    """Raises SettingsError, also where the report could not be written."""
     workload, report_file = environment.get("WORKLOAD"), environment.get("REPORT")
     if not workload:
-        raise SettingsError("WORKLOAD is not set: it must be a workload file")
+        raise SettingsError("WORKLOAD is not set: it must be a workload file, or - for standard input")
+    if report_file:
+        require_writable(Path(report_file), "REPORT")
+        if os.path.exists(report_file) and os.path.exists(workload) and os.path.samefile(report_file, workload):
+            raise SettingsError(f"REPORT={report_file}: is the workload itself, which the report would replace")
     rate = _count(environment, "RATE", RATE_MAX)
     replicas = _count(environment, "REPLICAS", REPLICAS_MAX)
-    return Options(Path(workload), Path(report_file) if report_file else None, rate, replicas)
+    return Options(workload, Path(report_file) if report_file else None, rate, replicas)
 
 
 def main() -> int:
+    held = _arguments().held
+    start = StartLine(*held) if held else None
     try:
-        settings = from_environment(os.environ)
-        options = options_from(os.environ)
-        _look_into(options.workload)
-        lines = count_lines(options.workload)
-        set_up_logging(settings.log_level, "loadtest")
-        result = run_load(settings, options, lines, _console())
+        environment = os.environ | (UNKNOWN_SERVERS if start else {})
+        settings = from_environment(environment)
+        options = options_from(environment)
+        with WorkloadInput(options.workload) as opened:
+            workload = Workload(opened, secrets.randbits(63))
+            workload.prepare(_notice)
+            if start:
+                settings = from_environment(os.environ | start.wait())
+            set_up_logging(settings.log_level, "loadtest")
+            result = run_load(settings, options, workload, _console(), start.begun if start else lambda: None)
         if options.report:
             report.write_json(result, options.report)
-    except (SettingsError, NothingToRun) as error:
+    except (SettingsError, NothingToRun, InputError) as error:
         return _fail(error, MISUSED)
+    except CalledOff:
+        return FAILED
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}", MISUSED)
     except DayTradeError as error:
@@ -91,17 +104,20 @@ def main() -> int:
     return 0 if report.passed(result) else FAILED
 
 
-def run_load(settings: Settings, options: Options, lines: int, console: Console) -> dict:
-    """The load test from its first publish to its report, which is shown. Raises DayTradeError, OSError."""
+def run_load(
+    settings: Settings, options: Options, workload: Workload, console: Console, begun: Callable[[], None]
+) -> dict:
+    """The load test from its first publish to its report, which is shown. Raises DayTradeError."""
     ledger = Ledger(settings.database_url)
     _wait_for_workers(ledger, options.replicas)
-    run = Run(secrets.randbits(63), str(options.workload), baseline_of(ledger))
+    run = Run(workload.source, workload.name, baseline_of(ledger))
     publisher = CommandPublisher(partial(open_connection, settings.amqp_url, "loadtest"))
     try:
+        begun()
         parameters = {"source": run.source, "workload": run.workload, "now_ms": now_ms(), "replicas": options.replicas}
         ledger.write(_BEGIN, **parameters)
-        with display_for(console, lines) as display:
-            Driver(run, publisher, Completion(ledger, run), display).drive(options.workload, options.rate)
+        with display_for(console, workload.lines) as display:
+            Driver(run, publisher, Completion(ledger, run), display).drive(workload, options.rate)
         ledger.write(_END, source=run.source, published=run.published)
         replicas = options.replicas or ledger.value(_LIVE_REPLICAS)
         result = report.make_report(ledger, run, settings, replicas, publisher.server_version)
@@ -112,23 +128,18 @@ def run_load(settings: Settings, options: Options, lines: int, console: Console)
     return result
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m producers.loadtest", description=__doc__)
+    parser.add_argument("--held", nargs=2, type=int, metavar=("NEWS", "ORDERS"), help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
 def _wait_for_workers(ledger: Ledger, replicas: int | None) -> None:
     deadline = time.monotonic() + READY_SECONDS_MAX
     while missing := unready(ledger, replicas):
         if time.monotonic() > deadline:
             raise NotReady(f"{missing}: are the workers up? `make up` starts them")
         time.sleep(READY_POLL_SECONDS)
-
-
-def _look_into(workload: Path) -> None:
-    """Raises NothingToRun where no line is a command: before anything is connected to."""
-    first = None
-    for line in read_workload(workload, source=0):
-        if not isinstance(line, Unreadable):
-            return
-        first = first or line
-    why = f": line {first.line_number}: {first.why}" if first else ", it is empty"
-    raise NothingToRun(f"{workload}: there is no command in it{why}")
 
 
 def _count(environment: Mapping[str, str], name: str, most: int) -> int | None:
@@ -143,6 +154,10 @@ def _count(environment: Mapping[str, str], name: str, most: int) -> int | None:
 def _console() -> Console:
     console = Console()
     return console if console.is_terminal else Console(width=WIDTH_OF_FILES)
+
+
+def _notice(text: str) -> None:
+    print(f"loadtest: {text}", file=sys.stderr)
 
 
 def _fail(why: object, code: int) -> int:

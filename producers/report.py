@@ -1,7 +1,6 @@
 """The report of a load test: put together from the database, written as JSON. How it looks is `report_screen.py`'s."""
 
 import json
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +9,7 @@ from producers import figures, quote_figures
 from producers.checks import Checks, check
 from producers.ledger import Ledger
 from producers.run import Run
+from schema.output_file import written_whole
 from schema.settings import Settings
 
 LIBRARIES = ("pika", "psycopg", "msgspec", "SQLAlchemy")
@@ -35,6 +35,7 @@ def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rab
         "checks": _numbers(checks),
         "findings": checks.findings,
         "unreadable": [line._asdict() for line in run.unreadable_shown],
+        "input_fault": run.input_fault,
         "durability": {name: ledger.value(f"SHOW {name}") for name in ("fsync", "synchronous_commit")},
         "replicas": replicas,
         "versions": _versions(ledger, rabbitmq),
@@ -42,16 +43,14 @@ def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rab
 
 
 def passed(report: dict) -> bool:
-    """Whether every check is 0."""
-    return not any(report["checks"].values())
+    """Whether every check is 0, of all that the workload holds."""
+    return not any(report["checks"].values()) and report["input_fault"] is None
 
 
 def write_json(report: dict, path: Path) -> None:
     """The whole file or none of it. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    beside.replace(path)
+    with written_whole(path) as file:
+        file.write((json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def _numbers(checks: Checks) -> dict[str, int]:

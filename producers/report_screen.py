@@ -20,6 +20,8 @@ def show(report: dict, console: Console) -> None:
         console.print(f"line {line['line_number']} is no command: {line['why']}: {line['text']}", markup=False)
     if (more := report["outcomes"]["unreadable"] - len(report["unreadable"])) > 0:
         console.print(f"and {more} more such lines")
+    if report["input_fault"]:
+        console.print(f"{report['input_fault']}. Only what came before was run.", style="bold red", markup=False)
     for finding in report["findings"]:
         console.print(finding, style="red", markup=False)
     _show_verdict(report["checks"], console)

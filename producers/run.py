@@ -7,8 +7,6 @@ from producers.workload_reader import TEXT_SHOWN_MAX, Unreadable
 from schema.bounds import INT64_MAX
 from schema.commands import command_id
 
-UNREADABLE_SHOWN_MAX = 5
-
 assert TEXT_SHOWN_MAX < 100, "unreadable lines are shown in a table"
 
 
@@ -42,14 +40,11 @@ class Run:
     """As the driver saw it: later than it was. The report prefers the database's own times."""
     unreadable: int = 0
     unreadable_shown: list[Unreadable] = field(default_factory=list)
+    input_fault: str | None = None
+    """Why the workload could not be read to its end."""
     audit_targets: Mapping[int, int] = field(default_factory=dict)
     """Source → number of its newest audit entry when everything was executed."""
     triggers_unsettled: int = 0
-
-    def note_unreadable(self, line: Unreadable) -> None:
-        self.unreadable += 1
-        if len(self.unreadable_shown) < UNREADABLE_SHOWN_MAX:
-            self.unreadable_shown.append(line)
 
     @property
     def ids(self) -> dict[str, bytes]:

@@ -5,17 +5,15 @@ only takes what is sound beyond doubt and leaves the rest to it. No broker, no c
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
+from producers.workload_input import WorkloadInput
 from schema.arguments import AMOUNT, SIGNATURES, SYMBOL, make_command
 from schema.bounds import INT64_MAX
 from schema.commands import Command, CommandName, command_id
 from schema.errors import UnreadableLine
-
-CHUNK_BYTES = 1 << 18
-"""Read at once: large enough to make the cost of a read vanish, small enough not to be noticed."""
 
 LINE_CHARACTERS_MAX = 4096
 """The longest honest line has about 150. What is beyond is not kept; the argument that was cut counts as blank."""
@@ -29,7 +27,6 @@ CACHED_MAX = 1_000_000
 TEXT_SHOWN_MAX = 80
 """Characters of an unreadable line that are kept, to show them."""
 
-BOM = "\ufeff"
 LINE = re.compile(r"\s*\[\s*([0-9]+)\s*\]\s*([^,]*)(,?)(.*)", re.DOTALL)
 DIGITS_MAX = 16
 """So many digits and a point are an amount that surely fits 64 bits."""
@@ -44,54 +41,47 @@ class Unreadable(NamedTuple):
 
 
 def read_workload(path: Path, source: int) -> Iterator[Command | Unreadable]:
-    """The commands of a file in order; empty lines are passed over.
+    """The commands of a file in order, as `read_lines`. Raises InputError."""
+    with WorkloadInput(str(path)) as workload:
+        yield from read_lines(workload.chunks(), source)
+
+
+def read_lines(chunks: Iterable[bytes], source: int) -> Iterator[Command | Unreadable]:
+    r"""The commands of a text in order; empty lines are passed over. Chunks are UTF-8, lines end with \n.
 
     A command's id is made of `source` and its line number, not of its transaction number: files may repeat those.
-    Raises OSError.
     """
-    with path.open("rb", buffering=0) as file:
-        reader = _LineReader(source)
-        for number, text in _numbered_lines(file):
-            command = reader.fast(number, text) or reader.slow(number, text)
-            if command is not None:
-                yield command
+    reader = _LineReader(source)
+    for number, text in _numbered_lines(chunks):
+        command = reader.fast(number, text) or reader.slow(number, text)
+        if command is not None:
+            yield command
 
 
-def count_lines(path: Path) -> int:
-    """How many lines a file has: what a progress bar runs to. Raises OSError."""
-    with path.open("rb", buffering=0) as file:
-        lines, last = 0, b"\n"
-        while chunk := file.read(CHUNK_BYTES):
-            lines += chunk.count(b"\n")
-            last = chunk[-1:]
-    return lines + (last != b"\n")
-
-
-def _numbered_lines(file: BinaryIO) -> Iterator[tuple[int, str]]:
+def _numbered_lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, str]]:
     number = 0
-    for block in _blocks(file):
+    for block in _blocks(chunks):
         try:
             lines = block.decode().split("\n")
         except UnicodeDecodeError:
             # surrogateescape keeps bad bytes apart from all text, so that an argument with one is never valid.
             lines = [line.decode(errors="surrogateescape") for line in block.split(b"\n")]
-        if not number:
-            lines[0] = lines[0].removeprefix(BOM)
         for line in lines:
             number += 1
             yield number, line
 
 
-def _blocks(file: BinaryIO) -> Iterator[bytes]:
+def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Whole lines, many at once, without the newline of the last; of a line that is too long its beginning."""
     rest, skipping = b"", False
-    while chunk := file.read(CHUNK_BYTES):
+    for chunk in chunks:
+        whole = chunk
         if skipping:
             newline = chunk.find(b"\n")
             if newline < 0:
                 continue
-            chunk, skipping = chunk[newline:], False
-        head, newline, tail = chunk.rpartition(b"\n")
+            whole, skipping = chunk[newline:], False
+        head, newline, tail = whole.rpartition(b"\n")
         if newline:
             yield rest + head
             rest = tail

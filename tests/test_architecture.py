@@ -67,6 +67,8 @@ HOMES: dict[str, set[str]] = {
     "rich": {"deploy", "producers", "consumers.verification", "consumers.transactions.replay", "rabbitmq.dead_letters"},
     "typer": {"deploy", "consumers.verification", "consumers.transactions.account_at", "rabbitmq.dead_letters"},
     "lxml": {"consumers.verification"},
+    # Zstandard, in Python's own library from 3.14 on.
+    **{library: {"producers.workload_input"} for library in ("backports", "compression")},
     **{library: {"webapp"} for library in WEB},
 }
 """Where each library may be imported. One that is not here may be imported nowhere."""

@@ -1,5 +1,6 @@
 """A workload through real processes: the report's checks are 0, the dump is exact, the exports agree with it."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -72,9 +73,19 @@ def test_small_workload_ends_with_all_checks_zero_and_an_exact_dump(system: Syst
     assert {user: account["cash_cents"] for user, account in state.items()} == {user: cash[user] for user in state}
 
 
-def test_history_export_adds_up_to_the_state_export(system: System) -> None:
+def test_a_packed_workload_from_a_pipe_runs_and_its_history_export_adds_up_to_the_state_export(system: System) -> None:
     system.start()
-    run(system, ROOT / "workloads" / "tiny.txt")
+    report_file = system.folder / "report.json"
+    driver = system.load(Path("/dev/stdin"), report_file, subprocess.PIPE)
+    packed = gzip.compress((ROOT / "workloads" / "tiny.txt").read_bytes())
+    with driver.stdin:
+        driver.stdin.write(packed[:100])
+        driver.stdin.flush()
+        driver.stdin.write(packed[100:])
+    assert driver.wait(timeout=90) == 0, system.log("loadtest")
+    report = json.loads(report_file.read_text())
+    assert (report["workload"], report["checks"], report["input_fault"]) == ("standard input", NO_VIOLATIONS, None)
+    assert report["commands"] == len((ROOT / "workloads" / "tiny.txt").read_text().splitlines())
     system.stop()
 
     state = json.loads(export(system, "state").read_text())

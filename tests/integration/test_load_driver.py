@@ -13,6 +13,8 @@ from producers.display import display_for
 from producers.driver import Driver, Stalled
 from producers.ledger import Ledger
 from producers.run import Run
+from producers.workload import Workload
+from producers.workload_input import WorkloadInput
 from rabbitmq.connection import open_connection
 from schema.commands import command_id, partition_of
 
@@ -138,7 +140,10 @@ def test_a_run_that_does_not_move_says_what_is_behind(ledger, amqp_url, tmp_path
     run = Run(SOURCE, str(workload), baseline_of(ledger))
     display = display_for(Console(quiet=True), 4)
     driver = Driver(run, publisher, Completion(ledger, run), display, stall_seconds=0.3)
-    with pytest.raises(Stalled, match=rf"2 commands .* partition {partition_of('u')} of nobody by 1 messages"):
-        driver.drive(workload, rate=1_000)
+    with WorkloadInput(str(workload)) as opened:
+        prepared = Workload(opened, SOURCE)
+        prepared.prepare(pytest.fail)
+        with pytest.raises(Stalled, match=rf"2 commands .* partition {partition_of('u')} of nobody by 1 messages"):
+            driver.drive(prepared, rate=1_000)
     publisher.close()
     assert (run.published, run.unreadable) == (2, 1), "the last DUMPLOG waits for what stands before it"

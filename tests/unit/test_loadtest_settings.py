@@ -12,6 +12,7 @@ def environment(monkeypatch, tmp_path):
     monkeypatch.setenv("AMQP_URL", "amqp://127.0.0.1:1/")
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/none")
     monkeypatch.setenv("WORKLOAD", str(tmp_path / "load.txt"))
+    monkeypatch.setattr("sys.argv", ["loadtest"])
     for name in ("REPORT", "RATE", "REPLICAS", "QUOTES"):
         monkeypatch.delenv(name, raising=False)
 

@@ -1,10 +1,9 @@
 """The workload reader: every oddity of the customer's files (spec §2)."""
 
-from pathlib import Path
-
 import pytest
 
-from producers.workload_reader import CHUNK_BYTES, LINE_CHARACTERS_MAX, Unreadable, count_lines, read_workload
+from producers.workload_input import CHUNK_BYTES
+from producers.workload_reader import LINE_CHARACTERS_MAX, Unreadable, read_workload
 from schema.bounds import INT64_MAX
 from schema.commands import Command, CommandName, command_id
 from schema.outcomes import Reason
@@ -177,13 +176,6 @@ def test_lines_come_out_whole_wherever_a_read_ends(read):
     commands = read(content)
     assert [c.transaction_number for c in commands] == list(range(1, 40_001))
     assert all(c.amount_cents == c.transaction_number * 100 + 25 and c.defect is None for c in commands)
-
-
-@pytest.mark.parametrize(("content", "lines"), [("", 0), ("a", 1), ("a\n", 1), ("a\n\nb", 3)])
-def test_counting_lines(tmp_path: Path, content, lines):
-    path = tmp_path / "file"
-    path.write_text(content)
-    assert count_lines(path) == lines
 
 
 def test_all_sixteen_commands_are_known(read):

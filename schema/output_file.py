@@ -1,0 +1,72 @@
+"""What a command writes for its user: tried before the work begins, and written whole or not at all."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from schema.errors import SettingsError
+
+
+def require_writable(path: Path, variable: str) -> None:
+    """Makes the file's folder and tries to write there. Raises SettingsError, which names `variable`."""
+    try:
+        if path.is_dir():
+            raise SettingsError(f"{variable}={path}: is a folder; name a file")
+        if _takes_the_place_of(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = _draft_of(path)
+            draft.write_bytes(b"")
+            draft.unlink()
+        elif not os.access(path, os.W_OK):
+            raise SettingsError(f"{variable}={path}: may not be written")
+    except OSError as error:
+        raise SettingsError(f"{variable}={path}: cannot be written: {error.strerror}") from error
+
+
+def require_writable_folder(path: Path, variable: str) -> None:
+    """Makes the folder and tries to write into it. Raises SettingsError, which names `variable`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        draft = path / f".daytrade-{os.getpid()}"
+        draft.write_bytes(b"")
+        draft.unlink()
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SettingsError(f"{variable}={path}: there is a file where a folder is needed; name another") from error
+    except OSError as error:
+        raise SettingsError(f"{variable}={path}: cannot be written into: {error.strerror}") from error
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """The file to write to. It takes its place when the block ends well; otherwise what was there stays.
+
+    A device or a pipe is written to directly. Raises OSError.
+    """
+    if not _takes_the_place_of(path):
+        with path.open("wb") as file:
+            yield file
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = _draft_of(path)
+    try:
+        with draft.open("wb") as file:
+            yield file
+        draft.replace(path.resolve())
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _takes_the_place_of(path: Path) -> bool:
+    """Whether it is a plain file, or not there yet. Raises OSError where that cannot be told."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return True
+
+
+def _draft_of(path: Path) -> Path:
+    """A name in the folder of the file itself, not of a link to it: only there it can take its place."""
+    return path.resolve().with_name(f".daytrade-{os.getpid()}")
