@@ -9,11 +9,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from producers.workload_input import WorkloadInput
 from schema.arguments import AMOUNT, SIGNATURES, SYMBOL, make_command
 from schema.bounds import INT64_MAX
 from schema.commands import Command, CommandName, command_id
 from schema.errors import UnreadableLine
+from schema.filenames import OWN_FOLDERS, dump_path
+from schema.outcomes import Reason
 
 LINE_CHARACTERS_MAX = 4096
 """The longest honest line has about 150. What is beyond is not kept; the argument that was cut counts as blank."""
@@ -147,6 +151,10 @@ class _LineReader:
         if len(text) > LINE_CHARACTERS_MAX:
             arguments[-1:] = [""]
         command = make_command(command_id(self._source, number), int(digits), name, arguments)
+        path = dump_path(command.filename) if command.filename else None
+        if path is not None and path.startswith(OWN_FOLDERS):
+            # A person's folder, which no workload writes into (spec §3a). What is not valid is not logged.
+            command = replace(command, filename=None, defect=command.defect or Reason.BAD_FILE_NAME)
         self._remember(command)
         return command
 

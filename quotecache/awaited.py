@@ -6,7 +6,7 @@ only a quote that is usable here and now is an answer, and what was asked for in
 
 from dataclasses import dataclass
 
-from schema.events import CLOCK_STEP_MS_MAX, NoQuote, PriceRequest, Quote, is_due
+from schema.events import CLOCK_STEP_MS_MAX, NoQuote, PriceRequest, Quote, QuoteRefused, is_due
 
 RETRY_MS = 2_000
 """A request is repeated this often while nothing is heard: it, or its answer, may have gone down with a process."""
@@ -31,7 +31,7 @@ class Awaited:
         self._outstanding: dict[str, _Outstanding] = {}
         self._told: dict[str, bool] = {}
         """Outstanding symbols of which a quote was heard since the last tick, and whether that one was news."""
-        self._answers: list[Quote | NoQuote] = []
+        self._answers: list[Quote | NoQuote | QuoteRefused] = []
         self._look_at_ms = 0
 
     def peek(self, symbol: str, now_ms: int) -> Quote | None:
@@ -52,9 +52,15 @@ class Awaited:
         """Whether the symbol was asked for and is not answered yet."""
         return symbol in self._outstanding
 
-    def hear(self, answer: Quote | NoQuote) -> None:
+    def hear(self, answer: Quote | NoQuote | QuoteRefused) -> None:
         """Something that was broadcast. Whether a quote answers our request is judged by the next `tick`."""
         symbol = answer.symbol
+        if isinstance(answer, QuoteRefused):
+            outstanding = self._outstanding.get(symbol)
+            if outstanding is not None and outstanding.request.user == answer.user:
+                del self._outstanding[symbol]
+                self._answers.append(answer)
+            return
         if isinstance(answer, NoQuote):
             if self._outstanding.pop(symbol, None) is not None:
                 self._answers.append(answer)
@@ -92,7 +98,7 @@ class Awaited:
         for outstanding in self._outstanding.values():
             outstanding.repeat_at_ms = 0
 
-    def take_answers(self) -> list[Quote | NoQuote]:
+    def take_answers(self) -> list[Quote | NoQuote | QuoteRefused]:
         """What came since the last call: every new quote of any symbol, and the answers to what was asked for here."""
         answers, self._answers = self._answers, []
         return answers

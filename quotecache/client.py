@@ -14,7 +14,7 @@ from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE
 from schema.codec import decode_prices, encode
 from schema.commands import VERSION
 from schema.errors import DecodeError
-from schema.events import NoQuote, PriceRequest, Quote
+from schema.events import NoQuote, PriceRequest, Quote, QuoteRefused
 
 log = structlog.get_logger()
 
@@ -40,12 +40,21 @@ class Prices:
         """As `quote`, without being counted: for look-ahead, and for looking again after having waited."""
         return self._awaited.peek(symbol, now_ms)
 
-    def request(self, symbol: str, user: str, transaction_number: int, now_ms: int, for_trigger: bool = False) -> None:
-        """Asks for a symbol, once while it is outstanding; `take_answers` will have a Quote or a NoQuote for it.
+    def request(
+        self,
+        symbol: str,
+        user: str,
+        transaction_number: int,
+        now_ms: int,
+        paid_quotes_max: int | None = None,
+        for_trigger: bool = False,
+    ) -> None:
+        """Asks for a symbol, once while it is outstanding; `take_answers` will have an answer for it: a Quote, a
+        NoQuote, or a QuoteRefused where the user has caused `paid_quotes_max` paid quotes today (None: no limit).
 
         Does not wait for the broker's confirm. Raises BrokerError.
         """
-        request = PriceRequest(VERSION, symbol, user, transaction_number, for_trigger)
+        request = PriceRequest(VERSION, symbol, user, transaction_number, for_trigger, paid_quotes_max)
         if self._awaited.ask(request, now_ms):
             self._send(request)
 
@@ -61,7 +70,7 @@ class Prices:
         for request in self._awaited.tick(now_ms):
             self._send(request)
 
-    def take_answers(self) -> list[Quote | NoQuote]:
+    def take_answers(self) -> list[Quote | NoQuote | QuoteRefused]:
         """What came since the last call: every new quote of any symbol, and the answers to what was asked for here.
 
         A quote may have run out between its sending and now: who still needs it asks again.

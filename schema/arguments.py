@@ -3,12 +3,15 @@
 Serves the workload reader, the web pages and the API alike. Never raises for bad arguments: they become a defect.
 """
 
-from schema.commands import Command, CommandName, is_symbol, is_user
+import re
+
+from schema.commands import INT64_MAX, Command, CommandName, is_symbol, is_user
 from schema.errors import MalformedMoney
 from schema.money import parse_cents
 from schema.outcomes import Reason
 
 USER, SYMBOL, AMOUNT, FILENAME = "user", "symbol", "amount_cents", "filename"
+SHARES, ORDER = "shares", "order_seq"
 
 _USER_ONLY = ((USER,),)
 _USER_SYMBOL = ((USER, SYMBOL),)
@@ -32,18 +35,44 @@ SIGNATURES: dict[CommandName, tuple[tuple[str, ...], ...]] = {
     CommandName.DISPLAY_SUMMARY: _USER_ONLY,
     CommandName.DUMPLOG: ((FILENAME,), (USER, FILENAME)),
 }
-"""The forms each command may have: names of its arguments, in their order."""
+"""The forms that each command may have in a workload file: names of its arguments, in their order (spec §2)."""
 
 assert set(SIGNATURES) == set(CommandName)
 
+BY_SHARES = (USER, SYMBOL, SHARES)
+"""The form of a BUY or SELL that names shares instead of an amount (spec §3a)."""
 
-def make_command(command_id: bytes, transaction_number: int, name: CommandName, arguments: list[str]) -> Command:
+OF_ORDER = (USER, ORDER)
+"""The form of a COMMIT or CANCEL that names its order (spec §3a)."""
+
+SITE_SIGNATURES: dict[CommandName, tuple[str, ...]] = {
+    CommandName.BUY: BY_SHARES,
+    CommandName.SELL: BY_SHARES,
+    CommandName.COMMIT_BUY: OF_ORDER,
+    CommandName.CANCEL_BUY: OF_ORDER,
+    CommandName.COMMIT_SELL: OF_ORDER,
+    CommandName.CANCEL_SELL: OF_ORDER,
+}
+"""The further form that a command may have from the site and the API. No workload file can express it."""
+
+_WHOLE = re.compile(r"[+]?([0-9]{1,30})")
+
+
+def make_command(
+    command_id: bytes,
+    transaction_number: int,
+    name: CommandName,
+    arguments: list[str],
+    form: tuple[str, ...] | None = None,
+) -> Command:
     """The command that these text arguments say; surrounding white space is not part of an argument.
 
-    With a wrong number of arguments, those that stand at their place and are valid are still kept (spec §2: the
-    userCommand shows the fields that are valid).
+    `form`: names of the arguments; None: the form of workload files with so many arguments. With a wrong number of
+    arguments, those that stand at their place and are valid are still kept (spec §2: the userCommand shows the fields
+    that are valid).
     """
-    forms = SIGNATURES[name]
+    assert form is None or form == SITE_SIGNATURES[name], (name, form)
+    forms = SIGNATURES[name] if form is None else (form,)
     form = next((form for form in forms if len(form) == len(arguments)), None)
     defect = None
     if form is None:
@@ -57,7 +86,7 @@ def make_command(command_id: bytes, transaction_number: int, name: CommandName, 
             value = None
         if value is None:
             defect = Reason.BAD_ARGUMENTS
-        elif field is AMOUNT and value <= 0:
+        elif field in (AMOUNT, SHARES) and value <= 0:
             defect = defect or Reason.AMOUNT_NOT_POSITIVE
         else:
             fields[field] = value
@@ -80,11 +109,15 @@ def _present(command: Command) -> int:
         | (command.symbol is not None) << 1
         | (command.amount_cents is not None) << 2
         | (command.filename is not None) << 3
+        | (command.shares is not None) << 4
+        | (command.order_seq is not None) << 5
     )
 
 
-_BITS = {USER: 1, SYMBOL: 2, AMOUNT: 4, FILENAME: 8}
+_BITS = {USER: 1, SYMBOL: 2, AMOUNT: 4, FILENAME: 8, SHARES: 16, ORDER: 32}
 _SOUND = {name: {sum(_BITS[field] for field in form) for form in forms} for name, forms in SIGNATURES.items()}
+for _name, _form in SITE_SIGNATURES.items():
+    _SOUND[_name].add(sum(_BITS[field] for field in _form))
 
 
 def _user(text: str) -> str | None:
@@ -101,4 +134,20 @@ def _filename(text: str) -> str | None:
     return text if text and not any("\ud800" <= character <= "\udfff" for character in text) else None
 
 
-_READERS = {USER: _user, SYMBOL: _symbol, AMOUNT: parse_cents, FILENAME: _filename}
+def _shares(text: str) -> int | None:
+    match = _WHOLE.fullmatch(text)
+    return int(match[1]) if match and int(match[1]) <= INT64_MAX else None
+
+
+def _order(text: str) -> int | None:
+    return _shares(text) or None  # history rows are numbered from 1 on
+
+
+_READERS = {
+    USER: _user,
+    SYMBOL: _symbol,
+    AMOUNT: parse_cents,
+    FILENAME: _filename,
+    SHARES: _shares,
+    ORDER: _order,
+}

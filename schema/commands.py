@@ -58,11 +58,25 @@ class CommandName(enum.StrEnum):
     DUMPLOG = "DUMPLOG"
 
 
+class Allowances(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Limits of one person who trades through the site or the API (spec §3a). Commands of workload files have none.
+
+    They travel with the command, so that a replay decides by the limits of that time. `armed_max`: trigger orders of
+    the account that may be armed at once. `paid_quotes_max`: paid quotes a UTC day that the person's own QUOTE, BUY
+    and SELL may cause.
+    """
+
+    armed_max: NotNegative
+    paid_quotes_max: NotNegative
+
+
 class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One command. Fields that are absent or not valid are None; `defect` then says what is wrong (spec §2).
 
     `command_id`: 16 bytes, unique; the same id published twice has its effect once. `amount_cents` is the price for
-    SET_*_TRIGGER and dollars elsewhere.
+    SET_*_TRIGGER and dollars elsewhere. Only the site and the API set the last three fields (spec §3a): `shares` is
+    what a BUY or SELL names instead of an amount; `order_seq` is the pending order that a COMMIT or CANCEL names, by
+    the history seq of its BUY or SELL.
     """
 
     command_id: CommandId
@@ -73,6 +87,9 @@ class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
     amount_cents: Positive | None = None
     filename: str | None = None
     defect: Reason | None = None
+    shares: Positive | None = None
+    order_seq: Positive | None = None
+    allowances: Allowances | None = None
 
     @property
     def key(self) -> str:

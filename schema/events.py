@@ -81,10 +81,15 @@ class AuditMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     entries: list[AuditEntry]
 
 
+PRICE_CENTS_MIN = 101
+"""The least price that the legacy quote server gives (spec §4): who cannot pay it for each share needs no quote."""
+
+
 class PriceRequest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Ask the quote cache for a symbol; the answer is broadcast. User and transaction number go into the log of a hit.
 
     `for_trigger`: the symbol is wanted because a trigger order is armed on it, not because a command needs it.
+    `paid_quotes_max`: paid quotes that the user may cause a UTC day (spec §3a); None: no limit.
     """
 
     version: int
@@ -92,6 +97,7 @@ class PriceRequest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     user: str
     transaction_number: int
     for_trigger: bool = False
+    paid_quotes_max: int | None = None
 
 
 class Quote(msgspec.Struct, frozen=True, array_like=True, tag="quote", gc=False):
@@ -119,6 +125,14 @@ class NoQuote(msgspec.Struct, frozen=True, array_like=True, tag="no-quote", gc=F
     reason: str
 
 
+class QuoteRefused(msgspec.Struct, frozen=True, array_like=True, tag="refused", gc=False):
+    """The user's allowance of paid quotes is used up (spec §3a). Others who wait for this symbol ask for themselves."""
+
+    symbol: str
+    user: str
+    at_ms: int
+
+
 NOT_SENT = "not sent"
 """How the reason of a failed request begins where the quote server never saw it, so that it is not paid."""
 
@@ -127,7 +141,7 @@ class PriceMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the quote cache broadcasts. Without answers: it has a new owner, who may not know what was asked before."""
 
     version: int
-    answers: list[Quote | NoQuote]
+    answers: list[Quote | NoQuote | QuoteRefused]
 
 
 class TriggerChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -154,6 +168,7 @@ class TriggerMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The outcome of one command, for whoever waits for it: the key fields of its history row.
 
+    `newest_order_seq`: the user's newest pending order of that side, where a COMMIT or CANCEL named another one.
     May be lost with a process; the history has the answer for good, under the same command id.
     """
 
@@ -166,6 +181,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     amount_cents: int | None
     price_cents: int | None
     at_ms: int
+    newest_order_seq: int | None = None
 
 
 class ReplyMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):

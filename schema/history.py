@@ -23,7 +23,8 @@ class BrokenHistory(DayTradeError):
 class HistoryRow(msgspec.Struct, frozen=True, gc=False):
     """A row of the table `history`, without its user. Enumerations may be plain text: their values, which are equal.
 
-    `command_id` of an expiry ends with the number of the row of its order.
+    `command_id` of an expiry ends with the number of the row of its order. `shares` and `order_seq` are what the
+    command named (spec §3a); `newest_order_seq` is the newest pending order where the named one was not it.
     """
 
     seq: int
@@ -43,6 +44,9 @@ class HistoryRow(msgspec.Struct, frozen=True, gc=False):
     quote_id: int | None
     published_at_ms: int
     at_ms: int
+    shares: int | None
+    order_seq: int | None
+    newest_order_seq: int | None
 
 
 def fold(user: str, rows: Iterable[HistoryRow]) -> Account:
@@ -111,6 +115,8 @@ def _pop_sell(account: Account, row: HistoryRow) -> None:
 
 def _pop(stack: list[PendingOrder], row: HistoryRow) -> None:
     order = stack.pop()
+    if row.order_seq not in (None, order.seq):
+        raise ValueError(f"takes order {row.order_seq} where order {order.seq} is next")
     if (order.symbol, order.price_cents) != (row.symbol, row.price_cents):
         raise ValueError(f"takes {row.symbol} at {row.price_cents} where {order.symbol} at {order.price_cents} is next")
 

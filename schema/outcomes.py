@@ -11,7 +11,8 @@ class Outcome(enum.StrEnum):
 class Reason(enum.StrEnum):
     """Why a command was rejected. Where several apply, the one that stands first here is given.
 
-    The order is that of spec §3 merged over all commands: no command checks two of them the other way round.
+    The order is that of spec §3 merged over all commands: no command checks two of them the other way round, but for a
+    SELL by shares, which checks TOO_FEW_SHARES before NO_QUOTE (spec §3a).
     """
 
     BAD_ARGUMENTS = "bad_arguments"
@@ -19,11 +20,14 @@ class Reason(enum.StrEnum):
     BAD_FILE_NAME = "bad_file_name"
     NOT_ADMINISTRATOR = "not_administrator"
     NO_ACCOUNT = "no_account"
+    TOO_MANY_TRIGGER_ORDERS = "too_many_trigger_orders"
     TOO_LITTLE_CASH = "too_little_cash"
     NO_SHARES = "no_shares"
+    QUOTE_ALLOWANCE_USED_UP = "quote_allowance_used_up"
     NO_QUOTE = "no_quote"
     NO_PENDING_BUY = "no_pending_buy"
     NO_PENDING_SELL = "no_pending_sell"
+    NOT_NEWEST_ORDER = "not_newest_order"
     NO_BUY_AMOUNT = "no_buy_amount"
     NO_SELL_AMOUNT = "no_sell_amount"
     NO_TRIGGER_ORDER = "no_trigger_order"
@@ -31,20 +35,24 @@ class Reason(enum.StrEnum):
     AMOUNT_BELOW_ONE_SHARE = "amount_below_one_share"
     TOO_FEW_SHARES = "too_few_shares"
     TOO_MANY_PENDING = "too_many_pending"
+    TRIGGER_ALLOWANCE_USED_UP = "trigger_allowance_used_up"
     BALANCE_LIMIT = "balance_limit"
 
 
 SENTENCES = {
     Reason.BAD_ARGUMENTS: "an argument is missing, superfluous or malformed",
-    Reason.AMOUNT_NOT_POSITIVE: "the amount must be more than zero",
+    Reason.AMOUNT_NOT_POSITIVE: "the amount, or the number of shares, must be more than zero",
     Reason.BAD_FILE_NAME: "the file name must be a relative path inside the dump folder, of at most 100 characters",
     Reason.NOT_ADMINISTRATOR: "only an administrator may dump the whole log",
     Reason.NO_ACCOUNT: "there is no account yet: add funds first",
+    Reason.TOO_MANY_TRIGGER_ORDERS: "1,000 trigger orders are set already: cancel one first",
     Reason.TOO_LITTLE_CASH: "not enough available cash",
     Reason.NO_SHARES: "none of this stock is held",
+    Reason.QUOTE_ALLOWANCE_USED_UP: "quote allowance used up: new prices are available again after midnight UTC",
     Reason.NO_QUOTE: "no quote was to be had",
     Reason.NO_PENDING_BUY: "no BUY of the last 60 seconds is pending",
     Reason.NO_PENDING_SELL: "no SELL of the last 60 seconds is pending",
+    Reason.NOT_NEWEST_ORDER: "this order is not the newest pending one of its side",
     Reason.NO_BUY_AMOUNT: "no SET_BUY_AMOUNT stands for this stock",
     Reason.NO_SELL_AMOUNT: "no SET_SELL_AMOUNT stands for this stock",
     Reason.NO_TRIGGER_ORDER: "neither amount nor trigger is set for this stock",
@@ -52,6 +60,7 @@ SENTENCES = {
     Reason.AMOUNT_BELOW_ONE_SHARE: "the amount is less than the price of one share",
     Reason.TOO_FEW_SHARES: "not enough available shares",
     Reason.TOO_MANY_PENDING: "1,000 orders are pending already",
+    Reason.TRIGGER_ALLOWANCE_USED_UP: "trigger allowance used up: cancel an armed trigger order first",
     Reason.BALANCE_LIMIT: "the balance would pass its limit",
 }
 """For people: the audit log's error message and the web."""

@@ -150,6 +150,9 @@ history = Table(
     Column("published_at_ms", BigInteger, nullable=False),
     Column("at_ms", BigInteger, nullable=False, comment="when it was decided"),
     Column("waited_since_ms", BigInteger, comment="when its turn came, if it found no usable quote then"),
+    Column("shares", BigInteger, comment="what a BUY or SELL named instead of an amount"),
+    Column("order_seq", BigInteger, comment="the pending order that a COMMIT or CANCEL named"),
+    Column("newest_order_seq", BigInteger, comment="the newest pending order of that side, if another was named"),
     PrimaryKeyConstraint("user_id", "seq"),
     UniqueConstraint("user_id", "command_id", name="history_command_id_key"),
     CheckConstraint("(outcome = 'rejected') = (reason IS NOT NULL)", name="rejected_has_reason"),
@@ -157,6 +160,18 @@ history = Table(
         "outcome = 'done' OR (cash_delta_cents = 0 AND reserved_delta_cents = 0"
         " AND shares_delta = 0 AND reserved_shares_delta = 0)",
         name="rejected_changes_nothing",
+    ),
+    CheckConstraint(
+        "shares IS NULL OR (shares > 0 AND command IN ('BUY', 'SELL')"
+        " AND (outcome = 'rejected' OR amount_cents = shares * price_cents))",
+        name="by_shares",
+    ),
+    CheckConstraint(
+        "CASE WHEN order_seq IS NULL THEN newest_order_seq IS NULL"
+        " ELSE command IN ('COMMIT_BUY', 'CANCEL_BUY', 'COMMIT_SELL', 'CANCEL_SELL')"
+        " AND (newest_order_seq IS NOT NULL) = (reason::text IS NOT DISTINCT FROM 'not_newest_order')"
+        " AND newest_order_seq IS DISTINCT FROM order_seq END",
+        name="named_order",
     ),
 )
 

@@ -8,8 +8,8 @@ from consumers.transactions import engine
 from consumers.transactions.account import Account, Decision, Position, apply
 from consumers.transactions.batch import Batch
 from consumers.transactions.verdict import NO_QUOTE, Given
-from schema.arguments import AMOUNT, FILENAME, SIGNATURES, SYMBOL, USER
-from schema.commands import Command, CommandName, Fill, command_id
+from schema.arguments import AMOUNT, FILENAME, ORDER, SHARES, SIGNATURES, SITE_SIGNATURES, SYMBOL, USER
+from schema.commands import Allowances, Command, CommandName, Fill, command_id
 from schema.events import AuditEntry, Quote
 from schema.outcomes import Outcome, Reason, Side
 
@@ -27,14 +27,20 @@ def a_command(
     number: int | None = None,
     filename: str = "log",
     defect: Reason | None = None,
+    shares: int | None = None,
+    order: int | None = None,
+    allowances: Allowances | None = None,
 ) -> Command:
-    """A sound command: of these arguments it has those that its name calls for. Each one has an id of its own."""
+    """A sound command: of these arguments it has those that its name calls for. Each one has an id of its own.
+
+    With `shares` or `order` it has the form that only the site and the API can give it (spec §3a).
+    """
     name = CommandName(name)
     number = number or next(_numbers)
-    values = {USER: user, SYMBOL: symbol, AMOUNT: amount_cents, FILENAME: filename}
-    form = SIGNATURES[name][-1]
+    values = {USER: user, SYMBOL: symbol, AMOUNT: amount_cents, FILENAME: filename, SHARES: shares, ORDER: order}
+    form = SIGNATURES[name][-1] if shares is None and order is None else SITE_SIGNATURES[name]
     fields = {field: values[field] for field in form}
-    return Command(command_id(7, next(_numbers)), number, name, defect=defect, **fields)
+    return Command(command_id(7, next(_numbers)), number, name, defect=defect, allowances=allowances, **fields)
 
 
 def a_quote(price_cents: int, symbol: str = "ABC", asked_at_ms: int = T0, quote_id: int = 1, cause=(1, "eve")) -> Quote:
@@ -71,9 +77,14 @@ class Trader:
         self.batch = Batch()
         self.expired: list[Decision] = []
 
-    def gives(self, name: str, amount_cents: int | None = None, symbol: str = "ABC", price: int | None = None):
-        """The decision on a command, which took effect. `price`: of the quote at hand; None: none is to be had."""
-        command = a_command(name, amount_cents, symbol, self.account.user)
+    def gives(
+        self, name: str, amount_cents: int | None = None, symbol: str = "ABC", price: int | None = None, **beyond
+    ) -> Decision:
+        """The decision on a command, which took effect. `price`: of the quote at hand; None: there is none.
+
+        `beyond`: what workload files cannot express (`a_command`).
+        """
+        command = a_command(name, amount_cents, symbol, self.account.user, **beyond)
         at_hand = price is not None and command.symbol is not None
         return self.gives_command(command, a_quote(price, symbol, self.now_ms) if at_hand else NO_QUOTE)
 

@@ -5,7 +5,7 @@ from consumers.transactions.batch import Batch
 from consumers.transactions.progress import Message, Progress
 from consumers.transactions.scheduler import Item, OwnedPartition, Scheduler
 from schema.commands import NOBODY, VERSION, Command, DumpMarker, Fill
-from schema.events import NoQuote, Quote
+from schema.events import NoQuote, Quote, QuoteRefused
 from tests.builders import T0, a_quote, an_account
 
 
@@ -23,7 +23,9 @@ class QuoteTable:
         quote = self.quotes.get(symbol)
         return quote if quote and quote.usable(now_ms) else None
 
-    def request(self, symbol: str, user: str, transaction_number: int, now_ms: int) -> None:
+    def request(
+        self, symbol: str, user: str, transaction_number: int, now_ms: int, paid_quotes_max: int | None = None
+    ) -> None:
         self.asked.append((symbol, user, transaction_number))
 
     @property
@@ -77,6 +79,10 @@ class Desk:
         quote = a_quote(price, symbol, self.now_ms if asked_at_ms is None else asked_at_ms, quote_id=self.now_ms)
         self.quotes.quotes[symbol] = quote
         self.turn([quote])
+
+    def hears_a_refusal(self, user: str, symbol: str = "ABC") -> None:
+        """The quote cache buys this user no more quotes today."""
+        self.turn([QuoteRefused(symbol, user, self.now_ms)])
 
     def waits(self, ms: int) -> None:
         self.now_ms += ms

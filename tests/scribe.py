@@ -108,6 +108,9 @@ class Scribe:
                 decision.quote_id,
                 published_at_ms,
                 self.now_ms,
+                decision.shares,
+                decision.order_seq,
+                decision.newest_order_seq,
             )
         )
         self.accounts.append(copy.deepcopy(self.account))

@@ -51,7 +51,8 @@ class Result(msgspec.Struct, frozen=True):
     """What became of a command. `status`: done, rejected, or pending (not known yet; ask for it by `command_id`).
 
     `reason` and `sentence` say why it was rejected, the latter for people. `shares`: of orders. `seq`: of its history
-    row. Transaction number and name may be unknown of a pending command that another process took.
+    row. `newest_order`: the `seq` of the newest pending order, where a COMMIT or CANCEL named another one. Transaction
+    number and name may be unknown of a pending command that another process took.
     """
 
     command_id: str
@@ -66,6 +67,7 @@ class Result(msgspec.Struct, frozen=True):
     shares: int | None = None
     seq: int | None = None
     at_ms: int | None = None
+    newest_order: int | None = None
 
     @property
     def pending(self) -> bool:
@@ -79,10 +81,12 @@ def run(
     wait_ms: int = 5_000,
     key: str | None = None,
     administrator: bool = False,
+    form: tuple[str, ...] | None = None,
 ) -> Result:
     """Publishes a command and waits for its outcome, at most `wait_ms`; then it is pending, and goes on all the same.
 
-    `arguments` are the texts after the user, as a person typed them: BUY has ["ABC", "100.00"], COMMIT_BUY has [].
+    `arguments` are the texts after the user, as a person typed them: BUY has ["ABC", "100.00"], COMMIT_BUY has []. With
+    `form`, they are those of this form of the command (`schema.arguments.SITE_SIGNATURES`): ["ABC", "5"] are shares.
     What is wrong with them is the outcome (bad_arguments), not an error. `key`: 1 to 200 printable characters; the
     same key with the same command gives the same command's outcome again and has no second effect. Raises KeyReused,
     Unavailable.
@@ -94,13 +98,14 @@ def run(
     here = site()
     if key is None:
         number = here.store.row("SELECT nextval('transaction_numbers')")[0]
-        command = _make(here.ids.draw(user), number, name, arguments, user, administrator)
+        command = _make(here, here.ids.draw(user), number, name, arguments, user, administrator, form)
         here.gateway.submit(command, user)
     else:
         command_id = ids.of_key(user, key)
         with _key_locks[command_id[0] % len(_key_locks)]:
-            claim = idempotency.claim(here.store, user, key, command_id, ids.body_digest(name, arguments))
-            command = _make(command_id, claim.transaction_number, name, arguments, user, administrator)
+            claim = idempotency.claim(here.store, user, key, command_id, ids.body_digest(name, arguments, form))
+            number = claim.transaction_number
+            command = _make(here, command_id, number, name, arguments, user, administrator, form)
             if not claim.first:
                 row = history_row(_owner(command), command_id)
                 if row is not None:
@@ -128,10 +133,18 @@ def look_up(command_id: bytes, user: str, administrator: bool = False, wait_ms: 
 
 
 def _make(
-    command_id: bytes, number: int, name: CommandName, arguments: list[str], user: str, administrator: bool
+    here: Site,
+    command_id: bytes,
+    number: int,
+    name: CommandName,
+    arguments: list[str],
+    user: str,
+    administrator: bool,
+    form: tuple[str, ...] | None,
 ) -> Command:
     if name is not CommandName.DUMPLOG:
-        return make_command(command_id, number, name, [user, *arguments])
+        command = make_command(command_id, number, name, [user, *arguments], form)
+        return replace(command, allowances=here.settings.allowances)
     if arguments[1:] == [ALL]:
         return _whole_dump(make_command(command_id, number, name, arguments[:1]), user, administrator)
     return _own_dump(make_command(command_id, number, name, [user, *arguments]), user)
@@ -201,6 +214,7 @@ def _from_reply(command: Command, reply: Reply) -> Result:
         _shares(command.name, reply.outcome, reply.amount_cents, reply.price_cents),
         reply.seq,
         reply.at_ms,
+        reply.newest_order_seq,
     )
 
 
@@ -219,6 +233,7 @@ def _from_row(row: HistoryRow) -> Result:
         _shares(name, row.outcome, row.amount_cents, row.price_cents),
         row.seq,
         row.at_ms,
+        row.newest_order_seq,
     )
 
 

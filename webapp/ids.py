@@ -37,7 +37,7 @@ def of_key(user: str, key: str) -> bytes:
     return hashlib.blake2b(f"{user}\0{key}".encode(), digest_size=16, person=b"idempotency key").digest()
 
 
-def body_digest(name: CommandName, arguments: list[str]) -> bytes:
-    """Of what was asked for: a key stands for one body. The texts as given: another spelling is another body."""
-    text = "\0".join([name, *arguments])
+def body_digest(name: CommandName, arguments: list[str], form: tuple[str, ...] | None = None) -> bytes:
+    """Digest of what was asked for: a key stands for one body. The texts as given: another spelling is another body."""
+    text = "\0".join([name, *(form or ()), *arguments])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

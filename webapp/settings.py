@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from schema import settings
+from schema.commands import Allowances
 from schema.errors import SettingsError
 from schema.settings import Settings
 
@@ -36,6 +37,8 @@ class WebSettings:
     """Requests served at once."""
     streams_max: int
     """Open streams of live updates; one more is told to come back later."""
+    allowances: Allowances
+    """What each person's commands may use: armed trigger orders, and paid quotes a UTC day (spec §3a)."""
     limits: bool
     """Whether logins, sign-ups and API calls are limited; off only in tests and benchmarks."""
 
@@ -54,6 +57,10 @@ def from_environment(environment: Mapping[str, str]) -> WebSettings:
         proxies=settings._integer(environment, "WEB_PROXIES", 0, 0, 5),
         threads=settings._integer(environment, "WEB_THREADS", 32, 1, 256),
         streams_max=settings._integer(environment, "LIVE_STREAMS_MAX", 1_200, 1, 20_000),
+        allowances=Allowances(
+            armed_max=settings._integer(environment, "TRIGGER_ALLOWANCE", 25, 0, 1_000),
+            paid_quotes_max=settings._integer(environment, "QUOTE_ALLOWANCE", 500, 0, 1_000_000),
+        ),
         limits=settings._choice(environment, "WEB_LIMITS", ("on", "off")) == "on",
     )
 

@@ -18,7 +18,8 @@ class Decision(msgspec.Struct, gc=False):
     """What a command, fill or expiry comes to: its history row, and the orders that appear or go.
 
     The deltas are of the available and of the reserved amount. `quote` is set when its price decided the command.
-    `trigger_order` is the new state of the order named by `trigger_key`; None there: it is gone.
+    `trigger_order` is the new state of the order named by `trigger_key`; None there: it is gone. `shares` and
+    `order_seq` are what the command named; `newest_order_seq` is the newest pending order where it named another one.
     """
 
     kind: HistoryKind
@@ -41,6 +42,9 @@ class Decision(msgspec.Struct, gc=False):
     trigger_key: tuple[str, Side] | None = None
     trigger_order: TriggerOrder | None = None
     filename: str | None = None
+    shares: int | None = None
+    order_seq: int | None = None
+    newest_order_seq: int | None = None
 
 
 def apply(account: Account, decision: Decision) -> None:

@@ -19,7 +19,8 @@ from schema.money import format_cents
 
 COLUMNS = """h.seq, h.kind::text, h.command_id, h.transaction_number, h.command::text, h.symbol, h.amount_cents,
     h.price_cents, h.outcome::text, h.reason::text, h.cash_delta_cents, h.reserved_delta_cents, h.shares_delta,
-    h.reserved_shares_delta, h.quote_id, h.published_at_ms, h.at_ms"""
+    h.reserved_shares_delta, h.quote_id, h.published_at_ms, h.at_ms, h.shares,
+    h.order_seq, h.newest_order_seq"""
 """Of `history h`, in the order of HistoryRow's fields."""
 
 ROWS_PER_FETCH = 10_000

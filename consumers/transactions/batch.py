@@ -159,4 +159,5 @@ def _reply(account: Account, command: Command, at_ms: int, decision: Decision) -
         decision.amount_cents,
         decision.price_cents,
         at_ms,
+        decision.newest_order_seq,
     )

@@ -112,7 +112,7 @@ _TRIGGERS = """
 _HISTORY = """
     SELECT nullif(user_id, '') AS "user", seq, kind::text, transaction_number AS transaction, command::text, symbol,
            amount_cents, price_cents, outcome::text, reason::text, cash_delta_cents, reserved_delta_cents,
-           shares_delta, reserved_shares_delta, at_ms
+           shares_delta, reserved_shares_delta, at_ms, shares, order_seq, newest_order_seq
     FROM history ORDER BY history.user_id COLLATE "C", seq"""
 
 

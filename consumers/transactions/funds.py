@@ -1,7 +1,7 @@
 """Rules of the commands that move no shares: ADD, QUOTE, DISPLAY_SUMMARY, DUMPLOG (spec §3). Pure."""
 
 from consumers.transactions.account import Account, Decision
-from consumers.transactions.verdict import NO_QUOTE, WANTS_QUOTE, Given, done, rejected
+from consumers.transactions.verdict import WANTS_QUOTE, Given, Missing, done, rejected, without_quote
 from schema.commands import Command
 from schema.filenames import dump_path
 from schema.outcomes import Reason
@@ -17,8 +17,8 @@ def add(account: Account, command: Command, given: Given, now_ms: int) -> Decisi
 def quote(account: Account, command: Command, given: Given, now_ms: int) -> Decision | None:
     if given is None:
         return WANTS_QUOTE
-    if given is NO_QUOTE:
-        return rejected(command, Reason.NO_QUOTE)
+    if isinstance(given, Missing):
+        return without_quote(command, given)
     return done(command, price_cents=given.price_cents, quote=given, quote_id=given.quote_id)
 
 

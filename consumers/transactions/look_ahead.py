@@ -8,8 +8,10 @@ early runs out early, which costs money where a symbol goes on being used.
 from typing import Protocol
 
 from consumers.transactions.account import Account
+from consumers.transactions.pending_rules import least_cost_cents
 from schema.commands import Command, CommandName
 from schema.events import Quote
+from schema.money import BALANCE_MAX
 
 LOOK_AHEAD_FROM = 64
 """Commands of a user that wait. Whoever sends 5 commands a second has fewer after three slowest answers; in a flood of
@@ -26,12 +28,16 @@ class Quotes(Protocol):
 
     def peek(self, symbol: str, now_ms: int) -> Quote | None: ...
 
-    def request(self, symbol: str, user: str, transaction_number: int, now_ms: int) -> None: ...
+    def request(
+        self, symbol: str, user: str, transaction_number: int, now_ms: int, paid_quotes_max: int | None = None
+    ) -> None: ...
 
 
 def claim_cents(command: Command) -> int:
     """The most that a waiting command may take from the available cash before those behind it run."""
-    return command.amount_cents if command.name in _TAKES_CASH and command.defect is None else 0
+    if command.name not in _TAKES_CASH or command.defect is not None:
+        return 0
+    return command.amount_cents if command.shares is None else BALANCE_MAX  # shares at a price that nobody knows yet
 
 
 def surely_needs_quote(command: Command, account: Account, claimed_cents: int) -> bool:
@@ -44,5 +50,5 @@ def surely_needs_quote(command: Command, account: Account, claimed_cents: int) -
     if command.name is CommandName.QUOTE:
         return True
     if command.name is CommandName.BUY:
-        return account.opened and account.cash_cents - claimed_cents >= command.amount_cents
+        return account.opened and account.cash_cents - claimed_cents >= least_cost_cents(command)
     return False

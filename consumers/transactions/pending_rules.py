@@ -1,11 +1,11 @@
 """Rules of BUY and SELL, of their commits and cancels, and of what happens to those nobody commits (spec §3). Pure."""
 
 from consumers.transactions.account import Account, Decision, PendingOrder
-from consumers.transactions.verdict import NO_QUOTE, WANTS_QUOTE, Given, done, rejected
+from consumers.transactions.verdict import WANTS_QUOTE, Given, Missing, done, rejected, without_quote
 from schema.accounts import PENDING_LIFETIME_MS
 from schema.commands import Command, CommandName
-from schema.events import Quote, is_due
-from schema.money import whole_shares
+from schema.events import PRICE_CENTS_MIN, Quote, is_due
+from schema.money import BALANCE_MAX, whole_shares
 from schema.outcomes import HistoryKind, Reason, Side
 
 PENDING_ORDERS_MAX = 1_000
@@ -15,33 +15,37 @@ PENDING_ORDERS_MAX = 1_000
 def buy(account: Account, command: Command, given: Given, now_ms: int) -> Decision | None:
     if not account.opened:
         return rejected(command, Reason.NO_ACCOUNT)
-    if account.cash_cents < command.amount_cents:
+    if account.cash_cents < least_cost_cents(command):
         return rejected(command, Reason.TOO_LITTLE_CASH)
     if given is None:
         return WANTS_QUOTE
-    if given is NO_QUOTE:
-        return rejected(command, Reason.NO_QUOTE)
-    shares = whole_shares(command.amount_cents, given.price_cents)
+    if isinstance(given, Missing):
+        return without_quote(command, given)
+    shares = _shares_of(command, given)
     if shares == 0:
         return rejected(command, Reason.AMOUNT_BELOW_ONE_SHARE, given)
+    cost = shares * given.price_cents
+    if account.cash_cents < cost:
+        return rejected(command, Reason.TOO_LITTLE_CASH, given)
     if _is_full(account):
         return rejected(command, Reason.TOO_MANY_PENDING, given)
     order = _order(account, command, Side.BUY, shares, given, now_ms)
-    cost = order.amount_cents
-    return _done_at(command, given, opened=order, cash_delta_cents=-cost, reserved_delta_cents=cost)
+    return _done_at(command, given, order, cash_delta_cents=-cost, reserved_delta_cents=cost)
 
 
 def sell(account: Account, command: Command, given: Given, now_ms: int) -> Decision | None:
     if not account.opened:
         return rejected(command, Reason.NO_ACCOUNT)
     available = account.position(command.symbol).shares
-    if available == 0:
+    if command.shares is None and available == 0:
         return rejected(command, Reason.NO_SHARES)
+    if command.shares is not None and available < command.shares:
+        return rejected(command, Reason.TOO_FEW_SHARES)
     if given is None:
         return WANTS_QUOTE
-    if given is NO_QUOTE:
-        return rejected(command, Reason.NO_QUOTE)
-    shares = whole_shares(command.amount_cents, given.price_cents)
+    if isinstance(given, Missing):
+        return without_quote(command, given)
+    shares = _shares_of(command, given)
     if shares == 0:
         return rejected(command, Reason.AMOUNT_BELOW_ONE_SHARE, given)
     if available < shares:
@@ -49,13 +53,17 @@ def sell(account: Account, command: Command, given: Given, now_ms: int) -> Decis
     if _is_full(account):
         return rejected(command, Reason.TOO_MANY_PENDING, given)
     order = _order(account, command, Side.SELL, shares, given, now_ms)
-    return _done_at(command, given, opened=order, shares_delta=-shares, reserved_shares_delta=shares)
+    if order.amount_cents > BALANCE_MAX:  # only by shares; nobody could ever commit it, and its row could not hold it
+        return rejected(command, Reason.BALANCE_LIMIT, given)
+    return _done_at(command, given, order, shares_delta=-shares, reserved_shares_delta=shares)
 
 
 def commit_buy(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
     order = _newest(account.buys, now_ms)
     if order is None:
         return rejected(command, Reason.NO_PENDING_BUY)
+    if _names_another(command, order):
+        return _not_newest(command, order)
     if not account.has_room_for(order.symbol, order.shares):
         return rejected(command, Reason.BALANCE_LIMIT)
     return _closing(command, order, reserved_delta_cents=-order.amount_cents, shares_delta=order.shares)
@@ -65,6 +73,8 @@ def cancel_buy(account: Account, command: Command, given: Given, now_ms: int) ->
     order = _newest(account.buys, now_ms)
     if order is None:
         return rejected(command, Reason.NO_PENDING_BUY)
+    if _names_another(command, order):
+        return _not_newest(command, order)
     return _closing(command, order, **_giving_back(order))
 
 
@@ -72,6 +82,8 @@ def commit_sell(account: Account, command: Command, given: Given, now_ms: int) -
     order = _newest(account.sells, now_ms)
     if order is None:
         return rejected(command, Reason.NO_PENDING_SELL)
+    if _names_another(command, order):
+        return _not_newest(command, order)
     if not account.has_room(order.amount_cents):
         return rejected(command, Reason.BALANCE_LIMIT)
     return _closing(command, order, reserved_shares_delta=-order.shares, cash_delta_cents=order.amount_cents)
@@ -81,7 +93,14 @@ def cancel_sell(account: Account, command: Command, given: Given, now_ms: int) -
     order = _newest(account.sells, now_ms)
     if order is None:
         return rejected(command, Reason.NO_PENDING_SELL)
+    if _names_another(command, order):
+        return _not_newest(command, order)
     return _closing(command, order, **_giving_back(order))
+
+
+def least_cost_cents(command: Command) -> int:
+    """The cash that a BUY needs whatever its quote will say: with less, no quote is fetched (spec §3, §3a)."""
+    return command.amount_cents if command.shares is None else command.shares * PRICE_CENTS_MIN
 
 
 def expire(order: PendingOrder) -> Decision:
@@ -109,6 +128,18 @@ def _is_full(account: Account) -> bool:
     return len(account.buys) + len(account.sells) >= PENDING_ORDERS_MAX
 
 
+def _shares_of(command: Command, quote: Quote) -> int:
+    return whole_shares(command.amount_cents, quote.price_cents) if command.shares is None else command.shares
+
+
+def _names_another(command: Command, newest: PendingOrder) -> bool:
+    return command.order_seq not in (None, newest.seq)
+
+
+def _not_newest(command: Command, newest: PendingOrder) -> Decision:
+    return rejected(command, Reason.NOT_NEWEST_ORDER, newest_order_seq=newest.seq)
+
+
 def _order(account: Account, command: Command, side: Side, shares: int, quote: Quote, now_ms: int) -> PendingOrder:
     return PendingOrder(
         account.history_seq + 1,
@@ -131,13 +162,14 @@ def _giving_back(order: PendingOrder) -> dict[str, int]:
     return {"shares_delta": order.shares, "reserved_shares_delta": -order.shares}
 
 
-def _done_at(command: Command, quote: Quote, **changes) -> Decision:
+def _done_at(command: Command, quote: Quote, order: PendingOrder, **changes) -> Decision:
     return done(
         command,
-        amount_cents=command.amount_cents,
+        amount_cents=order.amount_cents if command.shares is not None else command.amount_cents,
         price_cents=quote.price_cents,
         quote=quote,
         quote_id=quote.quote_id,
+        opened=order,
         **changes,
     )
 

@@ -15,10 +15,10 @@ from consumers.transactions.account import Account, Decision, apply
 from consumers.transactions.batch import Batch
 from consumers.transactions.look_ahead import LOOK_AHEAD_FROM, Quotes, claim_cents, surely_needs_quote
 from consumers.transactions.progress import Message, Progress
-from consumers.transactions.verdict import NO_QUOTE, WANTS_QUOTE, Given
+from consumers.transactions.verdict import NO_QUOTE, QUOTE_REFUSED, WANTS_QUOTE, Given
 from schema.accounts import PENDING_LIFETIME_MS
 from schema.commands import NOBODY, Command, Fill, partition_of
-from schema.events import CLOCK_STEP_MS_MAX, NoQuote, Quote, is_due
+from schema.events import CLOCK_STEP_MS_MAX, NoQuote, Quote, QuoteRefused, is_due
 
 HOME_OF_NOBODY = partition_of(NOBODY)
 """The partition that executes root DUMPLOGs; the others only pass their markers on."""
@@ -124,15 +124,20 @@ class Scheduler:
             item = Item(message.marker.command, message, message.marker.published_at_ms)
             owned.parked.setdefault(user, Parked()).items.append(item)
 
-    def hear(self, answers: Iterable[Quote | NoQuote], now_ms: int) -> None:
-        """Makes the users ready who wait for these symbols."""
+    def hear(self, answers: Iterable[Quote | NoQuote | QuoteRefused], now_ms: int) -> None:
+        """Makes the users ready who wait for these symbols.
+
+        A refusal is for one user (spec §3a). The others who wait for its symbol run again, and ask for themselves.
+        """
         for answer in answers:
-            missing = isinstance(answer, NoQuote) and self._quotes.peek(answer.symbol, now_ms) is None
+            missing = not isinstance(answer, Quote) and self._quotes.peek(answer.symbol, now_ms) is None
+            refused = answer.user if isinstance(answer, QuoteRefused) else None
             early = self._early.pop(answer.symbol, None)
-            if early is not None:
+            if early is not None and refused is None:
                 early.in_vain = missing
+            lack = NO_QUOTE if refused is None else QUOTE_REFUSED
             for owned, user in self._waiting.pop(answer.symbol, ()):
-                self._ready.append((owned, user, NO_QUOTE if missing else None))
+                self._ready.append((owned, user, lack if missing and refused in (None, user) else None))
 
     def run_ready(self, batch: Batch, now_ms: int) -> None:
         """Runs what expired, and the commands of users who are ready, as far as the batch has room."""
@@ -189,7 +194,7 @@ class Scheduler:
     def _ask_early(self, item: Item, now_ms: int) -> None:
         order = item.order
         if self._quotes.peek(order.symbol, now_ms) is None:
-            self._quotes.request(order.symbol, order.user, order.transaction_number, now_ms)
+            self._quotes.request(order.symbol, order.user, order.transaction_number, now_ms, _paid_max(order))
             if order.symbol not in self._waiting:
                 self._early.setdefault(order.symbol, item)
 
@@ -246,7 +251,7 @@ class Scheduler:
             if item.waited_since_ms is None:
                 item.waited_since_ms = now_ms
             self._waiting.setdefault(symbol, []).append((owned, account.user))
-            self._quotes.request(symbol, account.user, command.transaction_number, now_ms)
+            self._quotes.request(symbol, account.user, command.transaction_number, now_ms, _paid_max(command))
         return decision
 
     def _expire(self, batch: Batch, owned: OwnedPartition, account: Account, now_ms: int) -> None:
@@ -278,6 +283,10 @@ class Scheduler:
         message.remaining -= 1
         if message.remaining == 0 and message.tag:
             owned.finished_tags.append(message.tag)
+
+
+def _paid_max(command: Command) -> int | None:
+    return command.allowances.paid_quotes_max if command.allowances else None
 
 
 def _kept_behind(owned: OwnedPartition, message: Message) -> list[str]:

@@ -9,7 +9,7 @@ import psycopg
 
 from consumers import outbox, partitions
 from consumers.partitions import Ownership
-from consumers.transactions.account import Account, PendingOrder, Position, TriggerOrder
+from consumers.transactions.account import Account, Decision, PendingOrder, Position, TriggerOrder
 from consumers.transactions.batch import Batch, Row
 from rabbitmq.publisher import Outgoing
 from schema.commands import NOBODY, PARTITIONS
@@ -150,8 +150,14 @@ def _history_line(row: Row) -> str:
         f"{row.user}\t{row.seq}\t{d.kind}\t\\\\x{row.command_id.hex()}\t{d.transaction_number}\t{d.command}\t"
         f"{_null(d.symbol)}\t{_null(d.amount_cents)}\t{_null(d.price_cents)}\t{d.outcome}\t{_null(d.reason)}\t"
         f"{d.cash_delta_cents}\t{d.reserved_delta_cents}\t{d.shares_delta}\t{d.reserved_shares_delta}\t"
-        f"{_null(d.quote_id)}\t{row.published_at_ms}\t{row.at_ms}\t{_null(row.waited_since_ms)}\n"
+        f"{_null(d.quote_id)}\t{row.published_at_ms}\t{row.at_ms}\t{_null(row.waited_since_ms)}{_named(d)}\n"
     )
+
+
+def _named(decision: Decision) -> str:
+    if decision.shares is None and decision.order_seq is None:
+        return "\t\\N\t\\N\t\\N"  # every command of a workload file
+    return f"\t{_null(decision.shares)}\t{_null(decision.order_seq)}\t{_null(decision.newest_order_seq)}"
 
 
 def _null(value: object) -> object:
@@ -217,4 +223,4 @@ _UPSERT_TRIGGERS = """
 _COPY_HISTORY = """
     COPY history (user_id, seq, kind, command_id, transaction_number, command, symbol, amount_cents, price_cents,
         outcome, reason, cash_delta_cents, reserved_delta_cents, shares_delta, reserved_shares_delta, quote_id,
-        published_at_ms, at_ms, waited_since_ms) FROM STDIN"""
+        published_at_ms, at_ms, waited_since_ms, shares, order_seq, newest_order_seq) FROM STDIN"""

@@ -9,11 +9,16 @@ from schema.events import is_usable
 from schema.money import whole_shares
 from schema.outcomes import HistoryKind, Reason, Side
 
+TRIGGER_ORDERS_MAX = 1_000
+"""Trigger orders of one user, buys and sells together, armed or not (spec §3a)."""
+
 
 def set_buy_amount(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
     if not account.opened:
         return rejected(command, Reason.NO_ACCOUNT)
     old = account.triggers.get((command.symbol, Side.BUY))
+    if old is None and len(account.triggers) >= TRIGGER_ORDERS_MAX:
+        return rejected(command, Reason.TOO_MANY_TRIGGER_ORDERS)
     given_back = old.reserved_cents if old else 0
     amount = command.amount_cents
     if account.cash_cents + given_back < amount:
@@ -36,6 +41,8 @@ def set_buy_trigger(account: Account, command: Command, given: Given, now_ms: in
     old = account.triggers.get((command.symbol, Side.BUY))
     if old is None:
         return rejected(command, Reason.NO_BUY_AMOUNT)
+    if not _may_arm(account, command, old):
+        return rejected(command, Reason.TRIGGER_ALLOWANCE_USED_UP)
     return _setting(command, _armed(account, command, old, 0), price_cents=command.amount_cents)
 
 
@@ -50,10 +57,12 @@ def cancel_set_buy(account: Account, command: Command, given: Given, now_ms: int
 def set_sell_amount(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
     if not account.opened:
         return rejected(command, Reason.NO_ACCOUNT)
+    old = account.triggers.get((command.symbol, Side.SELL))
+    if old is None and len(account.triggers) >= TRIGGER_ORDERS_MAX:
+        return rejected(command, Reason.TOO_MANY_TRIGGER_ORDERS)
     position = account.position(command.symbol)
     if position.shares + position.reserved_shares == 0:
         return rejected(command, Reason.NO_SHARES)
-    old = account.triggers.get((command.symbol, Side.SELL))
     amount = command.amount_cents
     given_back = old.reserved_shares if old else 0
     armed_at = old.trigger_cents if old else None
@@ -84,6 +93,8 @@ def set_sell_trigger(account: Account, command: Command, given: Given, now_ms: i
     shares = whole_shares(old.amount_cents, trigger)
     if account.position(command.symbol).shares + old.reserved_shares < shares:
         return rejected(command, Reason.TOO_FEW_SHARES)
+    if not _may_arm(account, command, old):
+        return rejected(command, Reason.TRIGGER_ALLOWANCE_USED_UP)
     moved = shares - old.reserved_shares
     order = _armed(account, command, old, shares)
     return _setting(command, order, price_cents=trigger, shares_delta=-moved, reserved_shares_delta=moved)
@@ -162,6 +173,14 @@ def _filling(command: CommandName, order: TriggerOrder, ordered: Fill, **changes
         trigger_key=(order.symbol, order.side),
         **changes,
     )
+
+
+def _may_arm(account: Account, command: Command, order: TriggerOrder) -> bool:
+    """Whether this order may be armed, or keep being armed, under the person's allowance (spec §3a)."""
+    if command.allowances is None or order.trigger_cents is not None:
+        return True
+    armed = sum(other.trigger_cents is not None for other in account.triggers.values())
+    return armed < command.allowances.armed_max
 
 
 def _set_by(old: TriggerOrder | None, command: Command) -> int:

@@ -13,10 +13,14 @@ WANTS_QUOTE = None
 
 class Missing(enum.Enum):
     NO_QUOTE = enum.auto()
+    QUOTE_REFUSED = enum.auto()
 
 
 NO_QUOTE = Missing.NO_QUOTE
 """Given instead of a quote where none is to be had (spec §4)."""
+
+QUOTE_REFUSED = Missing.QUOTE_REFUSED
+"""Given instead of a quote where the user's allowance of paid quotes is used up (spec §3a)."""
 
 Given = Quote | Missing | None
 
@@ -24,10 +28,24 @@ Given = Quote | Missing | None
 def done(command: Command, **changes) -> Decision:
     """The command takes effect, with these fields of its decision."""
     changes.setdefault("symbol", command.symbol)
-    return Decision(HistoryKind.COMMAND, command.name, command.transaction_number, **changes)
+    return Decision(
+        HistoryKind.COMMAND,
+        command.name,
+        command.transaction_number,
+        shares=command.shares,
+        order_seq=command.order_seq,
+        **changes,
+    )
 
 
-def rejected(command: Command, reason: Reason, quote: Quote | None = None) -> Decision:
+def without_quote(command: Command, missing: Missing) -> Decision:
+    """The rejection of a command that needs a quote and gets none."""
+    return rejected(command, Reason.QUOTE_ALLOWANCE_USED_UP if missing is QUOTE_REFUSED else Reason.NO_QUOTE)
+
+
+def rejected(
+    command: Command, reason: Reason, quote: Quote | None = None, newest_order_seq: int | None = None
+) -> Decision:
     """The command changes nothing, for this reason; `quote` where its price was what decided."""
     return Decision(
         HistoryKind.COMMAND,
@@ -40,4 +58,7 @@ def rejected(command: Command, reason: Reason, quote: Quote | None = None) -> De
         quote.price_cents if quote else None,
         quote=quote,
         quote_id=quote.quote_id if quote else None,
+        shares=command.shares,
+        order_seq=command.order_seq,
+        newest_order_seq=newest_order_seq,
     )

@@ -31,7 +31,9 @@ def in_order(places: str) -> str:
 # A commit or cancel names no symbol and no amount: its row shows those of the order that it closed.
 _CLOSES = "outcome = 'done' AND command IN ('COMMIT_BUY', 'CANCEL_BUY', 'COMMIT_SELL', 'CANCEL_SELL')"
 _SYMBOL_GIVEN = f"CASE WHEN {_CLOSES} THEN NULL ELSE symbol END"
+# An order by shares names no amount: its row shows what its shares cost (spec §3a).
 _FUNDS_GIVEN = """CASE WHEN outcome = 'rejected' THEN amount_cents
+    WHEN shares IS NOT NULL THEN NULL
     WHEN command IN ('SET_BUY_TRIGGER', 'SET_SELL_TRIGGER') THEN price_cents
     WHEN command IN ('COMMIT_BUY', 'CANCEL_BUY', 'COMMIT_SELL', 'CANCEL_SELL', 'CANCEL_SET_BUY', 'CANCEL_SET_SELL')
     THEN NULL ELSE amount_cents END"""

@@ -45,11 +45,17 @@ _MOVES = f"""
             AND cash_delta_cents = amount_cents AND reserved_delta_cents = 0 AND shares_delta = 0 END
     END"""
 
+# A rejection for another order than the newest names that one: an order of the same side, placed before it.
+_NAMES_AN_ORDER = """EXISTS (SELECT FROM history AS o WHERE o.user_id = rows.user_id AND o.seq = rows.newest_order_seq
+    AND o.seq < rows.seq AND o.kind = 'command' AND o.outcome = 'done'
+    AND o.command::text = substring(rows.command::text FROM '_(BUY|SELL)$'))"""
+
 EVERY_ROW = "each row moves what its command, amount and price say"
 
 EACH_ROW = Pass(
     "each history row",
-    "SELECT *, 1 AS looked FROM history",
+    f"""
+    SELECT *, 1 AS looked, newest_order_seq IS NULL OR {_NAMES_AN_ORDER} AS names_an_order FROM history AS rows""",
     _ROW,
     "user_id, seq",
     (
@@ -58,6 +64,16 @@ EACH_ROW = Pass(
             f"(outcome = 'rejected') = (reason IS NOT NULL) AND (outcome = 'done' OR {_STILL})",
         ),
         Invariant(EVERY_ROW, _MOVES),
+        Invariant(
+            "orders by shares are worth their shares at their price",
+            "shares IS NULL OR command IN ('BUY', 'SELL')"
+            " AND (outcome = 'rejected' OR amount_cents = shares * price_cents)",
+        ),
+        Invariant(
+            "commits and cancels that name another order than the newest are rejected, and say which is newest",
+            "(newest_order_seq IS NOT NULL) = (reason IS NOT DISTINCT FROM 'not_newest_order')"
+            " AND (newest_order_seq IS NULL OR newest_order_seq IS DISTINCT FROM order_seq AND names_an_order)",
+        ),
     ),
 )
 

@@ -27,7 +27,8 @@ PENDING = Pass(
             array_agg(seq) AS seqs, array_agg(at_ms) AS times, array_agg(symbol) AS symbols,
             array_agg(price_cents) AS prices, array_agg(reserved_delta_cents) AS of_cents,
             array_agg(reserved_shares_delta) AS of_shares, array_agg(command IN ('BUY', 'SELL')) AS of_opens,
-            array_agg(transaction_number) AS numbers, array_agg(gone.seq IS NOT NULL) AS of_expired
+            array_agg(transaction_number) AS numbers, array_agg(order_seq) AS named,
+            array_agg(gone.seq IS NOT NULL) AS of_expired
         FROM history LEFT JOIN (SELECT DISTINCT user_id, order_seq AS seq FROM expiries) AS gone USING (user_id, seq)
         WHERE kind = 'command' AND outcome = 'done'
           AND command IN ('BUY', 'COMMIT_BUY', 'CANCEL_BUY', 'SELL', 'COMMIT_SELL', 'CANCEL_SELL')
@@ -38,7 +39,8 @@ PENDING = Pass(
             SELECT *, lag(opens) OVER on_level AS has_opener, lead(opens) OVER on_level AS open_again,
                 lead(seq) OVER on_level AS end_seq, lead(at_ms) OVER on_level AS end_ms,
                 lead(cents) OVER on_level AS end_cents, lead(shares) OVER on_level AS end_shares,
-                lead(symbol) OVER on_level AS end_symbol, lead(price_cents) OVER on_level AS end_price
+                lead(order_seq) OVER on_level AS end_names, lead(symbol) OVER on_level AS end_symbol,
+                lead(price_cents) OVER on_level AS end_price
             FROM (
                 SELECT *, CASE WHEN expires THEN -seq ELSE
                     sum(CASE WHEN expires THEN 0 WHEN opens THEN 1 ELSE -1 END) OVER (ORDER BY seq)
@@ -47,12 +49,12 @@ PENDING = Pass(
                     SELECT unnest(seqs) AS seq, unnest(times) AS at_ms, unnest(symbols) AS symbol,
                         unnest(prices) AS price_cents, unnest(of_cents) AS cents, unnest(of_shares) AS shares,
                         unnest(of_opens) AS opens, unnest(numbers) AS transaction_number,
-                        unnest(of_expired) AS expires) AS moves) AS levels
+                        unnest(named) AS order_seq, unnest(of_expired) AS expires) AS moves) AS levels
             WINDOW on_level AS (PARTITION BY level ORDER BY seq)) AS of_stack)
     SELECT coalesce(o.user_id, e.user_id, p.user_id) AS user_id, coalesce(o.seq, e.order_seq, p.seq) AS seq,
         1 AS looked, o.opens, o.open_again IS FALSE AS closed, e.user_id IS NOT NULL AS expired,
         p.user_id IS NOT NULL AS pending, o.at_ms, o.symbol, o.price_cents, o.cents, o.shares, o.buys,
-        o.end_seq, o.end_ms, o.end_cents, o.end_shares, o.end_symbol, o.end_price,
+        o.end_seq, o.end_ms, o.end_cents, o.end_shares, o.end_symbol, o.end_price, o.end_names,
         e.seq AS expired_seq, e.at_ms AS expired_ms, e.cents AS expired_cents, e.shares AS expired_shares,
         e.symbol AS expired_symbol, e.transaction_number AS expired_number,
         coalesce(e.times, 0) AS expiries,
@@ -75,7 +77,7 @@ PENDING = Pass(
         Invariant(
             "commits and cancels close the newest order, whole",
             "NOT (opens AND closed) OR (end_symbol = symbol AND end_price = price_cents AND end_cents = -cents"
-            " AND end_shares = -shares)",
+            " AND end_shares = -shares AND (end_names IS NULL OR end_names = seq))",
         ),
         Invariant(
             "commits and cancels act on orders younger than 60 s",

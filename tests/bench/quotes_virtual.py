@@ -52,7 +52,15 @@ class VirtualCache:
 
     quote = peek
 
-    def request(self, symbol: str, user: str, transaction_number: int, now_ms: int, for_trigger: bool = False) -> None:
+    def request(
+        self,
+        symbol: str,
+        user: str,
+        transaction_number: int,
+        now_ms: int,
+        paid_quotes_max: int | None = None,
+        for_trigger: bool = False,
+    ) -> None:
         if symbol in self._outstanding or self.peek(symbol, now_ms) is not None:
             return
         self._outstanding.add(symbol)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from consumers.transactions.account import Decision
-from schema.commands import CommandName
+from schema.commands import Allowances, CommandName
 from schema.money import BALANCE_MAX
 from schema.outcomes import Outcome, Side
 from tests.builders import Trader
@@ -26,6 +26,8 @@ an_amount = st.integers(1, 40)
 past_the_limit = st.integers(-20, 5)
 a_price = st.integers(1, 15)
 a_side = st.sampled_from(Side)
+some_shares = st.integers(1, 4) | st.integers(2**62 // 130, 2**62)
+a_price_of_shares = st.sampled_from([1, 100, 101, 102, 130])
 a_verb = st.sampled_from(["COMMIT", "COMMIT", "CANCEL"])
 a_while = st.sampled_from([0, 1, 999, 29_999, 30_000, 59_999, 60_000, 60_001])
 a_step_back = st.sampled_from([-1, -2_000, -2_001, -30_000, -60_001, -3_600_000])
@@ -58,7 +60,9 @@ class Lives(RuleBasedStateMachine):
 
     # What a test looks at: each runs after the decision took effect.
 
-    def on_command(self, decision: Decision, user: str, amount: int, symbol: str, price: int | None) -> None: ...
+    def on_command(
+        self, decision: Decision, user: str, amount: int, symbol: str, price: int | None, **beyond: int
+    ) -> None: ...
 
     def on_expiries(self, decisions: list[Decision], user: str) -> None: ...
 
@@ -66,11 +70,17 @@ class Lives(RuleBasedStateMachine):
 
     # What happens.
 
-    def gives(self, user: str, name: str, amount: int = 1, symbol: str = "A", price: int | None = None) -> None:
+    def gives(
+        self, user: str, name: str, amount: int = 1, symbol: str = "A", price: int | None = None, **beyond: int
+    ) -> None:
+        """`beyond`: `shares`, `order` or `armed_max`, which workload files cannot express (spec §3a)."""
         self._release(user)
         trader = self.traders[user]
-        decision = trader.gives(CommandName(name), amount, symbol, price)
-        self.on_command(decision, user, amount, symbol, price)
+        named = {name: value for name, value in beyond.items() if name != "armed_max"}
+        if "armed_max" in beyond:
+            named["allowances"] = Allowances(beyond["armed_max"], paid_quotes_max=0)
+        decision = trader.gives(CommandName(name), amount, symbol, price, **named)
+        self.on_command(decision, user, amount, symbol, price, **beyond)
         if decision.outcome is Outcome.DONE and decision.trigger_order is not None:
             order = decision.trigger_order
             self.seen.append(Seen(user, order.side, symbol, order.version))
@@ -98,6 +108,26 @@ class Lives(RuleBasedStateMachine):
     @rule(user=a_user, name=a_trade, amount=an_amount, symbol=a_symbol, price=a_price)
     def trades(self, user, name, amount, symbol, price):
         self.gives(user, name, amount, symbol, price)
+
+    @rule(user=a_user, amount=st.integers(100, 400))
+    def adds_enough_for_orders_by_shares(self, user, amount):
+        self.gives(user, "ADD", amount)
+
+    @rule(user=a_user, name=a_trade, shares=some_shares, symbol=a_symbol, price=st.none() | a_price_of_shares)
+    def trades_by_shares(self, user, name, shares, symbol, price):
+        self.gives(user, name, symbol=symbol, price=price, shares=shares)
+
+    @rule(user=a_user, name=a_closing, back=st.integers(0, 3))
+    def closes_a_named_order(self, user, name, back):
+        """The newest row of an order, one before it, or a row that is no order."""
+        account = self.traders[user].account
+        seqs = sorted([order.seq for order in (*account.buys, *account.sells)], reverse=True)
+        self.gives(user, name, order=seqs[back] if back < len(seqs) else back + 1)
+
+    @rule(user=a_user, side=a_side, trigger=a_price, symbol=a_symbol, armed_max=st.integers(0, 2))
+    def arms_within_an_allowance(self, user, side, trigger, symbol, armed_max):
+        self.gives(user, f"SET_{side.upper()}_AMOUNT", 15, symbol)
+        self.gives(user, f"SET_{side.upper()}_TRIGGER", trigger, symbol, armed_max=armed_max)
 
     @rule(user=a_user, name=a_trade, amount=an_amount, symbol=a_symbol)
     def trades_without_a_quote(self, user, name, amount, symbol):

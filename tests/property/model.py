@@ -7,6 +7,8 @@ BALANCE_MAX = 2**62
 LIFETIME_MS = 60_000
 CLOCKS_APART_MS_MAX = 2_000
 PENDING_MAX = 1_000
+TRIGGERS_MAX = 1_000
+LEAST_PRICE = 101
 
 
 class Rejected(Exception):
@@ -68,10 +70,18 @@ class Model:
 
     # Commands, one method each, named as in the table. `price` is None where there is no quote to be had.
 
-    def do(self, name, user, symbol, amount, price, now_ms):
-        """The reason of a rejection, or None."""
+    def do(self, name, user, symbol, amount, price, now_ms, seq, shares=None, order=None, armed_max=None):
+        """The reason of a rejection, or None. `seq`: the number of the command's history row.
+
+        `shares`, `order`, `armed_max`: what the site may say beyond workload files (spec §3a).
+        """
+        self.seq, self.order, self.armed_max = seq, order, armed_max
+        self.newest_instead = None
         try:
-            getattr(self, name)(user, symbol, amount, price, now_ms)
+            if shares is None:
+                getattr(self, name)(user, symbol, amount, price, now_ms)
+            else:
+                getattr(self, f"{name}_shares")(user, symbol, shares, price, now_ms)
         except Rejected as rejection:
             return str(rejection)
         return None
@@ -100,6 +110,21 @@ class Model:
         _reject_if(self.shares(user, symbol) < amount // price, "too_few_shares")
         self._push("sell", user, symbol, amount // price, price, now_ms)
 
+    def BUY_shares(self, user, symbol, shares, price, now_ms):
+        self._needs_account(user)
+        _reject_if(self.cash(user) < shares * LEAST_PRICE, "too_little_cash")
+        _reject_if(price is None, "no_quote")
+        _reject_if(self.cash(user) < shares * price, "too_little_cash")
+        self._push("buy", user, symbol, shares, price, now_ms)
+
+    def SELL_shares(self, user, symbol, shares, price, now_ms):
+        self._needs_account(user)
+        _reject_if(self.shares(user, symbol) < shares, "too_few_shares")
+        _reject_if(price is None, "no_quote")
+        self._check_room_for_one_more(user)
+        _reject_if(shares * price > BALANCE_MAX, "balance_limit")
+        self._push("sell", user, symbol, shares, price, now_ms)
+
     def COMMIT_BUY(self, user, _symbol, _amount, _price, now_ms):
         order = self._newest("buy", user, now_ms)
         self._bought(user, order["symbol"], order["shares"], order["price"])
@@ -121,12 +146,14 @@ class Model:
     def SET_BUY_AMOUNT(self, user, symbol, amount, _price, _now_ms):
         self._needs_account(user)
         order = self.accounts[user]["triggers"].get(("buy", symbol))
+        self._check_room_for_a_trigger(user, order)
         _reject_if(self.cash(user) + (order["amount"] if order else 0) < amount, "too_little_cash")
         self._set("buy", user, symbol, amount, order["trigger"] if order else None)
 
     def SET_BUY_TRIGGER(self, user, symbol, trigger, _price, _now_ms):
         order = self._trigger("buy", user, symbol)
         _reject_if(order is None, "no_buy_amount")
+        self._check_allowance(user, order)
         self._set("buy", user, symbol, order["amount"], trigger)
 
     def CANCEL_SET_BUY(self, user, symbol, _amount, _price, _now_ms):
@@ -135,8 +162,9 @@ class Model:
 
     def SET_SELL_AMOUNT(self, user, symbol, amount, _price, _now_ms):
         self._needs_account(user)
-        _reject_if(self.held(user, symbol) == 0, "no_shares")
         order = self._trigger("sell", user, symbol)
+        self._check_room_for_a_trigger(user, order)
+        _reject_if(self.held(user, symbol) == 0, "no_shares")
         trigger = order["trigger"] if order else None
         if trigger is not None:
             room = self.shares(user, symbol) + self.trigger_shares(order)
@@ -149,6 +177,7 @@ class Model:
         _reject_if(order["amount"] < trigger, "amount_below_trigger")
         room = self.shares(user, symbol) + self.trigger_shares(order)
         _reject_if(room < order["amount"] // trigger, "too_few_shares")
+        self._check_allowance(user, order)
         self._set("sell", user, symbol, order["amount"], trigger)
 
     def CANCEL_SET_SELL(self, user, symbol, _amount, _price, _now_ms):
@@ -196,10 +225,21 @@ class Model:
         self.settings += 1
         self.accounts[user]["triggers"][side, symbol] = {"amount": amount, "trigger": trigger, "setting": self.settings}
 
+    def _check_room_for_a_trigger(self, user, order):
+        _reject_if(order is None and len(self.accounts[user]["triggers"]) >= TRIGGERS_MAX, "too_many_trigger_orders")
+
+    def _check_allowance(self, user, order):
+        if self.armed_max is not None and order["trigger"] is None:
+            armed = sum(other["trigger"] is not None for other in self.accounts[user]["triggers"].values())
+            _reject_if(armed >= self.armed_max, "trigger_allowance_used_up")
+
+    def _check_room_for_one_more(self, user):
+        _reject_if(len(self.accounts[user]["pending"]) >= PENDING_MAX, "too_many_pending")
+
     def _push(self, side, user, symbol, shares, price, now_ms):
-        pending = self.accounts[user]["pending"]
-        _reject_if(len(pending) >= PENDING_MAX, "too_many_pending")
-        pending.append({"side": side, "symbol": symbol, "shares": shares, "price": price, "at_ms": now_ms})
+        self._check_room_for_one_more(user)
+        order = {"side": side, "symbol": symbol, "shares": shares, "price": price, "at_ms": now_ms, "seq": self.seq}
+        self.accounts[user]["pending"].append(order)
 
     def _pop(self, user, popped):
         # By identity: orders may be alike.
@@ -210,6 +250,9 @@ class Model:
         pending = self.accounts[user]["pending"] if user in self.accounts else []
         young = [order for order in pending if order["side"] == side and _is_young(order, now_ms)]
         _reject_if(not young, f"no_pending_{side}")
+        if self.order is not None and self.order != young[-1]["seq"]:
+            self.newest_instead = young[-1]["seq"]
+            raise Rejected("not_newest_order")
         return young[-1]
 
     def _bought(self, user, symbol, shares, price):

@@ -3,16 +3,19 @@
 import contextlib
 import string
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schema import codec
-from schema.arguments import SIGNATURES, make_command
+from schema.arguments import SIGNATURES, SITE_SIGNATURES, make_command
 from schema.bounds import INT64_MAX, MILLISECONDS_MAX
 from schema.commands import (
     EXPIRY_PREFIX,
     VERSION,
+    Allowances,
     Command,
     CommandBatch,
     CommandName,
@@ -30,6 +33,7 @@ from schema.events import (
     PriceMessage,
     PriceRequest,
     Quote,
+    QuoteRefused,
     Reply,
     ReplyMessage,
     TriggerChange,
@@ -51,6 +55,8 @@ valid = {
     "symbol": symbols,
     "amount_cents": positive.map(lambda cents: f"{cents // 100}.{cents % 100:02d}"),
     "filename": text.map(str.strip).filter(bool),
+    "shares": positive.map(str),
+    "order_seq": positive.map(str),
 }
 
 
@@ -58,8 +64,10 @@ valid = {
 def sound_commands(draw) -> Command:
     """From the text of their arguments; no root DUMPLOG, which travels as a marker."""
     name = draw(st.sampled_from(CommandName))
-    arguments = [draw(valid[field]) for field in SIGNATURES[name][-1]]
-    return make_command(draw(ids), draw(positive), name, arguments)
+    form = draw(st.sampled_from([None, SITE_SIGNATURES.get(name)]))
+    arguments = [draw(valid[field]) for field in form or SIGNATURES[name][-1]]
+    command = make_command(draw(ids), draw(positive), name, arguments, form)
+    return replace(command, allowances=draw(st.none() | st.builds(Allowances, not_negative, not_negative)))
 
 
 @st.composite
@@ -91,7 +99,7 @@ entries = st.builds(
     **{field: st.none() | integers for field in ("funds_cents", "quote_server_time")},
 )
 quotes = st.builds(Quote, integers, symbols, integers, integers, integers, text)
-no_quotes = st.builds(NoQuote, symbols, integers, text)
+no_quotes = st.builds(NoQuote, symbols, integers, text) | st.builds(QuoteRefused, symbols, users, integers)
 replies = st.builds(
     Reply,
     command_id=ids,
@@ -103,6 +111,7 @@ replies = st.builds(
     amount_cents=st.none() | integers,
     price_cents=st.none() | integers,
     at_ms=integers,
+    newest_order_seq=st.none() | positive,
 )
 changes = st.builds(TriggerChange, users, symbols, sides, integers, st.none() | integers, integers, integers, integers)
 
@@ -123,7 +132,14 @@ CONTRACT = {
     "prices": (codec.decode_prices, messages(PriceMessage, answers=st.lists(quotes | no_quotes, max_size=5))),
     "request": (
         codec.decode_request,
-        messages(PriceRequest, symbol=symbols, user=text, transaction_number=integers, for_trigger=st.booleans()),
+        messages(
+            PriceRequest,
+            symbol=symbols,
+            user=text,
+            transaction_number=integers,
+            for_trigger=st.booleans(),
+            paid_quotes_max=st.none() | not_negative,
+        ),
     ),
     "replies": (codec.decode_replies, messages(ReplyMessage, replies=st.lists(replies, max_size=5))),
     "accounts": (codec.decode_accounts_changed, messages(AccountsChanged, users=st.lists(users, max_size=5))),
@@ -180,3 +196,16 @@ def test_no_cut_message_is_taken_for_a_whole_one(message, length):
     for decode in DECODERS:
         with pytest.raises(DecodeError):
             decode(body[: length % len(body)])
+
+
+def test_messages_from_before_orders_by_shares_are_still_read():
+    """Their structs end where the older contract's did: fields are only ever added at the end."""
+    command = Command(bytes(16), 7, CommandName.BUY, "ann", "ABC", 1_00)
+    old_command = [bytes(16), *msgspec.to_builtins(command)[1:8]]
+    body = msgspec.msgpack.encode(["commands", VERSION, 1, [old_command], "replies"])
+    assert codec.decode_log(body) == CommandBatch(VERSION, 1, [command], "replies")
+    request = PriceRequest(VERSION, "ABC", "ann", 7, True)
+    assert codec.decode_request(msgspec.msgpack.encode(msgspec.to_builtins(request)[:5])) == request
+    reply = Reply(bytes(16), "ann", 3, Outcome.DONE, None, "ABC", 1_00, 1_00, 5)
+    old_reply = [bytes(16), *msgspec.to_builtins(reply)[1:9]]
+    assert codec.decode_replies(msgspec.msgpack.encode([VERSION, [old_reply]])) == ReplyMessage(VERSION, [reply])

@@ -65,7 +65,7 @@ def check_batch_knows_all_orders(trader: Trader) -> None:
 
 
 class Conservation(Lives):
-    def on_command(self, decision, user, amount, symbol, price):
+    def on_command(self, decision, user, amount, symbol, price, **beyond):
         if decision.outcome is Outcome.REJECTED:
             return
         name = decision.command
@@ -97,11 +97,11 @@ class Conservation(Lives):
         assert moved != 0
         assert paid == -moved * decision.price_cents
 
-    def gives(self, user, name, amount=1, symbol="A", price=None):
+    def gives(self, user, name, amount=1, symbol="A", price=None, **beyond):
         trader = self.traders[user]
         trader.expire()
         before = copy.deepcopy(trader.account)
-        super().gives(user, name, amount, symbol, price)
+        super().gives(user, name, amount, symbol, price, **beyond)
         if trader.batch.rows[-1].decision.outcome is Outcome.REJECTED:
             before.history_seq += 1
             assert trader.account == before, "a rejection changes nothing"

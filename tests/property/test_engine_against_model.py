@@ -19,7 +19,7 @@ def state_of(trader: Trader) -> dict | None:
         "cash": (account.cash_cents, account.reserved_cents),
         "shares": {symbol: shares for symbol, shares in held.items() if shares != (0, 0)},
         "pending": [
-            (order.side, order.symbol, order.shares, order.price_cents, order.expires_at_ms - LIFETIME_MS)
+            (order.side, order.symbol, order.shares, order.price_cents, order.expires_at_ms - LIFETIME_MS, order.seq)
             for order in sorted((*account.buys, *account.sells), key=lambda order: order.seq)
         ],
         "triggers": {
@@ -36,9 +36,14 @@ class EngineAgainstModel(Lives):
         """What the model calls a state of a trigger order, by user, side, symbol and the engine's version."""
         super().__init__()
 
-    def on_command(self, decision, user, amount, symbol, price):
-        reason = self.model.do(decision.command.value, user, symbol, amount, price, self.traders[user].now_ms)
+    def on_command(self, decision, user, amount, symbol, price, **beyond):
+        trader = self.traders[user]
+        seq = trader.account.history_seq
+        reason = self.model.do(decision.command.value, user, symbol, amount, price, trader.now_ms, seq, **beyond)
         assert decision.reason == reason
+        assert decision.newest_order_seq == self.model.newest_instead
+        if "shares" in beyond and reason is None:
+            assert decision.amount_cents == beyond["shares"] * price
         assert (decision.outcome is Outcome.DONE) is (reason is None)
         if decision.outcome is Outcome.DONE and decision.trigger_order is not None:
             order = decision.trigger_order

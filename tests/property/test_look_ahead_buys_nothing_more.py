@@ -21,8 +21,8 @@ GAP_MS, DELAY_MS_MAX, COMMANDS_MAX = 10, 700, 25
 assert COMMANDS_MAX * (GAP_MS + DELAY_MS_MAX) < 60_000, "no quote runs out"
 
 a_name = st.sampled_from([CommandName.QUOTE, CommandName.BUY, CommandName.SELL, CommandName.SET_BUY_AMOUNT])
-a_step = st.tuples(st.integers(0, 2), a_name, st.integers(0, 3), st.integers(1, 60))
-an_answer = st.tuples(st.integers(1, DELAY_MS_MAX), st.none() | st.integers(1, 50))
+a_step = st.tuples(st.integers(0, 2), a_name, st.integers(0, 3), st.integers(1, 60), st.booleans())
+an_answer = st.tuples(st.integers(1, DELAY_MS_MAX), st.none() | st.integers(1, 50) | st.integers(95, 130))
 
 
 @dataclass
@@ -36,7 +36,9 @@ class Server(QuoteTable):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def request(self, symbol: str, user: str, transaction_number: int, now_ms: int) -> None:
+    def request(
+        self, symbol: str, user: str, transaction_number: int, now_ms: int, paid_quotes_max: int | None = None
+    ) -> None:
         if all(symbol != waiting for _, waiting in self.due):
             super().request(symbol, user, transaction_number, now_ms)
             heapq.heappush(self.due, (now_ms + self.answers[symbol][0], symbol))
@@ -46,7 +48,7 @@ def runs(commands: list[Command], answers: dict, look_ahead_from: int) -> tuple[
     """Until everything is done. The commands arrive one after another, every GAP_MS."""
     server = Server(answers)
     desk = Desk(
-        *(an_account(user, 100, {"A": 3, "B": 3}) for user in USERS), quotes=server, look_ahead_from=look_ahead_from
+        *(an_account(user, 250, {"A": 3, "B": 3}) for user in USERS), quotes=server, look_ahead_from=look_ahead_from
     )
     for number, command in enumerate(commands):
         arrives_ms = T0 + number * GAP_MS
@@ -76,8 +78,15 @@ def answer_until(desk: Desk, server: Server, until_ms: int) -> None:
 )
 def test_look_ahead_buys_nothing_that_would_not_have_been_bought(steps, answers, users):
     commands = [
-        a_command(name, amount, SYMBOLS[symbol], USERS[user % users], number)
-        for number, (user, name, symbol, amount) in enumerate(steps, 1)
+        a_command(
+            name,
+            amount,
+            SYMBOLS[symbol],
+            USERS[user % users],
+            number,
+            shares=1 + amount % 3 if by_shares and name in (CommandName.BUY, CommandName.SELL) else None,
+        )
+        for number, (user, name, symbol, amount, by_shares) in enumerate(steps, 1)
     ]
     ahead, bought = runs(commands, answers, look_ahead_from=1)
     plain, would_have_bought = runs(commands, answers, look_ahead_from=COMMANDS_MAX)

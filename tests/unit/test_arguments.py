@@ -3,7 +3,7 @@
 import pytest
 
 from schema import codec
-from schema.arguments import is_sound, make_command
+from schema.arguments import BY_SHARES, SITE_SIGNATURES, is_sound, make_command
 from schema.commands import VERSION, Command, CommandBatch, CommandName, command_id
 from schema.outcomes import Reason
 
@@ -152,3 +152,51 @@ def test_a_command_that_lacks_what_its_name_calls_for_is_not_sound():
     assert not is_sound(Command(ID, 1, CommandName.BUY, "ann", "ABC"))
     assert not is_sound(Command(ID, 1, CommandName.COMMIT_BUY, "ann", "ABC"))
     assert is_sound(Command(ID, 1, CommandName.BUY, "ann", defect=Reason.BAD_ARGUMENTS))
+
+
+# Forms of the site and the API (spec §3a)
+
+
+def made_by_site(line: str) -> Command:
+    name, *arguments = line.split(",")
+    return make_command(ID, 7, CommandName(name), arguments, SITE_SIGNATURES[CommandName(name)])
+
+
+@pytest.mark.parametrize("name", ["BUY", "SELL"])
+@pytest.mark.parametrize(
+    ("text", "shares"), [("5", 5), (" 12 ", 12), ("+3", 3), ("007", 7), (str(2**63 - 1), 2**63 - 1)]
+)
+def test_orders_may_name_shares(name, text, shares):
+    command = made_by_site(f"{name},ann,abc,{text}")
+    assert (command.symbol, command.amount_cents, command.shares, command.defect) == ("ABC", None, shares, None)
+    assert is_sound(command)
+
+
+@pytest.mark.parametrize("text", ["", "1.0", "1e3", "-1", "1,000", ARABIC_TWELVE, str(2**63), "five"])
+def test_shares_that_are_no_whole_number_are_malformed(text):
+    assert make_command(ID, 7, CommandName.BUY, ["ann", "ABC", text], BY_SHARES).defect is Reason.BAD_ARGUMENTS
+
+
+def test_no_shares_at_all_are_too_few():
+    assert made_by_site("BUY,ann,ABC,0").defect is Reason.AMOUNT_NOT_POSITIVE
+
+
+@pytest.mark.parametrize("name", ["COMMIT_BUY", "CANCEL_BUY", "COMMIT_SELL", "CANCEL_SELL"])
+def test_commits_and_cancels_may_name_their_order(name):
+    command = made_by_site(f"{name},ann,12")
+    assert (command.order_seq, command.defect) == (12, None)
+    assert is_sound(command)
+    assert made_by_site(f"{name},ann,0").defect is Reason.BAD_ARGUMENTS
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Command(ID, 7, CommandName.BUY, "ann", "ABC", 500, shares=5),
+        Command(ID, 7, CommandName.QUOTE, "ann", "ABC", shares=5),
+        Command(ID, 7, CommandName.ADD, "ann", None, 500, order_seq=5),
+        Command(ID, 7, CommandName.SET_BUY_AMOUNT, "ann", "ABC", shares=5),
+    ],
+)
+def test_a_command_with_a_field_that_its_name_does_not_call_for_is_not_sound(command):
+    assert not is_sound(command)

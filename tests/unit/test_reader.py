@@ -181,3 +181,14 @@ def test_lines_come_out_whole_wherever_a_read_ends(read):
 def test_all_sixteen_commands_are_known(read):
     commands = read("".join(f"[1] {name},u\n" for name in CommandName))
     assert [c.name for c in commands] == list(CommandName)
+
+
+@pytest.mark.parametrize("line", ["DUMPLOG,u,~u/log", "DUMPLOG,u,~bob/log", "DUMPLOG,~bob/log", "DUMPLOG,./~bob/log"])
+def test_a_dumplog_never_writes_into_a_persons_folder(read, line):
+    (command,) = read(f"[1] {line}")
+    assert (command.defect, command.filename) == (Reason.BAD_FILE_NAME, None)
+
+
+def test_a_dumplog_may_have_a_tilde_elsewhere(read):
+    (command,) = read("[1] DUMPLOG,u,logs/~u")
+    assert (command.defect, command.filename) == (None, "logs/~u")

@@ -240,3 +240,36 @@ def test_only_accounts_that_nothing_waits_for_are_forgotten():
     desk.takes(a_buy(1, "buyer"), a_command("SELL", 100, user="seller"), a_buy(2, "parked", "XYZ"), an_add(3, "idle"))
     desk.owned.forget_idle()
     assert desk.owned.accounts.keys() == {"buyer", "seller", "parked"}
+
+
+# Refusals of the quote cache (spec §3a)
+
+
+def test_a_refusal_rejects_the_users_command_and_the_others_ask_for_themselves():
+    desk = Desk()
+    desk.takes(a_buy(1, "ann"), a_buy(2, "bob"), a_buy(3, "ann"))
+    desk.quotes.asked.clear()
+    desk.hears_a_refusal("ann")
+    assert desk.reasons == {1: Reason.QUOTE_ALLOWANCE_USED_UP}
+    assert desk.quotes.asked == [("ABC", "bob", 2), ("ABC", "ann", 3)]
+    desk.hears(100)
+    assert desk.reasons == {1: Reason.QUOTE_ALLOWANCE_USED_UP, 2: None, 3: None}
+
+
+def test_a_refused_user_still_uses_a_quote_that_somebody_else_paid_for():
+    desk = Desk()
+    desk.takes(a_buy(1, "ann"))
+    desk.quotes.quotes["ABC"] = a_quote(100)
+    desk.hears_a_refusal("ann")
+    assert desk.reasons == {1: None}
+
+
+def test_a_command_asked_for_early_and_refused_then_asks_again_when_its_turn_comes():
+    desk = Desk()
+    desk.takes(a_buy(1, symbol="ABC"), a_command("QUOTE", symbol="XYZ", number=2))
+    assert desk.quotes.symbols_asked == ["ABC", "XYZ"]
+    desk.hears_a_refusal("ann", "XYZ")
+    desk.hears(100, "ABC")
+    assert desk.quotes.symbols_asked == ["ABC", "XYZ", "XYZ"]
+    desk.hears(50, "XYZ")
+    assert desk.reasons == {1: None, 2: None}

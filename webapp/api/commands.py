@@ -36,7 +36,15 @@ def give_command(person: Person, body: AnyCommand, query: Waiting, headers: Keye
     """Give a command: 202 once it is safely on its way, or, with `wait`, 200 with its outcome if it comes in time."""
     name = CommandName(body.__struct_config__.tag)
     try:
-        result = commands.run(name, body.arguments(), person.user_id, query.wait, headers.key, person.administrator)
+        result = commands.run(
+            name,
+            body.arguments(),
+            person.user_id,
+            query.wait,
+            headers.key,
+            person.administrator,
+            body.form(),
+        )
     except commands.KeyReused as error:
         raise ProblemError(409, str(error)) from error
     try:

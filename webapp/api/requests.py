@@ -7,11 +7,17 @@ Arguments are texts, as in a workload file: what is wrong with one (no money, no
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
+from schema.arguments import BY_SHARES, OF_ORDER
 from webapp.reads import HistoryFilter
 
 Amount = Annotated[str, Meta(max_length=40, description="Dollars, with at most two decimals.", examples=["100.00"])]
+Shares = Annotated[int, Meta(ge=1, le=2**53, description="Whole shares, instead of an amount.", examples=[5])]
+OrderSeq = Annotated[
+    int,
+    Meta(ge=1, le=2**53, description="The order to act on, by the `seq` of its BUY or SELL. Default: the newest."),
+]
 Price = Annotated[str, Meta(max_length=40, description="Dollars a share.", examples=["12.34"])]
 SymbolText = Annotated[str, Meta(max_length=20, description="1 to 3 letters.", examples=["ABC"])]
 FileName = Annotated[
@@ -26,6 +32,40 @@ class CommandBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
     def arguments(self) -> list[str]:
         return [getattr(self, name) for name in self.__struct_fields__]
 
+    def form(self) -> tuple[str, ...] | None:
+        """Names of the arguments where they are not those of a workload file (`schema.arguments`)."""
+        return None
+
+
+class OrderBody(CommandBody, frozen=True, forbid_unknown_fields=True):
+    """A BUY or SELL: of an amount, or of a number of shares."""
+
+    symbol: SymbolText
+    amount: Amount | UnsetType = UNSET
+    shares: Shares | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if (self.amount is UNSET) == (self.shares is UNSET):
+            raise ValueError("give either `amount` or `shares`")
+
+    def arguments(self) -> list[str]:
+        return [self.symbol, str(self.shares) if self.amount is UNSET else self.amount]
+
+    def form(self) -> tuple[str, ...] | None:
+        return BY_SHARES if self.amount is UNSET else None
+
+
+class ClosingBody(CommandBody, frozen=True, forbid_unknown_fields=True):
+    """A COMMIT or CANCEL: of the newest pending order, or of the one that it names if that is the newest."""
+
+    order: OrderSeq | UnsetType = UNSET
+
+    def arguments(self) -> list[str]:
+        return [] if self.order is UNSET else [str(self.order)]
+
+    def form(self) -> tuple[str, ...] | None:
+        return None if self.order is UNSET else OF_ORDER
+
 
 class Add(CommandBody, tag="ADD"):
     """Add funds."""
@@ -39,34 +79,28 @@ class Quote(CommandBody, tag="QUOTE"):
     symbol: SymbolText
 
 
-class Buy(CommandBody, tag="BUY"):
-    """Reserve cash for as many whole shares as the amount buys; commit within 60 seconds."""
-
-    symbol: SymbolText
-    amount: Amount
+class Buy(OrderBody, frozen=True, tag="BUY"):
+    """Reserve cash for as many whole shares as the amount buys, or for `shares`; commit within 60 seconds."""
 
 
-class CommitBuy(CommandBody, tag="COMMIT_BUY"):
-    """Execute the newest pending BUY."""
+class CommitBuy(ClosingBody, frozen=True, tag="COMMIT_BUY"):
+    """Execute the newest pending BUY; with `order`, only if that is the newest."""
 
 
-class CancelBuy(CommandBody, tag="CANCEL_BUY"):
-    """Release the newest pending BUY."""
+class CancelBuy(ClosingBody, frozen=True, tag="CANCEL_BUY"):
+    """Release the newest pending BUY; with `order`, only if that is the newest."""
 
 
-class Sell(CommandBody, tag="SELL"):
-    """Reserve as many whole shares as are worth the amount; commit within 60 seconds."""
-
-    symbol: SymbolText
-    amount: Amount
+class Sell(OrderBody, frozen=True, tag="SELL"):
+    """Reserve as many whole shares as are worth the amount, or `shares`; commit within 60 seconds."""
 
 
-class CommitSell(CommandBody, tag="COMMIT_SELL"):
-    """Execute the newest pending SELL."""
+class CommitSell(ClosingBody, frozen=True, tag="COMMIT_SELL"):
+    """Execute the newest pending SELL; with `order`, only if that is the newest."""
 
 
-class CancelSell(CommandBody, tag="CANCEL_SELL"):
-    """Release the newest pending SELL."""
+class CancelSell(ClosingBody, frozen=True, tag="CANCEL_SELL"):
+    """Release the newest pending SELL; with `order`, only if that is the newest."""
 
 
 class SetBuyAmount(CommandBody, tag="SET_BUY_AMOUNT"):

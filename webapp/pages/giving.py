@@ -5,7 +5,7 @@ A form carries a one-time token, which is the command's idempotency key: pressed
 
 from flask import Response, abort, flash, jsonify, redirect, render_template, request, url_for
 
-from schema.arguments import AMOUNT, FILENAME, SIGNATURES, SYMBOL, USER
+from schema.arguments import AMOUNT, FILENAME, OF_ORDER, SIGNATURES, SITE_SIGNATURES, SYMBOL, USER
 from schema.commands import CommandName
 from schema.outcomes import Side
 from webapp import commands
@@ -21,6 +21,9 @@ TOKEN_CHARACTERS_MAX = 100
 FORM_FIELDS = {SYMBOL: "symbol", AMOUNT: "amount", FILENAME: "filename"}
 """Name of an argument's field in forms."""
 
+CLOSINGS = {name for name, form in SITE_SIGNATURES.items() if form == OF_ORDER}
+"""Commits and cancels: a form's `order` names the order that its row shows."""
+
 
 @pages.post("/commands/<name>")
 @login_required
@@ -30,10 +33,12 @@ def give(name: str):
         abort(404)
     command = CommandName(name)
     texts = {field: request.form.get(form_field, "") for field, form_field in FORM_FIELDS.items()}
-    arguments = [texts[field] for field in SIGNATURES[command][-1] if field is not USER]
+    order = _text("order")
+    form = SITE_SIGNATURES[command] if order and command in CLOSINGS else None
+    arguments = [texts[field] for field in SIGNATURES[command][-1] if field is not USER] if form is None else [order]
     if command is CommandName.DUMPLOG and request.form.get("whole"):
         arguments.append("all")
-    return outcome_of(command, arguments)
+    return outcome_of(command, arguments, form)
 
 
 @pages.post("/orders")
@@ -74,12 +79,12 @@ def command_page(command_id: str):
     return redirect(url_for("pages.dashboard"), 303)
 
 
-def outcome_of(command: CommandName, arguments: list[str]) -> Response:
+def outcome_of(command: CommandName, arguments: list[str], form: tuple[str, ...] | None = None) -> Response:
     """Gives the command for the person of the session and tells what became of it."""
     person = current_user()
     key = _text("form_token")[:TOKEN_CHARACTERS_MAX] or None
     try:
-        result = commands.run(command, arguments, person.user_id, WAIT_MS, key=key, administrator=person.administrator)
+        result = commands.run(command, arguments, person.user_id, WAIT_MS, key, person.administrator, form)
     except commands.KeyReused:
         return tell(message("error", "Not sent", "This form had been sent before, with other content. Send it again."))
     if not result.pending:

@@ -113,7 +113,7 @@ def _line(values: object) -> str:
 
 _COLUMNS = """seq, kind::text, {command_id}, transaction_number, command::text, symbol, amount_cents,
     price_cents, outcome::text, reason::text, cash_delta_cents, reserved_delta_cents, shares_delta,
-    reserved_shares_delta, quote_id, published_at_ms, at_ms"""
+    reserved_shares_delta, quote_id, published_at_ms, at_ms, shares, order_seq, newest_order_seq"""
 COLUMNS = _COLUMNS.format(command_id="encode(command_id, 'hex')")
 """Of `history`, in the order of HistoryRow's fields."""
 

@@ -13,7 +13,7 @@ from consumers.transactions.batch import Batch
 from consumers.transactions.replay.findings import Findings, Kind
 from consumers.transactions.replay.log import Entry, UserLog
 from consumers.transactions.replay.recorded import Place, RecordedRow
-from consumers.transactions.verdict import NO_QUOTE, Given
+from consumers.transactions.verdict import NO_QUOTE, QUOTE_REFUSED, Given
 from schema.events import Quote
 from schema.history import expired_seq
 from schema.outcomes import HistoryKind, Reason
@@ -32,6 +32,9 @@ COMPARED = (
     "shares_delta",
     "reserved_shares_delta",
     "quote_id",
+    "shares",
+    "order_seq",
+    "newest_order_seq",
 )
 """All that a decision says in its history row."""
 
@@ -150,6 +153,8 @@ class Rerun:
         """The quote at hand, as recorded."""
         if row.reason == Reason.NO_QUOTE:
             return NO_QUOTE
+        if row.reason == Reason.QUOTE_ALLOWANCE_USED_UP:
+            return QUOTE_REFUSED
         if row.quote_id is None:
             return None
         price = row.quoted_price_cents
