@@ -5,7 +5,8 @@ Serves the workload reader, the web pages and the API alike. Never raises for ba
 
 import re
 
-from schema.commands import INT64_MAX, Command, CommandName, is_symbol, is_user
+from schema.bounds import INT64_MAX
+from schema.commands import Command, CommandName, is_symbol, is_user
 from schema.errors import MalformedMoney
 from schema.money import parse_cents
 from schema.outcomes import Reason

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Column,
     DateTime,
     Enum,
-    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -173,26 +172,6 @@ history = Table(
         " AND newest_order_seq IS DISTINCT FROM order_seq END",
         name="named_order",
     ),
-)
-
-quote_fetches = Table(
-    "quote_fetches",
-    metadata,
-    Column("quote_id", BigInteger, Identity(), nullable=False),
-    Column("symbol", Text, nullable=False),
-    Column("user_id", Text, nullable=False, comment="whose command caused it"),
-    Column("transaction_number", BigInteger, nullable=False),
-    Column("for_trigger", Boolean, nullable=False),
-    Column("asked_at_ms", BigInteger, nullable=False, comment="our clock; the quote's life starts here"),
-    Column("answered_at_ms", BigInteger, comment="null: not (yet) answered; paid all the same"),
-    Column("price_cents", BigInteger),
-    Column("quote_server_time", BigInteger, comment="its clock, never used for expiry"),
-    Column("cryptokey", Text),
-    Column("failure", Text, comment="why the attempt gave no price: it is abandoned, and paid"),
-    PrimaryKeyConstraint("quote_id"),
-    CheckConstraint("price_cents > 0", name="price_positive"),
-    CheckConstraint("price_cents IS NULL OR (answered_at_ms IS NOT NULL AND failure IS NULL)", name="answer_whole"),
-    Index("quote_fetches_symbol_asked_at_ms_idx", "symbol", "asked_at_ms"),
 )
 
 audit_events = Table(

@@ -51,15 +51,8 @@ HOMES: dict[str, set[str]] = {
         *("consumers", "quotecache", "deploy", "webapp"),
     },
     "sqlalchemy": {
-        *(
-            "schema.database",
-            "schema.tables",
-            "schema.dump_tables",
-            "schema.web_tables",
-            "schema.migrate",
-            "schema.migrations",
-        ),
-        *("producers", "webapp"),
+        *("schema.database", "schema.tables", "schema.dump_tables", "schema.quote_tables", "schema.web_tables"),
+        *("schema.migrate", "schema.migrations", "producers", "webapp"),
     },
     "alembic": {"schema.migrate", "schema.migrations"},
     "sortedcontainers": {"consumers.triggers"},

@@ -136,7 +136,9 @@ class Scheduler:
             if early is not None and refused is None:
                 early.in_vain = missing
             lack = NO_QUOTE if refused is None else QUOTE_REFUSED
-            for owned, user in self._waiting.pop(answer.symbol, ()):
+            waiting = self._waiting.pop(answer.symbol, ())
+            # Others first: the next request shall be one of theirs, not the next command of the refused user.
+            for owned, user in sorted(waiting, key=lambda one: one[1] == refused):
                 self._ready.append((owned, user, lack if missing and refused in (None, user) else None))
 
     def run_ready(self, batch: Batch, now_ms: int) -> None:

@@ -76,6 +76,27 @@ CASES = [
         f"UPDATE history SET price_cents = price_cents * 3 WHERE ctid = {done('COMMIT_BUY')} RETURNING {ROW}",
     ),
     (
+        "orders by shares are worth their shares at their price",
+        "ALTER TABLE history DROP CONSTRAINT history_by_shares",
+        f"UPDATE history SET shares = amount_cents / price_cents + 1 WHERE ctid = {done('BUY')} RETURNING {ROW}",
+    ),
+    (
+        "commits and cancels that name another order than the newest are rejected, and say which is newest",
+        "ALTER TABLE history DROP CONSTRAINT history_named_order",
+        f"UPDATE history SET order_seq = 1, newest_order_seq = 2 WHERE ctid = {done('COMMIT_BUY')} RETURNING {ROW}",
+    ),
+    (
+        "commits and cancels that name another order than the newest are rejected, and say which is newest",
+        f"""UPDATE history SET reason = 'not_newest_order', order_seq = seq, newest_order_seq = 1
+            WHERE ctid = (SELECT ctid FROM history WHERE reason = 'no_pending_buy' AND seq > 1 LIMIT 1)
+            RETURNING {ROW}""",
+    ),
+    (
+        "commits and cancels close the newest order, whole",
+        f"""UPDATE history AS c SET order_seq = 1 WHERE ctid = {done("COMMIT_BUY")}
+            RETURNING format('of user %L, closed by row %s', user_id, seq)""",
+    ),
+    (
         "no cash was ever negative",
         f"UPDATE history SET cash_delta_cents = -1e15 WHERE ctid = {ADD} RETURNING {ROW}",
     ),

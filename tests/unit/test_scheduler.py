@@ -247,7 +247,7 @@ def test_only_accounts_that_nothing_waits_for_are_forgotten():
 
 def test_a_refusal_rejects_the_users_command_and_the_others_ask_for_themselves():
     desk = Desk()
-    desk.takes(a_buy(1, "ann"), a_buy(2, "bob"), a_buy(3, "ann"))
+    desk.takes(a_buy(1, "ann"), a_buy(3, "ann"), a_buy(2, "bob"))
     desk.quotes.asked.clear()
     desk.hears_a_refusal("ann")
     assert desk.reasons == {1: Reason.QUOTE_ALLOWANCE_USED_UP}

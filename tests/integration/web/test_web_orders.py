@@ -1,0 +1,47 @@
+"""Orders by shares, commits that name their order, and allowances, through the API (spec §3a)."""
+
+import pytest
+
+from tests.integration.web.website import Caller, Website
+
+
+@pytest.fixture
+def caller(website: Website) -> Caller:
+    return website.api(website.person())
+
+
+def test_orders_by_shares_and_named_commits_have_their_outcome(caller: Caller) -> None:
+    caller.give("ADD", amount="100000.00")
+    orders = [caller.give("BUY", symbol="ABC", shares=shares).json for shares in (3, 4)]
+    assert [(order["status"], order["shares"]) for order in orders] == [("done", 3), ("done", 4)]
+    older, newer = (order["seq"] for order in orders)
+    refused = caller.give("COMMIT_BUY", order=older)
+    assert (refused.json["reason"], refused.json["newest_order"]) == ("not_newest_order", newer)
+    assert caller.get(refused.headers["Location"].removeprefix("/api/v1")).json["newest_order"] == newer
+    assert caller.give("COMMIT_BUY", order=newer).json["shares"] == 4
+    assert caller.give("CANCEL_BUY", order=older).json["status"] == "done"
+    assert caller.give("SELL", symbol="ABC", shares=5).json["reason"] == "too_few_shares"
+    assert caller.give("SELL", symbol="ABC", shares=4).json["shares"] == 4
+    assert caller.give("COMMIT_SELL").json["status"] == "done"
+
+
+@pytest.mark.parametrize("given", [{}, {"amount": "1.00", "shares": 1}, {"shares": 0}, {"shares": "1"}])
+def test_an_order_names_an_amount_or_shares_and_not_both(caller: Caller, given: dict) -> None:
+    assert caller.give("BUY", symbol="ABC", **given).status_code == 422
+
+
+def test_a_key_of_an_order_by_shares_is_not_that_of_an_amount(caller: Caller) -> None:
+    caller.give("ADD", amount="1000.00")
+    caller.give("BUY", key="one", symbol="ABC", amount="1")
+    assert caller.give("BUY", key="one", symbol="ABC", shares=1).status_code == 409
+
+
+def test_a_person_arms_no_more_triggers_than_their_allowance(website: Website) -> None:
+    app = website.another(TRIGGER_ALLOWANCE="1")
+    caller = website.api(website.person(), app)
+    caller.give("ADD", amount="1000.00")
+    for symbol in ("AAA", "BBB"):
+        caller.give("SET_BUY_AMOUNT", symbol=symbol, amount="10.00")
+    answers = [caller.give("SET_BUY_TRIGGER", symbol=symbol, price="0.01").json for symbol in ("AAA", "BBB")]
+    assert [answer["reason"] for answer in answers] == [None, "trigger_allowance_used_up"]
+    website.close_app(app)
