@@ -56,6 +56,7 @@ def test_verification_and_replay_hold_for_all_of_it(amqp_url: str, database_url:
             reasons = [reason for reason, *_ in rows]
             assert reasons == [reason for *_, reason in STORY]
             assert rows[4] == ("not_newest_order", None, 2, 4)
+            wait_for(lambda: _logged(database) == len(STORY), what="all commands are in the log")
             assert set(system.stop().values()) == {0}
             for module in ("consumers.verification", "consumers.transactions.replay"):
                 done = _run(system, module, *["verify"][: module == "consumers.verification"])
@@ -70,6 +71,10 @@ def _rows(database: psycopg.Connection, count: int) -> list[tuple]:
     query = "SELECT reason::text, shares, order_seq, newest_order_seq FROM history WHERE user_id = 'ann' ORDER BY seq"
     rows = database.execute(query).fetchall()
     return rows if len(rows) >= count else []
+
+
+def _logged(database: psycopg.Connection) -> int:
+    return database.execute("SELECT count(*) FROM audit_events WHERE kind = 'userCommand'").fetchone()[0]
 
 
 def _run(system: System, module: str, *arguments: str) -> subprocess.CompletedProcess:
