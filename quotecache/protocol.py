@@ -6,11 +6,12 @@ Pure. What is not exactly an answer to what was asked is a QuoteError with its r
 import re
 from dataclasses import dataclass
 
+from schema.bounds import CRYPTOKEY_CHARACTERS_MAX
 from schema.commands import is_symbol, is_user
 from schema.errors import MalformedMoney, QuoteError
 from schema.money import parse_cents
 
-LINE_BYTES_MAX = 512
+LINE_BYTES_MAX = CRYPTOKEY_CHARACTERS_MAX
 """An honest line has 160 bytes at most; whatever grows beyond this is no answer."""
 
 _TIMESTAMP = re.compile(r"[0-9]{1,18}")

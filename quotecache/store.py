@@ -26,8 +26,6 @@ LEASE_MS = 2_500
 as the fetches in flight of an owner that merely paused are paid, and lost.
 """
 
-FAILURE_CHARACTERS_MAX = 500
-
 
 def record(
     connection: psycopg.Connection,
@@ -108,7 +106,7 @@ def _ended(settled: Settled) -> tuple:
     if isinstance(line, PriceLine):
         price = (settled.at_ms, line.price_cents, line.quote_server_time, line.cryptokey)
         return (settled.fetch.quote_id, *price, None)
-    return (settled.fetch.quote_id, None, None, None, None, line[:FAILURE_CHARACTERS_MAX])
+    return (settled.fetch.quote_id, None, None, None, None, line)
 
 
 _INSERT = """

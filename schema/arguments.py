@@ -5,7 +5,7 @@ Serves the workload reader, the web pages and the API alike. Never raises for ba
 
 import re
 
-from schema.bounds import INT64_MAX
+from schema.bounds import FILENAME_CHARACTERS_MAX, INT64_MAX
 from schema.commands import Command, CommandName, is_symbol, is_user
 from schema.errors import MalformedMoney
 from schema.money import parse_cents
@@ -89,6 +89,8 @@ def make_command(
             defect = Reason.BAD_ARGUMENTS
         elif field in (AMOUNT, SHARES) and value <= 0:
             defect = defect or Reason.AMOUNT_NOT_POSITIVE
+        elif field is FILENAME and len(value) > FILENAME_CHARACTERS_MAX:
+            defect = defect or Reason.BAD_FILE_NAME
         else:
             fields[field] = value
     return Command(command_id, transaction_number, name, defect=defect, **fields)

@@ -1,19 +1,35 @@
 """Bytes on the wire to structs and back: MessagePack by msgspec, one error type, versions checked. No I/O."""
 
+import re
+
 import msgspec
 
 from schema.arguments import is_root_dumplog, is_sound
+from schema.bounds import INT64_MAX
 from schema.commands import (
-    COMMANDS_PER_MESSAGE_MAX,
     EXPIRY_PREFIX,
     VERSION,
     CommandBatch,
-    DumpMarker,
     FillBatch,
     LogMessage,
 )
 from schema.errors import DecodeError
-from schema.events import AccountsChanged, AuditMessage, PriceMessage, PriceRequest, ReplyMessage, TriggerMessage
+from schema.events import (
+    QUOTECACHE_SOURCE,
+    SOURCES,
+    AccountsChanged,
+    AuditEntry,
+    AuditKind,
+    AuditMessage,
+    PriceMessage,
+    PriceRequest,
+    ReplyMessage,
+    TriggerMessage,
+)
+from schema.filenames import dump_path
+
+_ACCOUNT, _QUOTE, _MARKER = AuditKind.ACCOUNT_TRANSACTION, AuditKind.QUOTE_SERVER, AuditKind.MARKER
+_DUMP_ID = re.compile("[0-9a-f]{32}")
 
 _encoder = msgspec.msgpack.Encoder()
 _log = msgspec.msgpack.Decoder(LogMessage)
@@ -32,8 +48,6 @@ def decode_log(body: bytes) -> LogMessage:
     """A message of a command log, every command in it sound (`arguments.is_sound`). Raises DecodeError."""
     message = _decode(_log, body)
     if isinstance(message, CommandBatch):
-        if len(message.commands) > COMMANDS_PER_MESSAGE_MAX:
-            raise DecodeError(f"{len(message.commands)} commands in one message")
         for command in message.commands:
             if not is_sound(command):
                 raise DecodeError(f"{command.name} {command.transaction_number} lacks an argument")
@@ -43,14 +57,34 @@ def decode_log(body: bytes) -> LogMessage:
     elif isinstance(message, FillBatch):
         for fill in message.fills:
             _check_id(fill.command_id)
-    elif isinstance(message, DumpMarker) and not is_root_dumplog(message.command):
-        raise DecodeError("a marker that carries no DUMPLOG for all users")
+    else:
+        _check_id(message.command.command_id)
+        if not is_root_dumplog(message.command):
+            raise DecodeError("a marker that carries no DUMPLOG for all users")
     return message
 
 
 def decode_audit(body: bytes) -> AuditMessage:
-    """A message of the audit stream. Raises DecodeError."""
-    return _decode(_audit, body)
+    """A message of the audit stream, of which every entry can be stored and dumped (spec §6). Raises DecodeError."""
+    message = _decode(_audit, body)
+    if message.source not in SOURCES:
+        raise DecodeError(f"source {message.source} is none of ours")
+    if message.first_number > INT64_MAX - len(message.entries):
+        raise DecodeError(f"{len(message.entries)} entries from number {message.first_number} on")
+    for n, entry in enumerate(message.entries):
+        kind = entry.kind
+        if kind is _ACCOUNT:
+            whole = entry.user is not None and entry.funds_cents is not None
+        elif kind is _QUOTE:
+            whole = None not in (entry.user, entry.symbol, entry.quote_server_time, entry.cryptokey)
+            whole = whole and entry.funds_cents is not None and entry.funds_cents > 0
+        elif kind is _MARKER:
+            whole = message.source != QUOTECACHE_SOURCE and _is_marker(entry)
+        else:
+            whole = entry.command is not None
+        if not whole:
+            raise DecodeError(f"entry {message.first_number + n}: a {kind} lacks a field, or has a wrong one")
+    return message
 
 
 def decode_prices(body: bytes) -> PriceMessage:
@@ -76,6 +110,16 @@ def decode_replies(body: bytes) -> ReplyMessage:
 def decode_accounts_changed(body: bytes) -> AccountsChanged:
     """Whose accounts have news. Raises DecodeError."""
     return _decode(_changed, body)
+
+
+def _is_marker(entry: AuditEntry) -> bool:
+    # Both become part of a path: the dump's file, and the name that it has while it is written.
+    return (
+        entry.message is not None
+        and _DUMP_ID.fullmatch(entry.message) is not None
+        and entry.filename is not None
+        and dump_path(entry.filename, entry.user) == entry.filename
+    )
 
 
 def _check_id(command_id: bytes) -> None:

@@ -10,8 +10,20 @@ import zlib
 from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
-from schema.bounds import Milliseconds, NotNegative, Positive
+from schema.bounds import (
+    SYMBOL_PATTERN,
+    USER_PATTERN,
+    CommandId,
+    Filename,
+    Milliseconds,
+    NotNegative,
+    Positive,
+    ReplyQueue,
+    Symbol,
+    UserId,
+)
 from schema.outcomes import Reason, Side
 
 VERSION = 1
@@ -28,15 +40,8 @@ NOBODY = ""
 
 EXPIRY_PREFIX = b"expiry: "
 
-_USER = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
-_SYMBOL = re.compile(r"[A-Z]{1,3}")
-
-UserId = Annotated[str, msgspec.Meta(pattern=rf"\A{_USER.pattern}\Z")]
-Symbol = Annotated[str, msgspec.Meta(pattern=rf"\A{_SYMBOL.pattern}\Z")]
-QueueName = Annotated[str, msgspec.Meta(pattern=r"\A[ -~]{0,255}\Z")]
-"""AMQP takes 255 bytes: of ASCII, as many characters. A longer one would break the connection of who answers."""
-
-CommandId = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+_USER = re.compile(USER_PATTERN)
+_SYMBOL = re.compile(SYMBOL_PATTERN)
 
 
 class CommandName(enum.StrEnum):
@@ -85,7 +90,7 @@ class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
     user: UserId | None = None
     symbol: Symbol | None = None
     amount_cents: Positive | None = None
-    filename: str | None = None
+    filename: Filename | None = None
     defect: Reason | None = None
     shares: Positive | None = None
     order_seq: Positive | None = None
@@ -116,16 +121,16 @@ class Fill(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class CommandBatch(msgspec.Struct, frozen=True, array_like=True, tag="commands", gc=False):
     """Commands of one partition. `reply_to`: the queue in which somebody waits for their outcomes."""
 
-    version: int
+    version: NotNegative
     published_at_ms: Milliseconds
-    commands: list[Command]
-    reply_to: QueueName | None = None
+    commands: Annotated[list[Command], Meta(max_length=COMMANDS_PER_MESSAGE_MAX)]
+    reply_to: ReplyQueue | None = None
 
 
 class FillBatch(msgspec.Struct, frozen=True, array_like=True, tag="fills", gc=False):
-    version: int
+    version: NotNegative
     published_at_ms: Milliseconds
-    fills: list[Fill]
+    fills: Annotated[list[Fill], Meta(max_length=COMMANDS_PER_MESSAGE_MAX)]
 
 
 class DumpMarker(msgspec.Struct, frozen=True, array_like=True, tag="marker", gc=False):
@@ -135,7 +140,7 @@ class DumpMarker(msgspec.Struct, frozen=True, array_like=True, tag="marker", gc=
     the id of the dump. `asked_by`: the person, where there is one: the dump holds nothing that follows of theirs.
     """
 
-    version: int
+    version: NotNegative
     published_at_ms: Milliseconds
     command: Command
     asked_by: UserId | None = None

@@ -5,10 +5,29 @@ Same rules as `commands.py`: arrays in MessagePack, fields only added at the end
 
 import enum
 import zlib
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
-from schema.commands import CommandName
+from schema.bounds import (
+    CommandId,
+    Cryptokey,
+    Filename,
+    LoggedSymbol,
+    LoggedUser,
+    LogText,
+    Milliseconds,
+    NewsOfUser,
+    NotNegative,
+    Positive,
+    Signed,
+    Symbol,
+    UserId,
+    UserOrNobody,
+    WhyNot,
+)
+from schema.commands import PARTITIONS, CommandName
 from schema.outcomes import Outcome, Reason, Side
 
 QUOTE_LIFETIME_MS = 60_000
@@ -20,11 +39,18 @@ CLOCK_STEP_MS_MAX = 2_000
 ENTRIES_PER_MESSAGE_MAX = 500
 """Audit entries in one message: about 40 kB, far from any limit, and few enough confirms (design §7)."""
 
+NEWS_PER_MESSAGE_MAX = 5_000
+"""Prices, changes of trigger orders, replies, or users with news in one message. A batch seldom has as many; whoever
+has more makes more messages."""
+
 TRIGGER_PARTITIONS = 8
 """Number of shares in which symbols are dealt to trigger workers. Nothing is stored by it but ownership."""
 
 QUOTECACHE_SOURCE = 64
 """Number of the quote cache as a source of audit entries; 0 to 63 are the command partitions."""
+
+SOURCES = frozenset([*range(PARTITIONS), QUOTECACHE_SOURCE])
+"""All that write into the log of record."""
 
 
 def is_usable(asked_at_ms: int, now_ms: int) -> bool:
@@ -60,25 +86,25 @@ class AuditEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     kind: AuditKind
-    at_ms: int
-    transaction_number: int
+    at_ms: Milliseconds
+    transaction_number: Positive
     command: CommandName | None = None
-    user: str | None = None
-    symbol: str | None = None
-    filename: str | None = None
-    funds_cents: int | None = None
-    message: str | None = None
-    quote_server_time: int | None = None
-    cryptokey: str | None = None
+    user: LoggedUser | None = None
+    symbol: LoggedSymbol | None = None
+    filename: Filename | None = None
+    funds_cents: Signed | None = None
+    message: LogText | None = None
+    quote_server_time: NotNegative | None = None
+    cryptokey: Cryptokey | None = None
 
 
 class AuditMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Entries of one source, numbered `first_number`, `first_number` + 1, … without gaps, from 1 on."""
 
-    version: int
-    source: int
-    first_number: int
-    entries: list[AuditEntry]
+    version: NotNegative
+    source: NotNegative
+    first_number: Positive
+    entries: Annotated[list[AuditEntry], Meta(min_length=1, max_length=ENTRIES_PER_MESSAGE_MAX)]
 
 
 PRICE_CENTS_MIN = 101
@@ -92,12 +118,12 @@ class PriceRequest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `paid_quotes_max`: paid quotes that the user may cause a UTC day (spec §3a); None: no limit.
     """
 
-    version: int
-    symbol: str
-    user: str
-    transaction_number: int
+    version: NotNegative
+    symbol: Symbol
+    user: UserOrNobody
+    transaction_number: Positive
     for_trigger: bool = False
-    paid_quotes_max: int | None = None
+    paid_quotes_max: NotNegative | None = None
 
 
 class Quote(msgspec.Struct, frozen=True, array_like=True, tag="quote", gc=False):
@@ -106,12 +132,12 @@ class Quote(msgspec.Struct, frozen=True, array_like=True, tag="quote", gc=False)
     The cause is the command that the paid hit is logged under.
     """
 
-    quote_id: int
-    symbol: str
-    price_cents: int
-    asked_at_ms: int
-    cause_transaction_number: int
-    cause_user: str
+    quote_id: Positive
+    symbol: Symbol
+    price_cents: Positive
+    asked_at_ms: Milliseconds
+    cause_transaction_number: Positive
+    cause_user: UserOrNobody
 
     def usable(self, now_ms: int) -> bool:
         return is_usable(self.asked_at_ms, now_ms)
@@ -120,17 +146,17 @@ class Quote(msgspec.Struct, frozen=True, array_like=True, tag="quote", gc=False)
 class NoQuote(msgspec.Struct, frozen=True, array_like=True, tag="no-quote", gc=False):
     """All attempts failed: whoever waits for this symbol goes on without (spec §4)."""
 
-    symbol: str
-    at_ms: int
-    reason: str
+    symbol: Symbol
+    at_ms: Milliseconds
+    reason: WhyNot
 
 
 class QuoteRefused(msgspec.Struct, frozen=True, array_like=True, tag="refused", gc=False):
     """The user's allowance of paid quotes is used up (spec §3a). Others who wait for this symbol ask for themselves."""
 
-    symbol: str
-    user: str
-    at_ms: int
+    symbol: Symbol
+    user: UserId
+    at_ms: Milliseconds
 
 
 NOT_SENT = "not sent"
@@ -140,8 +166,8 @@ NOT_SENT = "not sent"
 class PriceMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the quote cache broadcasts. Without answers: it has a new owner, who may not know what was asked before."""
 
-    version: int
-    answers: list[Quote | NoQuote | QuoteRefused]
+    version: NotNegative
+    answers: Annotated[list[Quote | NoQuote | QuoteRefused], Meta(max_length=NEWS_PER_MESSAGE_MAX)]
 
 
 class TriggerChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -150,19 +176,19 @@ class TriggerChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `version` grows with each change of a user's account; a receiver drops what is not newer than what it knows.
     """
 
-    user: str
-    symbol: str
+    user: UserId
+    symbol: Symbol
     side: Side
-    version: int
-    trigger_cents: int | None
-    reserved_cents: int
-    reserved_shares: int
-    transaction_number: int
+    version: NotNegative
+    trigger_cents: Positive | None
+    reserved_cents: NotNegative
+    reserved_shares: NotNegative
+    transaction_number: Positive
 
 
 class TriggerMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    version: int
-    changes: list[TriggerChange]
+    version: NotNegative
+    changes: Annotated[list[TriggerChange], Meta(max_length=NEWS_PER_MESSAGE_MAX)]
 
 
 class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -172,28 +198,28 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
     May be lost with a process; the history has the answer for good, under the same command id.
     """
 
-    command_id: bytes
-    user: str | None
-    seq: int
+    command_id: CommandId
+    user: UserId | None
+    seq: Positive
     outcome: Outcome
     reason: Reason | None
-    symbol: str | None
-    amount_cents: int | None
-    price_cents: int | None
-    at_ms: int
-    newest_order_seq: int | None = None
+    symbol: Symbol | None
+    amount_cents: Positive | None
+    price_cents: Positive | None
+    at_ms: Milliseconds
+    newest_order_seq: Positive | None = None
 
 
 class ReplyMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    version: int
-    replies: list[Reply]
+    version: NotNegative
+    replies: Annotated[list[Reply], Meta(max_length=NEWS_PER_MESSAGE_MAX)]
 
 
 class AccountsChanged(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Users of a partition for whom something new is in the database. A hint, not a record: it may be lost."""
 
-    version: int
-    users: list[str]
+    version: NotNegative
+    users: Annotated[list[NewsOfUser], Meta(max_length=NEWS_PER_MESSAGE_MAX)]
 
 
 def trigger_partition_of(symbol: str) -> int:

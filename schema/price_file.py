@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from schema.bounds import MILLISECONDS_MAX
 from schema.commands import is_symbol
 from schema.errors import DecodeError, MalformedMoney
 from schema.money import parse_cents
@@ -16,9 +17,6 @@ from schema.money import parse_cents
 HEADING = ["time", "symbol", "price"]
 ROWS_MAX = 10_000_000
 """About 1 GB in memory."""
-
-TIME_MS_MAX = 253_402_300_800_000
-"""The year 10,000."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,11 +68,12 @@ def parse_time(text: str) -> int:
     """ISO 8601 or ms since the epoch, as ms since the epoch. Raises ValueError."""
     if text.isascii() and text.isdecimal() and len(text) > 8:
         at_ms = int(text)
-        if at_ms >= TIME_MS_MAX:
-            raise ValueError(f"not a time: {text!r}")
-        return at_ms
-    moment = datetime.fromisoformat(text)
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000)
+    else:
+        moment = datetime.fromisoformat(text)
+        at_ms = round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000)
+    if not 0 <= at_ms <= MILLISECONDS_MAX:
+        raise ValueError(f"not a time from 1970 to 9999: {text!r}")
+    return at_ms
 
 
 def format_time(at_ms: int) -> str:

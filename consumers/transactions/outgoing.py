@@ -3,6 +3,8 @@
 Pure. What goes where is `rabbitmq.topology`'s.
 """
 
+from typing import TypeVar
+
 from consumers.transactions.batch import DeadLetter, Share
 from rabbitmq.publisher import Outgoing
 from rabbitmq.topology import (
@@ -18,6 +20,7 @@ from schema import codec
 from schema.commands import VERSION
 from schema.events import (
     ENTRIES_PER_MESSAGE_MAX,
+    NEWS_PER_MESSAGE_MAX,
     AccountsChanged,
     AuditMessage,
     ReplyMessage,
@@ -26,14 +29,16 @@ from schema.events import (
     trigger_partition_of,
 )
 
+T = TypeVar("T")
+
 
 def messages_of(partition: int, share: Share, first_number: int) -> list[Outgoing]:
     """All messages of a share; its audit entries are numbered from `first_number` on."""
     messages = [_dead_letter(partition, letter) for letter in share.dead]
-    for start in range(0, len(share.entries), ENTRIES_PER_MESSAGE_MAX):
-        entries = share.entries[start : start + ENTRIES_PER_MESSAGE_MAX]
-        body = codec.encode(AuditMessage(VERSION, partition, first_number + start, entries))
+    for entries in _cut(share.entries, ENTRIES_PER_MESSAGE_MAX):
+        body = codec.encode(AuditMessage(VERSION, partition, first_number, entries))
         messages.append(Outgoing(AUDIT_EXCHANGE, "", body))
+        first_number += len(entries)
     return messages + _trigger_messages(share.changes)
 
 
@@ -41,10 +46,11 @@ def news_of(partition: int, share: Share) -> list[Outgoing]:
     """Replies and hints for those who watch. Sent after the commit and not kept: the database has it all."""
     messages = [
         Outgoing("", queue, codec.encode(ReplyMessage(VERSION, replies)), mandatory=False)
-        for queue, replies in share.replies.items()
+        for queue, all_replies in share.replies.items()
+        for replies in _cut(all_replies, NEWS_PER_MESSAGE_MAX)
     ]
-    if share.users:
-        body = codec.encode(AccountsChanged(VERSION, sorted(share.users)))
+    for users in _cut(sorted(share.users), NEWS_PER_MESSAGE_MAX):
+        body = codec.encode(AccountsChanged(VERSION, users))
         messages.append(Outgoing(ACCOUNTS_EXCHANGE, account_key(partition), body, mandatory=False))
     return messages
 
@@ -55,9 +61,15 @@ def _trigger_messages(changes: list[TriggerChange]) -> list[Outgoing]:
         by_partition.setdefault(trigger_partition_of(change.symbol), []).append(change)
     # Not mandatory: a trigger worker that is away reads the trigger orders from the database when it comes.
     return [
-        Outgoing(TRIGGERS_EXCHANGE, trigger_key(n), codec.encode(TriggerMessage(VERSION, of_n)), mandatory=False)
+        Outgoing(TRIGGERS_EXCHANGE, trigger_key(n), codec.encode(TriggerMessage(VERSION, some)), mandatory=False)
         for n, of_n in by_partition.items()
+        for some in _cut(of_n, NEWS_PER_MESSAGE_MAX)
     ]
+
+
+def _cut(items: list[T], most: int) -> list[list[T]]:
+    """Lists of at most so many, all items in their order."""
+    return [items[start : start + most] for start in range(0, len(items), most)]
 
 
 def _dead_letter(partition: int, letter: DeadLetter) -> Outgoing:

@@ -14,7 +14,7 @@ from schema.events import QUOTECACHE_SOURCE
 from tests.integration.audit_harness import AT_MS, PROJECT, AuditLog, command, commands, marker, quote
 
 XSD = etree.XMLSchema(etree.parse(PROJECT / "schema" / "log.xsd"))
-DUMP = "0000000000000001000000000000002a"
+DUMP, OTHER = "0000000000000001000000000000002a", "ff" * 16
 
 
 @pytest.fixture
@@ -134,10 +134,12 @@ def test_a_folder_that_cannot_be_written_does_not_stop_the_log(audit, wait_for):
 
 
 def test_a_file_name_that_leaves_the_folder_is_never_written(audit, wait_for):
+    """No message that names it is read; here it stands in the table."""
+    audit.database.execute("INSERT INTO dumps (dump_id, user_id, filename) VALUES (%s, 'ann', '../outside')", (DUMP,))
+    audit.database.execute("INSERT INTO dump_markers VALUES (%s, 7, 1), (%s, 64, 0)", (DUMP, DUMP))
     audit.start()
-    audit.publish(7, 1, [command(1), marker(DUMP, 2, "../outside", "ann")])
-    audit.publish(7, 3, [marker("ff", 3, "inside", "ann")])
-    wait_for(lambda: audit.is_written("ff"))
+    audit.publish(7, 1, [command(1), marker(OTHER, 3, "inside", "ann")])
+    wait_for(lambda: audit.is_written(OTHER))
     assert not audit.is_written(DUMP)
     assert not (audit.dump_dir.parent / "outside").exists()
 
@@ -189,10 +191,10 @@ def test_a_users_dump_has_no_quote_of_a_later_command_that_bears_the_number_of_a
 @pytest.mark.parametrize(("first", "second"), [("log", "log/of/ann"), ("log/of/ann", "log")])
 def test_a_name_that_clashes_with_another_dump_ends_without_a_file(audit, wait_for, first, second):
     audit.start()
-    audit.publish(7, 1, [command(1, "bob"), marker("0a", 1, first, "bob")])
-    wait_for(lambda: audit.is_written("0a"))
-    audit.publish(7, 3, [command(2, "ann"), marker("0b", 2, second, "ann")])
-    wait_for(lambda: audit.state("0b") == "failed")
+    audit.publish(7, 1, [command(1, "bob"), marker(DUMP, 1, first, "bob")])
+    wait_for(lambda: audit.is_written(DUMP))
+    audit.publish(7, 3, [command(2, "ann"), marker(OTHER, 2, second, "ann")])
+    wait_for(lambda: audit.state(OTHER) == "failed")
     assert transactions(audit.dump_dir / first) == [1]
 
 
@@ -200,8 +202,8 @@ def test_a_dump_that_was_given_up_before_the_log_named_it_stays_without_a_file(a
     with psycopg.connect(database_url) as connection:
         dump_store.fail(connection, Dump(DUMP, "ann", "log"), "an entry of it cannot be stored")
     audit.start()
-    audit.publish(7, 1, [command(1), marker(DUMP, 2, "log", "ann"), marker("ff", 3, "another", "ann")])
-    wait_for(lambda: audit.is_written("ff"))
+    audit.publish(7, 1, [command(1), marker(DUMP, 2, "log", "ann"), marker(OTHER, 3, "another", "ann")])
+    wait_for(lambda: audit.is_written(OTHER))
     assert (audit.state(DUMP), audit.failure(DUMP)) == ("failed", "an entry of it cannot be stored")
     assert not (audit.dump_dir / "log").exists()
 

@@ -14,7 +14,7 @@ from schema.commands import PARTITIONS
 from schema.events import AuditEntry
 from tests.integration.audit_harness import AuditLog, command, marker
 
-EARLIER, LATER = "0b", "0a"
+EARLIER, LATER = "0b" * 16, "0a" * 16
 """Ids that sort the other way round: nothing may go by them."""
 
 
@@ -101,13 +101,13 @@ def test_the_whole_logs_and_a_users_are_later_as_their_partition_says(audit, wai
     """Whichever of the two the log named first, and whichever was complete first."""
     audit.dump_dir.write_text("a file where the folder should be")
     audit.start()
-    whole, anns = marker("0e", 9, "log"), marker("0d", 8, "log", "ann")
+    whole, anns = marker("0e" * 16, 9, "log"), marker("0d" * 16, 8, "log", "ann")
     both = [whole, anns] if whole_first else [anns, whole]
     for source in range(PARTITIONS):
         audit.publish(source, 1, around(both) if source == 7 else [whole])
-    wait_for(lambda: audit.is_complete("0d") and audit.is_complete("0e"))
+    wait_for(lambda: audit.is_complete("0d" * 16) and audit.is_complete("0e" * 16))
     audit.dump_dir.unlink()
-    wait_for(lambda: audit.has_ended("0d") and audit.has_ended("0e"))
+    wait_for(lambda: audit.has_ended("0d" * 16) and audit.has_ended("0e" * 16))
     assert holds(audit, 1, 2)
 
 

@@ -14,6 +14,7 @@ from schema.arguments import SIGNATURES, SITE_SIGNATURES, make_command
 from schema.bounds import INT64_MAX, MILLISECONDS_MAX
 from schema.commands import (
     EXPIRY_PREFIX,
+    NOBODY,
     VERSION,
     Allowances,
     Command,
@@ -25,6 +26,7 @@ from schema.commands import (
 )
 from schema.errors import DecodeError
 from schema.events import (
+    SOURCES,
     AccountsChanged,
     AuditEntry,
     AuditKind,
@@ -48,7 +50,8 @@ positive, not_negative = st.integers(1, INT64_MAX), st.integers(0, INT64_MAX)
 milliseconds = st.integers(0, MILLISECONDS_MAX)
 users = st.text(string.ascii_letters + string.digits + "_.@-", min_size=1, max_size=64)
 symbols = st.text(string.ascii_uppercase, min_size=1, max_size=3)
-queue_names = st.text(st.characters(min_codepoint=ord(" "), max_codepoint=ord("~")), max_size=255)
+printable = st.characters(min_codepoint=ord(" "), max_codepoint=ord("~"))
+queue_names = st.text(printable, min_size=1, max_size=247).map("amq.gen-{}".format)
 sides = st.sampled_from(Side)
 valid = {
     "user": users,
@@ -89,31 +92,40 @@ def messages(struct: type, **fields: st.SearchStrategy) -> st.SearchStrategy:
 
 commands = st.lists(sound_commands() | defective_commands(), max_size=5)
 fills = st.builds(Fill, ids, users, symbols, sides, not_negative, positive, not_negative, milliseconds)
+sources = st.sampled_from(sorted(SOURCES))
 entries = st.builds(
     AuditEntry,
-    kind=st.sampled_from(AuditKind),
-    at_ms=integers,
-    transaction_number=integers,
-    command=st.none() | st.sampled_from(CommandName),
-    **{field: st.none() | text for field in ("user", "symbol", "filename", "message", "cryptokey")},
-    **{field: st.none() | integers for field in ("funds_cents", "quote_server_time")},
+    kind=st.sampled_from([AuditKind.USER_COMMAND, AuditKind.QUOTE_SERVER, AuditKind.DEBUG_EVENT]),
+    at_ms=milliseconds,
+    transaction_number=positive,
+    command=st.sampled_from(CommandName),
+    user=text.filter(bool),
+    symbol=symbols,
+    filename=st.none() | text.filter(bool),
+    funds_cents=positive,
+    message=st.none() | text,
+    quote_server_time=not_negative,
+    cryptokey=text,
 )
-quotes = st.builds(Quote, integers, symbols, integers, integers, integers, text)
-no_quotes = st.builds(NoQuote, symbols, integers, text) | st.builds(QuoteRefused, symbols, users, integers)
+quotes = st.builds(Quote, positive, symbols, positive, milliseconds, positive, users | st.just(NOBODY))
+no_quotes = st.builds(NoQuote, symbols, milliseconds, text) | st.builds(QuoteRefused, symbols, users, milliseconds)
 replies = st.builds(
     Reply,
     command_id=ids,
     user=st.none() | users,
-    seq=integers,
+    seq=positive,
     outcome=st.sampled_from(Outcome),
     reason=st.none() | st.sampled_from(Reason),
     symbol=st.none() | symbols,
-    amount_cents=st.none() | integers,
-    price_cents=st.none() | integers,
-    at_ms=integers,
+    amount_cents=st.none() | positive,
+    price_cents=st.none() | positive,
+    at_ms=milliseconds,
     newest_order_seq=st.none() | positive,
 )
-changes = st.builds(TriggerChange, users, symbols, sides, integers, st.none() | integers, integers, integers, integers)
+changes = st.builds(
+    TriggerChange,
+    *(users, symbols, sides, not_negative, st.none() | positive, not_negative, not_negative, positive),
+)
 
 CONTRACT = {
     "commands": (
@@ -127,7 +139,12 @@ CONTRACT = {
     ),
     "audit": (
         codec.decode_audit,
-        messages(AuditMessage, source=integers, first_number=integers, entries=st.lists(entries, max_size=5)),
+        messages(
+            AuditMessage,
+            source=sources,
+            first_number=st.integers(1, INT64_MAX - 5),
+            entries=st.lists(entries, min_size=1, max_size=5),
+        ),
     ),
     "prices": (codec.decode_prices, messages(PriceMessage, answers=st.lists(quotes | no_quotes, max_size=5))),
     "request": (
@@ -135,8 +152,8 @@ CONTRACT = {
         messages(
             PriceRequest,
             symbol=symbols,
-            user=text,
-            transaction_number=integers,
+            user=users | st.just(NOBODY),
+            transaction_number=positive,
             for_trigger=st.booleans(),
             paid_quotes_max=st.none() | not_negative,
         ),
@@ -202,8 +219,8 @@ def test_messages_from_before_orders_by_shares_are_still_read():
     """Their structs end where the older contract's did: fields are only ever added at the end."""
     command = Command(bytes(16), 7, CommandName.BUY, "ann", "ABC", 1_00)
     old_command = [bytes(16), *msgspec.to_builtins(command)[1:8]]
-    body = msgspec.msgpack.encode(["commands", VERSION, 1, [old_command], "replies"])
-    assert codec.decode_log(body) == CommandBatch(VERSION, 1, [command], "replies")
+    body = msgspec.msgpack.encode(["commands", VERSION, 1, [old_command], "amq.gen-replies"])
+    assert codec.decode_log(body) == CommandBatch(VERSION, 1, [command], "amq.gen-replies")
     request = PriceRequest(VERSION, "ABC", "ann", 7, True)
     assert codec.decode_request(msgspec.msgpack.encode(msgspec.to_builtins(request)[:5])) == request
     reply = Reply(bytes(16), "ann", 3, Outcome.DONE, None, "ABC", 1_00, 1_00, 5)

@@ -3,7 +3,8 @@
 import pytest
 
 from schema import codec
-from schema.arguments import BY_SHARES, SITE_SIGNATURES, is_sound, make_command
+from schema.arguments import BY_SHARES, SITE_SIGNATURES, is_root_dumplog, is_sound, make_command
+from schema.bounds import FILENAME_CHARACTERS_MAX
 from schema.commands import VERSION, Command, CommandBatch, CommandName, command_id
 from schema.outcomes import Reason
 
@@ -152,6 +153,22 @@ def test_a_command_that_lacks_what_its_name_calls_for_is_not_sound():
     assert not is_sound(Command(ID, 1, CommandName.BUY, "ann", "ABC"))
     assert not is_sound(Command(ID, 1, CommandName.COMMIT_BUY, "ann", "ABC"))
     assert is_sound(Command(ID, 1, CommandName.BUY, "ann", defect=Reason.BAD_ARGUMENTS))
+
+
+@pytest.mark.parametrize("line", ["DUMPLOG,{}", "DUMPLOG,ann,{}"])
+def test_a_file_name_that_no_message_may_hold_is_a_bad_one_and_left_out(line):
+    """It must not take the other commands of its message with it to the dead letters."""
+    command = made(line.format("f" * (FILENAME_CHARACTERS_MAX + 1)))
+    assert (command.filename, command.defect) == (None, Reason.BAD_FILE_NAME)
+    longest = made(line.format("f" * FILENAME_CHARACTERS_MAX))
+    assert (len(longest.filename), longest.defect) == (FILENAME_CHARACTERS_MAX, None)
+    for one in (command, longest):
+        if not is_root_dumplog(one):
+            assert codec.decode_log(codec.encode(CommandBatch(VERSION, 0, [one]))).commands == [one]
+
+
+def test_a_bad_argument_is_named_before_a_file_name_that_is_too_long():
+    assert made(f"DUMPLOG,a b,{'f' * (FILENAME_CHARACTERS_MAX + 1)}").defect is Reason.BAD_ARGUMENTS
 
 
 # Forms of the site and the API (spec §3a)

@@ -31,9 +31,9 @@ def test_the_log_stays_at_what_is_held_back():
 
 def test_a_marker_is_stored_with_its_number_as_any_entry():
     batch = Batch(0, -1)
-    marker = AuditEntry(AuditKind.MARKER, 1, 9, CommandName.DUMPLOG, user="ann", filename="log", message="00ff")
+    marker = AuditEntry(AuditKind.MARKER, 1, 9, CommandName.DUMPLOG, user="ann", filename="log", message="00ff" * 8)
     batch.add(Numbering({}), 0, body(1, ENTRY, marker, ENTRY), tag=1)
-    assert batch.markers == [Marker("00ff", 2, 2, "ann", "log")]
+    assert batch.markers == [Marker("00ff" * 8, 2, 2, "ann", "log")]
     assert batch.entries == 3
 
 

@@ -2,10 +2,13 @@
 
 import pytest
 
+from consumers.transactions import outgoing
+from consumers.transactions.account import apply
 from consumers.transactions.batch import DEAD_BYTES_MAX, Batch, DeadLetter, Share
 from consumers.transactions.outgoing import messages_of, news_of
 from rabbitmq.topology import AUDIT_EXCHANGE, DEAD_LETTERS_QUEUE, TRIGGERS_EXCHANGE, command_stream, trigger_key
 from schema import codec
+from schema.commands import CommandName
 from schema.events import (
     ENTRIES_PER_MESSAGE_MAX,
     AuditEntry,
@@ -18,7 +21,7 @@ from tests.builders import T0, Trader, a_command, armed_to_buy
 
 
 def numbered_entries(count: int) -> list[AuditEntry]:
-    return [AuditEntry(AuditKind.DEBUG_EVENT, T0, number) for number in range(count)]
+    return [AuditEntry(AuditKind.DEBUG_EVENT, T0, number, CommandName.QUOTE) for number in range(1, count + 1)]
 
 
 # What the store will write
@@ -132,9 +135,10 @@ def test_the_outcome_is_told_to_whoever_asked_for_it():
     ann = Trader(cash=99)
     command = a_command("BUY", 100)
     decision = ann.decide(command, None)
-    ann.batch.add_command(0, ann.account, command, T0, T0, decision, reply_to="web.7")
+    apply(ann.account, decision)
+    ann.batch.add_command(0, ann.account, command, T0, T0, decision, reply_to="amq.gen-7")
     reply, changed = news_of(0, ann.batch.share(0))
-    assert (reply.routing_key, reply.mandatory) == ("web.7", False)
+    assert (reply.routing_key, reply.mandatory) == ("amq.gen-7", False)
     (told,) = codec.decode_replies(reply.body).replies
     assert (told.command_id, told.user) == (command.command_id, "ann")
     assert (told.outcome, told.reason) == (Outcome.REJECTED, Reason.TOO_LITTLE_CASH)
@@ -145,3 +149,13 @@ def test_nobody_is_told_of_what_nobody_asked_for():
     ann = armed_to_buy()
     (changed,) = news_of(0, ann.batch.share(0))
     assert codec.decode_accounts_changed(changed.body).users == ["ann"]
+
+
+def test_news_goes_out_in_messages_of_bounded_size_and_in_order(monkeypatch):
+    monkeypatch.setattr(outgoing, "NEWS_PER_MESSAGE_MAX", 2)
+    changes = [TriggerChange("ann", "A", Side.BUY, n, 5, 5, 0, n) for n in range(1, 6)]
+    bodies = [message.body for message in messages_of(0, Share(changes=changes), first_number=1)]
+    told = [[change.version for change in codec.decode_triggers(body).changes] for body in bodies]
+    assert told == [[1, 2], [3, 4], [5]]
+    bodies = [message.body for message in news_of(0, Share(users={"ann", "bob", "eve"}))]
+    assert [codec.decode_accounts_changed(body).users for body in bodies] == [["ann", "bob"], ["eve"]]

@@ -30,3 +30,10 @@ def test_a_time_without_a_zone_is_utc_and_is_written_as_it_is_read():
 def test_what_is_no_point_is_refused_with_its_line(line):
     with pytest.raises(DecodeError, match="line 2: "):
         read_prices([f"{T},ABC,1.00", line])
+
+
+@pytest.mark.parametrize("time", ["1969-12-31T23:59:59.999Z", "9999-12-31T23:59:59.9999Z", "253402300800000"])
+def test_a_time_that_the_log_could_not_hold_is_refused(time):
+    """The log of record has it as the quote server's time."""
+    with pytest.raises(DecodeError, match="line 1: not a time"):
+        read_prices([f"{time},ABC,1.00"])
