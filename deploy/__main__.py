@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy import leftovers, modules, runs, servers, site, supervisor, workers
+from deploy import leftovers, modules, preconditions, runs, servers, site, supervisor, workers
 from deploy.failure import StackError
 from deploy.foreground import Interrupted
 from deploy.lock import exclusive
@@ -39,6 +39,7 @@ def servers_command() -> None:
 def up(replicas: Replicas = 1) -> None:
     """Start servers and workers; they keep running."""
     with exclusive("up"):
+        preconditions.require_workers(LIVE, replicas)
         well = _bring_up(load(), replicas)
     status()
     say(f"Next: make env · make status · make down. Logs: {LOGS}")
@@ -51,6 +52,8 @@ def web(replicas: Replicas = 1) -> None:
     """Start servers, workers and the site, with a demo person; they keep running."""
     with exclusive("web"):
         record = load()
+        preconditions.require_workers(LIVE, replicas)
+        preconditions.require_site(record)
         well = _bring_up(record, replicas)
         with progress("Starting the site"):
             address = site.start(record, quotes_are_simulated=not os.environ.get("QUOTE_SERVER"))
@@ -163,13 +166,13 @@ def soak(
 @app.command()
 def state(file: Annotated[str, typer.Option(envvar="STATE")] = "") -> None:
     """Write every account as the last run left it."""
-    _export("state", file, "make state STATE=file.json")
+    _export("state", "STATE", file, "make state STATE=file.json")
 
 
 @app.command()
 def history(file: Annotated[str, typer.Option(envvar="HISTORY")] = "") -> None:
     """Write the history of the last run."""
-    _export("history", file, "make history HISTORY=file.jsonl")
+    _export("history", "HISTORY", file, "make history HISTORY=file.jsonl")
 
 
 @app.command()
@@ -199,6 +202,7 @@ def what_if(user: Annotated[str, typer.Argument()] = "", prices: Annotated[str, 
     if not (user and prices):
         say("usage: make what-if USER=name PRICES=file.csv")
         raise typer.Exit(2)
+    preconditions.require_file(prices, "PRICES")
     with exclusive("what-if"):
         raise typer.Exit(runs.what_if(load(), user, prices))
 
@@ -213,6 +217,9 @@ def dead_letters_command() -> None:
 @app.command()
 def verify() -> None:
     """Recompute every invariant of what the last run left; exit 1 where one is violated."""
+    for variable in ("DUMP", "HEADS"):
+        if name := os.environ.get(variable):
+            preconditions.require_file(name, variable)
     with exclusive("verify"):
         raise typer.Exit(runs.verify(load()))
 
@@ -226,10 +233,11 @@ def clean() -> None:
         servers.forget(record)
 
 
-def _export(what: str, file: str, usage: str) -> None:
+def _export(what: str, variable: str, file: str, usage: str) -> None:
     if not file:
         say(f"usage: {usage}")
         raise typer.Exit(2)
+    preconditions.require_writable(file, variable)
     with exclusive(what):
         raise typer.Exit(runs.export(load(), what, file))
 
@@ -243,7 +251,8 @@ def _bring_up(record: Record, replicas: int) -> bool:
         modules.run_quietly(urls, "schema.migrate")
         modules.run_quietly(urls, "rabbitmq.declare")
     with progress("Starting the workers"):
-        workers.start(record, LIVE, replicas)
+        workers.start(record, LIVE, urls, replicas)
+        record.begun(LIVE)
         return workers.wait_until_up(record, LIVE)
 
 

@@ -53,6 +53,16 @@ def recreate_database(admin: str, url: str, owner: str | None = None) -> None:
         raise StackError(f"cannot recreate the database {name}: {_first_line(error)}") from error
 
 
+def drop_database(admin: str, url: str) -> None:
+    """With everybody who is connected to it; one that is not there is none to drop."""
+    name = name_of(url)
+    try:
+        with _connect(admin) as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    except psycopg.Error as error:
+        raise StackError(f"cannot drop the database {name}: {_first_line(error)}") from error
+
+
 def has_read_streams(url: str) -> bool:
     """Whether workers on this database have ever taken a command from a stream."""
     try:

@@ -52,15 +52,17 @@ def wait_for(child: subprocess.Popen, meanwhile: Callable[[], object] = lambda: 
             except subprocess.TimeoutExpired:
                 meanwhile()
     finally:
-        if child.poll() is None:
-            with uninterrupted():
-                _end(child)
+        end(child)
 
 
-def _end(child: subprocess.Popen) -> None:
-    child.terminate()
-    try:
-        child.wait(timeout=CHILD_SECONDS_MAX)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+def end(child: subprocess.Popen) -> None:
+    """Asks the child to end, and insists after a while; returns when it has. Nothing where it has ended already."""
+    if child.poll() is not None:
+        return
+    with uninterrupted():
+        child.terminate()
+        try:
+            child.wait(timeout=CHILD_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()

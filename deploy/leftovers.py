@@ -42,11 +42,12 @@ def family(pid: int) -> set[int]:
 
 
 def end_all() -> int:
-    """Asks them to end, insists after a while; returns how many there were."""
+    """Asks them to end, insists after a while; returns how many there were. Those that this process started live on."""
+    spared = family(os.getpid())
     asked: set[int] = set()
     everyone: set[int] = set()
     deadline = time.monotonic() + PATIENCE_S
-    while found := find():
+    while found := {pid: parent for pid, parent in find().items() if pid not in spared}:
         everyone |= found.keys()
         if time.monotonic() > deadline:
             for pid in found:

@@ -7,7 +7,6 @@ STACK = ROOT / ".stack"
 
 RECORD = STACK / "stack.json"
 LOCK = STACK / "lock"
-LAST_PROFILE = STACK / "last_profile"
 LOGS = STACK / "log"
 SUPERVISOR_CONFIG = STACK / "supervisord.conf"
 WORKER_CONFIGS = STACK / "supervisor.d"

@@ -26,6 +26,9 @@ WORKERS = (
     Worker("audit", "consumers.audit", stops_last=True),
 )
 
+PLACEHOLDERS = Urls("amqp://not-known-yet", "postgresql://not-known-yet")
+"""What settings are checked with before there are servers."""
+
 STOPPED_FIRST, STOPPED_LAST = 1_001, 1_000
 """Priorities of workers, both above the servers' (`Program.priority`)."""
 
@@ -40,13 +43,7 @@ PASSED_ON = (
 
 def programs(profile: str, urls: Urls, replicas: int, quote_server: str, own_quote_server: bool) -> list[Program]:
     """`quote_server` is host:port; with `own_quote_server` the simulator is started there."""
-    environment = urls.environment | {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
-    environment |= {
-        "QUOTES": quotes(),
-        "QUOTE_SERVER": quote_server,
-        "DUMP_DIR": dump_dir(),
-        "PYTHONUNBUFFERED": "1",
-    }
+    environment = environment_of(urls, quote_server)
     made = []
     for worker in ((QUOTE_SERVER,) if own_quote_server else ()) + WORKERS:
         count = replicas if worker.replicated else 1 + worker.standbys
@@ -54,6 +51,20 @@ def programs(profile: str, urls: Urls, replicas: int, quote_server: str, own_quo
         names = [f"{worker.name}-{number}" for number in range(1, count + 1)] if several else [worker.name]
         made += [_program(profile, name, worker, environment) for name in names]
     return made
+
+
+def environment_of(urls: Urls, quote_server: str) -> dict[str, str]:
+    """What all workers are told."""
+    return (
+        urls.environment
+        | {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+        | {
+            "QUOTES": quotes(),
+            "QUOTE_SERVER": quote_server,
+            "DUMP_DIR": dump_dir(),
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
 
 
 def quotes() -> str:

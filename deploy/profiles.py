@@ -8,6 +8,9 @@ from deploy.record import GIVEN, Record
 LIVE, LOADTEST, TEST = "live", "loadtest", "test"
 PROFILES = (LIVE, LOADTEST, TEST)
 SITE = "site"  # no profile: the site's processes, beside the workers of LIVE and on its data
+PLACES = (1, 2)
+"""A load test makes its database and vhost in the place that the last one does not have; so that one is kept until the
+new one has begun."""
 HOST = "127.0.0.1"
 
 
@@ -21,15 +24,26 @@ class Urls:
         return {"AMQP_URL": self.amqp, "DATABASE_URL": self.database}
 
 
-def urls_of(record: Record, profile: str) -> Urls:
-    """Own servers: one vhost and one database per profile. Given ones: the same vhost, databases beside the given."""
+def urls_of(record: Record, profile: str, place: int | None = None) -> Urls:
+    """Own servers: one vhost and one database per profile. Given ones: the same vhost, databases beside the given.
+
+    `place` of a load test; None: of the last one.
+    """
     assert profile in PROFILES, profile
+    name = profile
+    if profile == LOADTEST and (place or record.loadtest_place) != PLACES[0]:
+        name = f"{LOADTEST}_{place or record.loadtest_place}"
     if record.kind == GIVEN:
-        return Urls(record.amqp_url, _database_beside(record.database_url, profile))
+        return Urls(record.amqp_url, _database_beside(record.database_url, name))
     return Urls(
-        f"amqp://daytrade:{record.amqp_password}@{HOST}:{record.ports['amqp']}/{profile}",
-        f"postgresql://daytrade:{record.database_password}@{HOST}:{record.ports['postgres']}/{profile}",
+        f"amqp://daytrade:{record.amqp_password}@{HOST}:{record.ports['amqp']}/{name}",
+        f"postgresql://daytrade:{record.database_password}@{HOST}:{record.ports['postgres']}/{name}",
     )
+
+
+def other_place(record: Record) -> int:
+    """Where the next load test is made."""
+    return next(place for place in PLACES if place != record.loadtest_place)
 
 
 def superuser_url(record: Record) -> str:
@@ -38,8 +52,8 @@ def superuser_url(record: Record) -> str:
     return f"postgresql://postgres:{record.superuser_password}@{HOST}:{record.ports['postgres']}/postgres"
 
 
-def _database_beside(url: str, profile: str) -> str:
-    if profile == LIVE:
+def _database_beside(url: str, name: str) -> str:
+    if name == LIVE:
         return url
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(path=f"{parts.path}_{profile}"))
+    return urlunsplit(parts._replace(path=f"{parts.path}_{name}"))

@@ -21,6 +21,10 @@ def _password() -> str:
 class Record:
     kind: str = ""
     kind_of_last_run: str = ""
+    last_profile: str = ""
+    """Of the last run that began; empty where none did."""
+    loadtest_place: int = 1
+    """Where the last load test is (`profiles.PLACES`)."""
     ports: dict[str, int] = field(default_factory=dict)
     quote_ports: dict[str, int] = field(default_factory=dict)
     site_ports: dict[str, int] = field(default_factory=dict)
@@ -31,6 +35,12 @@ class Record:
     database_password: str = field(default_factory=_password)
     superuser_password: str = field(default_factory=_password)
     supervisor_password: str = field(default_factory=_password)
+
+    def begun(self, profile: str) -> None:
+        """From now on the last run is this one. Saves."""
+        self.last_profile = profile
+        self.kind_of_last_run = self.kind
+        self.save()
 
     def save(self) -> None:
         make_stack_folder()

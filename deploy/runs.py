@@ -5,9 +5,9 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deploy import browser, foreground, modules, servers, workers
+from deploy import browser, foreground, modules, preconditions, profiles, servers, workers
+from deploy.driver import Driver
 from deploy.failure import StackError
-from deploy.paths import LAST_PROFILE
 from deploy.profiles import LIVE, LOADTEST, PROFILES, TEST, urls_of
 from deploy.progress import progress
 from deploy.record import Record
@@ -16,28 +16,42 @@ WORKLOAD_DEFAULT = "workloads/small.txt"
 
 
 def loadtest(record: Record, replicas: int) -> int:
-    """Everything fresh: database, topology, workers. Returns the driver's exit code."""
-    with _servers_for_a_while(record, emptied=True):
-        urls = urls_of(record, LOADTEST)
-        with progress("Making a fresh database and topology"):
-            servers.recreate_database(record, LOADTEST)
-            modules.run_quietly(urls, "schema.migrate")
-            modules.run_quietly(urls, "rabbitmq.declare", "--fresh")
-        try:
-            told = workers.start(record, LOADTEST, replicas)
-            environment = (
-                urls.environment
-                | told
-                | {
-                    "WORKLOAD": os.environ.get("WORKLOAD") or WORKLOAD_DEFAULT,
-                    "REPLICAS": str(replicas),
-                }
-            )
-            watch = workers.Watch(record, LOADTEST)
-            return foreground.wait_for(modules.start(environment, "producers.loadtest"), watch.look)
-        finally:
-            with foreground.uninterrupted(), progress("Draining the workers"):
-                workers.stop(record, LOADTEST)
+    """Everything fresh: database, topology, workers. Returns the driver's exit code.
+
+    All that was given is checked first, and the last run is kept until this one publishes its first command.
+    """
+    settings = preconditions.require_workers(LOADTEST, replicas)
+    preconditions.require_quote_server(settings)
+    given = {"WORKLOAD": os.environ.get("WORKLOAD") or WORKLOAD_DEFAULT, "REPLICAS": str(replicas)}
+    with foreground.interruptible(), Driver(given) as driver:
+        if (refusal := driver.refuses()) is not None:
+            return refusal
+        with _servers_for_a_while(record, emptied=True):
+            return _run_in_the_other_place(record, replicas, driver)
+
+
+def _run_in_the_other_place(record: Record, replicas: int, driver: Driver) -> int:
+    before, place = urls_of(record, LOADTEST), profiles.other_place(record)
+    urls = urls_of(record, LOADTEST, place)
+    with progress("Making a fresh database and topology"):
+        servers.recreate_database(record, urls)
+        modules.run_quietly(urls, "schema.migrate")
+        modules.run_quietly(urls, "rabbitmq.declare", "--fresh")
+
+    def begun() -> None:
+        record.loadtest_place = place
+        record.begun(LOADTEST)
+
+    try:
+        told = workers.start(record, LOADTEST, urls, replicas)
+        return driver.run(urls.environment | told, begun, workers.Watch(record, LOADTEST).look)
+    finally:
+        with foreground.uninterrupted(), progress("Draining the workers"):
+            workers.stop(record, LOADTEST)
+            if record.loadtest_place == place:
+                servers.drop_database(record, before)
+                if before.amqp != urls.amqp:  # given servers have one vhost for all
+                    modules.run_quietly(before, "rabbitmq.declare", "--remove")
 
 
 def bench_web(record: Record) -> int:
@@ -106,15 +120,12 @@ def dead_letters(record: Record) -> int:
 
 def _look_back(record: Record, module: str, *arguments: str, only_postgres: bool = False) -> int:
     """Runs a module on what the last run left."""
-    try:
-        profile = LAST_PROFILE.read_text().strip()
-    except FileNotFoundError as error:
-        raise StackError("nothing has run here yet: `make up` or `make loadtest` first") from error
-    assert profile in PROFILES, profile
+    if record.last_profile not in PROFILES:
+        raise StackError("nothing has run here yet: `make up` or `make loadtest` first")
     with _servers_for_a_while(record, only_postgres):
         if record.kind != record.kind_of_last_run:
             raise StackError("the last run used other servers: set or unset AMQP_URL and DATABASE_URL as it was then")
-        environment = urls_of(record, profile).environment
+        environment = urls_of(record, record.last_profile).environment
         return foreground.wait_for(modules.start(environment, module, *arguments))
 
 

@@ -8,7 +8,7 @@ import os
 from deploy import container, database, leftovers, postgres_data, private, readiness, supervisor
 from deploy.failure import StackError
 from deploy.paths import POSTGRES_DATA
-from deploy.profiles import LIVE, PROFILES, SITE, superuser_url, urls_of
+from deploy.profiles import LIVE, LOADTEST, PLACES, PROFILES, SITE, Urls, superuser_url, urls_of
 from deploy.progress import say
 from deploy.record import CONTAINER, GIVEN, PRIVATE, Record
 
@@ -74,9 +74,16 @@ def refuse_to_empty_live_streams(record: Record) -> None:
         )
 
 
-def recreate_database(record: Record, profile: str) -> None:
-    assert profile != LIVE, "live data are never dropped"
-    database.recreate_database(_admin(record), urls_of(record, profile).database, _owner(record))
+def recreate_database(record: Record, urls: Urls) -> None:
+    assert urls != urls_of(record, LIVE), "live data are never dropped"
+    database.recreate_database(_admin(record), urls.database, _owner(record))
+
+
+def drop_database(record: Record, urls: Urls) -> None:
+    """And what a replay has rebuilt beside it."""
+    assert urls != urls_of(record, LIVE), "live data are never dropped"
+    database.drop_database(_admin(record), urls.database)
+    database.drop_database(_admin(record), f"{urls.database}_replay")
 
 
 def _admin(record: Record) -> str:
@@ -111,6 +118,7 @@ def _are_our_own(record: Record, amqp: str, postgres: str) -> bool:
     if record.kind in ("", GIVEN) or not {"amqp", "postgres"} <= record.ports.keys():
         return False
     ours = [urls_of(record, profile) for profile in PROFILES]
+    ours += [urls_of(record, LOADTEST, place) for place in PLACES]
     return amqp in [urls.amqp for urls in ours] and postgres in [urls.database for urls in ours]
 
 

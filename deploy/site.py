@@ -53,7 +53,7 @@ def environment(record: Record) -> dict[str, str]:
     """What the site's processes are told."""
     return (
         urls_of(record, LIVE).environment
-        | {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+        | passed_on()
         | {
             "WEB_PORT": str(record.site_ports["web"]),
             "LIVE_PORT": str(record.site_ports["live"]),
@@ -62,6 +62,11 @@ def environment(record: Record) -> dict[str, str]:
             "PYTHONUNBUFFERED": "1",
         }
     )
+
+
+def passed_on() -> dict[str, str]:
+    """The caller's variables that are for the site."""
+    return {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
 
 
 def _choose_ports(record: Record) -> None:

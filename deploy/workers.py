@@ -1,11 +1,10 @@
 """Starts, stops and watches the workers of a profile. Servers are taken to be there."""
 
 import os
-from pathlib import Path
 
 from deploy import ports, processes, supervisor
-from deploy.paths import LAST_PROFILE, LOGS, log_tail
-from deploy.profiles import HOST, urls_of
+from deploy.paths import LOGS, log_tail
+from deploy.profiles import HOST, Urls
 from deploy.progress import say
 from deploy.readiness import wait_until
 from deploy.record import Record
@@ -14,21 +13,18 @@ START_SECONDS_MAX = 15
 UNWELL = ("BACKOFF", "FATAL")  # died within its first second, and again; given up
 
 
-def start(record: Record, profile: str, replicas: int) -> dict[str, str]:
+def start(record: Record, profile: str, urls: Urls, replicas: int) -> dict[str, str]:
     """Returns what the workers were told that others need to know too. Those that run as described run on."""
     given = os.environ.get("QUOTE_SERVER", "")
     if not supervisor.running(record):  # given servers, or containers, need none
         supervisor.start(record, [])
     if not given:
         record.quote_ports[profile] = _quote_port(record, profile)
-    record.kind_of_last_run = record.kind
     record.save()
     address = given or f"{HOST}:{record.quote_ports[profile]}"
     (LOGS / profile).mkdir(parents=True, exist_ok=True)
-    Path(processes.dump_dir()).mkdir(parents=True, exist_ok=True)
-    programs = processes.programs(profile, urls_of(record, profile), replicas, address, own_quote_server=not given)
+    programs = processes.programs(profile, urls, replicas, address, own_quote_server=not given)
     supervisor.set_workers(record, profile, programs)
-    LAST_PROFILE.write_text(profile + "\n")
     return {"QUOTE_SERVER": address, "QUOTES": processes.quotes(), "DUMP_DIR": processes.dump_dir()}
 
 

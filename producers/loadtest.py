@@ -32,7 +32,7 @@ from rabbitmq.connection import open_connection
 from schema.errors import DayTradeError, SettingsError
 from schema.log_setup import set_up_logging
 from schema.output_file import require_writable
-from schema.settings import Settings, from_environment
+from schema.settings import Settings, from_environment, whole_number
 from schema.wall_clock import now_ms
 
 RATE_MAX = 10_000_000
@@ -146,9 +146,10 @@ def _count(environment: Mapping[str, str], name: str, most: int) -> int | None:
     text = environment.get(name)
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= most):
-        raise SettingsError(f"{name}={text!r}: must be a whole number from 1 to {most}")
-    return int(text)
+    value = whole_number(text, 1, most)
+    if value is None:
+        raise SettingsError(f"{name}={text[:60]!r}: must be a whole number from 1 to {most}")
+    return value
 
 
 def _console() -> Console:

@@ -1,4 +1,4 @@
-"""`python -m rabbitmq.declare [--fresh]`: declares the topology. Idempotent; `--fresh` empties it first."""
+"""`python -m rabbitmq.declare [--fresh|--remove]`: declares the topology. Idempotent; `--fresh` empties it first."""
 
 import argparse
 import os
@@ -24,16 +24,29 @@ def declare(connection: Connection, fresh: bool = False) -> None:
         channel.close()
 
 
+def remove(connection: Connection) -> None:
+    """Deletes every queue with what is in it. Raises BrokerError."""
+    channel = connection.channel()
+    with translated():
+        for queue in QUEUES:
+            channel.queue_delete(queue.name)
+        channel.close()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m rabbitmq.declare", description="Declare exchanges and queues.")
     parser.add_argument("--fresh", action="store_true", help="delete all queues first, with what is in them")
-    fresh = parser.parse_args().fresh
+    parser.add_argument("--remove", action="store_true", help="delete all queues, and declare nothing")
+    asked = parser.parse_args()
     try:
         url = os.environ.get("AMQP_URL")
         if not url:
             raise SettingsError("AMQP_URL is not set: run `export $(make env)`")
         connection = open_connection(url, "declare")
-        declare(connection, fresh)
+        if asked.remove:
+            remove(connection)
+        else:
+            declare(connection, asked.fresh)
         connection.close()
     except DayTradeError as error:
         print(f"declare: {error}", file=sys.stderr)

@@ -15,6 +15,10 @@ REPLICA_CHARACTERS_MAX = 50
 """With the mark behind it, the name still fits what Postgres keeps of an application's name (63)."""
 
 
+SHOWN_CHARACTERS_MAX = 60
+"""Of a wrong value, in the message about it."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a process is told from outside. Read it once, at start, with `from_environment`."""
@@ -85,19 +89,28 @@ def _required(environment: Mapping[str, str], name: str) -> str:
 def _choice(environment: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
     value = (environment.get(name) or allowed[0]).lower()
     if value not in allowed:
-        raise SettingsError(f"{name}={value!r}: must be one of {', '.join(allowed)}")
+        raise SettingsError(f"{name}={_short(value)}: must be one of {', '.join(allowed)}")
     return value
 
 
 def _integer(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
     text = environment.get(name) or str(default)
-    try:
-        value = int(text)
-    except ValueError:
-        value = least - 1
-    if not least <= value <= most:
-        raise SettingsError(f"{name}={text!r}: must be a whole number from {least} to {most}")
+    value = whole_number(text, least, most)
+    if value is None:
+        raise SettingsError(f"{name}={_short(text)}: must be a whole number from {least} to {most}")
     return value
+
+
+def whole_number(text: str, least: int, most: int) -> int | None:
+    """What the decimal digits say; None for anything else, and for what is out of these bounds."""
+    if not (text.isascii() and text.isdecimal() and len(text.lstrip("0")) <= len(str(most))):
+        return None
+    value = int(text)
+    return value if least <= value <= most else None
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}…")
 
 
 def _file_or(environment: Mapping[str, str], name: str, default: str) -> Path | None:
@@ -109,14 +122,16 @@ def _integer_or_off(environment: Mapping[str, str], name: str, least: int, most:
     text = environment.get(name) or "off"
     if text.lower() == "off":
         return None
-    if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
-        raise SettingsError(f"{name}={text!r}: must be off, or a whole number from {least} to {most}")
-    return int(text)
+    value = whole_number(text, least, most)
+    if value is None:
+        raise SettingsError(f"{name}={_short(text)}: must be off, or a whole number from {least} to {most}")
+    return value
 
 
 def _address(environment: Mapping[str, str], name: str, default: str) -> tuple[str, int]:
     text = environment.get(name) or default
-    host, separator, port = text.rpartition(":")
-    if not separator or not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise SettingsError(f"{name}={text!r}: must be host:port")
-    return host.strip("[]"), int(port)
+    host, separator, digits = text.rpartition(":")
+    port = whole_number(digits, 1, 65535)
+    if not separator or not host or port is None:
+        raise SettingsError(f"{name}={_short(text)}: must be host:port")
+    return host.strip("[]"), port

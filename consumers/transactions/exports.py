@@ -15,7 +15,8 @@ import psycopg
 from psycopg.rows import dict_row
 
 from schema import database
-from schema.errors import DayTradeError, SettingsError
+from schema.errors import DayTradeError, SettingsError, StoreError
+from schema.output_file import written_whole
 
 ROWS_PER_FETCH = 10_000
 
@@ -54,16 +55,17 @@ def canonical(value: object) -> bytes:
 
 
 def write_state(connection: psycopg.Connection, path: Path) -> str:
-    """Writes the state; returns its SHA-256, hexadecimal."""
+    """Writes the state, or nothing where it fails; returns its SHA-256, hexadecimal. Raises OSError."""
     content = canonical(state(connection)) + b"\n"
-    path.write_bytes(content)
+    with written_whole(path) as file:
+        file.write(content)
     return hashlib.sha256(content).hexdigest()
 
 
 def write_history(connection: psycopg.Connection, path: Path) -> int:
-    """Writes the history, one object a line; returns the number of lines."""
+    """Writes the history, one object a line, or nothing where it fails; returns the number of lines. Raises OSError."""
     count = 0
-    with path.open("wb") as file:
+    with written_whole(path) as file:
         for row in history(connection):
             file.write(canonical(row) + b"\n")
             count += 1
@@ -84,6 +86,7 @@ def main() -> int:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             connection.execute("SET LOCAL statement_timeout = 0")
+            _require_something(connection)
             if arguments.what == "state":
                 print(f"sha256 {write_state(connection, arguments.file)}  {arguments.file}")
             else:
@@ -93,6 +96,14 @@ def main() -> int:
         return 1
     return 0
 
+
+def _require_something(connection: psycopg.Connection) -> None:
+    """An export of nothing would pass for that of a run. Raises StoreError."""
+    if not connection.execute(_ANYTHING).fetchone()[0]:
+        raise StoreError(f"nothing has run on the database {connection.info.dbname}: there is nothing to write")
+
+
+_ANYTHING = "SELECT EXISTS (SELECT FROM history) OR EXISTS (SELECT FROM accounts)"
 
 _ACCOUNTS = 'SELECT user_id, cash_cents, reserved_cents FROM accounts WHERE opened ORDER BY user_id COLLATE "C"'
 

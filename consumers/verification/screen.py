@@ -73,6 +73,10 @@ def show(findings: list[Finding], allow_late: bool, rows: int, entries: int, sec
     console.print(table)
     violated = sum(failed(finding, allow_late) for finding in findings)
     verdict = f"{violated} of {len(findings)} invariants are violated" if violated else "all invariants hold"
+    if not (violated or rows or entries):
+        # Of nothing, everything holds: to say so would be read as a run that went well.
+        console.print("nothing has run on this database, so nothing is proven", style="bold red")
+        return
     console.print(
         f"{verdict}: {rows:,} history rows and {entries:,} audit entries in {seconds:.1f} s,"
         f" {rows / seconds:,.0f} history rows/s",

@@ -72,14 +72,13 @@ class System:
                 process.kill()
                 process.wait()
 
-    def load(self, workload: Path, report: Path, stdin: int = subprocess.DEVNULL) -> subprocess.Popen:
+    def load(self, workload: Path, report: Path) -> subprocess.Popen:
         """Starts the load driver; its output goes to a log file too."""
         with (self.folder / "loadtest.log").open("ab") as log:
             driver = subprocess.Popen(
                 [sys.executable, "-m", "producers.loadtest"],
                 cwd=ROOT,
                 env={**self.environment, "WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": "2"},
-                stdin=stdin,
                 stdout=log,
                 stderr=log,
             )

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 from lxml import etree
 
+from deploy.driver import Driver
 from schema.database import connect
 from tests.e2e.system import ROOT, System
 
@@ -74,17 +76,23 @@ def test_small_workload_ends_with_all_checks_zero_and_an_exact_dump(system: Syst
 
 
 def test_a_packed_workload_from_a_pipe_runs_and_its_history_export_adds_up_to_the_state_export(system: System) -> None:
-    system.start()
+    """Started as `make loadtest` does it: the driver looks at the pipe before there is a server to run on."""
     report_file = system.folder / "report.json"
-    driver = system.load(Path("/dev/stdin"), report_file, subprocess.PIPE)
+    reading, writing = os.pipe()
+    os.set_inheritable(reading, True)
     packed = gzip.compress((ROOT / "workloads" / "tiny.txt").read_bytes())
-    with driver.stdin:
-        driver.stdin.write(packed[:100])
-        driver.stdin.flush()
-        driver.stdin.write(packed[100:])
-    assert driver.wait(timeout=90) == 0, system.log("loadtest")
+    begun = []
+    with Driver({"WORKLOAD": f"/dev/fd/{reading}", "REPORT": str(report_file), "REPLICAS": "2"}) as driver:
+        os.close(reading)
+        with open(writing, "wb", buffering=0) as pipe:
+            pipe.write(packed[:100])
+            pipe.write(packed[100:])
+        assert driver.refuses() is None
+        system.start()
+        assert driver.run(system.environment, lambda: begun.append(True), lambda: None) == 0
+    assert begun == [True]
     report = json.loads(report_file.read_text())
-    assert (report["workload"], report["checks"], report["input_fault"]) == ("standard input", NO_VIOLATIONS, None)
+    assert (report["workload"], report["checks"], report["input_fault"]) == (f"/dev/fd/{reading}", NO_VIOLATIONS, None)
     assert report["commands"] == len((ROOT / "workloads" / "tiny.txt").read_text().splitlines())
     system.stop()
 

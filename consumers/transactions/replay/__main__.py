@@ -43,6 +43,12 @@ def main() -> int:
     except KeyboardInterrupt:
         print("replay: interrupted", file=sys.stderr)
         return INTERRUPTED
+    if result.passed and not result.findings.rows:
+        print(
+            "replay: nothing has run on this database: there is nothing to replay, and nothing is proven",
+            file=sys.stderr,
+        )
+        return NOT_DONE
     _report(result, fresh_name(chosen.database_url), time.monotonic() - started)
     return SAME if result.passed else DIFFERENT
 

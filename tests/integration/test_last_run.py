@@ -1,0 +1,50 @@
+"""The last load test's data: kept until a new load test has begun, whatever keeps that one from beginning."""
+
+import json
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from deploy import database, runs, servers, supervisor, workers
+from deploy import record as stack
+from deploy.failure import StackError
+from deploy.paths import RECORD
+from deploy.profiles import LOADTEST, superuser_url, urls_of
+
+
+@pytest.fixture
+def record() -> Iterator[stack.Record]:
+    record = stack.load()
+    if not supervisor.running(record):
+        pytest.skip("the servers were given, there is no supervisor")
+    servers.ensure_database(record, LOADTEST)
+    yield record
+    for place in (1, 2):
+        if place != record.loadtest_place:
+            database.drop_database(superuser_url(record), urls_of(record, LOADTEST, place).database)
+
+
+def test_workers_that_do_not_start_do_not_cost_the_last_run(record, monkeypatch, tmp_path):
+    """Not the servers, and not what the driver and the workers are told, either: all that comes before."""
+    last = urls_of(record, LOADTEST).database
+
+    def refuse(*_: object) -> None:
+        raise StackError("no worker will start")
+
+    monkeypatch.setattr(workers, "start", refuse)
+    for variable in ("RATE", "REPORT"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("DUMP_DIR", str(tmp_path))
+    monkeypatch.setenv("WORKLOAD", "workloads/tiny.txt")
+    remembered = json.loads(RECORD.read_text())
+    with psycopg.connect(last) as connection:
+        (incarnation,) = connection.execute(_INCARNATION).fetchone()
+    with pytest.raises(StackError, match="no worker will start"):
+        runs.loadtest(record, replicas=1)
+    with psycopg.connect(last) as connection:
+        assert connection.execute(_INCARNATION).fetchone() == (incarnation,)
+    assert json.loads(RECORD.read_text()) == remembered
+
+
+_INCARNATION = "SELECT oid::bigint FROM pg_database WHERE datname = current_database()"

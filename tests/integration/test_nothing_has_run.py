@@ -1,0 +1,46 @@
+"""A database on which nothing has run: whoever looks back at it is told so, and it passes no check."""
+
+import sys
+
+import pytest
+
+from consumers.transactions import exports
+from consumers.transactions.replay import __main__ as replay
+from consumers.verification import __main__ as verification
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, database_url):
+    """`run(module, *arguments)`: the exit code of its main, and all that it says."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    def call(module, *arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["it", *map(str, arguments)])
+        try:
+            code = module.main()
+        except SystemExit as left:
+            code = left.code
+        said = capsys.readouterr()
+        return int(code), said.out + said.err
+
+    return call
+
+
+def test_verification_of_nothing_proves_nothing(run):
+    code, said = run(verification, "verify")
+    assert (code, "nothing is proven" in said, "all invariants hold" in said) == (1, True, False)
+
+
+def test_replay_of_nothing_proves_nothing(run, amqp_url):
+    code, said = run(replay)
+    assert (code, "nothing to replay" in said, "equal" in said) == (2, True, False)
+
+
+@pytest.mark.parametrize("what", ["state", "history"])
+def test_nothing_is_not_exported_and_an_earlier_export_stays(run, tmp_path, what):
+    file = tmp_path / "export"
+    file.write_text("of an earlier run")
+    code, said = run(exports, what, file)
+    assert (code, "nothing has run" in said, said.count("\n")) == (1, True, 1)
+    assert file.read_text() == "of an earlier run"
+    assert list(tmp_path.iterdir()) == [file]

@@ -1,0 +1,129 @@
+"""What `make` was given: a wrong value is named in one line before anything is started, replaced or dropped."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from deploy import preconditions, processes, site
+from deploy.failure import StackError
+from deploy.profiles import LOADTEST
+from deploy.record import Record
+from schema.errors import SettingsError
+from schema.output_file import require_writable, written_whole
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch, tmp_path):
+    """None of the caller's variables, and a folder for dumps."""
+    for name in (*processes.PASSED_ON, *site.PASSED_ON, *site.PORT_VARIABLES.values(), "QUOTES", "QUOTE_SERVER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DUMP_DIR", str(tmp_path / "dumps"))
+
+
+def refused(**variables: str) -> str:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(StackError) as raised:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        settings = preconditions.require_workers(LOADTEST, 1)
+        preconditions.require_quote_server(settings)
+        preconditions.require_site(Record())
+    said = str(raised.value)
+    assert said.count("\n") == 0
+    (name,) = variables
+    assert name in said
+    return said
+
+
+def test_what_is_not_given_is_fine():
+    settings = preconditions.require_workers(LOADTEST, 1)
+    preconditions.require_quote_server(settings)
+    preconditions.require_site(Record())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("QUOTES", "fast"),
+        ("QUOTE_SERVER", "nowhere"),
+        ("QUOTE_SERVER", "127.0.0.1:99999"),
+        ("QUOTE_SERVER", "no such host:4444"),
+        ("QUOTE_SOURCE", "/no/such.csv"),
+        ("QUOTE_SEED", "-1"),
+        ("QUOTE_SEED", "9" * 5_000),
+        ("QUOTE_COST_CENTS", "a lot"),
+        ("QUOTE_TIMEOUT_MS", "1"),
+        ("QUOTE_ATTEMPTS", "0"),
+        ("QUOTE_CONNECTIONS", "1_000"),
+        ("QUOTE_HEDGE", "9" * 5_000),
+        ("LOG_LEVEL", "loud"),
+        ("DUMP_DIR", "README.md"),
+        ("DUMP_DIR", "README.md/dumps"),
+        ("DUMP_DIR", "/proc/dumps"),
+        ("WEB_PORT", "http"),
+        ("WEB_PORT", "0"),
+        ("LIVE_PORT", "8080"),
+        ("WEB_HTTPS", "maybe"),
+        ("WEB_THREADS", "0"),
+        ("LIVE_URL", "ftp://x"),
+        ("SECRET_KEY", "short"),
+    ],
+)
+def test_a_wrong_value_is_named_in_one_line(name, value):
+    refused(**{name: value})
+
+
+def test_a_quote_server_that_nobody_listens_at_is_named():
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        assert "no quote server answers there" in refused(QUOTE_SERVER=f"127.0.0.1:{closed.getsockname()[1]}")
+
+
+def test_a_port_that_another_program_has_is_named():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        assert "another program has it" in refused(WEB_PORT=str(other.getsockname()[1]))
+
+
+def test_a_file_that_cannot_be_read_and_one_that_cannot_be_written_are_named(tmp_path):
+    with pytest.raises(StackError, match=r"PRICES=.*none.csv: No such file"):
+        preconditions.require_file(str(tmp_path / "none.csv"), "PRICES")
+    for name, why in ((str(tmp_path), "is a folder"), ("README.md/x", "Not a directory"), ("/proc/x", "cannot be")):
+        with pytest.raises(StackError, match=f"STATE={name}: .*{why}"):
+            preconditions.require_writable(name, "STATE")
+
+
+def test_a_file_is_tried_without_being_touched_and_written_whole_or_not_at_all(tmp_path):
+    file, link = tmp_path / "folder" / "export", tmp_path / "link"
+    link.symlink_to(file)
+    require_writable(file, "STATE")
+    assert not file.exists()
+    for content in (b"first", b"second"):
+        with written_whole(link) as out:
+            out.write(content)
+        assert (file.read_bytes(), link.is_symlink()) == (content, True)
+    with pytest.raises(RuntimeError), written_whole(file) as out:
+        out.write(b"half")
+        raise RuntimeError
+    require_writable(file, "STATE")
+    assert (file.read_bytes(), list(file.parent.iterdir())) == (b"second", [file])
+
+
+def test_a_pipe_or_a_device_is_written_to_as_it_is(tmp_path):
+    reading, writing = os.pipe()
+    with open(reading, "rb") as end:
+        path = Path(f"/dev/fd/{writing}")
+        require_writable(path, "STATE")
+        with written_whole(path) as out:
+            out.write(b"all of it")
+        os.close(writing)
+        assert end.read() == b"all of it"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_of_somebody_else_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(SettingsError, match="Permission denied"):
+        require_writable(tmp_path / "x", "REPORT")
