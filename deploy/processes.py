@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 
 from deploy.paths import LOGS, ROOT
-from deploy.profiles import Urls
+from deploy.profiles import LOADTEST, Urls
 from deploy.program import Program
 
 
@@ -36,7 +36,7 @@ STOPPED_FIRST, STOPPED_LAST = 1_001, 1_000
 # differs from one terminal to the next, and a worker whose environment differs is restarted by `make up`.
 PASSED_ON = (
     "QUOTE_SEED", "QUOTE_COST_CENTS", "QUOTE_TIMEOUT_MS", "QUOTE_ATTEMPTS", "QUOTE_CONNECTIONS",
-    "QUOTE_HEDGE", "QUOTE_SOURCE",
+    "QUOTE_HEDGE", "QUOTE_SOURCE", "REFRESH_BUDGET",
     "LOG_LEVEL", "PYTHONPATH", "TZ",
 )  # fmt: skip
 
@@ -44,6 +44,9 @@ PASSED_ON = (
 def programs(profile: str, urls: Urls, replicas: int, quote_server: str, own_quote_server: bool) -> list[Program]:
     """`quote_server` is host:port; with `own_quote_server` the simulator is started there."""
     environment = environment_of(urls, quote_server)
+    if profile == LOADTEST:
+        # A workload's triggers are to be judged at once, however many it arms, and the simulator costs nothing.
+        environment.setdefault("REFRESH_BUDGET", "off")
     made = []
     for worker in ((QUOTE_SERVER,) if own_quote_server else ()) + WORKERS:
         count = replicas if worker.replicated else 1 + worker.standbys

@@ -24,7 +24,7 @@ STOP_SECONDS_MAX = 20
 
 PASSED_ON = (
     "WEB_HOST", "WEB_HTTPS", "WEB_PROXIES", "WEB_THREADS", "WEB_LIMITS", "LIVE_URL", "LIVE_STREAMS_MAX", "SECRET_KEY",
-    "QUOTE_COST_CENTS", "LOG_LEVEL", "PYTHONPATH", "TZ",
+    "TRIGGER_ALLOWANCE", "QUOTE_ALLOWANCE", "REFRESH_BUDGET", "QUOTE_COST_CENTS", "LOG_LEVEL", "PYTHONPATH", "TZ",
 )  # fmt: skip
 """Variables of the caller that the site's processes may see, as `processes.PASSED_ON`."""
 

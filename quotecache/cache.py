@@ -7,15 +7,25 @@ A symbol is in one of four states:   unknown or run out ─ request ─▶ wante
 A failed attempt goes back to `wanted` after a pause, or, as the last one, to `unknown` with a NoQuote. With hedging,
 a symbol in flight for long is asked for a second time; the first answer ends the attempt, and whatever becomes of the
 other request is no news to anybody (`late`). An attempt has failed when both have.
+
+What is paid is charged when it becomes `wanted` (budgets.py). A person whose allowance is used up is refused. A symbol
+that only armed triggers need is wanted apart, in `refreshes`: those wait for the budget of the whole system, and become
+`wanted` at once when a command needs the symbol.
 """
 
 from collections import deque
 from dataclasses import dataclass
 
-from schema.events import NoQuote, PriceRequest, Quote, is_due
+from quotecache.budgets import Allowances, RefreshBudget
+from schema.events import NoQuote, PriceRequest, Quote, QuoteRefused, is_due
 
 RETRY_PAUSE_MS = 100
 """Before the second attempt; twice that before the third, and so on. A server that restarts is not asked in vain."""
+
+REFRESH_FORGOTTEN_MS = 15_000
+"""A refresh that waits for the budget is dropped when nobody has asked for it for so long: its triggers are gone. Who
+still needs it repeats the request every 2 s, or pauses 10 s after giving up.
+"""
 
 
 @dataclass
@@ -31,6 +41,7 @@ class Counts:
     abandoned: int = 0
     hedges: int = 0
     no_quotes: int = 0
+    refused: int = 0
     malformed: int = 0
 
 
@@ -43,6 +54,10 @@ class Want:
     not_before_ms: int = 0
     open: int = 0
     """Requests on their way, of this attempt."""
+    asked_ms: int = 0
+    """When a trigger worker asked last."""
+    joined: PriceRequest | None = None
+    """A command's request that joined one for a trigger: if that fails, the next attempt is this one's."""
 
     @property
     def pause_ms(self) -> int:
@@ -55,17 +70,28 @@ class Want:
 
 class Cache:
     """`in_flight_max`: requests at once. `attempts_max`: attempts to get one answer, each one paid request, or two
-    where it takes longer than `hedge_ms` (None: never two).
+    where it takes longer than `hedge_ms` (None: never two). `refreshes_a_minute`: paid requests for armed triggers
+    (None: no limit).
     """
 
-    def __init__(self, in_flight_max: int, attempts_max: int, counts: Counts, hedge_ms: int | None = None):
+    def __init__(
+        self,
+        in_flight_max: int,
+        attempts_max: int,
+        counts: Counts,
+        hedge_ms: int | None = None,
+        refreshes_a_minute: int | None = None,
+    ):
         assert in_flight_max > 0 and attempts_max > 0, (in_flight_max, attempts_max)
+        self.allowances = Allowances()
+        self.refresh_budget = RefreshBudget(refreshes_a_minute)
         self._hedge_ms = hedge_ms
         self._in_flight_max = in_flight_max
         self._attempts_max = attempts_max
         self._counts = counts
-        # Each is bounded by the number of symbols there are (26 + 26² + 26³); the first two share no symbol.
+        # Each is bounded by the number of symbols there are (26 + 26² + 26³); the first three share no symbol.
         self._wanted: dict[str, Want] = {}
+        self._refreshes: dict[str, Want] = {}
         self._in_flight: dict[str, Want] = {}
         self._quotes: dict[str, Quote] = {}
         self._open = 0
@@ -77,10 +103,9 @@ class Cache:
         """Number of requests on their way, late ones included."""
         return self._open
 
-    @property
-    def wanted(self) -> int:
-        """Number of symbols that wait to be fetched."""
-        return len(self._wanted)
+    def wanted(self, now_ms: int) -> int:
+        """Number of symbols that wait to be fetched, and not for the budget."""
+        return len(self._wanted) + self.refresh_budget.room(now_ms, len(self._refreshes))
 
     def learn(self, quote: Quote) -> None:
         """A quote that was paid for earlier. The newest one of a symbol counts: by number, as clocks are set back."""
@@ -92,28 +117,41 @@ class Cache:
         quote = self._quotes.get(symbol)
         return quote if quote is not None and quote.usable(now_ms) else None
 
-    def request(self, request: PriceRequest, now_ms: int) -> Quote | None:
-        """The usable quote, or None: then the symbol is fetched, or is being fetched already, and this one joins."""
+    def request(self, request: PriceRequest, now_ms: int) -> Quote | QuoteRefused | None:
+        """The usable quote, or None: then the symbol is fetched, or is being fetched already, and this one joins.
+
+        A person's count must be known (`allowances`). A person is refused what would have to be paid beyond it.
+        """
         self._counts.requests += 1
         symbol = request.symbol
         quote = self.usable(symbol, now_ms)
         if quote is not None:
             self._counts.hits += 1
-        elif symbol in self._in_flight or symbol in self._wanted:
+            return quote
+        want = self._in_flight.get(symbol) or self._wanted.get(symbol)
+        if want is not None:
             self._counts.joined += 1
-        else:
+            if want.request.for_trigger and not request.for_trigger:
+                want.joined = want.joined or request
+        elif request.for_trigger:
+            self._refreshes.setdefault(symbol, Want(request)).asked_ms = now_ms
+        elif self.allowances.spend(request):
+            self._refreshes.pop(symbol, None)
             self._wanted[symbol] = Want(request)
-        return quote
+        else:
+            return self._refused(request, now_ms)
+        return None
 
     def due(self, now_ms: int) -> list[PriceRequest]:
         """What to fetch now, in the order in which it was wanted. All of it counts as in flight from here on."""
-        if not self._wanted and not self._is_hedge_due(now_ms):
+        if not self._wanted and not self._refreshes and not self._is_hedge_due(now_ms):
             return []
         free = self._in_flight_max - self._open
         ready = [symbol for symbol, want in self._wanted.items() if want.is_due(now_ms)][: max(free, 0)]
+        ready += self._due_refreshes(free - len(ready), now_ms)
         for symbol in ready:
             assert symbol not in self._in_flight, symbol
-            want = self._wanted.pop(symbol)
+            want = self._wanted.pop(symbol, None) or self._refreshes.pop(symbol)
             want.attempts += 1
             want.open = 1
             self._in_flight[symbol] = want
@@ -140,7 +178,7 @@ class Cache:
         self.learn(quote)
         return quote
 
-    def failed(self, symbol: str, reason: str, now_ms: int) -> NoQuote | None:
+    def failed(self, symbol: str, reason: str, now_ms: int) -> NoQuote | QuoteRefused | None:
         """A request in flight gave no price. Returns what to tell those who wait; None: it is tried again, or the
         attempt's other request may still be answered.
         """
@@ -154,8 +192,12 @@ class Cache:
         if want.attempts >= self._attempts_max:
             self._counts.no_quotes += 1
             return NoQuote(symbol, now_ms, reason)
+        want.request, want.joined = want.joined or want.request, None
+        if not self.allowances.spend(want.request):
+            return self._refused(want.request, now_ms)
         want.not_before_ms = now_ms + want.pause_ms
-        self._wanted[symbol] = want
+        want.asked_ms = now_ms
+        (self._refreshes if want.request.for_trigger else self._wanted)[symbol] = want
         return None
 
     def late(self) -> None:
@@ -169,11 +211,28 @@ class Cache:
         while self._is_hedge_due(now_ms):
             _, symbol, want, attempt = self._hedges.popleft()
             is_unanswered = self._in_flight.get(symbol) is want and want.attempts == attempt
-            if is_unanswered and len(requests) < free:
+            if is_unanswered and len(requests) < free and self._may_hedge(want.request, now_ms):
                 want.open += 1
                 requests.append(want.request)
         self._counts.hedges += len(requests)
         return requests
+
+    def _may_hedge(self, request: PriceRequest, now_ms: int) -> bool:
+        return bool(self.refresh_budget.take(now_ms, 1)) if request.for_trigger else self.allowances.spend(request)
+
+    def _due_refreshes(self, free: int, now_ms: int) -> list[str]:
+        """Refreshes that may be sent now, the longest wanted first."""
+        if not self.refresh_budget.room(now_ms, min(free, len(self._refreshes))):
+            return []
+        for symbol, want in list(self._refreshes.items()):
+            if is_due(want.asked_ms + REFRESH_FORGOTTEN_MS, now_ms, REFRESH_FORGOTTEN_MS):
+                del self._refreshes[symbol]
+        ready = [symbol for symbol, want in self._refreshes.items() if want.is_due(now_ms)][:free]
+        return ready[: self.refresh_budget.take(now_ms, len(ready))]
+
+    def _refused(self, request: PriceRequest, now_ms: int) -> QuoteRefused:
+        self._counts.refused += 1
+        return QuoteRefused(request.symbol, request.user, now_ms)
 
     def _is_hedge_due(self, now_ms: int) -> bool:
         return bool(self._hedges) and is_due(self._hedges[0][0], now_ms, self._hedge_ms)

@@ -5,18 +5,20 @@ Each step is one transaction, fenced by the ownership of the group's only partit
 asked: so a new owner finds the open ones without reading years of them. No decisions in here.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import psycopg
 
 from consumers import outbox, partitions
 from consumers.partitions import Ownership
+from quotecache.budgets import is_charged
 from quotecache.fetch import Fetch, Settled
 from quotecache.protocol import PriceLine
 from rabbitmq.publisher import Outgoing
 from schema import database
 from schema.commands import VERSION
-from schema.events import QUOTE_LIFETIME_MS, PriceRequest, Quote
+from schema.events import NOT_SENT, QUOTE_LIFETIME_MS, PriceRequest, Quote
 
 GROUP = "quotecache"
 PARTITION = 0
@@ -72,6 +74,21 @@ def usable_quotes(connection: psycopg.Connection, now_ms: int) -> list[Quote]:
         return [Quote(*row) for row in cursor]
 
 
+def paid_since(connection: psycopg.Connection, users: Iterable[str], since_ms: int) -> dict[str, int]:
+    """How many paid quotes each of these people has caused by their own commands since then (spec §3a)."""
+    counts = dict.fromkeys(users, 0)
+    with database.translated(), connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(_PAID_SINCE, (list(counts), since_ms, NOT_SENT))
+        return counts | dict(cursor)
+
+
+def refreshes_since(connection: psycopg.Connection, since_ms: int) -> list[int]:
+    """When paid requests for armed triggers were sent since then, oldest first."""
+    with database.translated(), connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(_REFRESHES_SINCE, (since_ms,))
+        return [asked_at_ms for (asked_at_ms,) in cursor]
+
+
 def advanced(ownership: Ownership, open_ids: list[int], known_id_max: int, entries: int, now_ms: int) -> Ownership:
     """The ownership after a turn that leaves `open_ids` in flight and adds `entries` to the audit log.
 
@@ -90,7 +107,7 @@ def advanced(ownership: Ownership, open_ids: list[int], known_id_max: int, entri
 def _insert(cursor: psycopg.Cursor, asks: list[PriceRequest], now_ms: int) -> list[Fetch]:
     of_symbol = {ask.symbol: ask for ask in asks}
     assert len(of_symbol) == len(asks), "a symbol is asked for twice at once"
-    rows = [(ask.symbol, ask.user, ask.transaction_number, ask.for_trigger) for ask in asks]
+    rows = [(ask.symbol, ask.user, ask.transaction_number, ask.for_trigger, is_charged(ask)) for ask in asks]
     cursor.execute(_INSERT, (now_ms, *map(list, zip(*rows, strict=True))))
     return [Fetch(quote_id, of_symbol[symbol], now_ms) for quote_id, symbol in cursor]
 
@@ -110,9 +127,17 @@ def _ended(settled: Settled) -> tuple:
 
 
 _INSERT = """
-    INSERT INTO quote_fetches (asked_at_ms, symbol, user_id, transaction_number, for_trigger)
-    SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::boolean[])
+    INSERT INTO quote_fetches (asked_at_ms, symbol, user_id, transaction_number, for_trigger, charged)
+    SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::boolean[], %s::boolean[])
     RETURNING quote_id, symbol"""
+
+_PAID_SINCE = """
+    SELECT user_id, count(*) FROM quote_fetches
+    WHERE user_id = ANY(%s) AND charged AND asked_at_ms >= %s AND NOT starts_with(coalesce(failure, ''), %s)
+    GROUP BY user_id"""
+
+_REFRESHES_SINCE = """
+    SELECT asked_at_ms FROM quote_fetches WHERE for_trigger AND asked_at_ms > %s ORDER BY asked_at_ms"""
 
 # A fetch ends once: the condition and the count of rows hold it.
 _END = """

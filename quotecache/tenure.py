@@ -12,6 +12,7 @@ import structlog
 from consumers.partitions import Ownership
 from quotecache import store
 from quotecache.audit_entries import audit_messages
+from quotecache.budgets import MINUTE_MS, day_of, is_charged
 from quotecache.cache import Cache, Counts
 from quotecache.fetch import ABANDONED, Fetch, Settled
 from quotecache.hold import Hold
@@ -23,12 +24,14 @@ from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE
 from schema.codec import decode_request, encode
 from schema.commands import VERSION
 from schema.errors import DecodeError
-from schema.events import NoQuote, PriceMessage, PriceRequest, Quote
+from schema.events import NoQuote, PriceMessage, PriceRequest, Quote, QuoteRefused
 from schema.faults import strike
 from schema.settings import Settings
 
 ANSWERS_PER_MESSAGE_MAX = 500
 """About 40 kB."""
+
+Answer = Quote | NoQuote | QuoteRefused
 
 log = structlog.get_logger()
 
@@ -53,7 +56,9 @@ class Tenure:
         self._hold = hold
         self._counts = counts
         self._publisher = Publisher(connection)
-        self._cache = Cache(connections_max, settings.quote_attempts, counts, settings.quote_hedge_ms)
+        self._cache = Cache(
+            connections_max, settings.quote_attempts, counts, settings.quote_hedge_ms, settings.refreshes_a_minute
+        )
         self._in_flight: dict[int, Fetch] = {}
         self._racing: dict[str, set[int]] = {}
         """By symbol, the fetches in flight of which the first one that is answered gives the quote."""
@@ -77,7 +82,7 @@ class Tenure:
 
     def patience_seconds(self, now_ms: int) -> float:
         """How long the owner may wait for something to happen: requests and answers end the waiting by themselves."""
-        patience = 0.02 if self._cache.wanted else 0.1
+        patience = 0.02 if self._cache.wanted(now_ms) else 0.1
         hedge_ms = self._cache.next_hedge_ms
         return patience if hedge_ms is None else max(0.0, min(patience, (hedge_ms - now_ms) / 1_000))
 
@@ -86,22 +91,31 @@ class Tenure:
         settled = [Settled(fetch, now_ms, outcome) for fetch, outcome in self._source.take()]
         if settled:
             strike("before-answer")
-        answers: dict[str, Quote | NoQuote] = {}
-        for one in settled:
-            answer = self._conclude(one, now_ms)
-            if answer is not None:
-                answers[answer.symbol] = answer
-        bodies = self._bodies.copy()
-        self._bodies.clear()
-        for body in bodies:
-            request = self._read(body)
-            quote = self._cache.request(request, now_ms) if request is not None else None
-            if quote is not None:
-                answers[quote.symbol] = quote
+        answers = [answer for one in settled if (answer := self._conclude(one, now_ms)) is not None]
+        answers += self._take_requests(now_ms)
         asks = [] if self._draining else self._cache.due(now_ms)
         if settled or asks:
             self._commit(asks, settled, now_ms)
-        self._broadcast(list(answers.values()))
+        self._broadcast(answers)
+
+    def _take_requests(self, now_ms: int) -> list[Answer]:
+        """Takes the requests that have come; returns the answers that there are already, a quote of a symbol once."""
+        bodies = self._bodies.copy()
+        self._bodies.clear()
+        requests = [request for body in bodies if (request := self._read(body)) is not None]
+        allowances = self._cache.allowances
+        allowances.begin(now_ms)
+        unknown = {one.user for one in requests if is_charged(one) and not allowances.knows(one.user)}
+        if unknown:
+            allowances.learn(store.paid_since(self._database, unknown, day_of(now_ms)))
+        answers: dict[str | tuple[str, str], Answer] = {}
+        for request in requests:
+            answer = self._cache.request(request, now_ms)
+            if isinstance(answer, QuoteRefused):
+                answers[answer.symbol, answer.user] = answer
+            elif answer is not None:
+                answers[answer.symbol] = answer
+        return list(answers.values())
 
     def drain(self) -> None:
         """Takes no more requests and starts no more fetches; turns go on until `idle`."""
@@ -123,13 +137,16 @@ class Tenure:
         quotes = store.usable_quotes(self._database, now_ms)
         for quote in quotes:
             self._cache.learn(quote)
+        self._cache.refresh_budget.learn(store.refreshes_since(self._database, now_ms - MINUTE_MS))
         log.info("owns the quote cache", epoch=self.epoch, quotes=len(quotes), abandoned=len(abandoned))
 
-    def _conclude(self, settled: Settled, now_ms: int) -> Quote | NoQuote | None:
+    def _conclude(self, settled: Settled, now_ms: int) -> Answer | None:
         fetch = settled.fetch
         del self._in_flight[fetch.quote_id]
         if settled.failure is not None:
-            self._counts.unsent += not settled.paid
+            if not settled.paid:
+                self._counts.unsent += 1
+                self._cache.allowances.refund(fetch.request)
             log.warning("no price", symbol=fetch.symbol, reason=settled.failure, quote_id=fetch.quote_id)
         racing = self._racing.get(fetch.symbol, set())
         if fetch.quote_id not in racing:
@@ -177,12 +194,12 @@ class Tenure:
             self._publisher.publish(message)
         self._publisher.flush()
 
-    def _broadcast(self, answers: list[Quote | NoQuote]) -> None:
+    def _broadcast(self, answers: list[Answer]) -> None:
         # Only ever called after the log of these quotes was confirmed: no dump holds a trade without its quote.
         for start in range(0, len(answers), ANSWERS_PER_MESSAGE_MAX):
             self._tell(answers[start : start + ANSWERS_PER_MESSAGE_MAX])
 
-    def _tell(self, answers: list[Quote | NoQuote]) -> None:
+    def _tell(self, answers: list[Answer]) -> None:
         """Without answers it says that there is a new owner: what the one before was asked may be lost."""
         message = PriceMessage(VERSION, answers)
         self._publisher.publish(Outgoing(PRICES_EXCHANGE, "", encode(message), mandatory=False))

@@ -10,6 +10,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    text,
 )
 
 from schema.tables import metadata
@@ -22,6 +23,9 @@ quote_fetches = Table(
     Column("user_id", Text, nullable=False, comment="whose command caused it"),
     Column("transaction_number", BigInteger, nullable=False),
     Column("for_trigger", Boolean, nullable=False),
+    Column(
+        "charged", Boolean, nullable=False, server_default="false", comment="counts against its user's daily allowance"
+    ),
     Column("asked_at_ms", BigInteger, nullable=False, comment="our clock; the quote's life starts here"),
     Column("answered_at_ms", BigInteger, comment="null: not (yet) answered; paid all the same"),
     Column("price_cents", BigInteger),
@@ -31,5 +35,8 @@ quote_fetches = Table(
     PrimaryKeyConstraint("quote_id"),
     CheckConstraint("price_cents > 0", name="price_positive"),
     CheckConstraint("price_cents IS NULL OR (answered_at_ms IS NOT NULL AND failure IS NULL)", name="answer_whole"),
+    CheckConstraint("NOT (charged AND for_trigger)", name="charged_is_for_a_command"),
     Index("quote_fetches_symbol_asked_at_ms_idx", "symbol", "asked_at_ms"),
+    Index("quote_fetches_charged_idx", "user_id", "asked_at_ms", postgresql_where=text("charged")),
+    Index("quote_fetches_refresh_idx", "asked_at_ms", postgresql_where=text("for_trigger")),
 )

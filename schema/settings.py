@@ -42,6 +42,8 @@ class Settings:
     quote_attempts: int
     quote_connections: int
     """Requests open to the legacy server at once; client sockets run out, its own limit was never seen (spec §4)."""
+    refreshes_a_minute: int | None
+    """Paid requests for armed triggers a minute, of the whole system (spec §3a); None: no limit."""
     quote_hedge_ms: int | None
     """After this long without an answer a second request is sent, and paid; None: never."""
     log_level: str
@@ -73,6 +75,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         quote_timeout_ms=_integer(environment, "QUOTE_TIMEOUT_MS", 5_000, 10, 60_000),
         quote_attempts=_integer(environment, "QUOTE_ATTEMPTS", 3, 1, 10),
         quote_connections=_integer(environment, "QUOTE_CONNECTIONS", 1_000, 1, 10_000),
+        refreshes_a_minute=_refreshes(environment),
         quote_hedge_ms=_integer_or_off(environment, "QUOTE_HEDGE", 1, 60_000),
         log_level=_choice(environment, "LOG_LEVEL", ("info", "debug", "warning", "error")),
         environment=environment,
@@ -126,6 +129,12 @@ def _integer_or_off(environment: Mapping[str, str], name: str, least: int, most:
     if value is None:
         raise SettingsError(f"{name}={_short(text)}: must be off, or a whole number from {least} to {most}")
     return value
+
+
+def _refreshes(environment: Mapping[str, str]) -> int | None:
+    if (environment.get("REFRESH_BUDGET") or "").lower() == "off":
+        return None
+    return _integer(environment, "REFRESH_BUDGET", 600, 0, 1_000_000)
 
 
 def _address(environment: Mapping[str, str], name: str, default: str) -> tuple[str, int]:

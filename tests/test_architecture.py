@@ -76,6 +76,7 @@ PURE = {
     *(f"consumers.triggers.{name}" for name in ("book", "watch")),
     *(f"consumers.audit.{name}" for name in ("batch", "numbering", "copy_lines", "dump_xml")),
     "quotecache.awaited",
+    "quotecache.budgets",
     "quotecache.cache",
     "quotecache.protocol",
     "producers.quote_floor",

@@ -82,7 +82,7 @@ def test_an_answer_that_outlived_its_own_life_is_a_failed_attempt():
     cache.request(a_request(), T0)
     cache.due(T0)
     assert cache.answered(a_quote(asked_at_ms=T0), T0 + QUOTE_LIFETIME_MS) is None
-    assert (cache.in_flight, cache.wanted) == (0, 1)
+    assert (cache.in_flight, cache.wanted(T0)) == (0, 1)
 
 
 def test_no_more_fetches_than_connections_and_the_rest_in_the_order_in_which_they_were_wanted():
@@ -212,7 +212,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     @invariant()
     def bounds_hold(self):
         assert self.cache.in_flight == len(self.at_the_server) <= self.IN_FLIGHT_MAX
-        assert self.cache.in_flight + self.cache.wanted == len(self.waiting)
+        assert self.cache.in_flight + self.cache.wanted(self.now) == len(self.waiting)
 
 
 TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase
@@ -270,7 +270,7 @@ def test_an_attempt_has_failed_only_when_both_requests_have():
     cache, counts = a_hedging_cache(attempts_max=1)
     cache.due(T0 + HEDGE_MS)
     assert cache.failed("ABC", "reset", T0 + 60) is None
-    assert cache.wanted == 0 and counts.no_quotes == 0
+    assert cache.wanted(T0) == 0 and counts.no_quotes == 0
     assert isinstance(cache.failed("ABC", "reset", T0 + 70), NoQuote)
     assert cache.in_flight == 0
 

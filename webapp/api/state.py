@@ -88,6 +88,12 @@ def list_triggers(person: Person) -> list[reads.TriggerOrder]:
     return reads.trigger_orders(person.user_id)
 
 
+@operation("GET", "/allowances", {200: reads.PersonAllowances})
+def get_allowances(person: Person) -> reads.PersonAllowances:
+    """How many armed trigger orders and paid quotes you have used and may use, and whether triggers are paused."""
+    return reads.allowances(person.user_id)
+
+
 @operation("GET", "/summary", {200: Summary})
 def get_summary(person: Person) -> Summary:
     """All of the above at once. (The command DISPLAY_SUMMARY gives the same, and leaves its trace in the log.)"""

@@ -102,7 +102,11 @@ def watch(user: str) -> dict[str, object]:
 
 def triggers(user: str) -> dict[str, object]:
     standing = reads.trigger_orders(user)
-    return {"triggers": standing, "quotes": quotes([order.symbol for order in standing])}
+    return {
+        "triggers": standing,
+        "quotes": quotes([order.symbol for order in standing]),
+        "allowances": reads.allowances(user),
+    }
 
 
 def recent(user: str) -> dict[str, object]:

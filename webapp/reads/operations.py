@@ -11,6 +11,7 @@ from rabbitmq.topology import AUDIT_STREAM, DEAD_LETTERS_QUEUE, command_stream
 from schema.commands import PARTITIONS
 from schema.errors import BrokerError
 from schema.wall_clock import now_ms
+from webapp.reads.allowances import Refreshes, refreshes
 from webapp.reads.quote_cost import QuoteCost, quote_cost
 from webapp.reads.rates import rates
 from webapp.site import site
@@ -45,6 +46,7 @@ class Operations(msgspec.Struct, frozen=True):
     audit_lag: int | None
     dead_letters: int | None
     quotes: QuoteCost
+    refreshes: Refreshes
     people: int
     broker_up: bool
 
@@ -72,6 +74,7 @@ def operations() -> Operations:
         lags.get(AUDIT_STREAM),
         dead_letters,
         quote_cost(),
+        refreshes(),
         store().row("SELECT count(*) FROM people")[0],
         site().gateway.up,
     )

@@ -45,3 +45,31 @@ def test_a_person_arms_no_more_triggers_than_their_allowance(website: Website) -
     answers = [caller.give("SET_BUY_TRIGGER", symbol=symbol, price="0.01").json for symbol in ("AAA", "BBB")]
     assert [answer["reason"] for answer in answers] == [None, "trigger_allowance_used_up"]
     website.close_app(app)
+
+
+def test_a_person_causes_no_more_paid_quotes_than_their_allowance(website: Website) -> None:
+    app = website.another(QUOTE_ALLOWANCE="1")
+    caller = website.api(website.person(), app)
+    caller.give("ADD", amount="10000.00")
+    assert caller.give("QUOTE", symbol="QAA").json["status"] == "done"
+    refused = [caller.give("QUOTE", symbol="QAB").json, caller.give("BUY", symbol="QAC", shares=1).json]
+    assert {answer["reason"] for answer in refused} == {"quote_allowance_used_up"}
+    assert caller.give("BUY", symbol="QAA", shares=1).json["status"] == "done", "a cached quote is free"
+    used = caller.get("/allowances").json
+    assert (used["paid_quotes"], used["paid_quotes_max"]) == (1, 1)
+    website.close_app(app)
+
+
+def test_the_page_says_when_triggers_are_paused(website: Website) -> None:
+    app = website.another(REFRESH_BUDGET="0")
+    user = website.person()
+    website.api(user).give("ADD", amount="10.00")
+    website.api(user).give("SET_BUY_AMOUNT", symbol="ABC", amount="10.00")
+    browser = website.browser(app)
+    browser.log_in(user)
+    assert "Triggers are paused" in browser.get("/triggers").text
+    website.close_app(app)
+    browser = website.browser()
+    browser.log_in(user)
+    page = browser.get("/triggers").text
+    assert "Triggers are paused" not in page and "0 of 25 armed" in page

@@ -1,0 +1,55 @@
+"""What a person's allowances come to, and whether refreshes for armed triggers are paused (spec §3a)."""
+
+import msgspec
+
+from schema.events import NOT_SENT
+from schema.wall_clock import now_ms
+from webapp.site import site
+from webapp.store import store
+
+DAY_MS, MINUTE_MS = 86_400_000, 60_000
+
+
+class Refreshes(msgspec.Struct, frozen=True):
+    """Paid price refreshes for armed triggers in the last minute. `a_minute_max` None: there is no limit.
+
+    `paused`: the budget is used up, so triggers see no new price until a minute has passed.
+    """
+
+    last_minute: int
+    a_minute_max: int | None
+    paused: bool
+
+
+class PersonAllowances(msgspec.Struct, frozen=True):
+    """A person's armed trigger orders, and the paid quotes that their own commands caused since midnight UTC."""
+
+    armed: int
+    armed_max: int
+    paid_quotes: int
+    paid_quotes_max: int
+    refreshes: Refreshes
+
+
+def allowances(user: str) -> PersonAllowances:
+    """What this person has used, and may use."""
+    now = now_ms()
+    most = site().settings.allowances
+    armed, paid = store().row(_USED, user=user, midnight_ms=now - now % DAY_MS, not_sent=NOT_SENT)
+    return PersonAllowances(armed, most.armed_max, paid, most.paid_quotes_max, refreshes())
+
+
+def refreshes() -> Refreshes:
+    """How much of the budget for refreshes is used."""
+    most = site().settings.base.refreshes_a_minute
+    last = store().row(_REFRESHED, since_ms=now_ms() - MINUTE_MS)[0]
+    return Refreshes(last, most, most is not None and last >= most)
+
+
+_USED = """
+    SELECT
+        (SELECT count(*) FROM trigger_orders WHERE user_id = :user AND trigger_cents IS NOT NULL),
+        (SELECT count(*) FROM quote_fetches WHERE user_id = :user AND charged AND asked_at_ms >= :midnight_ms
+            AND NOT starts_with(coalesce(failure, ''), :not_sent))"""
+
+_REFRESHED = "SELECT count(*) FROM quote_fetches WHERE for_trigger AND asked_at_ms > :since_ms"
