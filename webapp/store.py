@@ -66,8 +66,8 @@ class Store:
         """Rows from a server-side cursor, for what may be long. Raises Unavailable."""
         with self._connection() as connection:
             streaming = connection.execution_options(isolation_level="READ COMMITTED", yield_per=ROWS_PER_FETCH)
-            with connection.begin():
-                yield from streaming.execute(text(query), _sound(parameters))
+            with connection.begin(), streaming.execute(text(query), _sound(parameters)) as found:
+                yield from found
 
     def close(self) -> None:
         self._engine.dispose()

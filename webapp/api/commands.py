@@ -1,9 +1,6 @@
 """Commands by API: giving one, and asking what became of one."""
 
-from typing import Annotated
-
 from flask import Response, url_for
-from msgspec import Meta
 
 from schema.commands import CommandName
 from webapp import commands
@@ -12,9 +9,8 @@ from webapp.api.operation import answered, operation
 from webapp.api.problems import ProblemError
 from webapp.api.requests import AnyCommand, Keyed, Waiting
 from webapp.api.state import Summary, summary_of
+from webapp.bounds import HexId
 from webapp.unavailable import Unavailable
-
-CommandIdText = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 
 
 class CommandAnswer(commands.Result, frozen=True):
@@ -57,7 +53,7 @@ def give_command(person: Person, body: AnyCommand, query: Waiting, headers: Keye
     "GET",
     "/commands/{command_id}",
     {200: CommandAnswer},
-    place={"command_id": CommandIdText},
+    place={"command_id": HexId},
     query=Waiting,
 )
 def get_command(person: Person, command_id: str, query: Waiting) -> Response:

@@ -1,18 +1,13 @@
 """What grows, by API: history and its exports, the watch list, dumps of the log, and the state of operations."""
 
-from typing import Annotated
-
 from flask import Response
-from msgspec import Meta
 
 from webapp import downloads, reads
 from webapp.accounts import Person
 from webapp.api.operation import operation
 from webapp.api.problems import ProblemError
 from webapp.api.requests import HistoryPageQuery, HistoryQuery
-from webapp.api.state import SymbolPlace
-
-DumpPlace = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+from webapp.bounds import HexId, SymbolLetters
 
 
 @operation("GET", "/history", {200: reads.HistoryPage}, query=HistoryPageQuery)
@@ -39,7 +34,7 @@ def list_watched(person: Person) -> list[str]:
     return reads.watched_symbols(person.user_id)
 
 
-@operation("PUT", "/watchlist/{symbol}", {200: list[str]}, place={"symbol": SymbolPlace}, errors=(409,))
+@operation("PUT", "/watchlist/{symbol}", {200: list[str]}, place={"symbol": SymbolLetters}, errors=(409,))
 def watch_symbol(person: Person, symbol: str) -> list[str]:
     """Watch a symbol."""
     if not reads.watch(person.user_id, symbol.upper()):
@@ -47,7 +42,7 @@ def watch_symbol(person: Person, symbol: str) -> list[str]:
     return reads.watched_symbols(person.user_id)
 
 
-@operation("DELETE", "/watchlist/{symbol}", {200: list[str]}, place={"symbol": SymbolPlace})
+@operation("DELETE", "/watchlist/{symbol}", {200: list[str]}, place={"symbol": SymbolLetters})
 def unwatch_symbol(person: Person, symbol: str) -> list[str]:
     """Watch a symbol no longer."""
     reads.unwatch(person.user_id, symbol.upper())
@@ -60,7 +55,7 @@ def list_dumps(person: Person) -> list[downloads.DumpFile]:
     return downloads.listed(person)
 
 
-@operation("GET", "/dumps/{dump_id}", {200: "application/xml"}, place={"dump_id": DumpPlace})
+@operation("GET", "/dumps/{dump_id}", {200: "application/xml"}, place={"dump_id": HexId})
 def download_dump(person: Person, dump_id: str) -> Response:
     """The file of one."""
     response = downloads.send(person, dump_id)

@@ -17,6 +17,7 @@ from wtforms.validators import ValidationError
 from webapp.accounts import Person, bearer_token, current_user
 from webapp.api.blueprint import blueprint
 from webapp.api.problems import ProblemError
+from webapp.bounds import bounded
 
 JSON = "application/json"
 SAFE_METHODS = ("GET",)
@@ -110,14 +111,14 @@ def _body(body_type: Any) -> Any:
 
 def _placed(text: str, kind: Any) -> Any:
     try:
-        return msgspec.convert(text, kind, strict=False)
+        return bounded(text, kind)
     except msgspec.ValidationError as error:
         raise ProblemError(404, "there is nothing at this address") from error
 
 
 def _converted(values: dict[str, str], kind: Any, where: str) -> Any:
     try:
-        converted = msgspec.convert(values, kind, strict=False)
+        converted = bounded(values, kind)
     except msgspec.ValidationError as error:
         raise ProblemError(422, f"{where}: {error}") from error
     for part in msgspec.structs.fields(kind):

@@ -1,20 +1,16 @@
 """API tokens by API: getting one for name and password, listing and revoking one's own."""
 
-from typing import Annotated
-
 import msgspec
 from flask import Response
-from msgspec import Meta
 
 from webapp import tokens
 from webapp.accounts import Person, ProblemForPeople, check_password
 from webapp.api.operation import answered, operation
 from webapp.api.problems import ProblemError
 from webapp.api.requests import Credentials
+from webapp.bounds import TokenNumber
 from webapp.limits import login_limit
 from webapp.site import site
-
-TokenPlace = Annotated[int, Meta(ge=1, le=2**53)]
 
 
 class NewToken(msgspec.Struct, frozen=True):
@@ -45,7 +41,7 @@ def list_tokens(person: Person) -> list[tokens.Token]:
     return tokens.of_person(site().store, person.user_id)
 
 
-@operation("DELETE", "/tokens/{token_id}", {204: None}, place={"token_id": TokenPlace})
+@operation("DELETE", "/tokens/{token_id}", {204: None}, place={"token_id": TokenNumber})
 def revoke_token(person: Person, token_id: int) -> Response:
     """Make a token of yours worthless."""
     if not tokens.revoke(site().store, person.user_id, token_id):

@@ -10,7 +10,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from schema.arguments import BY_SHARES, OF_ORDER
+from webapp.bounds import Page, SymbolLetters, TimeMs, WaitMs
 from webapp.reads import HistoryFilter
+from webapp.reads.history import SIZE_MAX
 
 Amount = Annotated[str, Meta(max_length=40, description="Dollars, with at most two decimals.", examples=["100.00"])]
 Shares = Annotated[int, Meta(ge=1, le=2**53, description="Whole shares, instead of an amount.", examples=[5])]
@@ -166,7 +168,7 @@ AnyCommand = (
 class Waiting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`wait`: how long to wait for the outcome, in ms."""
 
-    wait: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    wait: WaitMs = 0
 
 
 class Keyed(msgspec.Struct, frozen=True):
@@ -177,7 +179,6 @@ class Keyed(msgspec.Struct, frozen=True):
     )
 
 
-TimeMs = Annotated[int, Meta(ge=0, le=2**53)]
 Kind = Annotated[
     str,
     Meta(pattern="^[A-Za-z_]{1,20}$", description="command, fill, expiry, or the name of a command.", examples=["BUY"]),
@@ -188,7 +189,7 @@ class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which rows. Times are inclusive, in ms since the epoch."""
 
     kind: Kind | None = None
-    symbol: Annotated[str, Meta(pattern="^[A-Za-z]{1,3}$")] | None = None
+    symbol: SymbolLetters | None = None
     from_ms: TimeMs | None = None
     to_ms: TimeMs | None = None
 
@@ -200,8 +201,8 @@ class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class HistoryPageQuery(HistoryQuery, frozen=True, forbid_unknown_fields=True):
     """Which rows, and which page of them."""
 
-    page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
-    size: Annotated[int, Meta(ge=1, le=500)] = 50
+    page: Page = 1
+    size: Annotated[int, Meta(ge=1, le=SIZE_MAX)] = 50
 
 
 class Since(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

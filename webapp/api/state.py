@@ -1,21 +1,13 @@
 """What stands, by API: account, positions, orders, triggers, summary, quotes and prices."""
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta
 
 from webapp import reads
 from webapp.accounts import Person
 from webapp.api.operation import operation
 from webapp.api.problems import ProblemError
 from webapp.api.requests import Since
-
-SymbolPlace = Annotated[str, Meta(pattern="^[A-Za-z]{1,3}$")]
-SeqPlace = Annotated[int, Meta(ge=0, le=2**53)]
-FigurePlace = Annotated[
-    str, Meta(pattern="^(cash|reserved|realised|(shares|reserved_shares|cost|realised):[A-Z]{1,3})$")
-]
+from webapp.bounds import FigureName, Seq, SymbolLetters
 
 SUMMARY_ROWS = 20
 
@@ -46,7 +38,7 @@ def get_account(person: Person) -> reads.Account:
     return reads.account(person.user_id)
 
 
-@operation("GET", "/account/at/{seq}", {200: reads.AccountAt}, place={"seq": SeqPlace})
+@operation("GET", "/account/at/{seq}", {200: reads.AccountAt}, place={"seq": Seq})
 def get_account_at(person: Person, seq: int) -> reads.AccountAt:
     """Your account as a row of its history left it: cash, shares, pending orders and trigger orders."""
     at = reads.account_at(person.user_id, seq)
@@ -55,7 +47,7 @@ def get_account_at(person: Person, seq: int) -> reads.AccountAt:
     return at
 
 
-@operation("GET", "/account/explain/{figure}", {200: reads.Explanation}, place={"figure": FigurePlace})
+@operation("GET", "/account/explain/{figure}", {200: reads.Explanation}, place={"figure": FigureName})
 def explain_figure(person: Person, figure: str) -> reads.Explanation:
     """The rows that add up to a figure: cash, reserved, realised, or shares, reserved_shares, cost of a symbol."""
     explanation = reads.explain(person.user_id, figure)
@@ -100,7 +92,7 @@ def get_summary(person: Person) -> Summary:
     return summary_of(person.user_id)
 
 
-@operation("GET", "/quotes/{symbol}", {200: reads.Quote}, place={"symbol": SymbolPlace})
+@operation("GET", "/quotes/{symbol}", {200: reads.Quote}, place={"symbol": SymbolLetters})
 def get_quote(person: Person, symbol: str) -> reads.Quote:
     """The latest price known and its age; costs nothing. (The command QUOTE gets one that is good for an order.)"""
     quote = reads.latest_quote(symbol.upper())
@@ -109,7 +101,7 @@ def get_quote(person: Person, symbol: str) -> reads.Quote:
     return quote
 
 
-@operation("GET", "/prices/{symbol}", {200: list[reads.Price]}, place={"symbol": SymbolPlace}, query=Since)
+@operation("GET", "/prices/{symbol}", {200: list[reads.Price]}, place={"symbol": SymbolLetters}, query=Since)
 def list_prices(person: Person, symbol: str, query: Since) -> list[reads.Price]:
     """Every price that was asked for, the oldest first."""
     return reads.price_history(symbol.upper(), query.from_ms)

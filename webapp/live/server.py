@@ -73,8 +73,8 @@ def _headers(request: Request, settings: WebSettings) -> dict[str, str] | None:
     origin = request.headers.get("origin")
     if origin is None:
         return headers
-    theirs, ours = urlsplit(origin), urlsplit(f"//{_host(request, settings)}")
     try:
+        theirs, ours = urlsplit(origin), urlsplit(f"//{_host(request, settings)}")
         port = theirs.port or DEFAULT_PORTS.get(theirs.scheme)
     except ValueError:
         return None

@@ -1,7 +1,7 @@
 """What every template may call: who is asking, where they are, the clock, the filters. No page's own data."""
 
 import secrets
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from flask import Response, get_flashed_messages, request, url_for
 from flask.sansio.blueprints import BlueprintSetupState
@@ -34,7 +34,7 @@ ICONS = {
 
 for module, names in (
     (formats, ("dollars", "signed_dollars", "count", "count_or_dash", "signed_count", "figure", "percent",
-               "plain_percent", "rate", "moment", "time_of_day", "iso", "age", "sentence")),
+               "plain_percent", "rate", "moment", "time_of_day", "is_date", "iso", "age", "sentence")),
     (words, ("title_of_row", "what_happened", "share_count")),
 ):  # fmt: skip
     for name in names:
@@ -88,17 +88,27 @@ def form_token() -> str:
 def back_to() -> str:
     """The page that a form on it returns to; of a fragment, the page that it is on."""
     if request.method != "GET" or request.endpoint in ("pages.fragment", "pages.estimate"):
-        address = urlsplit(request.referrer or "")
-        return local_path(f"{address.path}?{address.query}") if address.netloc == request.host else "/"
+        address = _parts(request.referrer or "")
+        here = address is not None and address.netloc == request.host
+        return local_path(f"{address.path}?{address.query}") if here else "/"
     return local_path(request.full_path)
 
 
 def local_path(path: str) -> str:
     """A path of this site, or its front page: nobody is sent elsewhere by what stands in a form or an address."""
     path = path.rstrip("?")
-    address = urlsplit(path)
+    address = _parts(path)
     sound = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
-    return path if sound and not address.netloc and not address.scheme else url_for("pages.dashboard")
+    is_here = address is not None and not address.netloc and not address.scheme
+    return path if sound and is_here else url_for("pages.dashboard")
+
+
+def _parts(address: str) -> SplitResult | None:
+    """None for a text that is no address at all."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
 
 
 def told() -> list[dict[str, str]]:

@@ -3,7 +3,7 @@
 import structlog
 from flask import Response, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import BadHost, HTTPException, InternalServerError
 
 from webapp.failures import log_unavailable, perhaps_taken
 from webapp.pages.giving import wants_json
@@ -45,7 +45,8 @@ def unavailable(error: Unavailable) -> Response:
 
 def wrong(error: HTTPException):
     """The page of an HTTP error."""
-    if request.path.startswith(API):
+    # Without a sound host no address can be made, and no page drawn that has any.
+    if request.path.startswith(API) or isinstance(error, BadHost):
         return error
     code = error.code
     if wants_json():

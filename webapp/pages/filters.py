@@ -60,7 +60,7 @@ def filter_url(endpoint: str, form: FilterForm, /, **more: object) -> str:
 
 def _minute(text: str | None) -> tuple[str | None, int | None]:
     try:
-        at = datetime.fromisoformat(text or "").replace(tzinfo=UTC)
-        return f"{at:%Y-%m-%dT%H:%M}", int(at.replace(second=0, microsecond=0).timestamp() * 1000)
+        at = datetime.fromisoformat(text or "").replace(tzinfo=None, second=0, microsecond=0)
+        return at.isoformat(timespec="minutes"), int(at.replace(tzinfo=UTC).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None, None

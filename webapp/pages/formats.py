@@ -3,8 +3,11 @@
 import time
 from datetime import UTC, datetime
 
+from schema.bounds import MILLISECONDS_MAX
+
 MINUS = "\u2212"
 NOTHING = "–"
+NO_DATE = "no valid date"
 
 
 def dollars(cents: int | None) -> str:
@@ -52,17 +55,25 @@ def rate(per_second: float | None) -> str:
 
 
 def moment(at_ms: int) -> str:
-    """Nov 22, 10:23:49; with the year where it is another one."""
+    """Nov 22, 10:23:49; with the year where it is another one. A time that is none says so."""
+    if not is_date(at_ms):
+        return NO_DATE
     at = datetime.fromtimestamp(at_ms / 1000, UTC)
     year = "" if at.year == datetime.now(UTC).year else f" {at.year}"
     return f"{at:%b} {at.day}{year}, {at:%H:%M:%S}"
 
 
+def is_date(at_ms: int) -> bool:
+    """Whether a time is one: rows of before times were bounded may hold any 64-bit number."""
+    return 0 <= at_ms <= MILLISECONDS_MAX
+
+
 def time_of_day(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%H:%M:%S}"
+    return NOTHING if not is_date(at_ms) else f"{datetime.fromtimestamp(at_ms / 1000, UTC):%H:%M:%S}"
 
 
 def iso(at_ms: int) -> str:
+    """The same time for programs; only of what is a date."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 

@@ -11,6 +11,7 @@ from flask import abort, g, jsonify, render_template, request
 from schema.outcomes import HistoryKind
 from webapp import downloads, reads
 from webapp.accounts import Person, current_user, login_required
+from webapp.bounds import Page, Seq, in_bounds
 from webapp.pages.filters import filter_form, filter_url
 from webapp.pages.root import pages
 from webapp.pages.symbol_names import symbol_or_none
@@ -35,7 +36,7 @@ def fragment(name: str):
 @login_required
 def news():
     """Fills and expiries after a history row: nobody waits for their outcome, so the script announces them."""
-    after = request.args.get("after", 0, type=int)
+    after = in_bounds(request.args.get("after"), Seq, 0)
     rows = reads.history(current_user().user_id, size=NEWS_ROWS_MAX).rows
     fresh = [row for row in reversed(rows) if row.seq > after]
     told = [news_message(row) for row in fresh if row.kind != HistoryKind.COMMAND]
@@ -115,7 +116,9 @@ def recent(user: str) -> dict[str, object]:
 
 def history(user: str) -> dict[str, object]:
     form = filter_form(request.args)
-    found = reads.history(user, form.chosen, request.args.get("page", 1, type=int), HISTORY_ROWS_PER_PAGE)
+    found = reads.history(user, form.chosen, chosen_page(), HISTORY_ROWS_PER_PAGE)
+    if found.page > found.pages:
+        found = reads.history(user, form.chosen, found.pages, HISTORY_ROWS_PER_PAGE)
     return {
         "found": found,
         "filter": form,
@@ -124,8 +127,14 @@ def history(user: str) -> dict[str, object]:
     }
 
 
+def chosen_page() -> int:
+    """Page of the history that the address asks for, the first where that is no number of a page."""
+    return in_bounds(request.args.get("page"), Page, 1)
+
+
 def trades(user: str) -> dict[str, object]:
-    symbol = symbol_or_none(request.args.get("symbol") or (request.view_args or {}).get("symbol"))
+    """Of the symbol whose page this is; of a piece alone, of the symbol in the address."""
+    symbol = symbol_or_none((request.view_args or {}).get("symbol") or request.args.get("symbol"))
     return {"symbol": symbol, "trades": reads.trades(user, symbol) if symbol else []}
 
 

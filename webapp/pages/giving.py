@@ -10,6 +10,7 @@ from schema.commands import CommandName
 from schema.outcomes import Side
 from webapp import commands
 from webapp.accounts import current_user, login_required
+from webapp.bounds import HexId, in_bounds
 from webapp.pages.context import form_token, local_path
 from webapp.pages.root import pages
 from webapp.pages.words import message, outcome_message
@@ -65,12 +66,8 @@ def trigger_price():
 def command_page(command_id: str):
     """What became of a command whose outcome took long: for the script, and where a form without script leads."""
     person = current_user()
-    try:
-        result = commands.look_up(bytes.fromhex(command_id), person.user_id, person.administrator)
-    except ValueError:
-        result = None
-    if result is None:
-        abort(404)
+    command_id = in_bounds(command_id, HexId) or abort(404)
+    result = commands.look_up(bytes.fromhex(command_id), person.user_id, person.administrator) or abort(404)
     if wants_json():
         return jsonify(outcome_message(result))
     if result.pending:

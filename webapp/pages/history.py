@@ -4,6 +4,7 @@ from flask import Response, abort, render_template, request
 
 from webapp import reads
 from webapp.accounts import current_user, login_required
+from webapp.bounds import FigureName, Seq, in_bounds
 from webapp.pages.filters import KINDS, filter_form, filter_url
 from webapp.pages.fragments import ORDERS_SHOWN, pieces
 from webapp.pages.root import pages
@@ -29,8 +30,7 @@ RULES = {"cost": AVERAGE_COST, "realised": AVERAGE_COST}
 @login_required
 def history():
     context = pieces("history", "means")
-    page = request.args.get("page", 1, type=int)
-    address = filter_url("pages.fragment", context["filter"], name="history", page=page)
+    address = filter_url("pages.fragment", context["filter"], name="history", page=context["found"].page)
     exports = {form: filter_url("pages.export", context["filter"], form=form) for form in EXPORTS}
     return render_template("history.html", kinds=KINDS, fragment_url=address, exports=exports, **context)
 
@@ -47,13 +47,14 @@ def export(form: str) -> Response:
     )
 
 
-@pages.get("/history/<int:seq>")
+@pages.get("/history/<seq>")
 @login_required
-def history_row(seq: int):
+def history_row(seq: str):
     """A row, and the account right after it."""
     user = current_user().user_id
-    row = reads.history_row(user, seq) or abort(404)
-    then = reads.account_at(user, seq)
+    number = in_bounds(seq, Seq) or abort(404)
+    row = reads.history_row(user, number) or abort(404)
+    then = reads.account_at(user, number)
     newest = reads.account(user).seq
     return render_template("history_row.html", row=row, then=then, newest=newest, ORDERS_SHOWN=ORDERS_SHOWN)
 
@@ -62,6 +63,7 @@ def history_row(seq: int):
 @login_required
 def explain(figure: str):
     """The rows that add up to a figure."""
+    figure = in_bounds(figure, FigureName) or abort(404)
     explanation = reads.explain(current_user().user_id, figure) or abort(404)
     figure_name, _, symbol = figure.partition(":")
     name = FIGURE_NAMES[figure_name].format(symbol)

@@ -6,6 +6,7 @@ from flask import abort, render_template
 
 from webapp import downloads
 from webapp.accounts import current_user, login_required
+from webapp.bounds import HexId, in_bounds
 from webapp.pages.fragments import pieces
 from webapp.pages.root import pages
 
@@ -20,7 +21,7 @@ def log():
 @login_required
 def download(dump_id: str):
     """A written file, for those who may have it."""
-    return downloads.send(current_user(), dump_id) or abort(404)
+    return downloads.send(current_user(), in_bounds(dump_id, HexId) or abort(404)) or abort(404)
 
 
 def suggested_name(what: str) -> str:
