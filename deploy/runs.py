@@ -115,7 +115,7 @@ def replay(record: Record) -> int:
 
 def dead_letters(record: Record) -> int:
     """Lists those of the profile that ran last."""
-    return _look_back(record, "rabbitmq.dead_letters", "list")
+    return _look_back(record, "rabbitmq.dead_letters", "list", only_postgres=True)
 
 
 def _look_back(record: Record, module: str, *arguments: str, only_postgres: bool = False) -> int:

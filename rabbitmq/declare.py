@@ -1,10 +1,14 @@
-"""`python -m rabbitmq.declare [--fresh|--remove]`: declares the topology. Idempotent; `--fresh` empties it first."""
+"""`python -m rabbitmq.declare [--fresh|--remove]`: declares the topology. Idempotent; `--fresh` empties it first.
+
+Where an earlier version kept dead letters in a queue, they are moved into the database, or with an option deleted.
+"""
 
 import argparse
 import os
 import sys
 
 from rabbitmq.connection import Connection, open_connection, translated
+from rabbitmq.dead_letters import earlier_queue
 from rabbitmq.topology import EXCHANGES, QUEUES
 from schema.errors import DayTradeError, SettingsError
 
@@ -21,6 +25,8 @@ def declare(connection: Connection, fresh: bool = False) -> None:
             channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
             if queue.bound_to:
                 channel.queue_bind(queue.name, queue.bound_to)
+        if fresh:
+            channel.queue_delete(earlier_queue.QUEUE)
         channel.close()
 
 
@@ -30,6 +36,7 @@ def remove(connection: Connection) -> None:
     with translated():
         for queue in QUEUES:
             channel.queue_delete(queue.name)
+        channel.queue_delete(earlier_queue.QUEUE)
         channel.close()
 
 
@@ -43,14 +50,18 @@ def main() -> int:
         if not url:
             raise SettingsError("AMQP_URL is not set: run `export $(make env)`")
         connection = open_connection(url, "declare")
+        moved = 0
         if asked.remove:
             remove(connection)
         else:
             declare(connection, asked.fresh)
+            moved = earlier_queue.move(connection, os.environ.get("DATABASE_URL"))
         connection.close()
     except DayTradeError as error:
         print(f"declare: {error}", file=sys.stderr)
         return 1
+    if moved:
+        print(f"{moved:,} dead letters of an earlier version were moved from their queue into the database")
     return 0
 
 

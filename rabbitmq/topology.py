@@ -22,8 +22,6 @@ PRICE_REQUESTS_QUEUE = "price-requests"
 PRICE_REQUEST_LIFETIME_MS = 10_000
 """Whoever still waits after this has asked again; old requests would only buy quotes nobody wants."""
 
-DEAD_LETTERS_QUEUE = "dead-letters"
-
 STREAM_BYTES_MAX = 20_000_000_000
 """Retention: about 400 million commands a partition, far beyond any lag that would not have been noticed."""
 
@@ -70,5 +68,4 @@ QUEUES = (
     *(_stream(command_stream(partition)) for partition in range(PARTITIONS)),
     _stream(AUDIT_STREAM, bound_to=AUDIT_EXCHANGE),
     Queue(PRICE_REQUESTS_QUEUE, {"x-message-ttl": PRICE_REQUEST_LIFETIME_MS}),
-    Queue(DEAD_LETTERS_QUEUE, {"x-queue-type": "quorum"}),
 )

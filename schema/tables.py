@@ -1,8 +1,7 @@
 """Every table, with named constraints that repeat the engine's assertions (style: assertions in pairs).
 
 Reads and migrations use these; the hot path writes with psycopg. `user_id` leads every key of a per-user table, so
-that the database can be sharded by user (design §6). Money is bigint cents, time bigint ms since the epoch, except
-leases, which are the database's own clock.
+that the database can be sharded by user (design §6). Money is bigint cents, time bigint ms since the epoch.
 """
 
 from sqlalchemy import (
@@ -10,7 +9,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     Enum,
     Index,
     Integer,
@@ -221,40 +219,6 @@ audit_chain = Table(
     CheckConstraint("first_number BETWEEN 1 AND last_number", name="numbers_rise"),
     CheckConstraint("length(digest) = 32", name="digest_whole"),
     CheckConstraint("length(row_checks) = 4 * (last_number - first_number + 1)", name="checks_whole"),
-)
-
-partitions = Table(
-    "partitions",
-    metadata,
-    Column("consumer_group", Text, nullable=False),
-    Column("partition", SmallInteger, nullable=False),
-    Column("owner", Text),
-    Column("epoch", BigInteger, nullable=False, server_default="0", comment="number of the ownership: the fence"),
-    Column("lease_until", DateTime(timezone=True)),
-    Column("position", BigInteger, nullable=False, server_default="0", comment="lowest unfinished offset"),
-    Column("high", BigInteger, nullable=False, server_default="-1", comment="highest touched offset"),
-    Column("audit_number", BigInteger, nullable=False, server_default="0", comment="of the newest audit entry"),
-    Column("clock_ms", BigInteger, nullable=False, server_default="0", comment="time of the newest decision"),
-    PrimaryKeyConstraint("consumer_group", "partition"),
-    CheckConstraint("position <= high + 1", name="position_below_high"),
-)
-
-replicas = Table(
-    "replicas",
-    metadata,
-    Column("consumer_group", Text, nullable=False),
-    Column("replica", Text, nullable=False),
-    Column("live_until", DateTime(timezone=True), nullable=False),
-    PrimaryKeyConstraint("consumer_group", "replica"),
-)
-
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("consumer_group", Text, nullable=False),
-    Column("partition", SmallInteger, nullable=False),
-    Column("messages", LargeBinary, nullable=False, comment="MessagePack: what to publish before anything newer"),
-    PrimaryKeyConstraint("consumer_group", "partition"),
 )
 
 runs = Table(

@@ -49,11 +49,11 @@ HOMES: dict[str, set[str]] = {
     "pika": {"rabbitmq"},
     "psycopg": {
         *("schema.database", "schema.migrate", "schema.migrations"),
-        *("consumers", "quotecache", "deploy", "webapp"),
+        *("consumers", "quotecache", "deploy", "webapp", "rabbitmq.dead_letters"),
     },
     "sqlalchemy": {
-        *("schema.database", "schema.tables", "schema.dump_tables", "schema.quote_tables", "schema.web_tables"),
-        *("schema.migrate", "schema.migrations", "producers", "webapp"),
+        *("schema.database", "schema.tables", "schema.dump_tables", "schema.log_tables", "schema.quote_tables"),
+        *("schema.web_tables", "schema.migrate", "schema.migrations", "producers", "webapp"),
     },
     "alembic": {"schema.migrate", "schema.migrations"},
     "sortedcontainers": {"consumers.triggers"},
@@ -69,7 +69,7 @@ HOMES: dict[str, set[str]] = {
 
 PURE = {
     *(f"schema.{name}" for name in ("bounds", "money", "outcomes", "errors", "commands", "events", "arguments")),
-    *(f"schema.{name}" for name in ("codec", "filenames", "chain", "accounts", "history")),
+    *(f"schema.{name}" for name in ("codec", "filenames", "chain", "accounts", "history", "dead_letters")),
     *(f"consumers.transactions.{name}" for name in ("account", "verdict", "funds", "pending_rules", "trigger_rules")),
     *(f"consumers.transactions.{name}" for name in ("engine", "entries", "look_ahead", "progress", "scheduler")),
     *(f"consumers.transactions.{name}" for name in ("batch", "intake", "outgoing")),

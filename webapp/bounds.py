@@ -18,6 +18,7 @@ PAGE_MAX = 1_000_000
 Page = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
 Seq = Annotated[int, Meta(ge=0, le=EXACT_IN_JSON_MAX)]
 TimeMs = Annotated[int, Meta(ge=0, le=MILLISECONDS_MAX)]
+LetterNumber = Annotated[int, Meta(ge=0, le=EXACT_IN_JSON_MAX)]
 TokenNumber = Annotated[int, Meta(ge=1, le=EXACT_IN_JSON_MAX)]
 WaitMs = Annotated[int, Meta(ge=0, le=10_000)]
 

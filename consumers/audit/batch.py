@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 from consumers.audit.copy_lines import copy_lines
 from consumers.audit.numbering import Numbering, Run
+from rabbitmq.topology import AUDIT_STREAM
 from schema import codec
+from schema.dead_letters import DeadLetter, dead_letter
 from schema.errors import DecodeError
 from schema.events import AuditEntry, AuditKind
 
@@ -22,20 +24,12 @@ class Marker:
     filename: str
 
 
-@dataclass(frozen=True, slots=True)
-class Poison:
-    """A message that is none of the contract, and why."""
-
-    offset: int
-    body: bytes
-    reason: str
-
-
 @dataclass
 class Batch:
     """`position` and `high` are those of the log once this is stored; `stored` the newest number of each source.
 
     `rows` of each source in the order of their numbers, as COPY takes them and as the chain is computed over them.
+    `dead`: messages that are none of the contract.
     """
 
     position: int
@@ -44,7 +38,7 @@ class Batch:
     entries: int = 0
     stored: dict[int, int] = field(default_factory=dict)
     markers: list[Marker] = field(default_factory=list)
-    poison: list[Poison] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
     tags: list[int] = field(default_factory=list)
 
     def add(self, numbering: Numbering, offset: int, body: bytes, tag: int) -> None:
@@ -53,15 +47,19 @@ class Batch:
         try:
             message = codec.decode_audit(body)
         except DecodeError as error:
-            # Offsets up to `high` were here before, and this message has been dead-lettered then.
-            if offset > self.high:
-                self.poison.append(Poison(offset, body, str(error)))
+            self.bury(offset, body, str(error))
         else:
             for run in numbering.take(offset, message):
                 self._add_run(run)
         held_from = numbering.held_from
         self.position = offset + 1 if held_from is None else held_from
         self.high = max(self.high, offset)
+
+    def bury(self, offset: int, body: bytes, reason: str) -> None:
+        """Takes up a message that may not become part of the log."""
+        # Offsets up to `high` were here before, and the transaction that stored this `high` has kept the letter.
+        if offset > self.high:
+            self.dead.append(dead_letter(AUDIT_STREAM, offset, body, reason))
 
     def _add_run(self, run: Run) -> None:
         lines = copy_lines(run.source, run.first_number, run.entries)

@@ -6,6 +6,7 @@ from consumers import partitions
 from consumers.audit.batch import Batch, Marker
 from consumers.audit.copy_lines import COLUMNS
 from consumers.partitions import Ownership
+from rabbitmq.dead_letters import store as dead_letter_store
 from schema import chain
 from schema.commands import PARTITIONS
 from schema.database import translated
@@ -24,13 +25,14 @@ def stored_numbers(database: psycopg.Connection) -> dict[int, int]:
 
 
 def commit(database: psycopg.Connection, ownership: Ownership, batch: Batch) -> int:
-    """Stores a batch and the log's position, or nothing; returns how many dumps it completed.
+    """Stores a batch, its dead letters and the log's position, or nothing; returns how many dumps it completed.
 
     Raises Fenced where the log has another owner by now, StoreError where Postgres refuses or is away.
     """
     ownership.position, ownership.high = batch.position, batch.high
     with translated(), database.transaction(), database.cursor() as cursor:
         partitions.fence(cursor, GROUP, [ownership])
+        dead_letter_store.keep(cursor, batch.dead)
         if not batch.entries:
             return 0
         with cursor.copy(_COPY) as copy:

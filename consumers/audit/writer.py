@@ -15,14 +15,13 @@ import structlog
 
 from consumers import partitions
 from consumers.audit import store
-from consumers.audit.batch import Batch, Poison
+from consumers.audit.batch import Batch
 from consumers.audit.numbering import Numbering
 from consumers.partitions import Ownership
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.lengths import GLANCE_SECONDS, QUIET_SECONDS, SILENCE_SECONDS_MAX, check_reach, newest_offsets
-from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
-from rabbitmq.topology import AUDIT_STREAM, DEAD_LETTERS_QUEUE, QUEUES
+from rabbitmq.topology import AUDIT_STREAM, QUEUES
 from schema import database
 from schema.errors import BrokerError, StoreError
 from schema.faults import sabotaged
@@ -53,7 +52,6 @@ DRAIN_SECONDS_MAX = 10.0
 """Less than the supervisor's patience of 15 s."""
 
 RECONNECT_SECONDS_MAX = 1.0
-REASON_CHARACTERS_MAX = 500
 
 log = structlog.get_logger()
 
@@ -114,7 +112,6 @@ class _Session:
         self._next_tick = self._stored_at = 0.0
         self._inbox: list[Delivery] = []
         self._ownership: Ownership | None = None
-        self._publisher: Publisher | None = None
 
     def step(self) -> None:
         """Ticks when it is time to, then gathers a batch and stores it."""
@@ -206,18 +203,9 @@ class _Session:
 
     def _store(self) -> None:
         batch, self._batch = self._batch, Batch(self._batch.position, self._batch.high)
-        if batch.poison:
-            self._dead_letter(batch.poison)
+        for letter in batch.dead:
+            log.error("dead-lettered a message", id=letter.id, reason=letter.reason)
         if store.commit(self._database, self._ownership, batch):
             self._on_dump_complete()
         self._consumer.acknowledge(batch.tags)
         self._stored_at = time.monotonic()
-
-    def _dead_letter(self, poison: list[Poison]) -> None:
-        # Before the position moves on: a crash in between puts a message there twice rather than not at all.
-        self._publisher = self._publisher or Publisher(self._broker)
-        for bad in poison:
-            log.error("dead-lettered a message", stream=AUDIT_STREAM, offset=bad.offset, reason=bad.reason)
-            headers = {"reason": bad.reason[:REASON_CHARACTERS_MAX], "stream": AUDIT_STREAM, "offset": bad.offset}
-            self._publisher.publish(Outgoing("", DEAD_LETTERS_QUEUE, bad.body, headers=headers))
-        self._publisher.flush()

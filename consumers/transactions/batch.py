@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from consumers.transactions import entries
 from consumers.transactions.account import Account, Decision, PendingOrder
 from schema.commands import Command, expiry_id
+from schema.dead_letters import DeadLetter
 from schema.events import AuditEntry, Reply, TriggerChange
 from schema.filenames import dump_path
 from schema.outcomes import Side
@@ -26,18 +27,10 @@ class Row:
     waited_since_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message of a log that cannot be read, and why."""
-
-    offset: int
-    body: bytes
-    why: str
-
-
 DEAD_BYTES_MAX = 8_000_000
-"""Of messages in one batch that cannot be read; the one that reaches it is the last. They go through the outbox, and
-what is more than Postgres takes in one value (1 GB), or in the time of one statement, would fail for ever.
+"""Bytes of unreadable messages that one batch keeps; the message that reaches this is the batch's last one.
+
+More of them than Postgres stores in the time of one statement (5 s) would fail for ever.
 """
 
 
@@ -71,7 +64,7 @@ class Batch:
         return len(self.rows) < rows_max and self._dead_bytes < DEAD_BYTES_MAX
 
     def bury(self, partition: int, letter: DeadLetter) -> None:
-        """A message that cannot be read."""
+        """Takes up a message that cannot be read."""
         self.share(partition).dead.append(letter)
         self._dead_bytes += len(letter.body)
 

@@ -173,7 +173,7 @@ class Holdings:
         self._takeovers |= takeovers
 
     def _clear_outbox(self, ownerships: Sequence[Ownership]) -> None:
-        # All of it is confirmed by now. The log of record would drop a repetition; the dead letters could not.
+        # All of it is confirmed by now: nothing has to be repeated, by whatever version of this program owns it next.
         if ownerships:
             with self._database.transaction(), self._database.cursor() as cursor:
                 partitions.fence(cursor, store.GROUP, ownerships)

@@ -3,11 +3,13 @@
 import enum
 import itertools
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rabbitmq.stream_consumer import Delivery
+from rabbitmq.topology import command_stream
 from schema import codec
 from schema.commands import NOBODY, Command, CommandBatch, DumpMarker, Fill, LogMessage, partition_of
+from schema.dead_letters import DeadLetter, dead_letter
 from schema.errors import DecodeError
 
 USERS_REMEMBERED_MAX = 1_000_000
@@ -26,13 +28,13 @@ class Doubt(enum.Enum):
 
 @dataclass(slots=True)
 class Arrival:
-    """A delivery of a partition's log. Where it cannot be read, `message` is None and `why` says what is wrong."""
+    """A delivery of a partition's log. Exactly one of `message` and `dead`, for what cannot be read, is None."""
 
     delivery: Delivery
     message: LogMessage | None
     orders: list[Command] | list[Fill]
     doubt: Doubt
-    why: str = ""
+    dead: DeadLetter | None = None
 
 
 class Intake:
@@ -40,6 +42,7 @@ class Intake:
 
     def __init__(self, partition: int, doubtful_until: int):
         self._partition = partition
+        self._stream = command_stream(partition)
         self._doubtful_until = doubtful_until
         self._ours: set[str] = {NOBODY}
         self._settled_ids: set[bytes] = set()
@@ -56,7 +59,9 @@ class Intake:
             message = codec.decode_log(delivery.body)
             orders = self._orders(message)
         except DecodeError as error:
-            self.arrivals.append(Arrival(delivery, None, [], doubt, str(error)))
+            dead = dead_letter(self._stream, delivery.offset, delivery.body, str(error))
+            # Without its body: as many as a hundred of 16 MB each may wait here.
+            self.arrivals.append(Arrival(replace(delivery, body=b""), None, [], doubt, dead))
         else:
             self.arrivals.append(Arrival(delivery, message, orders, doubt))
 

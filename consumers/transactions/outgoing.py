@@ -1,21 +1,13 @@
-"""From a partition's share of a batch to the messages that announce it: audit entries, trigger changes, dead letters.
+"""From a partition's share of a batch to the messages that announce it: audit entries, trigger changes.
 
 Pure. What goes where is `rabbitmq.topology`'s.
 """
 
 from typing import TypeVar
 
-from consumers.transactions.batch import DeadLetter, Share
+from consumers.transactions.batch import Share
 from rabbitmq.publisher import Outgoing
-from rabbitmq.topology import (
-    ACCOUNTS_EXCHANGE,
-    AUDIT_EXCHANGE,
-    DEAD_LETTERS_QUEUE,
-    TRIGGERS_EXCHANGE,
-    account_key,
-    command_stream,
-    trigger_key,
-)
+from rabbitmq.topology import ACCOUNTS_EXCHANGE, AUDIT_EXCHANGE, TRIGGERS_EXCHANGE, account_key, trigger_key
 from schema import codec
 from schema.commands import VERSION
 from schema.events import (
@@ -34,7 +26,7 @@ T = TypeVar("T")
 
 def messages_of(partition: int, share: Share, first_number: int) -> list[Outgoing]:
     """All messages of a share; its audit entries are numbered from `first_number` on."""
-    messages = [_dead_letter(partition, letter) for letter in share.dead]
+    messages = []
     for entries in _cut(share.entries, ENTRIES_PER_MESSAGE_MAX):
         body = codec.encode(AuditMessage(VERSION, partition, first_number, entries))
         messages.append(Outgoing(AUDIT_EXCHANGE, "", body))
@@ -70,8 +62,3 @@ def _trigger_messages(changes: list[TriggerChange]) -> list[Outgoing]:
 def _cut(items: list[T], most: int) -> list[list[T]]:
     """Lists of at most so many, all items in their order."""
     return [items[start : start + most] for start in range(0, len(items), most)]
-
-
-def _dead_letter(partition: int, letter: DeadLetter) -> Outgoing:
-    headers = {"reason": letter.why[:200], "stream": command_stream(partition), "offset": letter.offset}
-    return Outgoing("", DEAD_LETTERS_QUEUE, letter.body, headers=headers)

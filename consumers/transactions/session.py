@@ -12,7 +12,7 @@ import structlog
 
 from consumers.clock import Clock
 from consumers.transactions import store
-from consumers.transactions.batch import Batch, DeadLetter
+from consumers.transactions.batch import Batch
 from consumers.transactions.holdings import Holding, Holdings
 from consumers.transactions.intake import Arrival, Doubt
 from consumers.transactions.outgoing import messages_of, news_of
@@ -140,10 +140,10 @@ class Session:
 
     def _take(self, batch: Batch, holding: Holding, arrival: Arrival, now: int) -> None:
         state, delivery = holding.state, arrival.delivery
-        if arrival.message is None:
+        if arrival.dead is not None:
             if delivery.offset > state.progress.high:  # else it is buried: in the transaction that stored this `high`
-                batch.bury(state.partition, DeadLetter(delivery.offset, delivery.body, arrival.why))
-                log.warning("dead letter", partition=state.partition, offset=delivery.offset, why=arrival.why)
+                batch.bury(state.partition, arrival.dead)
+                log.warning("dead letter", id=arrival.dead.id, reason=arrival.dead.reason)
             state.progress.begin(delivery.offset, delivery.tag, 0)
             state.finished_tags.append(delivery.tag)
             return

@@ -11,6 +11,7 @@ from consumers import outbox, partitions
 from consumers.partitions import Ownership
 from consumers.transactions.account import Account, Decision, PendingOrder, Position, TriggerOrder
 from consumers.transactions.batch import Batch, Row
+from rabbitmq.dead_letters import store as dead_letter_store
 from rabbitmq.publisher import Outgoing
 from schema.commands import NOBODY, PARTITIONS
 from schema.errors import SettingsError, StoreError
@@ -32,7 +33,7 @@ def commit(
     ownerships: Iterable[Ownership],
     messages: Mapping[int, list[Outgoing]],
 ) -> None:
-    """Effects, history, places in the logs and outgoing messages, all or nothing.
+    """Effects, history, dead letters, places in the logs and outgoing messages, all or nothing.
 
     Raises Fenced, AlreadyDone, and psycopg.Error where the database is away.
     """
@@ -45,6 +46,7 @@ def commit(
                 _write_pending(cursor, batch)
                 _write_triggers(cursor, batch)
                 _write_history(cursor, batch.rows)
+            dead_letter_store.keep(cursor, [letter for share in batch.shares.values() for letter in share.dead])
             if messages:
                 outbox.replace(cursor, GROUP, messages)
     except psycopg.errors.UniqueViolation as error:

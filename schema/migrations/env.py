@@ -4,6 +4,7 @@ from alembic import context
 
 # All tables are in the same metadata, once they are imported: autogenerate would drop what it does not see.
 import schema.dump_tables
+import schema.log_tables
 import schema.quote_tables
 import schema.web_tables  # noqa: F401
 from schema.tables import metadata

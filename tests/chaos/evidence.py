@@ -1,15 +1,13 @@
-"""What stands in the streams and in `dead-letters` when a round is over, read from RabbitMQ: the other side's story."""
+"""What is in the streams when a round is over, read from RabbitMQ: the other side's story."""
 
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 
 from rabbitmq.connection import Connection, open_connection
-from rabbitmq.dead_letter_box import Box
-from rabbitmq.lengths import queue_length
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
-from rabbitmq.topology import AUDIT_STREAM, DEAD_LETTERS_QUEUE, command_stream
+from rabbitmq.topology import AUDIT_STREAM, command_stream
 from schema import codec
 from schema.commands import PARTITIONS, CommandBatch
 from schema.errors import DecodeError
@@ -22,16 +20,14 @@ PREFETCH = 1_000
 
 @dataclass
 class Evidence:
-    """`poison`: (stream, offset) → body of what nobody can read. `letters`: the same of what is in `dead-letters`.
+    """`poison`: (stream, offset) → body of what nobody can read.
 
-    `unreadable`: what nobody can read, and we did not put there. `letters_counted`: by the broker, before they were
-    taken. `copies`: of each command, how many are in the streams. `entry_copies`: of each (source, number).
+    `unreadable`: what nobody can read, and we did not put there. `copies`: of each command, how many are in the
+    streams. `entry_copies`: of each (source, number).
     """
 
     poison: dict[tuple[str, int], bytes] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
-    letters: list[tuple[str, int, bytes]] = field(default_factory=list)
-    letters_counted: int = 0
     copies: Counter = field(default_factory=Counter)
     entry_copies: Counter = field(default_factory=Counter)
 
@@ -42,10 +38,6 @@ class Evidence:
     @property
     def entries_repeated(self) -> int:
         return sum(count - 1 for count in self.entry_copies.values())
-
-    @property
-    def letters_repeated(self) -> int:
-        return len(self.letters) - len({letter[:2] for letter in self.letters})
 
 
 def gather(amqp_url: str, poison: set[bytes]) -> Evidence:
@@ -61,21 +53,8 @@ def gather(amqp_url: str, poison: set[bytes]) -> Evidence:
                 evidence.poison[stream, delivery.offset] = delivery.body
             else:
                 _count(evidence, stream, delivery)
-    _take_letters(evidence, connection)
     connection.close()
     return evidence
-
-
-def _take_letters(evidence: Evidence, connection: Connection) -> None:
-    """All that the broker says there are: a box takes silence for the end, which on a busy machine it need not be."""
-    evidence.letters_counted = queue_length(connection, DEAD_LETTERS_QUEUE)
-    deadline = time.monotonic() + SECONDS_MAX
-    while True:
-        box = Box(connection)
-        evidence.letters = [(letter.stream, letter.offset, letter.body) for letter in box.letters]
-        if len(evidence.letters) >= evidence.letters_counted or time.monotonic() > deadline:
-            return
-        box.close()
 
 
 def _read(connection: Connection, stream: str) -> list[Delivery]:

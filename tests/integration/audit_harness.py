@@ -8,10 +8,12 @@ from pathlib import Path
 import psycopg
 
 from rabbitmq.connection import open_connection
+from rabbitmq.dead_letters import store
 from rabbitmq.publisher import Outgoing, Publisher
-from rabbitmq.topology import AUDIT_EXCHANGE, DEAD_LETTERS_QUEUE
+from rabbitmq.topology import AUDIT_EXCHANGE
 from schema import codec
 from schema.commands import VERSION, CommandName
+from schema.dead_letters import KEPT_BYTES_MAX, DeadLetter
 from schema.events import AuditEntry, AuditKind, AuditMessage
 
 PROJECT = Path(__file__).parents[2]
@@ -125,12 +127,9 @@ class AuditLog:
     def has_ended(self, dump_id: str) -> bool:
         return self.state(dump_id) in ("written", "replaced", "failed")
 
-    def dead_letter(self) -> tuple[dict, bytes] | None:
-        """Headers and body of the next message in the dead letters."""
-        channel = self.connection.channel()
-        _, properties, body = channel.basic_get(DEAD_LETTERS_QUEUE, auto_ack=True)
-        channel.close()
-        return properties and (properties.headers, body)
+    def dead_letters(self) -> list[DeadLetter]:
+        """Messages that were given up, the oldest first."""
+        return [one.letter for one in store.page(self.database, store.Choice(), 100, KEPT_BYTES_MAX)]
 
     def close(self) -> None:
         for process in self._processes:

@@ -118,12 +118,10 @@ def test_poison_goes_to_the_dead_letters_and_the_log_goes_on(audit, wait_for):
     wait_for(lambda: audit.position() == 4)
     assert audit.transactions(0) == [1, 2, 3, 4]
 
-    headers, body = audit.dead_letter()
-    assert (headers["stream"], headers["offset"], body) == ("audit", 1, b"garbage")
-    assert headers["reason"]
-    headers, _ = audit.dead_letter()
-    assert (headers["offset"], headers["reason"]) == (2, "source 33 is none of ours")
-    assert audit.dead_letter() is None
+    garbage, foreign = audit.dead_letters()
+    assert (garbage.stream, garbage.offset, garbage.body) == ("audit", 1, b"garbage")
+    assert garbage.reason
+    assert (foreign.offset, foreign.reason) == (2, "source 33 is none of ours")
 
 
 def test_sigterm_lets_the_log_go_to_the_worker_that_stands_by(audit, wait_for):

@@ -1,182 +1,194 @@
-"""Dead letters can be looked at without losing or reordering any, and be published again or discarded."""
+"""Dead letters: reading takes nothing and shows all of them; people publish them again or discard them."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 
 from rabbitmq.connection import Connection, open_connection
-from rabbitmq.dead_letter_box import Box
-from rabbitmq.lengths import newest_offsets
+from rabbitmq.dead_letters import earlier_queue, store
+from rabbitmq.dead_letters.store import Choice, KeptLetter
+from rabbitmq.lengths import newest_offsets, queue_length
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_reader import read
-from rabbitmq.topology import DEAD_LETTERS_QUEUE
+from schema import database
+from schema.dead_letters import KEPT_BYTES_MAX, REASON_CHARACTERS_MAX, dead_letter
 
 STREAM = "commands.03"
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@dataclass
+class Ground:
+    """The servers of a test, and what it does with them."""
+
+    broker: Connection
+    database: psycopg.Connection
+    environment: dict[str, str]
+
+    def keep(self, *bodies: bytes, stream: str = STREAM, first: int = 0) -> None:
+        """Letters of these bodies at offsets `first`, …"""
+        letters = [dead_letter(stream, n, body, f"reason {n}") for n, body in enumerate(bodies, first)]
+        with self.database.transaction(), self.database.cursor() as cursor:
+            store.keep(cursor, letters)
+
+    def publish(self, *bodies: bytes) -> None:
+        publisher = Publisher(self.broker)
+        for body in bodies:
+            publisher.publish(Outgoing("", STREAM, body))
+        publisher.flush()
+
+    def kept(self) -> list[KeptLetter]:
+        return store.page(self.database, Choice(), 1_000, KEPT_BYTES_MAX)
+
+    def bodies(self) -> list[bytes]:
+        return [one.letter.body for one in self.kept()]
+
+    def in_stream(self) -> list[tuple[bytes, bool]]:
+        until = newest_offsets(self.broker, [STREAM])[STREAM]
+        return [(delivery.body, delivery.possibly_duplicate) for delivery in read(self.broker, STREAM, until)]
+
+    def cli(self, *arguments: str, answer: str = "", **environment: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-W", "error", "-m", "rabbitmq.dead_letters", *arguments],
+            cwd=ROOT,
+            env=self.environment | environment,
+            input=answer,
+            capture_output=True,
+            text=True,
+        )
+
+
 @pytest.fixture
-def connection(amqp_url: str) -> Iterator[Connection]:
-    opened = open_connection(amqp_url, "test")
-    yield opened
-    opened.close()
+def ground(amqp_url: str, database_url: str) -> Iterator[Ground]:
+    environment = {"AMQP_URL": amqp_url, "DATABASE_URL": database_url}
+    with closing(open_connection(amqp_url, "test")) as broker, database.connect(database_url, "test") as connection:
+        yield Ground(broker, connection, environment)
 
 
-def bury(connection: Connection, count: int, stream: str = STREAM) -> None:
-    """Letters `0`, `1`, … of offsets 0, 1, …"""
-    publisher = Publisher(connection)
-    for n in range(count):
-        headers = {"reason": f"reason {n}", "stream": stream, "offset": n}
-        publisher.publish(Outgoing("", DEAD_LETTERS_QUEUE, str(n).encode(), headers=headers))
-    publisher.flush()
+def numbered(count: int) -> list[bytes]:
+    return [str(n).encode() for n in range(count)]
 
 
-def look(connection: Connection, **options) -> list[int]:
-    box = Box(connection, **options)
-    box.close()
-    return [int(letter.body) for letter in box.letters]
-
-
-def cli(amqp_url: str, *arguments: str, answer: str = "") -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "rabbitmq.dead_letters", *arguments],
-        cwd=ROOT,
-        env={"AMQP_URL": amqp_url},
-        input=answer,
-        capture_output=True,
-        text=True,
-    )
-
-
-def in_stream(connection: Connection, stream: str = STREAM) -> list[tuple[bytes, bool]]:
-    until = newest_offsets(connection, [stream])[stream]
-    return [(delivery.body, delivery.possibly_duplicate) for delivery in read(connection, stream, until)]
-
-
-@pytest.mark.parametrize("count", [3, 40, 300])
-def test_looking_neither_loses_nor_reorders(connection: Connection, count: int) -> None:
-    bury(connection, count)
-    for _ in range(4):
-        assert look(connection) == list(range(count))
-    bury(connection, 2)
+def test_list_shows_many_large_letters_each_time_and_leaves_them(ground: Ground) -> None:
+    """The whole of them is more than anybody wants in memory: what is listed must not depend on it."""
+    ground.keep(*(b"\xc1" * KEPT_BYTES_MAX for _ in range(300)))
     for _ in range(2):
-        assert look(connection) == [*range(count), 0, 1]
+        done = ground.cli("list", "--limit", "1")
+        assert done.returncode == 0, done.stderr
+        assert "commands.03/0" in done.stdout
+        assert "1 of 300 letters" in done.stdout
+    assert len(ground.kept()) == 300
 
 
-def test_dealing_with_some_again_and_again_keeps_the_order(connection: Connection) -> None:
-    bury(connection, 100)
-    left = list(range(100))
-    for _ in range(4):
-        box = Box(connection)
-        box.discard(box.letters[1::5])
-        box.close()
-        del left[1::5]
-        assert look(connection) == left
+def test_list_goes_on_behind_the_letters_that_were_shown(ground: Ground) -> None:
+    assert ground.cli("list").stdout == "There are no dead letters.\n"
+    ground.keep(*numbered(5))
+    first = ground.cli("list", "--limit", "2")
+    assert "commands.03/1" in first.stdout and "commands.03/2" not in first.stdout
+    number = ground.kept()[1].number
+    assert f"2 of 5 letters, the oldest: `--after {number}` shows the next ones" in first.stdout
+    rest = ground.cli("list", "--after", str(number))
+    assert [f"commands.03/{n}" in rest.stdout for n in range(5)] == [False, False, True, True, True]
+    assert "of 5 letters" not in rest.stdout
 
 
-def test_a_letter_says_where_it_stood_and_why(connection: Connection) -> None:
-    bury(connection, 2)
-    box = Box(connection)
-    box.close()
-    letter = box.letters[1]
-    assert (letter.id, letter.stream, letter.offset, letter.reason) == ("commands.03/1", STREAM, 1, "reason 1")
-    assert letter.body == b"1"
+def test_a_letter_is_kept_once_with_its_place_its_reason_and_its_beginning(ground: Ground) -> None:
+    large = os.urandom(KEPT_BYTES_MAX + 1)
+    ground.keep(b"small", large)
+    ground.keep(b"another", first=1)
+    small, other = ground.kept()
+    assert (small.letter.id, small.letter.reason, small.letter.body) == ("commands.03/0", "reason 0", b"small")
+    assert small.letter.is_whole and not other.letter.is_whole
+    assert (other.letter.size_bytes, other.letter.body) == (KEPT_BYTES_MAX + 1, large[:-1])
 
 
-def test_requeued_letters_are_in_their_stream_marked_and_the_rest_keeps_its_order(connection: Connection) -> None:
-    bury(connection, 100)
-    box = Box(connection)
-    assert box.requeue(box.letters[10:20]) == 10
-    box.close()
-    assert in_stream(connection) == [(str(n).encode(), True) for n in range(10, 20)]
-    assert look(connection) == [*range(10), *range(20, 100)]
+@pytest.mark.parametrize("reason", ["\0", "\x1b[2J", "\ud800", "é" * 10_000, "\0" * REASON_CHARACTERS_MAX])
+def test_any_reason_can_be_kept(ground: Ground, reason: str) -> None:
+    with ground.database.transaction(), ground.database.cursor() as cursor:
+        store.keep(cursor, [dead_letter(STREAM, 0, b"", reason)])
+    assert ground.kept()[0].letter.reason.isprintable()
 
 
-def test_discarded_letters_are_gone_and_the_rest_keeps_its_order(connection: Connection) -> None:
-    bury(connection, 100)
-    box = Box(connection)
-    assert box.discard(box.letters[::3]) == 34
-    box.close()
-    assert look(connection) == [n for n in range(100) if n % 3]
-
-
-def test_letters_that_were_looked_at_too_often_are_copied_before_the_broker_would_drop_them(
-    connection: Connection,
-) -> None:
-    bury(connection, 5)
-    for _ in range(6):
-        assert look(connection, returns_max=2) == list(range(5))
-    box = Box(connection)
-    box.close()
-    assert max(letter.returns for letter in box.letters) <= 2
-    assert [letter.reason for letter in box.letters] == [f"reason {n}" for n in range(5)]
-
-
-def test_list_shows_the_letters_and_leaves_them(connection: Connection, amqp_url: str) -> None:
-    assert cli(amqp_url, "list").stdout == "There are no dead letters.\n"
-    bury(connection, 3)
-    done = cli(amqp_url, "list", "--limit", "2")
+def test_show_gives_letters_readable_and_harmless_and_leaves_them(ground: Ground) -> None:
+    ground.keep(msgspec.msgpack.encode({"user": "alice", "lines": [1]}), b"\x1b[2J plain", b"\xc1\xff")
+    done = ground.cli("show", *(f"--id={STREAM}/{n}" for n in range(3)))
     assert done.returncode == 0, done.stderr
-    assert "commands.03/0" in done.stdout
-    assert "reason 1" in done.stdout
-    assert "commands.03/2" not in done.stdout
-    assert look(connection) == [0, 1, 2]
-
-
-def test_show_gives_a_letter_whole_and_harmless_and_leaves_it(connection: Connection, amqp_url: str) -> None:
-    publisher = Publisher(connection)
-    bodies = [msgspec.msgpack.encode({"user": "alice", "lines": [1]}), b"\x1b[2J plain", b"\xc1\xff"]
-    for n, body in enumerate(bodies):
-        headers = {"reason": "version 2 is not 1", "stream": STREAM, "offset": n}
-        publisher.publish(Outgoing("", DEAD_LETTERS_QUEUE, body, headers=headers))
-    publisher.flush()
-    done = cli(amqp_url, "show", *(f"--id={STREAM}/{n}" for n in range(3)))
-    assert done.returncode == 0, done.stderr
-    assert f"{STREAM}/0: version 2 is not 1" in done.stdout
+    assert f"{STREAM}/0: reason 0" in done.stdout
     assert '"user": "alice"' in done.stdout
     assert "\\x1b[2J plain" in done.stdout
     assert "\\xc1\\xff" in done.stdout
     assert "\x1b" not in done.stdout
-    box = Box(connection)
-    box.close()
-    assert [letter.body for letter in box.letters] == bodies
+    assert len(ground.kept()) == 3
 
 
-def test_more_letters_than_are_taken_at_once_are_counted(connection: Connection) -> None:
-    bury(connection, 5)
-    box = Box(connection, letters_max=2)
-    box.close()
-    assert ([int(letter.body) for letter in box.letters], box.left) == ([0, 1], 3)
+def test_show_gets_the_rest_of_a_large_letter_from_its_stream(ground: Ground) -> None:
+    body = b"a" * KEPT_BYTES_MAX + b"the end"
+    ground.publish(b"before", body)
+    ground.keep(body, first=1)
+    part = ground.cli("show", f"--id={STREAM}/1", AMQP_URL="")
+    assert part.returncode == 0, part.stderr
+    assert "65,543 bytes, of which these are the first 65,536: `--whole` shows all of them" in part.stdout
+    assert "the end" not in part.stdout
+    assert ground.cli("show", f"--id={STREAM}/1", "--whole").stdout.endswith("athe end\n")
 
 
-def test_requeue_by_id(connection: Connection, amqp_url: str) -> None:
-    bury(connection, 3)
-    done = cli(amqp_url, "requeue", "--id", "commands.03/1", "--yes")
-    assert (done.returncode, done.stdout) == (0, "1 requeued\n"), done.stderr
-    assert in_stream(connection) == [(b"1", True)]
-    assert look(connection) == [0, 2]
+def test_requeued_letters_are_in_their_stream_marked_and_whole(ground: Ground) -> None:
+    large = os.urandom(2 * KEPT_BYTES_MAX)
+    ground.publish(large)
+    ground.keep(large, b"small", b"other")
+    done = ground.cli("requeue", f"--id={STREAM}/0", f"--id={STREAM}/1", "--yes")
+    assert (done.returncode, done.stdout) == (0, "2 requeued\n"), done.stderr
+    assert sorted(ground.in_stream()[1:]) == sorted([(large, True), (b"small", True)])
+    assert ground.bodies() == [b"other"]
 
 
-def test_discard_asks_first(connection: Connection, amqp_url: str) -> None:
-    bury(connection, 3)
-    assert cli(amqp_url, "discard", "--all", answer="n\n").returncode == 1
-    assert look(connection) == [0, 1, 2]
-    done = cli(amqp_url, "discard", "--all", "--limit", "2", answer="y\n")
+def test_requeue_deals_with_more_letters_than_it_holds_in_memory(ground: Ground) -> None:
+    ground.keep(*numbered(230))
+    done = ground.cli("requeue", "--all", "--limit", "220", "--yes")
+    assert (done.returncode, done.stdout) == (0, "220 requeued\n"), done.stderr
+    assert ground.in_stream() == [(body, True) for body in numbered(220)]
+    assert ground.bodies() == numbered(230)[220:]
+
+
+def test_what_cannot_be_requeued_stays_and_is_named_and_the_others_go(ground: Ground) -> None:
+    ground.publish(b"not what it was")
+    ground.keep(b"x", stream="elsewhere")
+    ground.keep(os.urandom(KEPT_BYTES_MAX + 1), b"fine")
+    done = ground.cli("requeue", "--all", "--yes")
+    assert (done.returncode, done.stdout) == (1, "1 requeued\n")
+    assert "elsewhere/0 came from no stream of ours: it can only be discarded" in done.stderr
+    assert "commands.03/0 can only be discarded: its stream holds another message" in done.stderr
+    assert [one.letter.id for one in ground.kept()] == ["elsewhere/0", "commands.03/0"]
+
+
+def test_a_letter_is_not_lost_when_the_broker_does_not_take_it(ground: Ground) -> None:
+    ground.keep(b"x")
+    channel = ground.broker.channel()
+    channel.queue_delete(STREAM)
+    channel.close()
+    done = ground.cli("requeue", "--all", "--yes")
+    assert (done.returncode, done.stdout) == (1, "0 requeued\n")
+    assert "no queue takes" in done.stderr
+    assert ground.bodies() == [b"x"]
+
+
+def test_discard_asks_first(ground: Ground) -> None:
+    ground.keep(*numbered(3))
+    assert ground.cli("discard", "--all", answer="n\n").returncode == 1
+    assert len(ground.kept()) == 3
+    done = ground.cli("discard", "--all", "--limit", "2", answer="y\n")
     assert done.returncode == 0, done.stderr
+    assert "Discard 2 letters?" in done.stdout
     assert done.stdout.endswith("2 discarded\n")
-    assert look(connection) == [2]
-
-
-def test_a_letter_from_no_stream_of_ours_cannot_be_requeued(connection: Connection, amqp_url: str) -> None:
-    bury(connection, 1, stream="elsewhere")
-    done = cli(amqp_url, "requeue", "--all", "--yes")
-    assert done.returncode == 1
-    assert "elsewhere/0 came from no stream of ours" in done.stderr
-    assert look(connection) == [0]
+    assert ground.bodies() == [b"2"]
 
 
 @pytest.mark.parametrize(
@@ -186,19 +198,60 @@ def test_a_letter_from_no_stream_of_ours_cannot_be_requeued(connection: Connecti
         (("discard", "--all", "--id", "commands.03/0", "--yes"), 2, "--all"),
         (("show",), 2, "--id"),
         (("requeue", "--id", "commands.03/7", "--yes"), 1, "there is no dead letter commands.03/7"),
+        (("show", "--id", "7"), 1, "there is no dead letter 7"),
         (("requeue", "--all", "--yes"), 1, "there are no dead letters"),
     ],
 )
-def test_misuse_is_said(amqp_url: str, arguments: tuple[str, ...], code: int, says: str) -> None:
-    done = cli(amqp_url, *arguments)
+def test_misuse_is_said(ground: Ground, arguments: tuple[str, ...], code: int, says: str) -> None:
+    done = ground.cli(*arguments)
     assert done.returncode == code
     assert says in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_missing_or_dead_broker_is_said() -> None:
-    done = cli("", "list")
-    assert (done.returncode, done.stderr) == (2, "dead letters: AMQP_URL is not set: run `export $(make env)`\n")
-    done = cli("amqp://guest:guest@127.0.0.1:1/none", "list")
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("dead letters: RabbitMQ: ")
+def test_a_missing_or_dead_server_is_said_and_not_taken_for_no_letters(ground: Ground) -> None:
+    done = ground.cli("list", DATABASE_URL="")
+    assert (done.returncode, done.stderr) == (2, "dead letters: DATABASE_URL is not set: run `export $(make env)`\n")
+    done = ground.cli("list", DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("dead letters: cannot reach Postgres")
+
+
+# Letters of earlier versions, which kept them in a queue
+
+
+@pytest.fixture
+def earlier(ground: Ground) -> Iterator[Publisher]:
+    """The queue of earlier versions, and a publisher to it."""
+    channel = ground.broker.channel()
+    channel.queue_declare(earlier_queue.QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
+    yield Publisher(ground.broker)
+    if channel.is_open:
+        channel.queue_delete(earlier_queue.QUEUE)
+
+
+def bury(publisher: Publisher, offset: int, body: bytes, stream: str | None = STREAM) -> None:
+    headers = {"reason": f"reason {offset}"} | ({"stream": stream, "offset": offset} if stream else {})
+    publisher.publish(Outgoing("", earlier_queue.QUEUE, body, headers=headers))
+
+
+def test_declaring_the_topology_moves_letters_out_of_the_queue_of_an_earlier_version(
+    ground: Ground, earlier: Publisher
+) -> None:
+    for n, body in enumerate(numbered(20)):
+        bury(earlier, n, body)
+    bury(earlier, 3, b"3")  # repeated after a crash, as a queue could not tell
+    for _ in range(2):
+        bury(earlier, 0, b"from nowhere", stream=None)
+    earlier.flush()
+    declared = [sys.executable, "-W", "error", "-m", "rabbitmq.declare"]
+    environment = {"AMQP_URL": ground.environment["AMQP_URL"]}
+    refused = subprocess.run(declared, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (refused.returncode, "DATABASE_URL is not set" in refused.stderr) == (1, True)
+    for said in ("23 dead letters of an earlier version were moved", ""):
+        done = subprocess.run(declared, cwd=ROOT, env=ground.environment, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(said) and bool(done.stdout) == bool(said)
+    assert ground.bodies() == [*numbered(20), b"from nowhere", b"from nowhere"]
+    assert ground.kept()[7].letter == dead_letter(STREAM, 7, b"7", "reason 7")
+    assert queue_length(ground.broker, earlier_queue.QUEUE) is None

@@ -1,13 +1,17 @@
-"""The migrations make just the database that the tables describe."""
+"""The migrations make just the database that the tables describe, and lose nothing of what an old one holds."""
 
 import contextlib
 from collections.abc import Iterator
 
+import msgspec
 import psycopg
 from alembic import command
 from alembic.config import Config
 
+from rabbitmq.publisher import Outgoing
 from schema import database, migrate
+
+LETTER = {"reason": "why\0not", "stream": "commands.03", "offset": 7}
 
 
 @contextlib.contextmanager
@@ -55,3 +59,20 @@ def test_dumps_from_before_they_had_a_state_get_the_one_they_are_in(database_url
         ("failed", "failed", None, "NotADirectoryError: log/x"),
         ("waiting", "waiting", None, None),
     ]
+
+
+def test_dead_letters_that_wait_in_the_outbox_of_an_earlier_version_are_kept(database_url):
+    with alembic(database_url) as config:
+        command.downgrade(config, "0009")
+    entry = Outgoing("audit", "", b"an entry")
+    letters = [Outgoing("", "dead-letters", body, headers=LETTER) for body in (b"x" * 100_000, b"repeated")]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for partition, messages in ((3, [*letters, entry]), (4, [entry])):
+            packed = msgspec.msgpack.encode(messages)
+            connection.execute("INSERT INTO outbox VALUES ('transactions', %s, %s)", (partition, packed))
+        with alembic(database_url) as config:
+            command.upgrade(config, "head")
+        kept = connection.execute("SELECT stream, stream_offset, reason, size_bytes, length(body) FROM dead_letters")
+        assert kept.fetchall() == [("commands.03", 7, "why\\x00not", 100_000, 65_536)]
+        left = connection.execute("SELECT messages FROM outbox ORDER BY partition").fetchall()
+    assert [msgspec.msgpack.decode(packed, type=list[Outgoing]) for (packed,) in left] == [[entry], [entry]]

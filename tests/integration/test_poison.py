@@ -1,5 +1,7 @@
 """Messages of a command log that cannot be read: whatever comes, the worker commits it and goes on."""
 
+from collections import Counter
+
 import psycopg
 import pytest
 
@@ -7,15 +9,16 @@ from consumers.transactions.batch import DEAD_BYTES_MAX
 from consumers.transactions.session import Session
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
-from rabbitmq.topology import DEAD_LETTERS_QUEUE, command_stream
+from rabbitmq.topology import command_stream
 from schema import database
 from schema.codec import encode
 from schema.commands import VERSION, CommandBatch, partition_of
+from schema.dead_letters import KEPT_BYTES_MAX
 from tests.builders import a_command
 
-MESSAGES = 12
-BODY = b"\xc1" * (DEAD_BYTES_MAX // 4)
-"""A quarter of a batch: the bounds of what is committed at once can be seen."""
+MESSAGES = 300
+BODY = b"\xc1" * KEPT_BYTES_MAX
+"""So many that the bounds of what is committed at once can be seen."""
 
 
 @pytest.fixture
@@ -26,15 +29,11 @@ def broker(amqp_url):
 
 
 @pytest.fixture
-def outbox_bytes(database_url):
-    """What each batch put into the outbox, as the database saw it."""
+def letters(database_url):
+    """Each dead letter: its transaction, where it lies, how many bytes it has and how many of them are kept."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("""
-            CREATE TABLE outbox_bytes (n int);
-            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
-                'BEGIN INSERT INTO outbox_bytes VALUES (octet_length(NEW.messages)); RETURN NEW; END';
-            CREATE TRIGGER note BEFORE INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION note()""")
-        yield lambda: [n for (n,) in connection.execute("SELECT n FROM outbox_bytes")]
+        query = "SELECT xmin::text, stream, stream_offset, size_bytes, length(body) FROM dead_letters"
+        yield lambda: connection.execute(f"{query} ORDER BY letter_number").fetchall()
 
 
 def work_until(broker, database_url: str, done, what: str) -> None:
@@ -46,33 +45,54 @@ def work_until(broker, database_url: str, done, what: str) -> None:
     assert done(), what
 
 
-def dead_letters(broker) -> int:
-    channel = broker.channel()
-    count = channel.queue_declare(DEAD_LETTERS_QUEUE, passive=True).method.message_count
-    channel.close()
-    return count
-
-
-def test_many_large_messages_are_committed_some_at_a_time(broker, database_url, outbox_bytes):
+def test_many_large_messages_are_committed_some_at_a_time(broker, database_url, letters):
     publisher = Publisher(broker)
-    for _ in range(MESSAGES):
-        publisher.publish(Outgoing("", command_stream(3), BODY))
+    for n in range(MESSAGES):
+        publisher.publish(Outgoing("", command_stream(n % 4), BODY))
     publisher.flush()
-    everything = MESSAGES * len(BODY)
-    work_until(broker, database_url, lambda: sum(outbox_bytes()) > everything, "all are dead letters")
-    assert max(outbox_bytes()) < DEAD_BYTES_MAX + len(BODY)
-    assert dead_letters(broker) == MESSAGES
+    work_until(broker, database_url, lambda: len(letters()) == MESSAGES, "all are dead letters")
+    of_transactions = Counter()
+    for transaction, _, _, _, kept in letters():
+        of_transactions[transaction] += kept
+    assert DEAD_BYTES_MAX / 2 < max(of_transactions.values()) < DEAD_BYTES_MAX + len(BODY)
 
 
-def test_a_reply_queue_that_no_broker_takes_does_not_cost_the_session(broker, database_url):
+def test_of_a_large_message_only_the_beginning_is_kept(broker, database_url, letters):
+    """The stream holds all of it; a copy of each would cost what they are worth in nothing but disk and time."""
+    publisher = Publisher(broker)
+    publisher.publish(Outgoing("", command_stream(3), b"\xc1" * 15_000_000))
+    publisher.flush()
+    work_until(broker, database_url, letters, "it is a dead letter")
+    assert [letter[1:] for letter in letters()] == [("commands.03", 0, 15_000_000, KEPT_BYTES_MAX)]
+
+
+def test_a_dead_letter_is_there_once_though_its_worker_dies_after_the_commit(broker, database_url, letters):
+    publisher = Publisher(broker)
+    publisher.publish(Outgoing("", command_stream(3), b"\xc1"))
+    publisher.flush()
+
+    def die() -> bool:
+        if letters():
+            raise KeyboardInterrupt
+        return False
+
+    with database.connect(database_url, "worker") as connection, pytest.raises(KeyboardInterrupt):
+        Session(broker, connection, "worker", {}).run(die)
+    publisher.publish(Outgoing("", command_stream(3), b"\xc1"))
+    publisher.flush()
+    work_until(broker, database_url, lambda: len(letters()) > 1, "the next one is a dead letter too")
+    assert [letter[1:3] for letter in letters()] == [("commands.03", 0), ("commands.03", 1)]
+
+
+def test_a_reply_queue_that_no_broker_takes_does_not_cost_the_session(broker, database_url, letters):
     publisher = Publisher(broker)
     body = encode(CommandBatch(VERSION, 1, [a_command("ADD", 500, user="ann")], "\u00e9" * 200))
     publisher.publish(Outgoing("", command_stream(partition_of("ann")), body))
     publisher.flush()
-    work_until(broker, database_url, lambda: dead_letters(broker) == 1, "it is a dead letter")
+    work_until(broker, database_url, letters, "it is a dead letter")
 
 
-def test_a_dead_letter_is_not_repeated_by_the_next_owner(broker, database_url):
+def test_a_dead_letter_is_not_repeated_by_the_next_owner(broker, database_url, letters):
     """Though it reads it again, for the sake of an earlier message that is not finished."""
     publisher = Publisher(broker)
     stream = command_stream(partition_of("ann"))
@@ -80,8 +100,8 @@ def test_a_dead_letter_is_not_repeated_by_the_next_owner(broker, database_url):
     for body in (waits, b"\xc1"):
         publisher.publish(Outgoing("", stream, body))
     publisher.flush()
-    work_until(broker, database_url, lambda: dead_letters(broker) == 1, "it is a dead letter")
+    work_until(broker, database_url, letters, "it is a dead letter")
     publisher.publish(Outgoing("", stream, b"\xc1"))
     publisher.flush()
-    work_until(broker, database_url, lambda: dead_letters(broker) > 1, "the next one is too")
-    assert dead_letters(broker) == 2
+    work_until(broker, database_url, lambda: len(letters()) > 1, "the next one is too")
+    assert [letter[2] for letter in letters()] == [1, 2]

@@ -6,7 +6,7 @@
 from collections.abc import Iterable
 
 from consumers.transactions.account import Account, PendingOrder, Position, TriggerOrder
-from consumers.transactions.batch import Batch, DeadLetter, Row
+from consumers.transactions.batch import Batch, Row
 from consumers.transactions.intake import Arrival, Doubt, Intake
 from consumers.transactions.progress import Progress
 from consumers.transactions.scheduler import Item, OwnedPartition, Scheduler
@@ -141,9 +141,9 @@ class Worker:
 
     def _take(self, batch: Batch, arrival: Arrival, now_ms: int) -> None:
         owned, delivery, orders = self._owned, arrival.delivery, arrival.orders
-        if arrival.message is None:
+        if arrival.dead is not None:
             if delivery.offset > owned.progress.high:
-                batch.bury(owned.partition, DeadLetter(delivery.offset, delivery.body, arrival.why))
+                batch.bury(owned.partition, arrival.dead)
             owned.progress.begin(delivery.offset, delivery.tag, 0)
             return
         missing = {order.user or NOBODY for order in orders} - owned.accounts.keys()

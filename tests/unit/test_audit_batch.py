@@ -41,7 +41,7 @@ def test_a_message_that_is_none_of_the_contract_is_poison():
     batch = Batch(0, -1)
     batch.add(Numbering({}), 0, b"garbage", tag=1)
     batch.add(Numbering({}), 1, body(1, ENTRY, source=33), tag=2)
-    assert [poison.offset for poison in batch.poison] == [0, 1]
+    assert [letter.offset for letter in batch.dead] == [0, 1]
     assert (batch.position, batch.entries) == (2, 0)
 
 
@@ -49,4 +49,4 @@ def test_poison_that_was_passed_before_is_not_reported_again():
     batch = Batch(position=3, high=5)
     for offset in (3, 4, 5, 6):
         batch.add(Numbering({}), offset, b"garbage", tag=offset)
-    assert [poison.offset for poison in batch.poison] == [6]
+    assert [letter.offset for letter in batch.dead] == [6]

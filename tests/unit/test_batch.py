@@ -4,11 +4,12 @@ import pytest
 
 from consumers.transactions import outgoing
 from consumers.transactions.account import apply
-from consumers.transactions.batch import DEAD_BYTES_MAX, Batch, DeadLetter, Share
+from consumers.transactions.batch import DEAD_BYTES_MAX, Batch, Share
 from consumers.transactions.outgoing import messages_of, news_of
-from rabbitmq.topology import AUDIT_EXCHANGE, DEAD_LETTERS_QUEUE, TRIGGERS_EXCHANGE, command_stream, trigger_key
+from rabbitmq.topology import AUDIT_EXCHANGE, TRIGGERS_EXCHANGE, trigger_key
 from schema import codec
 from schema.commands import CommandName
+from schema.dead_letters import DeadLetter
 from schema.events import (
     ENTRIES_PER_MESSAGE_MAX,
     AuditEntry,
@@ -111,19 +112,11 @@ def test_changes_of_trigger_orders_go_to_the_worker_of_their_symbol_in_order():
     assert heard == {symbol: [c.version for c in changes if c.symbol == symbol] for symbol in "ABCDEFGH"}
 
 
-def test_a_message_that_could_not_be_read_goes_to_the_dead_letters_as_it_came():
-    share = Share(dead=[DeadLetter(17, b"garbage", "why " * 100)])
-    (message,) = messages_of(5, share, first_number=1)
-    assert (message.routing_key, message.body, message.mandatory) == (DEAD_LETTERS_QUEUE, b"garbage", True)
-    assert (message.headers["stream"], message.headers["offset"]) == (command_stream(5), 17)
-    assert message.headers["reason"].startswith("why")
-
-
 def test_a_batch_takes_messages_until_it_has_its_rows_or_its_bytes_of_dead_letters():
     batch = Batch()
-    batch.bury(3, DeadLetter(17, b"x" * (DEAD_BYTES_MAX - 1), "why"))
+    batch.bury(3, DeadLetter("commands.03", 17, "why", DEAD_BYTES_MAX, b"x" * (DEAD_BYTES_MAX - 1)))
     assert batch.has_room(1) and not batch.has_room(0)
-    batch.bury(4, DeadLetter(18, b"x", "why"))
+    batch.bury(4, DeadLetter("commands.04", 18, "why", 2, b"x"))
     assert not batch.has_room(1)
     assert [[letter.offset for letter in share.dead] for share in batch.shares.values()] == [[17], [18]]
 

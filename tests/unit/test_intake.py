@@ -61,7 +61,8 @@ def test_a_message_that_cannot_be_taken_says_why_and_the_log_moves_on(body):
     intake = an_intake(body, a_batch(an_add()))
     poison, good = intake.arrivals
     assert (poison.message, poison.orders) == (None, [])
-    assert poison.why
+    assert (poison.dead.id, poison.dead.body) == (f"commands.{ANNS:02d}/0", body)
+    assert poison.dead.reason
     assert len(good.orders) == 1
 
 

@@ -6,7 +6,7 @@ from webapp import downloads, reads
 from webapp.accounts import Person
 from webapp.api.operation import operation
 from webapp.api.problems import ProblemError
-from webapp.api.requests import HistoryPageQuery, HistoryQuery
+from webapp.api.requests import DeadLettersQuery, HistoryPageQuery, HistoryQuery
 from webapp.bounds import HexId, SymbolLetters
 
 
@@ -72,9 +72,9 @@ def get_operations(person: Person) -> reads.Operations:
     return reads.operations()
 
 
-@operation("GET", "/operations/dead-letters", {200: reads.DeadLetters}, errors=(403,))
-def get_dead_letters(person: Person) -> reads.DeadLetters:
+@operation("GET", "/operations/dead-letters", {200: reads.DeadLetters}, query=DeadLettersQuery, errors=(403,))
+def get_dead_letters(person: Person, query: DeadLettersQuery) -> reads.DeadLetters:
     """Messages that could not be read, the oldest first, and why; for administrators. They stay where they are."""
     if not person.administrator:
         raise ProblemError(403, "only for administrators")
-    return reads.dead_letters()
+    return reads.dead_letters(query.after)

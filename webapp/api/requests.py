@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from schema.arguments import BY_SHARES, OF_ORDER
-from webapp.bounds import Page, SymbolLetters, TimeMs, WaitMs
+from webapp.bounds import LetterNumber, Page, SymbolLetters, TimeMs, WaitMs
 from webapp.reads import HistoryFilter
 from webapp.reads.history import SIZE_MAX
 
@@ -203,6 +203,12 @@ class HistoryPageQuery(HistoryQuery, frozen=True, forbid_unknown_fields=True):
 
     page: Page = 1
     size: Annotated[int, Meta(ge=1, le=SIZE_MAX)] = 50
+
+
+class DeadLettersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`after`: only letters behind this number; what `next_after` of the page before says."""
+
+    after: LetterNumber = 0
 
 
 class Since(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

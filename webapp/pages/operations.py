@@ -1,9 +1,10 @@
 """For administrators: how the system is doing, and the log of everybody."""
 
-from flask import render_template
+from flask import render_template, request
 
 from webapp import reads
 from webapp.accounts import administrator_required
+from webapp.bounds import LetterNumber, in_bounds
 from webapp.pages.fragments import pieces
 from webapp.pages.log import suggested_name
 from webapp.pages.root import pages
@@ -18,5 +19,6 @@ def operations():
 @pages.get("/operations/dead-letters")
 @administrator_required
 def dead_letters():
-    """Looked up when the page is opened: each look takes the letters out of their queue and puts them back."""
-    return render_template("dead_letters.html", found=reads.dead_letters())
+    """A page of them, the oldest first, as they were when it was opened."""
+    after = in_bounds(request.args.get("after"), LetterNumber, 0)
+    return render_template("dead_letters.html", found=reads.dead_letters(after), after=after)

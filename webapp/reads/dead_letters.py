@@ -1,47 +1,51 @@
-"""Messages that could not be read, as they lie in their queue: for administrators to look at. Nothing is dealt with."""
+"""Messages that could not be read, for administrators to look at. Looking takes nothing, and nothing is dealt with."""
 
 import msgspec
 
-from rabbitmq.connection import open_connection
-from rabbitmq.dead_letter_box import Box
-from schema.errors import BrokerError
-from webapp.site import site
-from webapp.unavailable import Unavailable
+from webapp.store import store
 
 LETTERS_SHOWN = 50
 BYTES_SHOWN = 48
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """`id`: the stream it came from and its place there. `beginning`: its first bytes, as text can show them."""
+    """`id`: the stream it came from and its place there. `beginning`: its first bytes, as text can show them.
 
+    `number`: the order in which letters were given up; `given_up_at_ms`: when, in ms since the epoch.
+    """
+
+    number: int
     id: str
     reason: str
     size_bytes: int
     beginning: str
+    given_up_at_ms: int
 
 
 class DeadLetters(msgspec.Struct, frozen=True):
-    """The oldest of `total`."""
+    """A page of the `total` letters, the oldest first. `next_after`: `after` of the next page; null on the last one."""
 
     letters: list[DeadLetter]
     total: int
+    next_after: int | None
 
 
-def dead_letters() -> DeadLetters:
-    """Takes the letters out and puts them back in order: for a person who asks, not for a clock. Raises Unavailable."""
-    try:
-        connection = open_connection(site().settings.base.amqp_url, "dead letters", patience_seconds=0)
-        try:
-            box = Box(connection)
-            letters = box.letters
-            box.close()
-        finally:
-            connection.close()
-    except BrokerError as error:
-        raise Unavailable("the message broker does not answer") from error
+def dead_letters(after: int = 0) -> DeadLetters:
+    """The letters behind this number, LETTERS_SHOWN at most. Raises Unavailable."""
+    rows = store().rows(_PAGE, after=after, limit=LETTERS_SHOWN + 1)
     shown = [
-        DeadLetter(letter.id, letter.reason, len(letter.body), repr(letter.body[:BYTES_SHOWN])[2:-1])
-        for letter in letters[:LETTERS_SHOWN]
+        DeadLetter(row.letter_number, row.id, row.reason, row.size_bytes, repr(row.start)[2:-1], row.given_up_at_ms)
+        for row in rows[:LETTERS_SHOWN]
     ]
-    return DeadLetters(shown, len(letters))
+    return DeadLetters(shown, count_dead_letters(), shown[-1].number if len(rows) > LETTERS_SHOWN else None)
+
+
+def count_dead_letters() -> int:
+    """How many there are. Raises Unavailable."""
+    return store().row("SELECT count(*) FROM dead_letters")[0]
+
+
+_PAGE = f"""
+    SELECT letter_number, stream || '/' || stream_offset AS id, reason, size_bytes,
+        substring(body FOR {BYTES_SHOWN}) AS start, given_up_at_ms
+    FROM dead_letters WHERE letter_number > :after ORDER BY letter_number LIMIT :limit"""

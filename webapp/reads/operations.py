@@ -6,12 +6,13 @@ import time
 import msgspec
 
 from rabbitmq.connection import open_connection
-from rabbitmq.lengths import queue_length, stream_lengths
-from rabbitmq.topology import AUDIT_STREAM, DEAD_LETTERS_QUEUE, command_stream
+from rabbitmq.lengths import stream_lengths
+from rabbitmq.topology import AUDIT_STREAM, command_stream
 from schema.commands import PARTITIONS
 from schema.errors import BrokerError
 from schema.wall_clock import now_ms
 from webapp.reads.allowances import Refreshes, refreshes
+from webapp.reads.dead_letters import count_dead_letters
 from webapp.reads.quote_cost import QuoteCost, quote_cost
 from webapp.reads.rates import rates
 from webapp.site import site
@@ -44,7 +45,7 @@ class Operations(msgspec.Struct, frozen=True):
     partitions: list[PartitionLag]
     replicas: dict[str, list[str]]
     audit_lag: int | None
-    dead_letters: int | None
+    dead_letters: int
     quotes: QuoteCost
     refreshes: Refreshes
     people: int
@@ -57,7 +58,7 @@ def operations() -> Operations:
     rows = {(row.consumer_group, row.partition): row for row in store().rows(_PARTITIONS)}
     owned = {command_stream(number): rows["transactions", number] for number in range(PARTITIONS)}
     positions = {stream: row.position for stream, row in owned.items()} | {AUDIT_STREAM: rows["audit", 0].position}
-    lengths, dead_letters = _lengths(positions)
+    lengths = _lengths(positions)
     lags = {stream: max(0, length - positions[stream]) for stream, length in lengths.items()}
     replicas: dict[str, list[str]] = {}
     for group, replica in store().rows(_REPLICAS):
@@ -72,7 +73,7 @@ def operations() -> Operations:
         ],
         replicas,
         lags.get(AUDIT_STREAM),
-        dead_letters,
+        count_dead_letters(),
         quote_cost(),
         refreshes(),
         store().row("SELECT count(*) FROM people")[0],
@@ -80,26 +81,26 @@ def operations() -> Operations:
     )
 
 
-def _lengths(positions: dict[str, int]) -> tuple[dict[str, int], int | None]:
-    """Of the streams, and of the dead letters; nothing while the broker is away."""
+def _lengths(positions: dict[str, int]) -> dict[str, int]:
+    """Of the streams; nothing while the broker is away."""
     here = site()
     with here.keeping:
-        at, lengths, dead_letters = here.kept.get("lengths", (-math.inf, {}, None))
+        at, lengths = here.kept.get("lengths", (-math.inf, {}))
         if time.monotonic() - at > FRESH_SECONDS:
-            lengths, dead_letters = _ask(positions)
-            here.kept["lengths"] = (time.monotonic(), lengths, dead_letters)
-        return lengths, dead_letters
+            lengths = _ask(positions)
+            here.kept["lengths"] = (time.monotonic(), lengths)
+        return lengths
 
 
-def _ask(positions: dict[str, int]) -> tuple[dict[str, int], int | None]:
+def _ask(positions: dict[str, int]) -> dict[str, int]:
     try:
         connection = open_connection(site().settings.base.amqp_url, "operations", patience_seconds=0)
         try:
-            return stream_lengths(connection, positions), queue_length(connection, DEAD_LETTERS_QUEUE)
+            return stream_lengths(connection, positions)
         finally:
             connection.close()
     except BrokerError:
-        return {}, None
+        return {}
 
 
 _PARTITIONS = """

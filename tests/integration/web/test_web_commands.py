@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from rabbitmq.connection import open_connection
-from rabbitmq.dead_letter_box import Box
 from rabbitmq.lengths import newest_offsets
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_reader import read
@@ -283,13 +282,17 @@ def test_administrators_see_what_could_not_be_read_and_why(website: Website, wai
         browser.log_in(administrator)
         page = browser.get("/operations/dead-letters").text
         assert letter["id"] in page and letter["beginning"] in page
+        assert "behind the ones" in browser.get(f"/operations/dead-letters?after={letter['number']}").text
+        assert letter["id"] in browser.get(f"/operations/dead-letters?after={10**20}").text
+        assert caller.get("/operations/dead-letters", after=letter["number"]).json == {
+            "letters": [], "total": 1, "next_after": None
+        }  # fmt: skip
+        assert caller.get("/operations").json["dead_letters"] == 1
         other = website.person()
         assert website.api(other).get("/operations/dead-letters").status_code == 403
         browser.post("/logout", page="/")
         browser.log_in(other)
         assert browser.get("/operations/dead-letters").status_code == 403
     finally:
-        box = Box(connection)
-        box.discard(box.letters)
-        box.close()
+        website.rows("DELETE FROM dead_letters RETURNING 1")
         connection.close()

@@ -1,0 +1,66 @@
+"""The queue in which earlier versions kept dead letters: emptied into the database once, and then deleted."""
+
+import psycopg
+
+from rabbitmq.connection import Connection, translated
+from rabbitmq.dead_letters import store
+from rabbitmq.lengths import queue_length
+from schema import database
+from schema.dead_letters import DeadLetter, dead_letter
+from schema.errors import BrokerError, SettingsError
+
+QUEUE = "dead-letters"
+
+
+def move(broker: Connection, database_url: str | None) -> int:
+    """Moves every letter of the queue into the database and deletes the queue; returns how many there were.
+
+    Safe to repeat after a crash: a letter leaves the queue when the database has it, and the database keeps it once.
+    Raises SettingsError where there are letters and no database to put them, BrokerError, StoreError.
+    """
+    length = queue_length(broker, QUEUE)
+    if length is None:
+        return 0
+    if not database_url:
+        raise SettingsError(
+            f"DATABASE_URL is not set, and the queue {QUEUE} of an earlier version has to be moved into the database"
+        )
+    with database.translated(), database.connect(database_url, "dead-letters") as connection:
+        count = _empty(broker, connection)
+    _delete(broker)
+    return count
+
+
+def _empty(broker: Connection, connection: psycopg.Connection) -> int:
+    channel = broker.channel()
+    count = 0
+    with translated():
+        while True:
+            # One at a time, by asking: the broker says when there is no more, and no silence has to be interpreted.
+            method, properties, body = channel.basic_get(QUEUE)
+            if method is None:
+                break
+            with connection.transaction(), connection.cursor() as cursor:
+                store.keep(cursor, [_letter(cursor, properties.headers or {}, body)])
+            channel.basic_ack(method.delivery_tag)
+            count += 1
+        channel.close()
+    return count
+
+
+def _letter(cursor: psycopg.Cursor, headers: dict, body: bytes) -> DeadLetter:
+    stream, offset = headers.get("stream"), headers.get("offset")
+    if not isinstance(stream, str) or not isinstance(offset, int):
+        # Somebody else's, without an address. It gets one here, so that none takes another's place.
+        stream, offset = QUEUE, store.newest_number(cursor.connection) + 1
+    return dead_letter(stream, offset, body, str(headers.get("reason", "it does not say")))
+
+
+def _delete(broker: Connection) -> None:
+    channel = broker.channel()
+    with translated():
+        left = channel.queue_declare(QUEUE, passive=True).method
+        if left.message_count or left.consumer_count:
+            raise BrokerError(f"somebody else holds letters of the queue {QUEUE}: stop them, and do this again")
+        channel.queue_delete(QUEUE)
+        channel.close()

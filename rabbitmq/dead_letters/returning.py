@@ -1,0 +1,80 @@
+"""Publishing dead letters again to the streams they came from, and removing them from where they are kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from rabbitmq.connection import Connection
+from rabbitmq.dead_letters import store
+from rabbitmq.dead_letters.store import KeptLetter
+from rabbitmq.publisher import POSSIBLY_DUPLICATE, Outgoing, Publisher
+from rabbitmq.stream_reader import read_one
+from rabbitmq.topology import AUDIT_STREAM, command_stream
+from schema.commands import PARTITIONS
+from schema.dead_letters import DeadLetter
+from schema.errors import DayTradeError, LogGap
+
+STREAMS = frozenset({AUDIT_STREAM, *map(command_stream, range(PARTITIONS))})
+
+CONFIRM_SECONDS_MAX = 60
+"""Seconds that a transaction may wait for the broker's confirms. Nobody else needs the rows that it locks."""
+
+
+class NotReturnable(DayTradeError):
+    """A letter that can only be discarded; the text says why."""
+
+
+@dataclass(frozen=True)
+class Returned:
+    """How many letters were published again, and why each of the others stays where it is."""
+
+    count: int
+    kept: tuple[str, ...]
+
+
+def publish_again(broker: Connection, database: psycopg.Connection, letters: Sequence[KeptLetter]) -> Returned:
+    """Publishes letters to their streams, marked as possibly there already, and removes them once that is confirmed.
+
+    Letters that somebody else has removed meanwhile are passed over. A crash in between may leave a letter published
+    and still kept: published once more, it has no effect on what is done already. Raises BrokerError, StoreError.
+    """
+    publisher = Publisher(broker)
+    count, kept, small = 0, [], []
+    for one in letters:
+        try:
+            body = whole_body(broker, one.letter)
+        except NotReturnable as error:
+            kept.append(str(error))
+        else:
+            if one.letter.is_whole:
+                small.append((one, body))
+            else:  # alone: two of them at once may be more than anybody wants in memory
+                count += _publish(publisher, database, [(one, body)])
+    return Returned(count + _publish(publisher, database, small), tuple(kept))
+
+
+def whole_body(broker: Connection, letter: DeadLetter) -> bytes:
+    """All of a letter's message, from its stream where it is not kept whole. Raises NotReturnable, BrokerError."""
+    if letter.stream not in STREAMS:
+        raise NotReturnable(f"{letter.id} came from no stream of ours: it can only be discarded")
+    if letter.is_whole:
+        return letter.body
+    try:
+        body = read_one(broker, letter.stream, letter.offset)
+    except LogGap as error:
+        raise NotReturnable(f"{letter.id} is not whole any more, it can only be discarded: {error}") from error
+    if len(body) != letter.size_bytes or not body.startswith(letter.body):
+        raise NotReturnable(f"{letter.id} can only be discarded: its stream holds another message at that offset")
+    return body
+
+
+def _publish(publisher: Publisher, database: psycopg.Connection, batch: list[tuple[KeptLetter, bytes]]) -> int:
+    with database.transaction(), database.cursor() as cursor:
+        cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{CONFIRM_SECONDS_MAX}s'")
+        there = store.remove(cursor, [one.number for one, _ in batch])
+        for one, body in batch:
+            if one.number in there:
+                publisher.publish(Outgoing("", one.letter.stream, body, headers={POSSIBLY_DUPLICATE: True}))
+        publisher.flush()
+    return len(there)

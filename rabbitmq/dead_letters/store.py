@@ -1,0 +1,91 @@
+"""The SQL of dead letters: consumers keep them here, people read and remove them.
+
+Reading takes nothing. A consumer keeps a letter in the transaction that moves its position on, so that each message is
+here once, under its stream and offset, whatever dies in between.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from schema.dead_letters import DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLetter:
+    """A dead letter, its number in the order in which letters were given up, and when that was (ms since the epoch)."""
+
+    number: int
+    given_up_at_ms: int
+    letter: DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Letters that are meant: those at `places` (stream and offset; None: anywhere), `after` < number ≤ `until`."""
+
+    places: tuple[tuple[str, int], ...] | None = None
+    after: int = 0
+    until: int = 2**63 - 1
+
+
+def keep(cursor: psycopg.Cursor, letters: Sequence[DeadLetter]) -> None:
+    """Keeps letters, as part of the caller's transaction: that which stores the position behind them.
+
+    A letter that is kept already stays as it is.
+    """
+    if letters:
+        rows = [(one.stream, one.offset, one.reason, one.size_bytes, one.body) for one in letters]
+        cursor.execute(_KEEP, list(map(list, zip(*rows, strict=True))))
+
+
+def newest_number(connection: psycopg.Connection) -> int:
+    """Number of the letter that was given up last; 0 where there is none."""
+    with connection.transaction():
+        return connection.execute("SELECT coalesce(max(letter_number), 0) FROM dead_letters").fetchone()[0]
+
+
+def count(connection: psycopg.Connection, choice: Choice) -> int:
+    """How many of the letters that are meant are there."""
+    chosen, values = _chosen(choice)
+    with connection.transaction():
+        return connection.execute(f"SELECT count(*) FROM dead_letters WHERE {chosen}", values).fetchone()[0]
+
+
+def page(connection: psycopg.Connection, choice: Choice, limit: int, body_bytes_max: int) -> list[KeptLetter]:
+    """The oldest `limit` of the letters that are meant; of their bodies no more than `body_bytes_max` is read."""
+    chosen, values = _chosen(choice)
+    with connection.transaction():
+        rows = connection.execute(_PAGE.format(chosen=chosen), (body_bytes_max, *values, limit), binary=True)
+        return [KeptLetter(number, at_ms, DeadLetter(*letter)) for number, at_ms, *letter in rows]
+
+
+def remove(cursor: psycopg.Cursor, numbers: Iterable[int]) -> set[int]:
+    """Removes letters as part of the caller's transaction; returns which of them were still there."""
+    cursor.execute("DELETE FROM dead_letters WHERE letter_number = ANY(%s) RETURNING letter_number", (list(numbers),))
+    return {number for (number,) in cursor}
+
+
+def _chosen(choice: Choice) -> tuple[str, tuple]:
+    condition, values = "letter_number > %s AND letter_number <= %s", (choice.after, choice.until)
+    if choice.places is None:
+        return condition, values
+    streams, offsets = [stream for stream, _ in choice.places], [offset for _, offset in choice.places]
+    return f"{condition} AND {_AT_PLACES}", (*values, streams, offsets)
+
+
+# In binary: as text, bodies would be sent in hexadecimal.
+_KEEP = """
+    INSERT INTO dead_letters (stream, stream_offset, reason, size_bytes, body, given_up_at_ms)
+    SELECT stream, stream_offset, reason, size_bytes, body, extract(epoch FROM clock_timestamp()) * 1000
+    FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::bigint[], %b::bytea[])
+        WITH ORDINALITY AS letter(stream, stream_offset, reason, size_bytes, body, n)
+    ORDER BY n
+    ON CONFLICT (stream, stream_offset) DO NOTHING"""
+
+_AT_PLACES = "(stream, stream_offset) IN (SELECT * FROM unnest(%s::text[], %s::bigint[]))"
+
+_PAGE = """
+    SELECT letter_number, given_up_at_ms, stream, stream_offset, reason, size_bytes, substring(body FOR %s)
+    FROM dead_letters WHERE {chosen} ORDER BY letter_number LIMIT %s"""
