@@ -3,6 +3,8 @@
 Serves the workload reader, the web pages and the API alike. Never raises for bad arguments: they become a defect.
 """
 
+import functools
+import operator
 import re
 
 from schema.bounds import FILENAME_CHARACTERS_MAX, INT64_MAX
@@ -97,8 +99,12 @@ def make_command(
 
 
 def is_sound(command: Command) -> bool:
-    """Whether a command has a defect, or exactly what its name calls for: what the engine may rely on."""
-    return command.defect is not None or _present(command) in _SOUND[command.name]
+    """Whether a command has exactly what its name calls for, or a defect and nothing beyond that: what the engine, and
+    the constraints of the history, may rely on.
+    """
+    if command.defect is not None:
+        return not _present(command) & ~_POSSIBLE[command.name]
+    return _present(command) in _SOUND[command.name]
 
 
 def is_root_dumplog(command: Command) -> bool:
@@ -121,6 +127,7 @@ _BITS = {USER: 1, SYMBOL: 2, AMOUNT: 4, FILENAME: 8, SHARES: 16, ORDER: 32}
 _SOUND = {name: {sum(_BITS[field] for field in form) for form in forms} for name, forms in SIGNATURES.items()}
 for _name, _form in SITE_SIGNATURES.items():
     _SOUND[_name].add(sum(_BITS[field] for field in _form))
+_POSSIBLE = {name: functools.reduce(operator.or_, forms) for name, forms in _SOUND.items()}
 
 
 def _user(text: str) -> str | None:

@@ -160,7 +160,7 @@ history = Table(
     ),
     CheckConstraint(
         "shares IS NULL OR (shares > 0 AND command IN ('BUY', 'SELL')"
-        " AND (outcome = 'rejected' OR amount_cents = shares * price_cents))",
+        " AND CASE WHEN outcome = 'done' THEN amount_cents = shares * price_cents ELSE true END)",
         name="by_shares",
     ),
     CheckConstraint(

@@ -25,7 +25,7 @@ def upgrade() -> None:
     op.add_column('history', sa.Column('newest_order_seq', sa.BigInteger(), comment="the newest pending order of that side, if another was named"))
     op.create_check_constraint('by_shares', 'history',
         "shares IS NULL OR (shares > 0 AND command IN ('BUY', 'SELL')"
-        " AND (outcome = 'rejected' OR amount_cents = shares * price_cents))")
+        " AND CASE WHEN outcome = 'done' THEN amount_cents = shares * price_cents ELSE true END)")
     # The reason is compared as text: Postgres lets no transaction use an enumeration's value that it has just added.
     op.create_check_constraint('named_order', 'history',
         "CASE WHEN order_seq IS NULL THEN newest_order_seq IS NULL"
