@@ -77,7 +77,7 @@ verify: $(STAMP) ## Recompute every invariant of what the last run left [DUMP=fi
 	@$(DEPLOY) verify
 
 clean: ## Stop everything; remove .stack, .venv and dumps
-	@if [ -x $(VENV)/bin/python ] && [ -d .stack ]; then $(DEPLOY) clean; fi
+	@if [ ! -d .stack ]; then :; elif [ -f $(STAMP) ]; then $(DEPLOY) clean; else $(or $(PYTHON),python3) -m deploy.leftovers; fi
 	@rm -rf .stack $(VENV) dumps
 
 # All on stderr: `make env` promises nothing but two lines on stdout. Bytecode is compiled on first use instead.

@@ -5,7 +5,6 @@ Options are read from the environment, which is how make passes on what it was g
 
 import os
 import shlex
-import sys
 import time
 from typing import Annotated
 
@@ -21,6 +20,8 @@ from deploy.paths import LOGS
 from deploy.profiles import LIVE, PROFILES, urls_of
 from deploy.progress import progress, say
 from deploy.record import CONTAINER, GIVEN, Record, load
+from schema import entry_point
+from schema.commands import is_user
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -72,6 +73,8 @@ def admin(name: Annotated[str, typer.Argument()] = "") -> None:
     if not name:
         say("usage: make admin USER=name")
         raise typer.Exit(2)
+    if not is_user(name):
+        raise StackError(f"USER={name}: a name has 1 to 64 of A-Z a-z 0-9 _ . @ -")
     with exclusive("admin"):
         raise typer.Exit(runs.admin(load(), name))
 
@@ -229,7 +232,11 @@ def clean() -> None:
     """Stop everything and drop this stack's data."""
     with exclusive("clean"), progress("Stopping, and dropping the data"):
         record = load()
-        servers.stop(record)
+        try:
+            servers.stop(record)
+        except (StackError, OSError) as error:  # whatever state .stack is in, what runs must end
+            say(f"{error}: ending every process of this stack")
+            leftovers.end_all()
         servers.forget(record)
 
 
@@ -261,17 +268,18 @@ def _duration(seconds: int) -> str:
     return time.strftime(f"{hours}:%M:%S", time.gmtime(rest))
 
 
-def main() -> None:
+def main() -> int:
     """Errors of the stack are one line (and the end of a log), never a traceback."""
     os.umask(0o022)
     try:
         app(prog_name="python -m deploy")
     except StackError as error:
         say(f"error: {error}")
-        sys.exit(1)
+        return 1
     except Interrupted as interrupted:
-        sys.exit(interrupted.exit_code)
+        return interrupted.exit_code
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    entry_point.run("error", main)

@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 from string import Template
 
+from deploy import stack_folder
 from deploy.paths import RABBITMQ_HOME, RABBITMQ_TEMPLATES
 from deploy.record import Record
 
@@ -14,7 +15,7 @@ CONFIG, DEFINITIONS, PLUGINS = "rabbitmq.conf", "definitions.json", "enabled_plu
 
 def render(record: Record, listener: str, definitions: str) -> Path:
     """`listener` and `definitions` are as the broker sees them. Returns the folder with the three files."""
-    RABBITMQ_HOME.mkdir(exist_ok=True)
+    stack_folder.folder(RABBITMQ_HOME)
     _fill(CONFIG, {"listener": listener, "definitions": definitions})
     _fill(DEFINITIONS, {"password_hash": password_hash(record.amqp_password)})
     _fill(PLUGINS, {})
@@ -28,4 +29,6 @@ def password_hash(password: str) -> str:
 
 
 def _fill(name: str, values: dict[str, str]) -> None:
-    (RABBITMQ_HOME / name).write_text(Template((RABBITMQ_TEMPLATES / name).read_text()).substitute(values))
+    stack_folder.file(RABBITMQ_HOME / name).write_text(
+        Template((RABBITMQ_TEMPLATES / name).read_text()).substitute(values)
+    )

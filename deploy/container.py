@@ -4,13 +4,13 @@ import hashlib
 import os
 import subprocess
 
-from deploy import broker_files, readiness
+from deploy import broker_files, readiness, stack_folder
 from deploy.database import answers
 from deploy.failure import StackError
 from deploy.paths import COMPOSE_FILE, POSTGRES_CONFIG, RABBITMQ_HOME, ROOT
 from deploy.profiles import LIVE, superuser_url, urls_of
 from deploy.progress import progress
-from deploy.record import CONTAINER, Record, make_stack_folder
+from deploy.record import CONTAINER, Record
 
 RABBITMQ, POSTGRES = "rabbitmq", "postgres"
 INNER_PORTS = {RABBITMQ: ("amqp", 5672), POSTGRES: ("postgres", 5432)}
@@ -28,7 +28,7 @@ def engine() -> str | None:
 def start(record: Record, servers: tuple[str, ...] = (RABBITMQ, POSTGRES)) -> None:
     if running(record, servers):
         return
-    make_stack_folder()
+    stack_folder.ensure()
     broker_files.render(record, "0.0.0.0:5672", "/etc/rabbitmq/definitions.json")
     with progress(f"Starting {' and '.join(servers)} in containers"):
         _compose(record, "up", "--detach", *servers)

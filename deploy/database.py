@@ -53,9 +53,8 @@ def recreate_database(admin: str, url: str, owner: str | None = None) -> None:
         raise StackError(f"cannot recreate the database {name}: {_first_line(error)}") from error
 
 
-def drop_database(admin: str, url: str) -> None:
+def drop_database(admin: str, name: str) -> None:
     """With everybody who is connected to it; one that is not there is none to drop."""
-    name = name_of(url)
     try:
         with _connect(admin) as connection:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))

@@ -6,6 +6,7 @@ It reads a pipe only once, so the process that looked must be the one that runs.
 
 import json
 import os
+import re
 import select
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from contextlib import suppress
 
 from deploy import foreground, modules
 
-CHECKED, BEGUN = b"checked\n", b"begun\n"
+CHECKED, BEGUN = re.compile(rb"checked (\d+|-)\n"), re.compile(rb"begun\n")
 
 
 class Driver:
@@ -23,6 +24,8 @@ class Driver:
         self._news, news = os.pipe()
         orders, self._orders = os.pipe()
         self._heard = b""
+        self.lines = 0
+        """Of its workload, when it has looked at that; 0 for a pipe, of which nobody knows."""
         for end in (news, orders):
             os.set_inheritable(end, True)
         try:
@@ -41,9 +44,11 @@ class Driver:
 
     def refuses(self) -> int | None:
         """Waits until it has looked at what it was given; its exit code where it will not run with that."""
-        while not self._hears(CHECKED, foreground.PAUSE_S):
+        while not (checked := self._hears(CHECKED, foreground.PAUSE_S)):
             if self._child.poll() is not None:
                 return foreground.wait_for(self._child)
+        if checked[1] != b"-":
+            self.lines = int(checked[1])
         return None
 
     def run(self, environment: dict[str, str], on_begun: Callable[[], None], meanwhile: Callable[[], object]) -> int:
@@ -64,11 +69,11 @@ class Driver:
         finally:
             look()
 
-    def _hears(self, news: bytes, seconds: float) -> bool:
-        """Whether it has said this, now or within so many seconds."""
+    def _hears(self, news: re.Pattern[bytes], seconds: float) -> re.Match[bytes] | None:
+        """What it has said of this, now or within so many seconds."""
         if select.select([self._news], [], [], seconds)[0]:
             said = os.read(self._news, 4096)
             self._heard += said
             if not said:  # it has ended, or is about to
                 time.sleep(min(seconds, foreground.PAUSE_S / 10))
-        return news in self._heard
+        return news.search(self._heard)

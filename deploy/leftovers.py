@@ -1,16 +1,20 @@
 """Finds and ends processes of this stack that no supervisor looks after any more (it was killed, say).
 
+`python -m deploy.leftovers` ends them all; it needs no package, so that it works where .venv is half made.
+
 A process is ours when it was started with our mark in its environment; none is ever found by its name.
 """
 
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from deploy.paths import STACK
 from deploy.readiness import PAUSE_S
+from schema import entry_point
 
 MARK = "DAYTRADE_STACK"
 PATIENCE_S = 20
@@ -75,3 +79,11 @@ def _name(pid: int) -> str:
 def _signal(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):  # it ended by itself
         os.kill(pid, number)
+
+
+def _main() -> None:
+    print(f"Ended {end_all()} processes", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    entry_point.run("leftovers", _main)

@@ -5,16 +5,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from deploy import stack_folder
 from deploy.failure import StackError
 from deploy.paths import LOCK
-from deploy.record import make_stack_folder
 
 
 @contextmanager
 def exclusive(command: str) -> Iterator[None]:
     """The kernel drops the lock with the process, however it ends, so that none is ever left behind."""
-    make_stack_folder()
-    with LOCK.open("a+") as file:
+    stack_folder.ensure()
+    with LOCK.open("a+", errors="replace") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

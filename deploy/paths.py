@@ -6,6 +6,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STACK = ROOT / ".stack"
 
 RECORD = STACK / "stack.json"
+RECORD_COPY = STACK / "stack.copy.json"
 LOCK = STACK / "lock"
 LOGS = STACK / "log"
 SUPERVISOR_CONFIG = STACK / "supervisord.conf"

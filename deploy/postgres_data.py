@@ -8,11 +8,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from deploy import stack_folder
 from deploy.failure import StackError
 from deploy.paths import POSTGRES_CONFIG, POSTGRES_DATA, ROOT, STACK
 from deploy.record import Record
 
-# Written last: without it initdb never finished, and what is there holds nobody's data.
+# Written last: without it initdb never finished, and what is there holds nobody's data. It holds the hash of the
+# superuser's password, so that a record with another one is noticed.
 COMPLETE = "daytrade-complete"
 SERVER_USER = "postgres"  # Postgres refuses to run as root; the packages bring this user
 
@@ -23,11 +25,16 @@ def server_user() -> str:
 
 
 def version_on_disk() -> str:
-    """Major version that made the data folder, or empty."""
-    try:
-        return (POSTGRES_DATA / "PG_VERSION").read_text().strip()
-    except OSError:
+    """Major version that made the data folder, or empty. Raises StackError where that cannot be read."""
+    if not (POSTGRES_DATA / COMPLETE).exists():
         return ""
+    try:
+        version = (POSTGRES_DATA / "PG_VERSION").read_text(errors="replace").strip()
+    except OSError:
+        version = ""
+    if not (version.isascii() and version.isdecimal() and len(version) < 4):
+        raise StackError(f"{POSTGRES_DATA} is damaged (PG_VERSION); `make clean` removes it, with all data")
+    return version
 
 
 def folder() -> Path:
@@ -39,19 +46,22 @@ def folder() -> Path:
 
 def prepare(record: Record, programs: Path) -> None:
     """`programs` is the folder with initdb. Raises StackError with initdb's last words."""
-    if not (POSTGRES_DATA / COMPLETE).exists():
+    complete, password = POSTGRES_DATA / COMPLETE, hashlib.sha256(record.superuser_password.encode()).hexdigest()
+    if not complete.exists():
         for item in POSTGRES_DATA.iterdir():
-            shutil.rmtree(item) if item.is_dir() else item.unlink()
+            shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
         _initdb(record, programs)
-        _put("", POSTGRES_DATA / COMPLETE)
     _put(POSTGRES_CONFIG.read_text(), POSTGRES_DATA / "postgresql.conf")
+    if complete.exists() and complete.read_text(errors="replace") not in ("", password):
+        _set_password(record, programs)
+    _put(password, complete)
 
 
 def remove() -> None:
     """The data too when they are elsewhere; whatever else is in .stack is its owner's to remove."""
     if POSTGRES_DATA.is_symlink():
-        assert POSTGRES_DATA.resolve() == _folder_elsewhere(), "a link that is not of our making"
-        shutil.rmtree(_folder_elsewhere(), ignore_errors=True)
+        if POSTGRES_DATA.resolve() == _folder_elsewhere():  # a link of another making leads to what is not ours
+            shutil.rmtree(_folder_elsewhere(), ignore_errors=True)
         POSTGRES_DATA.unlink()
 
 
@@ -109,8 +119,22 @@ def _initdb(record: Record, programs: Path) -> None:
         raise StackError(f"initdb failed: {' '.join((done.stderr or done.stdout).split())[-300:]}")
 
 
+def _set_password(record: Record, programs: Path) -> None:
+    """Gives the superuser the record's password, where that of the data was lost. No server may run."""
+    done = subprocess.run(
+        [programs / "postgres", "--single", "-D", POSTGRES_DATA.resolve(), "postgres"],
+        cwd="/",
+        input=f"ALTER ROLE postgres PASSWORD '{record.superuser_password}'\n",
+        capture_output=True,
+        text=True,
+        **_as_server_user(),
+    )
+    if done.returncode:
+        raise StackError(f"Postgres' password cannot be set anew: {' '.join(done.stderr.split())[-300:]}")
+
+
 def _put(text: str, path: Path) -> None:
-    path.write_text(text)
+    stack_folder.file(path).write_text(text)
     _hand_over(path)
 
 

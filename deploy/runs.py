@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deploy import browser, foreground, modules, preconditions, profiles, servers, workers
+from deploy import browser, foreground, modules, needs, preconditions, profiles, servers, workers
 from deploy.driver import Driver
 from deploy.failure import StackError
 from deploy.profiles import LIVE, LOADTEST, PROFILES, TEST, urls_of
@@ -26,6 +26,8 @@ def loadtest(record: Record, replicas: int) -> int:
     with foreground.interruptible(), Driver(given) as driver:
         if (refusal := driver.refuses()) is not None:
             return refusal
+        if servers.are_private(record):
+            needs.require(with_broker=True, lines=driver.lines)
         with _servers_for_a_while(record, emptied=True):
             return _run_in_the_other_place(record, replicas, driver)
 
@@ -121,7 +123,7 @@ def dead_letters(record: Record) -> int:
 def _look_back(record: Record, module: str, *arguments: str, only_postgres: bool = False) -> int:
     """Runs a module on what the last run left."""
     if record.last_profile not in PROFILES:
-        raise StackError("nothing has run here yet: `make up` or `make loadtest` first")
+        raise StackError("no run is known here: `make up` or `make loadtest` first")
     with _servers_for_a_while(record, only_postgres):
         if record.kind != record.kind_of_last_run:
             raise StackError("the last run used other servers: set or unset AMQP_URL and DATABASE_URL as it was then")

@@ -5,7 +5,7 @@ Given servers are never started or stopped. Workers are not known here.
 
 import os
 
-from deploy import container, database, leftovers, postgres_data, private, readiness, supervisor
+from deploy import container, database, leftovers, needs, postgres_data, private, readiness, supervisor
 from deploy.failure import StackError
 from deploy.paths import POSTGRES_DATA
 from deploy.profiles import LIVE, LOADTEST, PLACES, PROFILES, SITE, Urls, superuser_url, urls_of
@@ -25,6 +25,7 @@ def start(record: Record, only_postgres: bool = False) -> None:
     if record.kind == CONTAINER and not _start_containers(record, only_postgres):
         record.kind = PRIVATE
     if record.kind == PRIVATE:
+        needs.require(with_broker=not only_postgres)
         private.start(
             record,
             (private.POSTGRES,) if only_postgres else (private.EPMD, private.RABBITMQ, private.POSTGRES),
@@ -32,6 +33,11 @@ def start(record: Record, only_postgres: bool = False) -> None:
     database.ensure_role(superuser_url(record), record.database_password)
     for profile in PROFILES:
         ensure_database(record, profile)
+
+
+def are_private(record: Record) -> bool:
+    """Whether `start` would use servers whose data are on this checkout's disk. Raises StackError."""
+    return _choose(record) == PRIVATE
 
 
 def running(record: Record) -> bool:
@@ -50,13 +56,13 @@ def stop(record: Record) -> None:
     count = leftovers.end_all()
     if count:
         say(f"Ended {count} processes that no supervisor looked after")
-    if record.kind == CONTAINER:
+    if record.kind == CONTAINER or (not record.kind and container.engine()):  # a record that was lost names none
         container.stop(record)
 
 
 def forget(record: Record) -> None:
     """Drops what is outside .stack; the folder itself is the caller's to remove."""
-    if record.kind == CONTAINER and container.engine():
+    if record.kind in (CONTAINER, "") and container.engine():
         container.stop(record, with_data=True)
     postgres_data.remove()
 
@@ -82,8 +88,9 @@ def recreate_database(record: Record, urls: Urls) -> None:
 def drop_database(record: Record, urls: Urls) -> None:
     """And what a replay has rebuilt beside it."""
     assert urls != urls_of(record, LIVE), "live data are never dropped"
-    database.drop_database(_admin(record), urls.database)
-    database.drop_database(_admin(record), f"{urls.database}_replay")
+    name = database.name_of(urls.database)
+    for one in (name, f"{name}_replay"):
+        database.drop_database(_admin(record), one)
 
 
 def _admin(record: Record) -> str:

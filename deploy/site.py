@@ -6,7 +6,7 @@ import sys
 import urllib.error
 import urllib.request
 
-from deploy import modules, ports, processes, supervisor
+from deploy import modules, ports, processes, stack_folder, supervisor
 from deploy.paths import LOGS, ROOT, STACK
 from deploy.processes import Worker
 from deploy.profiles import HOST, LIVE, SITE, urls_of
@@ -32,7 +32,7 @@ PASSED_ON = (
 def start(record: Record, quotes_are_simulated: bool) -> str:
     """Returns the site's address once it answers. The market is simulated only where quotes cost nothing."""
     _choose_ports(record)
-    (LOGS / SITE).mkdir(parents=True, exist_ok=True)
+    stack_folder.folder(LOGS / SITE)
     workers = (WEB, LIVE_UPDATES, *((MARKET,) if quotes_are_simulated else ()))
     supervisor.set_workers(record, SITE, [_program(worker, environment(record)) for worker in workers])
     address = f"http://{HOST}:{record.site_ports['web']}"

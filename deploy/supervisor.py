@@ -15,12 +15,12 @@ from xmlrpc.client import Fault, ProtocolError, ServerProxy
 
 from supervisor.xmlrpc import Faults
 
-from deploy import leftovers, ports
+from deploy import leftovers, ports, stack_folder
 from deploy.failure import StackError
 from deploy.paths import LOGS, ROOT, SUPERVISOR_CONFIG, WORKER_CONFIGS
 from deploy.program import Program, plain
 from deploy.readiness import wait_until
-from deploy.record import Record, make_stack_folder
+from deploy.record import Record
 
 USER = "stack"
 STOPPED_STATES = {"STOPPED", "EXITED", "FATAL", "UNKNOWN"}
@@ -40,16 +40,17 @@ def running(record: Record) -> bool:
 def start(record: Record, programs: list[Program]) -> None:
     """Starts supervisord with these programs known to it. Workers of an earlier life are forgotten."""
     assert not running(record)
-    make_stack_folder()
-    WORKER_CONFIGS.mkdir(exist_ok=True)
-    LOGS.mkdir(exist_ok=True)
+    stack_folder.ensure()
+    stack_folder.folder(WORKER_CONFIGS)
+    stack_folder.folder(LOGS)
     for stale in WORKER_CONFIGS.glob("*.conf"):
-        stale.unlink()
+        stack_folder.file(stale).unlink(missing_ok=True)
     record.ports["supervisor"] = ports.keep_or_find(
         record.ports.get("supervisor"), {port for name, port in record.ports.items() if name != "supervisor"}
     )
     record.save()
-    _write_private(SUPERVISOR_CONFIG, _main_section(record) + "\n".join(program.section() for program in programs))
+    stack_folder.file(LOGS / "supervisord.log")
+    _write_private(SUPERVISOR_CONFIG, _main_section(record) + _sections(programs))
     done = subprocess.run(
         [sys.executable, "-m", "supervisor.supervisord", "-c", str(SUPERVISOR_CONFIG)],
         cwd=ROOT,
@@ -96,7 +97,7 @@ def set_workers(record: Record, profile: str, programs: list[Program]) -> None:
     """Makes these programs the ones that run for a profile; those that run already as described are left alone."""
     # Asked before the new configuration is read: it no longer knows what is to be stopped.
     priorities = {info["name"]: info["process_prio"] for info in _call(record, "getAllConfigInfo")}
-    _write_private(WORKER_CONFIGS / f"{profile}.conf", "\n".join(program.section() for program in programs))
+    _write_private(WORKER_CONFIGS / f"{profile}.conf", _sections(programs))
     try:
         added, changed, removed = _call(record, "reloadConfig")[0]
     except Fault as fault:
@@ -168,7 +169,14 @@ def _environment() -> dict[str, str]:
     return kept | {"LANG": "C.UTF-8"} | leftovers.mark()
 
 
+def _sections(programs: list[Program]) -> str:
+    for program in programs:
+        stack_folder.file(program.log)
+    return "\n".join(program.section() for program in programs)
+
+
 def _write_private(path: Path, text: str) -> None:
+    stack_folder.file(path)
     path.touch(mode=0o600)
     path.chmod(0o600)
     path.write_text(text)

@@ -2,7 +2,7 @@
 
 import os
 
-from deploy import ports, processes, supervisor
+from deploy import ports, processes, stack_folder, supervisor
 from deploy.paths import LOGS, log_tail
 from deploy.profiles import HOST, Urls
 from deploy.progress import say
@@ -22,7 +22,7 @@ def start(record: Record, profile: str, urls: Urls, replicas: int) -> dict[str, 
         record.quote_ports[profile] = _quote_port(record, profile)
     record.save()
     address = given or f"{HOST}:{record.quote_ports[profile]}"
-    (LOGS / profile).mkdir(parents=True, exist_ok=True)
+    stack_folder.folder(LOGS / profile)
     programs = processes.programs(profile, urls, replicas, address, own_quote_server=not given)
     supervisor.set_workers(record, profile, programs)
     return {"QUOTE_SERVER": address, "QUOTES": processes.quotes(), "DUMP_DIR": processes.dump_dir()}

@@ -29,6 +29,7 @@ from producers.start_line import UNKNOWN_SERVERS, CalledOff, StartLine
 from producers.workload import NothingToRun, Workload
 from producers.workload_input import InputError, WorkloadInput
 from rabbitmq.connection import open_connection
+from schema import entry_point
 from schema.errors import DayTradeError, SettingsError
 from schema.log_setup import set_up_logging
 from schema.output_file import require_writable
@@ -86,7 +87,7 @@ def main() -> int:
             workload = Workload(opened, secrets.randbits(63))
             workload.prepare(_notice)
             if start:
-                settings = from_environment(os.environ | start.wait())
+                settings = from_environment(os.environ | start.wait(workload.lines))
             set_up_logging(settings.log_level, "loadtest")
             result = run_load(settings, options, workload, _console(), start.begun if start else lambda: None)
         if options.report:
@@ -95,8 +96,6 @@ def main() -> int:
         return _fail(error, MISUSED)
     except CalledOff:
         return FAILED
-    except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}", MISUSED)
     except DayTradeError as error:
         return _fail(error, FAILED)
     except KeyboardInterrupt:
@@ -177,4 +176,4 @@ _LIVE_REPLICAS = """
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("loadtest", main)

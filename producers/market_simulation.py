@@ -17,7 +17,7 @@ import structlog
 from producers.command_publisher import CommandPublisher
 from producers.ledger import Ledger
 from rabbitmq.connection import open_connection
-from schema import settings
+from schema import entry_point, settings
 from schema.arguments import make_command
 from schema.commands import CommandName, command_id
 from schema.errors import DayTradeError, SettingsError
@@ -106,4 +106,4 @@ _WATCHED = "SELECT symbol FROM watched_symbols GROUP BY symbol ORDER BY count(*)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run_logged("market simulation", main)

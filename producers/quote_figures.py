@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from producers.ledger import Ledger
 from producers.quote_floor import quote_floor
 from producers.run import Run
+from schema import entry_point
 from schema.errors import DayTradeError
 from schema.events import NOT_SENT
 from schema.money import format_cents
@@ -99,4 +100,4 @@ _SINCE = {"commands": "at_ms >= :since_ms", "fetches": "asked_at_ms >= :since_ms
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("quote figures", main)

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from schema.errors import DayTradeError
 
-CHECKED, BEGUN = b"checked\n", b"begun\n"
+CHECKED, BEGUN = "checked", "begun"
+"""The news, a line each; the first with the number of lines of the workload, or `-` where nobody knows."""
 
 UNKNOWN_SERVERS = {"AMQP_URL": "amqp://not-known-yet", "DATABASE_URL": "postgresql://not-known-yet"}
 """What settings are checked with before the servers are known."""
@@ -27,9 +28,9 @@ class StartLine:
         self._news = news
         self._orders = orders
 
-    def wait(self) -> Mapping[str, str]:
-        """Says that all is checked; returns the variables to run with. Raises CalledOff."""
-        self._tell(CHECKED)
+    def wait(self, lines: int | None) -> Mapping[str, str]:
+        """Says that all is checked, and how much there is; returns the variables to run with. Raises CalledOff."""
+        self._tell(f"{CHECKED} {'-' if lines is None else lines}")
         with os.fdopen(self._orders, "rb") as orders:
             line = orders.readline()
         if not line:
@@ -40,8 +41,8 @@ class StartLine:
         """Says that the first command is about to be published. Raises CalledOff."""
         self._tell(BEGUN)
 
-    def _tell(self, news: bytes) -> None:
+    def _tell(self, news: str) -> None:
         try:
-            os.write(self._news, news)
+            os.write(self._news, f"{news}\n".encode())
         except BrokenPipeError as error:
             raise CalledOff("the process that started this load test has ended") from error

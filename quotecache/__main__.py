@@ -6,6 +6,7 @@ import sys
 import threading
 
 from quotecache.service import run
+from schema import entry_point
 from schema.errors import SettingsError
 from schema.log_setup import set_up_logging
 from schema.settings import from_environment
@@ -26,4 +27,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run_logged("quotecache", main)

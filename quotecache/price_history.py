@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import psycopg
 
-from schema import database
+from schema import database, entry_point
 from schema.bounds import INT64_MAX
 from schema.commands import is_symbol
 from schema.errors import DayTradeError, SettingsError
@@ -87,4 +87,4 @@ _HISTORY = """
     ORDER BY asked_at_ms, quote_id LIMIT %s"""
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("price history", main)

@@ -14,6 +14,7 @@ import structlog
 
 from quotecache.market import Market
 from quotecache.sockets import allow_sockets
+from schema import entry_point
 from schema.commands import is_symbol, is_user
 from schema.errors import SettingsError
 from schema.log_setup import set_up_logging
@@ -124,4 +125,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run_logged("quote server", main)

@@ -47,10 +47,10 @@ class Connection:
 
     def __init__(self, blocking: pika.BlockingConnection):
         self._blocking = blocking
-        blocking.add_on_connection_blocked_callback(
-            lambda _, frame: log.warning("broker blocks publishers", reason=frame.method.reason)
-        )
-        blocking.add_on_connection_unblocked_callback(lambda *_: log.warning("broker unblocked publishers"))
+        self.blocked_because = ""
+        """Why the broker takes no messages at present, in its own words ("low on disk"); empty where it takes them."""
+        blocking.add_on_connection_blocked_callback(lambda _, frame: self._note_blocked(frame.method.reason))
+        blocking.add_on_connection_unblocked_callback(lambda *_: self._note_blocked(""))
         self._watched: set[int] = set()
         self._ended: BrokerError | None = None
 
@@ -124,6 +124,13 @@ class Connection:
         self._require_consumers()
         self._process(seconds)
         self._require_consumers()
+
+    def _note_blocked(self, reason: str) -> None:
+        self.blocked_because = reason
+        if reason:
+            log.warning("RabbitMQ takes no messages", reason=reason)
+        else:
+            log.warning("RabbitMQ takes messages again")
 
     def _process(self, seconds: float) -> None:
         if not self._blocking.is_open:  # lost inside another call, whose error was not for its caller

@@ -10,6 +10,7 @@ import sys
 from rabbitmq.connection import Connection, open_connection, translated
 from rabbitmq.dead_letters import earlier_queue
 from rabbitmq.topology import EXCHANGES, QUEUES
+from schema import entry_point
 from schema.errors import DayTradeError, SettingsError
 
 
@@ -66,4 +67,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("declare", main)

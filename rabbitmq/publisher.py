@@ -88,7 +88,10 @@ class Publisher:
         self._awaited = most
         while len(self._waiting) > most:
             if time.monotonic() > deadline:
-                raise BrokerError(f"{len(self._waiting)} messages not confirmed in {CONFIRM_SECONDS_MAX:.0f} s")
+                because = f": RabbitMQ takes none, {reason}" if (reason := self._connection.blocked_because) else ""
+                raise BrokerError(
+                    f"{len(self._waiting)} messages not confirmed in {CONFIRM_SECONDS_MAX:.0f} s{because}"
+                )
             self._connection.pump(0.1)
         self._awaited = -1
         self.require_routable()

@@ -9,7 +9,7 @@ from alembic.config import Config
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from schema import database
+from schema import database, entry_point
 from schema.errors import DayTradeError, SettingsError, StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -51,4 +51,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("migrate", main)

@@ -44,7 +44,7 @@ WEB = (
 )
 
 HOMES: dict[str, set[str]] = {
-    "msgspec": PACKAGES - {"deploy"},
+    "msgspec": PACKAGES,
     "structlog": PACKAGES - {"schema", "deploy"} | {"schema.log_setup"},
     "pika": {"rabbitmq"},
     "psycopg": {

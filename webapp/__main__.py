@@ -10,6 +10,7 @@ import sys
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
+from schema import entry_point
 from schema.errors import SettingsError
 from schema.log_setup import set_up_logging
 from webapp import close_app, create_app
@@ -70,4 +71,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run_logged("webapp", main)

@@ -7,6 +7,7 @@ import getpass
 import os
 import sys
 
+from schema import entry_point
 from schema.commands import is_user
 from schema.errors import DayTradeError, SettingsError
 from webapp import passwords, people
@@ -36,7 +37,7 @@ def _promote(store: Store, user_id: str) -> int:
     if people.set_role(store, user_id, people.ADMINISTRATOR):
         print(f"{user_id} is an administrator now.")
         return 0
-    password = os.environ.get("PASSWORD") or getpass.getpass(f"A password for the new person {user_id}: ")
+    password = os.environ.get("PASSWORD") or _asked_for(user_id)
     if (fault := passwords.fault(password, user_id)) is not None:
         print(f"admin: {fault}", file=sys.stderr)
         return 1
@@ -45,5 +46,19 @@ def _promote(store: Store, user_id: str) -> int:
     return 0
 
 
+def _asked_for(user_id: str) -> str:
+    """Raises SettingsError where there is nobody to ask."""
+    question = f"A password for the new person {user_id}: "
+    try:
+        with open("/dev/tty", "rb"):  # where getpass asks; without one it would read, and show, standard input
+            pass
+        return getpass.getpass(question)
+    except (OSError, EOFError) as error:
+        raise SettingsError(
+            f"{user_id} is new and needs a password, and there is no terminal to ask for it:"
+            f" make admin USER={user_id} PASSWORD=..."
+        ) from error
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("admin", main)

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 
+from schema import entry_point
 from schema.commands import CommandName
 from schema.errors import DayTradeError, SettingsError
 from schema.log_setup import set_up_logging
@@ -91,4 +92,4 @@ def _tell_story() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("demo", main)

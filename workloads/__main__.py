@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from schema import entry_point
 from workloads.generator import SYMBOLS_MAX, workload_lines
 
 
@@ -29,4 +30,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("workloads", main)

@@ -8,7 +8,7 @@ import structlog
 
 from consumers.audit.dumper import Dumper
 from consumers.audit.writer import Writer
-from schema import settings
+from schema import entry_point, settings
 from schema.errors import DayTradeError
 from schema.log_setup import set_up_logging
 
@@ -33,4 +33,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run_logged("audit", main)

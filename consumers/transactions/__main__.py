@@ -1,8 +1,8 @@
 """`python -m consumers.transactions`: one worker, until SIGTERM."""
 
 import gc
-import sys
 from collections.abc import Callable
+from functools import partial
 
 import psycopg
 import structlog
@@ -11,6 +11,7 @@ from consumers.process import run_consumer
 from consumers.transactions import store
 from consumers.transactions.session import Session
 from rabbitmq.connection import Connection
+from schema import entry_point
 
 log = structlog.get_logger()
 
@@ -34,4 +35,4 @@ if __name__ == "__main__":
     # Accounts and backlogs live long and hold no circles: the collector would only walk them again and again.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    sys.exit(run_consumer("transactions", work))
+    entry_point.run_logged("transactions", partial(run_consumer, "transactions", work))

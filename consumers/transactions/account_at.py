@@ -12,7 +12,7 @@ import psycopg
 import typer
 
 from consumers.transactions.account import Account, PendingOrder, TriggerOrder
-from schema import database
+from schema import database, entry_point
 from schema.errors import DayTradeError, SettingsError
 from schema.history import HistoryRow, fold
 from schema.money import format_cents
@@ -141,4 +141,4 @@ _ROWS = f"SELECT {COLUMNS} FROM history h WHERE h.user_id = %s AND h.seq <= %s O
 
 
 if __name__ == "__main__":
-    main()
+    entry_point.run("account at", main)

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import dict_row
 
-from schema import database
+from schema import database, entry_point
 from schema.errors import DayTradeError, SettingsError, StoreError
 from schema.output_file import written_whole
 
@@ -91,7 +91,7 @@ def main() -> int:
                 print(f"sha256 {write_state(connection, arguments.file)}  {arguments.file}")
             else:
                 print(f"{write_history(connection, arguments.file):,} rows  {arguments.file}")
-    except (DayTradeError, OSError) as error:
+    except DayTradeError as error:
         print(f"exports: {error}", file=sys.stderr)
         return 1
     return 0
@@ -128,4 +128,4 @@ _HISTORY = """
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("exports", main)

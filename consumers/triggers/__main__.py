@@ -1,8 +1,8 @@
 """`python -m consumers.triggers`: one trigger worker, until SIGTERM."""
 
 import gc
-import sys
 from collections.abc import Callable
+from functools import partial
 
 import psycopg
 import structlog
@@ -10,6 +10,7 @@ import structlog
 from consumers.process import run_consumer
 from consumers.triggers.session import Session
 from rabbitmq.connection import Connection
+from schema import entry_point
 
 log = structlog.get_logger()
 
@@ -24,4 +25,4 @@ if __name__ == "__main__":
     # The book lives long and holds no circles: the collector would only walk it again and again.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    sys.exit(run_consumer("triggers", work))
+    entry_point.run_logged("triggers", partial(run_consumer, "triggers", work))

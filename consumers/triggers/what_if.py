@@ -12,7 +12,7 @@ from pathlib import Path
 from consumers.triggers import store
 from consumers.triggers.book import Armed
 from consumers.triggers.trial import Firing, Quiet, would_fire
-from schema import database
+from schema import database, entry_point
 from schema.commands import is_user
 from schema.errors import DayTradeError, SettingsError
 from schema.events import TriggerChange
@@ -89,4 +89,4 @@ def _result(one: Firing) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("what-if", main)

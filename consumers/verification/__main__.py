@@ -15,6 +15,7 @@ from consumers.verification import audit_chain, heads, snapshot
 from consumers.verification.invariants import failed
 from consumers.verification.screen import Screen, show
 from consumers.verification.verification import verify
+from schema import entry_point
 from schema.errors import DayTradeError, DecodeError, SettingsError, StoreError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
@@ -72,11 +73,14 @@ def _database_url() -> str:
 def main() -> int:
     try:
         app(prog_name="python -m consumers.verification")
-    except (DayTradeError, OSError) as error:
+    except DayTradeError as error:
         print(f"verification: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"verification: {entry_point.described(error)}", file=sys.stderr)
         return 2
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("verification", main)

@@ -22,7 +22,7 @@ from rabbitmq.connection import Connection, open_connection
 from rabbitmq.dead_letters import store
 from rabbitmq.dead_letters.returning import publish_again, whole_body
 from rabbitmq.dead_letters.store import Choice, KeptLetter
-from schema import database
+from schema import database, entry_point
 from schema.dead_letters import KEPT_BYTES_MAX
 from schema.errors import DayTradeError, SettingsError
 
@@ -248,4 +248,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("dead letters", main)

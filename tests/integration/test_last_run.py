@@ -22,7 +22,8 @@ def record() -> Iterator[stack.Record]:
     yield record
     for place in (1, 2):
         if place != record.loadtest_place:
-            database.drop_database(superuser_url(record), urls_of(record, LOADTEST, place).database)
+            name = database.name_of(urls_of(record, LOADTEST, place).database)
+            database.drop_database(superuser_url(record), name)
 
 
 def test_workers_that_do_not_start_do_not_cost_the_last_run(record, monkeypatch, tmp_path):

@@ -13,6 +13,8 @@ from consumers.verification import __main__ as verification
 def run(monkeypatch, capsys, database_url):
     """`run(module, *arguments)`: the exit code of its main, and all that it says."""
     monkeypatch.setenv("DATABASE_URL", database_url)
+    # It would bind all logging of this process to what is captured here.
+    monkeypatch.setattr(replay, "set_up_logging", lambda *_: None)
 
     def call(module, *arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["it", *map(str, arguments)])

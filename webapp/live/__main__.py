@@ -8,6 +8,7 @@ from types import FrameType
 
 import uvicorn
 
+from schema import entry_point
 from schema.errors import SettingsError
 from schema.log_setup import set_up_logging
 from webapp.live.hub import Hub
@@ -69,4 +70,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run_logged("live updates", main)

@@ -17,7 +17,7 @@ from consumers.transactions.replay.findings import Findings
 from consumers.transactions.replay.fresh import fresh_name
 from consumers.transactions.replay.run import Result, replay
 from rabbitmq.connection import open_connection
-from schema import database, settings
+from schema import database, entry_point, settings
 from schema.errors import DayTradeError
 from schema.log_setup import set_up_logging
 
@@ -93,4 +93,4 @@ def _counts(found: Findings) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("replay", main)

@@ -1,0 +1,119 @@
+"""The outermost frame of every command and process: whatever it raises becomes one line and an exit code.
+
+What a command foresees it says itself. Here is the rest: what the machine refuses (a full disk, a file of somebody
+else), and our own mistakes, whose traceback is for us and not for the screen.
+"""
+
+import contextlib
+import errno
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from schema.errors import DayTradeError, SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / ".stack" / "log"
+
+FAILED, MISUSED, MISTAKE, INTERRUPTED, NO_READER = 1, 2, 70, 130, 141
+"""Exit codes. MISTAKE is one of ours, as sysexits.h numbers it; the last two are what a shell makes of the signals."""
+
+REMEDIES = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "your share of the disk is used up; free some space",
+    errno.EROFS: "it is on a read-only file system",
+    errno.EACCES: "this user may not; look at who owns it",
+    errno.EPERM: "this user may not; look at who owns it",
+    errno.EMFILE: "too many files are open; raise the limit (ulimit -n 4096)",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.ENOMEM: "there is not enough memory",
+    errno.EAGAIN: "the machine has no more processes or threads to give",
+}
+"""What an operating system's error means, and what to do."""
+
+
+def run(name: str, main: Callable[[], int | None]) -> NoReturn:
+    """Ends this process with the code that `main` returns; with a line and a code where it raises."""
+    sys.exit(code_of(name, main))
+
+
+def run_logged(name: str, main: Callable[[], int | None]) -> NoReturn:
+    """As `run`, for a process whose standard error is a log: a traceback goes there, before the line."""
+    sys.exit(code_of(name, main, logged=True))
+
+
+def code_of(name: str, main: Callable[[], int | None], logged: bool = False) -> int:
+    """The exit code. Only what was meant to end the process in its own way (SystemExit) is raised on."""
+    try:
+        code = main() or 0
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return _say(f"{name}: interrupted", INTERRUPTED)
+    except SettingsError as error:
+        return _say(f"{name}: {error}", MISUSED)
+    except DayTradeError as error:
+        return _say(f"{name}: {error}", FAILED)
+    except OSError as error:
+        if logged:
+            traceback.print_exc()
+        if error.filename is None:
+            _give_up_output()
+        if isinstance(error, BrokenPipeError):  # whoever read our output (head, less) has had enough
+            return NO_READER
+        return _say(f"{name}: {described(error)}", FAILED)
+    except Exception as error:
+        return _say(f"{name}: a mistake of ours, {_summary(error)}{_keep(name, logged)}", MISTAKE)
+
+
+def described(error: OSError) -> str:
+    """What happened, to which file, and what to do, in one line."""
+    what = _one_line(error.strerror or str(error) or type(error).__name__)
+    where = f"{error.filename}: " if error.filename else ""
+    remedy = REMEDIES.get(error.errno or 0, "")
+    if not remedy and str(error.filename).startswith(f"{ROOT / '.stack'}{os.sep}"):
+        remedy = "`make clean` removes .stack, with the data of the last run"
+    return f"{where}{what}" + f": {remedy}" * bool(remedy)
+
+
+def _keep(name: str, logged: bool) -> str:
+    """Writes the traceback away; says where it is."""
+    if logged:
+        traceback.print_exc()
+        return ""
+    for folder in (LOGS, Path(tempfile.gettempdir())):
+        file = folder / f"traceback-{name.replace(' ', '-')}-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
+        if folder.is_dir():
+            with contextlib.suppress(OSError):
+                file.write_text(traceback.format_exc(), errors="replace")
+                return f"; the traceback is in {file}"
+    traceback.print_exc()
+    return ""
+
+
+def _give_up_output() -> None:
+    """It may have been what failed; then Python would complain again at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        return
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _summary(error: Exception) -> str:
+    return f"{type(error).__name__}: {_one_line(str(error))}" if str(error) else type(error).__name__
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _say(text: str, code: int) -> int:
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+    return code

@@ -1,0 +1,96 @@
+"""The outermost frame: whatever a command raises is one line, with what to do, and an exit code."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from schema import entry_point
+from schema.errors import SettingsError, StoreError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def ends(error: BaseException, logged: bool = False):
+    def main() -> int:
+        raise error
+
+    return entry_point.code_of("it", main, logged)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (SettingsError("X is wrong"), 2, "it: X is wrong"),
+        (StoreError("away"), 1, "it: away"),
+        (KeyboardInterrupt(), 130, "it: interrupted"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "a"), 1, "it: a: No such file"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "it: No space left on device: the disk is full"),
+        (PermissionError(errno.EACCES, "Permission denied", "b"), 1, "it: b: Permission denied: this user may not"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", f"{ROOT}/.stack/x"), 1, "`make clean` removes .stack"),
+        (OSError("odd\nand long"), 1, "it: odd and long"),
+    ],
+)
+def test_what_can_be_foreseen_is_one_line_that_says_what_to_do(capsys, error, code, said):
+    assert ends(error) == code
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("a\nb"), AssertionError(), KeyError("k"), RecursionError("deep")])
+def test_a_mistake_of_ours_is_one_line_and_its_traceback_a_file(capsys, monkeypatch, tmp_path, error):
+    monkeypatch.setattr(entry_point, "LOGS", tmp_path)
+    assert ends(error) == 70
+    err = capsys.readouterr().err
+    (file,) = tmp_path.iterdir()
+    assert err.count("\n") == 1
+    assert f"{type(error).__name__}" in err
+    assert err.rstrip().endswith(f"the traceback is in {file}")
+    assert "Traceback (most recent call last)" in file.read_text()
+
+
+def test_a_worker_keeps_its_traceback_in_its_log(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(entry_point, "LOGS", tmp_path)
+    assert ends(ValueError("no"), logged=True) == 70
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert err.endswith("it: a mistake of ours, ValueError: no\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_exit_code_of_main_is_that_of_the_process():
+    assert entry_point.code_of("it", lambda: 3) == 3
+    assert entry_point.code_of("it", lambda: None) == 0
+    with pytest.raises(SystemExit):
+        ends(SystemExit(2))
+
+
+@pytest.mark.parametrize(("output", "code", "said"), [("pipe", 141, ""), ("/dev/full", 1, "the disk is full")])
+def test_output_that_goes_nowhere_is_no_traceback(output, code, said):
+    program = "from schema import entry_point\nentry_point.run('it', lambda: print('x' * 100_000))"
+    if output == "pipe":
+        reading, writing = os.pipe()
+        os.close(reading)
+    else:
+        writing = os.open(output, os.O_WRONLY)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert done.returncode == code
+    assert done.stderr.count("\n") == bool(said)
+    assert said in done.stderr
+
+
+def test_every_process_of_ours_has_this_frame():
+    entries = [
+        path
+        for path in ROOT.rglob("*.py")
+        if path.relative_to(ROOT).parts[0] not in ("tests", ".venv", ".stack")
+        and '__name__ == "__main__"' in path.read_text()
+    ]
+    assert len(entries) > 20
+    for path in entries:
+        assert "entry_point.run" in path.read_text(), path

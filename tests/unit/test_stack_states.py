@@ -1,0 +1,56 @@
+""".stack in any state that a crash, a full disk or a person may leave: repaired, or named in one line, and always
+removed by `make clean`.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+COPIED = ("deploy", "schema")
+"""What finds the checkout by where it lies itself; all else is linked."""
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory) -> list:
+    """What each command said and returned in each state, in a checkout of its own (`stack_states.py`)."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    for folder in ROOT.iterdir():
+        if folder.name in COPIED:
+            shutil.copytree(folder, checkout / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif (folder / "__init__.py").exists():
+            (checkout / folder.name).symlink_to(folder)
+    program = [sys.executable, "-m", "tests.unit.stack_states"]
+    done = subprocess.run(program, cwd=checkout, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_every_state_is_repaired_or_named_in_one_line(outcomes):
+    assert len(outcomes) > 100
+    for state, results in outcomes:
+        for command, code, said in results:
+            case = f"{state}: {command}: {said}"
+            assert code in (0, 1), case
+            assert sum(line.startswith("error: ") for line in said.splitlines()) == code, case
+            assert "Traceback" not in said, case
+            assert "a mistake of ours" not in said, case
+
+
+def test_clean_works_in_every_state_in_which_there_is_a_folder(outcomes):
+    for state, results in outcomes:
+        command, code, said = results[-1]
+        assert command == "clean"
+        assert code == 0 or "or `make clean` does" in said, f"{state}: {said}"
+
+
+def test_a_damaged_record_is_replaced_by_its_copy_and_only_without_one_by_a_new_one(outcomes):
+    said = {state: results[0][2] for state, results in outcomes}
+    for how in ("missing", "empty", "garbage", "no object", "an empty object", "too deep", "wrong values", "a folder"):
+        assert "its copy is used" in said[f"stack.json: {how}"], how
+        assert how == "missing" or "made anew" in said[f"stack.json and stack.copy.json: {how}"], how
