@@ -14,7 +14,7 @@ from rabbitmq.connection import Connection, translated
 from schema.errors import BrokerError, LogGap
 
 QUIET_SECONDS = 0.5
-"""A stream that says nothing for so long is empty."""
+"""A stream that says nothing for so long is empty, unless it is known to hold something."""
 
 GLANCE_SECONDS = 0.05
 """Likewise, where nothing depends on it."""
@@ -33,11 +33,40 @@ def newest_offsets(
     awaited: Mapping[str, int] = MappingProxyType({}),
     patience_seconds: float = 0.0,
 ) -> dict[str, int]:
-    """The offset of each stream's newest message; -1 where it says nothing. Raises BrokerError.
+    """The offset of each stream's newest message; -1 where it is empty.
 
     `awaited`: for streams that are known to hold something, an offset that is far enough; they get `patience_seconds`
-    to come to it.
+    to come to it. Raises BrokerError where one of these says nothing: its silence does not mean that it is empty.
     """
+    newest = _listen(connection, streams, quiet_seconds, awaited, patience_seconds)
+    for stream, offset in awaited.items():
+        if newest[stream] < 0:
+            raise BrokerError(
+                f"{stream} gives none of the {offset + 1} messages that it is known to hold:"
+                " its leader is away, or it was emptied"
+            )
+    return newest
+
+
+def stream_lengths(connection: Connection, known: Mapping[str, int]) -> dict[str, int]:
+    """Messages ever published to each stream, for people who watch. `known`: how many there are at least.
+
+    A stream that is known to hold some and says nothing is left out: its leader is away. Raises BrokerError.
+    """
+    awaited = {stream: length - 1 for stream, length in known.items() if length}
+    newest = _listen(connection, known, GLANCE_SECONDS, awaited, SILENCE_SECONDS_MAX)
+    heard = {stream: offset for stream, offset in newest.items() if offset >= 0 or stream not in awaited}
+    return {stream: max(known[stream], offset + 1) for stream, offset in heard.items()}
+
+
+def _listen(
+    connection: Connection,
+    streams: Iterable[str],
+    quiet_seconds: float,
+    awaited: Mapping[str, int],
+    patience_seconds: float,
+) -> dict[str, int]:
+    """The offset of each stream's newest message; -1 where it says nothing. Raises BrokerError."""
     newest = dict.fromkeys(streams, -1)
     silent = set(awaited)
     heard_at = 0.0
@@ -69,15 +98,6 @@ def newest_offsets(
     return newest
 
 
-def stream_lengths(connection: Connection, known: Mapping[str, int]) -> dict[str, int]:
-    """Messages ever published to each stream, for people who watch. `known`: how many there are at least; of a stream
-    that says nothing (it is empty, or its leader is away) that is the answer. Raises BrokerError.
-    """
-    awaited = {stream: length - 1 for stream, length in known.items() if length}
-    newest = newest_offsets(connection, known, GLANCE_SECONDS, awaited, SILENCE_SECONDS_MAX)
-    return {stream: max(length, newest[stream] + 1) for stream, length in known.items()}
-
-
 def check_reach(connection: Connection, positions: Mapping[str, int]) -> None:
     """Makes sure that streams hold all up to these positions (offsets that are next to be read).
 
@@ -90,11 +110,6 @@ def check_reach(connection: Connection, positions: Mapping[str, int]) -> None:
         return
     awaited = {stream: position - 1 for stream, position in wanted.items()}
     for stream, offset in newest_offsets(connection, wanted, GLANCE_SECONDS, awaited, PATIENCE_SECONDS).items():
-        if offset < 0:
-            raise BrokerError(
-                f"{stream} gives none of the {wanted[stream]} messages that were read from it:"
-                " its leader is away, or it was emptied"
-            )
         if offset + 1 < wanted[stream]:
             raise LogGap(
                 f"{stream} ends at offset {offset}, and was read up to {wanted[stream] - 1}:"

@@ -44,6 +44,16 @@ def test_a_stream_that_was_replaced_is_refused_before_it_has_grown_again(connect
         check_reach(connection, {STREAM: 10})
 
 
+def test_the_silence_of_a_stream_that_holds_something_is_not_taken_for_emptiness(connection: Connection) -> None:
+    """People who watch are told nothing of it; who needs to know fails."""
+    publish(connection, 10)
+    lengths = stream_lengths(connection, {STREAM: 10, AUDIT_STREAM: 3})
+    assert lengths == {STREAM: 10}
+    with pytest.raises(BrokerError, match="audit gives none of the 3 messages that it is known to hold"):
+        newest_offsets(connection, [STREAM, AUDIT_STREAM], awaited={AUDIT_STREAM: 2})
+    assert newest_offsets(connection, [STREAM, AUDIT_STREAM]) == {STREAM: 9, AUDIT_STREAM: -1}
+
+
 def test_a_stream_that_is_never_silent_is_not_waited_for(connection: Connection, amqp_url: str) -> None:
     publish(connection, 10)
     enough = threading.Event()

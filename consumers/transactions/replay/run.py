@@ -16,7 +16,7 @@ from consumers.transactions.replay.log import PartitionLog, UserLog, read_log
 from consumers.transactions.replay.recorded import Place, Recorded
 from consumers.transactions.replay.rerun import Rerun
 from rabbitmq.connection import Connection
-from rabbitmq.lengths import newest_offsets
+from rabbitmq.lengths import PATIENCE_SECONDS, newest_offsets
 from rabbitmq.stream_reader import read
 from rabbitmq.topology import command_stream
 
@@ -54,7 +54,9 @@ def replay(broker: Connection, database_url: str, progress: Progress) -> Result:
         places, total = recorded.places(), recorded.count_rows()
         live = exports.state(recorded.connection)
         # After the snapshot: so the streams hold all that the record does.
-        newest = newest_offsets(broker, map(command_stream, places))
+        touched = {command_stream(n): place.high for n, place in places.items() if place.high >= 0}
+        streams = map(command_stream, places)
+        newest = newest_offsets(broker, streams, awaited=touched, patience_seconds=PATIENCE_SECONDS)
         findings = Findings()
         users = recorded.users()
         for partition, place in sorted(places.items()):
