@@ -6,6 +6,7 @@ Nothing here may rest on what the driver or the engine believes, but the number 
 import time
 from dataclasses import dataclass, field
 
+from producers import dump_figures
 from producers.ledger import Ledger
 from producers.run import Run
 
@@ -25,11 +26,23 @@ class Checks:
     duplicated: int
     out_of_order: int
     unbalanced_users: int
+    unwritten_dumps: int
+    """DUMPLOGs that were done, and whose file failed or is still to be written."""
     findings: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
-        return not (self.lost or self.duplicated or self.out_of_order or self.unbalanced_users)
+        return not any(self.numbers().values())
+
+    def numbers(self) -> dict[str, int]:
+        """Each check by name."""
+        return {
+            "lost": self.lost,
+            "duplicated": self.duplicated,
+            "out_of_order": self.out_of_order,
+            "unbalanced_users": self.unbalanced_users,
+            "unwritten_dumps": self.unwritten_dumps,
+        }
 
 
 def check(ledger: Ledger, run: Run, look_pause_seconds: float = LOOK_PAUSE_SECONDS) -> Checks:
@@ -53,11 +66,14 @@ def check(ledger: Ledger, run: Run, look_pause_seconds: float = LOOK_PAUSE_SECON
     findings += [f"{user or 'nobody'}: history row {seq} is out of order" for user, seq in disordered[:EXAMPLES_MAX]]
     unbalanced = _unbalanced(ledger, look_pause_seconds)
     findings += [f"{user or 'nobody'}: {what}" for user, what in sorted(unbalanced)[:EXAMPLES_MAX]]
+    of_dumps = dump_figures.counts(ledger, run)
+    findings += [dump.sentence() for dump in dump_figures.unwritten(ledger, run, EXAMPLES_MAX)]
     return Checks(
         lost=max(absent, gaps, unlogged),
         duplicated=max(repeated, logged_twice),
         out_of_order=len(disordered),
         unbalanced_users=len({user for user, _ in unbalanced}),
+        unwritten_dumps=sum(of_dumps[state] for state in dump_figures.WITHOUT_FILE),
         findings=findings,
     )
 

@@ -83,9 +83,10 @@ class Completion:
         """Of the dumps that the run asked for and is to get. Scans the history: ask once."""
         return [dump_id for (dump_id,) in self._ledger.rows(_DUMP_IDS, **self._run.ids)]
 
-    def dumps_written(self, dump_ids: list[str]) -> int:
-        """How many of these are written."""
-        return self._ledger.value(_DUMPS_WRITTEN, dump_ids=dump_ids)
+    def dumps_left(self, dump_ids: list[str]) -> tuple[int, int]:
+        """How many of these are neither written nor given up, and of how many of those an attempt has failed."""
+        ended, delayed = self._ledger.row(_DUMPS, dump_ids=dump_ids)
+        return len(dump_ids) - ended, delayed
 
     def behind(self, sent: list[int]) -> str:
         """For people: which partitions, sources and dumps are behind. `sent`: messages published, per partition."""
@@ -98,8 +99,8 @@ class Completion:
         for source, number in self.audit_numbers().items():
             if stored.get(source, 0) < number:
                 found.append(f"audit source {source} by {number - stored.get(source, 0)} entries")
-        dump_ids = self.dump_ids()
-        if unwritten := len(dump_ids) - self.dumps_written(dump_ids):
+        unwritten, _ = self.dumps_left(self.dump_ids())
+        if unwritten:
             found.append(f"{unwritten} dumps are not written")
         return "; ".join(found) or "nothing that is known"
 
@@ -141,4 +142,6 @@ _DUMP_IDS = """
     SELECT encode(command_id, 'hex') FROM history
     WHERE command = 'DUMPLOG' AND kind = 'command' AND outcome = 'done' AND command_id BETWEEN :low AND :high"""
 
-_DUMPS_WRITTEN = "SELECT count(*) FROM dumps WHERE dump_id = ANY(:dump_ids) AND state <> 'waiting'"
+_DUMPS = """
+    SELECT count(*) FILTER (WHERE state <> 'waiting'), count(*) FILTER (WHERE state = 'waiting' AND failure IS NOT NULL)
+    FROM dumps WHERE dump_id = ANY(:dump_ids)"""

@@ -23,7 +23,8 @@ STALL_SECONDS_MAX = 60.0
 """Longer than anything that heals by itself takes: a lease, a reconnection, a quote with all its attempts."""
 
 DUMP_STALL_FACTOR = 10
-"""A dump is one step, however large: ten million entries take two minutes."""
+"""A dump is one step, however large: ten million entries take two minutes. One that cannot be written for the time of
+a stall, however often it is tried, is not waited for any longer."""
 
 SETTLE_SECONDS_MAX = 15.0
 """Triggers whose symbol had no quote wait for one: 4 s at most from an honest server, thrice with failures."""
@@ -57,7 +58,9 @@ class Driver:
         self._published_before = 0
 
     def drive(self, workload: Workload, rate: int | None) -> None:
-        """Returns when everything is done. `rate`: commands per second, None for as fast as they are taken.
+        """Returns when everything is done, but for dumps that cannot be written.
+
+        `rate`: commands per second, None for as fast as they are taken.
 
         Where the workload breaks off, what came before is run to its end. Raises Stalled, BrokerError, StoreError.
         """
@@ -77,13 +80,7 @@ class Driver:
         run.audit_targets = self._completion.audit_numbers()
         self._wait("storing the log", self._unaudited, "entries of the audit log are not stored")
         run.audited_at_ms = now_ms()
-        dump_ids = self._completion.dump_ids()
-        self._wait(
-            "writing dumps",
-            lambda: len(dump_ids) - self._completion.dumps_written(dump_ids),
-            "dumps are not written",
-            patience=DUMP_STALL_FACTOR,
-        )
+        self._wait_for_dumps()
 
     def _publish_all(self, workload: Workload, rate: int | None) -> Command | None:
         """Publishes all, but a root DUMPLOG that is the last command: that is returned."""
@@ -142,6 +139,22 @@ class Driver:
             self._idle()
         self._run.triggers_unsettled = unsettled
 
+    def _wait_for_dumps(self) -> None:
+        """Until each is written or given up; the report names those that cannot be written for long."""
+        dump_ids = self._completion.dump_ids()
+        moved_at, last = time.monotonic(), None
+        while (left := self._completion.dumps_left(dump_ids)) != (0, 0):
+            if left != last:
+                moved_at, last = time.monotonic(), left
+            waiting, delayed = left
+            hopeless = waiting == delayed
+            self._doing = "waiting for dumps that cannot be written now" if hopeless else "writing dumps"
+            patience = 1 if hopeless else DUMP_STALL_FACTOR
+            if time.monotonic() - moved_at > self._stall_seconds * patience:
+                return
+            self._show()
+            self._idle()
+
     def _unaudited(self) -> int:
         stored = self._completion.stored()
         return sum(max(0, number - stored.get(source, 0)) for source, number in self._run.audit_targets.items())
@@ -152,19 +165,17 @@ class Driver:
         remaining: Callable[[], int],
         what: str,
         mark: Callable[[], int] | None = None,
-        patience: int = 1,
     ) -> None:
         """Until nothing remains. `mark` changes with true progress, where `remaining` may change without it."""
         self._doing = doing
-        stall_seconds = self._stall_seconds * patience
         moved_at, last_mark = time.monotonic(), None
         while left := remaining():
             new_mark = mark() if mark else left
             if new_mark != last_mark:
                 moved_at, last_mark = time.monotonic(), new_mark
-            elif time.monotonic() - moved_at > stall_seconds:
+            elif time.monotonic() - moved_at > self._stall_seconds:
                 behind = self._completion.behind(self._publisher.messages)
-                raise Stalled(f"nothing has moved for {stall_seconds:g} s: {left:,} {what}. Behind: {behind}")
+                raise Stalled(f"nothing has moved for {self._stall_seconds:g} s: {left:,} {what}. Behind: {behind}")
             self._show()
             self._idle()
 

@@ -2,11 +2,12 @@
 
 import json
 import platform
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from producers import figures, quote_figures
-from producers.checks import Checks, check
+from producers import dump_figures, figures, quote_figures
+from producers.checks import check
 from producers.ledger import Ledger
 from producers.run import Run
 from schema.output_file import written_whole
@@ -32,7 +33,8 @@ def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rab
         "quotes": quote_figures.of_run(ledger, run, ended_at_ms, settings.quote_cost_cents) | {"mode": settings.quotes},
         "triggers": figures.triggers(ledger, run),
         "audit_entries": _audit_entries(run),
-        "checks": _numbers(checks),
+        "dumps": _dumps(ledger, run),
+        "checks": checks.numbers(),
         "findings": checks.findings,
         "unreadable": [line._asdict() for line in run.unreadable_shown],
         "input_fault": run.input_fault,
@@ -53,12 +55,9 @@ def write_json(report: dict, path: Path) -> None:
         file.write((json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def _numbers(checks: Checks) -> dict[str, int]:
-    return {
-        "lost": checks.lost,
-        "duplicated": checks.duplicated,
-        "out_of_order": checks.out_of_order,
-        "unbalanced_users": checks.unbalanced_users,
+def _dumps(ledger: Ledger, run: Run) -> dict:
+    return dump_figures.counts(ledger, run) | {
+        "unwritten": [asdict(dump) for dump in dump_figures.unwritten(ledger, run)]
     }
 
 

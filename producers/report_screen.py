@@ -43,6 +43,7 @@ def _lines(report: dict) -> list[tuple[str, str]]:
         ("", f"{format_cents(quotes['cost_cents'])} $, {'no floor' if ratio is None else f'{ratio} × the least'}"),
         ("Triggers", " · ".join(f"{value:,} {name}" for name, value in report["triggers"].items())),
         ("Audit entries", f"{report['audit_entries']:,}"),
+        ("Dumps", _dumps(report["dumps"])),
         ("Durability", " · ".join(f"{name} {value}" for name, value in report["durability"].items())),
         ("Replicas", str(report["replicas"])),
         ("Versions", " · ".join(f"{name} {value}" for name, value in list(report["versions"].items())[:3])),
@@ -60,6 +61,11 @@ def _reasons(rejections: dict[str, int]) -> str:
     lines = [f"{number:,} {reason.replace('_', ' ')}" for reason, number in shown]
     lines += [f"{rest:,} for other reasons"] * bool(rest)
     return "".join(f"\n  {line}" for line in lines)
+
+
+def _dumps(dumps: dict) -> str:
+    counts = {name: number for name, number in dumps.items() if name != "unwritten" and number}
+    return " · ".join(f"{number:,} {name}" for name, number in counts.items()) or "none asked for"
 
 
 def _show_verdict(checks: dict[str, int], console: Console) -> None:

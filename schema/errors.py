@@ -49,5 +49,9 @@ class AuditGap(DayTradeError):
     """A source of the audit log skipped a number: an entry is missing."""
 
 
+class DumpImpossible(DayTradeError):
+    """There can never be a file for a dump; the text says why, to the person who asked for it."""
+
+
 class QuoteError(DayTradeError):
     """The legacy quote server gave no usable answer (spec §4)."""

@@ -8,7 +8,6 @@ import psycopg
 from consumers.audit.dump_xml import Row
 from schema import database
 from schema.database import translated
-from schema.errors import StoreError
 from schema.events import QUOTECACHE_SOURCE, AuditKind
 from schema.outcomes import DumpState
 
@@ -22,6 +21,9 @@ WORK_MEMORY = "32MB"
 """For the sort by time: half a million entries in memory, more on disk."""
 
 FAILURE_CHARACTERS_MAX = 300
+
+IN_THE_WAY_MAX = 100
+"""Dumps to look at for one whose file is in the way. A file of the others is found as well, but not named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,13 @@ def unwritten(connection: psycopg.Connection) -> list[Dump]:
         return [Dump(*row) for row in connection.execute(_UNWRITTEN, (QUOTECACHE_SOURCE,))]
 
 
-def lock(connection: psycopg.Connection, dump: Dump) -> bool:
-    """Keeps others from writing this dump until the transaction ends; false where it waits no more.
+def lock(connection: psycopg.Connection, dump: Dump) -> DumpState | None:
+    """Keeps others from writing this dump until the transaction ends, and says what has become of it by now.
 
-    Raises StoreError where another process is writing it.
+    None where another process has it locked: that one is writing it.
     """
     row = connection.execute(_LOCK, (dump.dump_id,)).fetchone()
-    if row is None:
-        raise StoreError(f"dump {dump.dump_id} is being written by another process")
-    return row[0] == DumpState.WAITING
+    return DumpState(row[0]) if row else None
 
 
 def lock_name(connection: psycopg.Connection, dump: Dump) -> None:
@@ -74,7 +74,17 @@ def later_is_written(connection: psycopg.Connection, dump: Dump) -> bool:
 def earlier_unwritten(connection: psycopg.Connection, dump: Dump) -> list[str]:
     """Ids of earlier dumps of this name that wait for their file."""
     query = f"{_RIVALS} AND rival.filename = mine.filename AND rival.state = 'waiting' AND NOT {_IS_LATER}"
-    return [dump_id for dump_id, _ in connection.execute(query, (dump.dump_id,))]
+    return [dump_id for dump_id, *_ in connection.execute(query, (dump.dump_id,))]
+
+
+def in_the_way(connection: psycopg.Connection, dump: Dump) -> list[tuple[str, DumpState]]:
+    """Names and states of dumps that need a folder where this one needs a file, or the other way round: earlier ones
+    that wait for their file, then written ones, whose file may be gone.
+    """
+    clash = "starts_with(rival.filename, mine.filename || '/') OR starts_with(mine.filename, rival.filename || '/')"
+    held = f"rival.state = 'written' OR rival.state = 'waiting' AND NOT {_IS_LATER}"
+    query = f"{_RIVALS} AND ({clash}) AND ({held}) ORDER BY rival.state, rival.dump_number LIMIT {IN_THE_WAY_MAX}"
+    return [(filename, DumpState(state)) for _, filename, state in connection.execute(query, (dump.dump_id,))]
 
 
 def rows(connection: psycopg.Connection, dump: Dump) -> Iterator[list[Row]]:
@@ -140,7 +150,7 @@ _NAME_LOCK = 468_002
 """First half of the advisory locks on file names; any number does that nobody else uses."""
 
 _RIVALS = """
-    SELECT rival.dump_id, rival.filename
+    SELECT rival.dump_id, rival.filename, rival.state
     FROM dumps AS mine JOIN dumps AS rival ON rival.dump_id <> mine.dump_id
     WHERE mine.dump_id = %s"""
 

@@ -1,4 +1,6 @@
-"""A pass over dumps: up to where each goes, and whose it is, as the chained log says. SQL of checks, nothing else."""
+"""Passes over dumps: up to where each goes and whose it is, as the chained log says; and that each was written. SQL of
+checks, nothing else.
+"""
 
 from consumers.verification.invariants import Invariant, Pass
 from schema.commands import PARTITIONS
@@ -8,6 +10,7 @@ from schema.events import QUOTECACHE_SOURCE
 # left two in a source, of which the first counts. With the last of them the dump is complete, and its row of the quote
 # cache is made: that says how many entries of the cache were stored by the end of that transaction, and a link of the
 # chain ends with each transaction. Only the first link may be one over a log from before the chain, of many of them.
+# A dump that was given up because its marker cannot be stored has none.
 MARKERS = Pass(
     "markers of dumps",
     f"""
@@ -23,7 +26,10 @@ MARKERS = Pass(
     dumped AS (
         SELECT coalesce(d.dump_id, c.dump_id) AS dump_id, d.dump_id IS NOT NULL AS noted, d.user_id, d.filename,
             c.dump_id IS NOT NULL AS complete, c.number AS quotes
-        FROM dumps AS d FULL JOIN completed AS c USING (dump_id))
+        FROM (
+            SELECT * FROM dumps
+            WHERE state <> 'failed' OR EXISTS (SELECT FROM markers AS n WHERE n.dump_id = dumps.dump_id)) AS d
+        FULL JOIN completed AS c USING (dump_id))
     SELECT coalesce(m.dump_id, d.dump_id) AS dump_id, m.source, 1 AS looked, m.logged, m.marked, d.noted,
         m.user_id IS NOT DISTINCT FROM d.user_id AND m.filename IS NOT DISTINCT FROM d.filename AS same,
         d.complete, count(m.logged) OVER (PARTITION BY coalesce(m.dump_id, d.dump_id)) AS markers,
@@ -49,4 +55,24 @@ MARKERS = Pass(
     ),
 )
 
-PASSES = (MARKERS,)
+# A DUMPLOG that is done promised a file. One that is not written yet is told apart by its words alone: where the system
+# has come to rest, it counts as much. The file of a replaced dump is that of the later one which has its name.
+FILES = Pass(
+    "files of dumps",
+    """
+    SELECT dump_id, filename, user_id, state::text, failure, 1 AS looked,
+        bool_or(state = 'written') OVER (PARTITION BY filename) AS has_file
+    FROM dumps""",
+    """format('dump %s of %s %s', filename, coalesce(user_id, 'all users'), CASE state
+        WHEN 'failed' THEN 'was not written: ' || failure
+        WHEN 'waiting' THEN 'is not written yet' || coalesce(': ' || failure, '')
+        ELSE 'was replaced, and there is no later one' END)""",
+    "filename, dump_id",
+    (
+        Invariant(
+            "each dump is written, or a later one of its name is", "state IN ('written', 'replaced') AND has_file"
+        ),
+    ),
+)
+
+PASSES = (MARKERS, FILES)

@@ -13,11 +13,12 @@ import psycopg
 import pytest
 from lxml import etree
 
+from consumers.verification import dump_passes, runner
 from deploy.driver import Driver
 from schema.database import connect
 from tests.e2e.system import ROOT, System
 
-NO_VIOLATIONS = {"lost": 0, "duplicated": 0, "out_of_order": 0, "unbalanced_users": 0}
+NO_VIOLATIONS = {"lost": 0, "duplicated": 0, "out_of_order": 0, "unbalanced_users": 0, "unwritten_dumps": 0}
 
 LOG_SCHEMA = etree.XMLSchema(etree.parse(ROOT / "schema" / "log.xsd"))
 
@@ -107,6 +108,29 @@ def test_a_packed_workload_from_a_pipe_runs_and_its_history_export_adds_up_to_th
     assert {user: (a["cash_cents"], a["reserved_cents"]) for user, a in state.items()} == {
         user: (cash[user], reserved[user]) for user in state
     }
+
+
+def test_a_dump_that_cannot_be_written_fails_the_run_and_is_named_with_the_reason(system: System) -> None:
+    system.start()
+    workload, report_file = system.folder / "clash.txt", system.folder / "report.json"
+    workload.write_text("[1] ADD,alice,10.00\n[2] DUMPLOG,alice,testLOG/x\n[3] DUMPLOG,./testLOG\n")
+    assert system.load(workload, report_file).wait(timeout=90) == 1
+    system.stop()
+
+    named = "dump testLOG of all users"
+    reason = "its name is that of a folder of the dump testLOG/x"
+    report = json.loads(report_file.read_text())
+    assert report["outcomes"]["done"] == 3
+    assert report["checks"] == NO_VIOLATIONS | {"unwritten_dumps": 1}
+    (unwritten,) = report["dumps"].pop("unwritten")
+    assert (unwritten["transaction_number"], unwritten["filename"], unwritten["reason"]) == (3, "testLOG", reason)
+    assert report["dumps"] == {"waiting": 0, "written": 1, "replaced": 0, "failed": 1}
+    assert f"{named} (transaction 3) was not written: {reason}" in " ".join(system.log("loadtest").split())
+    assert (system.dump_dir / "testLOG" / "x").is_file()
+
+    with connect(system.environment["DATABASE_URL"], "test") as connection:
+        violated = [found for found in runner.judge(connection, dump_passes.FILES, lambda _: None) if found.violations]
+    assert [found.first for found in violated] == [f"{named} was not written: {reason}"]
 
 
 @pytest.mark.parametrize("victim", ["transactions-0", "audit", "quotecache", "triggers"])

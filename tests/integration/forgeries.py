@@ -15,6 +15,7 @@ ENDED = "each quote request has ended"
 MARKERS = "each dump goes up to its markers in the log, and no marker is left out"
 WHOSE = "each dump is of the user and the file that its markers name"
 COMPLETE = "each dump is complete with its last marker, not before"
+FILES = "each dump is written, or a later one of its name is"
 
 TRANSACTION = "format('user %L, transaction %s, history row %s', h.user_id, h.transaction_number, h.seq)"
 
@@ -151,6 +152,21 @@ CASES = [
     (WHOSE, "UPDATE dumps SET user_id = 'ann' RETURNING format('dump %s', dump_id)"),
     (WHOSE, "DELETE FROM dumps RETURNING format('dump %s', dump_id)"),
     (WHOSE, "INSERT INTO dumps (dump_id, filename) VALUES ('x', 'x') RETURNING 'dump x'"),
+    (
+        FILES,
+        """UPDATE dumps SET state = 'failed', written_at_ms = NULL, failure = 'the disk is broken'
+           RETURNING 'dump testLOG of all users was not written: the disk is broken'""",
+    ),
+    (
+        FILES,
+        """UPDATE dumps SET state = 'waiting', written_at_ms = NULL, failure = 'the disk is full'
+           RETURNING 'dump testLOG of all users is not written yet: the disk is full'""",
+    ),
+    (
+        FILES,
+        """UPDATE dumps SET state = 'replaced'
+           RETURNING 'dump testLOG of all users was replaced, and there is no later one'""",
+    ),
     (COMPLETE, "DELETE FROM dump_markers WHERE source = 64 RETURNING format('dump %s: 16 markers of 16, no', dump_id)"),
     (
         COMPLETE,

@@ -6,8 +6,6 @@ import psycopg
 import pytest
 from lxml import etree
 
-from consumers.audit import dump_store
-from consumers.audit.dump_store import Dump
 from consumers.verification import dump_file
 from schema.commands import PARTITIONS
 from schema.events import QUOTECACHE_SOURCE
@@ -133,17 +131,6 @@ def test_a_folder_that_cannot_be_written_does_not_stop_the_log(audit, wait_for):
     wait_for(lambda: audit.is_written(DUMP))
 
 
-def test_a_file_name_that_leaves_the_folder_is_never_written(audit, wait_for):
-    """No message that names it is read; here it stands in the table."""
-    audit.database.execute("INSERT INTO dumps (dump_id, user_id, filename) VALUES (%s, 'ann', '../outside')", (DUMP,))
-    audit.database.execute("INSERT INTO dump_markers VALUES (%s, 7, 1), (%s, 64, 0)", (DUMP, DUMP))
-    audit.start()
-    audit.publish(7, 1, [command(1), marker(OTHER, 3, "inside", "ann")])
-    wait_for(lambda: audit.is_written(OTHER))
-    assert not audit.is_written(DUMP)
-    assert not (audit.dump_dir.parent / "outside").exists()
-
-
 def test_folders_in_a_file_name_are_made(audit, wait_for):
     audit.start()
     audit.publish(7, 1, [command(1), marker(DUMP, 2, "some/where/log.xml", "ann")])
@@ -186,32 +173,3 @@ def test_a_users_dump_has_no_quote_of_a_later_command_that_bears_the_number_of_a
     wait_for(lambda: audit.is_written(DUMP))
     assert [entry["kind"] for entry in read(audit.dump_dir / "log")] == ["userCommand"]
     assert verified(audit) == 0
-
-
-@pytest.mark.parametrize(("first", "second"), [("log", "log/of/ann"), ("log/of/ann", "log")])
-def test_a_name_that_clashes_with_another_dump_ends_without_a_file(audit, wait_for, first, second):
-    audit.start()
-    audit.publish(7, 1, [command(1, "bob"), marker(DUMP, 1, first, "bob")])
-    wait_for(lambda: audit.is_written(DUMP))
-    audit.publish(7, 3, [command(2, "ann"), marker(OTHER, 2, second, "ann")])
-    wait_for(lambda: audit.state(OTHER) == "failed")
-    assert transactions(audit.dump_dir / first) == [1]
-
-
-def test_a_dump_that_was_given_up_before_the_log_named_it_stays_without_a_file(audit, wait_for, database_url):
-    with psycopg.connect(database_url) as connection:
-        dump_store.fail(connection, Dump(DUMP, "ann", "log"), "an entry of it cannot be stored")
-    audit.start()
-    audit.publish(7, 1, [command(1), marker(DUMP, 2, "log", "ann"), marker(OTHER, 3, "another", "ann")])
-    wait_for(lambda: audit.is_written(OTHER))
-    assert (audit.state(DUMP), audit.failure(DUMP)) == ("failed", "an entry of it cannot be stored")
-    assert not (audit.dump_dir / "log").exists()
-
-
-def test_a_dump_that_was_written_cannot_be_given_up_any_more(audit, wait_for, database_url):
-    audit.start()
-    audit.publish(7, 1, [command(1), marker(DUMP, 2, "log", "ann")])
-    wait_for(lambda: audit.is_written(DUMP))
-    with psycopg.connect(database_url) as connection:
-        dump_store.fail(connection, Dump(DUMP, "ann", "log"), "too late")
-    assert (audit.state(DUMP), audit.failure(DUMP)) == ("written", None)

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from lxml import etree
 
-from consumers.audit import dump_store, dumper
+from consumers.audit import dump_store, dump_writing
 from consumers.audit.dump_store import Dump
 from consumers.verification import dump_file
 from schema.commands import PARTITIONS
@@ -127,18 +127,9 @@ def make_both_unwritten(audit: AuditLog, wait_for) -> None:
 
 def write(audit: AuditLog, database_url: str, dump_id: str) -> None:
     with dump_store.connect(database_url, f"dumper {dump_id}") as connection:
-        dumper.write(connection, Dump(dump_id, "ann", "log"), Path(audit.dump_dir))
+        dump_writing.write(connection, Dump(dump_id, "ann", "log"), Path(audit.dump_dir))
 
 
 def waiting_for_locks(audit: AuditLog) -> int:
     query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dumper %' AND wait_event = 'advisory'"
     return audit.database.execute(query).fetchone()[0]
-
-
-def test_a_file_that_was_replaced_is_said_to_be(audit, wait_for):
-    audit.start()
-    audit.publish(7, 1, [command(1), marker(EARLIER, 2, "log", "ann")])
-    wait_for(lambda: audit.is_written(EARLIER))
-    audit.publish(7, 3, [command(3), marker(LATER, 4, "log", "ann")])
-    wait_for(lambda: audit.is_written(LATER))
-    assert audit.state(EARLIER) == "replaced"

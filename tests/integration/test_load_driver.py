@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from rich.console import Console
 
+from producers import dump_figures
 from producers.command_publisher import CommandPublisher
 from producers.completion import Completion, baseline_of, unready
 from producers.display import display_for
@@ -131,6 +132,27 @@ def test_triggers_have_settled_when_no_current_quote_satisfies_one(
         f"{QUOTE} answered_at_ms) VALUES ('S', 'u', 1, true, %s, %s, %s)", (asked_at_ms, price_cents, answered_at_ms)
     )
     assert _completion(ledger).unsettled_triggers() == unsettled
+
+
+def test_a_dump_that_cannot_be_written_for_long_is_left_to_the_report(ledger, database, amqp_url, tmp_path):
+    workload = tmp_path / "load.txt"
+    workload.write_text("[1] DUMPLOG,u,log")
+    publisher = CommandPublisher(partial(open_connection, amqp_url, "test"))
+    run = Run(SOURCE, str(workload), baseline_of(ledger))
+    _write_history(database, range(1, 2))
+    database.execute("UPDATE history SET command = 'DUMPLOG'")
+    database.execute(
+        "INSERT INTO dumps (dump_id, user_id, filename, failure) VALUES (%s, 'u', 'log', 'the disk is full')",
+        (command_id(SOURCE, 1).hex(),),
+    )
+    driver = Driver(run, publisher, Completion(ledger, run), display_for(Console(quiet=True), 1), stall_seconds=0.3)
+    with WorkloadInput(str(workload)) as opened:
+        prepared = Workload(opened, SOURCE)
+        prepared.prepare(pytest.fail)
+        driver.drive(prepared, rate=None)
+    publisher.close()
+    (left,) = dump_figures.unwritten(ledger, run)
+    assert left.sentence() == "dump log of u (transaction 1) is not written yet: the disk is full"
 
 
 def test_a_run_that_does_not_move_says_what_is_behind(ledger, amqp_url, tmp_path):

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from producers import figures, quote_figures
+from producers import dump_figures, figures, quote_figures
 from producers.checks import Checks, check
 from producers.ledger import Ledger
 from producers.run import Baseline, Run
@@ -45,6 +45,12 @@ class Books:
         if values["cash"]:
             self._log("accountTransaction", values["number"], None, user, values["cash"])
 
+    def dump(self, line: int, **columns: object) -> None:
+        """What has become of the dump that a line asked for."""
+        values = {"dump_id": command_id(SOURCE, line).hex(), "filename": "log"} | columns
+        names = ", ".join(values)
+        self.execute(f"INSERT INTO dumps ({names}) VALUES ({', '.join(['%s'] * len(values))})", tuple(values.values()))
+
     def _log(self, *values: object) -> None:
         self._entries += 1
         self.execute(AUDIT, (self._entries, *values))
@@ -83,6 +89,7 @@ def _good(books: Books) -> None:
     books.command("v", 1, line=2, outcome="rejected", reason="no_account")
     books.account("", cash=0, history_seq=1)
     books.command("", 1, line=4, command="DUMPLOG")
+    books.dump(line=4, state="written", written_at_ms=1)
 
 
 def test_a_good_run_has_nothing_wrong(books, ledger):
@@ -94,6 +101,41 @@ def test_a_good_run_has_nothing_wrong(books, ledger):
 
 def test_an_empty_database_of_an_empty_run_has_nothing_wrong(ledger):
     assert check(ledger, _run(0)).passed
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"state": "failed", "failure": "the disk is broken"}, "was not written: the disk is broken"),
+        ({"state": "waiting", "failure": "the disk is full"}, "is not written yet: the disk is full"),
+        ({"state": "waiting"}, "is not written yet: no attempt to write it has ended"),
+    ],
+)
+def test_a_dump_without_a_file_is_named_with_the_reason(books, ledger, columns, said):
+    _good(books)
+    books.account("w", cash=0)
+    books.command("w", 1, line=5, number=17, command="DUMPLOG")
+    books.dump(5, user_id="w", filename="a/log", **columns)
+    checks = check(ledger, _run(5))
+    assert (_numbers(checks), checks.unwritten_dumps) == ((0, 0, 0, 0), 1)
+    assert checks.findings == [f"dump a/log of w (transaction 17) {said}"]
+    assert not checks.passed
+
+
+def test_a_dump_that_the_log_does_not_know_is_not_written(books, ledger):
+    _good(books)
+    books.execute("DELETE FROM dumps")
+    checks = check(ledger, _run(4))
+    assert checks.unwritten_dumps == 1
+    assert checks.findings == ["the dump that transaction 4 asked for is not in the log"]
+
+
+def test_a_dump_that_a_later_one_of_its_name_replaced_is_no_failure(books, ledger):
+    _good(books)
+    books.execute("UPDATE dumps SET state = 'replaced'")
+    run = _run(4)
+    assert check(ledger, run).passed
+    assert dump_figures.counts(ledger, run) == {"waiting": 0, "written": 0, "replaced": 1, "failed": 0}
 
 
 def test_a_published_command_without_a_row_is_lost(books, ledger):

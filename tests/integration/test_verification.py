@@ -8,13 +8,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from consumers.audit import dump_store, dumper
+from consumers.audit import dump_store, dump_writing
 from consumers.verification import dump_file, heads, runner, snapshot
 from consumers.verification.audit_chain import CHAIN
 from consumers.verification.dump_file import EXACT, VALID
 from consumers.verification.invariants import Finding, Invariant, Pass, failed
 from consumers.verification.verification import PASSES, verify
 from schema.events import CLOCK_STEP_MS_MAX
+from schema.outcomes import DumpState
 from tests.e2e.system import ROOT
 from tests.integration import forgeries, violations
 from tests.integration.violations import done, expiry
@@ -206,7 +207,7 @@ def test_a_dump_that_was_cut_together_with_its_marker_is_found(spoiled, tmp_path
     )
     with dump_store.connect(url, "tests") as connection:
         (dump,) = dump_store.unwritten(connection)
-        assert dumper.write(connection, dump, tmp_path)
+        assert dump_writing.write(connection, dump, tmp_path) is DumpState.WRITTEN
     findings = verify(url, tmp_path / dump.filename).findings
     assert finding(findings, EXACT).violations == 0
     assert finding(findings, forgeries.MARKERS).first.startswith(f"dump {dump_id}, source 4: audit entry ")

@@ -21,6 +21,18 @@ class Dump(msgspec.Struct, frozen=True):
     failure: str | None
 
 
+class DumpTroubles(msgspec.Struct, frozen=True):
+    """Everybody's dumps without a file: those given up, and those that an attempt failed to write."""
+
+    failed: int
+    delayed: int
+
+
+def dump_troubles() -> DumpTroubles:
+    """Counts over all dumps."""
+    return DumpTroubles(*store().row(_TROUBLES))
+
+
 def dumps(user: str, administrator: bool = False) -> list[Dump]:
     """A user's own dumps, the newest first; an administrator's with those of the whole log."""
     rows = store().rows(_DUMPS, user=user, whole=administrator, limit=DUMPS_MAX)
@@ -40,6 +52,10 @@ def _dump(dump_id: str, filename: str, whole: bool, state: str, *rest: object) -
 _SELECT = """
     SELECT dump_id, filename, user_id IS NULL, state::text, written_at_ms, failure FROM dumps
     WHERE (user_id = :user OR (:whole AND user_id IS NULL))"""
+
+_TROUBLES = """
+    SELECT count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'waiting')
+    FROM dumps WHERE failure IS NOT NULL"""
 
 _DUMPS = f"{_SELECT} ORDER BY dump_number DESC LIMIT :limit"
 _DUMP = f"{_SELECT} AND dump_id = :dump_id"

@@ -13,6 +13,7 @@ from schema.errors import BrokerError
 from schema.wall_clock import now_ms
 from webapp.reads.allowances import Refreshes, refreshes
 from webapp.reads.dead_letters import count_dead_letters
+from webapp.reads.dumps import DumpTroubles, dump_troubles
 from webapp.reads.quote_cost import QuoteCost, quote_cost
 from webapp.reads.rates import rates
 from webapp.site import site
@@ -46,6 +47,7 @@ class Operations(msgspec.Struct, frozen=True):
     replicas: dict[str, list[str]]
     audit_lag: int | None
     dead_letters: int
+    dumps: DumpTroubles
     quotes: QuoteCost
     refreshes: Refreshes
     people: int
@@ -74,6 +76,7 @@ def operations() -> Operations:
         replicas,
         lags.get(AUDIT_STREAM),
         count_dead_letters(),
+        dump_troubles(),
         quote_cost(),
         refreshes(),
         store().row("SELECT count(*) FROM people")[0],

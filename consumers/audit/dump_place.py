@@ -1,0 +1,89 @@
+"""The place of a dump's file: whether the dump folder can hold it, and what a refusal of the file system means.
+
+Names and folders only: nothing here knows what a dump holds, or asks the database.
+"""
+
+import contextlib
+import errno
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from schema.errors import DumpImpossible
+from schema.filenames import dump_path
+
+_FOR_GOOD = {
+    errno.ENAMETOOLONG: "the file name is too long for the file system",
+    errno.EILSEQ: "the file system does not take this file name",
+    errno.EINVAL: "the file system does not take this file name",
+    errno.EFBIG: "the log is larger than a file may be",
+}
+"""Errors of one dump that no later attempt can avoid. All others may pass: somebody mends the folder."""
+
+_FOR_NOW = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EACCES: "the dump folder may not be written",
+    errno.EPERM: "the dump folder may not be written",
+    errno.EROFS: "the dump folder is read-only",
+    errno.EEXIST: "a file is in the place of the dump folder",
+    errno.ENOTDIR: "a file is in the place of the dump folder",
+}
+
+
+def make_place(dump_dir: Path, filename: str, user: str | None) -> Path:
+    """Makes the folders for a dump's file, and returns where the file goes.
+
+    Raises DumpImpossible where it can never go there, OSError where it cannot now.
+    """
+    if dump_path(filename, user) != filename:
+        raise DumpImpossible("the file name leaves the dump folder")
+    dump_dir.mkdir(parents=True, exist_ok=True)
+    *folders, name = filename.split("/")
+    place = dump_dir
+    with refusals():
+        for folder in folders:
+            place = place / folder
+            _make_folder(place, place.relative_to(dump_dir))
+        place = place / name
+        _make_room(place)
+    return place
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """Turns what the file system refuses for good into DumpImpossible."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FOR_GOOD:
+            raise DumpImpossible(_FOR_GOOD[error.errno]) from error
+        raise
+    except UnicodeEncodeError as error:
+        raise DumpImpossible("the file system does not take this file name") from error
+
+
+def why_not_now(error: OSError) -> str:
+    """The reason for the person who waits for the dump: no path of this machine is in it."""
+    return _FOR_NOW.get(error.errno) or f"the dump folder cannot be written: {error.strerror or type(error).__name__}"
+
+
+def _make_folder(folder: Path, name: Path) -> None:
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        mode = folder.lstat().st_mode
+        if stat.S_ISLNK(mode):  # it may lead out of the dump folder
+            raise DumpImpossible(f"a link named {name} is in the place of its folder") from None
+        if not stat.S_ISDIR(mode):
+            raise DumpImpossible(f"a file named {name} is in the place of its folder") from None
+
+
+def _make_room(place: Path) -> None:
+    """Nothing, or a file, may be in the place; an empty folder, left by a dump that failed, is removed."""
+    if place.is_symlink() or not place.is_dir():
+        return
+    try:
+        place.rmdir()
+    except OSError:
+        raise DumpImpossible("a folder of this name is in its place") from None

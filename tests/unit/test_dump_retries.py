@@ -1,0 +1,72 @@
+"""Dumps that could not be written are tried again ever more seldom, each for itself."""
+
+import errno
+import os
+
+import pytest
+
+from consumers.audit.dump_place import refusals, why_not_now
+from consumers.audit.dump_retries import PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX, Retries
+from schema.errors import DumpImpossible
+
+
+def test_a_dump_that_never_failed_is_due():
+    assert Retries().is_due("a", 0.0)
+    assert Retries().next_due() is None
+
+
+def test_the_pause_doubles_up_to_its_limit():
+    retries, now, pauses = Retries(), 0.0, []
+    for number in range(1, 10):
+        assert retries.failed("a", now) == number
+        pauses.append(retries.next_due() - now)
+        assert not retries.is_due("a", retries.next_due() - 0.01)
+        now = retries.next_due()
+        assert retries.is_due("a", now)
+    assert pauses[:3] == [PAUSE_SECONDS_FIRST, 2 * PAUSE_SECONDS_FIRST, 4 * PAUSE_SECONDS_FIRST]
+    assert pauses[-2:] == [PAUSE_SECONDS_MAX, PAUSE_SECONDS_MAX]
+
+
+def test_one_dumps_failures_do_not_slow_down_another():
+    retries = Retries()
+    for _ in range(5):
+        retries.failed("a", 0.0)
+    retries.failed("b", 0.0)
+    assert retries.next_due() == PAUSE_SECONDS_FIRST
+    assert retries.is_due("c", 0.0)
+
+
+def test_what_is_no_longer_asked_for_is_forgotten():
+    retries = Retries()
+    retries.failed("a", 0.0)
+    retries.failed("b", 5.0)
+    retries.keep(["b", "c"])
+    assert retries.next_due() == 5.0 + PAUSE_SECONDS_FIRST
+    assert retries.is_due("a", 0.0)
+
+
+@pytest.mark.parametrize("number", [errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EFBIG])
+def test_what_no_later_attempt_can_avoid_is_for_good(number):
+    with pytest.raises(DumpImpossible), refusals():
+        raise OSError(number, os.strerror(number))
+
+
+def test_a_name_that_the_file_system_cannot_spell_is_for_good():
+    with pytest.raises(DumpImpossible), refusals():
+        "Ł".encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EDQUOT, "the disk quota is used up"),
+        (errno.EROFS, "the dump folder is read-only"),
+        (errno.EACCES, "the dump folder may not be written"),
+        (errno.EIO, "the dump folder cannot be written: Input/output error"),
+    ],
+)
+def test_what_somebody_can_mend_is_waited_for_and_named_without_a_path(number, why):
+    with pytest.raises(OSError) as caught, refusals():
+        raise OSError(number, os.strerror(number), "/home/somebody/dumps/log")
+    assert why_not_now(caught.value) == why
