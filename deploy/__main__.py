@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.exceptions import TyperException
 
 from deploy import leftovers, modules, preconditions, runs, servers, site, supervisor, workers
 from deploy.failure import StackError
@@ -150,7 +151,7 @@ def chaos(
 ) -> None:
     """Run workloads while faults strike, and check that nothing is lost, doubled or out of order."""
     with exclusive("chaos"):
-        told = ["--seed", str(seed), "--rounds", str(rounds), *shlex.split(arguments)]
+        told = ["--seed", str(seed), "--rounds", str(rounds), *preconditions.arguments_from(arguments)]
         raise typer.Exit(runs.chaos(load(), told))
 
 
@@ -272,13 +273,19 @@ def main() -> int:
     """Errors of the stack are one line (and the end of a log), never a traceback."""
     os.umask(0o022)
     try:
-        app(prog_name="python -m deploy")
+        return app(prog_name="python -m deploy", standalone_mode=False) or 0
+    except TyperException as error:
+        # Without a command, the message is the help.
+        text = error.format_message()
+        say(text if "\n" in text else f"error: {text}")
+        return 2
+    except typer.Abort:
+        return 130
     except StackError as error:
         say(f"error: {error}")
         return 1
     except Interrupted as interrupted:
         return interrupted.exit_code
-    return 0
 
 
 if __name__ == "__main__":

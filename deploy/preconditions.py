@@ -5,6 +5,7 @@ costs nothing but a line.
 """
 
 import os
+import shlex
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +18,11 @@ from deploy.profiles import HOST, SITE
 from deploy.record import Record
 from schema import output_file
 from schema.errors import SettingsError
-from schema.settings import Settings, from_environment
+from schema.settings import Settings, from_environment, whole_number
 
 CONNECT_SECONDS_MAX = 5
+
+NUMBER_MAX = 100_000_000
 
 
 def require_workers(profile: str, replicas: int) -> Settings:
@@ -64,6 +67,7 @@ def require_site(record: Record) -> None:
     wanted = {"WEB_PORT": settings.port, "LIVE_PORT": settings.live_port}
     if len(set(wanted.values())) < len(wanted):
         raise StackError(f"WEB_PORT and LIVE_PORT are both {settings.port}: give two different ports")
+    _require_own_address(settings.host)
     ours = set(record.site_ports.values()) if _site_runs(record) else set()
     for variable in given:
         if wanted[variable] not in ours and not ports.is_free(wanted[variable]):
@@ -71,6 +75,22 @@ def require_site(record: Record) -> None:
                 f"{variable}={wanted[variable]}: cannot be listened on; another program has it, or only"
                 " root may. Give another port"
             )
+
+
+def require_numbers(variables: tuple[str, ...]) -> None:
+    """That each of these variables is a whole number, where it is set. Raises StackError."""
+    for name in variables:
+        text = os.environ.get(name)
+        if text and whole_number(text, 1, NUMBER_MAX) is None:
+            raise StackError(f"{name}={text[:60]!r}: must be a whole number from 1 to {NUMBER_MAX}")
+
+
+def arguments_from(text: str) -> list[str]:
+    """ARGS as a shell would split them. Raises StackError."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise StackError(f"ARGS={text}: {error}") from error
 
 
 def require_file(name: str, variable: str) -> None:
@@ -86,6 +106,15 @@ def require_writable(name: str, variable: str) -> None:
     """That this file can be written. Raises StackError."""
     with _translated():
         output_file.require_writable(Path(name), variable)
+
+
+def _require_own_address(host: str) -> None:
+    try:
+        family, *_, address = socket.getaddrinfo(host.strip("[]"), 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.bind(address)
+    except OSError as error:
+        raise StackError(f"WEB_HOST={host}: this machine cannot listen there: {error.strerror}") from error
 
 
 def _read_recording(path: Path) -> None:

@@ -1,7 +1,6 @@
 """What the commands that run something and clear up after it do: load test, tests, looks back."""
 
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -58,6 +57,7 @@ def _run_in_the_other_place(record: Record, replicas: int, driver: Driver) -> in
 
 def bench_web(record: Record) -> int:
     """On the tests' database and vhost; the benchmark starts what it needs."""
+    preconditions.require_numbers(("SECONDS", "RATE", "POSTS", "STREAMS"))
     with _servers_for_a_while(record, emptied=True):
         servers.ensure_database(record, TEST)
         return foreground.wait_for(modules.start(urls_of(record, TEST).environment, "tests.bench.web"))
@@ -74,6 +74,9 @@ def admin(record: Record, name: str) -> int:
 
 def bench(record: Record, what: str) -> int:
     """`what` is quotes or triggers: they make a database of their own and start the workers that they need."""
+    preconditions.require_numbers(("RATE", "ROUNDS", "REPLICAS", "FETCHES", "KILLS", "FIRED", "ARMED"))
+    if workload := os.environ.get("WORKLOAD"):
+        preconditions.require_file(workload, "WORKLOAD")
     with _servers_for_a_while(record, emptied=True):
         servers.ensure_database(record, TEST)
         return foreground.wait_for(modules.start(urls_of(record, TEST).environment, f"tests.bench.{what}"))
@@ -85,11 +88,12 @@ def what_if(record: Record, user: str, prices: str) -> int:
 
 
 def tests(record: Record, arguments: str) -> int:
+    chosen = preconditions.arguments_from(arguments)
     browser.ensure()
     with _servers_for_a_while(record, emptied=True):
         servers.ensure_database(record, TEST)
         environment = urls_of(record, TEST).environment
-        return foreground.wait_for(modules.start(environment, "pytest", *shlex.split(arguments)))
+        return foreground.wait_for(modules.start(environment, "pytest", *chosen))
 
 
 def chaos(record: Record, arguments: list[str]) -> int:

@@ -5,7 +5,7 @@ Given servers are never started or stopped. Workers are not known here.
 
 import os
 
-from deploy import container, database, leftovers, needs, postgres_data, private, readiness, supervisor
+from deploy import container, database, given, leftovers, needs, postgres_data, private, readiness, supervisor
 from deploy.failure import StackError
 from deploy.paths import POSTGRES_DATA
 from deploy.profiles import LIVE, LOADTEST, PLACES, PROFILES, SITE, Urls, superuser_url, urls_of
@@ -106,6 +106,8 @@ def _choose(record: Record) -> str:
     amqp, postgres = os.environ.get("AMQP_URL", ""), os.environ.get("DATABASE_URL", "")
     if bool(amqp) != bool(postgres):
         raise StackError("set both AMQP_URL and DATABASE_URL, or neither")
+    if amqp:
+        given.require_addresses(amqp, postgres)
     if amqp and not _are_our_own(record, amqp, postgres):
         if running(record) and (record.kind, record.amqp_url, record.database_url) != (GIVEN, amqp, postgres):
             raise StackError("this stack runs on other servers than AMQP_URL and DATABASE_URL name; `make down` first")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from consumers.verification import audit_chain, heads, snapshot
 from consumers.verification.invariants import failed
@@ -72,14 +73,18 @@ def _database_url() -> str:
 
 def main() -> int:
     try:
-        app(prog_name="python -m consumers.verification")
+        return app(prog_name="python -m consumers.verification", standalone_mode=False) or 0
+    except TyperException as error:
+        print(error.format_message(), file=sys.stderr)
+        return 2
+    except typer.Abort:
+        return 130
     except DayTradeError as error:
         print(f"verification: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"verification: {entry_point.described(error)}", file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

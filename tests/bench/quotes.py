@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from schema import entry_point
 from tests.bench import quotes_cost, quotes_hedging, quotes_takeover, quotes_virtual, quotes_waiting
 from tests.bench.quotes_ground import ROOT
 
@@ -41,4 +42,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("bench-quotes", main)

@@ -7,7 +7,6 @@ orders, in the trigger worker's own session; taking those 1,000,000 over from Po
 import os
 import random
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from consumers.triggers.session import Session
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.topology import PRICES_EXCHANGE
-from schema import codec, database
+from schema import codec, database, entry_point
 from schema.commands import VERSION
 from schema.events import PriceMessage, Quote
 from tests.bench.quotes_ground import Ground, load_average, percentile, table, wait_until
@@ -177,4 +176,4 @@ _COPY_ORDERS = """
         transaction_number) FROM STDIN"""
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("bench-triggers", main)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from flask import session
 
+from schema import entry_point
 from tests.bench import web_posts
 from tests.bench.quotes_ground import ROOT, Ground, free_port, percentile, table, wait_until
 from webapp import make_flask, people, sessions, tokens
@@ -128,4 +129,4 @@ def _measure(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("bench-web", main)

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from schema import entry_point
 from schema.errors import DayTradeError, SettingsError
 from schema.log_setup import set_up_logging
 from tests.chaos import records, report
@@ -114,4 +115,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point.run("chaos", main)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import preconditions, processes, site
+from deploy import given, preconditions, processes, site
 from deploy.failure import StackError
 from deploy.profiles import LOADTEST
 from deploy.record import Record
@@ -65,6 +65,8 @@ def test_what_is_not_given_is_fine():
         ("WEB_PORT", "0"),
         ("LIVE_PORT", "8080"),
         ("WEB_HTTPS", "maybe"),
+        ("WEB_HOST", "no such host"),
+        ("WEB_HOST", "192.0.2.1"),
         ("WEB_THREADS", "0"),
         ("LIVE_URL", "ftp://x"),
         ("SECRET_KEY", "short"),
@@ -120,6 +122,36 @@ def test_a_pipe_or_a_device_is_written_to_as_it_is(tmp_path):
             out.write(b"all of it")
         os.close(writing)
         assert end.read() == b"all of it"
+
+
+@pytest.mark.parametrize(
+    ("amqp", "postgres", "named"),
+    [
+        ("foo", "postgresql://h/d", "AMQP_URL"),
+        ("http://h", "postgresql://h/d", "AMQP_URL"),
+        ("amqp://h:port/", "postgresql://h/d", "AMQP_URL"),
+        ("amqp://[::1/", "postgresql://h/d", "AMQP_URL"),
+        ("amqp://h", "bar", "DATABASE_URL"),
+        ("amqp://h", "mysql://h/d", "DATABASE_URL"),
+        ("amqp://h", "postgresql://h:99999999/d", "DATABASE_URL"),
+    ],
+)
+def test_an_address_that_is_none_is_named_without_its_password(amqp, postgres, named):
+    given.require_addresses("amqps://u:p@h:1/v%2f", "postgresql+psycopg://u:p@/d?host=/run/postgres")
+    with pytest.raises(StackError, match=f"{named} is no such address"):
+        given.require_addresses(amqp, postgres)
+
+
+def test_numbers_and_arguments_for_tools_are_checked_before_servers_are_started_for_them(monkeypatch):
+    monkeypatch.setenv("ROUNDS", "12")
+    preconditions.require_numbers(("ROUNDS", "RATE"))
+    for value in ("x", "0", "1.5", "9" * 5_000):
+        monkeypatch.setenv("ROUNDS", value)
+        with pytest.raises(StackError, match="ROUNDS="):
+            preconditions.require_numbers(("RATE", "ROUNDS"))
+    assert preconditions.arguments_from("-k 'a b'") == ["-k", "a b"]
+    with pytest.raises(StackError, match="ARGS=-k 'a: No closing quotation"):
+        preconditions.arguments_from("-k 'a")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
