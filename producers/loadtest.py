@@ -79,6 +79,7 @@ def options_from(environment: Mapping[str, str]) -> Options:
 def main() -> int:
     held = _arguments().held
     start = StartLine(*held) if held else None
+    so_far = "nothing was published"
     try:
         environment = os.environ | (UNKNOWN_SERVERS if start else {})
         settings = from_environment(environment)
@@ -89,6 +90,7 @@ def main() -> int:
             if start:
                 settings = from_environment(os.environ | start.wait(workload.lines))
             set_up_logging(settings.log_level, "loadtest")
+            so_far = "what was published is executed all the same"
             result = run_load(settings, options, workload, _console(), start.begun if start else lambda: None)
         if options.report:
             report.write_json(result, options.report)
@@ -99,7 +101,7 @@ def main() -> int:
     except DayTradeError as error:
         return _fail(error, FAILED)
     except KeyboardInterrupt:
-        return _fail("interrupted; what was published is executed all the same", INTERRUPTED)
+        return _fail(f"interrupted; {so_far}", INTERRUPTED)
     return 0 if report.passed(result) else FAILED
 
 
