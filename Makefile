@@ -1,13 +1,20 @@
 # The project's commands. Each is one line here; what it does is in deploy/ (python -m deploy --help).
 # Variables given to make reach it through the environment: make loadtest WORKLOAD=my.txt REPLICAS=4
 
+# What a shell has set for other programs stays out: which code Python runs and whether it asserts, what bash runs before
+# a script, where cd goes. deploy/caller.py sorts out the rest.
+unexport $(filter-out PYTHON,$(filter PYTHON%,$(.VARIABLES))) BASH_ENV ENV CDPATH
+export PYTHONUTF8 := 1
+
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
 VENV := .venv
 STAMP := $(VENV)/.requirements-installed
-DEPLOY := $(VENV)/bin/python -m deploy
+# As root in somebody's checkout, Python writes no bytecode until it goes on as the owner (deploy/owner.py).
+NO_BYTECODE := $(if $(filter 0,$(shell id -u)),$(if $(filter-out 0,$(shell stat -c %u .)),-B))
+DEPLOY := $(VENV)/bin/python $(NO_BYTECODE) -m deploy
 
 .PHONY: help venv servers up web admin bench-web down status env loadtest test chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
 
@@ -26,7 +33,7 @@ web: $(STAMP) ## Start servers, workers and the site; prints its address and a d
 	@$(DEPLOY) web
 
 admin: $(STAMP) ## Make somebody an administrator of the site [USER=name PASSWORD=]
-	@$(DEPLOY) admin $(if $(findstring command,$(origin USER)),"$(USER)")
+	@$(DEPLOY) admin $(if $(findstring command,$(origin USER)),"$$USER")
 
 bench-web: $(STAMP) ## Measure the site's latency, with 1,000 commands/s and 1,000 open pages beside it
 	@$(DEPLOY) bench-web
@@ -68,7 +75,7 @@ bench-triggers: $(STAMP) ## Measure price events on 10,000 and 1,000,000 armed o
 	@$(DEPLOY) bench-triggers
 
 what-if: $(STAMP) ## Which trigger orders recorded prices would have fired [USER=name PRICES=file.csv]
-	@$(DEPLOY) what-if $(if $(findstring command,$(origin USER)),"$(USER)" "$(PRICES)")
+	@$(DEPLOY) what-if $(if $(findstring command,$(origin USER)),"$$USER" "$$PRICES")
 
 dead-letters: $(STAMP) ## List the messages of the last run that could not be read
 	@$(DEPLOY) dead-letters
@@ -77,11 +84,10 @@ verify: $(STAMP) ## Recompute every invariant of what the last run left [DUMP=fi
 	@$(DEPLOY) verify
 
 clean: ## Stop everything; remove .stack, .venv and dumps
-	@if [ ! -d .stack ]; then :; elif [ -f $(STAMP) ]; then $(DEPLOY) clean; else $(or $(PYTHON),python3) -m deploy.leftovers; fi
+	@if [ ! -d .stack ]; then :; elif [ -f $(STAMP) ]; then $(DEPLOY) clean; else $(or $(PYTHON),python3) $(NO_BYTECODE) -m deploy.leftovers; fi
 	@rm -rf .stack $(VENV) dumps
 
 # All on stderr: `make env` promises nothing but two lines on stdout. Bytecode is compiled on first use instead.
 # Standard input may be a workload, which no installer is to read.
 $(STAMP): requirements.txt deploy/make_venv.sh
 	@deploy/make_venv.sh $(VENV) requirements.txt >&2 </dev/null
-	@touch $@

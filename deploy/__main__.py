@@ -4,7 +4,7 @@ Options are read from the environment, which is how make passes on what it was g
 """
 
 import os
-import shlex
+import sys
 import time
 from typing import Annotated
 
@@ -13,14 +13,16 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from deploy import leftovers, modules, preconditions, runs, servers, site, supervisor, workers
+from deploy import caller, leftovers, modules, others_files, preconditions, runs, servers, site, supervisor, workers
+from deploy.checkout_path import complaint
 from deploy.failure import StackError
 from deploy.foreground import Interrupted
 from deploy.lock import exclusive
-from deploy.paths import LOGS
+from deploy.paths import LOGS, ROOT
 from deploy.profiles import LIVE, PROFILES, urls_of
 from deploy.progress import progress, say
 from deploy.record import CONTAINER, GIVEN, Record, load
+from deploy.stepping_down import step_down
 from schema import entry_point
 from schema.commands import is_user
 
@@ -126,7 +128,8 @@ def env(profile: Annotated[str, typer.Option(envvar="PROFILE")] = LIVE) -> None:
     if record.kind != GIVEN and not servers.running(record):
         raise StackError("the stack is not running: `make up` or `make servers` first")
     for name, value in urls_of(record, profile).environment.items():
-        print(f"{name}={shlex.quote(value)}")
+        # Not quoted: `export $(make env)` would take the quotes for part of the value.
+        print(f"{name}={value}")
 
 
 @app.command()
@@ -273,6 +276,11 @@ def main() -> int:
     """Errors of the stack are one line (and the end of a log), never a traceback."""
     os.umask(0o022)
     try:
+        if said := complaint(str(ROOT)):
+            raise StackError(said)
+        step_down(sys.argv[1:])
+        others_files.refuse(os.geteuid())
+        caller.drop_useless_folder()
         return app(prog_name="python -m deploy", standalone_mode=False) or 0
     except TyperException as error:
         # Without a command, the message is the help.

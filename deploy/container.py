@@ -60,7 +60,7 @@ def _compose(record: Record, *arguments: str) -> str:
     name = engine()
     if not name:
         raise StackError("the container engine that holds this stack's servers does not answer; start it again")
-    project = f"daytrade-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]}"
+    project = f"daytrade-{hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12]}"
     environment = os.environ | {
         "STACK_RABBITMQ": str(RABBITMQ_HOME),
         "STACK_POSTGRES_CONFIG": str(POSTGRES_CONFIG),

@@ -1,11 +1,11 @@
 """Makes and drops databases, and asks whether Postgres answers. What is inside a database is schema/'s."""
 
-from urllib.parse import urlsplit, urlunsplit
-
 import psycopg
 from psycopg import sql
 
 from deploy.failure import StackError
+from schema import database_urls
+from schema.database_urls import name_of
 
 ROLE = "daytrade"
 # May watch everything, start a checkpoint before a measurement, and end whoever is busy in a database that it drops
@@ -14,15 +14,21 @@ ROLE_MEMBER_OF = ("pg_monitor", "pg_checkpoint", "pg_signal_backend")
 
 
 def answers(url: str) -> bool:
+    return refusal(url) is None
+
+
+def refusal(url: str) -> str | None:
+    """Why Postgres does not answer, in one line; None when it does."""
     try:
-        with _connect(url) as connection:
-            return connection.execute("select 1").fetchone() == (1,)
-    except psycopg.OperationalError:
-        return False
+        with connect(url) as connection:
+            connection.execute("select 1")
+        return None
+    except psycopg.Error as error:
+        return _first_line(error)
 
 
 def ensure_role(superuser: str, password: str) -> None:
-    with _connect(superuser) as connection:
+    with connect(superuser) as connection:
         role, secret = sql.Identifier(ROLE), sql.Literal(password)
         if not connection.execute("select 1 from pg_roles where rolname = %s", [ROLE]).fetchone():
             connection.execute(sql.SQL("create role {} login createdb").format(role))
@@ -35,7 +41,7 @@ def ensure_database(admin: str, url: str, owner: str | None = None) -> None:
     """`admin` is a URL with the right to create databases on the server of `url`."""
     name = name_of(url)
     try:
-        with _connect(admin) as connection:
+        with connect(admin) as connection:
             if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
                 _create(connection, name, owner)
     except psycopg.Error as error:
@@ -46,7 +52,7 @@ def recreate_database(admin: str, url: str, owner: str | None = None) -> None:
     """Whoever is still connected is thrown out: a worker left over from a killed run must not keep it alive."""
     name = name_of(url)
     try:
-        with _connect(admin) as connection:
+        with connect(admin) as connection:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
             _create(connection, name, owner)
     except psycopg.Error as error:
@@ -56,7 +62,7 @@ def recreate_database(admin: str, url: str, owner: str | None = None) -> None:
 def drop_database(admin: str, name: str) -> None:
     """With everybody who is connected to it; one that is not there is none to drop."""
     try:
-        with _connect(admin) as connection:
+        with connect(admin) as connection:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
     except psycopg.Error as error:
         raise StackError(f"cannot drop the database {name}: {_first_line(error)}") from error
@@ -65,16 +71,12 @@ def drop_database(admin: str, name: str) -> None:
 def has_read_streams(url: str) -> bool:
     """Whether workers on this database have ever taken a command from a stream."""
     try:
-        with _connect(url) as connection:
+        with connect(url) as connection:
             if connection.execute("select to_regclass('partitions')").fetchone() == (None,):
                 return False
             return connection.execute("select coalesce(max(high), -1) >= 0 from partitions").fetchone()[0]
     except psycopg.Error as error:
         raise StackError(f"cannot look into {name_of(url)}: {_first_line(error)}") from error
-
-
-def name_of(url: str) -> str:
-    return urlsplit(url).path.removeprefix("/")
 
 
 def _create(connection: psycopg.Connection, name: str, owner: str | None) -> None:
@@ -84,11 +86,12 @@ def _create(connection: psycopg.Connection, name: str, owner: str | None) -> Non
     connection.execute(statement)
 
 
-def _connect(url: str) -> psycopg.Connection:
+def connect(url: str) -> psycopg.Connection:
+    """Outside of any transaction: CREATE and DROP DATABASE cannot run inside one."""
+    database_urls.drop_libpq_variables(url)
     # SQLAlchemy's way to name a driver (postgresql+psycopg://) is not known to libpq.
-    parts = urlsplit(url)
-    plain = urlunsplit(parts._replace(scheme=parts.scheme.split("+")[0]))
-    # CREATE and DROP DATABASE cannot run inside a transaction.
+    scheme, separator, rest = url.partition("://")
+    plain = scheme.split("+")[0] + separator + rest
     return psycopg.connect(plain, autocommit=True, connect_timeout=5)
 
 

@@ -26,7 +26,7 @@ def mark() -> dict[str, str]:
 
 def find() -> dict[int, int]:
     """Pid to parent's pid, of every process that carries our mark."""
-    wanted = f"{MARK}={STACK}".encode()
+    wanted = os.fsencode(f"{MARK}={STACK}")
     found = {}
     for folder in (folder for folder in Path("/proc").glob("[0-9]*") if folder.name != str(os.getpid())):
         try:

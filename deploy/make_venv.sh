@@ -10,6 +10,7 @@ fail() { echo "error: $*"; exit 1; }
 command -v "$python" >/dev/null || fail "$python is missing. Install Python 3.11 or newer."
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "Python 3.11 or newer is needed, $("$python" -V) was found. Name another one: make PYTHON=python3.12 ..."
+"$python" -B -m deploy.checkout_path || exit 1
 
 # Debian keeps ensurepip, without which a venv has no pip, in a package of its own. The interpreter is asked for
 # its version because /usr/bin/python3 and the distribution's python3-venv always belong together.
@@ -24,6 +25,25 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         fail "Python's venv module is missing. Install it: sudo apt-get install $package"
     fi
 fi
+
+# root has done its part. The rest belongs to the owner of the checkout.
+if [ "${3-}" != as-owner ]; then
+    exec "$python" -B -m deploy.owner "$0" "$venv" "$requirements" as-owner
+fi
+[ -w . ] || fail "$(id -un) may not write in $(pwd -P)."
+if [ -e "$venv" ] && ! [ -w "$venv" ]; then
+    fail "$venv belongs to $(stat -c %U "$venv"). Run this once: sudo chown -R $(id -un): $(printf %q "$(pwd -P)")"
+fi
+
+# What pip installs, and where, is decided here. Where it gets it from is for the machine to say: index, proxy,
+# certificates, cache.
+for name in $(compgen -e PIP_); do
+    case ${name#PIP_} in
+    *INDEX* | FIND_LINKS | TRUSTED_HOST | PROXY | *CERT | *CACHE* | *TIMEOUT | RETRIES | CONFIG_FILE | KEYRING*) ;;
+    *) unset "$name" ;;
+    esac
+done
+export PIP_USER=0 # a pip.conf may say otherwise
 
 # A venv that was moved or whose interpreter is gone cannot be repaired by installing into it.
 if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
@@ -42,3 +62,4 @@ while kill -0 $pip 2>/dev/null; do
 done
 echo
 wait $pip || { grep -E '^ERROR' "$log" | head -3; fail "pip failed; all it said is in $log."; }
+touch "$venv/.requirements-installed"

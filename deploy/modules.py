@@ -1,10 +1,9 @@
 """Runs this project's own modules as child processes. It knows none of them by what they do."""
 
-import os
 import subprocess
 import sys
 
-from deploy import leftovers
+from deploy import caller, leftovers
 from deploy.failure import StackError
 from deploy.paths import ROOT
 from deploy.profiles import Urls
@@ -15,7 +14,7 @@ def run_quietly(urls: Urls, module: str, *arguments: str, extra: dict[str, str] 
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
-        env=os.environ | urls.environment | (extra or {}),
+        env=caller.for_modules() | urls.environment | (extra or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -31,7 +30,7 @@ def output(urls: Urls, module: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", module],
         cwd=ROOT,
-        env=os.environ | urls.environment,
+        env=caller.for_modules() | urls.environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -44,7 +43,7 @@ def start(environment: dict[str, str], module: str, *arguments: str) -> subproce
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
-        env=os.environ | environment | leftovers.mark(),
+        env=caller.for_modules() | environment | leftovers.mark(),
         # What the shell has opened for our caller may be meant for the child: WORKLOAD=<(command) is /dev/fd/63.
         close_fds=False,
     )

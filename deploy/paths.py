@@ -1,5 +1,6 @@
 """Where things are. Names of files only: nothing here reads, writes or makes one."""
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,6 +17,14 @@ POSTGRES_CONFIG = ROOT / "deploy" / "postgresql.conf"
 RABBITMQ_HOME = STACK / "rabbitmq"
 RABBITMQ_TEMPLATES = ROOT / "rabbitmq"
 COMPOSE_FILE = ROOT / "deploy" / "compose.yaml"
+
+
+def from_root(path: Path | str) -> str:
+    """The path as seen from the project's root, where supervisord runs; one that lies elsewhere stays absolute.
+
+    A checkout may lie under any name. A program whose configuration never holds that name cannot stumble over it.
+    """
+    return os.path.relpath(path, ROOT) if Path(path).is_relative_to(ROOT) else str(path)
 
 
 def log_tail(log: Path, lines: int = 15) -> str:

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from deploy import stack_folder
+from deploy import caller, stack_folder
 from deploy.failure import StackError
 from deploy.paths import POSTGRES_CONFIG, POSTGRES_DATA, ROOT, STACK
 from deploy.record import Record
@@ -46,6 +46,7 @@ def folder() -> Path:
 
 def prepare(record: Record, programs: Path) -> None:
     """`programs` is the folder with initdb. Raises StackError with initdb's last words."""
+    _take_back()
     complete, password = POSTGRES_DATA / COMPLETE, hashlib.sha256(record.superuser_password.encode()).hexdigest()
     if not complete.exists():
         for item in POSTGRES_DATA.iterdir():
@@ -86,7 +87,7 @@ def _remove_forgotten(folder: Path) -> None:
 
 
 def _folder_elsewhere() -> Path:
-    return Path("/var/tmp") / f"daytrade-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]}"
+    return Path("/var/tmp") / f"daytrade-{hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12]}"
 
 
 def _server_user_reaches(folder: Path) -> bool:
@@ -96,14 +97,16 @@ def _server_user_reaches(folder: Path) -> bool:
 
 
 def _initdb(record: Record, programs: Path) -> None:
-    with tempfile.NamedTemporaryFile("w") as password_file:  # mode 0600, gone at the end of the block
+    folder = POSTGRES_DATA.resolve()
+    # Mode 0600, gone at the end of the block; beside the data, as TMPDIR may be where the server's user cannot go.
+    with tempfile.NamedTemporaryFile("w", dir=folder.parent) as password_file:
         password_file.write(record.superuser_password)
         password_file.flush()
         _hand_over(Path(password_file.name))
         done = subprocess.run(
             [
                 programs / "initdb",
-                f"--pgdata={POSTGRES_DATA.resolve()}",
+                f"--pgdata={folder}",
                 "--username=postgres",
                 "--auth=scram-sha-256",
                 f"--pwfile={password_file.name}",
@@ -111,6 +114,7 @@ def _initdb(record: Record, programs: Path) -> None:
                 "--locale=C",
             ],
             cwd="/",
+            env=caller.for_servers(),
             capture_output=True,
             text=True,
             **_as_server_user(),
@@ -124,6 +128,7 @@ def _set_password(record: Record, programs: Path) -> None:
     done = subprocess.run(
         [programs / "postgres", "--single", "-D", POSTGRES_DATA.resolve(), "postgres"],
         cwd="/",
+        env=caller.for_servers(),
         input=f"ALTER ROLE postgres PASSWORD '{record.superuser_password}'\n",
         capture_output=True,
         text=True,
@@ -131,6 +136,14 @@ def _set_password(record: Record, programs: Path) -> None:
     )
     if done.returncode:
         raise StackError(f"Postgres' password cannot be set anew: {' '.join(done.stderr.split())[-300:]}")
+
+
+def _take_back() -> None:
+    """After `chown -R` over the checkout, the data are whose the checkout is, and Postgres refuses them."""
+    folder = POSTGRES_DATA.resolve()
+    if server_user() and folder.stat().st_uid != (account := pwd.getpwnam(SERVER_USER)).pw_uid:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
 
 def _put(text: str, path: Path) -> None:

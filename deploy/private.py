@@ -3,6 +3,7 @@
 It never touches a server that this checkout did not start, and never uses a server's usual port.
 """
 
+import os
 from pathlib import Path
 
 from deploy import broker_files, installed, leftovers, ports, postgres_data, readiness, supervisor
@@ -18,12 +19,15 @@ EPMD, RABBITMQ, POSTGRES = "epmd", "rabbitmq", "postgres"
 PORTS = ("epmd", "distribution", "amqp", "postgres")
 START_SECONDS_MAX = 90
 
+BROKERS_FOLDER = "/proc/self/cwd"
+"""RABBITMQ_HOME as the broker names it, which runs there. It must not hear of the checkout's own path: RabbitMQ's
+configuration takes no # and no letter beyond ASCII, and it writes its folders unquoted into commands for a shell
+(`df`, which watches the free disk). Inside every process this name means that process's working directory."""
+
 
 def start(record: Record, servers: tuple[str, ...] = (EPMD, RABBITMQ, POSTGRES)) -> None:
     """Returns when they answer. Starting what already runs does nothing."""
     if not supervisor.running(record):
-        if "'" in str(RABBITMQ_HOME):
-            raise StackError(f"RabbitMQ cannot have its data in a path with a quote: {RABBITMQ_HOME}")
         installed.ensure()
         leftovers.end_all()
         for name in PORTS:
@@ -48,8 +52,7 @@ def _start_server(record: Record, name: str) -> None:
     if name == POSTGRES:
         postgres_data.prepare(record, installed.postgres_folder())
     if name == RABBITMQ:
-        definitions = RABBITMQ_HOME / broker_files.DEFINITIONS
-        broker_files.render(record, f"127.0.0.1:{record.ports['amqp']}", str(definitions))
+        broker_files.render(record, f"127.0.0.1:{record.ports['amqp']}", f"{BROKERS_FOLDER}/{broker_files.DEFINITIONS}")
         # RabbitMQ would start an epmd itself, in the background, if it came first.
         readiness.wait_until(lambda: not ports.is_free(record.ports["epmd"]), EPMD, START_SECONDS_MAX)
     supervisor.start_program(record, name)
@@ -81,7 +84,7 @@ def _programs(record: Record) -> list[Program]:
             RABBITMQ,
             (str(installed.rabbitmq_server()),),
             LOGS / "rabbitmq.log",
-            Path("/"),
+            RABBITMQ_HOME,
             environment=epmd | _rabbitmq_environment(record),
             autostart=False,
             stop_seconds_max=60,
@@ -89,15 +92,9 @@ def _programs(record: Record) -> list[Program]:
         Program(
             # The port is not in the configuration file, which is the same in every checkout.
             POSTGRES,
-            (
-                str(installed.postgres_folder() / "postgres"),
-                "-D",
-                str(postgres_data.folder()),
-                "-p",
-                str(record.ports["postgres"]),
-            ),
+            (str(installed.postgres_folder() / "postgres"), "-D", ".", "-p", str(record.ports["postgres"])),
             LOGS / "postgres.log",
-            Path("/"),
+            postgres_data.folder(),
             autostart=False,
             stop_seconds_max=60,
             user=postgres_data.server_user(),
@@ -108,21 +105,21 @@ def _programs(record: Record) -> list[Program]:
 
 
 def _rabbitmq_environment(record: Record) -> dict[str, str]:
-    home = RABBITMQ_HOME
+    home, logs = BROKERS_FOLDER, f"{BROKERS_FOLDER}/{os.path.relpath(LOGS, RABBITMQ_HOME)}/rabbitmq"
     return {
-        "HOME": str(home),  # of the Erlang cookie
+        "HOME": home,  # of the Erlang cookie
         "RABBITMQ_NODENAME": "daytrade@localhost",
-        "RABBITMQ_CONFIG_FILE": str(home / broker_files.CONFIG),
-        "RABBITMQ_ADVANCED_CONFIG_FILE": str(home / "advanced.config"),
+        "RABBITMQ_CONFIG_FILE": f"{home}/{broker_files.CONFIG}",
+        "RABBITMQ_ADVANCED_CONFIG_FILE": f"{home}/advanced.config",
         # A file that is not there: the machine's own settings are not ours.
-        "RABBITMQ_CONF_ENV_FILE": str(home / "rabbitmq-env.conf"),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / broker_files.PLUGINS),
-        "RABBITMQ_MNESIA_BASE": str(home / "data"),
-        "RABBITMQ_GENERATED_CONFIG_DIR": str(home / "generated"),
-        "RABBITMQ_SCHEMA_DIR": str(home / "schema"),
-        "RABBITMQ_LOG_BASE": str(LOGS / "rabbitmq"),
-        "RABBITMQ_PID_FILE": str(home / "rabbitmq.pid"),
-        "ERL_CRASH_DUMP": str(LOGS / "rabbitmq" / "erl_crash.dump"),
+        "RABBITMQ_CONF_ENV_FILE": f"{home}/rabbitmq-env.conf",
+        "RABBITMQ_ENABLED_PLUGINS_FILE": f"{home}/{broker_files.PLUGINS}",
+        "RABBITMQ_MNESIA_BASE": f"{home}/data",
+        "RABBITMQ_GENERATED_CONFIG_DIR": f"{home}/generated",
+        "RABBITMQ_SCHEMA_DIR": f"{home}/schema",
+        "RABBITMQ_LOG_BASE": logs,
+        "RABBITMQ_PID_FILE": f"{home}/rabbitmq.pid",
+        "ERL_CRASH_DUMP": f"{logs}/erl_crash.dump",
         "RABBITMQ_DIST_PORT": str(record.ports["distribution"]),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false",
         # Otherwise a shell stands between the supervisor and the broker and survives a broker that is killed, or

@@ -4,7 +4,8 @@ import os
 import sys
 from dataclasses import dataclass
 
-from deploy.paths import LOGS, ROOT
+from deploy import caller
+from deploy.paths import LOGS, ROOT, from_root
 from deploy.profiles import LOADTEST, Urls
 from deploy.program import Program
 
@@ -37,7 +38,7 @@ STOPPED_FIRST, STOPPED_LAST = 1_001, 1_000
 PASSED_ON = (
     "QUOTE_SEED", "QUOTE_COST_CENTS", "QUOTE_TIMEOUT_MS", "QUOTE_ATTEMPTS", "QUOTE_CONNECTIONS",
     "QUOTE_HEDGE", "QUOTE_SOURCE", "REFRESH_BUDGET",
-    "LOG_LEVEL", "PYTHONPATH", "TZ",
+    "LOG_LEVEL", "TZ",
 )  # fmt: skip
 
 
@@ -60,11 +61,12 @@ def environment_of(urls: Urls, quote_server: str) -> dict[str, str]:
     """What all workers are told."""
     return (
         urls.environment
+        | caller.for_given_servers(urls.database)
         | {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
         | {
             "QUOTES": quotes(),
             "QUOTE_SERVER": quote_server,
-            "DUMP_DIR": dump_dir(),
+            "DUMP_DIR": from_root(dump_dir()),
             "PYTHONUNBUFFERED": "1",
         }
     )
@@ -82,7 +84,7 @@ def dump_dir() -> str:
 def _program(profile: str, name: str, worker: Worker, environment: dict[str, str]) -> Program:
     return Program(
         name=f"{profile}.{name}",
-        command=(sys.executable, "-m", worker.module),
+        command=(from_root(sys.executable), "-m", worker.module),
         log=LOGS / profile / f"{name}.log",
         directory=ROOT,
         environment=environment | {"REPLICA": name},

@@ -1,9 +1,9 @@
 """A profile is a database and a vhost, so that a load test or the tests never see live data. Pure: no I/O."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
 
 from deploy.record import GIVEN, Record
+from schema.database_urls import beside, for_own_server
 
 LIVE, LOADTEST, TEST = "live", "loadtest", "test"
 PROFILES = (LIVE, LOADTEST, TEST)
@@ -34,10 +34,11 @@ def urls_of(record: Record, profile: str, place: int | None = None) -> Urls:
     if profile == LOADTEST and (place or record.loadtest_place) != PLACES[0]:
         name = f"{LOADTEST}_{place or record.loadtest_place}"
     if record.kind == GIVEN:
-        return Urls(record.amqp_url, _database_beside(record.database_url, name))
+        url = record.database_url
+        return Urls(record.amqp_url, url if name == LIVE else beside(url, f"_{name}"))
     return Urls(
         f"amqp://daytrade:{record.amqp_password}@{HOST}:{record.ports['amqp']}/{name}",
-        f"postgresql://daytrade:{record.database_password}@{HOST}:{record.ports['postgres']}/{name}",
+        for_own_server(f"postgresql://daytrade:{record.database_password}@{HOST}:{record.ports['postgres']}/{name}"),
     )
 
 
@@ -49,11 +50,6 @@ def other_place(record: Record) -> int:
 def superuser_url(record: Record) -> str:
     """Of our own servers; a given server is used with the rights that were given."""
     assert record.kind != GIVEN
-    return f"postgresql://postgres:{record.superuser_password}@{HOST}:{record.ports['postgres']}/postgres"
-
-
-def _database_beside(url: str, name: str) -> str:
-    if name == LIVE:
-        return url
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(path=f"{parts.path}_{name}"))
+    return for_own_server(
+        f"postgresql://postgres:{record.superuser_password}@{HOST}:{record.ports['postgres']}/postgres"
+    )

@@ -5,6 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.failure import StackError
+from deploy.paths import from_root
+
+CHARACTERS = {"HASH": "#", "SEMICOLON": ";", "NEWLINE": "\n", "RETURN": "\r"}
+"""Characters that would end a value in supervisor's file, whatever surrounds them. supervisord has them in variables of
+its environment, and the file names the variables."""
+
+VARIABLE = "DAYTRADE_{}"
+QUOTES = "'\""
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class Program:
         lines = [
             f"[program:{self.name}]",
             f"command={plain(shlex.join(self.command))}",
-            f"directory={plain(str(self.directory))}",
+            f"directory={plain(from_root(self.directory))}",
             f"environment={variables}",
             f"autostart={str(self.autostart).lower()}",
             f"priority={self.priority}",
@@ -39,7 +47,7 @@ class Program:
             f"stopwaitsecs={self.stop_seconds_max}",
             "killasgroup=true",
             # supervisor expands this one value twice.
-            f"stdout_logfile={plain(plain(str(self.log)))}",
+            f"stdout_logfile={plain(plain(from_root(self.log)))}",
             "stdout_logfile_maxbytes=10MB",
             "stdout_logfile_backups=3",
             "redirect_stderr=true",
@@ -49,14 +57,29 @@ class Program:
         return "\n".join(lines) + "\n"
 
 
+def variables() -> dict[str, str]:
+    """The variables that `plain` names; supervisord needs them in its environment."""
+    return {VARIABLE.format(name): character for name, character in CHARACTERS.items()}
+
+
 def plain(value: str) -> str:
-    """A value as supervisor reads it back: % starts an expansion; a newline or ` ;` would end it unnoticed."""
-    if "\n" in value or " ;" in value or " #" in value:
-        raise StackError(f"a newline, ` ;` or ` #` cannot be passed on to a process: {value!r}")
-    return value.replace("%", "%%")
+    """A value as supervisor reads it back: % begins the name of a variable."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise StackError(f"supervisord cannot pass on {value!r}, which is not UTF-8; use another name") from error
+    value = value.replace("%", "%%")
+    for name, character in CHARACTERS.items():
+        value = value.replace(character, f"%(ENV_{VARIABLE.format(name)})s")
+    return value
 
 
 def _quoted(value: str) -> str:
-    if '"' in value:
-        raise StackError(f"a double quote cannot be passed on to a process: {value!r}")
-    return f'"{plain(value)}"'
+    """For supervisor's list of variables, which has two kinds of quotes and no escape for either."""
+    if value.strip(QUOTES) != value or all(quote in value for quote in QUOTES):
+        raise StackError(
+            f"supervisord cannot pass on {value!r}: a value may not begin or end with a quote, nor hold both ' and \";"
+            " use another name"
+        )
+    quote = "'" if '"' in value else '"'
+    return f"{quote}{plain(value)}{quote}"

@@ -5,12 +5,24 @@ Given servers are never started or stopped. Workers are not known here.
 
 import os
 
-from deploy import container, database, given, leftovers, needs, postgres_data, private, readiness, supervisor
+from deploy import (
+    browser,
+    container,
+    database,
+    given,
+    installed,
+    leftovers,
+    needs,
+    postgres_data,
+    private,
+    readiness,
+    supervisor,
+)
 from deploy.failure import StackError
 from deploy.paths import POSTGRES_DATA
 from deploy.profiles import LIVE, LOADTEST, PLACES, PROFILES, SITE, Urls, superuser_url, urls_of
 from deploy.progress import say
-from deploy.record import CONTAINER, GIVEN, PRIVATE, Record
+from deploy.record import CONTAINER, GIVEN, PRIVATE, Record, load
 
 GIVEN_SECONDS_MAX = 15
 
@@ -38,6 +50,14 @@ def start(record: Record, only_postgres: bool = False) -> None:
 def are_private(record: Record) -> bool:
     """Whether `start` would use servers whose data are on this checkout's disk. Raises StackError."""
     return _choose(record) == PRIVATE
+
+
+def install(for_tests: bool) -> None:
+    """Installs the programs that a start would want, where there are none. Raises StackError."""
+    if are_private(load()):
+        installed.ensure()
+    if for_tests:
+        browser.ensure()
 
 
 def running(record: Record) -> bool:
@@ -144,9 +164,12 @@ def _start_containers(record: Record, only_postgres: bool) -> bool:
 
 def _wait_for_given(record: Record, only_postgres: bool) -> None:
     urls = urls_of(record, LIVE)
-    readiness.wait_until(
-        lambda: database.answers(urls.database), "the Postgres that DATABASE_URL names", GIVEN_SECONDS_MAX
-    )
+    try:
+        readiness.wait_until(
+            lambda: database.answers(urls.database), "the Postgres that DATABASE_URL names", GIVEN_SECONDS_MAX
+        )
+    except StackError as error:
+        raise StackError(f"{error}: {database.refusal(urls.database)}") from error
     if not only_postgres:
         readiness.wait_until(
             lambda: readiness.amqp_answers(urls.amqp), "the RabbitMQ that AMQP_URL names", GIVEN_SECONDS_MAX

@@ -1,13 +1,12 @@
 """Starts the site beside the workers of the live profile: web, live updates, market simulation, and a demo person."""
 
+import http.client
 import os
 import secrets
 import sys
-import urllib.error
-import urllib.request
 
-from deploy import modules, ports, processes, stack_folder, supervisor
-from deploy.paths import LOGS, ROOT, STACK
+from deploy import caller, modules, ports, processes, stack_folder, supervisor
+from deploy.paths import LOGS, ROOT, STACK, from_root
 from deploy.processes import Worker
 from deploy.profiles import HOST, LIVE, SITE, urls_of
 from deploy.program import Program
@@ -24,7 +23,7 @@ STOP_SECONDS_MAX = 20
 
 PASSED_ON = (
     "WEB_HOST", "WEB_HTTPS", "WEB_PROXIES", "WEB_THREADS", "WEB_LIMITS", "LIVE_URL", "LIVE_STREAMS_MAX", "SECRET_KEY",
-    "TRIGGER_ALLOWANCE", "QUOTE_ALLOWANCE", "REFRESH_BUDGET", "QUOTE_COST_CENTS", "LOG_LEVEL", "PYTHONPATH", "TZ",
+    "TRIGGER_ALLOWANCE", "QUOTE_ALLOWANCE", "REFRESH_BUDGET", "QUOTE_COST_CENTS", "LOG_LEVEL", "TZ",
 )  # fmt: skip
 """Variables of the caller that the site's processes may see, as `processes.PASSED_ON`."""
 
@@ -35,9 +34,9 @@ def start(record: Record, quotes_are_simulated: bool) -> str:
     stack_folder.folder(LOGS / SITE)
     workers = (WEB, LIVE_UPDATES, *((MARKET,) if quotes_are_simulated else ()))
     supervisor.set_workers(record, SITE, [_program(worker, environment(record)) for worker in workers])
-    address = f"http://{HOST}:{record.site_ports['web']}"
-    wait_until(lambda: _answers(f"{address}/healthz"), f"the site ({LOGS / SITE / 'web.log'})", START_SECONDS_MAX)
-    return address
+    port = record.site_ports["web"]
+    wait_until(lambda: answers(port), f"the site ({LOGS / SITE / 'web.log'})", START_SECONDS_MAX)
+    return f"http://{HOST}:{port}"
 
 
 def make_demo_person(record: Record) -> tuple[str, str]:
@@ -51,14 +50,16 @@ def make_demo_person(record: Record) -> tuple[str, str]:
 
 def environment(record: Record) -> dict[str, str]:
     """What the site's processes are told."""
+    urls = urls_of(record, LIVE)
     return (
-        urls_of(record, LIVE).environment
+        urls.environment
+        | caller.for_given_servers(urls.database)
         | passed_on()
         | {
             "WEB_PORT": str(record.site_ports["web"]),
             "LIVE_PORT": str(record.site_ports["live"]),
-            "SECRET_KEY_FILE": str(STACK / "web_secret_key"),
-            "DUMP_DIR": processes.dump_dir(),
+            "SECRET_KEY_FILE": from_root(STACK / "web_secret_key"),
+            "DUMP_DIR": from_root(processes.dump_dir()),
             "PYTHONUNBUFFERED": "1",
         }
     )
@@ -82,18 +83,22 @@ def _choose_ports(record: Record) -> None:
     record.save()
 
 
-def _answers(address: str) -> bool:
+def answers(port: int) -> bool:
+    """Asked directly: urllib would ask the proxy that the caller's http_proxy names."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
     try:
-        with urllib.request.urlopen(address, timeout=5) as response:
-            return response.status == 200
-    except (urllib.error.URLError, OSError):
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def _program(worker: Worker, told: dict[str, str]) -> Program:
     return Program(
         name=f"{SITE}.{worker.name}",
-        command=(sys.executable, "-m", worker.module),
+        command=(from_root(sys.executable), "-m", worker.module),
         log=LOGS / SITE / f"{worker.name}.log",
         directory=ROOT,
         environment=told | {"REPLICA": worker.name},

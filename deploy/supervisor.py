@@ -15,10 +15,10 @@ from xmlrpc.client import Fault, ProtocolError, ServerProxy
 
 from supervisor.xmlrpc import Faults
 
-from deploy import leftovers, ports, stack_folder
+from deploy import caller, leftovers, ports, stack_folder
 from deploy.failure import StackError
-from deploy.paths import LOGS, ROOT, SUPERVISOR_CONFIG, WORKER_CONFIGS
-from deploy.program import Program, plain
+from deploy.paths import LOGS, ROOT, SUPERVISOR_CONFIG, WORKER_CONFIGS, from_root
+from deploy.program import Program, variables
 from deploy.readiness import wait_until
 from deploy.record import Record
 
@@ -50,11 +50,11 @@ def start(record: Record, programs: list[Program]) -> None:
     )
     record.save()
     stack_folder.file(LOGS / "supervisord.log")
-    _write_private(SUPERVISOR_CONFIG, _main_section(record) + _sections(programs))
+    _write_part("supervisord", _main_section(record), programs)
     done = subprocess.run(
-        [sys.executable, "-m", "supervisor.supervisord", "-c", str(SUPERVISOR_CONFIG)],
+        [sys.executable, "-m", "supervisor.supervisord", "-c", from_root(SUPERVISOR_CONFIG)],
         cwd=ROOT,
-        env=_environment(),
+        env=caller.for_servers() | variables() | leftovers.mark(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -97,7 +97,7 @@ def set_workers(record: Record, profile: str, programs: list[Program]) -> None:
     """Makes these programs the ones that run for a profile; those that run already as described are left alone."""
     # Asked before the new configuration is read: it no longer knows what is to be stopped.
     priorities = {info["name"]: info["process_prio"] for info in _call(record, "getAllConfigInfo")}
-    _write_private(WORKER_CONFIGS / f"{profile}.conf", _sections(programs))
+    _write_part(profile, "", programs)
     try:
         added, changed, removed = _call(record, "reloadConfig")[0]
     except Fault as fault:
@@ -141,10 +141,10 @@ def _call(record: Record, method: str, *arguments: object) -> Any:
 def _main_section(record: Record) -> str:
     lines = [
         "[supervisord]",
-        f"logfile={plain(str(LOGS / 'supervisord.log'))}",
+        f"logfile={from_root(LOGS / 'supervisord.log')}",
         "logfile_maxbytes=10MB",
-        f"pidfile={plain(str(SUPERVISOR_CONFIG.with_suffix('.pid')))}",
-        f"childlogdir={plain(str(LOGS))}",
+        f"pidfile={from_root(SUPERVISOR_CONFIG.with_suffix('.pid'))}",
+        f"childlogdir={from_root(LOGS)}",
         # supervisord asks that root be named on purpose.
         *(["user=root"] if os.geteuid() == 0 else []),
         "",
@@ -156,17 +156,19 @@ def _main_section(record: Record) -> str:
         "[rpcinterface:supervisor]",
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
         "",
-        "[include]",
-        f"files={WORKER_CONFIGS.name}/*.conf",
-        "",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _environment() -> dict[str, str]:
-    """Little: a variable of the shell that happened to start the stack must not change how a server behaves."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "USER", "TMPDIR") if name in os.environ}
-    return kept | {"LANG": "C.UTF-8"} | leftovers.mark()
+def _write_part(name: str, head: str, programs: list[Program]) -> None:
+    """Writes one part, and the whole that supervisord reads.
+
+    Its own way to include files takes the path of the checkout for a pattern, and [ ] * ? in it for wildcards.
+    """
+    part = head + _sections(programs)
+    _write_private(WORKER_CONFIGS / f"{name}.conf", part)
+    parts = sorted(WORKER_CONFIGS.glob("*.conf"))
+    _write_private(SUPERVISOR_CONFIG, "\n".join(part.read_text(encoding="utf-8") for part in parts))
 
 
 def _sections(programs: list[Program]) -> str:
@@ -179,4 +181,4 @@ def _write_private(path: Path, text: str) -> None:
     stack_folder.file(path)
     path.touch(mode=0o600)
     path.chmod(0o600)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")

@@ -7,6 +7,7 @@ import psycopg
 import sqlalchemy
 from sqlalchemy.engine import make_url
 
+from schema import database_urls
 from schema.errors import StoreAway, StoreError
 
 STATEMENT_TIMEOUT_MS = 5_000
@@ -23,21 +24,26 @@ libpq's words, in seconds but for the last."""
 
 def engine(database_url: str) -> sqlalchemy.Engine:
     """SQLAlchemy over psycopg 3, for reads, exports and migrations; connects on first use."""
+    database_urls.drop_libpq_variables(database_url)
     url = make_url(database_url).set(drivername="postgresql+psycopg")
     return sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=KEEPALIVE)
 
 
 def connect(database_url: str, application: str) -> psycopg.Connection:
     """A connection for one thread's hot path: autocommit off, time limits set. Raises StoreError."""
+    database_urls.drop_libpq_variables(database_url)
     url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    ours = (
+        f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"
+        f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
+    )
     try:
         return psycopg.connect(
             url,
             application_name=application[:63],
             connect_timeout=5,
             **KEEPALIVE,
-            options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"
-            f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}",
+            options=database_urls.session_options(url, ours),
         )
     except psycopg.Error as error:
         raise StoreAway(f"cannot reach Postgres: {error}") from error

@@ -32,7 +32,8 @@ def _upgrade(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
+        # Alembic's settings are those of an INI file, where % begins the name of another setting.
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

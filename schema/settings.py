@@ -61,6 +61,8 @@ class Settings:
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Raises SettingsError with the variable's name and what it may be."""
+    if not __debug__:
+        raise SettingsError("Python leaves out assertions, which guard every cent: unset PYTHONOPTIMIZE, and drop -O")
     return Settings(
         amqp_url=_required(environment, "AMQP_URL"),
         database_url=_required(environment, "DATABASE_URL"),

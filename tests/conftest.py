@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import make_url
 
+from deploy.caller import leave_for_tests
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
 from schema.migrate import migrate
@@ -21,6 +22,7 @@ settings.load_profile("daytrade")
 def pytest_configure() -> None:
     """Told to end, a run ends as by Ctrl-C: what fixtures have started must not stay behind."""
     end_once()
+    leave_for_tests()
 
 
 def _setting(name: str) -> str:

@@ -9,7 +9,7 @@ from flask import current_app
 from sqlalchemy import Connection, Row, text
 from sqlalchemy.engine import make_url
 
-from schema import database
+from schema import database, database_urls
 from webapp.unavailable import ReadOnly, Unavailable
 
 CONNECT_SECONDS_MAX = 2
@@ -30,7 +30,9 @@ class Store:
     """For all threads of a process."""
 
     def __init__(self, database_url: str, connections_max: int):
+        database_urls.drop_libpq_variables(database_url)
         url = make_url(database_url).set(drivername="postgresql+psycopg")
+        ours = f"-c statement_timeout={STATEMENT_MS_MAX} -c timezone=UTC"
         self._engine = sqlalchemy.create_engine(
             url,
             pool_size=connections_max,
@@ -43,7 +45,7 @@ class Store:
                 **database.KEEPALIVE,
                 "connect_timeout": CONNECT_SECONDS_MAX,
                 "application_name": "webapp",
-                "options": f"-c statement_timeout={STATEMENT_MS_MAX} -c timezone=UTC",
+                "options": database_urls.session_options(database_url, ours),
             },
         )
 

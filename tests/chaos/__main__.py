@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from deploy.caller import leave_for_tests
 from schema import entry_point
 from schema.errors import DayTradeError, SettingsError
 from schema.log_setup import set_up_logging
@@ -44,6 +45,7 @@ def run_round(
 
 def main() -> int:
     asked = _arguments()
+    leave_for_tests()
     end_once()  # a round must not leave its processes behind
     set_up_logging("error", "chaos")
     screen = report.console()

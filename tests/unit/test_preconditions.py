@@ -159,3 +159,8 @@ def test_a_folder_of_somebody_else_is_named(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(SettingsError, match="Permission denied"):
         require_writable(tmp_path / "x", "REPORT")
+
+
+def test_an_address_without_a_database_is_refused():
+    with pytest.raises(StackError, match="names no database"):
+        given.require_addresses("amqp://h", "postgresql://h")

@@ -4,8 +4,6 @@ Rows go in through the store of the live worker, with replay as the owner of eve
 same constraints. It stays afterwards, to be looked at.
 """
 
-from urllib.parse import urlsplit, urlunsplit
-
 import psycopg
 from psycopg import sql
 
@@ -15,6 +13,7 @@ from consumers.transactions.batch import Batch
 from consumers.transactions.replay.recorded import Place
 from schema import database
 from schema.commands import PARTITIONS
+from schema.database_urls import beside, name_of
 from schema.errors import StoreError
 from schema.migrate import migrate
 
@@ -24,13 +23,12 @@ OWNER = "replay"
 
 def fresh_url(database_url: str) -> str:
     """Of the database beside this one."""
-    parts = urlsplit(database_url)
-    return urlunsplit(parts._replace(path=parts.path + SUFFIX))
+    return beside(database_url, SUFFIX)
 
 
 def fresh_name(database_url: str) -> str:
     """Its name."""
-    return urlsplit(fresh_url(database_url)).path.removeprefix("/")
+    return name_of(fresh_url(database_url))
 
 
 def recreate(database_url: str) -> None:

@@ -1,0 +1,71 @@
+"""Servers of a checkout under an odd name, started from a shell that is set up for other programs."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy import record as stack
+from deploy.paths import ROOT
+from tests.odd_names import ODD_PATH
+
+SHELL = {
+    **{"PGHOSTADDR": "127.0.0.2", "PGSSLMODE": "require", "PGSERVICE": "nowhere", "PGOPTIONS": "-c nonsense=1"},
+    **{"PGDATA": "/nowhere", "PGPORT": "1", "PGCLIENTENCODING": "nonsense", "PGDATESTYLE": "nonsense", "PGTZ": "x"},
+    **{"RABBITMQ_NODENAME": "rabbit@nowhere", "RABBITMQ_CONFIG_FILE": "/nowhere", "RABBITMQ_NODE_PORT": "1"},
+    **{"RABBITMQ_SERVER_START_ARGS": "-nonsense", "RABBITMQ_MNESIA_BASE": "/nowhere", "RABBITMQ_USE_LONGNAME": "true"},
+    **{"ERL_FLAGS": "+nonsense", "ERL_AFLAGS": "+nonsense", "ERL_LIBS": "/nowhere", "ERL_EPMD_PORT": "1"},
+    **{"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"},
+    **{"TMPDIR": "/nowhere", "LC_ALL": "xx_YY.nonsense", "LANG": "xx_YY", "TZ": "Mars/Base"},
+}
+"""Settings of a shell that concern other servers, or nobody."""
+
+USE = """
+import os
+from rabbitmq.connection import open_connection
+from schema.migrate import migrate
+migrate(os.environ["DATABASE_URL"])
+open_connection(os.environ["AMQP_URL"], "test", patience_seconds=0).close()
+"""
+"""A look at both servers, as any of our processes takes it."""
+
+END = """
+import signal
+from deploy import leftovers, postgres_data
+while pids := leftovers.find():
+    for pid in pids:
+        leftovers._signal(pid, signal.SIGKILL)
+postgres_data.remove()
+"""
+"""Ends the servers of the checkout in whose folder it runs. They hold nothing that a clean end would save."""
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Iterator[Path]:
+    if stack.load().kind != stack.PRIVATE:
+        pytest.skip("the servers are not this machine's own programs")
+    made = tmp_path / ODD_PATH
+    for folder in ("deploy", "rabbitmq", "schema"):
+        shutil.copytree(ROOT / folder, made / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (made / ".venv").symlink_to(sys.prefix)
+    yield made
+    run(made, ".venv/bin/python", "-c", END)
+
+
+def run(checkout: Path, *command: str) -> str:
+    """What the command says. It is run as from that shell; the servers of these tests are not known there."""
+    done = subprocess.run(
+        command, cwd=checkout, env={"PATH": "/usr/bin:/bin", "HOME": "/root"} | SHELL, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_servers_start_under_an_odd_name_and_from_an_odd_shell(checkout):
+    run(checkout, ".venv/bin/python", "-m", "deploy", "servers")
+    run(checkout, "bash", "-c", f"export $(.venv/bin/python -m deploy env) && .venv/bin/python -c '{USE}'")
+    log = (checkout / ".stack" / "log" / "rabbitmq.log").read_text()
+    assert "Enabling free disk space monitoring" in log, "the broker must know when to hold publishers back"

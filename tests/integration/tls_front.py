@@ -1,0 +1,66 @@
+"""TLS before a Postgres that has none: a door that speaks TLS to clients, with a certificate made for the occasion."""
+
+import contextlib
+import socket
+import ssl
+import subprocess
+import threading
+from pathlib import Path
+
+REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+"""A client's first words when it wants TLS (Postgres manual, message SSLRequest)."""
+
+
+def certificate(folder: Path, name: str) -> Path:
+    """A self-signed certificate for 127.0.0.1 and, beside it, its key (`.key`)."""
+    made = folder / f"{name}.crt"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"),
+            *("-keyout", made.with_suffix(".key"), "-out", made),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return made
+
+
+class TlsFront:
+    """One connection at a time; `port` is where clients find it."""
+
+    def __init__(self, target: tuple[str, int], certificate: Path):
+        self._target = target
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError), client, socket.create_connection(self._target) as server:
+                assert client.recv(len(REQUEST)) == REQUEST
+                client.sendall(b"S")
+                with self._context.wrap_socket(client, server_side=True) as inner:
+                    back = threading.Thread(target=_pass_on, args=(server, inner))
+                    back.start()
+                    _pass_on(inner, server)
+                    back.join()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while words := source.recv(65_536):
+            target.sendall(words)
+        target.shutdown(socket.SHUT_WR)

@@ -1,0 +1,13 @@
+"""Names that a folder may have and that other programs' configuration files stumble over."""
+
+ODD_NAMES = (
+    *("Даша", "日本", "Łódź", "🎉"),
+    *("with space", " leads", "trails ", "a #b", "a#b", "a ;b", "a;b", "#", ";"),
+    *("it's", 'say "so"', "`id`", "$HOME", "$(id)", "${x}", "100%", "%(here)s", "%(ENV_PATH)s", "%%"),
+    *("back\\slash", "a&b", "a|b", "a<b>", "!", "~", "-dash", "*", "q?", "[x]", "{x}", "a,b", "a=b", "a:b"),
+    *("new\nline", "tab\tbed"),
+)
+"""One oddity each. A colon is refused for a checkout (Python makes no virtual environment there), not elsewhere."""
+
+ODD_PATH = "/".join(("Łódź 日本", "a #b ;c", 'it\'s "so"', "`id` $HOME", "100% %(here)s", "back\\slash & |", "[x]*?"))
+"""Several oddities in one path."""

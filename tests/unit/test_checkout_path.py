@@ -1,0 +1,49 @@
+"""Which paths a checkout may have."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from deploy.checkout_path import BYTES_MAX, complaint
+from deploy.paths import ROOT
+from tests.odd_names import ODD_NAMES, ODD_PATH
+
+
+@pytest.mark.parametrize(
+    "path", [f"/home/{name}" for name in (*ODD_NAMES, ODD_PATH) if ":" not in name and "\n" not in name]
+)
+def test_a_checkout_may_lie_under_an_odd_name(path):
+    assert complaint(path) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/home/a:b", "colon"),
+        ("/home/a\nb", "end of line"),
+        ("/home/a\rb", "end of line"),
+        ("/home/\udce9", "not UTF-8"),
+        ("/" + "я" * (BYTES_MAX // 2), "longer than"),
+    ],
+)
+def test_what_no_program_of_ours_can_live_with_is_refused_in_one_line(path, reason):
+    said = complaint(path)
+    assert reason in said
+    assert "Move it" in said
+    assert "\n" not in said
+
+
+def test_the_refusal_comes_before_anything_is_installed(tmp_path):
+    checkout = tmp_path / "a:b"
+    for folder in ("deploy", "schema"):
+        shutil.copytree(ROOT / folder, checkout / folder, ignore=shutil.ignore_patterns("__pycache__", "migrations"))
+    before = sorted(checkout.rglob("*"))
+    asked = ["deploy/make_venv.sh", ".venv", "requirements.txt"]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHON": sys.executable}
+    done = subprocess.run(asked, cwd=checkout, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: the path of this checkout holds a colon")
+    assert done.stderr.count("\n") == 1
+    assert sorted(checkout.rglob("*")) == before

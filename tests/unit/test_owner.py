@@ -1,0 +1,128 @@
+"""Files of several owners in one checkout: root goes on as its owner; whoever cannot go on is told what to do."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy import others_files, owner
+from deploy.failure import StackError
+from deploy.paths import ROOT
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+SOMEBODY = pwd.getpwnam("daemon")  # every Debian has this account
+NOBODYS_UID = 54_321
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that anybody can get to, unlike pytest's own."""
+    made = Path(tempfile.mkdtemp())
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+def run(folder: Path, *command: str) -> str:
+    asked = [sys.executable, "-B", "-m", "deploy.owner", *command]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(asked, cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+@as_root
+def test_what_root_makes_in_somebodys_checkout_is_the_owners(folder):
+    os.chown(folder, SOMEBODY.pw_uid, SOMEBODY.pw_gid)
+    said = run(folder, "sh", "-c", "touch made; id -u; id -G; echo $HOME")
+    made = (folder / "made").stat()
+    assert (made.st_uid, made.st_gid) == (SOMEBODY.pw_uid, SOMEBODY.pw_gid)
+    assert said.split() == [str(SOMEBODY.pw_uid), str(SOMEBODY.pw_gid), SOMEBODY.pw_dir]
+
+
+@as_root
+@pytest.mark.parametrize("uid", [0, NOBODYS_UID])
+def test_root_stays_root_in_its_own_checkout_and_where_the_owner_has_no_account(uid, folder):
+    os.chown(folder, uid, uid)
+    assert run(folder, "id", "-u").strip() == "0"
+
+
+@as_root
+def test_root_stays_root_where_the_owner_cannot_get_to_the_checkout(folder):
+    inner = folder / "checkout"
+    inner.mkdir()
+    os.chown(inner, SOMEBODY.pw_uid, SOMEBODY.pw_gid)
+    folder.chmod(0o700)
+    assert run(inner, "id", "-u").strip() == "0"
+
+
+def test_whoever_is_not_root_stays_who_they_are(folder, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: NOBODYS_UID)
+    assert owner.stand_in(str(folder)) is None
+
+
+@pytest.fixture
+def checkout(folder, monkeypatch) -> Path:
+    """Ours, with what the project makes in one."""
+    for name in (".venv", ".stack/log", "dumps"):
+        (folder / name).mkdir(parents=True)
+    (folder / ".stack" / "stack.json").touch()
+    monkeypatch.setattr(others_files, "ROOT", folder)
+    monkeypatch.setattr(others_files, "STACK", folder / ".stack")
+    monkeypatch.setattr(others_files, "POSTGRES_DATA", folder / ".stack" / "postgres")
+    return folder
+
+
+def give(path: Path) -> None:
+    os.chown(path, SOMEBODY.pw_uid, SOMEBODY.pw_gid, follow_symlinks=False)
+
+
+@pytest.fixture
+def owners_checkout(checkout) -> Path:
+    for path in (checkout, *checkout.rglob("*")):
+        give(path)
+    return checkout
+
+
+@as_root
+def test_a_checkout_of_ones_own_is_not_refused(owners_checkout):
+    others_files.refuse(SOMEBODY.pw_uid)
+
+
+@as_root
+@pytest.mark.parametrize("name", [".venv", ".stack", "dumps", ".stack/log", ".stack/stack.json"])
+def test_the_refusal_of_files_of_roots_names_the_command_that_repairs_it(name, owners_checkout):
+    os.chown(owners_checkout / name, 0, 0)
+    with pytest.raises(StackError) as refused:
+        others_files.refuse(SOMEBODY.pw_uid)
+    said = str(refused.value)
+    assert said.startswith(f"{owners_checkout / name} belongs to root")
+    subprocess.run(said.partition("sudo ")[2], shell=True, check=True)
+    others_files.refuse(SOMEBODY.pw_uid)
+
+
+@as_root
+def test_the_command_covers_postgress_data_where_they_lie_elsewhere(owners_checkout):
+    elsewhere = Path(tempfile.mkdtemp())
+    try:
+        (owners_checkout / ".stack" / "postgres").symlink_to(elsewhere)
+        give(owners_checkout / ".stack" / "postgres")
+        with pytest.raises(StackError) as refused:
+            others_files.refuse(SOMEBODY.pw_uid)
+        subprocess.run(str(refused.value).partition("sudo ")[2], shell=True, check=True)
+        others_files.refuse(SOMEBODY.pw_uid)
+    finally:
+        elsewhere.rmdir()
+
+
+def test_in_the_checkout_of_somebody_else_one_is_told_to_use_ones_own(checkout):
+    with pytest.raises(StackError, match="a checkout of your own"):
+        others_files.refuse(NOBODYS_UID)
+
+
+def test_root_can_use_everything(checkout):
+    others_files.refuse(0)

@@ -1,0 +1,56 @@
+"""supervisord's configuration file: supervisord reads every name of a folder, and every value, as it was meant."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from supervisor.options import ProcessConfig, ServerOptions, UnhosedConfigParser
+
+from deploy.failure import StackError
+from deploy.paths import ROOT
+from deploy.processes import programs
+from deploy.profiles import LIVE, Urls
+from deploy.program import Program, variables
+from tests.odd_names import ODD_NAMES
+
+
+def read_back(programs: list[Program], folder: Path) -> list[ProcessConfig]:
+    """The programs as supervisord understands their sections."""
+    file = folder / "supervisord.conf"
+    file.write_text("\n".join(program.section() for program in programs), encoding="utf-8")
+    options = ServerOptions()
+    options.environ_expansions |= {f"ENV_{name}": value for name, value in variables().items()}
+    parser = UnhosedConfigParser()
+    parser.expansions = options.environ_expansions
+    parser.read(str(file))
+    return [
+        read
+        for program in programs
+        for read in options.processes_from_section(parser, f"program:{program.name}", program.name)
+    ]
+
+
+def test_supervisord_reads_back_every_name(tmp_path):
+    names = (*ODD_NAMES, "\r", "a\u2003#b")
+    made = []
+    for number, name in enumerate(names):
+        folder = tmp_path / name / "in"
+        folder.mkdir(parents=True)
+        told = {"DUMP_DIR": f"x{name}x", "LAST": "2"}
+        made.append(Program(f"worker-{number}", (f"{folder}/run", name), folder / "a.log", folder, told))
+    for program, read in zip(made, read_back(made, tmp_path), strict=True):
+        understood = (read.directory, read.stdout_logfile, tuple(shlex.split(read.command)), read.environment)
+        assert understood == (str(program.directory), str(program.log), program.command, program.environment)
+
+
+@pytest.mark.parametrize("value", ['it\'s "both"', "'begins", 'ends"', "\udcff"])
+def test_a_value_that_supervisord_cannot_be_told_is_refused_in_one_line(value):
+    with pytest.raises(StackError) as refused:
+        Program("worker", ("run",), Path("/log"), Path("/"), {"DUMP_DIR": value}).section()
+    assert "use another name" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_no_worker_is_configured_with_the_path_of_the_checkout():
+    for program in programs(LIVE, Urls("amqp://", "postgresql://"), 1, "127.0.0.1:1", own_quote_server=True):
+        assert str(ROOT) not in program.section()
