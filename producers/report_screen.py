@@ -64,8 +64,9 @@ def _reasons(rejections: dict[str, int]) -> str:
 
 
 def _dumps(dumps: dict) -> str:
+    words = {"waiting": "not written yet", "replaced": "replaced by a later one of the same name"}
     counts = {name: number for name, number in dumps.items() if name != "unwritten" and number}
-    return " · ".join(f"{number:,} {name}" for name, number in counts.items()) or "none asked for"
+    return " · ".join(f"{number:,} {words.get(name, name)}" for name, number in counts.items()) or "none asked for"
 
 
 def _show_verdict(checks: dict[str, int], console: Console) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from schema.database import connect
 from tests.browser.conftest import EXPECT_MS, SCREENSHOTS
 from tests.browser.person import PASSWORD, Person
 from tests.browser.site import Site
@@ -62,11 +63,30 @@ def lived_in(browser: Browser, site: Site, new_name, new_symbol) -> Iterator[tup
     person.go("/log")
     person.page.get_by_role("button", name="Write file").click()
     expect(person.page.get_by_role("link", name="Download")).to_be_visible()
+    _note_dumps_without_a_file(site, name)
     person.place("Buy", symbol, "1000").place("Buy", other, "700").is_told("Buy order placed")
     file = site.folder / "lived-in.json"
     context.storage_state(path=file)
     yield file, symbol
     context.close()
+
+
+def _note_dumps_without_a_file(site: Site, user: str) -> None:
+    """One of each state."""
+    rows = [
+        ("waiting", None, None),
+        ("waiting", None, "the disk is full"),
+        ("failed", None, "its folder is the file of the dump a-name-of-some-length.xml"),
+        ("replaced", 1, None),
+        ("written", 1, None),
+    ]
+    with connect(site.environment["DATABASE_URL"], "test") as connection:
+        for number, (state, written_at_ms, failure) in enumerate(rows):
+            connection.execute(
+                "INSERT INTO dumps (dump_id, user_id, filename, state, written_at_ms, failure)"
+                " VALUES (%s, %s, %s, %s, %s, %s)",
+                (f"{number:032x}", user, f"~{user}/log-{number}.xml", state, written_at_ms, failure),
+            )
 
 
 @pytest.mark.parametrize("look", LOOKS)

@@ -43,7 +43,7 @@ _DONE = {
     CommandName.SET_SELL_TRIGGER: ("Armed", "Sells {symbol} at {price} or more."),
     CommandName.CANCEL_SET_SELL: ("Trigger order cancelled", "The shares of {symbol} are available again."),
     CommandName.DISPLAY_SUMMARY: ("Up to date", "The summary shows your account as it is now."),
-    CommandName.DUMPLOG: ("Log asked for", "The file appears in the list as soon as it is written."),
+    CommandName.DUMPLOG: ("Log asked for", "The list shows when its file is written, or why it cannot be."),
 }
 
 _ORDERS = {CommandName.BUY, CommandName.CANCEL_BUY, CommandName.COMMIT_BUY}

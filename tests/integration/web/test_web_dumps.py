@@ -93,7 +93,11 @@ def test_a_dump_whose_name_is_a_folder_of_an_earlier_one_fails_and_says_so(websi
     caller = website.api(website.person())
     for filename in ("week/monday.xml", "week"):
         assert caller.give("DUMPLOG", filename=filename).json["status"] == "done"
-    wait_for(lambda: "waiting" not in {dump["state"] for dump in caller.get("/dumps").json}, what="both have ended")
+
+    def states() -> list[str]:
+        return [dump["state"] for dump in caller.get("/dumps").json]
+
+    wait_for(lambda: len(states()) == 2 and "waiting" not in states(), what="both have ended")
     later, earlier = caller.get("/dumps").json
     assert (earlier["state"], earlier["downloadable"]) == ("written", True)
     assert (later["state"], later["downloadable"]) == ("failed", False)
