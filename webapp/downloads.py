@@ -1,5 +1,6 @@
 """Files of dumps, for those who may have them, from the dump folder that this process shares with the audit worker."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -47,8 +48,12 @@ def _file(person: Person, dump: reads.Dump) -> Path | None:
         return None
     folder = site().settings.base.dump_dir.resolve()
     file = folder / dump.filename
-    # A link in the dump folder may lead out of it; no dump is written through one.
-    return file if file.is_file() and file.resolve() == file else None
+    try:
+        # A link in the dump folder may lead out of it; no dump is written through one.
+        there = file.is_file() and file.resolve() == file and os.access(file, os.R_OK)
+    except OSError:  # the dump folder cannot be looked into
+        return None
+    return file if there else None
 
 
 def _is_own(person: Person, dump: reads.Dump) -> bool:

@@ -80,6 +80,14 @@ def test_a_file_that_a_workload_asked_for_is_named_and_not_offered(website: Webs
     assert "Download" not in page
 
 
+def test_a_dump_folder_that_cannot_be_looked_into_is_no_failure_of_the_list(website: Website) -> None:
+    user = website.person()
+    dump_id = note(website, user, f"~{user}/log.xml", state="written", written_at_ms=1)
+    caller = website.api(user, website.another(DUMP_DIR="/" + "d" * 300))
+    assert [dump["downloadable"] for dump in caller.get("/dumps").json] == [False]
+    assert caller.get(f"/dumps/{dump_id}").status_code == 404
+
+
 def test_a_link_out_of_the_dump_folder_is_not_sent(website: Website, tmp_path) -> None:
     user = website.person()
     (tmp_path / "log.xml").write_text("a secret")
