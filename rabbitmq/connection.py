@@ -10,6 +10,7 @@ import pika
 import structlog
 from pika.adapters.blocking_connection import BlockingChannel
 
+import rabbitmq.foreign_headers  # noqa: F401  (for what it does to pika)
 from schema.errors import BrokerError, SettingsError
 
 HEARTBEAT_SECONDS = 20

@@ -1,0 +1,32 @@
+"""Headers that a stranger may give a message: what pika cannot turn into a Python value is None in here.
+
+pika turns headers into values while it reads frames. A time beyond the year 9999, or lists within lists, raise an
+exception in there, which ends the connection; and where the message is in a stream, so it ends each later connection
+that comes to it. None of our programs reads such a header. pika is pinned, and tests hold this. Importing the module
+changes pika; nothing else may do that.
+"""
+
+import struct
+
+from pika import data
+
+_FIXED_BYTES = {b"T": 8, b"d": 8, b"f": 4}
+"""Length of the values whose decoding may fail, by their kind. Lists and tables begin with theirs."""
+
+_decode_value = data.decode_value
+
+
+def decode_value(encoded: bytes, offset: int) -> tuple[object, int]:
+    """As pika's own: the value that begins at `offset`, and where it ends."""
+    try:
+        return _decode_value(encoded, offset)
+    except (ValueError, OverflowError, OSError, RecursionError):
+        kind, offset = encoded[offset : offset + 1], offset + 1
+        if kind in _FIXED_BYTES:
+            return None, offset + _FIXED_BYTES[kind]
+        if kind in b"AF":
+            return None, offset + 4 + struct.unpack_from(">I", encoded, offset)[0]
+        raise
+
+
+data.decode_value = decode_value
