@@ -31,6 +31,8 @@ class Awaited:
         self._outstanding: dict[str, _Outstanding] = {}
         self._told: dict[str, bool] = {}
         """Outstanding symbols of which a quote was heard since the last tick, and whether that one was news."""
+        self._lower: dict[str, Quote] = {}
+        """Quotes heard since the last tick whose number is below that of the one known."""
         self._answers: list[Quote | NoQuote | QuoteRefused] = []
         self._look_at_ms = 0
 
@@ -70,11 +72,15 @@ class Awaited:
         if is_news:
             self._quotes[symbol] = answer
             self._answers.append(answer)
+        elif answer.quote_id < known.quote_id:
+            self._lower[symbol] = answer
         if symbol in self._outstanding:
             self._told[symbol] = is_news or self._told.get(symbol, False)
 
     def tick(self, now_ms: int) -> list[PriceRequest]:
         """Ends what is answered and what is past its deadline; returns the requests to repeat. Cheap."""
+        if self._lower:
+            self._prefer_usable(now_ms)
         if self._told:
             self._judge(now_ms)
         if not self._outstanding or not is_due(self._look_at_ms, now_ms, RETRY_MS):
@@ -102,6 +108,17 @@ class Awaited:
         """What came since the last call: every new quote of any symbol, and the answers to what was asked for here."""
         answers, self._answers = self._answers, []
         return answers
+
+    def _prefer_usable(self, now_ms: int) -> None:
+        # A number that no quote cache ever gave (somebody's mistake, or a forgery) must not keep every later quote of
+        # its symbol away: what cannot be used any more makes room.
+        for symbol, quote in self._lower.items():
+            if quote.usable(now_ms) and self.peek(symbol, now_ms) is None:
+                self._quotes[symbol] = quote
+                self._answers.append(quote)
+                if symbol in self._told:
+                    self._told[symbol] = True
+        self._lower.clear()
 
     def _judge(self, now_ms: int) -> None:
         # A broadcast that crossed our request may carry the quote that had just run out; and where the quote cache's

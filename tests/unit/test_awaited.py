@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quotecache.awaited import DEADLINE_MS, RETRY_MS, Awaited
+from schema.bounds import INT64_MAX, MILLISECONDS_MAX
 from schema.commands import VERSION
 from schema.events import CLOCK_STEP_MS_MAX, QUOTE_LIFETIME_MS, NoQuote, PriceRequest, Quote
 from tests.builders import T0, a_quote
@@ -85,6 +86,26 @@ def test_an_older_quote_never_replaces_a_newer_one_and_the_newer_one_is_the_answ
     asker.hears(a_quote(200, quote_id=4))
     assert asker.awaited.peek("ABC", T0).quote_id == 5
     assert [quote.quote_id for quote in asker.answers] == [5, 5]
+
+
+def test_a_quote_with_a_number_that_no_quote_cache_gave_keeps_no_later_one_away(asker):
+    """One forged message made a symbol useless for every worker that heard it, until it was started again."""
+    asker.hears(a_quote(1, quote_id=INT64_MAX))
+    asker.hears(a_quote(200, quote_id=4))
+    assert asker.awaited.peek("ABC", asker.now_ms).quote_id == INT64_MAX, "while it may be used, it is the newest"
+    asker.now_ms += QUOTE_LIFETIME_MS
+    asker.asks()
+    asker.hears(a_quote(200, quote_id=5, asked_at_ms=asker.now_ms))
+    assert asker.awaited.peek("ABC", asker.now_ms).quote_id == 5
+    assert asker.answers[-1].quote_id == 5 and not asker.awaited.waits_for("ABC")
+
+
+def test_a_quote_from_a_time_yet_to_come_keeps_no_usable_one_away(asker):
+    asker.asks()
+    asker.hears(a_quote(1, quote_id=INT64_MAX, asked_at_ms=MILLISECONDS_MAX))
+    assert asker.awaited.waits_for("ABC")
+    asker.hears(a_quote(200, quote_id=4))
+    assert asker.awaited.peek("ABC", asker.now_ms).quote_id == 4 and not asker.awaited.waits_for("ABC")
 
 
 # The clock is set back

@@ -2,8 +2,9 @@
 
 import pytest
 
+from schema.bounds import INT64_MAX
 from schema.commands import partition_of
-from schema.events import Quote
+from schema.events import QUOTE_LIFETIME_MS, Quote
 from webapp.live.board import Board, Full
 from webapp.live.stream import Stream, event
 
@@ -51,6 +52,13 @@ def test_an_older_price_never_follows_a_newer(board):
     board.hear_quotes([quote("ABC", 5, 500)])
     board.hear_quotes([quote("ABC", 4, 400)])
     assert prices(stream) == {"ABC": 500}
+
+
+def test_a_number_that_no_quote_cache_gave_keeps_no_later_price_away(board):
+    stream = opened(board, "ann", "ABC")
+    board.hear_quotes([Quote(INT64_MAX, "ABC", 1, 1_000, 1, "somebody")])
+    board.hear_quotes([Quote(4, "ABC", 400, 1_000 + QUOTE_LIFETIME_MS, 1, "somebody")])
+    assert prices(stream) == {"ABC": 400}
 
 
 def test_whose_account_changed_is_looked_up_once_and_strangers_never(board):

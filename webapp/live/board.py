@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from schema.commands import partition_of
-from schema.events import Quote
+from schema.events import QUOTE_LIFETIME_MS, Quote
 from webapp.live.stream import Stream
 
 
@@ -50,7 +50,7 @@ class Board:
         """Prices as broadcast, or as found in the database; an older one never follows a newer."""
         for quote in quotes:
             known = self._quotes.get(quote.symbol)
-            if known is None or quote.quote_id > known.quote_id:
+            if known is None or _supersedes(quote, known):
                 self._quotes[quote.symbol] = quote
                 for stream in self._by_symbol.get(quote.symbol, ()):
                     self._tell(stream, quote)
@@ -108,6 +108,11 @@ class Board:
     @staticmethod
     def _tell(stream: Stream, quote: Quote) -> None:
         stream.tell_price(quote.symbol, quote.price_cents, quote.asked_at_ms)
+
+
+def _supersedes(quote: Quote, known: Quote) -> bool:
+    """Whether a quote is newer, by its number; or by its time, where a number that no quote cache gave is known."""
+    return quote.quote_id > known.quote_id or quote.asked_at_ms >= known.asked_at_ms + QUOTE_LIFETIME_MS
 
 
 def _drop(streams: dict[str, set[Stream]], key: str, stream: Stream) -> None:

@@ -12,7 +12,8 @@ from rabbitmq.subscription import Subscription
 from rabbitmq.topology import ACCOUNTS_EXCHANGE, PRICES_EXCHANGE, account_key
 from schema.codec import decode_accounts_changed, decode_prices
 from schema.errors import BrokerError, DecodeError
-from schema.events import Quote
+from schema.events import CLOCK_STEP_MS_MAX, Quote
+from schema.wall_clock import now_ms
 from webapp.broker_thread import BrokerThread
 
 CONNECT_SECONDS_MAX = 2.0
@@ -88,7 +89,9 @@ class Ear(BrokerThread):
         except DecodeError as error:
             log.warning("prices cannot be read", error=str(error))
             return
-        self._on_quotes([answer for answer in answers if isinstance(answer, Quote)])
+        # One from a time yet to come is somebody's mistake, and would count as the newest until then.
+        latest_ms = now_ms() + CLOCK_STEP_MS_MAX
+        self._on_quotes([one for one in answers if isinstance(one, Quote) and one.asked_at_ms <= latest_ms])
 
     def _hear_accounts(self, body: bytes) -> None:
         try:
