@@ -42,5 +42,5 @@ def _entry(settled: Settled) -> AuditEntry:
         command=CommandName.QUOTE,
         user=fetch.request.user or None,
         symbol=fetch.symbol,
-        message=f"quote request {fetch.quote_id} of {fetch.asked_at_ms} {cost}: {line}",
+        message=f"quote request {fetch.quote_id} of {fetch.asked_at_ms} {cost}: {settled.failure}",
     )

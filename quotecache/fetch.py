@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from quotecache.protocol import PriceLine
+from schema.bounds import REASON_CHARACTERS_MAX
 from schema.commands import NOBODY
 from schema.events import NOT_SENT, PriceRequest, Quote
 
@@ -41,7 +42,8 @@ class Settled:
 
     @property
     def failure(self) -> str | None:
-        return self.outcome if isinstance(self.outcome, str) else None
+        """Why there is no price, cut to what messages may hold; None where there is one."""
+        return self.outcome[:REASON_CHARACTERS_MAX] if isinstance(self.outcome, str) else None
 
     @property
     def paid(self) -> bool:

@@ -123,7 +123,7 @@ def _ended(settled: Settled) -> tuple:
     if isinstance(line, PriceLine):
         price = (settled.at_ms, line.price_cents, line.quote_server_time, line.cryptokey)
         return (settled.fetch.quote_id, *price, None)
-    return (settled.fetch.quote_id, None, None, None, None, line)
+    return (settled.fetch.quote_id, None, None, None, None, settled.failure)
 
 
 _INSERT = """

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from quotecache.fetch import Fetch
 from quotecache.hold import Hold
 from quotecache.protocol import LINE_BYTES_MAX, PriceLine, parse_answer, request_line
-from schema.bounds import REASON_CHARACTERS_MAX
 from schema.errors import QuoteError
 from schema.events import NOT_SENT
 
@@ -96,7 +95,7 @@ class Upstream:
             outcome = str(error)
         finally:
             exchange.abort()
-        self._outcomes.append((fetch, outcome[:REASON_CHARACTERS_MAX] if isinstance(outcome, str) else outcome))
+        self._outcomes.append((fetch, outcome))
         # Whoever takes, takes all: only the first one needs to tell that there is something.
         if len(self._outcomes) == 1:
             self._on_outcome()

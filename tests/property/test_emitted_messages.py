@@ -1,0 +1,55 @@
+"""Whatever the engine, the trigger workers and the quote cache can put into a message, its reader decodes."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consumers.triggers.watch import Watch
+from quotecache.audit_entries import audit_messages
+from rabbitmq.topology import ACCOUNTS_EXCHANGE, AUDIT_EXCHANGE, TRIGGERS_EXCHANGE
+from schema import codec
+from schema.bounds import INT64_MAX
+from schema.commands import VERSION, FillBatch
+from schema.events import NoQuote, PriceMessage
+from tests.builders import T0, a_quote
+from tests.desk import QuoteTable
+from tests.property.emissions import REPLY_TO, lives, numbers, prices, requests, settled, told_by
+
+READERS = {
+    AUDIT_EXCHANGE: codec.decode_audit,
+    TRIGGERS_EXCHANGE: codec.decode_triggers,
+    ACCOUNTS_EXCHANGE: codec.decode_accounts_changed,
+    "": codec.decode_replies,
+}
+
+
+@settings(max_examples=40)
+@given(lives(), prices, numbers)
+def test_whatever_the_engine_does_is_told_in_messages_that_are_read(trader, price, quote_id):
+    watch = Watch(QuoteTable())
+    for message in told_by(trader):
+        assert message.exchange or message.routing_key == REPLY_TO
+        decoded = READERS[message.exchange](message.body)
+        assert codec.encode(decoded) == message.body
+        if message.exchange == TRIGGERS_EXCHANGE:
+            watch.hear_changes(decoded.changes, T0)
+    watch.hear_answers([a_quote(price, symbol, quote_id=quote_id) for symbol in ("A", "ZZZ")], T0)
+    fills = FillBatch(VERSION, T0, watch.take_fills(100))
+    assert codec.decode_log(codec.encode(fills)) == fills
+
+
+@settings(max_examples=50)
+@given(requests)
+def test_whatever_is_asked_of_the_quote_cache_is_read(request):
+    assert codec.decode_request(codec.encode(request)) == request
+
+
+@settings(max_examples=50)
+@given(st.lists(settled(), max_size=4), st.integers(1, INT64_MAX - 4))
+def test_whatever_the_quote_server_answers_is_logged_and_told_in_messages_that_are_read(ended, first_number):
+    for message in audit_messages(ended, first_number):
+        assert codec.encode(codec.decode_audit(message.body)) == message.body
+    answers = [
+        one.quote() if one.failure is None else NoQuote(one.fetch.symbol, one.at_ms, one.failure) for one in ended
+    ]
+    message = PriceMessage(VERSION, answers)
+    assert codec.decode_prices(codec.encode(message)) == message
