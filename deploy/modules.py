@@ -25,8 +25,12 @@ def run_quietly(urls: Urls, module: str, *arguments: str, extra: dict[str, str] 
         raise StackError(f"python -m {module} failed with exit code {done.returncode}:\n{last}")
 
 
-def output(urls: Urls, module: str) -> str:
-    """What it says, in good or ill; for what is nice to know."""
+def output(urls: Urls, *modules: str) -> str:
+    """What these say, in good or ill, those that say nothing left out; for what is nice to know."""
+    return "\n".join(said for module in modules if (said := _output(urls, module)))
+
+
+def _output(urls: Urls, module: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", module],
         cwd=ROOT,

@@ -99,6 +99,8 @@ class Completion:
         for source, number in self.audit_numbers().items():
             if stored.get(source, 0) < number:
                 found.append(f"audit source {source} by {number - stored.get(source, 0)} entries")
+        for source, number, reason in self._ledger.rows("SELECT source, number, reason FROM audit_stops"):
+            found.append(f"audit source {source} has stopped at entry {number}: {reason}")
         unwritten, _ = self.dumps_left(self.dump_ids())
         if unwritten:
             found.append(f"{unwritten} dumps are not written")

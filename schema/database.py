@@ -104,6 +104,15 @@ def means_not_now(error: BaseException) -> bool:
     return state[:2] in _NOT_NOW_CLASSES or state in _NOT_NOW
 
 
+def refuses_data(error: psycopg.Error) -> bool:
+    """Whether Postgres took offence at the values themselves: out of range, against a constraint, too large.
+
+    The same values would be refused for ever.
+    """
+    state = sqlstate(error)
+    return state is not None and state[:2] in ("22", "23", "54")
+
+
 def sqlstate(error: BaseException) -> str | None:
     """The SQLSTATE of what psycopg or SQLAlchemy raised; None where Postgres did not give any."""
     return getattr(getattr(error, "orig", error), "sqlstate", None)

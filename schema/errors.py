@@ -45,10 +45,6 @@ class LogGap(DayTradeError):
     """A stream lacks messages that were not read yet, or is another one than before: to go on would lose commands."""
 
 
-class AuditGap(DayTradeError):
-    """A source of the audit log skipped a number: an entry is missing."""
-
-
 class DumpImpossible(DayTradeError):
     """There can never be a file for a dump; the text says why, to the person who asked for it."""
 

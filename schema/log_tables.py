@@ -1,4 +1,5 @@
-"""Tables about the logs themselves: who reads them and how far, what is still to be published, what nobody can read.
+"""Tables about the logs themselves: who reads them and how far, what is still to be published, what nobody can read,
+which sources of the log of record have stopped.
 
 Apart from `tables.py`, which is the ledger. Leases are by the database's own clock.
 """
@@ -68,4 +69,15 @@ dead_letters = Table(
     UniqueConstraint("letter_number"),
     CheckConstraint(f"length(reason) <= {REASON_CHARACTERS_MAX}", name="reason_bounded"),
     CheckConstraint(f"length(body) <= least(size_bytes, {KEPT_BYTES_MAX})", name="body_bounded"),
+)
+
+audit_stops = Table(
+    "audit_stops",
+    metadata,
+    Column("source", SmallInteger, nullable=False, autoincrement=False),
+    Column("number", BigInteger, nullable=False, comment="of the first entry that is not stored"),
+    Column("stream_offset", BigInteger, nullable=False, comment="where the audit stream is to be read again from"),
+    Column("reason", Text, nullable=False, comment="why that entry is not stored"),
+    Column("stopped_at_ms", BigInteger, nullable=False, comment="by the clock of the database"),
+    PrimaryKeyConstraint("source"),
 )

@@ -7,6 +7,7 @@ import structlog
 from flask import Blueprint, jsonify
 
 from webapp.limits import limiter
+from webapp.reads.log_stops import is_log_stored
 from webapp.site import Site, site
 from webapp.unavailable import Unavailable
 
@@ -25,22 +26,27 @@ log = structlog.get_logger()
 @blueprint.get("/healthz")
 @limiter.exempt
 def healthz():
-    """200 when the broker takes commands and the database takes writes, else 503, saying which does not."""
+    """200 when the broker takes commands and the database takes writes, else 503, saying which does not.
+
+    `log`: whether the log of record is stored. Where it is not, the site does its work all the same, and whoever takes
+    sites that answer 503 out of service would end the trade for a fault that loses nothing.
+    """
     here = site()
-    state = {"broker": here.gateway.up, "database": _takes_writes(here)}
-    if all(state.values()):
-        return jsonify(state)
-    return jsonify(state), 503, {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    takes_writes, is_logged = _look_at_database(here)
+    well = here.gateway.up and takes_writes
+    state = {"broker": here.gateway.up, "database": takes_writes, "log": is_logged}
+    return (jsonify(state), 200) if well else (jsonify(state), 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
-def _takes_writes(here: Site) -> bool:
-    at, well = here.kept.get("takes writes", (-math.inf, False))
+def _look_at_database(here: Site) -> tuple[bool, bool]:
+    """Whether it takes writes, and whether the log of record is stored in it."""
+    at, found = here.kept.get("database", (-math.inf, (False, False)))
     if time.monotonic() - at > FRESH_SECONDS:
         try:
             here.store.row(_WRITE)
-            well = True
+            found = True, is_log_stored(here.store)
         except Unavailable as error:
             log.warning("the database takes no writes", error=str(error), cause=str(error.__cause__))
-            well = False
-        here.kept["takes writes"] = (time.monotonic(), well)
-    return well
+            found = False, False
+        here.kept["database"] = (time.monotonic(), found)
+    return found

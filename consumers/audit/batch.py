@@ -1,9 +1,14 @@
-"""What one transaction of the audit log will hold, gathered delivery by delivery. No I/O and no clock."""
+"""What one transaction of the audit log will hold, gathered delivery by delivery. No I/O and no clock.
 
+Deliveries are read as they come. Which of them belong in the log is settled at the end, in the transaction: only there
+it is known what their sources have committed.
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from consumers.audit.copy_lines import copy_lines
-from consumers.audit.numbering import Numbering, Run
+from consumers.audit.numbering import Arrival, Numbering, Part, Stop
 from rabbitmq.topology import AUDIT_STREAM
 from schema import codec
 from schema.dead_letters import DeadLetter, dead_letter
@@ -24,53 +29,128 @@ class Marker:
     filename: str
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Entries of one message that come next in the log: their first and last number, and their rows for COPY."""
+
+    offset: int
+    first_number: int
+    last_number: int
+    rows: bytes
+
+
 @dataclass
 class Batch:
-    """`position` and `high` are those of the log once this is stored; `stored` the newest number of each source.
+    """`position` and `high` are those of the log once this is stored.
 
-    `rows` of each source in the order of their numbers, as COPY takes them and as the chain is computed over them.
-    `dead`: messages that are none of the contract.
+    Of what came, `pieces` are to be stored, of each source in the order of their numbers; `repeats` were let through
+    before; `dead` may not become part of the log; `beyond_stops` are markers that cannot be stored, as their source has
+    stopped. `reads_again`: the position goes back, to what was passed over while a source had stopped.
     """
 
     position: int
     high: int
-    rows: dict[int, list[bytes]] = field(default_factory=dict)
+    dead_before: Collection[int] = ()
+    """Offsets of dead letters: what lies there was given up before, and may not be taken for anything else now."""
+    arrivals: list[Arrival] = field(default_factory=list)
     entries: int = 0
-    stored: dict[int, int] = field(default_factory=dict)
-    markers: list[Marker] = field(default_factory=list)
-    dead: list[DeadLetter] = field(default_factory=list)
     tags: list[int] = field(default_factory=list)
+    pieces: dict[int, list[Piece]] = field(default_factory=dict)
+    markers: list[Marker] = field(default_factory=list)
+    repeats: list[Part] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    new_stops: list[Stop] = field(default_factory=list)
+    beyond_stops: list[Marker] = field(default_factory=list)
+    reads_again: bool = False
 
-    def add(self, numbering: Numbering, offset: int, body: bytes, tag: int) -> None:
-        """Takes a delivery in. Raises AuditGap."""
+    def add(self, offset: int, body: bytes, tag: int) -> None:
+        """Takes a delivery in."""
         self.tags.append(tag)
+        is_new = offset > self.high
+        self.position = offset + 1
+        self.high = max(self.high, offset)
+        if offset in self.dead_before:
+            return
         try:
             message = codec.decode_audit(body)
         except DecodeError as error:
-            self.bury(offset, body, str(error))
-        else:
-            for run in numbering.take(offset, message):
-                self._add_run(run)
-        held_from = numbering.held_from
-        self.position = offset + 1 if held_from is None else held_from
-        self.high = max(self.high, offset)
+            self._bury(offset, body, is_new, str(error))
+            return
+        lines = copy_lines(message.source, message.first_number, message.entries).encode()
+        self.arrivals.append(Arrival(offset, message, lines, body, is_new))
+        self.entries += len(message.entries)
 
-    def bury(self, offset: int, body: bytes, reason: str) -> None:
+    def settle(self, numbering: Numbering, committed: Mapping[int, int]) -> None:
+        """Finds what of all that came is to be stored. `committed`: number of each source's newest entry by now.
+
+        What its source has not committed is nobody's: its numbers stay due, and the real entries come later.
+        """
+        for arrival in self.arrivals:
+            newest = committed.get(arrival.source, 0)
+            if arrival.last_number > newest:
+                self.bury(arrival, f"{arrival} are not committed: the newest one that is has number {newest}")
+            elif not self._pass_over(numbering, arrival):
+                for part in numbering.take(arrival):
+                    self._take(part)
+        while (lacking := numbering.stop_lacking()) is not None:
+            stop, dropped = lacking
+            self.note_stop(stop, dropped)
+        held_from = numbering.held_from
+        self.position = self.position if held_from is None else min(self.position, held_from)
+
+    def bury(self, arrival: Arrival, reason: str) -> None:
         """Takes up a message that may not become part of the log."""
+        self._bury(arrival.offset, arrival.body, arrival.is_new, reason)
+
+    def note_stop(self, stop: Stop, dropped: list[Arrival]) -> None:
+        """A source stops with this batch; `dropped` are its messages that are passed over."""
+        self.new_stops.append(stop)
+        for arrival in dropped:
+            self.beyond_stops += _markers(arrival, stop.number)
+
+    def _bury(self, offset: int, body: bytes, is_new: bool, reason: str) -> None:
         # Offsets up to `high` were here before, and the transaction that stored this `high` has kept the letter.
-        if offset > self.high:
+        if is_new:
             self.dead.append(dead_letter(AUDIT_STREAM, offset, body, reason))
 
-    def _add_run(self, run: Run) -> None:
-        lines = copy_lines(run.source, run.first_number, run.entries)
-        self.rows.setdefault(run.source, []).append(lines.encode())
-        self.entries += len(run.entries)
-        self.stored[run.source] = run.first_number + len(run.entries) - 1
-        self.markers += [
-            _marker(run.source, number, entry)
-            for number, entry in enumerate(run.entries, run.first_number)
-            if entry.kind is _MARKER
-        ]
+    def _pass_over(self, numbering: Numbering, arrival: Arrival) -> bool:
+        """Whether a message has to wait until its source, which has stopped, goes on.
+
+        It goes on when the entry at which it stopped is published once more: what was passed over is then read again.
+        """
+        stop = numbering.stopped(arrival.source)
+        if stop is None or arrival.last_number < stop.number:
+            return False
+        if arrival.is_new and arrival.first_number <= stop.number:
+            numbering.retry(stop)
+            self.position = min(self.position, stop.offset)
+            self.reads_again = True
+            return False
+        self.beyond_stops += _markers(arrival, stop.number)
+        return True
+
+    def _take(self, part: Part) -> None:
+        arrival, known = part.arrival, part.known
+        if known and arrival.is_new:
+            self.repeats.append(part)
+        first = arrival.first_number + known
+        if first > arrival.last_number:
+            return
+        rows = arrival.lines
+        if known:
+            rows = copy_lines(arrival.source, first, arrival.message.entries[known:]).encode()
+        piece = Piece(arrival.offset, first, arrival.last_number, rows)
+        self.pieces.setdefault(arrival.source, []).append(piece)
+        self.markers += _markers(arrival, first)
+
+
+def _markers(arrival: Arrival, first_number: int) -> list[Marker]:
+    """The markers of a message from this number on."""
+    return [
+        _marker(arrival.source, number, entry)
+        for number, entry in enumerate(arrival.message.entries, arrival.first_number)
+        if entry.kind is _MARKER and number >= first_number
+    ]
 
 
 def _marker(source: int, number: int, entry: AuditEntry) -> Marker:

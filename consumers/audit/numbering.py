@@ -1,36 +1,71 @@
-"""Which entries come next: drops what is stored, holds back what came too early. Pure: no I/O, no clock.
+"""Which entries come next: drops what is known, holds back what came too early, passes over a source that has stopped.
 
 Sources number their entries without gaps and may publish some again, cut differently (design §2). An entry is let
-through once, and only after all before it: never past a gap.
+through once, and only after all before it: never past a gap. Pure: no I/O, no clock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
-from schema.errors import AuditGap
-from schema.events import AuditEntry, AuditMessage
+from schema.events import AuditMessage, source_name
 
 HELD_MESSAGES_MAX = 200
-"""Messages that wait for an earlier one. At the largest message of the contract, about 60 MB of memory."""
+HELD_BYTES_MAX = 20_000_000
+"""Bounds of what waits for an earlier message: some 100 MB of memory at most. A source publishes nothing newer before
+all of a batch is confirmed, so an honest one that has this much waiting has lost a message for good."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """Entries of one source that come next, numbered from `first_number` on."""
+class Arrival:
+    """A message of the log at its offset. `is_new`: nobody took it up before."""
 
-    source: int
-    first_number: int
-    entries: Sequence[AuditEntry]
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
     offset: int
     message: AuditMessage
+    lines: bytes
+    """Its entries as COPY takes them."""
+    body: bytes
+    is_new: bool
+
+    @property
+    def source(self) -> int:
+        return self.message.source
+
+    @property
+    def first_number(self) -> int:
+        return self.message.first_number
+
+    @property
+    def last_number(self) -> int:
+        return self.message.first_number + len(self.message.entries) - 1
+
+    def __str__(self) -> str:
+        return f"entries {self.first_number} to {self.last_number} of {source_name(self.source)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A message that comes next: its first `known` entries were let through before, the others are let through now."""
+
+    arrival: Arrival
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A source whose entries cannot be stored from `number` on. `offset`: from where the stream is to be read again."""
+
+    source: int
+    number: int
+    offset: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{source_name(self.source)} has stopped at entry {self.number}: {self.reason}"
 
 
 class Numbering:
-    """The newest number let through of each source, and the messages that are ahead of it.
+    """The newest number let through of each source, the messages that are ahead of it, and the sources that stopped.
 
     A message is ahead only if the broker refused one before it and its publisher has yet to repeat that one. Until
     then the log is not done with: `held_from` is the offset from which it has to be read again after a crash.
@@ -39,7 +74,9 @@ class Numbering:
 
     def __init__(self, stored: Mapping[int, int], checked: bool = True):
         self._newest = dict(stored)
-        self._held: list[_Held] = []
+        self._held: list[Arrival] = []
+        self._stopped: dict[int, Stop] = {}
+        self._retried: dict[int, Stop] = {}
         self._checked = checked
 
     @property
@@ -56,39 +93,67 @@ class Numbering:
         """Number of the newest entry of this source that was let through; 0 before the first."""
         return self._newest.get(source, 0)
 
-    def take(self, offset: int, message: AuditMessage) -> list[Run]:
-        """What may be stored now that this message came; nothing where it is known or ahead.
+    def stopped(self, source: int) -> Stop | None:
+        """Why and where a source has stopped; None where it goes on."""
+        return self._stopped.get(source)
 
-        Raises AuditGap when more is ahead than can be held: then an entry is missing.
-        """
+    @property
+    def stopped_sources(self) -> list[int]:
+        """Sources of which nothing is let through."""
+        return list(self._stopped)
+
+    def take(self, arrival: Arrival) -> list[Part]:
+        """What may be stored or compared now that this message came; nothing where it is ahead."""
         if not self._checked:
-            return [Run(message.source, message.first_number, message.entries)]
-        if message.first_number > self.newest(message.source) + 1:
-            self._hold(offset, message)
+            return [Part(arrival, 0)]
+        if arrival.first_number > self.newest(arrival.source) + 1:
+            self._held.append(arrival)
             return []
-        runs = [self._cut(message)]
-        while (held := self._next_held(message.source)) is not None:
+        parts = [self._cut(arrival)]
+        while (held := self._next_held(arrival.source)) is not None:
             self._held.remove(held)
-            runs.append(self._cut(held.message))
-        return [run for run in runs if run.entries]
+            parts.append(self._cut(held))
+        return parts
 
-    def _cut(self, message: AuditMessage) -> Run:
-        known = self.newest(message.source) + 1 - message.first_number
-        entries = message.entries[known:] if known else message.entries
-        run = Run(message.source, message.first_number + known, entries)
-        self._newest[message.source] = max(self.newest(message.source), run.first_number + len(entries) - 1)
-        return run
+    def stop(self, stop: Stop) -> list[Arrival]:
+        """From now on nothing of this source is let through, from `stop.number` on; returns what was held of it."""
+        self._newest[stop.source] = stop.number - 1
+        self._stopped[stop.source] = stop
+        self._retried.pop(stop.source, None)
+        dropped = [held for held in self._held if held.source == stop.source]
+        self._held = [held for held in self._held if held.source != stop.source]
+        return dropped
 
-    def _hold(self, offset: int, message: AuditMessage) -> None:
-        if len(self._held) >= HELD_MESSAGES_MAX:
-            raise AuditGap(
-                f"source {message.source}: number {self.newest(message.source) + 1} is missing before offset {offset},"
-                f" and {len(self._held)} messages wait already"
-            )
-        self._held.append(_Held(offset, message))
+    def retry(self, stop: Stop) -> None:
+        """The source may go on from where it stopped, if that goes well now (`overcome`)."""
+        self._stopped.pop(stop.source, None)
+        self._retried[stop.source] = stop
 
-    def _next_held(self, source: int) -> _Held | None:
+    def overcome(self) -> list[Stop]:
+        """The stops whose entry was let through by now; each is told once."""
+        passed = [stop for stop in self._retried.values() if self.newest(stop.source) >= stop.number]
+        for stop in passed:
+            del self._retried[stop.source]
+        return passed
+
+    def stop_lacking(self) -> tuple[Stop, list[Arrival]] | None:
+        """Stops the source of which most is held, where more is held than may be; returns what was held of it."""
+        if self.held <= HELD_MESSAGES_MAX and sum(len(held.body) for held in self._held) <= HELD_BYTES_MAX:
+            return None
+        by_source: dict[int, list[Arrival]] = {}
+        for held in self._held:
+            by_source.setdefault(held.source, []).append(held)
+        source, most = max(by_source.items(), key=lambda item: (sum(len(held.body) for held in item[1]), len(item[1])))
+        offset = min(map(attrgetter("offset"), most))
+        number = self.newest(source) + 1
+        stop = Stop(source, number, offset, f"it is missing, and {len(most)} later messages have come")
+        return stop, self.stop(stop)
+
+    def _cut(self, arrival: Arrival) -> Part:
+        known = self.newest(arrival.source) + 1 - arrival.first_number
+        self._newest[arrival.source] = max(self.newest(arrival.source), arrival.last_number)
+        return Part(arrival, min(known, len(arrival.message.entries)))
+
+    def _next_held(self, source: int) -> Arrival | None:
         limit = self.newest(source) + 1
-        return next(
-            (held for held in self._held if held.message.source == source and held.message.first_number <= limit), None
-        )
+        return next((held for held in self._held if held.source == source and held.first_number <= limit), None)

@@ -1,98 +1,134 @@
-"""The SQL of storing the log: where each source stands, and a batch as one transaction. Nothing of dump files."""
+"""The SQL of storing the log: where each source is, and a batch as one transaction. Nothing of dump files."""
+
+from dataclasses import dataclass
 
 import psycopg
 
 from consumers import partitions
-from consumers.audit.batch import Batch, Marker
-from consumers.audit.copy_lines import COLUMNS
+from consumers.audit import rows, stops
+from consumers.audit.batch import Batch
+from consumers.audit.copy_lines import COLUMNS, copy_lines
+from consumers.audit.numbering import Numbering, Part, Stop
+from consumers.audit.rows import Heads, Trial
 from consumers.partitions import Ownership
 from rabbitmq.dead_letters import store as dead_letter_store
+from rabbitmq.topology import AUDIT_STREAM
 from schema import chain
-from schema.commands import PARTITIONS
-from schema.database import translated
+from schema.database import refuses_data, translated
 from schema.events import QUOTECACHE_SOURCE
-from schema.faults import sabotaged, strike
 
 GROUP = "audit"
 
-_NUMBERING_OFF = sabotaged("numbering")
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a new owner of the log has to know. `dead`: offsets of dead letters, from `position` on."""
+
+    stored: dict[int, int]
+    stops: list[Stop]
+    position: int
+    dead: frozenset[int]
 
 
-def stored_numbers(database: psycopg.Connection) -> dict[int, int]:
-    """Number of the newest stored entry of each source. Raises StoreError."""
+def beginning(database: psycopg.Connection, position: int) -> Beginning:
+    """Where each source is, and where to read from: what has stopped is tried again. Raises StoreError."""
     with translated(), database.transaction():
-        return dict(database.execute("SELECT source, stored FROM audit_sources").fetchall())
+        stored = dict(database.execute("SELECT source, stored FROM audit_sources").fetchall())
+        lasting = stops.load(database)
+        position = min([position, *(stop.offset for stop in lasting)])
+        dead = database.execute(_DEAD, (AUDIT_STREAM, position)).fetchall()
+    return Beginning(stored, lasting, position, frozenset(offset for (offset,) in dead))
 
 
-def commit(database: psycopg.Connection, ownership: Ownership, batch: Batch) -> int:
-    """Stores a batch, its dead letters and the log's position, or nothing; returns how many dumps it completed.
+def commit(database: psycopg.Connection, ownership: Ownership, batch: Batch, numbering: Numbering) -> int:
+    """Settles a batch, and stores it with its dead letters and the log's position, or nothing; returns how many dumps
+    that completed.
 
-    Raises Fenced where the log has another owner by now, StoreError where Postgres refuses or is away.
+    A source of which Postgres refuses an entry stops there (`batch.new_stops`); of the others everything is stored.
+    Raises Fenced where the log has another owner by now, StoreError where Postgres is away.
     """
-    ownership.position, ownership.high = batch.position, batch.high
-    with translated(), database.transaction(), database.cursor() as cursor:
+    with translated():
+        try:
+            return _commit(database, ownership, batch, numbering)
+        except psycopg.Error as error:
+            if not refuses_data(error) or rows.NUMBERING_OFF:
+                raise
+        return _commit(database, ownership, batch, numbering, on_trial=True)
+
+
+def _commit(
+    database: psycopg.Connection, ownership: Ownership, batch: Batch, numbering: Numbering, on_trial: bool = False
+) -> int:
+    completed = 0
+    with database.transaction(), database.cursor() as cursor:
+        committed, heads = _look(cursor)
+        if not on_trial:
+            batch.settle(numbering, committed)
+        ownership.position, ownership.high = batch.position, batch.high
         partitions.fence(cursor, GROUP, [ownership])
+        if on_trial:
+            completed = _try_each(cursor, heads, batch, numbering)
+        elif batch.pieces:
+            completed = rows.store(cursor, heads, batch.pieces, batch.markers, numbering.stopped_sources)
+        for part in batch.repeats:
+            if _differs(cursor, part):
+                batch.bury(part.arrival, f"{part.arrival} are stored with other content: one of the two is forged")
         dead_letter_store.keep(cursor, batch.dead)
-        if not batch.entries:
-            return 0
-        with cursor.copy(_COPY) as copy:
-            for rows in batch.rows.values():
-                for some in rows:
-                    copy.write(some)
-        assert cursor.rowcount == batch.entries, (cursor.rowcount, batch.entries)
-        strike("after-copy")
-        _chain(cursor, batch)
-        return _mark(cursor, batch.markers) if batch.markers else 0
+        stops.lift(cursor, numbering.overcome())
+        stops.note(cursor, batch.new_stops)
+        if batch.new_stops or batch.beyond_stops:
+            stops.fail_dumps(cursor, numbering.stopped_sources, batch.beyond_stops)
+    return completed
 
 
-def _chain(cursor: psycopg.Cursor, batch: Batch) -> None:
-    """One link for each source of the batch, behind the newest there is."""
-    before = {source: (0, chain.genesis(source)) for source in batch.stored}
-    for source, stored, head in cursor.execute(_HEADS, (list(batch.stored),)):
-        before[source] = (stored, head)
-    links = []
-    for source, newest in batch.stored.items():
-        stored, head = before[source]
-        first, rows = stored + 1, b"".join(batch.rows[source])
-        if _NUMBERING_OFF:  # no link can cover rows that are there twice
-            first, rows = newest + 1, b""
-        links.append(chain.link(head, source, first, newest, rows))
-    cursor.execute(_LINK, tuple(map(list, zip(*links, strict=True))))
-    cursor.execute(_ADVANCE, (list(batch.stored), list(batch.stored.values()), [link.digest for link in links]))
+def _look(cursor: psycopg.Cursor) -> tuple[dict[int, int], Heads]:
+    """Number of the newest entry that each source has committed, and what of it is stored."""
+    committed, heads = {}, {}
+    for source, number, stored, head in cursor.execute(_LOOK, (QUOTECACHE_SOURCE,)):
+        committed[source] = number
+        heads[source] = (stored, head) if head is not None else (0, chain.genesis(source))
+    return committed, heads
 
 
-def _mark(cursor: psycopg.Cursor, markers: list[Marker]) -> int:
-    for marker in markers:
-        cursor.execute(_ANNOUNCE, (marker.dump_id, marker.user, marker.filename))
-        cursor.execute(_MARK, (marker.dump_id, marker.source, marker.number))
-    cursor.execute(_COMPLETE, (QUOTECACHE_SOURCE, QUOTECACHE_SOURCE, [m.dump_id for m in markers], PARTITIONS))
-    return cursor.rowcount
+def _try_each(cursor: psycopg.Cursor, heads: Heads, batch: Batch, numbering: Numbering) -> int:
+    """Stores source by source, each as far as Postgres takes it; returns how many dumps that completed."""
+    completed = 0
+    # The quote cache first: where it stops, no dump is complete with this batch.
+    for source, pieces in sorted(batch.pieces.items(), reverse=True):
+        markers = [marker for marker in batch.markers if marker.source == source]
+        trial = Trial(cursor, heads, source, markers, numbering.stopped_sources)
+        all_rows = [row for piece in pieces for row in piece.rows.splitlines(keepends=True)]
+        count, why = trial.store(pieces[0].first_number, all_rows)
+        completed += trial.completed
+        if why:
+            number = pieces[0].first_number + count
+            offset = min(piece.offset for piece in pieces if piece.last_number >= number)
+            stop = Stop(source, number, offset, why)
+            batch.note_stop(stop, numbering.stop(stop))
+            batch.beyond_stops += [marker for marker in markers if marker.number >= number]
+    return completed
 
 
-_COPY = f"COPY audit_events ({', '.join(COLUMNS)}) FROM STDIN"
+def _differs(cursor: psycopg.Cursor, part: Part) -> bool:
+    """Whether entries that came again are not those that are stored under their numbers."""
+    source, first = part.arrival.source, part.arrival.first_number
+    with cursor.copy(_STORED, (source, first, first + part.known - 1)) as copy:
+        stored = b"".join(map(bytes, copy))
+    # Fewer, where a source has stopped between them: the others are still to come.
+    known = min(part.known, stored.count(b"\n"))
+    return stored != copy_lines(source, first, part.arrival.message.entries[:known]).encode()
 
-_HEADS = "SELECT source, stored, head FROM audit_sources WHERE source = ANY(%s)"
 
-# In binary: as text, the checks would be sent in hexadecimal, and cost as much as computing them.
-_LINK = """
-    INSERT INTO audit_chain (source, first_number, last_number, row_checks, digest)
-    SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[], %b::bytea[], %b::bytea[])"""
+# A partition is the source of its number.
+_LOOK = """
+    SELECT p.source, p.audit_number, s.stored, s.head
+    FROM (
+        SELECT CASE consumer_group WHEN 'quotecache' THEN %s ELSE partition END AS source, audit_number
+        FROM partitions WHERE consumer_group IN ('transactions', 'quotecache')) AS p
+    LEFT JOIN audit_sources AS s USING (source)"""
 
-_ADVANCE = """
-    INSERT INTO audit_sources (source, stored, head) SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bytea[])
-    ON CONFLICT (source) DO UPDATE SET stored = excluded.stored, head = excluded.head"""
+_DEAD = "SELECT stream_offset FROM dead_letters WHERE stream = %s AND stream_offset >= %s"
 
-_ANNOUNCE = "INSERT INTO dumps (dump_id, user_id, filename) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
-
-_MARK = "INSERT INTO dump_markers (dump_id, source, number) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
-
-# A dump is complete when all its markers are stored: a user's one, or every partition's. What the quote cache has
-# logged by then is the rest of it; its row here both says so, and that the dump is complete.
-_COMPLETE = """
-    INSERT INTO dump_markers (dump_id, source, number)
-    SELECT dump_id, %s, coalesce((SELECT stored FROM audit_sources WHERE source = %s), 0)
-    FROM dumps JOIN dump_markers USING (dump_id)
-    WHERE dump_id = ANY(%s)
-    GROUP BY dump_id, user_id
-    HAVING count(*) >= CASE WHEN user_id IS NULL THEN %s ELSE 1 END
-    ON CONFLICT DO NOTHING"""
+_STORED = f"""
+    COPY (SELECT {", ".join(COLUMNS)} FROM audit_events
+        WHERE source = %s AND number BETWEEN %s AND %s ORDER BY number) TO STDOUT"""

@@ -69,7 +69,7 @@ class Writer:
         self._stopping.set()
 
     def run(self) -> None:
-        """Raises AuditGap where the log itself is wrong; the loss of a server is waited out."""
+        """Raises LogGap where the stream itself is wrong; the loss of a server is waited out."""
         while True:
             last = self._stopping.is_set()
             try:
@@ -168,15 +168,21 @@ class _Session:
 
     def _claimed(self, ownership: Ownership) -> None:
         check_reach(self._broker, {AUDIT_STREAM: ownership.position})
-        log.info("owns the audit log", epoch=ownership.epoch, position=ownership.position)
+        begins = store.beginning(self._database, ownership.position)
+        log.info("owns the audit log", epoch=ownership.epoch, position=begins.position)
         self._ownership = ownership
-        self._numbering = Numbering(store.stored_numbers(self._database), checked=not sabotaged("numbering"))
-        self._batch = Batch(ownership.position, ownership.high)
-        self._inbox.clear()
-        self._consumer = StreamConsumer(
-            self._broker, AUDIT_STREAM, ownership.position, PREFETCH_MESSAGES, self._inbox.append
-        )
+        self._numbering = Numbering(begins.stored, checked=not sabotaged("numbering"))
+        for stop in begins.stops:
+            log.error("trying again to store what could not be stored", what=str(stop))
+            self._numbering.retry(stop)
+        self._dead = begins.dead
+        self._read_from(begins.position)
         self._on_dump_complete()
+
+    def _read_from(self, position: int) -> None:
+        self._batch = Batch(position, self._ownership.high, self._dead)
+        self._inbox.clear()
+        self._consumer = StreamConsumer(self._broker, AUDIT_STREAM, position, PREFETCH_MESSAGES, self._inbox.append)
 
     def _gather(self) -> None:
         self._broker.pump(IDLE_SECONDS)
@@ -195,17 +201,27 @@ class _Session:
 
     def _take_in(self) -> None:
         deliveries, self._inbox[:] = self._inbox[:], ()
-        held = self._numbering.held
         for delivery in deliveries:
-            self._batch.add(self._numbering, delivery.offset, delivery.body, delivery.tag)
-        if self._numbering.held > held:
-            log.error("entries are missing; what follows them waits", held_from=self._numbering.held_from)
+            self._batch.add(delivery.offset, delivery.body, delivery.tag)
 
     def _store(self) -> None:
-        batch, self._batch = self._batch, Batch(self._batch.position, self._batch.high)
-        for letter in batch.dead:
-            log.error("dead-lettered a message", id=letter.id, reason=letter.reason)
-        if store.commit(self._database, self._ownership, batch):
+        batch, held = self._batch, self._numbering.held
+        if store.commit(self._database, self._ownership, batch, self._numbering):
             self._on_dump_complete()
+        self._tell(batch, held)
         self._consumer.acknowledge(batch.tags)
         self._stored_at = time.monotonic()
+        if batch.reads_again:
+            self._dead = store.beginning(self._database, batch.position).dead
+            self._consumer.close()
+            self._read_from(batch.position)
+        else:
+            self._batch = Batch(batch.position, batch.high, self._dead)
+
+    def _tell(self, batch: Batch, held_before: int) -> None:
+        for letter in batch.dead:
+            log.error("dead-lettered a message", id=letter.id, reason=letter.reason)
+        for stop in batch.new_stops:
+            log.error("ALARM: a source of the log has stopped, the others go on", what=str(stop))
+        if self._numbering.held > held_before:
+            log.error("entries are missing; what follows them waits", held_from=self._numbering.held_from)

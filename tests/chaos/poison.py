@@ -9,7 +9,7 @@ from rabbitmq.topology import AUDIT_EXCHANGE, command_stream
 from schema.codec import encode
 from schema.commands import PARTITIONS, VERSION, Command, CommandBatch, CommandName, DumpMarker, partition_of
 from schema.errors import BrokerError
-from schema.events import AuditMessage
+from schema.events import AuditEntry, AuditKind, AuditMessage
 
 AUDIT_SHARE = 0.05
 ATTEMPTS_MAX = 100
@@ -36,7 +36,7 @@ def send(connect: Callable[[], Connection], draw: random.Random, count: int) -> 
 
 def _message(draw: random.Random) -> Outgoing:
     if draw.random() < AUDIT_SHARE:
-        body = draw.choice((_random_bytes, _other_audit_version))(draw)
+        body = draw.choice((_random_bytes, _other_audit_version, _uncommitted))(draw)
         return Outgoing(AUDIT_EXCHANGE, "", body)
     partition = draw.randrange(PARTITIONS)
     made = (_random_bytes, _other_version, _unsound, _empty, _strange_marker, lambda draw: _foreign(draw, partition))
@@ -77,3 +77,9 @@ def _strange_marker(draw: random.Random) -> bytes:
 
 def _other_audit_version(draw: random.Random) -> bytes:
     return encode(AuditMessage(VERSION + 1, 1, draw.getrandbits(60), []))
+
+
+def _uncommitted(draw: random.Random) -> bytes:
+    """Sound, but far beyond what any source has committed."""
+    entry = AuditEntry(AuditKind.SYSTEM_EVENT, draw.getrandbits(40), 1, CommandName.QUOTE, "ghost")
+    return encode(AuditMessage(VERSION, draw.randrange(PARTITIONS), 2**40 + draw.getrandbits(40), [entry]))

@@ -14,7 +14,7 @@ from rabbitmq.topology import AUDIT_EXCHANGE
 from schema import codec
 from schema.commands import VERSION, CommandName
 from schema.dead_letters import KEPT_BYTES_MAX, DeadLetter
-from schema.events import AuditEntry, AuditKind, AuditMessage
+from schema.events import QUOTECACHE_SOURCE, AuditEntry, AuditKind, AuditMessage
 
 PROJECT = Path(__file__).parents[2]
 AT_MS = 1_784_800_000_000
@@ -82,8 +82,18 @@ class AuditLog:
         return process
 
     def publish(self, source: int, first_number: int, entries: list[AuditEntry]) -> None:
-        """As one message, confirmed."""
+        """As one message, of entries that their source has committed, as each source does before it publishes any."""
+        self.commit(source, first_number + len(entries) - 1)
+        self.forge(source, first_number, entries)
+
+    def forge(self, source: int, first_number: int, entries: list[AuditEntry]) -> None:
+        """As one message of somebody who commits nothing."""
         self.publish_body(codec.encode(AuditMessage(VERSION, source, first_number, entries)))
+
+    def commit(self, source: int, number: int) -> None:
+        """As a source does in the transaction of its batch: its entries up to this number are real from now on."""
+        group, partition = ("quotecache", 0) if source == QUOTECACHE_SOURCE else ("transactions", source)
+        self.database.execute(_COMMIT, (number, group, partition))
 
     def publish_body(self, body: bytes) -> None:
         self._publisher.publish(Outgoing(AUDIT_EXCHANGE, "", body))
@@ -127,6 +137,10 @@ class AuditLog:
     def has_ended(self, dump_id: str) -> bool:
         return self.state(dump_id) in ("written", "replaced", "failed")
 
+    def stops(self) -> list[tuple[int, int, str]]:
+        """Sources that have stopped: source, number of the entry, and why."""
+        return self.database.execute("SELECT source, number, reason FROM audit_stops ORDER BY source").fetchall()
+
     def dead_letters(self) -> list[DeadLetter]:
         """Messages that were given up, the oldest first."""
         return [one.letter for one in store.page(self.database, store.Choice(), 100, KEPT_BYTES_MAX)]
@@ -140,3 +154,7 @@ class AuditLog:
 
     def _one(self, query: str, *values) -> tuple | None:
         return self.database.execute(query, values).fetchone()
+
+
+_COMMIT = """
+    UPDATE partitions SET audit_number = greatest(audit_number, %s) WHERE consumer_group = %s AND partition = %s"""

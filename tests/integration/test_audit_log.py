@@ -77,6 +77,8 @@ def test_a_killed_worker_loses_nothing_and_repeats_nothing(audit, wait_for):
         for first in range(1, per_source + 1, per_message)
         for source in sources
     ]
+    for source in sources:
+        audit.commit(source, per_source)
     process = audit.start()
     for n, body in enumerate(bodies):
         audit.publish_body(body)
@@ -178,13 +180,13 @@ def test_a_worker_survives_the_loss_of_its_connections(audit, wait_for):
 
 def test_an_owner_that_was_overtaken_stores_nothing(database_url):
     batch = Batch(0, -1)
-    batch.add(Numbering({}), 0, codec.encode(AuditMessage(VERSION, 0, 1, commands(1, 5))), tag=1)
+    batch.add(0, codec.encode(AuditMessage(VERSION, 0, 1, commands(1, 5))), tag=1)
     with database.connect(database_url, "late") as connection:
         late = partitions.tick(connection, store.GROUP, "late", {}).gained[0]
         with connection.transaction():
             connection.execute("UPDATE partitions SET epoch = epoch + 1 WHERE consumer_group = 'audit'")
         with pytest.raises(Fenced):
-            store.commit(connection, late, batch)
+            store.commit(connection, late, batch, Numbering({}))
         with connection.transaction():
             assert connection.execute("SELECT count(*) FROM audit_events").fetchone() == (0,)
             assert connection.execute("SELECT count(*) FROM audit_sources").fetchone() == (0,)

@@ -259,6 +259,10 @@ CASES = [
            RETURNING 'source 4: audit entry 3 is missing'""",
     ),
     (
+        "no source of the log has stopped",
+        "INSERT INTO audit_stops VALUES (3, 17, 5, 'odd', 1) RETURNING 'source 3 has stopped at entry 17: odd'",
+    ),
+    (
         "every announced entry is in the log, and no more",
         """UPDATE partitions SET audit_number = audit_number + 1 WHERE consumer_group = 'transactions' AND partition = 4
            RETURNING format('source 4: there are %s audit entries, of %s announced', audit_number - 1, audit_number)""",

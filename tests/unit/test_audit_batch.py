@@ -1,52 +1,133 @@
-"""Gathering deliveries into what one transaction stores."""
+"""Gathering deliveries into what one transaction stores, and settling which of them belong in the log."""
 
 from consumers.audit.batch import Batch, Marker
-from consumers.audit.numbering import Numbering
+from consumers.audit.numbering import HELD_MESSAGES_MAX, Numbering, Stop
 from schema import codec
-from schema.commands import VERSION, CommandName
+from schema.commands import PARTITIONS, VERSION, CommandName
 from schema.events import AuditEntry, AuditKind, AuditMessage
 
 ENTRY = AuditEntry(AuditKind.USER_COMMAND, 1, 1, CommandName.ADD, user="ann")
+ALL = dict.fromkeys(range(PARTITIONS), 1_000_000)
+"""Every source has committed more than any test stores."""
 
 
 def body(first: int, *entries: AuditEntry, source: int = 2) -> bytes:
     return codec.encode(AuditMessage(VERSION, source, first, list(entries)))
 
 
+def a_marker(letter: str, user: str | None = "ann") -> AuditEntry:
+    return AuditEntry(AuditKind.MARKER, 1, 9, CommandName.DUMPLOG, user, filename="log", message=letter * 32)
+
+
+def gathered(*bodies: bytes, first_offset: int = 0, high: int = -1, dead: tuple[int, ...] = ()) -> Batch:
+    batch = Batch(first_offset, high, dead)
+    for offset, one in enumerate(bodies, first_offset):
+        batch.add(offset, one, tag=offset + 1)
+    return batch
+
+
+def stored(batch: Batch) -> dict[int, list[tuple[int, int]]]:
+    """By source, the numbers of its pieces."""
+    return {source: [(p.first_number, p.last_number) for p in pieces] for source, pieces in batch.pieces.items()}
+
+
 def test_the_log_moves_on_behind_what_was_taken():
-    batch, numbering = Batch(position=7, high=6), Numbering({})
-    batch.add(numbering, 7, body(1, ENTRY), tag=1)
-    batch.add(numbering, 8, body(2, ENTRY, ENTRY), tag=2)
-    assert (batch.position, batch.high, batch.entries, batch.stored, batch.tags) == (9, 8, 3, {2: 3}, [1, 2])
+    batch = gathered(body(1, ENTRY), body(2, ENTRY, ENTRY), first_offset=7, high=6)
+    batch.settle(Numbering({}), ALL)
+    assert (batch.position, batch.high, batch.entries, batch.tags) == (9, 8, 3, [8, 9])
+    assert stored(batch) == {2: [(1, 1), (2, 3)]}
 
 
 def test_the_log_stays_at_what_is_held_back():
-    batch, numbering = Batch(position=7, high=6), Numbering({})
-    batch.add(numbering, 7, body(2, ENTRY), tag=1)
-    batch.add(numbering, 8, body(1, ENTRY, source=5), tag=2)
-    assert (batch.position, batch.high, batch.stored) == (7, 8, {5: 1})
-    batch.add(numbering, 9, body(1, ENTRY), tag=3)
-    assert (batch.position, batch.high, batch.stored) == (10, 9, {5: 1, 2: 2})
+    numbering = Numbering({})
+    batch = gathered(body(2, ENTRY), body(1, ENTRY, source=5), first_offset=7, high=6)
+    batch.settle(numbering, ALL)
+    assert (batch.position, batch.high, stored(batch)) == (7, 8, {5: [(1, 1)]})
+    batch = gathered(body(1, ENTRY), first_offset=9, high=8)
+    batch.settle(numbering, ALL)
+    assert (batch.position, batch.high, stored(batch)) == (10, 9, {2: [(1, 1), (2, 2)]})
 
 
 def test_a_marker_is_stored_with_its_number_as_any_entry():
-    batch = Batch(0, -1)
-    marker = AuditEntry(AuditKind.MARKER, 1, 9, CommandName.DUMPLOG, user="ann", filename="log", message="00ff" * 8)
-    batch.add(Numbering({}), 0, body(1, ENTRY, marker, ENTRY), tag=1)
-    assert batch.markers == [Marker("00ff" * 8, 2, 2, "ann", "log")]
-    assert batch.entries == 3
+    batch = gathered(body(1, ENTRY, a_marker("a"), ENTRY))
+    batch.settle(Numbering({}), ALL)
+    assert batch.markers == [Marker("a" * 32, 2, 2, "ann", "log")]
+    assert stored(batch) == {2: [(1, 3)]}
 
 
-def test_a_message_that_is_none_of_the_contract_is_poison():
-    batch = Batch(0, -1)
-    batch.add(Numbering({}), 0, b"garbage", tag=1)
-    batch.add(Numbering({}), 1, body(1, ENTRY, source=33), tag=2)
+def test_a_message_that_is_none_of_the_contract_is_a_dead_letter():
+    batch = gathered(b"garbage", body(1, ENTRY, source=33))
+    batch.settle(Numbering({}), ALL)
     assert [letter.offset for letter in batch.dead] == [0, 1]
-    assert (batch.position, batch.entries) == (2, 0)
+    assert (batch.position, batch.pieces) == (2, {})
 
 
-def test_poison_that_was_passed_before_is_not_reported_again():
-    batch = Batch(position=3, high=5)
-    for offset in (3, 4, 5, 6):
-        batch.add(Numbering({}), offset, b"garbage", tag=offset)
+def test_a_dead_letter_that_was_passed_before_is_not_kept_again():
+    batch = gathered(*[b"garbage"] * 4, first_offset=3, high=5)
     assert [letter.offset for letter in batch.dead] == [6]
+
+
+# What its source has not committed
+
+
+def test_entries_that_their_source_has_not_committed_are_a_dead_letter_and_stay_due():
+    numbering = Numbering({2: 10})
+    batch = gathered(body(11, ENTRY, ENTRY), body(1_000_000, ENTRY), body(11, ENTRY))
+    batch.settle(numbering, {2: 11})
+    assert [letter.offset for letter in batch.dead] == [0, 1]
+    assert batch.dead[0].reason == (
+        "entries 11 to 12 of transactions.02 are not committed: the newest one that is has number 11"
+    )
+    assert (stored(batch), batch.position, numbering.held) == ({2: [(11, 11)]}, 3, 0)
+
+
+def test_a_source_that_committed_nothing_has_nothing_in_the_log():
+    batch = gathered(body(1, ENTRY))
+    batch.settle(Numbering({}), {})
+    assert (len(batch.dead), batch.pieces) == (1, {})
+
+
+def test_what_was_a_dead_letter_is_taken_for_nothing_else_when_it_is_read_again():
+    """By now its number may have been committed, with the real entry behind it."""
+    batch = gathered(body(11, ENTRY), body(11, ENTRY, ENTRY), high=1, dead=(0,))
+    batch.settle(Numbering({2: 10}), ALL)
+    assert stored(batch) == {2: [(11, 12)]}
+
+
+def test_what_was_let_through_before_is_looked_at_again_only_where_it_is_new():
+    batch = gathered(body(9, ENTRY, ENTRY), body(9, ENTRY, ENTRY, ENTRY), body(9, ENTRY), high=0)
+    batch.settle(Numbering({2: 10}), ALL)
+    assert [(part.arrival.offset, part.known) for part in batch.repeats] == [(1, 2), (2, 1)]
+
+
+# A source that has stopped
+
+
+def test_entries_of_a_source_that_has_stopped_are_passed_over_with_their_markers():
+    numbering = Numbering({2: 10})
+    numbering.stop(Stop(2, 11, 0, "why"))
+    batch = gathered(body(12, ENTRY, a_marker("b")), body(9, ENTRY), first_offset=5, high=4)
+    batch.settle(numbering, ALL)
+    assert (stored(batch), batch.position, batch.dead) == ({}, 7, [])
+    assert [marker.number for marker in batch.beyond_stops] == [13]
+
+
+def test_a_source_goes_on_when_the_entry_is_published_again_and_what_was_passed_over_is_read_again():
+    numbering = Numbering({2: 10})
+    stop = Stop(2, 11, 3, "why")
+    numbering.stop(stop)
+    batch = gathered(body(11, ENTRY), first_offset=50, high=49)
+    batch.settle(numbering, ALL)
+    assert (stored(batch), batch.position, batch.reads_again) == ({2: [(11, 11)]}, 3, True)
+    assert numbering.overcome() == [stop]
+
+
+def test_a_source_that_lacks_an_entry_stops_and_holds_the_log_no_longer():
+    numbering = Numbering({2: 10})
+    bodies = [body(12 + n, ENTRY) for n in range(HELD_MESSAGES_MAX)]
+    batch = gathered(*bodies, body(12 + HELD_MESSAGES_MAX, a_marker("c")), first_offset=5, high=4)
+    batch.settle(numbering, ALL)
+    (stop,) = batch.new_stops
+    assert (stop.source, stop.number, stop.offset) == (2, 11, 5)
+    assert batch.position == 5 + HELD_MESSAGES_MAX + 1
+    assert [marker.dump_id for marker in batch.beyond_stops] == ["c" * 32]

@@ -14,6 +14,7 @@ from schema.wall_clock import now_ms
 from webapp.reads.allowances import Refreshes, refreshes
 from webapp.reads.dead_letters import count_dead_letters
 from webapp.reads.dumps import DumpTroubles, dump_troubles
+from webapp.reads.log_stops import LogStop, log_stops
 from webapp.reads.quote_cost import QuoteCost, quote_cost
 from webapp.reads.rates import rates
 from webapp.site import site
@@ -37,7 +38,8 @@ class PartitionLag(msgspec.Struct, frozen=True):
 class Operations(msgspec.Struct, frozen=True):
     """Rates are history rows a second, None until they have been watched for long enough.
 
-    `replicas`: names of those live, by consumer group. `broker_up`: as the gateway last found it.
+    `replicas`: names of those live, by consumer group. `broker_up`: as the gateway last found it. `log_stops`: sources
+    of the log of record that are not stored at present, an alarm.
     """
 
     at_ms: int
@@ -52,6 +54,7 @@ class Operations(msgspec.Struct, frozen=True):
     refreshes: Refreshes
     people: int
     broker_up: bool
+    log_stops: list[LogStop]
 
 
 def operations() -> Operations:
@@ -81,6 +84,7 @@ def operations() -> Operations:
         refreshes(),
         store().row("SELECT count(*) FROM people")[0],
         site().gateway.up,
+        log_stops(),
     )
 
 

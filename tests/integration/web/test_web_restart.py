@@ -52,7 +52,7 @@ def test_postgres_restarts_under_the_site(website: Website, postgres: Servers, w
             try:
                 assert on_its_way.result().status_code == 202, "nobody may be told that it has no effect"
                 _says_when_to_come_back(browser, caller)
-                assert client.get("/healthz").json == {"broker": True, "database": False}
+                assert client.get("/healthz").json == {"broker": True, "database": False, "log": False}
                 for key in ("before", "meanwhile"):  # nobody can look whether a key was used before
                     refused = caller.give("ADD", key=key, amount="4.00")
                     assert (refused.status_code, refused.json["perhaps_taken"]) == (503, True)

@@ -1,0 +1,132 @@
+"""The SQL by which entries become rows: copied, linked into the hash chain, their markers noted; in a transaction.
+
+Which entries those are is settled before; what becomes of a source whose rows Postgres refuses is store.py's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from consumers.audit import stops
+from consumers.audit.batch import Marker, Piece
+from consumers.audit.copy_lines import COLUMNS
+from schema import chain
+from schema.commands import PARTITIONS
+from schema.database import refuses_data
+from schema.events import QUOTECACHE_SOURCE
+from schema.faults import sabotaged, strike
+
+NUMBERING_OFF = sabotaged("numbering")
+
+Heads = dict[int, tuple[int, bytes]]
+"""By source, the number of its newest stored entry and the digest of its newest link."""
+
+
+def store(
+    cursor: psycopg.Cursor,
+    heads: Heads,
+    pieces: Mapping[int, Sequence[Piece]],
+    markers: Sequence[Marker],
+    stopped: Sequence[int],
+) -> int:
+    """Stores these, which follow on `heads`, and brings `heads` up to date; returns how many dumps that completed.
+
+    `stopped`: sources whose entries are not stored at present, so that no dump that needs them may be completed.
+    """
+    with cursor.copy(_COPY) as copy:
+        for of_source in pieces.values():
+            for piece in of_source:
+                copy.write(piece.rows)
+    entries = sum(piece.last_number - piece.first_number + 1 for some in pieces.values() for piece in some)
+    assert cursor.rowcount == entries, (cursor.rowcount, entries)
+    strike("after-copy")
+    _chain(cursor, heads, pieces)
+    return _mark(cursor, markers, stopped) if markers else 0
+
+
+@dataclass
+class Trial:
+    """One source's rows that Postgres refuses as a whole: stored as far as it takes them. `completed`: dumps so far."""
+
+    cursor: psycopg.Cursor
+    heads: Heads
+    source: int
+    markers: Sequence[Marker]
+    stopped: Sequence[int]
+    completed: int = 0
+
+    def store(self, first_number: int, rows: Sequence[bytes]) -> tuple[int, str]:
+        """How many of these rows are stored, and why the next one is not; all, and nothing, where none is refused."""
+        last_number = first_number + len(rows) - 1
+        markers = [marker for marker in self.markers if first_number <= marker.number <= last_number]
+        before = self.heads[self.source]
+        try:
+            with self.cursor.connection.transaction():
+                piece = Piece(0, first_number, last_number, b"".join(rows))
+                self.completed += store(self.cursor, self.heads, {self.source: [piece]}, markers, self.stopped)
+            return len(rows), ""
+        except psycopg.Error as error:
+            if not refuses_data(error):
+                raise
+            self.heads[self.source] = before
+            if len(rows) == 1:
+                return 0, f"Postgres refuses it: {error.diag.message_primary}"
+        half = len(rows) // 2
+        count, why = self.store(first_number, rows[:half])
+        if not why:
+            more, why = self.store(first_number + half, rows[half:])
+            count += more
+        return count, why
+
+
+def _chain(cursor: psycopg.Cursor, heads: Heads, pieces: Mapping[int, Sequence[Piece]]) -> None:
+    """One link for each source, behind the newest there is."""
+    links = []
+    for source, of_source in pieces.items():
+        stored, head = heads[source]
+        newest = of_source[-1].last_number
+        first, rows = stored + 1, b"".join(piece.rows for piece in of_source)
+        if NUMBERING_OFF:  # no link can cover rows that are there twice
+            first, rows = newest + 1, b""
+        links.append(chain.link(head, source, first, newest, rows))
+        heads[source] = (newest, links[-1].digest)
+    cursor.execute(_LINK, tuple(map(list, zip(*links, strict=True))))
+    newest_ones = [(link.source, link.last_number, link.digest) for link in links]
+    cursor.execute(_ADVANCE, tuple(map(list, zip(*newest_ones, strict=True))))
+
+
+def _mark(cursor: psycopg.Cursor, markers: Sequence[Marker], stopped: Sequence[int]) -> int:
+    for marker in markers:
+        cursor.execute(_ANNOUNCE, (marker.dump_id, marker.user, marker.filename))
+        cursor.execute(_MARK, (marker.dump_id, marker.source, marker.number))
+    stops.fail_dumps(cursor, stopped, ())
+    cursor.execute(_COMPLETE, (QUOTECACHE_SOURCE, QUOTECACHE_SOURCE, [m.dump_id for m in markers], PARTITIONS))
+    return cursor.rowcount
+
+
+_COPY = f"COPY audit_events ({', '.join(COLUMNS)}) FROM STDIN"
+
+# In binary: as text, the checks would be sent in hexadecimal, and cost as much as computing them.
+_LINK = """
+    INSERT INTO audit_chain (source, first_number, last_number, row_checks, digest)
+    SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[], %b::bytea[], %b::bytea[])"""
+
+_ADVANCE = """
+    INSERT INTO audit_sources (source, stored, head) SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bytea[])
+    ON CONFLICT (source) DO UPDATE SET stored = excluded.stored, head = excluded.head"""
+
+_ANNOUNCE = "INSERT INTO dumps (dump_id, user_id, filename) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+
+_MARK = "INSERT INTO dump_markers (dump_id, source, number) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+
+# A dump is complete when all its markers are stored: a user's one, or every partition's. What the quote cache has
+# logged by then is the rest of it; its row here both says so, and that the dump is complete.
+_COMPLETE = """
+    INSERT INTO dump_markers (dump_id, source, number)
+    SELECT dump_id, %s, coalesce((SELECT stored FROM audit_sources WHERE source = %s), 0)
+    FROM dumps JOIN dump_markers USING (dump_id)
+    WHERE dump_id = ANY(%s)
+    GROUP BY dump_id, user_id
+    HAVING count(*) >= CASE WHEN user_id IS NULL THEN %s ELSE 1 END
+    ON CONFLICT DO NOTHING"""

@@ -1,0 +1,28 @@
+"""Sources of the audit log may stop: a row says where, why, and from where on the audit stream has to be read again."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table('audit_stops',
+    sa.Column('source', sa.SmallInteger(), autoincrement=False, nullable=False),
+    sa.Column('number', sa.BigInteger(), nullable=False, comment='of the first entry that is not stored'),
+    sa.Column('stream_offset', sa.BigInteger(), nullable=False, comment='where the audit stream is to be read again from'),
+    sa.Column('reason', sa.Text(), nullable=False, comment='why that entry is not stored'),
+    sa.Column('stopped_at_ms', sa.BigInteger(), nullable=False, comment='by the clock of the database'),
+    sa.PrimaryKeyConstraint('source', name=op.f('audit_stops_pkey'))
+    )
+
+
+def downgrade() -> None:
+    # An earlier version knows no stops: it reads on from where the first one is.
+    op.execute("""
+        UPDATE partitions SET position = least(position, (SELECT min(stream_offset) FROM audit_stops))
+        WHERE consumer_group = 'audit' AND EXISTS (SELECT FROM audit_stops)""")
+    op.drop_table('audit_stops')
