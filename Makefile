@@ -80,7 +80,7 @@ what-if: $(STAMP) ## Which trigger orders recorded prices would have fired [USER
 dead-letters: $(STAMP) ## List the messages of the last run that could not be read
 	@$(DEPLOY) dead-letters
 
-verify: $(STAMP) ## Recompute every invariant of what the last run left [DUMP=file HEADS=file ALLOW_LATE=1]
+verify: $(STAMP) ## Recompute every invariant of what the last run left [DUMP=file HEADS=file]
 	@$(DEPLOY) verify
 
 clean: ## Stop everything; remove .stack, .venv and dumps

@@ -2,6 +2,12 @@
 
 Holds for every consumer group alike. All times here are the database's (design §2). Nothing of what a partition
 means may be in here.
+
+Whenever an ownership ends, its span is put on record in `ownership_spans`, in the statement that ends it; renewing a
+lease writes none. A span goes
+- up to now, where the owner lets the partition go;
+- up to the end of the lease, where the owner comes back after that (it hung, or the machine slept): another one begins;
+- up to the last renewal, where the owner never comes back. It died or hung between that and the end of its lease.
 """
 
 from collections.abc import Iterable, Mapping
@@ -60,8 +66,10 @@ def tick(
     """
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_SHOW_LIFE, (group, replica, lease_ms))
-        cursor.execute(_RENEW, (lease_ms, list(owned), list(owned.values()), group))
-        kept = {row[0] for row in cursor}
+        kept = _renew(cursor, group, owned, lease_ms)
+        if len(kept) < len(owned):
+            _resume(cursor, group, owned, lease_ms)
+            kept = _renew(cursor, group, owned, lease_ms)
         cursor.execute(_LIVE, (group, lease_ms, replica))
         living_ms = dict(cursor.fetchall())
         live = list(living_ms)
@@ -78,11 +86,21 @@ def tick(
     return Changes(frozenset(owned.keys() - kept), frozenset(kept - due), gained, pause_ms)
 
 
+def _renew(cursor: psycopg.Cursor, group: str, owned: Mapping[int, int], lease_ms: int) -> set[int]:
+    cursor.execute(_RENEW, (lease_ms, list(owned), list(owned.values()), group))
+    return {partition for (partition,) in cursor}
+
+
+def _resume(cursor: psycopg.Cursor, group: str, owned: Mapping[int, int], lease_ms: int) -> None:
+    """Leases that ran out, and that nobody has taken over, begin anew; what lies between was owned by nobody."""
+    cursor.execute(_RESUME, (list(owned), list(owned.values()), group, 0, lease_ms))
+
+
 def _claim(cursor: psycopg.Cursor, group: str, replica: str, free: set[int], lease_ms: int) -> tuple[Ownership, ...]:
     if not free:
         return ()
     cursor.execute(_FORGET_DEAD, (group,))
-    cursor.execute(_CLAIM, (group, list(free), lease_ms, replica, replica, lease_ms, group))
+    cursor.execute(_CLAIM, (group, list(free), lease_ms, replica, lease_ms, replica, lease_ms, group))
     gained = tuple(Ownership(*row) for row in cursor)
     locked = free - {ownership.partition for ownership in gained}
     if locked:
@@ -98,33 +116,41 @@ def fence(cursor: psycopg.Cursor, group: str, ownerships: Iterable[Ownership], l
     Raises Fenced; the caller's transaction must then be rolled back and all state of these partitions dropped.
     """
     rows = [(o.partition, o.epoch, o.position, o.high, o.audit_number, o.clock_ms) for o in ownerships]
-    cursor.execute(_ADVANCE, (lease_ms, *map(list, zip(*rows, strict=True)), group))
+    values = (lease_ms, *map(list, zip(*rows, strict=True)), group)
+    cursor.execute(_ADVANCE, values)
+    if cursor.rowcount != len(rows):
+        _resume(cursor, group, {partition: epoch for partition, epoch, *_ in rows}, lease_ms)
+        cursor.execute(_ADVANCE, values)
     if cursor.rowcount != len(rows) and not _FENCE_OFF:
         raise Fenced(f"{len(rows) - cursor.rowcount} of {len(rows)} partitions of {group} have another owner")
 
 
-def succeed(connection: psycopg.Connection, place: str, replica: str) -> None:
+def succeed(connection: psycopg.Connection, place: str, replica: str, lease_ms: int = LEASE_MS) -> None:
     """Frees what an earlier process in the same place (`Settings.place`) owned, in every group.
 
     Its supervisor starts a process only when the one before is dead, so nobody has to wait for that one's lease, and
-    it is not counted among the live. Were it alive after all, it would be fenced by the next owner's epoch.
+    it is not counted among the live. Were it alive after all, it would be fenced. `lease_ms`: how long its leases were.
     """
     if place:
         with connection.transaction(), connection.cursor() as cursor:
-            cursor.execute(_SUCCEED, (place, replica))
+            cursor.execute(_SUCCEED, (place, replica, lease_ms))
 
 
 def release(connection: psycopg.Connection, group: str, owned: Mapping[int, int]) -> None:
     """Lets partitions go, so that their next owner need not wait for a lease to run out."""
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute(_RELEASE, (list(owned), list(owned.values()), group))
+        _release(cursor, group, owned)
 
 
 def leave(connection: psycopg.Connection, group: str, replica: str, owned: Mapping[int, int]) -> None:
     """Releases everything and stops being counted among the live replicas."""
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute(_RELEASE, (list(owned), list(owned.values()), group))
+        _release(cursor, group, owned)
         cursor.execute("DELETE FROM replicas WHERE consumer_group = %s AND replica = %s", (group, replica))
+
+
+def _release(cursor: psycopg.Cursor, group: str, owned: Mapping[int, int]) -> None:
+    cursor.execute(_RELEASE, (list(owned), list(owned.values()), group, 0))
 
 
 _SHOW_LIFE = """
@@ -140,7 +166,28 @@ _RENEW = """
     UPDATE partitions p SET lease_until = clock_timestamp() + %s * interval '1 ms'
     FROM unnest(%s::smallint[], %s::bigint[]) AS mine(partition, epoch)
     WHERE p.consumer_group = %s AND p.partition = mine.partition AND p.epoch = mine.epoch
+      AND p.lease_until >= clock_timestamp()
     RETURNING p.partition"""
+
+# Puts the spans of the partitions in `ending` on record. They end so many ms before their leases do, and not in time
+# to come: where the database's clock was set back, a lease may end long after now, and begin so.
+_RECORD = """
+    INSERT INTO ownership_spans (consumer_group, partition, epoch, owner, owned_from, owned_until)
+    SELECT consumer_group, partition, epoch, owner, owned_from,
+        greatest(owned_from, least(clock_timestamp(), lease_until - %s * interval '1 ms'))
+    FROM ending WHERE owned_from IS NOT NULL"""
+
+_MINE = """
+    SELECT p.* FROM partitions p
+    JOIN unnest(%s::smallint[], %s::bigint[]) AS mine(partition, epoch)
+        ON p.partition = mine.partition AND p.epoch = mine.epoch
+    WHERE p.consumer_group = %s"""
+
+_RESUME = f"""
+    WITH ending AS ({_MINE} AND p.lease_until < clock_timestamp() FOR UPDATE OF p), recorded AS ({_RECORD})
+    UPDATE partitions p
+    SET owned_from = clock_timestamp(), lease_until = clock_timestamp() + %s * interval '1 ms'
+    FROM ending WHERE p.consumer_group = ending.consumer_group AND p.partition = ending.partition"""
 
 # A time further ahead than a lease is long was written before the database's clock was set back.
 _RUNS = "BETWEEN clock_timestamp() AND clock_timestamp() + %s * interval '1 ms'"
@@ -157,26 +204,31 @@ _FREE = f"(owner IS NULL OR lease_until NOT {_RUNS} OR owner = %s)"
 _PARTITIONS = f"""
     SELECT partition, owner, {_FREE} FROM partitions WHERE consumer_group = %s ORDER BY partition"""
 
-_SUCCEED = """
+_SET_FREE = """
+    UPDATE partitions p SET owner = NULL, lease_until = NULL, owned_from = NULL
+    FROM ending WHERE p.consumer_group = ending.consumer_group AND p.partition = ending.partition"""
+
+_SUCCEED = f"""
     WITH gone AS (
         DELETE FROM replicas WHERE starts_with(replica, %s) AND replica <> %s RETURNING consumer_group, replica),
-    free AS (
-        SELECT p.consumer_group, p.partition FROM partitions p
-        JOIN gone ON gone.consumer_group = p.consumer_group AND gone.replica = p.owner
-        FOR UPDATE OF p SKIP LOCKED)
-    UPDATE partitions p SET owner = NULL, lease_until = NULL FROM free
-    WHERE p.consumer_group = free.consumer_group AND p.partition = free.partition"""
+    ending AS (
+        SELECT p.* FROM partitions p JOIN gone ON gone.consumer_group = p.consumer_group AND gone.replica = p.owner
+        FOR UPDATE OF p SKIP LOCKED),
+    recorded AS ({_RECORD})
+    {_SET_FREE}"""
 
 # Rows that are locked belong to somebody's running transaction: they are looked at again at the next tick.
 _CLAIM = f"""
-    WITH free AS (
-        SELECT partition FROM partitions
+    WITH ending AS (
+        SELECT * FROM partitions
         WHERE consumer_group = %s AND partition = ANY(%s::smallint[])
           AND {_FREE}
-        FOR UPDATE SKIP LOCKED)
+        FOR UPDATE SKIP LOCKED),
+    recorded AS ({_RECORD})
     UPDATE partitions p
-    SET owner = %s, epoch = epoch + 1, lease_until = clock_timestamp() + %s * interval '1 ms'
-    FROM free WHERE p.consumer_group = %s AND p.partition = free.partition
+    SET owner = %s, epoch = p.epoch + 1, owned_from = clock_timestamp(),
+        lease_until = clock_timestamp() + %s * interval '1 ms'
+    FROM ending WHERE p.consumer_group = %s AND p.partition = ending.partition
     RETURNING p.partition, p.epoch, p.position, p.high, p.audit_number, p.clock_ms"""
 
 # Sessions call themselves by their replica's name (`schema.database.connect`).
@@ -191,9 +243,9 @@ _ADVANCE = """
         lease_until = clock_timestamp() + %s * interval '1 ms'
     FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
         AS v(partition, epoch, position, high, audit_number, clock_ms)
-    WHERE p.consumer_group = %s AND p.partition = v.partition AND p.epoch = v.epoch"""
+    WHERE p.consumer_group = %s AND p.partition = v.partition AND p.epoch = v.epoch
+      AND p.lease_until >= clock_timestamp()"""
 
-_RELEASE = """
-    UPDATE partitions p SET owner = NULL, lease_until = NULL
-    FROM unnest(%s::smallint[], %s::bigint[]) AS mine(partition, epoch)
-    WHERE p.consumer_group = %s AND p.partition = mine.partition AND p.epoch = mine.epoch"""
+_RELEASE = f"""
+    WITH ending AS ({_MINE} FOR UPDATE OF p), recorded AS ({_RECORD})
+    {_SET_FREE}"""

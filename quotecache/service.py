@@ -70,7 +70,7 @@ def _session(settings: Settings, counts: Counts, connections_max: int, open_sour
         stack.callback(connection.close)
         connection.require_queues(queue.name for queue in QUEUES)
         with database.translated():
-            partitions.succeed(store, settings.place, settings.replica)
+            partitions.succeed(store, settings.place, settings.replica, LEASE_MS)
         session = _Session(settings, connection, store, counts, connections_max, open_source)
         stack.callback(session.drop)
         yield session

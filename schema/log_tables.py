@@ -29,12 +29,27 @@ partitions = Table(
     Column("owner", Text),
     Column("epoch", BigInteger, nullable=False, server_default="0", comment="number of the ownership: the fence"),
     Column("lease_until", DateTime(timezone=True)),
+    Column("owned_from", DateTime(timezone=True), comment="since when, without a gap; null: nobody owns it"),
     Column("position", BigInteger, nullable=False, server_default="0", comment="lowest unfinished offset"),
     Column("high", BigInteger, nullable=False, server_default="-1", comment="highest touched offset"),
     Column("audit_number", BigInteger, nullable=False, server_default="0", comment="of the newest audit entry"),
     Column("clock_ms", BigInteger, nullable=False, server_default="0", comment="time of the newest decision"),
     PrimaryKeyConstraint("consumer_group", "partition"),
     CheckConstraint("position <= high + 1", name="position_below_high"),
+)
+
+ownership_spans = Table(
+    "ownership_spans",
+    metadata,
+    Column("consumer_group", Text, nullable=False),
+    Column("partition", SmallInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("owned_from", DateTime(timezone=True), nullable=False),
+    Column("owned_until", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("consumer_group", "partition", "epoch", "owned_from"),
+    CheckConstraint("owned_from <= owned_until", name="time_passes"),
+    comment="Ownerships that have ended; rows are added, and never changed",
 )
 
 replicas = Table(

@@ -13,7 +13,6 @@ import typer
 from typer.exceptions import TyperException
 
 from consumers.verification import audit_chain, heads, snapshot
-from consumers.verification.invariants import failed
 from consumers.verification.screen import Screen, show
 from consumers.verification.verification import verify
 from schema import entry_point
@@ -28,17 +27,14 @@ def verify_command(
     heads_file: Annotated[
         Path | None, typer.Option("--heads", envvar="HEADS", help="heads that were kept elsewhere")
     ] = None,
-    allow_late: Annotated[
-        bool, typer.Option(envvar="ALLOW_LATE", help="expiries that an outage delayed are no violation")
-    ] = False,
 ) -> None:
     """Recompute every invariant of the database at DATABASE_URL; exit 1 where one is violated, or nothing is there."""
     kept = _kept(heads_file) if heads_file else []
     with Screen() as screen:
         result = verify(_database_url(), dump, kept, screen)
-    show(result.findings, allow_late, result.history_rows, result.audit_entries, result.seconds)
+    show(result.findings, result.history_rows, result.audit_entries, result.seconds)
     proves_nothing = not (result.history_rows or result.audit_entries)
-    raise typer.Exit(proves_nothing or any(failed(finding, allow_late) for finding in result.findings))
+    raise typer.Exit(proves_nothing or any(finding.violations for finding in result.findings))
 
 
 @app.command("heads")

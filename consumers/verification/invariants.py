@@ -1,20 +1,40 @@
 """What an invariant is, what a pass over some rows is, and what was found. Values only: no SQL of any check, no I/O."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+import psycopg
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What came of the rows of which an invariant does not hold at first sight.
+
+    `violations`: how many of them violate it; `first`: the first of these by name; `note`: for people, of the others.
+    """
+
+    violations: int
+    first: str = ""
+    note: str = ""
+
+
+Weigh = Callable[[psycopg.Connection, Iterable[tuple]], Weighed]
 
 
 @dataclass(frozen=True)
 class Invariant:
     """A sentence about rows, and the SQL expression that is true of every row for which it holds; null is a violation.
 
-    `late`: it is about timeliness, which an outage may excuse (--allow-late). `named`: names a bad row to people in
-    words of its own, where those of the pass would not do.
+    `named`: names a bad row to people in words of its own, where those of the pass would not do. `weigh`: judges the
+    rows for which the expression is not true, where that takes more than they hold: it gets their names, and the
+    columns `weighed`.
     """
 
     sentence: str
     holds: str
-    late: bool = False
     named: str = ""
+    weigh: Weigh | None = None
+    weighed: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,16 +56,14 @@ class Pass:
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of an invariant. `first`: the first bad row by name, empty where there is none."""
+    """What came of an invariant. `first`: the first bad row by name, empty where there is none.
+
+    `note`: what people should know besides.
+    """
 
     sentence: str
     looked: int
     violations: int
     seconds: float
     first: str = ""
-    late: bool = False
-
-
-def failed(finding: Finding, allow_late: bool) -> bool:
-    """Whether this finding means that the database is not as it must be."""
-    return finding.violations > 0 and not (finding.late and allow_late)
+    note: str = ""

@@ -1,6 +1,9 @@
 """Passes that replay pending orders and trigger orders from the history alone. SQL of checks, nothing else."""
 
+from functools import partial
+
 from consumers.verification.invariants import Invariant, Pass
+from consumers.verification.ownership import weigh_lateness
 
 LIFETIME_MS = 60_000
 """How long a pending order may be committed (spec §3)."""
@@ -10,6 +13,8 @@ CLOCKS_APART_MS = 2_000
 
 LATE_MS = 5_000
 """How much later than that its reserve must be back (spec §3)."""
+
+LATE = "no reserve outlives its order by more than 5 s in which its partition is owned"
 
 # The stack of a user and side: an order stands on the level that the stack has with it, and the commit or cancel
 # that follows on that level is its own. What expires is left out of the stack, as no commit takes it: mostly that is
@@ -97,10 +102,12 @@ PENDING = Pass(
             " AND pending_shares = CASE WHEN buys THEN cents / nullif(price_cents, 0) ELSE shares END)",
         ),
         Invariant(
-            "no reserve outlives its order by more than 5 s",
+            LATE,
             f"CASE WHEN expired THEN expired_ms - at_ms <= {LIFETIME_MS + LATE_MS}"
             f" WHEN pending THEN newest_ms - expires_at_ms <= {LATE_MS} ELSE true END",
-            late=True,
+            weigh=partial(weigh_lateness, late_ms=LATE_MS),
+            weighed=f"""user_id, CASE WHEN expired THEN at_ms + {LIFETIME_MS} ELSE expires_at_ms END,
+                CASE WHEN expired THEN expired_ms ELSE newest_ms END""",
         ),
     ),
     hashed=True,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from consumers.verification.invariants import Finding, Pass
+from consumers.verification.invariants import Finding, Invariant, Pass, Weighed
 from consumers.verification.snapshot import Snapshot
 
 AT_ONCE = min(max(2, os.cpu_count() or 2), 8)
@@ -82,17 +82,25 @@ def judge(connection: psycopg.Connection, one: Pass, advanced: Callable[[int], N
         ]
     advanced(looked)
     seconds = time.monotonic() - started
-    return [
-        Finding(
-            invariant.sentence,
-            looked,
-            number,
-            seconds,
-            _first(connection, one, invariant.named or one.named, condition) if number else "",
-            invariant.late,
-        )
-        for invariant, condition, number in zip(one.invariants, bad, violations, strict=True)
-    ]
+    findings = []
+    for invariant, condition, number in zip(one.invariants, bad, violations, strict=True):
+        if not number:
+            found = Weighed(0)
+        elif invariant.weigh:
+            found = _weigh(connection, one, invariant, condition)
+        else:
+            found = Weighed(number, _first(connection, one, invariant.named or one.named, condition))
+        findings.append(Finding(invariant.sentence, looked, found.violations, seconds, found.first, found.note))
+    return findings
+
+
+def _weigh(connection: psycopg.Connection, one: Pass, invariant: Invariant, condition: str) -> Weighed:
+    """Of the rows that do not hold at first sight, however many. A cursor of the server's gives some at a time."""
+    columns = f"{invariant.named or one.named}, {invariant.weighed}"
+    query = f"SELECT {columns} FROM ({one.rows}) AS found WHERE {condition} ORDER BY {one.order}"
+    with connection.cursor(name="weighed") as cursor:
+        cursor.execute(query)
+        return invariant.weigh(connection, cursor)
 
 
 def _first(connection: psycopg.Connection, one: Pass, named: str, condition: str) -> str:

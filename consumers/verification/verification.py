@@ -13,6 +13,7 @@ from consumers.verification import (
     history_passes,
     log_passes,
     order_passes,
+    ownership,
     quote_passes,
     runner,
     snapshot,
@@ -31,6 +32,7 @@ PASSES = (
     *quote_passes.PASSES,
     *dump_passes.PASSES,
     *log_passes.PASSES,
+    *ownership.PASSES,
 )
 
 

@@ -34,11 +34,10 @@ class Proof:
 
 
 def verification(database_url: str, dump: Path) -> Proof:
-    """Of the database, and of the dump where there is one. Late expiries are judged elsewhere: they may be excused."""
+    """Of the database, and of the dump where there is one."""
     return _run(
         "consumers.verification",
         "verify",
-        "--allow-late",
         *(["--dump", str(dump)] if dump.exists() else []),
         DATABASE_URL=database_url,
     )

@@ -1,4 +1,4 @@
-"""Ownership on a real Postgres: what a process that is started again takes over at once, and from whom it may not."""
+"""Ownership on a real Postgres: who takes over what and when, and the record of who owned what from when until when."""
 
 import psycopg
 import pytest
@@ -70,3 +70,101 @@ def test_the_next_tick_is_when_another_may_be_found_dead(database, wait_for) -> 
         return tick(database, "b", owned).pause_ms
 
     wait_for(lambda: partitions.SOON_MS < pause_ms() < partitions.TICK_MS, 10)
+
+
+# The record of ownerships
+
+
+@pytest.fixture
+def spans(database):
+    """Spans on record of partition 0: epoch, owner, and seconds from now of their beginnings and ends, rounded."""
+
+    def look() -> list[tuple]:
+        with database.transaction():
+            return database.execute("""
+                SELECT epoch, owner, round(extract(epoch FROM owned_from - clock_timestamp())),
+                    round(extract(epoch FROM owned_until - clock_timestamp()))
+                FROM ownership_spans WHERE consumer_group = 'transactions' AND partition = 0 ORDER BY owned_from
+            """).fetchall()
+
+    return look
+
+
+def earlier(database: psycopg.Connection, seconds: int) -> None:
+    """Lets everything of the owner that is there now have happened so much earlier."""
+    with database.transaction():
+        database.execute(f"""
+            UPDATE partitions SET owned_from = owned_from - interval '{seconds} s',
+                lease_until = lease_until - interval '{seconds} s'""")
+        database.execute(f"UPDATE replicas SET live_until = live_until - interval '{seconds} s'")
+
+
+@pytest.fixture
+def owned(database) -> dict[int, int]:
+    """Partition → epoch of all partitions, which "a" took 100 s ago and kept by renewals until 40 s ago."""
+    owned = {one.partition: one.epoch for one in partitions.tick(database, GROUP, "a", {}).gained}
+    earlier(database, 60)
+    with database.transaction():
+        database.execute("UPDATE partitions SET lease_until = clock_timestamp() + interval '3 s' WHERE owner = 'a'")
+    earlier(database, 40)
+    return owned
+
+
+def test_renewing_a_lease_puts_nothing_on_record(database, spans) -> None:
+    gained = partitions.tick(database, GROUP, "a", {}).gained
+    partitions.tick(database, GROUP, "a", {one.partition: one.epoch for one in gained})
+    with database.transaction(), database.cursor() as cursor:
+        partitions.fence(cursor, GROUP, gained)
+    assert spans() == []
+
+
+@pytest.mark.parametrize("let_go", ["release", "leave"])
+def test_who_lets_a_partition_go_owned_it_until_then(database, spans, let_go: str) -> None:
+    owned = {one.partition: one.epoch for one in tick(database, "a", {}).gained}
+    earlier(database, 100)
+    if let_go == "release":
+        partitions.release(database, GROUP, owned)
+    else:
+        partitions.leave(database, GROUP, "a", owned)
+    assert spans() == [(1, "a", -100, 0)]
+    tick(database, "b", {})
+    assert spans() == [(1, "a", -100, 0)], "it began to own them now"
+
+
+def test_who_died_owned_its_partitions_until_it_renewed_their_leases_last(database, spans, owned) -> None:
+    """Its lease kept others out for longer, but nobody was there who could have done anything."""
+    partitions.tick(database, GROUP, "b", {})
+    assert spans() == [(1, "a", -100, -40)]
+
+
+def test_the_same_holds_where_a_process_is_started_again_in_its_place(database, spans, owned) -> None:
+    partitions.succeed(database, "a", "a#2")
+    assert spans() == [(1, "a", -100, -40)]
+
+
+def test_a_successor_that_comes_at_once_ends_the_ownership_at_the_last_renewal_too(database, spans) -> None:
+    partitions.tick(database, GROUP, "a", {})
+    earlier(database, 2)
+    partitions.succeed(database, "a", "a#2")
+    assert spans() == [(1, "a", -2, -2)]
+
+
+@pytest.mark.parametrize("by", ["tick", "fence"])
+def test_who_comes_back_after_its_lease_ended_owned_nothing_in_between(database, spans, owned, by: str) -> None:
+    """It hung, or the machine slept, and nobody else was there to take its partitions over."""
+    if by == "tick":
+        assert partitions.tick(database, GROUP, "a", owned).lost == frozenset()
+    else:
+        ownerships = [partitions.Ownership(n, epoch, 0, -1, 0, 0) for n, epoch in owned.items()]
+        with database.transaction(), database.cursor() as cursor:
+            partitions.fence(cursor, GROUP, ownerships)
+    assert spans() == [(1, "a", -100, -37)], "until the end of its lease"
+    partitions.release(database, GROUP, owned)
+    assert spans() == [(1, "a", -100, -37), (1, "a", 0, 0)]
+
+
+def test_an_ownership_that_began_before_the_clock_was_set_back_ends_no_earlier_than_it_began(database, spans) -> None:
+    owned = {one.partition: one.epoch for one in tick(database, "a", {}).gained}
+    earlier(database, -100)
+    partitions.release(database, GROUP, owned)
+    assert spans() == [(1, "a", 100, 100)]

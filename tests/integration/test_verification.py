@@ -12,15 +12,17 @@ from consumers.audit import dump_store, dump_writing
 from consumers.verification import dump_file, heads, runner, snapshot
 from consumers.verification.audit_chain import CHAIN
 from consumers.verification.dump_file import EXACT, VALID
-from consumers.verification.invariants import Finding, Invariant, Pass, failed
+from consumers.verification.invariants import Finding, Invariant, Pass
+from consumers.verification.order_passes import LATE
 from consumers.verification.verification import PASSES, verify
 from schema.events import CLOCK_STEP_MS_MAX
 from schema.outcomes import DumpState
 from tests.e2e.system import ROOT
-from tests.integration import forgeries, violations
-from tests.integration.violations import done, expiry
+from tests.integration import forgeries, lateness, violations
+from tests.integration.lateness import expiry
+from tests.integration.violations import done
 
-CASES = violations.CASES + forgeries.CASES
+CASES = violations.CASES + lateness.CASES + forgeries.CASES
 
 SENTENCES = [invariant.sentence for one in PASSES for invariant in one.invariants] + [CHAIN]
 
@@ -82,7 +84,6 @@ def test_a_violation_is_found_and_its_first_row_is_named(spoiled, case):
     found = finding(verify(url).findings, sentence)
     assert found.violations > 0
     assert named in found.first
-    assert failed(found, allow_late=False)
 
 
 @pytest.mark.parametrize(("ms_before", "violations"), [(CLOCK_STEP_MS_MAX, 0), (CLOCK_STEP_MS_MAX + 1, 1)])
@@ -131,12 +132,6 @@ def test_a_request_may_be_under_way_while_the_quote_cache_is_at_work(spoiled):
     assert finding(verify(url).findings, forgeries.ENDED).violations == 0
 
 
-def test_only_lateness_can_be_allowed(spoiled):
-    url, _ = spoiled(expiry(late_ms=5_001))
-    late = [found for found in verify(url).findings if found.violations and not failed(found, allow_late=True)]
-    assert [found.sentence for found in late] == ["no reserve outlives its order by more than 5 s"]
-
-
 def test_an_order_from_before_the_clock_was_set_back_may_expire_at_once(spoiled):
     url, _ = spoiled(expiry(late_ms=-62_001))
     sentence = "expiries give back what the order reserved, not before 60 s"
@@ -168,10 +163,34 @@ def test_a_quote_may_be_bought_anew_after_the_clock_was_set_back(spoiled):
 
 
 def test_an_order_that_is_overdue_now_is_late(spoiled):
-    url, _ = spoiled(
-        "UPDATE history SET at_ms = at_ms + 65001 WHERE ctid = (SELECT max(ctid) FROM history) RETURNING 1"
-    )
-    assert finding(verify(url).findings, "no reserve outlives its order by more than 5 s").violations > 0
+    overdue = "UPDATE history SET at_ms = at_ms + 65001 WHERE ctid = (SELECT max(ctid) FROM history) RETURNING 1"
+    url, _ = spoiled(lateness.ALWAYS_OWNED, overdue)
+    assert finding(verify(url).findings, LATE).violations > 0
+
+
+@pytest.mark.parametrize(
+    ("from_ms", "until_ms", "late"),
+    [
+        (None, None, False),
+        (-100_000, -1_000, False),
+        (-100_000, 4_999, False),
+        (0, 5_001, True),
+        (-100_000, 5_001, True),
+        (54_998, 100_000, True),
+        (55_001, 100_000, False),
+    ],
+)
+def test_an_expiry_is_late_only_by_the_time_in_which_somebody_owned_its_partition(
+    spoiled, from_ms: int | None, until_ms: int | None, late: bool
+):
+    """A minute late. Its partition was owned from and until so many ms after the expiry was due, and never else."""
+    span = [] if from_ms is None else [lateness.owned(from_ms, until_ms)]
+    url, named = spoiled(lateness.ALONE, lateness.NEVER_OWNED, *span, expiry(late_ms=60_000))
+    found = finding(verify(url).findings, LATE)
+    assert (found.violations, named in found.first) == (int(late), late)
+    unowned_s = {None: "60.0", -1_000: "60.0", 4_999: "55.0", 100_000: "55.0"}
+    excuse = f"1 expiry came later, while nobody owned the partition for {unowned_s.get(until_ms)} seconds"
+    assert found.note == ("" if late else excuse)
 
 
 def test_a_dump_that_differs_in_an_element_is_found(finished, tmp_path):

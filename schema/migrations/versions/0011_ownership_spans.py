@@ -1,0 +1,36 @@
+"""When partitions were owned, so that nothing is called late that came while nobody owned its partition."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table('ownership_spans',
+    sa.Column('consumer_group', sa.Text(), nullable=False),
+    sa.Column('partition', sa.SmallInteger(), nullable=False),
+    sa.Column('epoch', sa.BigInteger(), nullable=False),
+    sa.Column('owner', sa.Text(), nullable=False),
+    sa.Column('owned_from', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('owned_until', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint('owned_from <= owned_until', name=op.f('ownership_spans_time_passes')),
+    sa.PrimaryKeyConstraint('consumer_group', 'partition', 'epoch', 'owned_from', name=op.f('ownership_spans_pkey')),
+    comment='Ownerships that have ended; rows are added, and never changed'
+    )
+    op.add_column('partitions', sa.Column('owned_from', sa.DateTime(timezone=True), nullable=True, comment='since when, without a gap; null: nobody owns it'))
+    # When partitions were owned until now is not known, but how often: the record begins with the newest number. A time
+    # that is not known to have been owned lets nothing be late.
+    op.execute("""
+        INSERT INTO ownership_spans
+        SELECT consumer_group, partition, epoch, coalesce(owner, 'not on record'), now(), now()
+        FROM partitions WHERE epoch > 0""")
+    op.execute("UPDATE partitions SET owned_from = clock_timestamp() WHERE owner IS NOT NULL")
+
+
+def downgrade() -> None:
+    op.drop_column('partitions', 'owned_from')
+    op.drop_table('ownership_spans')
