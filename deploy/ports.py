@@ -3,6 +3,8 @@
 import random
 import socket
 
+from deploy.failure import StackError
+
 # Below the range from which Linux takes ports for outgoing connections (32768 on): a server that is restarted
 # must find its port free, whatever its clients did meanwhile.
 LOWEST, HIGHEST = 20_000, 29_999
@@ -18,7 +20,7 @@ def keep_or_find(wanted: int | None, avoid: set[int]) -> int:
         port = random.randint(LOWEST, HIGHEST)
         if port not in avoid | TAKEN_BY_CUSTOM and is_free(port):
             return port
-    raise AssertionError(f"no free port in {ATTEMPTS_MAX} attempts")
+    raise StackError(f"no free port between {LOWEST} and {HIGHEST} in {ATTEMPTS_MAX} attempts: end what listens there")
 
 
 def is_free(port: int) -> bool:

@@ -18,6 +18,8 @@ from deploy.record import PRIVATE, Record
 EPMD, RABBITMQ, POSTGRES = "epmd", "rabbitmq", "postgres"
 PORTS = ("epmd", "distribution", "amqp", "postgres")
 START_SECONDS_MAX = 90
+LIVES_MAX = 3
+"""A server that is started more often without an answer dies of something that stays: to wait on helps nobody."""
 
 BROKERS_FOLDER = "/proc/self/cwd"
 """RABBITMQ_HOME as the broker names it, which runs there. It must not hear of the checkout's own path: RabbitMQ's
@@ -64,10 +66,13 @@ def _wait(record: Record, servers: tuple[str, ...], fatal: set[str]) -> None:
         POSTGRES: lambda: answers(superuser_url(record)),
     }
     for name in (name for name in servers if name in questions):
+        lives: set[int] = set()
 
-        def still_trying(name: str = name) -> None:
-            if supervisor.processes(record)[name]["statename"] in fatal:
-                raise StackError(f"{name} does not start")
+        def still_trying(name: str = name, lives: set[int] = lives) -> None:
+            info = supervisor.processes(record)[name]
+            lives.add(info["start"])
+            if info["statename"] in fatal or len(lives) > LIVES_MAX:
+                raise StackError(f"{name} does not start (`make clean` removes its data, and so what may be damaged)")
 
         try:
             readiness.wait_until(questions[name], name, START_SECONDS_MAX, still_trying)

@@ -43,7 +43,7 @@ def require_writable_folder(path: Path, variable: str) -> None:
 def written_whole(path: Path) -> Iterator[BinaryIO]:
     """The file to write to. It takes its place when the block ends well; otherwise what was there stays.
 
-    A device or a pipe is written to directly. Raises OSError.
+    A device or a pipe is written to directly. Raises OSError, which names `path`.
     """
     if not _takes_the_place_of(path):
         with path.open("wb") as file:
@@ -55,6 +55,10 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         with draft.open("wb") as file:
             yield file
         draft.replace(path.resolve())
+    except OSError as error:
+        if error.filename == str(draft):  # a name that nobody gave
+            error.filename = str(path)
+        raise
     finally:
         draft.unlink(missing_ok=True)
 

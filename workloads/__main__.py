@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from schema import entry_point
+from schema.output_file import written_whole
 from workloads.generator import SYMBOLS_MAX, workload_lines
 
 
@@ -20,12 +21,11 @@ def main() -> int:
     if asked.users < 1 or asked.commands < 3 or not 1 <= asked.symbols <= SYMBOLS_MAX:
         parser.error(f"at least 1 user and 3 commands, and 1 to {SYMBOLS_MAX} symbols")
     lines = workload_lines(asked.users, asked.commands, asked.symbols, asked.seed, asked.user_dump)
-    try:
-        with asked.output.open("w", newline="") if asked.output else sys.stdout as out:
-            out.writelines(f"{line}\n" for line in lines)
-    except OSError as error:
-        print(f"workloads: {asked.output}: {error.strerror}", file=sys.stderr)
-        return 1
+    if asked.output:
+        with written_whole(asked.output) as file:
+            file.writelines(f"{line}\n".encode() for line in lines)
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
 
 

@@ -1,0 +1,23 @@
+"""Waiting for a server of ours that cannot come up: given up soon, with its last words."""
+
+import itertools
+
+import pytest
+
+from deploy import private, supervisor
+from deploy.failure import StackError
+from deploy.record import Record
+
+
+@pytest.mark.parametrize("states", [("BACKOFF", "STARTING"), ("RUNNING", "EXITED")])
+def test_a_server_that_dies_again_and_again_is_not_waited_for(monkeypatch, states):
+    starts = itertools.count(1_000)
+    state = itertools.cycle(states)
+
+    def processes(_record: Record) -> dict:
+        return {private.POSTGRES: {"statename": next(state), "start": next(starts)}}
+
+    monkeypatch.setattr(supervisor, "processes", processes)
+    monkeypatch.setattr(private, "answers", lambda _url: False)
+    with pytest.raises(StackError, match=r"(?s)postgres does not start.*the end of"):
+        private._wait(Record(ports={"postgres": 1}), (private.POSTGRES,), fatal={"FATAL"})
