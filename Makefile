@@ -16,7 +16,7 @@ STAMP := $(VENV)/.requirements-installed
 NO_BYTECODE := $(if $(filter 0,$(shell id -u)),$(if $(filter-out 0,$(shell stat -c %u .)),-B))
 DEPLOY := $(VENV)/bin/python $(NO_BYTECODE) -m deploy
 
-.PHONY: help venv servers up web admin bench-web down status env loadtest test chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
+.PHONY: help venv servers up web admin bench-web bench-waiting down status env loadtest test chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -67,6 +67,9 @@ history: $(STAMP) ## Write the history of the last run [HISTORY=file.jsonl]
 
 replay: $(STAMP) ## Rebuild the state of the last run from its command streams, compare the two
 	@$(DEPLOY) replay
+
+bench-waiting: $(STAMP) ## Measure the site's pages while 40 people wait for quotes [SECONDS=15 PEOPLE=40 PAGES=20]
+	@$(DEPLOY) bench-waiting
 
 bench-quotes: $(STAMP) ## Measure cost and speed of quotes [WORKLOAD=file PARTS="cold rate virtual waiting hedging takeover" RATE=500 ROUNDS=3]
 	@$(DEPLOY) bench-quotes

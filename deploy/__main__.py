@@ -189,6 +189,13 @@ def replay() -> None:
         raise typer.Exit(runs.replay(load()))
 
 
+@app.command("bench-waiting")
+def bench_waiting() -> None:
+    """Measure the site's pages while people wait for quotes."""
+    with exclusive("bench-waiting"):
+        raise typer.Exit(runs.bench(load(), "web_waiting"))
+
+
 @app.command("bench-quotes")
 def bench_quotes() -> None:
     """Measure what quotes cost and how long they take."""

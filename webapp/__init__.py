@@ -16,6 +16,7 @@ from webapp.ids import CommandIds
 from webapp.settings import WebSettings
 from webapp.site import EXTENSION, Site
 from webapp.store import Store
+from webapp.waiting import WaitingPlaces
 
 
 def create_app(settings: WebSettings) -> Flask:
@@ -31,7 +32,8 @@ def create_app(settings: WebSettings) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies)
     gateway = Gateway(settings.base.amqp_url, f"web {settings.base.replica}")
     store = Store(settings.base.database_url, settings.threads)
-    app.extensions[EXTENSION] = Site(settings, store, gateway, CommandIds(settings.secret_key))
+    waiting = WaitingPlaces(settings.waiting_max, settings.waiting_each_max)
+    app.extensions[EXTENSION] = Site(settings, store, gateway, CommandIds(settings.secret_key), waiting)
     limits.limiter.init_app(app)
     protection = CSRFProtect(app)
     protection.exempt(api.blueprint)  # it demands the token itself, of those who come with a cookie

@@ -6,6 +6,8 @@ of the texts. Nothing here knows of HTTP or HTML.
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 from msgspec.structs import replace
@@ -31,6 +33,12 @@ ALL = "all"
 """Second argument of a DUMPLOG of the whole log."""
 
 PENDING = "pending"
+
+SUBMIT_SECONDS_MAX = 3.0
+"""A confirm takes 1 ms. Short breaks of the broker are sat out; then the person hears of it."""
+
+HASTY_SECONDS_MAX = 0.5
+"""The same for who has no place to wait in: a broker that is slower must not have all of the site's threads."""
 
 _BOUGHT_OR_SOLD = frozenset(
     {
@@ -84,6 +92,7 @@ def run(
     form: tuple[str, ...] | None = None,
 ) -> Result:
     """Publishes a command and waits for its outcome, at most `wait_ms`; then it is pending, and goes on all the same.
+    Where no place to wait in is left (`webapp.waiting`), it is pending at once.
 
     `arguments` are the texts after the user, as a person typed them: BUY has ["ABC", "100.00"], COMMIT_BUY has []. With
     `form`, they are those of this form of the command (`schema.arguments.SITE_SIGNATURES`): ["ABC", "5"] are shares.
@@ -96,31 +105,41 @@ def run(
     """
     name = CommandName(name)
     here = site()
-    if key is None:
-        number = here.store.row("SELECT nextval('transaction_numbers')")[0]
-        command = _make(here, here.ids.draw(user), number, name, arguments, user, administrator, form)
-        here.gateway.submit(command, user)
-    else:
-        command_id = ids.of_key(user, key)
-        with _key_locks[command_id[0] % len(_key_locks)]:
-            claim = idempotency.claim(here.store, user, key, command_id, ids.body_digest(name, arguments, form))
-            number = claim.transaction_number
-            command = _make(here, command_id, number, name, arguments, user, administrator, form)
-            if not claim.first:
-                row = history_row(_owner(command), command_id)
-                if row is not None:
-                    return _from_row(row)
-            submission = here.gateway.begin(command, user, again=not claim.first)
-        here.gateway.confirm(submission)
-    return _await(here, command, wait_ms) if wait_ms else _pending(command)
+    with here.waiting.place_of(user) as has_place:
+        seconds = SUBMIT_SECONDS_MAX if has_place else HASTY_SECONDS_MAX
+        if key is None:
+            number = here.store.row("SELECT nextval('transaction_numbers')")[0]
+            command = _make(here, here.ids.draw(user), number, name, arguments, user, administrator, form)
+            submission = here.gateway.begin(command, user, seconds)
+        else:
+            command_id = ids.of_key(user, key)
+            with _alone_with(command_id, seconds):
+                claim = idempotency.claim(here.store, user, key, command_id, ids.body_digest(name, arguments, form))
+                number = claim.transaction_number
+                command = _make(here, command_id, number, name, arguments, user, administrator, form)
+                if not claim.first:
+                    row = history_row(_owner(command), command_id)
+                    if row is not None:
+                        return _from_row(row)
+                submission = here.gateway.begin(command, user, seconds, again=not claim.first)
+        here.turns.end()
+        here.gateway.confirm(submission, seconds)
+        return _await(here, command, wait_ms) if has_place and wait_ms else _pending(command)
 
 
 def look_up(command_id: bytes, user: str, administrator: bool = False, wait_ms: int = 0) -> Result | None:
-    """What became of a user's command given earlier, at most `wait_ms` from now; None where there never was one."""
+    """What became of a user's command given earlier, at most `wait_ms` from now; None where there never was one.
+
+    Where no place to wait in is left, what is known now.
+    """
     here = site()
     submitted = here.gateway.submitted(command_id)
     if submitted is not None and _owner(submitted) in ((user, NOBODY) if administrator else (user,)):
-        return _await(here, submitted, wait_ms)
+        if not wait_ms:
+            return _await(here, submitted, 0)
+        here.turns.end()
+        with here.waiting.place_of(user) as has_place:
+            return _await(here, submitted, wait_ms if has_place else 0)
     row = history_row(user, command_id)
     if row is None and administrator:
         row = history_row(NOBODY, command_id)
@@ -130,6 +149,18 @@ def look_up(command_id: bytes, user: str, administrator: bool = False, wait_ms: 
     if number is None and not here.ids.is_drawn(command_id, user):
         return None
     return Result(command_id.hex(), number, None, PENDING)
+
+
+@contextmanager
+def _alone_with(command_id: bytes, seconds: float) -> Iterator[None]:
+    """While in it, no other request of this process has the same command. Raises Unavailable."""
+    lock = _key_locks[command_id[0] % len(_key_locks)]
+    if not lock.acquire(timeout=seconds):
+        raise Unavailable("another request with this key is being taken")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _make(

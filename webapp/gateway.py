@@ -28,9 +28,6 @@ QUEUED_MAX = 1_000
 REMEMBERED_MAX = 10_000
 """Submissions kept so that their outcome can be waited for; of older ones the history tells."""
 
-SUBMIT_SECONDS_MAX = 3.0
-"""A confirm takes 1 ms. Short breaks of the broker are sat out; then the person hears of it."""
-
 DOWN_SECONDS_MAX = 3.0
 """A broker that has been away for so long is not waited for: waiting would take all of the site's threads."""
 
@@ -61,26 +58,22 @@ class Gateway(BrokerThread):
     @property
     def up(self) -> bool:
         """Whether the broker was there, knew its logs, and answered, when it was last needed."""
-        return self._down_since is None and not self._is_away
+        return self._down_since is None and self._silent_seconds <= DOWN_SECONDS_MAX
 
-    def submit(self, command: Command, user: str, again: bool = False) -> None:
-        """Returns when the broker has confirmed this person's command. `again`: it may have been published before.
+    def begin(self, command: Command, user: str, seconds: float, again: bool = False) -> Submission:
+        """Hands this person's command over, and does not wait. `again`: it may have been published before.
 
         A command that was submitted and is not answered yet is not published a second time. Raises Unavailable when
-        the broker is away, or too much is waiting; its `perhaps_taken` says whether the command may still take
-        effect.
+        the broker is away, or has not answered for `seconds`, or too much is waiting; its `perhaps_taken` says whether
+        the command may still take effect.
         """
-        self.confirm(self.begin(command, user, again))
-
-    def begin(self, command: Command, user: str, again: bool = False) -> Submission:
-        """The first half of `submit`: hands the command over, and does not wait. Raises Unavailable."""
-        submission = self._enter(command, user, again)
+        submission = self._enter(command, user, seconds, again)
         self._wake()
         return submission
 
-    def confirm(self, submission: Submission) -> None:
-        """The second half: returns when the broker has confirmed it. Raises Unavailable."""
-        if not submission.wait_settled(SUBMIT_SECONDS_MAX):
+    def confirm(self, submission: Submission, seconds: float) -> None:
+        """Returns when the broker has confirmed it, or raises Unavailable after so long, as `begin` does."""
+        if not submission.wait_settled(seconds):
             with self._lock:
                 cancelled = submission.cancel()
                 if self._remembered.get(submission.command.command_id) is submission and cancelled:
@@ -103,12 +96,12 @@ class Gateway(BrokerThread):
         submission = self._remembered.get(command_id)
         return submission.wait_answered(seconds) if submission else None
 
-    def _enter(self, command: Command, user: str, again: bool) -> Submission:
+    def _enter(self, command: Command, user: str, seconds: float, again: bool) -> Submission:
         with self._lock:
             known = self._remembered.get(command.command_id)
             if known is not None and not known.failed:
                 return known
-            self._check_room(again)
+            self._check_room(seconds, again)
             submission = Submission(command, user, again)
             self._queued.append(submission)
             self._remembered[command.command_id] = submission
@@ -116,16 +109,17 @@ class Gateway(BrokerThread):
                 self._remembered.popitem(last=False)
             return submission
 
-    def _check_room(self, again: bool) -> None:
-        if self._is_away:
+    def _check_room(self, seconds: float, again: bool) -> None:
+        if self._silent_seconds > min(seconds, DOWN_SECONDS_MAX):
             raise Unavailable("the message broker is away", retry_after_seconds=5, perhaps_taken=again)
         if len(self._queued) >= QUEUED_MAX:
             raise Unavailable("too many orders are waiting", perhaps_taken=again)
 
     @property
-    def _is_away(self) -> bool:
+    def _silent_seconds(self) -> float:
+        """How long the broker has been away, or has not confirmed what it was sent."""
         since = [moment for moment in (self._down_since, self._sent_since) if moment is not None]
-        return bool(since) and time.monotonic() - min(since) > DOWN_SECONDS_MAX
+        return time.monotonic() - min(since) if since else 0.0
 
     # -- the gateway's own thread
 

@@ -35,6 +35,10 @@ class WebSettings:
     """How many proxies of ours stand before the site and tell the client's address in X-Forwarded-For."""
     threads: int
     """Requests served at once."""
+    waiting_max: int
+    """Requests that wait for an outcome at once; the threads that are left serve pages."""
+    waiting_each_max: int
+    """The same, of one person."""
     streams_max: int
     """Open streams of live updates; one more is told to come back later."""
     allowances: Allowances
@@ -46,6 +50,7 @@ class WebSettings:
 def from_environment(environment: Mapping[str, str]) -> WebSettings:
     """Raises SettingsError with the variable's name and what it may be."""
     port = settings._integer(environment, "WEB_PORT", 8080, 1, 65535)
+    threads = settings._integer(environment, "WEB_THREADS", 32, 1, 256)
     return WebSettings(
         base=settings.from_environment(environment),
         secret_key=_secret_key(environment),
@@ -55,7 +60,9 @@ def from_environment(environment: Mapping[str, str]) -> WebSettings:
         live_url=_live_url(environment.get("LIVE_URL") or ""),
         https=settings._choice(environment, "WEB_HTTPS", ("no", "yes")) == "yes",
         proxies=settings._integer(environment, "WEB_PROXIES", 0, 0, 5),
-        threads=settings._integer(environment, "WEB_THREADS", 32, 1, 256),
+        threads=threads,
+        waiting_max=settings._integer(environment, "WEB_WAITING_MAX", max(1, threads // 2), 1, threads),
+        waiting_each_max=settings._integer(environment, "WEB_WAITING_EACH_MAX", min(4, threads), 1, threads),
         streams_max=settings._integer(environment, "LIVE_STREAMS_MAX", 1_200, 1, 20_000),
         allowances=Allowances(
             armed_max=settings._integer(environment, "TRIGGER_ALLOWANCE", 25, 0, 1_000),

@@ -10,6 +10,8 @@ from webapp.gateway import Gateway
 from webapp.ids import CommandIds
 from webapp.settings import WebSettings
 from webapp.store import Store
+from webapp.turns import Turns
+from webapp.waiting import WaitingPlaces
 
 EXTENSION = "daytrade"
 
@@ -20,6 +22,8 @@ class Site:
     store: Store
     gateway: Gateway
     ids: CommandIds
+    waiting: WaitingPlaces
+    turns: Turns = field(default_factory=Turns)
     kept: dict[str, Any] = field(default_factory=dict)
     """What looks at the whole system keep for a moment, so that a second one asking costs nothing."""
     keeping: Lock = field(default_factory=Lock)

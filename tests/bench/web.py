@@ -62,13 +62,13 @@ def main() -> int:
 def _start(ground: Ground) -> None:
     ground.start(*WORKERS)
     for name, module in (("web", "webapp"), ("live", "webapp.live")):
-        _run(ground, name, module)
+        run(ground, name, module)
     ground.await_owners("transactions", "quotecache", "audit")
     for port in ("WEB_PORT", "LIVE_PORT"):
         wait_until(lambda port=port: web_posts.is_well(int(ground.environment[port])), 30, port)
 
 
-def _run(ground: Ground, name: str, module: str, *arguments: str, said: int | None = None) -> subprocess.Popen:
+def run(ground: Ground, name: str, module: str, *arguments: str, said: int | None = None) -> subprocess.Popen:
     with (ground.folder / f"{name}.log").open("ab") as log:
         ground.processes[name] = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
@@ -105,11 +105,11 @@ def _measure(
     rate: int,
     posts: int,
 ) -> tuple:
-    load = _run(ground, "load", "tests.bench.web_load", str(rate))
+    load = run(ground, "load", "tests.bench.web_load", str(rate))
     tabs = None
     if cookies:
         (ground.folder / "cookies.json").write_text(json.dumps(cookies))
-        tabs = _run(ground, "tabs", "tests.bench.web_tabs", str(ground.folder / "cookies.json"), said=subprocess.PIPE)
+        tabs = run(ground, "tabs", "tests.bench.web_tabs", str(ground.folder / "cookies.json"), said=subprocess.PIPE)
         assert tabs.stdout.readline() == b"open\n", (ground.folder / "tabs.log").read_text()
     web_posts.post(settings.port, texts, posts, 3)  # warm: accounts loaded, connections open
     executed = ground.value("SELECT count(*) FROM history WHERE user_id LIKE 'load%%'", ())

@@ -12,6 +12,8 @@ from webapp.api.state import Summary, summary_of
 from webapp.bounds import HexId
 from webapp.unavailable import Unavailable
 
+ASK_AGAIN_SECONDS = 1
+
 
 class CommandAnswer(commands.Result, frozen=True):
     """What became of a command. Money is in cents. `summary`: what a DISPLAY_SUMMARY asks for."""
@@ -69,4 +71,6 @@ def _answer(result: commands.Result, status: int, person: Person) -> Response:
     done = result.command is CommandName.DISPLAY_SUMMARY and result.status == "done"
     answer = CommandAnswer(**fields, summary=summary_of(person.user_id) if done else None)
     location = url_for("api.get_command", command_id=result.command_id)
-    return answered(answer, status, Location=location)
+    # Who had no place to wait in is answered at once, and should not ask again at once.
+    later = {"Retry-After": str(ASK_AGAIN_SECONDS)} if result.pending else {}
+    return answered(answer, status, Location=location, **later)

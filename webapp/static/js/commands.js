@@ -11,6 +11,8 @@ const NO_ANSWER = {
   text: "It is not known yet whether this was done. Press again: it will not be done twice.",
 };
 
+// Where many wait, an order is told to be on its way at once, though its outcome comes a moment later.
+const FIRST_ASK_MS = 300;
 const ASK_MS = 1_500;
 const ASK_TIMES_MAX = 40;
 
@@ -62,14 +64,14 @@ async function conclude(form, answer) {
   }
   say(answer);
   if (answer.later) {
-    askLater(answer.later, ASK_TIMES_MAX);
+    askLater(answer.later, ASK_TIMES_MAX, FIRST_ASK_MS);
   }
   dispatchEvent(new Event("daytrade:refresh"));
   await refresh("account");
 }
 
 // A slow quote can keep a command for longer than its form waits.
-function askLater(address, times) {
+function askLater(address, times, pauseMs = ASK_MS) {
   setTimeout(async () => {
     const response = await fetch(address, { headers: { Accept: "application/json" } }).catch(() => null);
     const answer = response?.ok && !response.redirected ? await response.json() : null;
@@ -79,5 +81,5 @@ function askLater(address, times) {
     } else if (times > 1) {
       askLater(address, times - 1);
     }
-  }, ASK_MS);
+  }, pauseMs);
 }

@@ -1,0 +1,127 @@
+"""Quotes that do not come: people wait for them in places of their own, and everybody else's pages are served."""
+
+import http.client
+import itertools
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from tests.e2e.system import ROOT
+from tests.integration.web.website import Website
+from webapp.site import EXTENSION
+
+WAIT_MS = 8_000
+ANSWER_SECONDS_MAX = 4
+"""Half of what people wait: an answer within it did not stand behind them. Some milliseconds on an idle machine."""
+
+_letters = itertools.product("WXYZ", "ABCDEFGHIJ", "Q")
+
+
+@pytest.fixture
+def symbol() -> str:
+    """One that nobody asked for yet."""
+    return "".join(next(_letters))
+
+
+@pytest.fixture
+def silent_quotes(website: Website) -> Iterator[None]:
+    """The quote server takes requests and answers none, until the test is over."""
+    website.system.send("quote-server", signal.SIGSTOP)
+    yield
+    website.system.send("quote-server", signal.SIGCONT)
+
+
+class GunicornSite:
+    """The site as a process of its own, with four threads: two may wait, whoever for."""
+
+    def __init__(self, website: Website):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        environment = website.system.environment | {"WEB_PORT": str(self.port), "WEB_THREADS": "4", "REPLICA": "web"}
+        with (website.system.folder / "web.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "webapp"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
+
+    def asks(self, method: str, path: str, authorization: str = "", body: object = None) -> tuple[int, object]:
+        """Status and JSON of an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2 * WAIT_MS / 1000)
+        try:
+            headers = {"Authorization": authorization, "Content-Type": "application/json"}
+            connection.request(method, path, json.dumps(body) if body else None, headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def is_well(self) -> bool:
+        try:
+            return self.asks("GET", "/healthz")[0] == 200
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+
+
+def test_while_people_wait_for_quotes_other_people_are_served(
+    website: Website, symbol: str, silent_quotes, wait_for
+) -> None:
+    site = GunicornSite(website)
+    quote = {"command": "QUOTE", "symbol": symbol}
+    people = [website.api(website.person()).authorization for _ in range(4)]
+    try:
+        wait_for(site.is_well, what="the site is well")
+        with ThreadPoolExecutor(9) as threads:
+            asked = [
+                threads.submit(site.asks, "POST", f"/api/v1/commands?wait={WAIT_MS}", person, quote)
+                for person in people[:3] * 3
+            ]
+            wait_for(lambda: sum(map(Future.done, asked)) == 7, ANSWER_SECONDS_MAX, "only two wait")
+            status, account = site.asks("GET", "/api/v1/account", people[3])
+            assert (status, account["seq"]) == (200, 0)
+            assert sum(map(Future.done, asked)) == 7, "it was answered while they waited"
+            website.system.send("quote-server", signal.SIGCONT)
+            assert sorted(status for status, _ in map(Future.result, asked)) == [200] * 2 + [202] * 7
+    finally:
+        site.close()
+
+
+def test_a_person_without_a_place_is_answered_at_once_and_told_when_to_ask_again(
+    website: Website, symbol: str, silent_quotes
+) -> None:
+    app = website.another(WEB_WAITING_EACH_MAX="1")
+    user = website.person()
+    caller = website.api(user, app)
+    with app.extensions[EXTENSION].waiting.place_of(user):
+        given = caller.give("QUOTE", wait=10_000, symbol=symbol)
+        assert (given.status_code, given.json["status"], given.headers["Retry-After"]) == (202, "pending", "1")
+        looked = caller.get(given.headers["Location"].removeprefix("/api/v1"), wait=10_000)
+        assert (looked.status_code, looked.json["status"]) == (200, "pending")
+        assert caller.give("ADD", wait=10_000, amount="1.00").status_code == 202, "it comes after the quote"
+    other = website.api(website.person(), app)
+    assert other.give("ADD", wait=10_000, amount="1.00").json["status"] == "done"
+
+
+def test_a_form_without_a_place_leads_to_a_page_that_shows_the_outcome_when_it_comes(
+    website: Website, symbol: str, silent_quotes, wait_for
+) -> None:
+    app = website.another(WEB_WAITING_MAX="1")
+    user = website.person()
+    browser = website.browser(app)
+    browser.log_in(user)
+    with app.extensions[EXTENSION].waiting.place_of("somebody else"):
+        sent = browser.client.post("/commands/QUOTE", data=browser.form("/trade") | {"symbol": symbol})
+    assert sent.status_code == 303
+    assert "on its way" in browser.get(sent.headers["Location"]).text
+    website.system.send("quote-server", signal.SIGCONT)
+    wait_for(lambda: browser.get(sent.headers["Location"]).status_code == 303, what="the outcome")
+    assert f"{symbol} is at $" in browser.get("/").text
