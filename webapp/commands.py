@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -24,7 +25,7 @@ from webapp.reads.history import HistoryRow
 from webapp.site import Site, site
 from webapp.unavailable import Unavailable
 
-__all__ = ["KeyReused", "Result", "look_up", "run"]
+__all__ = ["Given", "KeyReused", "Result", "give", "look_up", "run"]
 
 LOOK_SECONDS_FIRST, LOOK_SECONDS_MAX = 0.25, 1.0
 """A reply may be lost: in these intervals the history is asked as well."""
@@ -82,6 +83,13 @@ class Result(msgspec.Struct, frozen=True):
         return self.status == PENDING
 
 
+class Given(NamedTuple):
+    """A command's result, and whether its idempotency key had been used before: then nothing was done again."""
+
+    result: Result
+    repeated: bool
+
+
 def run(
     name: CommandName | str,
     arguments: list[str],
@@ -91,6 +99,19 @@ def run(
     administrator: bool = False,
     form: tuple[str, ...] | None = None,
 ) -> Result:
+    """The result of `give`: the same for the first request with a key and for each later one."""
+    return give(name, arguments, user, wait_ms, key, administrator, form).result
+
+
+def give(
+    name: CommandName | str,
+    arguments: list[str],
+    user: str,
+    wait_ms: int = 5_000,
+    key: str | None = None,
+    administrator: bool = False,
+    form: tuple[str, ...] | None = None,
+) -> Given:
     """Publishes a command and waits for its outcome, at most `wait_ms`; then it is pending, and goes on all the same.
     Where no place to wait in is left (`webapp.waiting`), it is pending at once.
 
@@ -105,6 +126,7 @@ def run(
     """
     name = CommandName(name)
     here = site()
+    repeated = False
     with here.waiting.place_of(user) as has_place:
         seconds = SUBMIT_SECONDS_MAX if has_place else HASTY_SECONDS_MAX
         if key is None:
@@ -117,14 +139,16 @@ def run(
                 claim = idempotency.claim(here.store, user, key, command_id, ids.body_digest(name, arguments, form))
                 number = claim.transaction_number
                 command = _make(here, command_id, number, name, arguments, user, administrator, form)
-                if not claim.first:
+                repeated = not claim.first
+                if repeated:
                     row = history_row(_owner(command), command_id)
                     if row is not None:
-                        return _from_row(row)
-                submission = here.gateway.begin(command, user, seconds, again=not claim.first)
+                        return Given(_from_row(row), repeated)
+                submission = here.gateway.begin(command, user, seconds, again=repeated)
         here.turns.end()
         here.gateway.confirm(submission, seconds)
-        return _await(here, command, wait_ms) if has_place and wait_ms else _pending(command)
+        result = _await(here, command, wait_ms) if has_place and wait_ms else _pending(command)
+        return Given(result, repeated)
 
 
 def look_up(command_id: bytes, user: str, administrator: bool = False, wait_ms: int = 0) -> Result | None:

@@ -159,14 +159,17 @@ def trader(new_person: Callable[..., Person]) -> Person:
 
 @pytest.fixture(scope="package", autouse=True)
 def patient(browser: Browser, site: Site, new_name, new_symbol) -> Iterator[Person]:
-    """Somebody who began early, and waits: for an order to expire, and for a trigger to fire.
+    """Somebody who began early, and waits: for an order to expire, for a trigger to fire, and for a price to run out.
 
-    The trigger's symbol cost $100 when it was armed at $50, and costs $40 from then on: the next quote fires it.
+    The trigger's symbol cost $100 when it was armed at $50, and costs $40 from then on: the next quote fires it. Of
+    another symbol they hold 10 shares, bought for $1,000.
     """
     context = browser.new_context()
     context.set_default_timeout(EXPECT_MS)
     person = Person(context, site.url, new_name())
-    person.sign_up().add_funds("5000")
+    person.sign_up().add_funds("6000")
+    person.held = new_symbol()
+    person.place("Buy", person.held, "1000").settle("Commit").is_told("Bought")
     person.fired = new_symbol()
     site.quotes.set_price(person.fired, 10_000)
     person.set_trigger("Buy", person.fired, "1000", "50")

@@ -102,7 +102,58 @@ def test_an_order_expires_before_ones_eyes(patient: Person):
 
 def test_an_armed_trigger_fires_when_the_price_comes(patient: Person):
     expect(patient.position(patient.fired)).to_contain_text("25 shares", timeout=EXPIRY_MS_MAX)
-    # $5,000 less 25 shares at $40: the expired order's $1,000 is back.
+    # $6,000 less 25 shares at $40 and 10 at $100: the expired order's $1,000 is back.
     expect(patient.figure("cash")).to_have_text("$4,000.00", timeout=EXPIRY_MS_MAX)
     # Its line was cut while it waited, by the test above.
     assert all("/live" in complaint for complaint in patient.complaints), patient.complaints
+
+
+def test_a_price_and_all_that_follows_from_it_change_together(patient: Person, site: Site):
+    row = patient.position(patient.held)
+    # Until a quote runs out, nobody gets another one.
+    expect(row.locator(".age[data-state=old]")).to_be_visible(timeout=EXPIRY_MS_MAX)
+    patient.page.evaluate(_COMPARE_ALWAYS)
+    site.quotes.set_price(patient.held, 12_345)
+    other = Person(patient.page.context, patient.url, patient.name)
+    other.go(f"/symbols/{patient.held}")
+    other.page.get_by_role("button", name="Get a quote").click()
+    other.is_told(f"{patient.held} is at $123.45")
+    expect(row).to_contain_text("+$234.50")
+    expect(patient.figure("total")).to_have_text("$6,234.50")
+    other.add_funds("1")
+    expect(patient.figure("total")).to_have_text("$6,235.50")
+    other.page.close()
+    looks, differences = patient.page.evaluate("window.compared")
+    assert looks > 0
+    assert differences == []
+    told = "[data-figure], [data-worth-note], [data-profit-note], tr[data-position] td:not(:has(.age))"
+    by_script = patient.page.locator(told).all_inner_texts()
+    patient.page.reload()
+    assert patient.page.locator(told).all_inner_texts() == by_script, "the script writes what the server writes"
+
+
+_COMPARE_ALWAYS = r"""() => {
+    window.compared = [0, []];
+    const cents = (element) => Number(element.textContent.replace("−", "-").replace(/[^0-9-]/g, ""));
+    const figure = (name) => cents(document.querySelector(`[data-figure=${name}]`));
+    const same = (what, shown, right) => shown === right || window.compared[1].push([what, shown, right]);
+    const compare = () => {
+        let [worth, profit] = [0, 0];
+        for (const row of document.querySelectorAll("tr[data-position]")) {
+            const cell = (label) => row.querySelector(`td[data-label="${label}"]`);
+            const shares = Number(row.querySelector(".sub").textContent.match(/^\d+/)[0]);
+            const right = shares * cents(cell("Price").querySelector("[data-price-of]"));
+            const gained = right - shares * cents(cell("Average cost"));
+            same("worth", cents(cell("Worth")), right);
+            same("profit", cents(cell("Profit and loss").querySelector(".up, .down, .muted")), gained);
+            [worth, profit] = [worth + right, profit + gained];
+        }
+        same("worth of all", figure("worth"), worth);
+        same("profit of all", figure("profit"), profit);
+        same("total", figure("total"), figure("cash") + figure("reserved") + worth);
+        window.compared[0] += 1;
+    };
+    const everything = { childList: true, subtree: true, characterData: true };
+    new MutationObserver(compare).observe(document.querySelector("main"), everything);
+}"""
+"""At each change of the page: every position's worth and profit, and the totals, as its own price makes them."""

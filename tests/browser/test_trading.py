@@ -99,16 +99,6 @@ def test_an_order_that_waits_for_a_quote_is_told_later(trader: Person, site: Sit
     trader.is_told("Buy order: rejected", "No quote was to be had.")
 
 
-def test_pressing_twice_does_it_once(trader: Person):
-    trader.go("/")
-    trader.page.get_by_label("Amount in dollars").fill("1")
-    trader.page.get_by_role("button", name="Add", exact=True).dblclick()
-    trader.is_told("Funds added", "$1.00")
-    expect(trader.figure("cash")).to_have_text("$10,001.00")
-    trader.go("/history?kind=ADD")
-    expect(trader.page.locator("tr[data-row]")).to_have_count(2)
-
-
 def test_two_people_at_once_see_only_their_own(new_person: Callable[..., Person], symbol: str):
     first, second = new_person().sign_up().add_funds("1000"), new_person().sign_up().add_funds("2000")
     for person in (first, second):

@@ -40,16 +40,3 @@ def test_estimate(plain: Person, site: Site, symbol: str):
 def test_rejected(plain: Person, symbol: str):
     plain.place("Sell", symbol, "100")
     plain.is_told("Sell order: rejected", "None of this stock is held.")
-
-
-def test_sending_the_same_form_again_does_it_once(plain: Person):
-    plain.go("/")
-    form = plain.page.locator("form", has=plain.page.get_by_role("button", name="Add", exact=True))
-    fields = {
-        field.get_attribute("name"): field.get_attribute("value") for field in form.locator("input[type=hidden]").all()
-    }
-    for _ in range(2):
-        answer = plain.page.request.post(f"{plain.url}/commands/ADD", form=fields | {"amount": "5"})
-        assert answer.ok
-    plain.go("/")
-    expect(plain.figure("cash")).to_have_text("$1,005.00")

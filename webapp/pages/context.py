@@ -81,13 +81,13 @@ def place() -> str:
 
 
 def form_token() -> str:
-    """For one form, once: the idempotency key of what it gives, so that sending it twice does it once."""
+    """For one form: with what the form holds, the idempotency key of what it gives (`webapp.pages.intentions`)."""
     return secrets.token_urlsafe(FORM_TOKEN_BYTES)
 
 
 def back_to() -> str:
     """The page that a form on it returns to; of a fragment, the page that it is on."""
-    if request.method != "GET" or request.endpoint in ("pages.fragment", "pages.estimate"):
+    if request.method != "GET" or request.endpoint in ("pages.fragments", "pages.estimate"):
         address = _parts(request.referrer or "")
         here = address is not None and address.netloc == request.host
         return local_path(f"{address.path}?{address.query}") if here else "/"

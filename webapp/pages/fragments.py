@@ -23,13 +23,19 @@ NEWS_ROWS_MAX = 20
 HISTORY_ROWS_PER_PAGE = 50
 
 
-@pages.get("/fragments/<name>")
+@pages.get("/fragments/<names>")
 @login_required
-def fragment(name: str):
-    """One piece, to be swapped in."""
-    if name not in PIECES or (name in ADMINISTRATORS_ONLY and not current_user().administrator):
-        abort(404)
-    return render_template(f"fragments/{name}.html", **pieces(name))
+def fragments(names: str):
+    """Pieces to be swapped in: HTML by name, for names with commas between.
+
+    A page asks for all its pieces in one request, so that one price, and one account, is behind all of them.
+    """
+    wanted = names.split(",")
+    for name in wanted:
+        if name not in PIECES or (name in ADMINISTRATORS_ONLY and not current_user().administrator):
+            abort(404)
+    context = pieces(*wanted)
+    return jsonify({name: render_template(f"fragments/{name}.html", **context) for name in wanted})
 
 
 @pages.get("/news")
@@ -61,7 +67,7 @@ def newest_seq(person: Person) -> int:
 
 def figures(user: str) -> dict[str, object]:
     """Totals over all positions. One without a known price counts with nothing, and is named."""
-    account, portfolio = _once(reads.account, user), _once(reads.portfolio, user)
+    account, portfolio = _once(reads.account, user), _portfolio(user)
     positions = portfolio.positions
     priced = [position for position in positions if position.worth_cents is not None]
     worth = sum(position.worth_cents for position in priced)
@@ -75,6 +81,10 @@ def figures(user: str) -> dict[str, object]:
             "realised_cents": portfolio.realised_cents,
             "profit_percent": 100 * (worth - cost) / cost if cost else None,
             "unpriced": [position.symbol for position in positions if position.worth_cents is None],
+            # Texts, because a browser's numbers are exact up to 2^53 only.
+            "holdings": [
+                [held.symbol, str(held.shares + held.reserved_shares), str(held.cost_cents)] for held in positions
+            ],
         },
     }
 
@@ -84,7 +94,7 @@ def orders(user: str) -> dict[str, object]:
 
 
 def positions(user: str) -> dict[str, object]:
-    held = _once(reads.portfolio, user).positions
+    held = _portfolio(user).positions
     return {"positions": held, "quotes": quotes([position.symbol for position in held])}
 
 
@@ -93,7 +103,7 @@ def only_account(user: str) -> dict[str, object]:
 
 
 def means(user: str) -> dict[str, object]:
-    return {"account": _once(reads.account, user), "positions": _once(reads.portfolio, user).positions}
+    return {"account": _once(reads.account, user), "positions": _portfolio(user).positions}
 
 
 def watch(user: str) -> dict[str, object]:
@@ -102,7 +112,7 @@ def watch(user: str) -> dict[str, object]:
 
 
 def triggers(user: str) -> dict[str, object]:
-    standing = reads.trigger_orders(user)
+    standing = reads.trigger_orders(user, quotes)
     return {
         "triggers": standing,
         "quotes": quotes([order.symbol for order in standing]),
@@ -154,7 +164,10 @@ def operations(_user: str) -> dict[str, object]:
 
 
 def quotes(symbols: Sequence[str]) -> dict[str, reads.Quote]:
-    """The newest quotes, of these symbols and all that were asked for before in this request."""
+    """The newest quotes, of these symbols and all that were asked for before in this request.
+
+    Each is looked up once per request: all that a page shows of a symbol comes from the same price.
+    """
     known = g.setdefault("pages_quotes", {})
     missing = [symbol for symbol in symbols if symbol not in known]
     found = reads.latest_quotes(missing)
@@ -162,11 +175,15 @@ def quotes(symbols: Sequence[str]) -> dict[str, reads.Quote]:
     return known
 
 
-def _once(read: Callable, user: str):
+def _portfolio(user: str) -> reads.Portfolio:
+    return _once(reads.portfolio, user, quotes)
+
+
+def _once(read: Callable, user: str, *more: object):
     """A read that several pieces of a page need, done once per request."""
     done = g.setdefault("pages_reads", {})
     if read.__name__ not in done:
-        done[read.__name__] = read(user)
+        done[read.__name__] = read(user, *more)
     return done[read.__name__]
 
 

@@ -1,29 +1,34 @@
 """Forms that give a command: from its fields to its outcome, told on the page or, to our script, as JSON.
 
-A form carries a one-time token, which is the command's idempotency key: pressed twice, sent twice, it is done once.
+What was meant to be done once is done once: `webapp.pages.intentions`.
 """
+
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import Response, abort, flash, jsonify, redirect, render_template, request, url_for
 
 from schema.arguments import AMOUNT, FILENAME, OF_ORDER, SIGNATURES, SITE_SIGNATURES, SYMBOL, USER
 from schema.commands import CommandName
-from schema.outcomes import Side
-from webapp import commands
+from schema.outcomes import Outcome, Side
+from webapp import commands, reads
 from webapp.accounts import current_user, login_required
 from webapp.bounds import HexId, in_bounds
 from webapp.pages.context import form_token, local_path
+from webapp.pages.intentions import changed_trigger_order, give_once
 from webapp.pages.root import pages
-from webapp.pages.words import message, outcome_message
+from webapp.pages.words import not_newest_message, outcome_message, repeated_message
 
-WAIT_MS = 6_000
-"""For the outcome: a slow quote takes 4 s. What takes longer is pending, and told when it comes."""
-
-TOKEN_CHARACTERS_MAX = 100
 FORM_FIELDS = {SYMBOL: "symbol", AMOUNT: "amount", FILENAME: "filename"}
 """Name of an argument's field in forms."""
 
 CLOSINGS = {name for name, form in SITE_SIGNATURES.items() if form == OF_ORDER}
 """Commits and cancels: a form's `order` names the order that its row shows."""
+
+SPENT = {"form_token", "csrf_token", "next"}
+"""Fields that the address of a page may hold from its form, and that are of no use once the form was answered."""
+
+FILLED_IN = {"amount", "price"}
+"""What was typed: gone once it was done, so that the form that comes back has to be filled in for the next order."""
 
 
 @pages.post("/commands/<name>")
@@ -39,6 +44,9 @@ def give(name: str):
     arguments = [texts[field] for field in SIGNATURES[command][-1] if field is not USER] if form is None else [order]
     if command is CommandName.DUMPLOG and request.form.get("whole"):
         arguments.append("all")
+    changed = changed_trigger_order(command, _text("symbol"), _text("version"), current_user())
+    if changed is not None:
+        return tell(changed)
     return outcome_of(command, arguments, form)
 
 
@@ -69,33 +77,55 @@ def command_page(command_id: str):
     command_id = in_bounds(command_id, HexId) or abort(404)
     result = commands.look_up(bytes.fromhex(command_id), person.user_id, person.administrator) or abort(404)
     if wants_json():
-        return jsonify(outcome_message(result))
+        return jsonify(_for_script(result))
     if result.pending:
         return render_template("command.html")
-    flash(outcome_message(result))
+    flash(_outcome(result))
     return redirect(url_for("pages.dashboard"), 303)
 
 
 def outcome_of(command: CommandName, arguments: list[str], form: tuple[str, ...] | None = None) -> Response:
-    """Gives the command for the person of the session and tells what became of it."""
-    person = current_user()
-    key = _text("form_token")[:TOKEN_CHARACTERS_MAX] or None
-    try:
-        result = commands.run(command, arguments, person.user_id, WAIT_MS, key, person.administrator, form)
-    except commands.KeyReused:
-        return tell(message("error", "Not sent", "This form had been sent before, with other content. Send it again."))
-    if not result.pending:
-        return tell(outcome_message(result))
+    """Gives the command for the person of the session, once, and tells what became of it."""
+    result, repeated = give_once(command, arguments, form, _text("form_token"), current_user())
     later = url_for("pages.command", command_id=result.command_id)
-    return tell(outcome_message(result) | {"later": later}) if wants_json() else redirect(later, 303)
+    if wants_json():
+        words = _for_script(result) | {"repeated": repeated}
+        return tell(words | {"later": later} if result.pending else words)
+    if result.pending:
+        return redirect(later, 303)
+    words = _outcome(result)
+    return tell(repeated_message(result, words) if repeated else words, done=result.status == Outcome.DONE)
 
 
-def tell(words: dict[str, str]) -> Response:
-    """A message: as JSON to our script, with a fresh token for the form; else on the page one came from."""
+def _for_script(result: commands.Result) -> dict[str, object]:
+    """The outcome, and what to say when the same form is sent once more."""
+    words = _outcome(result)
+    return {**words, "again": repeated_message(result, words)}
+
+
+def _outcome(result: commands.Result) -> dict[str, str]:
+    """The outcome's message. Where another order is the newest, it says which."""
+    if result.newest_order is not None:
+        user = current_user().user_id
+        row, newest = (reads.history_row(user, seq) for seq in (result.seq, result.newest_order))
+        return not_newest_message(result, row.order_seq, newest)
+    return outcome_message(result)
+
+
+def tell(words: dict[str, object], done: bool = False) -> Response:
+    """A message: as JSON to our script, with a token for the form's next use; else on the page one came from."""
     if wants_json():
         return jsonify(words | {"token": form_token()})
     flash(words)
-    return redirect(local_path(_text("next")), 303)
+    return redirect(_back(local_path(_text("next")), done), 303)
+
+
+def _back(path: str, done: bool) -> str:
+    """The page that a form without script returns to, with a form that is new, and empty where it was done."""
+    address = urlsplit(path)
+    dropped = SPENT | FILLED_IN if done else SPENT
+    query = [(name, value) for name, value in parse_qsl(address.query, True) if name not in dropped]
+    return address._replace(query=urlencode(query)).geturl()
 
 
 def wants_json() -> bool:

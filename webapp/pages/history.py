@@ -1,5 +1,7 @@
 """The history: filtered and paged, exported, row by row with the account as it was, and figures explained."""
 
+from urllib.parse import urlsplit
+
 from flask import Response, abort, render_template, request
 
 from webapp import reads
@@ -30,9 +32,9 @@ RULES = {"cost": AVERAGE_COST, "realised": AVERAGE_COST}
 @login_required
 def history():
     context = pieces("history", "means")
-    address = filter_url("pages.fragment", context["filter"], name="history", page=context["found"].page)
+    query = urlsplit(filter_url("pages.history", context["filter"], page=context["found"].page)).query
     exports = {form: filter_url("pages.export", context["filter"], form=form) for form in EXPORTS}
-    return render_template("history.html", kinds=KINDS, fragment_url=address, exports=exports, **context)
+    return render_template("history.html", kinds=KINDS, fragment_query=query, exports=exports, **context)
 
 
 @pages.get("/history.<any(csv, json):form>")

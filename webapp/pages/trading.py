@@ -11,6 +11,7 @@ from webapp import reads
 from webapp.accounts import current_user, login_required
 from webapp.pages.formats import count
 from webapp.pages.fragments import pieces
+from webapp.pages.intentions import TOKEN_CHARACTERS_MAX
 from webapp.pages.root import pages
 from webapp.pages.symbol_names import symbol_or_none
 
@@ -23,6 +24,8 @@ class Ticket:
     symbol: str
     amount: str
     price: str = ""
+    token: str = ""
+    """Of the form that asked for the estimate, without script: with the estimate it still is the same form."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ def _ticket() -> Ticket:
         side if side in set(Side) else Side.BUY.value,
         symbol_or_none(request.args.get("symbol")) or "",
         request.args.get("amount", ""),
+        token=request.args.get("form_token", "")[:TOKEN_CHARACTERS_MAX],
     )
 
 

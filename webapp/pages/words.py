@@ -3,7 +3,7 @@
 from schema.commands import CommandName
 from schema.outcomes import HistoryKind, Outcome
 from webapp.commands import Result
-from webapp.pages.formats import count, dollars, sentence
+from webapp.pages.formats import count, dollars, sentence, time_of_day
 from webapp.reads import HistoryRow
 
 NAMES = {
@@ -46,6 +46,23 @@ _DONE = {
     CommandName.DUMPLOG: ("Log asked for", "The list shows when its file is written, or why it cannot be."),
 }
 
+_REPEATED = {
+    CommandName.ADD: ("Already added", "{amount} went into your cash"),
+    CommandName.BUY: ("Already placed", "Your buy order for {shares}{symbol} at {price} was placed"),
+    CommandName.COMMIT_BUY: ("Already bought", "You bought {shares}{symbol} at {price}"),
+    CommandName.CANCEL_BUY: ("Already cancelled", "Your buy order was cancelled"),
+    CommandName.SELL: ("Already placed", "Your sell order for {shares}{symbol} at {price} was placed"),
+    CommandName.COMMIT_SELL: ("Already sold", "You sold {shares}{symbol} at {price}"),
+    CommandName.CANCEL_SELL: ("Already cancelled", "Your sell order was cancelled"),
+    CommandName.SET_BUY_AMOUNT: ("Already set", "{amount} to buy {symbol} with was set"),
+    CommandName.SET_BUY_TRIGGER: ("Already armed", "Your buy trigger for {symbol} was armed at {price}"),
+    CommandName.CANCEL_SET_BUY: ("Already cancelled", "Your buy trigger for {symbol} was cancelled"),
+    CommandName.SET_SELL_AMOUNT: ("Already set", "{amount} of {symbol} to sell was set"),
+    CommandName.SET_SELL_TRIGGER: ("Already armed", "Your sell trigger for {symbol} was armed at {price}"),
+    CommandName.CANCEL_SET_SELL: ("Already cancelled", "Your sell trigger for {symbol} was cancelled"),
+}
+"""Title and beginning of the text, where the same form is sent once more."""
+
 _ORDERS = {CommandName.BUY, CommandName.CANCEL_BUY, CommandName.COMMIT_BUY}
 
 assert set(_DONE) == set(CommandName)
@@ -60,13 +77,38 @@ def outcome_message(result: Result) -> dict[str, str]:
     if result.status == Outcome.REJECTED:
         return message("rejected", f"{NAMES[name]}: rejected", sentence(result.sentence))
     title, text = _DONE[name]
-    said = {
+    said = _figures(result)
+    return message("done", title.format(**said), text.format(**said))
+
+
+def not_newest_message(result: Result, order_seq: int, newest: HistoryRow) -> dict[str, str]:
+    """Of a COMMIT or CANCEL whose order is not the newest of its side (spec §3a): which one is, and what to do."""
+    first = outcome_message(result)
+    other = f"{NAMES[CommandName(newest.command)].lower()} for {_details(newest)}"
+    if order_seq < newest.seq:
+        return first | {"text": f"You have a newer {other}. Commit or cancel that one first. Nothing was done."}
+    gone = "This order is not pending any more: it was settled, or its 60 seconds are over."
+    return first | {"text": f"{gone} Your newest is the {other}. Nothing was done."}
+
+
+def repeated_message(result: Result, first: dict[str, str]) -> dict[str, str]:
+    """For who sends the same form once more: `first` was told then, and nothing happened now."""
+    if result.pending:
+        return first
+    if result.status == Outcome.REJECTED:
+        return first | {"text": f"{first['text']} This form was answered before, and was not sent again."}
+    title, text = _REPEATED.get(CommandName(result.command), (f"Already done: {first['title']}", "This was done"))
+    at = f"{time_of_day(result.at_ms)} UTC"
+    return message("pending", title, f"{text.format(**_figures(result))} at {at}. Nothing was done a second time.")
+
+
+def _figures(result: Result) -> dict[str, str]:
+    return {
         "symbol": result.symbol or "",
         "amount": dollars(result.amount_cents),
         "price": dollars(result.price_cents),
         "shares": f"{share_count(result.shares)} of " if result.shares else "",
     }
-    return message("done", title.format(**said), text.format(**said))
 
 
 def message(kind: str, title: str, text: str) -> dict[str, str]:

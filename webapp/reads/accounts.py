@@ -1,5 +1,7 @@
 """A user's money and shares as they are now, and what they are worth."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 import msgspec
 
 from webapp.reads.prices import Quote, latest_quotes
@@ -54,12 +56,15 @@ def positions(user: str) -> list[Position]:
     return portfolio(user).positions
 
 
-def portfolio(user: str) -> Portfolio:
-    """The positions, and the profit of all sales: from one look at the trades."""
+def portfolio(user: str, quotes_of: Callable[[Sequence[str]], Mapping[str, Quote | None]] = latest_quotes) -> Portfolio:
+    """The positions, and the profit of all sales: from one look at the trades.
+
+    `quotes_of` gives the prices; a page passes the ones it shows elsewhere.
+    """
     held = store().rows(_POSITIONS, user=user)
     profit = realised(user)  # after the positions: no trade of theirs can be missing
     books = {book.symbol: book for book in profit.symbols}
-    quotes = latest_quotes([row.symbol for row in held])
+    quotes = quotes_of([row.symbol for row in held])
     found = [
         _position(*row, books[row.symbol].cost_cents, books[row.symbol].realised_cents, quotes.get(row.symbol))
         for row in held

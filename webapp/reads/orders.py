@@ -1,8 +1,10 @@
 """Orders that stand: pending ones with the end of their 60 seconds, trigger orders with the distance to go."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 import msgspec
 
-from webapp.reads.prices import latest_quotes
+from webapp.reads.prices import Quote, latest_quotes
 from webapp.store import store
 
 
@@ -35,9 +37,10 @@ class TriggerTerms(msgspec.Struct, frozen=True):
 class TriggerOrder(TriggerTerms, frozen=True):
     """One that stands. `distance_cents`: how far the price still has to move, 0 when it satisfies.
 
-    `distance_percent` is that in percent of the price.
+    `distance_percent` is that in percent of the price. `version`: number of the history row that changed it last.
     """
 
+    version: int
     price_cents: int | None
     price_age_ms: int | None
     distance_cents: int | None
@@ -49,10 +52,12 @@ def pending_orders(user: str) -> list[PendingOrder]:
     return [PendingOrder(*row) for row in store().rows(_PENDING, user=user)]
 
 
-def trigger_orders(user: str) -> list[TriggerOrder]:
-    """By symbol and side."""
+def trigger_orders(
+    user: str, quotes_of: Callable[[Sequence[str]], Mapping[str, Quote | None]] = latest_quotes
+) -> list[TriggerOrder]:
+    """By symbol and side. `quotes_of` gives the prices; a page passes the ones it shows elsewhere."""
     rows = store().rows(_TRIGGERS, user=user)
-    quotes = latest_quotes(sorted({row.symbol for row in rows}))
+    quotes = quotes_of(sorted({row.symbol for row in rows}))
     orders = []
     for row in rows:
         quote = quotes.get(row.symbol)
@@ -79,5 +84,5 @@ _PENDING = """
 
 _TRIGGERS = """
     SELECT symbol, side::text AS side, amount_cents, trigger_cents, reserved_cents, reserved_shares,
-           transaction_number
+           transaction_number, version
     FROM trigger_orders WHERE user_id = :user ORDER BY symbol, side"""

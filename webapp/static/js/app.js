@@ -1,5 +1,6 @@
 // Entry of every page: starts what makes it live. Without it everything still works, by loading pages.
 
+import { startCalm } from "./calm.js";
 import { startCommands } from "./commands.js";
 import { startEstimates } from "./estimate.js";
 import { startFragments } from "./fragments.js";
@@ -10,6 +11,7 @@ import { startPrices } from "./prices.js";
 import { startTicking } from "./ticking.js";
 
 startMenus();
+startCalm();
 startMessages();
 startCommands();
 startEstimates();

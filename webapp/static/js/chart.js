@@ -1,6 +1,6 @@
 // The price chart of a symbol, with one's own trades on it (uPlot, vendored). Loaded on the Symbol page only.
 
-import { dollars } from "./prices.js";
+import { dollars } from "./formats.js";
 
 const HEIGHT_PX = 340;
 const holder = document.querySelector("[data-chart]");
@@ -103,7 +103,7 @@ function options() {
     ticks: { stroke: colour("--line"), width: 1 },
     font: `12px ${getComputedStyle(document.body).fontFamily}`,
   };
-  const money = (self, value) => (value == null ? "–" : dollars(Math.round(value * 100)));
+  const money = (self, value) => (value == null ? "–" : dollars(BigInt(Math.round(value * 100))));
   // Beside the chart stands what the cursor is on; where it is on nothing, what is newest.
   const shown = (self, value, series, index) => money(self, index == null ? self.data[series].findLast((cents) => cents != null) : value);
   const moment = (seconds) => (seconds ? `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC` : "–");
@@ -159,11 +159,22 @@ async function load() {
   }
 }
 
+// At once, so that the chart ends at the price that the page shows.
+function add({ price_cents, asked_at_ms: at_ms }) {
+  if (!data?.prices.length) {
+    load();
+  } else if (at_ms > data.prices.at(-1).at_ms) {
+    data.prices.push({ at_ms, price_cents });
+    data.now_ms = Math.max(data.now_ms, at_ms);
+    draw();
+  }
+}
+
 if (holder) {
   load();
   addEventListener("daytrade:theme", () => data && draw());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => data && draw());
   addEventListener("daytrade:account", load);
-  addEventListener("daytrade:price", (event) => event.detail.symbol === holder.dataset.symbol && load());
+  addEventListener("daytrade:price", (event) => event.detail.symbol === holder.dataset.symbol && add(event.detail));
   new ResizeObserver(() => chart?.setSize({ width: holder.clientWidth, height: HEIGHT_PX })).observe(holder);
 }

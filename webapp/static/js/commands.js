@@ -1,8 +1,11 @@
 // Forms that give a command, sent without leaving the page: form[data-command]. The outcome is a message, and what the
-// command changed is drawn anew. The form's one-time token makes it safe to press again when no answer came.
+// command changed is drawn anew. data-command says what pressing a second time means: "keep": the same intention (see
+// intentions.js), "repeat": a new one, as does data-repeat of a button. data-clear: what was done is cleared away.
 
+import { press, settle } from "./calm.js";
 import { learnTime } from "./clock.js";
 import { refresh } from "./fragments.js";
+import { begin, doneAlready, end, startIntentions } from "./intentions.js";
 import { say } from "./messages.js";
 
 const NO_ANSWER = {
@@ -17,24 +20,34 @@ const ASK_MS = 1_500;
 const ASK_TIMES_MAX = 40;
 
 export function startCommands() {
+  startIntentions((form, button) => send(form, button, true));
   addEventListener("submit", (event) => {
     const form = event.target;
     if (form.matches("form[data-command]")) {
       event.preventDefault();
-      send(form, event.submitter);
+      send(form, event.submitter ?? form.querySelector("button:not([type=button])"));
     }
   });
 }
 
-async function send(form, button) {
+async function send(form, button, again = false) {
   if (form.dataset.busy) {
     return;
   }
+  const once = form.dataset.command === "keep" && !("repeat" in button.dataset);
+  const already = once && !again && doneAlready(form);
+  if (already) {
+    press(button)();
+    say(already);
+    return;
+  }
+  const intention = once ? begin(form, again) : null;
+  const body = new URLSearchParams(new FormData(form));
   form.dataset.busy = "1";
-  button?.setAttribute("aria-busy", "true");
+  button.setAttribute("aria-busy", "true");
+  const answered = press(button);
   try {
-    const body = new URLSearchParams(new FormData(form, button));
-    const response = await fetch(button?.getAttribute("formaction") || form.action, {
+    const response = await fetch(button.getAttribute("formaction") || form.action, {
       method: "POST",
       headers: { Accept: "application/json" },
       body,
@@ -44,42 +57,47 @@ async function send(form, button) {
       location.assign(response.url); // the session has ended: log in again
       return;
     }
-    await conclude(form, await response.json());
+    conclude(form, button, await response.json(), intention);
   } catch {
     say(NO_ANSWER);
   } finally {
     delete form.dataset.busy;
-    button?.removeAttribute("aria-busy");
+    button.removeAttribute("aria-busy");
+    answered();
   }
 }
 
-async function conclude(form, answer) {
-  if (answer.token) {
+function conclude(form, button, answer, intention) {
+  // Where no answer came the first time, what the second one tells is news.
+  say(answer.repeated && !intention?.unanswered ? answer.again : answer);
+  if (intention) {
+    end(form, intention, answer);
+  } else if (form.dataset.command === "repeat" && answer.token) {
     form.elements.form_token.value = answer.token;
   }
-  if (answer.kind === "done" && form.dataset.command === "clear") {
-    for (const field of form.querySelectorAll("input:not([type=hidden], [type=radio])")) {
-      field.value = "";
-    }
+  if (answer.kind === "done" && button.dataset.done) {
+    settle(button);
   }
-  say(answer);
   if (answer.later) {
-    askLater(answer.later, ASK_TIMES_MAX, FIRST_ASK_MS);
+    askLater(form, answer.later, intention, ASK_TIMES_MAX, FIRST_ASK_MS);
   }
   dispatchEvent(new Event("daytrade:refresh"));
-  await refresh("account");
+  refresh();
 }
 
 // A slow quote can keep a command for longer than its form waits.
-function askLater(address, times, pauseMs = ASK_MS) {
+function askLater(form, address, intention, times, pauseMs = ASK_MS) {
   setTimeout(async () => {
     const response = await fetch(address, { headers: { Accept: "application/json" } }).catch(() => null);
     const answer = response?.ok && !response.redirected ? await response.json() : null;
     if (answer && answer.kind !== "pending") {
       say(answer);
-      refresh("account");
+      if (intention) {
+        end(form, intention, answer);
+      }
+      refresh();
     } else if (times > 1) {
-      askLater(address, times - 1);
+      askLater(form, address, intention, times - 1);
     }
   }, pauseMs);
 }

@@ -1,5 +1,6 @@
 // The trade ticket's estimate: asks the server while the fields are filled in, which also does the arithmetic.
 
+import { redraw, whenStillnessEnds } from "./calm.js";
 import { learnTime } from "./clock.js";
 import { tick } from "./ticking.js";
 
@@ -18,18 +19,21 @@ function follow(form) {
 
   const ask = async () => {
     asking?.abort();
-    asking = new AbortController();
+    const mine = new AbortController();
+    asking = mine;
     const fields = new FormData(form);
     const query = new URLSearchParams();
     for (const name of ["side", "symbol", "amount"]) {
       query.set(name, fields.get(name) ?? "");
     }
     try {
-      const response = await fetch(`${form.dataset.estimate}?${query}`, { signal: asking.signal });
+      const response = await fetch(`${form.dataset.estimate}?${query}`, { signal: mine.signal });
       if (response.ok) {
         learnTime(response);
         const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
-        target.replaceChildren(...parsed.body.childNodes);
+        await whenStillnessEnds();
+        mine.signal.throwIfAborted();
+        redraw(() => target.replaceChildren(...parsed.body.childNodes));
         tick(target);
         dispatchEvent(new Event("daytrade:drawn"));
       }

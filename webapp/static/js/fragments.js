@@ -1,74 +1,74 @@
-// Parts of a page that the server renders anew when something changed: <section data-fragment="/fragments/orders">.
-// data-on says what they follow: "account" (own account changed), "price" (any price came), or both; data-every-ms
-// is for what no event tells.
+// Parts of a page that the server renders anew when something changed: <section data-fragment="orders">, with data-query
+// where the part depends on the page's address. All that is wanted at one time comes in one answer and is put in place in
+// one step, so that no two parts tell of different moments. data-every-ms is for what no event tells.
 
+import { isStill, redraw, restingFocusIn, whenStillnessEnds } from "./calm.js";
 import { learnTime } from "./clock.js";
+import { showPrices } from "./prices.js";
 import { tick } from "./ticking.js";
 
-const PRICE_PAUSE_MS = 1_000;
 const RETRY_MS = 3_000;
-const states = new WeakMap();
+const wanted = new Set();
+let loading = false;
 
 export function startFragments() {
   // Also when a page comes back from the browser's back-forward cache: what it shows is old.
-  addEventListener("pageshow", (event) => event.persisted && refresh("account"));
+  addEventListener("pageshow", (event) => event.persisted && refresh());
   for (const element of document.querySelectorAll("[data-every-ms]")) {
-    setInterval(() => document.hidden || load(element), Number(element.dataset.everyMs));
+    setInterval(() => document.hidden || load([element]), Number(element.dataset.everyMs));
   }
 }
 
-export function refresh(reason) {
-  const wanted = [...document.querySelectorAll("[data-fragment]")].filter((element) => follows(element, reason));
-  return Promise.all(wanted.map(load));
+// All parts of the page.
+export function refresh() {
+  load(document.querySelectorAll("[data-fragment]"));
 }
 
-let priceTimer = null;
-
-// Prices come in bursts, and a figure that depends on ten of them need not be drawn ten times.
-export function refreshForPrice() {
-  priceTimer ??= setTimeout(() => {
-    priceTimer = null;
-    refresh("price");
-  }, PRICE_PAUSE_MS);
-}
-
-function follows(element, reason) {
-  return (element.dataset.on ?? "account").split(" ").includes(reason);
-}
-
-// One request at a time per fragment; a wish that comes meanwhile is served by one more afterwards.
-async function load(element) {
-  const state = states.get(element) ?? { busy: false, again: false };
-  states.set(element, state);
-  if (state.busy) {
-    state.again = true;
-    return;
-  }
-  state.busy = true;
-  try {
-    do {
-      state.again = false;
-      await loadOnce(element);
-    } while (state.again);
-  } finally {
-    state.busy = false;
+// One request at a time; a wish that comes meanwhile is served by one more afterwards.
+function load(elements) {
+  elements.forEach((element) => wanted.add(element));
+  if (!loading) {
+    loadWanted();
   }
 }
 
-async function loadOnce(element) {
-  const response = await fetch(element.dataset.fragment, { redirect: "manual" }).catch(() => null);
-  if (response?.ok) {
+async function loadWanted() {
+  loading = true;
+  while (wanted.size) {
+    await whenStillnessEnds();
+    const elements = [...wanted];
+    wanted.clear();
+    const response = await fetch(addressOf(elements), { redirect: "manual" }).catch(() => null);
+    const parts = response?.ok ? await response.json().catch(() => null) : null;
+    if (!parts && response && response.status < 500) {
+      continue; // the session has ended, which the stream tells
+    }
+    if (!parts) {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS)); // away for a moment
+    }
+    if (!parts || isStill()) {
+      elements.forEach((element) => wanted.add(element));
+      continue;
+    }
     learnTime(response);
-    swap(element, await response.text());
-  } else if (!response || response.status >= 500) {
-    // Away for a moment. What was to be shown is still to be shown.
-    setTimeout(load, RETRY_MS, element);
+    redraw(() => {
+      elements.forEach((element) => swap(element, parts[element.dataset.fragment]));
+      showPrices();
+    });
+    dispatchEvent(new Event("daytrade:drawn"));
   }
+  loading = false;
+}
+
+function addressOf(elements) {
+  const names = elements.map((element) => element.dataset.fragment).join(",");
+  const query = elements.map((element) => element.dataset.query).filter(Boolean).join("&");
+  return `${document.body.dataset.fragments.replace("NAMES", names)}?${query}`;
 }
 
 // A field that is being filled in is left alone until it is done with.
 function swap(element, html) {
-  const active = element.contains(document.activeElement) ? document.activeElement : null;
+  const active = element.contains(document.activeElement) ? document.activeElement : restingFocusIn(element);
   if (active?.matches("input:not([type=hidden])") && active.value !== active.defaultValue) {
     return;
   }
@@ -76,9 +76,8 @@ function swap(element, html) {
   const parsed = new DOMParser().parseFromString(html, "text/html");
   element.replaceChildren(...parsed.body.childNodes);
   tick(element);
-  dispatchEvent(new Event("daytrade:drawn"));
   if (active) {
     const again = key && element.querySelector(`[data-key="${CSS.escape(key)}"]`);
-    (again || element.querySelector("h2, h3"))?.focus();
+    (again || element.querySelector("h2, h3"))?.focus({ preventScroll: true });
   }
 }

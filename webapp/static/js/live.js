@@ -106,7 +106,7 @@ function hear(name, event) {
   if (name === "account" && detail.seq > shownSeq) {
     shownSeq = detail.seq;
     dispatchEvent(new CustomEvent("daytrade:account", { detail }));
-    refresh("account");
+    refresh();
     tellNews();
   }
 }

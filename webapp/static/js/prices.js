@@ -1,35 +1,60 @@
-// Prices in place: every [data-price-of="SYM"] and [data-asked-of="SYM"] follows the stream.
+// Prices in place: every [data-price-of="SYM"] and [data-asked-of="SYM"] follows the stream, and all that is derived from
+// a price changes in the same step. The newest price of a symbol is shown wherever it stands, whether the stream brought
+// it or a part of the page that was drawn anew.
 
-import { refreshForPrice } from "./fragments.js";
+import { drawDerived } from "./derived.js";
+import { dollars } from "./formats.js";
 import { tick } from "./ticking.js";
 
+// By symbol: {cents, askedAtMs}.
+const newest = new Map();
+
 export function startPrices() {
-  addEventListener("daytrade:price", (event) => show(event.detail));
+  showPrices();
+  addEventListener("daytrade:price", ({ detail }) => {
+    if (learn(detail.symbol, { cents: BigInt(detail.price_cents), askedAtMs: detail.asked_at_ms })) {
+      show(detail.symbol);
+      drawDerived(newest);
+    }
+  });
 }
 
-export function dollars(cents) {
-  const whole = Math.floor(cents / 100).toLocaleString("en-US");
-  return `$${whole}.${String(cents % 100).padStart(2, "0")}`;
-}
-
-function show({ symbol, price_cents: cents, asked_at_ms: askedAtMs }) {
-  let isNews = false;
-  for (const element of document.querySelectorAll(`[data-asked-of="${CSS.escape(symbol)}"]`)) {
-    isNews ||= Number(element.dataset.askedAtMs) !== askedAtMs;
-    element.dataset.askedAtMs = askedAtMs;
-    tick(element.parentElement);
+// After something was drawn: takes what the server knew, and brings all of the page to the newest.
+export function showPrices() {
+  for (const element of document.querySelectorAll("[data-price-of][data-cents]")) {
+    const { priceOf, cents, pricedAtMs } = element.dataset;
+    learn(priceOf, { cents: BigInt(cents), askedAtMs: Number(pricedAtMs) });
   }
-  for (const element of document.querySelectorAll(`[data-price-of="${CSS.escape(symbol)}"]`)) {
-    const before = Number(element.dataset.cents);
-    element.dataset.cents = cents;
-    element.textContent = dollars(cents);
-    if (before && before !== cents) {
-      flash(element, cents > before ? "flash-up" : "flash-down");
+  [...newest.keys()].forEach(show);
+  drawDerived(newest);
+}
+
+function learn(symbol, price) {
+  if (price.askedAtMs <= (newest.get(symbol)?.askedAtMs ?? -1)) {
+    return false;
+  }
+  newest.set(symbol, price);
+  return true;
+}
+
+function show(symbol) {
+  const { cents, askedAtMs } = newest.get(symbol);
+  for (const element of document.querySelectorAll(`[data-asked-of="${symbol}"]`)) {
+    if (Number(element.dataset.askedAtMs) !== askedAtMs) {
+      element.dataset.askedAtMs = askedAtMs;
+      tick(element.parentElement);
     }
   }
-  // A stream begins by telling what the page knows already.
-  if (isNews) {
-    refreshForPrice();
+  for (const element of document.querySelectorAll(`[data-price-of="${symbol}"]`)) {
+    const before = element.dataset.cents ? BigInt(element.dataset.cents) : null;
+    element.dataset.pricedAtMs = askedAtMs;
+    if (before !== cents) {
+      element.dataset.cents = cents;
+      element.textContent = dollars(cents);
+      if (before !== null) {
+        flash(element, cents > before ? "flash-up" : "flash-down");
+      }
+    }
   }
 }
 

@@ -1,0 +1,59 @@
+"""One effect for one intention: which idempotency key stands for what a person meant by sending a form.
+
+A form carries a token. The token and what the form holds are the intention: sent again unchanged, from any page that
+still shows it, it is the same one; changed, it is another. The script draws a new token where a person confirms that
+they want the same once more (static/js/intentions.js); without script a form that was done comes back empty.
+"""
+
+from schema.commands import CommandName
+from schema.outcomes import Side
+from webapp import commands, ids, reads
+from webapp.accounts import Person
+from webapp.commands import Given, KeyReused
+from webapp.pages.formats import dollars
+from webapp.pages.words import message
+
+WAIT_MS = 6_000
+"""For the outcome: a slow quote takes 4 s. What takes longer is pending, and told when it comes."""
+
+TOKEN_CHARACTERS_MAX = 100
+
+REPEATABLE = frozenset({CommandName.QUOTE, CommandName.DISPLAY_SUMMARY})
+"""Commands that change nothing. Each time one is asked for, the newest answer is wanted, so they have no key."""
+
+_CANCELLED_SIDE = {CommandName.CANCEL_SET_BUY: Side.BUY, CommandName.CANCEL_SET_SELL: Side.SELL}
+
+
+def give_once(
+    command: CommandName, arguments: list[str], form: tuple[str, ...] | None, token: str, person: Person
+) -> Given:
+    """Gives a command; the second time with the same token and arguments, tells the first one's result.
+
+    `form`: as `webapp.commands.give` takes it. Raises Unavailable.
+    """
+    key = None if command in REPEATABLE else token[:TOKEN_CHARACTERS_MAX] or None
+
+    def give(key: str | None) -> Given:
+        return commands.give(command, arguments, person.user_id, WAIT_MS, key, person.administrator, form)
+
+    try:
+        return give(key)
+    except KeyReused:
+        # The token stands for what the form held when it was first sent.
+        return give(f"{key}.{ids.body_digest(command, arguments, form).hex()}")
+
+
+def changed_trigger_order(command: CommandName, symbol: str, version: str, person: Person) -> dict[str, str] | None:
+    """What to tell who would cancel a trigger order that is not the one their page showed; None where it is.
+
+    A cancel names no order (spec §3), so this looks before it is given. A change within that millisecond is missed.
+    """
+    side = _CANCELLED_SIDE.get(command)
+    if side is None or not version:
+        return None
+    for order in reads.trigger_orders(person.user_id):
+        if (order.symbol, order.side) == (symbol, side) and str(order.version) != version:
+            armed = f" at {dollars(order.trigger_cents)} a share" if order.trigger_cents else ", with no price yet"
+            now = f"It is for {dollars(order.amount_cents)}{armed}."
+            return message("rejected", "Nothing was cancelled", f"This trigger order of {symbol} has changed. {now}")
+    return None

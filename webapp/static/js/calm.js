@@ -1,0 +1,123 @@
+// The second after a press. The pressed button rests, so that a second press does nothing. Nothing else comes under the
+// pointer or takes the focus in its place, so that the second press does not hit another order either.
+
+const REST_MS = 1_000;
+const ACTS = "form[data-command] button, [data-again-of]";
+
+// How many reasons each button has to rest. A button is known by its data-key, which outlives a redrawing of its row.
+const reasons = new Map();
+let stillUntilMs = 0;
+let pointer = null;
+let lostFocus = null;
+
+export function startCalm() {
+  for (const kind of ["pointerdown", "pointermove"]) {
+    addEventListener(kind, (event) => (pointer = [event.clientX, event.clientY]), { capture: true, passive: true });
+  }
+  // A button that is drawn anew between the finger's going down and its going up would not hear of the press.
+  const held = (target) => target.closest(ACTS)?.disabled === false && keepStill(target);
+  addEventListener("pointerdown", ({ target }) => held(target), { capture: true });
+  // Some browsers restore a page with its buttons as they were when it was left.
+  addEventListener("pageshow", () => document.querySelectorAll(ACTS).forEach(show));
+}
+
+// Call it when a button was pressed; call what it returns when the answer has come. The buttons of one row rest together.
+export function press(button) {
+  const names = rowOf(button).map(nameOf);
+  keepStill(button);
+  add(names, 1);
+  setTimeout(add, REST_MS, names, -1);
+  add(names, 1);
+  return () => add(names, -1);
+}
+
+// What the button said it would do is done: its row says so until it is drawn anew.
+export function settle(button) {
+  button.textContent = button.dataset.done;
+  for (const other of rowOf(button)) {
+    other.dataset.settled = other === button ? "here" : "";
+    show(other);
+  }
+}
+
+// Whether the page has to stay as it is for now.
+export function isStill() {
+  return performance.now() < stillUntilMs;
+}
+
+export async function whenStillnessEnds() {
+  while (isStill()) {
+    await new Promise((resolve) => setTimeout(resolve, stillUntilMs - performance.now()));
+  }
+}
+
+// Every change of what is on the page goes through here. A button that it brings under the pointer rests for a second:
+// whoever presses just then means what was there before.
+export function redraw(change) {
+  const before = nameUnderPointer();
+  change();
+  for (const name of reasons.keys()) {
+    buttonsNamed(name).forEach(show);
+  }
+  const after = nameUnderPointer();
+  if (after && after !== before) {
+    add([after], 1);
+    setTimeout(add, REST_MS, [after], -1);
+  }
+}
+
+function keepStill(element) {
+  if (element.closest("[data-fragment]")) {
+    stillUntilMs = performance.now() + REST_MS;
+  }
+}
+
+function nameUnderPointer() {
+  const button = pointer && document.elementFromPoint(...pointer)?.closest(ACTS);
+  return button ? nameOf(button) : null;
+}
+
+function nameOf(button) {
+  return button.dataset.key ?? button;
+}
+
+function rowOf(button) {
+  return button.closest("tr, li") ? [...button.closest("tr, li").querySelectorAll(ACTS)] : [button];
+}
+
+function buttonsNamed(name) {
+  return name instanceof Element ? [name] : document.querySelectorAll(`[data-key="${CSS.escape(name)}"]`);
+}
+
+function add(names, number) {
+  for (const name of names) {
+    const left = (reasons.get(name) ?? 0) + number;
+    if (left) {
+      reasons.set(name, left);
+    } else {
+      reasons.delete(name);
+    }
+    buttonsNamed(name).forEach(show);
+  }
+}
+
+// A button that rests loses the focus by itself; it gets it back unless it has gone elsewhere meanwhile.
+function show(button) {
+  const rests = reasons.has(nameOf(button)) || "settled" in button.dataset;
+  if (rests && document.activeElement === button) {
+    lostFocus = nameOf(button);
+  }
+  button.disabled = rests;
+  if (!rests && lostFocus === nameOf(button)) {
+    lostFocus = null;
+    if (document.activeElement === document.body) {
+      button.focus({ preventScroll: true });
+    }
+  }
+}
+
+// The key of the button that had the focus until it rested, if it is in this part of the page.
+export function restingFocusIn(element) {
+  const focused = document.activeElement === document.body && typeof lostFocus === "string" ? lostFocus : null;
+  return focused && element.querySelector(`[data-key="${CSS.escape(focused)}"]`);
+}

@@ -1,0 +1,80 @@
+// One idempotency key for each intention. A form keeps its key for as long as it holds the same, whatever the answer was,
+// unless that was a rejection: then nothing was done, and trying again is a new intention. Once it was done, the same
+// form does it again only where that is confirmed, by the button [data-again-of] with the form's id.
+
+const NOT_CONTENT = new Set(["csrf_token", "form_token", "next"]);
+
+// By form: what it held when it was sent, how that ended ("done", "rejected", null where nobody knows yet), what to say
+// when the same is sent again, and the key for what comes next.
+const sent = new WeakMap();
+
+export function startIntentions(sendAgain) {
+  addEventListener("input", (event) => event.target.form && offerAgain(event.target.form));
+  addEventListener("click", (event) => {
+    const button = event.target.closest("[data-again-of]");
+    if (button) {
+      sendAgain(document.getElementById(button.dataset.againOf), button);
+    }
+  });
+}
+
+// What to say instead of sending the form, because what it holds was done already.
+export function doneAlready(form) {
+  const before = sent.get(form);
+  if (before?.ending !== "done" || before.content !== contentOf(form)) {
+    return null;
+  }
+  const button = againButton(form);
+  const hint = button ? ` For another one like it press “${button.textContent}”.` : "";
+  return { ...before.again, text: before.again.text + hint };
+}
+
+// The form is about to be sent: gives it the key of what is meant, and returns the intention. Its `unanswered` says that
+// the same was sent before, and no answer came.
+export function begin(form, again) {
+  const before = sent.get(form);
+  const content = contentOf(form);
+  const unanswered = before?.content === content && before.ending === null;
+  if (before?.key && (again || !unanswered)) {
+    form.elements.form_token.value = before.key;
+  }
+  const intention = { content, unanswered, ending: null, again: null, key: null };
+  sent.set(form, intention);
+  offerAgain(form);
+  return intention;
+}
+
+// The answer to an intention; also when the form holds another one by now.
+export function end(form, intention, answer) {
+  intention.key = answer.token ?? intention.key;
+  intention.again = answer.again;
+  intention.ending = answer.kind === "done" || answer.kind === "rejected" ? answer.kind : null;
+  const isCurrent = sent.get(form) === intention && intention.content === contentOf(form);
+  if (isCurrent && intention.ending === "done" && "clear" in form.dataset) {
+    clear(form);
+    form.elements.form_token.value = intention.key;
+    sent.delete(form);
+  }
+  offerAgain(form);
+}
+
+function contentOf(form) {
+  return JSON.stringify([...new FormData(form)].filter(([name]) => !NOT_CONTENT.has(name)));
+}
+
+function clear(form) {
+  for (const field of form.querySelectorAll("input:not([type=hidden], [type=radio])")) {
+    field.value = "";
+  }
+}
+
+function againButton(form) {
+  return form.id ? document.querySelector(`[data-again-of="${form.id}"]`) : null;
+}
+
+function offerAgain(form) {
+  const button = againButton(form);
+  if (button) {
+    button.hidden = doneAlready(form) === null;
+  }
+}
