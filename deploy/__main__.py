@@ -13,7 +13,18 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from deploy import caller, leftovers, modules, others_files, preconditions, runs, servers, site, supervisor, workers
+from deploy import (
+    caller,
+    leftovers,
+    live,
+    modules,
+    others_files,
+    preconditions,
+    runs,
+    servers,
+    site,
+    supervisor,
+)
 from deploy.checkout_path import complaint
 from deploy.failure import StackError
 from deploy.foreground import Interrupted
@@ -21,7 +32,7 @@ from deploy.lock import exclusive
 from deploy.paths import LOGS, ROOT
 from deploy.profiles import LIVE, PROFILES, urls_of
 from deploy.progress import progress, say
-from deploy.record import CONTAINER, GIVEN, Record, load
+from deploy.record import CONTAINER, GIVEN, load
 from deploy.stepping_down import step_down
 from schema import entry_point
 from schema.commands import is_user
@@ -44,7 +55,7 @@ def up(replicas: Replicas = 1) -> None:
     """Start servers and workers; they keep running."""
     with exclusive("up"):
         preconditions.require_workers(LIVE, replicas)
-        well = _bring_up(load(), replicas)
+        well = live.bring_up(load(), replicas)
     status()
     say(f"Next: make env · make status · make down. Logs: {LOGS}")
     if not well:
@@ -58,7 +69,7 @@ def web(replicas: Replicas = 1) -> None:
         record = load()
         preconditions.require_workers(LIVE, replicas)
         preconditions.require_site(record)
-        well = _bring_up(record, replicas)
+        well = live.bring_up(record, replicas)
         with progress("Starting the site"):
             address = site.start(record, quotes_are_simulated=not os.environ.get("QUOTE_SERVER"))
         with progress("Making the demo person"):
@@ -258,20 +269,6 @@ def _export(what: str, variable: str, file: str, usage: str) -> None:
     preconditions.require_writable(file, variable)
     with exclusive(what):
         raise typer.Exit(runs.export(load(), what, file))
-
-
-def _bring_up(record: Record, replicas: int) -> bool:
-    """Servers and workers of LIVE; False when a worker does not stay up."""
-    servers.start(record)
-    urls = urls_of(record, LIVE)
-    with progress("Bringing database and topology up to date"):
-        servers.ensure_database(record, LIVE)
-        modules.run_quietly(urls, "schema.migrate")
-        modules.run_quietly(urls, "rabbitmq.declare")
-    with progress("Starting the workers"):
-        workers.start(record, LIVE, urls, replicas)
-        record.begun(LIVE)
-        return workers.wait_until_up(record, LIVE)
 
 
 def _duration(seconds: int) -> str:

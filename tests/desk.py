@@ -2,8 +2,9 @@
 
 from consumers.transactions.account import Account
 from consumers.transactions.batch import Batch
+from consumers.transactions.owned import Item, OwnedPartition
 from consumers.transactions.progress import Message, Progress
-from consumers.transactions.scheduler import Item, OwnedPartition, Scheduler
+from consumers.transactions.scheduler import Scheduler
 from schema.commands import NOBODY, VERSION, Command, DumpMarker, Fill
 from schema.events import NoQuote, Quote, QuoteRefused
 from tests.builders import T0, a_quote, an_account

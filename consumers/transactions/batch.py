@@ -3,6 +3,8 @@
 Only accumulates. Nothing here decides, and nothing here does I/O.
 """
 
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from consumers.transactions import entries
@@ -58,6 +60,9 @@ class Batch:
         self.closed: set[tuple[str, int]] = set()
         self.shares: dict[int, Share] = {}
         self._dead_bytes = 0
+        self._row_of: dict[tuple[str, bytes], Row] = {}
+        """By user and command id; of the first `_found` rows."""
+        self._found = 0
 
     def has_room(self, rows_max: int) -> bool:
         """Whether one more message may be taken up."""
@@ -83,17 +88,29 @@ class Batch:
         published_at_ms: int,
         at_ms: int,
         decision: Decision,
-        reply_to: str | None = None,
+        reply_to: Iterable[str] = (),
         waited_since_ms: int | None = None,
     ) -> None:
         """A command that was decided and applied. `waited_since_ms`: when its turn came, if it then lacked a quote."""
         share = self.share(partition)
-        if reply_to is not None:
-            share.replies.setdefault(reply_to, []).append(_reply(account, command, at_ms, decision))
         entries.log_command(share.entries, command, decision, published_at_ms, at_ms)
         if decision.filename is not None and command.user is not None:
             share.entries.append(entries.marker(command, decision.filename, at_ms))
         self._add(share, account, command.command_id, published_at_ms, at_ms, decision, waited_since_ms)
+        for queue in reply_to:
+            self.answer(partition, queue, _reply(self.rows[-1]))
+
+    def answer(self, partition: int, queue: str, reply: Reply) -> None:
+        """Lets this queue have the outcome of a command, once the batch is committed."""
+        self.share(partition).replies.setdefault(queue, []).append(reply)
+
+    def reply_to_copy(self, key: tuple[str, bytes]) -> Reply | None:
+        """The outcome of the command of this user and id, if this batch holds it."""
+        for row in itertools.islice(self.rows, self._found, None):
+            self._row_of[row.user, row.command_id] = row
+        self._found = len(self.rows)
+        row = self._row_of.get(key)
+        return None if row is None else _reply(row)
 
     def add_marker(self, partition: int, command: Command, at_ms: int) -> None:
         """A root DUMPLOG that all before it in the partition is done for; a bad file name has no dump."""
@@ -141,16 +158,17 @@ class Batch:
             share.changes.append(entries.trigger_change(user, decision, seq))
 
 
-def _reply(account: Account, command: Command, at_ms: int, decision: Decision) -> Reply:
+def _reply(row: Row) -> Reply:
+    d = row.decision
     return Reply(
-        command.command_id,
-        command.user,
-        account.history_seq,
-        decision.outcome,
-        decision.reason,
-        decision.symbol,
-        decision.amount_cents,
-        decision.price_cents,
-        at_ms,
-        decision.newest_order_seq,
+        row.command_id,
+        row.user or None,
+        row.seq,
+        d.outcome,
+        d.reason,
+        d.symbol,
+        d.amount_cents,
+        d.price_cents,
+        row.at_ms,
+        d.newest_order_seq,
     )

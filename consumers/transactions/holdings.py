@@ -13,8 +13,9 @@ from consumers.partitions import Ownership
 from consumers.transactions import store
 from consumers.transactions.account import Account
 from consumers.transactions.intake import Intake
+from consumers.transactions.owned import OwnedPartition
 from consumers.transactions.progress import Progress
-from consumers.transactions.scheduler import OwnedPartition, Scheduler
+from consumers.transactions.scheduler import Scheduler
 from rabbitmq.connection import Connection
 from rabbitmq.lengths import check_reach
 from rabbitmq.publisher import Publisher
@@ -133,10 +134,9 @@ class Holdings:
             self._broker, command_stream(n), takeover.ownership.position, PREFETCH_MESSAGES, holding.intake.put
         )
 
-    def load(self, holding: Holding, users: Collection[str]) -> None:
-        """Takes these users' accounts into memory, for as long as the partition is held."""
-        if users:
-            self._scheduler.adopt(holding.state, store.load(self._database, users))
+    def load(self, state: OwnedPartition, users: Collection[str]) -> None:
+        """Takes these users' accounts into memory, for as long as their partition is held."""
+        self._scheduler.adopt(state, store.load(self._database, users))
 
     def leave(self) -> None:
         """Hands everything over: nobody has to wait for a lease."""

@@ -8,13 +8,13 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from consumers.transactions import engine
 from consumers.transactions.account import Account, Decision, apply
 from consumers.transactions.batch import Batch
 from consumers.transactions.look_ahead import LOOK_AHEAD_FROM, Quotes, claim_cents, surely_needs_quote
-from consumers.transactions.progress import Message, Progress
+from consumers.transactions.owned import Item, OwnedPartition, Parked
+from consumers.transactions.progress import Message
 from consumers.transactions.verdict import NO_QUOTE, QUOTE_REFUSED, WANTS_QUOTE, Given
 from schema.accounts import PENDING_LIFETIME_MS
 from schema.commands import NOBODY, Command, Fill, partition_of
@@ -22,63 +22,6 @@ from schema.events import CLOCK_STEP_MS_MAX, NoQuote, Quote, QuoteRefused, is_du
 
 HOME_OF_NOBODY = partition_of(NOBODY)
 """The partition that executes root DUMPLOGs; the others only pass their markers on."""
-
-
-UNFINISHED_MESSAGES_MAX = 20_000
-"""How far others may run ahead of a parked user: 4 s at 5,000 messages a second, and what a successor looks up."""
-
-PARKED_ITEMS_MAX = 20_000
-"""Commands of a partition that wait in memory: about 10 MB."""
-
-
-@dataclass(slots=True)
-class Item:
-    """A command or fill of the log, on its way to being done."""
-
-    order: Command | Fill
-    message: Message
-    published_at_ms: int
-    reply_to: str | None = None
-    in_vain: bool = False
-    """Its quote was asked for early, and none was to be had: that was its attempt, and it was paid."""
-    waited_since_ms: int | None = None
-    """When its turn came and it found no usable quote."""
-
-
-@dataclass(slots=True)
-class Parked:
-    """A user's commands from the one that waits for a quote, or from a marker that they keep behind, on."""
-
-    items: deque[Item] = field(default_factory=deque)
-    claimed_cents: int = 0
-    """The most that these may take from the available cash."""
-
-
-@dataclass(slots=True, eq=False)
-class OwnedPartition:
-    """What this worker knows of a partition while it owns it: accounts as it left them, who waits, how far it is."""
-
-    partition: int
-    progress: Progress
-    accounts: dict[str, Account] = field(default_factory=dict)
-    parked: dict[str, Parked] = field(default_factory=dict)
-    finished_tags: list[int] = field(default_factory=list)
-    owned: bool = True
-
-    @property
-    def runs_far_ahead(self) -> bool:
-        """Whether so much waits for parked users that no more should be read before some of it is done."""
-        return self.progress.unfinished > UNFINISHED_MESSAGES_MAX or (
-            sum(len(parked.items) for parked in self.parked.values()) > PARKED_ITEMS_MAX
-        )
-
-    def forget_idle(self) -> None:
-        """Drops the accounts that nothing waits for and nothing is pending on; between batches only."""
-        self.accounts = {
-            user: account
-            for user, account in self.accounts.items()
-            if user in self.parked or account.buys or account.sells
-        }
 
 
 class Scheduler:
@@ -122,7 +65,7 @@ class Scheduler:
         """A root DUMPLOG. Later commands of nobody and of who asked for it keep behind it; other users do not wait."""
         for user in _kept_behind(owned, message):
             item = Item(message.marker.command, message, message.marker.published_at_ms)
-            owned.parked.setdefault(user, Parked()).items.append(item)
+            owned.parked.setdefault(user, Parked()).append(item)
 
     def hear(self, answers: Iterable[Quote | NoQuote | QuoteRefused], now_ms: int) -> None:
         """Makes the users ready who wait for these symbols.
@@ -160,15 +103,16 @@ class Scheduler:
         """Moves the partition's position on, and acts on the markers that it reaches."""
         while (message := owned.progress.sweep()) is not None:
             for user in _kept_behind(owned, message):
-                items = owned.parked[user].items
-                item = items.popleft()
+                parked = owned.parked[user]
+                item = parked.popleft()
                 assert item.message is message, item
+                items = parked.items
                 if not items or items[0].message.marker is None:  # else the next marker will: one entry is enough
                     self._ready.append((owned, user, None))
             if owned.partition == HOME_OF_NOBODY:
                 self._run(batch, owned, item, None, now_ms)
             else:
-                self._finish(owned, message)
+                owned.finish(message)
             batch.add_marker(owned.partition, message.marker.command, now_ms)
 
     @property
@@ -185,7 +129,7 @@ class Scheduler:
         owned.parked[user] = Parked(deque((item,)), claim_cents(item.order))
 
     def _queue(self, account: Account, parked: Parked, item: Item, now_ms: int) -> None:
-        parked.items.append(item)
+        parked.append(item)
         order = item.order
         if isinstance(order, Fill):
             return
@@ -211,7 +155,7 @@ class Scheduler:
             if not self._run(batch, owned, items[0], given, now_ms):
                 return
             given = None
-            order = items.popleft().order
+            order = parked.popleft().order
             if isinstance(order, Command):
                 parked.claimed_cents -= claim_cents(order)
         if not items:
@@ -237,7 +181,7 @@ class Scheduler:
             batch.add_command(*where_and_when, decision, item.reply_to, item.waited_since_ms)
             if decision.opened is not None:
                 self._note_expiry(owned, account.user, decision.opened.expires_at_ms)
-        self._finish(owned, item.message)
+        owned.finish(item.message)
         return True
 
     def _decide(
@@ -280,11 +224,6 @@ class Scheduler:
     def _note_expiry(self, owned: OwnedPartition, user: str, expires_at_ms: int) -> None:
         self._furthest_expiry_ms = max(self._furthest_expiry_ms, expires_at_ms)
         heapq.heappush(self._expiries, (expires_at_ms, next(self._count), owned, user, expires_at_ms))
-
-    def _finish(self, owned: OwnedPartition, message: Message) -> None:
-        message.remaining -= 1
-        if message.remaining == 0 and message.tag:
-            owned.finished_tags.append(message.tag)
 
 
 def _paid_max(command: Command) -> int | None:

@@ -6,6 +6,7 @@ and the database know all that matters (design §2).
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import psycopg
 import structlog
@@ -13,14 +14,16 @@ import structlog
 from consumers.clock import Clock
 from consumers.transactions import store
 from consumers.transactions.batch import Batch
+from consumers.transactions.copies import Answers, Questions, is_settled, survey
 from consumers.transactions.holdings import Holding, Holdings
-from consumers.transactions.intake import Arrival, Doubt
+from consumers.transactions.intake import Arrival
 from consumers.transactions.outgoing import messages_of, news_of
-from consumers.transactions.scheduler import Item, Scheduler
+from consumers.transactions.owned import Item
+from consumers.transactions.scheduler import Scheduler
 from quotecache.client import Prices
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import Publisher
-from schema.commands import NOBODY, CommandBatch, DumpMarker
+from schema.commands import CommandBatch, DumpMarker
 from schema.faults import strike
 from schema.wall_clock import now_ms
 
@@ -47,6 +50,9 @@ class Session:
         self._clock = Clock()
         self._holdings = Holdings(broker, database, self._publisher, self._scheduler, self._clock, replica, doubtful)
         self._held = self._holdings.held
+        self._questions = Questions(
+            self._holdings.load, partial(store.newest_ids, database), partial(store.answers, database)
+        )
         self._batches = 0
         self.rows_written = 0
 
@@ -92,17 +98,18 @@ class Session:
     # -- working
 
     def _work(self) -> None:
+        in_turn = self._in_turn()
+        answers = survey([(holding.intake, holding.state) for holding in in_turn], BATCH_ROWS_MAX, self._questions)
         now = self._clock.now_ms()
-        for holding in self._held.values():
-            if holding.intake.republished_first:
-                self._look_up(holding)  # now, while no command of this batch can be what it looks for
         batch = Batch()
         self._batches += 1
         self._prices.tick(now)
         self._scheduler.hear(self._prices.take_answers(), now)
         self._scheduler.run_ready(batch, now)
-        for holding in self._in_turn():
-            self._take_arrivals(batch, holding, now)
+        for holding in in_turn:
+            while holding.intake.surveyed and batch.has_room(BATCH_ROWS_MAX):
+                holding.served_at = self._batches
+                self._take(batch, holding, holding.intake.take(), answers, now)
             self._scheduler.sweep(batch, holding.state, now)
         self._commit(batch, now)
 
@@ -110,35 +117,7 @@ class Session:
         # The longest unserved first: a flood in one partition fills batch after batch, and must not hold up the others.
         return sorted(self._held.values(), key=lambda holding: holding.served_at)
 
-    def _take_arrivals(self, batch: Batch, holding: Holding, now: int) -> None:
-        arrivals = holding.intake.arrivals
-        while arrivals and batch.has_room(BATCH_ROWS_MAX):
-            if arrivals[0].doubt is Doubt.REPUBLISHED and holding.state.partition in batch.shares:
-                return  # its first copy may be in this batch: the look-up must find it
-            if arrivals[0].doubt is not Doubt.NONE:
-                self._look_up(holding)
-            arrival = arrivals.popleft()
-            holding.served_at = self._batches
-            self._load_missing(holding, arrival)
-            self._take(batch, holding, arrival, now)
-
-    def _look_up(self, holding: Holding) -> None:
-        """Removes from the first arrivals what is done, or waits in memory, already."""
-        arrivals = holding.intake.first_doubtful()
-        keys = [(order.user, order.command_id) for arrival in arrivals for order in arrival.orders]
-        done = store.done_before(self._database, keys)
-        done.update(item.order.command_id for parked in holding.state.parked.values() for item in parked.items)
-        holding.intake.settle(arrivals, done)
-
-    def _load_missing(self, holding: Holding, arrival: Arrival) -> None:
-        accounts = holding.state.accounts
-        missing = {order.user or NOBODY for order in arrival.orders} - accounts.keys()
-        if missing:
-            for later in holding.intake.arrivals:
-                missing.update(order.user or NOBODY for order in later.orders)
-            self._holdings.load(holding, missing - accounts.keys())
-
-    def _take(self, batch: Batch, holding: Holding, arrival: Arrival, now: int) -> None:
+    def _take(self, batch: Batch, holding: Holding, arrival: Arrival, answers: Answers, now: int) -> None:
         state, delivery = holding.state, arrival.delivery
         if arrival.dead is not None:
             if delivery.offset > state.progress.high:  # else it is buried: in the transaction that stored this `high`
@@ -147,23 +126,28 @@ class Session:
             state.progress.begin(delivery.offset, delivery.tag, 0)
             state.finished_tags.append(delivery.tag)
             return
-        orders = arrival.orders
-        marker = arrival.message if isinstance(arrival.message, DumpMarker) and orders else None
+        marker = arrival.message if isinstance(arrival.message, DumpMarker) else None
         tag = delivery.tag
-        if orders and not holding.runs_far_ahead:
+        if not holding.runs_far_ahead:
             # Credit for the next ones now: those behind a user who waits for a quote shall not wait as well.
             state.finished_tags.append(tag)
             tag = 0
-        message = state.progress.begin(delivery.offset, tag, len(orders), marker)
-        if marker is not None:
-            self._scheduler.take_marker(state, message)
-            return
-        if not orders:
-            state.finished_tags.append(delivery.tag)
-        published_at_ms = arrival.message.published_at_ms
+        message = state.progress.begin(delivery.offset, tag, len(arrival.orders), marker)
         reply_to = arrival.message.reply_to if isinstance(arrival.message, CommandBatch) else None
-        for order in orders:
-            self._scheduler.take(batch, state, Item(order, message, published_at_ms, reply_to), now)
+        queues = () if reply_to is None else (reply_to,)
+        published_at_ms = arrival.message.published_at_ms
+        if marker is None and not arrival.doubtful:
+            for order in arrival.orders:
+                self._scheduler.take(batch, state, Item(order, message, published_at_ms, queues), now)
+            return
+        for order in arrival.orders:
+            item = Item(order, message, published_at_ms, queues)
+            if arrival.doubtful and is_settled(batch, state, item, answers):
+                continue
+            if marker is not None:
+                self._scheduler.take_marker(state, message)
+            else:
+                self._scheduler.take(batch, state, item, now)
 
     # -- finishing
 

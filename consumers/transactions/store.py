@@ -3,7 +3,7 @@
 The only SQL of the hot path. Knows no rule: it writes what the batch says, and the constraints of `tables.py` judge.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import psycopg
 
@@ -11,16 +11,21 @@ from consumers import outbox, partitions
 from consumers.partitions import Ownership
 from consumers.transactions.account import Account, Decision, PendingOrder, Position, TriggerOrder
 from consumers.transactions.batch import Batch, Row
+from consumers.transactions.intake import HEAD_BYTES, ID_BYTES
 from rabbitmq.dead_letters import store as dead_letter_store
 from rabbitmq.publisher import Outgoing
-from schema.commands import NOBODY, PARTITIONS
+from schema.commands import PARTITIONS
 from schema.errors import SettingsError, StoreError
+from schema.events import Reply
 from schema.faults import sabotaged, strike
-from schema.outcomes import Side
+from schema.outcomes import Outcome, Reason, Side
 
 GROUP = "transactions"
 
 _LOOK_UP_OFF = sabotaged("lookup")
+
+_LEAST, _GREATEST = b"\x00" * (ID_BYTES - HEAD_BYTES), b"\xff" * (ID_BYTES - HEAD_BYTES)
+"""Ends of the range of ids that begin with a source."""
 
 
 class AlreadyDone(StoreError):
@@ -87,15 +92,30 @@ def users_with_pending(connection: psycopg.Connection) -> list[str]:
         return [user for (user,) in cursor.execute("SELECT DISTINCT user_id FROM pending_orders")]
 
 
-def done_before(connection: psycopg.Connection, commands: Iterable[tuple[str, bytes]]) -> set[bytes]:
-    """Which of these (user, command id) are in the history already."""
-    keys = list(zip(*commands, strict=True))
-    if not keys or _LOOK_UP_OFF:
-        return set()
-    users = [user or NOBODY for user in keys[0]]
-    with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute(_DONE_BEFORE, (users, list(keys[1])))
-        return {command_id for (command_id,) in cursor}
+def newest_ids(
+    connection: psycopg.Connection, sources: Collection[tuple[str, bytes]]
+) -> dict[tuple[str, bytes], bytes]:
+    """The greatest command id in the history of each user and source (an id's leading bytes), where there is one."""
+    if _LOOK_UP_OFF:
+        return {}
+    rows = [(user, head + _LEAST, head + _GREATEST) for user, head in sources]
+    with connection.transaction(), connection.cursor(binary=True) as cursor:
+        cursor.execute(_NEWEST_IDS, tuple(_columns(rows)))
+        return {(user, command_id[:HEAD_BYTES]): command_id for user, command_id in cursor}
+
+
+def answers(connection: psycopg.Connection, keys: Collection[tuple[str, bytes]]) -> dict[tuple[str, bytes], Reply]:
+    """What became of the commands of these users and ids, where they are in the history."""
+    if _LOOK_UP_OFF:
+        return {}
+    with connection.transaction(), connection.cursor(binary=True) as cursor:
+        cursor.execute(_ANSWERS, tuple(_columns(keys)))
+        return {
+            (user, command_id): Reply(
+                command_id, user or None, seq, Outcome(outcome), Reason(reason) if reason else None, *values
+            )
+            for user, command_id, seq, outcome, reason, *values in cursor
+        }
 
 
 def _write_accounts(cursor: psycopg.Cursor, batch: Batch) -> None:
@@ -184,9 +204,20 @@ _LOAD_TRIGGERS = """
            transaction_number
     FROM trigger_orders WHERE user_id = ANY(%s)"""
 
-_DONE_BEFORE = """
-    SELECT h.command_id FROM history h JOIN unnest(%s::text[], %s::bytea[]) AS c(user_id, command_id)
-    ON h.user_id = c.user_id AND h.command_id = c.command_id"""
+# Row by row behind LIMIT: joined, a statement that was prepared while the table was small would read all of it, for as
+# long as the connection lives (150 ms at 300,000 rows). Ids travel in binary: as text, each costs the client 3 µs more.
+_NEWEST_IDS = """
+    SELECT s.user_id, h.command_id FROM unnest(%s::text[], %b::bytea[], %b::bytea[]) AS s(user_id, least, greatest)
+    CROSS JOIN LATERAL (
+        SELECT command_id FROM history WHERE user_id = s.user_id AND command_id BETWEEN s.least AND s.greatest
+        ORDER BY command_id DESC LIMIT 1) h"""
+
+_ANSWERS = """
+    SELECT c.user_id, c.command_id, h.*
+    FROM unnest(%s::text[], %b::bytea[]) AS c(user_id, command_id) CROSS JOIN LATERAL (
+        SELECT seq, outcome::text, reason::text, symbol, amount_cents, price_cents, at_ms, newest_order_seq
+        FROM history
+        WHERE user_id = c.user_id AND command_id = c.command_id LIMIT 1) h"""
 
 _UPSERT_ACCOUNTS = """
     INSERT INTO accounts (user_id, opened, cash_cents, reserved_cents, history_seq)

@@ -12,8 +12,9 @@ from pathlib import Path
 from consumers.transactions.account import Account
 from consumers.transactions.batch import Batch, Row
 from consumers.transactions.look_ahead import LOOK_AHEAD_FROM
+from consumers.transactions.owned import Item, OwnedPartition
 from consumers.transactions.progress import Progress
-from consumers.transactions.scheduler import Item, OwnedPartition, Scheduler
+from consumers.transactions.scheduler import Scheduler
 from consumers.triggers.watch import Watch
 from producers.quote_floor import quote_floor
 from producers.workload_reader import Unreadable, read_workload

@@ -1,10 +1,13 @@
 """A partition's stream as publishers fill it, in any order and more than once: what a worker under test reads."""
 
-from itertools import count
+import hashlib
+from itertools import count, cycle
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from msgspec.structs import replace
 
+from consumers.transactions.owned import Key, key_of
 from consumers.transactions.scheduler import HOME_OF_NOBODY
 from schema import codec
 from schema.commands import (
@@ -22,6 +25,7 @@ from schema.outcomes import Reason, Side
 from tests.builders import T0, a_command
 
 ELSEWHERE = HOME_OF_NOBODY + 1
+GARBAGE = b"garbage"
 
 
 def users_of(partition: int) -> list[str]:
@@ -37,7 +41,27 @@ an_amount = st.integers(1, 60)
 a_price = st.integers(1, 15)
 a_name = st.sampled_from([name for name in CommandName if name is not CommandName.DUMPLOG])
 a_thirsty_name = st.sampled_from([CommandName.BUY, CommandName.BUY, CommandName.QUOTE, CommandName.SELL])
+
+
+def _rising(number: int) -> bytes:
+    return command_id(10 + number % 2, number)
+
+
+def _falling(number: int) -> bytes:
+    return command_id(12, 10**9 - number)
+
+
+def _hashed(number: int) -> bytes:
+    return hashlib.blake2b(number.to_bytes(8, "big"), digest_size=16).digest()
+
+
+a_making = st.sampled_from([(None,), (None,), (_rising,), (_hashed,), (None, _falling, _hashed, _rising)])
+"""How a message's publisher makes its ids, in turn; None: as the load driver does, one source for all, rising."""
+
 some_commands = st.lists(st.tuples(which, a_thirsty_name | a_name, which, an_amount), min_size=1, max_size=6)
+
+some_places = st.lists(st.integers(1, 9), min_size=1, max_size=4)
+"""Counted from the newest command back."""
 
 
 class Log(RuleBasedStateMachine):
@@ -45,38 +69,96 @@ class Log(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self._numbers = count(1)
         self.stream: list[tuple[bytes, bool]] = []
         self.orders: list[Command | Fill] = []
         """Everything published, first copies only, in order."""
-        self.offset_of: dict[bytes, int] = {}
-        """Of the first copy, by command id."""
+        self.offset_of: dict[Key, int] = {}
+        """Of the first copy."""
         self.asked_by: dict[bytes, str | None] = {}
         """Who asked for a root DUMPLOG, by its command id."""
+        self.awaited: list[tuple[str, Key]] = []
+        """In which queue the outcome of which command is awaited: of each copy."""
+
+    def works(self, messages: int) -> None:
+        """The worker's side does this."""
+        raise NotImplementedError
 
     def put(self, message, orders: list, republished: bool) -> None:
         for order in orders:
             self.orders.append(order)
-            self.offset_of[order.command_id] = len(self.stream)
+            self.offset_of[key_of(order)] = len(self.stream)
         self.stream.append((codec.encode(message), republished))
 
-    @initialize(home=st.booleans(), batch_max=st.sampled_from([1, 3, 1_000]), forgets=st.booleans())
-    def begin(self, home, batch_max, forgets):
+    def put_commands(self, commands: list[Command], republished: bool = False, copies: list[Command] = ()) -> None:
+        """One message that somebody waits for the answers to; the copies in it stand behind what is new."""
+        queue = f"amq.gen-{len(self.stream)}"
+        self.awaited += [(queue, key_of(command)) for command in (*commands, *copies)]
+        self.put(CommandBatch(VERSION, T0, [*commands, *copies], queue), commands, republished)
+
+    @initialize(
+        home=st.booleans(),
+        batch_max=st.sampled_from([1, 3, 1_000]),
+        forgets=st.booleans(),
+        sources_max=st.sampled_from([0, 1_000]),
+        users_max=st.sampled_from([0, 1_000, 1_000]),
+    )
+    def begin(self, home, batch_max, forgets, sources_max, users_max):
         self.partition = HOME_OF_NOBODY if home else ELSEWHERE
         self.users = USERS[self.partition]
         self.batch_max, self.forgets = batch_max, forgets
-        adds = [a_command("ADD", 90, user=user) for user in self.users[:2]]
-        self.put(CommandBatch(VERSION, T0, adds), adds, False)
+        self.sources_max, self.users_max = sources_max, users_max
+        self.put_commands([a_command("ADD", 90, user=user) for user in self.users[:2]])
 
-    @rule(commands=some_commands, republished=st.booleans())
-    def publish(self, commands, republished):
+    def made(self, commands: list[tuple], makings: tuple) -> list[Command]:
+        made = []
+        for (user, name, symbol, amount), making in zip(commands, cycle(makings), strict=False):
+            command = a_command(name, amount, SYMBOLS[symbol], self.users[user])
+            made.append(replace(command, command_id=making(next(self._numbers))) if making else command)
+        return made
+
+    @rule(commands=some_commands, republished=st.booleans(), makings=a_making)
+    def publish(self, commands, republished, makings):
         """Marked, it is the second copy of one that never arrived."""
-        made = [a_command(name, amount, SYMBOLS[s], self.users[u]) for u, name, s, amount in commands]
-        self.put(CommandBatch(VERSION, T0, made), made, republished)
+        self.put_commands(self.made(commands, makings), republished)
+
+    @rule(new=some_commands, makings=a_making, back=some_places, apart=st.booleans(), works=st.booleans())
+    def publish_with_copies(self, new, makings, back, apart, works):
+        """Of these commands or of earlier ones, in the same message or the next one; unmarked."""
+        commands = self.made(new, makings)
+        if apart:
+            self.put_commands(commands)
+        if apart and works:
+            self.works(len(self.stream))
+        known = [one for one in (*self.orders, *commands) if isinstance(one, Command) and one.user is not None]
+        self.put_commands([] if apart else commands, copies=[known[-min(n, len(known))] for n in back])
+
+    @rule(back=some_places)
+    def publish_copies(self, back):
+        """Of any commands published before; unmarked."""
+        known = [one for one in self.orders if isinstance(one, Command) and one.user is not None]
+        self.put_commands([], copies=[known[-min(n, len(known))] for n in back])
+
+    @rule(back=st.integers(1, 4), user=which)
+    def publish_a_command_of_another_user_with_the_same_id(self, back, user):
+        """Then it is no copy."""
+        known = [one for one in self.orders if isinstance(one, Command) and one.user is not None]
+        other = known[-min(back, len(known))]
+        command = a_command("ADD", 7, user=self.users[user])
+        command = replace(command, command_id=other.command_id)
+        if key_of(command) not in self.offset_of:
+            self.put_commands([command])
+
+    @precondition(lambda self: self.stream)
+    @rule(back=st.integers(1, 6))
+    def publish_a_message_again(self, back):
+        """A plain duplicate, of whatever it holds; unmarked."""
+        self.stream.append((self.stream[-min(back, len(self.stream))][0], False))
 
     @rule(user=which)
     def publish_a_dumplog_of_one_user(self, user):
         command = a_command("DUMPLOG", user=self.users[user])
-        self.put(CommandBatch(VERSION, T0, [command]), [command], False)
+        self.put_commands([command])
 
     @rule(republished=st.booleans(), asked_by=st.none() | which)
     def publish_a_root_dumplog(self, republished, asked_by):
@@ -89,7 +171,7 @@ class Log(RuleBasedStateMachine):
     def publish_a_command_of_nobody(self):
         command = a_command("ADD", None, user=None, defect=Reason.BAD_ARGUMENTS)
         if self.partition == HOME_OF_NOBODY:
-            self.put(CommandBatch(VERSION, T0, [command]), [command], False)
+            self.put_commands([command])
 
     @rule(user=which, symbol=which, side=st.sampled_from(Side), version=st.integers(1, 12), price=a_price)
     def publish_a_fill(self, user, symbol, side, version, price):
@@ -100,7 +182,7 @@ class Log(RuleBasedStateMachine):
 
     @rule()
     def publish_garbage(self):
-        self.stream.append((b"garbage", False))
+        self.stream.append((GARBAGE, False))
 
     @rule(last=st.integers(1, 3))
     def publish_the_last_ones_again(self, last):

@@ -99,7 +99,7 @@ def lives(draw) -> Trader:
             given = quote if number < len(BEGINNING) or draw(odd) else NO_QUOTE
         decision = engine.decide(account, command, given, trader.now_ms)
         apply(account, decision)
-        batch.add_command(PARTITION, account, command, T0, trader.now_ms, decision, REPLY_TO)
+        batch.add_command(PARTITION, account, command, T0, trader.now_ms, decision, [REPLY_TO])
         if number < len(BEGINNING):
             continue
         for order in list(account.triggers.values()):

@@ -9,13 +9,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
+from consumers.transactions.copies import ANSWERS_OWED_MAX
+from consumers.transactions.owned import key_of
 from consumers.transactions.scheduler import HOME_OF_NOBODY
-from schema.commands import NOBODY, Command, CommandName, Fill
+from consumers.transactions.sources import Sources
+from schema import codec
+from schema.commands import NOBODY, Command, CommandBatch, CommandName, Fill
 from schema.events import CLOCK_STEP_MS_MAX, AuditKind, NoQuote, Quote
 from schema.outcomes import HistoryKind, Reason, Side
 from tests.builders import T0
-from tests.property.command_log import SYMBOLS, Log, a_price, which
-from tests.property.worker import Database, Worker
+from tests.property.command_log import GARBAGE, SYMBOLS, Log, a_price, which
+from tests.property.worker import Database, Worker, reply_of
 
 
 class SchedulerOrder(Log):
@@ -33,7 +37,8 @@ class SchedulerOrder(Log):
 
     def at_work(self) -> Worker:
         if self.worker is None:
-            self.worker = Worker(self.partition, self.stream, self.database, self.batch_max, self.forgets)
+            sources = Sources(self.sources_max, self.users_max)
+            self.worker = Worker(self.partition, self.stream, self.database, self.batch_max, self.forgets, sources)
         return self.worker
 
     @rule(messages=st.integers(0, 5))
@@ -66,13 +71,13 @@ class SchedulerOrder(Log):
     @rule(user=which, symbol=which, ms=st.sampled_from([-2_000, -2_001, -3_600_000]), commits=st.booleans())
     def buys_and_the_clock_is_set_back(self, user, symbol, ms, commits):
         """Mostly so that the order is pending by then."""
-        self.publish([(user, CommandName.BUY, symbol, 20)], False)
+        self.publish([(user, CommandName.BUY, symbol, 20)], False, (None,))
         self.works(len(self.stream))
         if SYMBOLS[symbol] in self.worker.wants:
             self.answer(SYMBOLS[symbol], 5)
         self.now_ms += ms
         if commits:
-            self.publish([(user, CommandName.COMMIT_BUY, symbol, 1)], False)
+            self.publish([(user, CommandName.COMMIT_BUY, symbol, 1)], False, (None,))
 
     @rule(during_a_batch=st.booleans(), messages=st.integers(0, 5))
     def dies(self, during_a_batch, messages):
@@ -84,7 +89,7 @@ class SchedulerOrder(Log):
         self.worker = None
 
     def is_done(self, order: Command | Fill) -> bool:
-        return (order.user or NOBODY, order.command_id) in self.database.ids
+        return key_of(order) in self.database.ids
 
     def is_only_passed_on(self, order: Command | Fill) -> bool:
         return isinstance(order, Fill) or (order.user is None and self.partition != HOME_OF_NOBODY)
@@ -97,7 +102,7 @@ class SchedulerOrder(Log):
     def check_position_and_high(self) -> None:
         """The position passes nothing unfinished; nothing is done beyond `high`, up to which it is looked up."""
         for order in self.orders:
-            offset = self.offset_of[order.command_id]
+            offset = self.offset_of[key_of(order)]
             if not self.is_only_passed_on(order) and offset < self.database.position:
                 assert self.is_done(order), order
             if self.is_done(order):
@@ -125,6 +130,7 @@ class SchedulerOrder(Log):
         for order in self.orders:
             assert self.is_only_passed_on(order) or self.is_done(order), order
         self.check_accounts_are_the_sum_of_their_history()
+        self.check_every_copy_got_the_answer_of_the_first()
         self.check_log_of_record()
         self.check_orders_were_closed_in_their_time()
         self.check_nothing_was_asked_for_in_vain()
@@ -150,6 +156,16 @@ class SchedulerOrder(Log):
                 assert minutes_max > 0, "an order outlives its time"
                 self.now_ms += 60_000
         raise AssertionError("it does not come to an end")
+
+    def check_every_copy_got_the_answer_of_the_first(self) -> None:
+        """In its own queue, and no other answer."""
+        messages = [codec.decode_log(body) for body, _ in self.stream if body != GARBAGE]
+        batches = [message for message in messages if isinstance(message, CommandBatch)]
+        copies = Counter(key_of(command) for batch in batches for command in batch.commands)
+        for queue, key in self.awaited:
+            told = [r for r in self.database.replies.get(queue, ()) if (r.user or NOBODY, r.command_id) == key]
+            assert told or copies[key] > ANSWERS_OWED_MAX, (queue, key)
+            assert all(reply == reply_of(self.database.ids[key]) for reply in told), (queue, told)
 
     def check_accounts_are_the_sum_of_their_history(self) -> None:
         """And what they have reserved is that of their trigger orders: of pending ones there are none any more."""

@@ -7,12 +7,15 @@ from collections.abc import Iterable
 
 from consumers.transactions.account import Account, PendingOrder, Position, TriggerOrder
 from consumers.transactions.batch import Batch, Row
-from consumers.transactions.intake import Arrival, Doubt, Intake
+from consumers.transactions.copies import Answers, Questions, is_settled, survey
+from consumers.transactions.intake import HEAD_BYTES, Arrival, Intake
+from consumers.transactions.owned import Item, Key, OwnedPartition
 from consumers.transactions.progress import Progress
-from consumers.transactions.scheduler import Item, OwnedPartition, Scheduler
+from consumers.transactions.scheduler import Scheduler
+from consumers.transactions.sources import Sources, Stranger
 from rabbitmq.stream_consumer import Delivery
-from schema.commands import NOBODY, DumpMarker
-from schema.events import AuditEntry, NoQuote, Quote
+from schema.commands import CommandBatch, DumpMarker
+from schema.events import AuditEntry, NoQuote, Quote, Reply
 from tests.desk import QuoteTable
 
 
@@ -25,7 +28,9 @@ class Database:
         self.pending: dict[tuple[str, int], PendingOrder] = {}
         self.triggers: dict[tuple, TriggerOrder] = {}
         self.history: list[Row] = []
-        self.ids: set[tuple[str, bytes]] = set()
+        self.ids: dict[Key, Row] = {}
+        self.replies: dict[str, list[Reply]] = {}
+        """What was sent to each queue. Not part of the database; here it outlives workers."""
         self.log: list[AuditEntry] = []
         self.dead: list[int] = []
         self.position, self.high = 0, -1
@@ -33,7 +38,7 @@ class Database:
     def commit(self, batch: Batch, owned: OwnedPartition) -> None:
         for row in batch.rows:
             assert (row.user, row.command_id) not in self.ids, f"has its effect twice: {row}"
-            self.ids.add((row.user, row.command_id))
+            self.ids[row.user, row.command_id] = row
             self.history.append(row)
         for user, a in batch.accounts.items():
             self.accounts[user] = (a.opened, a.cash_cents, a.reserved_cents, a.history_seq)
@@ -52,6 +57,8 @@ class Database:
         if share is not None:
             self.log += share.entries
             self.dead += [letter.offset for letter in share.dead]
+            for queue, replies in share.replies.items():
+                self.replies.setdefault(queue, []).extend(replies)
         assert owned.progress.position >= self.position, "the position never goes back"
         self.position, self.high = owned.progress.position, owned.progress.high
         assert self.position <= self.high + 1
@@ -71,23 +78,48 @@ class Database:
     def users_with_pending(self) -> set[str]:
         return {user for user, _ in self.pending}
 
+    def newest(self, strangers: Iterable[Stranger]) -> dict[Stranger, bytes]:
+        newest: dict[Stranger, bytes] = {}
+        for user, head in strangers:
+            ids = [id for of, id in self.ids if of == user and id[:HEAD_BYTES] == head]
+            if ids:
+                newest[user, head] = max(ids)
+        return newest
+
+    def answers(self, keys: Iterable[Key]) -> dict[Key, Reply]:
+        return {key: reply_of(self.ids[key]) for key in keys if key in self.ids}
+
+
+def reply_of(row: Row) -> Reply:
+    """The answer to a command, out of its history row."""
+    d = row.decision
+    of_row = (d.outcome, d.reason, d.symbol, d.amount_cents, d.price_cents)
+    return Reply(row.command_id, row.user or None, row.seq, *of_row, row.at_ms)
+
 
 class Worker:
     """One life of a worker: from taking the partition over to its death. Quotes that it hears die with it.
 
-    `forgets`: it has room for no more accounts than it must remember.
+    `forgets`: it has room for no more accounts than it must remember. `sources`: what it begins to know of them with.
     """
 
     def __init__(
-        self, partition: int, stream: list[tuple[bytes, bool]], database: Database, batch_max: int, forgets: bool
+        self,
+        partition: int,
+        stream: list[tuple[bytes, bool]],
+        database: Database,
+        batch_max: int,
+        forgets: bool,
+        sources: Sources,
     ):
         self.quotes = QuoteTable()
         self._stream, self._database, self._batch_max, self._forgets = stream, database, batch_max, forgets
         self._next = database.position
         self._intake = Intake(partition, database.high)
-        self._owned = OwnedPartition(partition, Progress(database.position, database.high))
+        self._owned = OwnedPartition(partition, Progress(database.position, database.high), sources=sources)
         self._scheduler = Scheduler(self.quotes, batch_max, look_ahead_from=1)
         self._scheduler.adopt(self._owned, database.load(database.users_with_pending()))
+        self._questions = Questions(self._load, database.newest, database.answers)
 
     def receive(self, count: int) -> None:
         """At most so many more messages of the stream."""
@@ -98,15 +130,15 @@ class Worker:
 
     def turn(self, answers: list[Quote | NoQuote], now_ms: int, dies: bool = False) -> None:
         """One batch, committed unless the worker dies just before."""
-        if self._intake.republished_first:
-            self._look_up()
+        settled = survey([(self._intake, self._owned)], self._batch_max, self._questions)
         batch = Batch()
         for answer in answers:
             if isinstance(answer, Quote):
                 self.quotes.quotes[answer.symbol] = answer
         self._scheduler.hear(answers, now_ms)
         self._scheduler.run_ready(batch, now_ms)
-        self._take_arrivals(batch, now_ms)
+        while self._intake.surveyed and batch.has_room(self._batch_max):
+            self._take(batch, self._intake.take(), settled, now_ms)
         self._scheduler.sweep(batch, self._owned, now_ms)
         if not dies:
             self._database.commit(batch, self._owned)
@@ -123,36 +155,24 @@ class Worker:
         """Whether nothing happens any more without a quote or time."""
         return not self._intake.arrivals and self._next == len(self._stream) and not self._scheduler.has_ready
 
-    def _take_arrivals(self, batch: Batch, now_ms: int) -> None:
-        arrivals = self._intake.arrivals
-        while arrivals and batch.has_room(self._batch_max):
-            if arrivals[0].doubt is Doubt.REPUBLISHED and self._owned.partition in batch.shares:
-                return
-            if arrivals[0].doubt is not Doubt.NONE:
-                self._look_up()
-            self._take(batch, arrivals.popleft(), now_ms)
+    def _load(self, owned: OwnedPartition, users: Iterable[str]) -> None:
+        self._scheduler.adopt(owned, self._database.load(users))
 
-    def _look_up(self) -> None:
-        arrivals = self._intake.first_doubtful()
-        orders = [order for arrival in arrivals for order in arrival.orders]
-        done = {o.command_id for o in orders if (o.user or NOBODY, o.command_id) in self._database.ids}
-        done.update(item.order.command_id for parked in self._owned.parked.values() for item in parked.items)
-        self._intake.settle(arrivals, done)
-
-    def _take(self, batch: Batch, arrival: Arrival, now_ms: int) -> None:
+    def _take(self, batch: Batch, arrival: Arrival, settled: Answers, now_ms: int) -> None:
         owned, delivery, orders = self._owned, arrival.delivery, arrival.orders
         if arrival.dead is not None:
             if delivery.offset > owned.progress.high:
                 batch.bury(owned.partition, arrival.dead)
             owned.progress.begin(delivery.offset, delivery.tag, 0)
             return
-        missing = {order.user or NOBODY for order in orders} - owned.accounts.keys()
-        self._scheduler.adopt(owned, self._database.load(missing))
-        marker = arrival.message if isinstance(arrival.message, DumpMarker) and orders else None
+        marker = arrival.message if isinstance(arrival.message, DumpMarker) else None
+        reply_to = (arrival.message.reply_to,) if isinstance(arrival.message, CommandBatch) else ()
         message = owned.progress.begin(delivery.offset, delivery.tag, len(orders), marker)
-        if marker is not None:
-            self._scheduler.take_marker(owned, message)
-            return
         for order in orders:
-            item = Item(order, message, arrival.message.published_at_ms)
-            self._scheduler.take(batch, owned, item, now_ms)
+            item = Item(order, message, arrival.message.published_at_ms, reply_to)
+            if arrival.doubtful and is_settled(batch, owned, item, settled):
+                continue
+            if marker is not None:
+                self._scheduler.take_marker(owned, message)
+            else:
+                self._scheduler.take(batch, owned, item, now_ms)

@@ -129,7 +129,7 @@ def test_the_outcome_is_told_to_whoever_asked_for_it():
     command = a_command("BUY", 100)
     decision = ann.decide(command, None)
     apply(ann.account, decision)
-    ann.batch.add_command(0, ann.account, command, T0, T0, decision, reply_to="amq.gen-7")
+    ann.batch.add_command(0, ann.account, command, T0, T0, decision, reply_to=["amq.gen-7"])
     reply, changed = news_of(0, ann.batch.share(0))
     assert (reply.routing_key, reply.mandatory) == ("amq.gen-7", False)
     (told,) = codec.decode_replies(reply.body).replies

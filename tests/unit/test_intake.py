@@ -1,11 +1,14 @@
-"""What a partition's stream delivers: read, checked, and looked up where it may be done already (design §2)."""
+"""What a partition's stream delivers: read, checked, and told what of it is to be looked up (design §2)."""
+
+import itertools
 
 import pytest
+from msgspec.structs import replace
 
-from consumers.transactions.intake import Arrival, Doubt, Intake
+from consumers.transactions.intake import Intake
 from rabbitmq.stream_consumer import Delivery
 from schema import codec
-from schema.commands import NOBODY, VERSION, Command, CommandBatch, DumpMarker, FillBatch, partition_of
+from schema.commands import NOBODY, VERSION, Command, CommandBatch, DumpMarker, FillBatch, command_id, partition_of
 from schema.outcomes import Reason
 from tests.builders import a_command, a_fill
 
@@ -28,10 +31,6 @@ def an_intake(*messages, partition: int = ANNS, doubtful_until: int = -1, republ
 
 def an_add() -> Command:
     return a_command("ADD", 5)
-
-
-def let_through(arrivals: list[Arrival]) -> list[list[Command]]:
-    return [arrival.orders for arrival in arrivals]
 
 
 def test_the_test_users_partition_is_not_nobodys():
@@ -60,80 +59,55 @@ def test_a_message_that_cannot_be_taken_says_why_and_the_log_moves_on(body):
     assert partition_of("bob") != ANNS
     intake = an_intake(body, a_batch(an_add()))
     poison, good = intake.arrivals
-    assert (poison.message, poison.orders) == (None, [])
+    assert (poison.message, poison.orders, poison.users) == (None, (), set())
     assert (poison.dead.id, poison.dead.body) == (f"commands.{ANNS:02d}/0", body)
     assert poison.dead.reason
     assert len(good.orders) == 1
 
 
-def test_offsets_that_an_owner_before_had_touched_are_doubtful():
+def test_offsets_that_an_owner_before_had_touched_are_looked_up():
     intake = an_intake(*(a_batch(an_add()) for _ in range(3)), doubtful_until=1)
-    assert [arrival.doubt for arrival in intake.arrivals] == [Doubt.TOUCHED, Doubt.TOUCHED, Doubt.NONE]
+    assert [arrival.must_be_looked_up for arrival in intake.arrivals] == [True, True, False]
 
 
-def test_what_its_publisher_says_it_may_have_published_before_is_doubtful():
+def test_what_its_publisher_says_it_may_have_published_before_is_looked_up():
     intake = an_intake(*(a_batch(an_add()) for _ in range(3)), republished=(1,))
-    assert [arrival.doubt for arrival in intake.arrivals] == [Doubt.NONE, Doubt.REPUBLISHED, Doubt.NONE]
+    assert [arrival.must_be_looked_up for arrival in intake.arrivals] == [False, True, False]
 
 
-def test_all_touched_ones_at_the_front_are_looked_up_together_and_a_republished_one_alone():
-    messages = [a_batch(an_add()) for _ in range(4)]
-    intake = an_intake(*messages, doubtful_until=3, republished=(2,))
-    assert len(intake.first_doubtful()) == 2
-    for _ in range(2):
-        intake.arrivals.popleft()
-    assert [arrival.delivery.offset for arrival in intake.first_doubtful()] == [2]
+def test_an_arrival_names_everybody_whose_account_it_needs():
+    neighbour = next(name for n in itertools.count() if partition_of(name := f"user{n}") == ANNS)
+    intake = an_intake(a_batch(an_add(), a_command("ADD", 5, user=neighbour), an_add()))
+    assert intake.arrivals[0].users == {"ann", neighbour}
 
 
-def test_what_is_done_is_taken_out_and_the_rest_may_run_in_its_order():
-    commands = [an_add() for _ in range(4)]
-    intake = an_intake(a_batch(*commands[:2]), a_batch(*commands[2:]), doubtful_until=1)
-    intake.settle(intake.first_doubtful(), {commands[0].command_id, commands[2].command_id})
-    assert let_through(list(intake.arrivals)) == [[commands[1]], [commands[3]]]
-    assert all(arrival.doubt is Doubt.NONE for arrival in intake.arrivals)
-
-
-def test_a_second_copy_does_not_run_beside_the_first_that_was_let_through():
-    command = an_add()
-    intake = an_intake(a_batch(command), a_batch(command), doubtful_until=1)
-    intake.settle(intake.first_doubtful(), set())
-    assert let_through(list(intake.arrivals)) == [[command], []]
-
-
-def test_a_republished_copy_of_what_was_let_through_does_not_run():
-    command = an_add()
-    intake = an_intake(a_batch(command), a_batch(command), doubtful_until=0, republished=(1,))
-    intake.settle(intake.first_doubtful(), set())
-    intake.arrivals.popleft()
-    intake.settle(intake.first_doubtful(), set())
-    assert let_through(list(intake.arrivals)) == [[]]
-
-
-@pytest.mark.parametrize("republished", [(), (0,)])
-def test_a_command_that_stands_twice_in_one_message_runs_once(republished):
-    """Published twice within the publisher's linger: both copies go out in one message.
-
-    The history refuses the second one, the worker starts anew and looks everything up: here it must be found.
-    """
-    command = an_add()
-    intake = an_intake(a_batch(command, command), doubtful_until=0, republished=republished)
-    intake.settle(intake.first_doubtful(), set())
-    assert let_through(list(intake.arrivals)) == [[command]]
+@pytest.mark.parametrize(
+    ("ids", "rises"),
+    [
+        ([(7, 1), (7, 2), (7, 9)], True),
+        ([(7, 1)], True),
+        ([(7, 1), (7, 1)], False),
+        ([(7, 1), (7, 3), (7, 2)], False),
+        ([(7, 2), (7, 3), (7, 2)], False),
+        ([(6, 1), (7, 2)], False),
+        ([(7, 1), (8, 1), (7, 9)], False),
+    ],
+)
+def test_the_numbers_of_one_source_rise_in_a_message_or_not(ids, rises):
+    orders = [replace(an_add(), command_id=command_id(source, number)) for source, number in ids]
+    assert an_intake(a_batch(*orders)).arrivals[0].rises is rises
 
 
 def a_marker() -> DumpMarker:
     return DumpMarker(VERSION, 0, a_command("DUMPLOG", user=None))
 
 
-def test_a_marker_is_executed_once_in_nobodys_partition():
-    marker = a_marker()
-    intake = an_intake(marker, partition=NOBODYS, doubtful_until=0)
-    intake.settle(intake.first_doubtful(), {marker.command.command_id})
-    assert let_through(list(intake.arrivals)) == [[]]
+def test_a_marker_is_judged_and_executed_in_nobodys_partition():
+    (arrival,) = an_intake(a_marker(), partition=NOBODYS).arrivals
+    assert (arrival.judged, arrival.users) == (arrival.orders, {NOBODY})
 
 
-def test_a_marker_is_always_passed_on_elsewhere():
-    marker = a_marker()
-    intake = an_intake(marker, doubtful_until=0)
-    intake.settle(intake.first_doubtful(), {marker.command.command_id})
-    assert let_through(list(intake.arrivals)) == [[marker.command]]
+def test_a_marker_is_only_passed_on_elsewhere_and_a_fill_is_told_by_its_version():
+    marker, fills = an_intake(a_marker(), FillBatch(VERSION, 0, [a_fill(5, 1)])).arrivals
+    assert (len(marker.orders), marker.judged, marker.users) == (1, (), set())
+    assert (len(fills.orders), fills.judged, fills.users) == (1, (), {"ann"})

@@ -1,0 +1,215 @@
+"""What a turn asks before it decides, and what a copy comes to (spec §3, exactly once).
+
+Against arbitrary copies, deaths and orders: `tests/property/test_scheduler_order`. On real servers:
+`tests/integration/test_copies`.
+"""
+
+import itertools
+from collections.abc import Collection
+
+from consumers.transactions import copies
+from consumers.transactions.account import Account
+from consumers.transactions.copies import Questions, is_settled, survey
+from consumers.transactions.intake import Intake
+from consumers.transactions.owned import Item, Key, OwnedPartition
+from consumers.transactions.progress import Progress
+from consumers.transactions.sources import Stranger
+from rabbitmq.stream_consumer import Delivery
+from schema import codec
+from schema.commands import VERSION, Command, CommandBatch, partition_of
+from schema.events import Reply
+from schema.outcomes import Outcome
+from tests.builders import T0, a_command, an_account
+from tests.desk import Desk
+
+HOME = partition_of("ann")
+NEIGHBOUR = next(name for n in itertools.count() if partition_of(name := f"user{n}") == HOME)
+
+
+class World:
+    """A partition's backlog, and a history that counts what it is asked. `rows`: of each user, as accounts say."""
+
+    def __init__(self, rows: int = 0):
+        self.intake = Intake(HOME, -1)
+        self.owned = OwnedPartition(HOME, Progress(0, -1))
+        self.history: dict[Key, Reply] = {}
+        self.asked: list[str] = []
+        self._rows = rows
+
+    def receives(self, *messages: list[Command], marked: bool = False) -> None:
+        for commands in messages:
+            offset = self.intake.newest_offset + 1
+            body = codec.encode(CommandBatch(VERSION, T0, commands))
+            self.intake.put(Delivery(offset, body, marked, tag=offset))
+
+    def surveys(self, orders_max: int = 1_000) -> list[bool | None]:
+        """Of each message that may be taken now, whether it may hold copies."""
+        ask = Questions(self._load, self._newest, self._answers)
+        self.answers = survey([(self.intake, self.owned)], orders_max, ask)
+        return [self.intake.arrivals[n].doubtful for n in range(self.intake.surveyed)]
+
+    def _load(self, owned: OwnedPartition, users: Collection[str]) -> None:
+        self.asked.append("load")
+        owned.accounts.update({user: Account(user, history_seq=self._rows) for user in users})
+
+    def _newest(self, strangers: Collection[Stranger]) -> dict[Stranger, bytes]:
+        self.asked.append("newest")
+        ids = {stranger: [i for u, i in self.history if (u, i[:8]) == stranger] for stranger in strangers}
+        return {stranger: max(of_it) for stranger, of_it in ids.items() if of_it}
+
+    def _answers(self, keys: Collection[Key]) -> dict[Key, Reply]:
+        self.asked.append("answers")
+        return {key: self.history[key] for key in keys if key in self.history}
+
+
+def an_add() -> Command:
+    return a_command("ADD", 5)
+
+
+def a_reply(command: Command) -> Reply:
+    return Reply(command.command_id, command.user, 3, Outcome.DONE, None, None, 5, None, T0)
+
+
+# What is asked
+
+
+def test_new_commands_of_new_users_ask_for_their_accounts_and_for_nothing_else():
+    world = World()
+    world.receives([an_add(), an_add()], [an_add()])
+    assert world.surveys() == [False, False]
+    assert world.asked == ["load"]
+
+
+def test_who_has_a_history_is_asked_for_once_and_new_commands_are_not():
+    world = World(rows=3)
+    world.receives([an_add()])
+    world.surveys()
+    world.receives([an_add()], [an_add()])
+    assert world.surveys() == [False] * 3
+    assert world.asked == ["load", "newest"]
+
+
+def test_what_may_be_a_copy_is_looked_up_all_at_once():
+    old, other, new = an_add(), an_add(), an_add()
+    world = World(rows=3)
+    world.history = {("ann", old.command_id): a_reply(old)}
+    world.receives([old], [old, other], [new], [new])
+    assert world.surveys() == [True, True, False, True]
+    assert world.asked == ["load", "newest", "answers"]
+    assert world.answers == world.history
+
+
+def test_what_is_not_taken_is_looked_up_again_in_the_next_turn():
+    """Meanwhile its first may have been committed."""
+    command = an_add()
+    world = World()
+    world.receives([command, command])
+    assert world.surveys() == [True] and world.answers == {}
+    world.history = {("ann", command.command_id): a_reply(command)}
+    assert world.surveys() == [True] and world.answers == world.history
+
+
+def test_no_more_is_surveyed_than_fits_into_a_turn_but_something_always_is():
+    world = World()
+    world.receives([an_add(), an_add()], [an_add()], [an_add()])
+    assert (len(world.surveys(orders_max=1)), len(world.surveys(orders_max=3))) == (1, 2)
+    assert world.surveys() == [False] * 3
+
+
+def test_a_marked_message_is_looked_up_though_its_ids_are_new():
+    world = World()
+    world.receives([an_add()], marked=True)
+    assert world.surveys() == [True]
+    assert world.asked == ["load", "answers"]
+
+
+def test_a_copy_is_judged_behind_its_first_though_only_the_first_has_somebody_to_ask_for():
+    world = World(rows=1)
+    world.receives([an_add()])
+    world.surveys()
+    command, neighbours = a_command("ADD", 5), a_command("ADD", 5, user=NEIGHBOUR)
+    world.receives([command, neighbours], [command])
+    assert world.surveys() == [False, False, True]
+
+
+# What a copy comes to
+
+
+class Counter(Desk):
+    """A desk to which commands come that may be copies; each waits for its answer in a queue of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(an_account("ann", 1_000), an_account("bob", 1_000))
+        self.answers: dict[Key, Reply] = {}
+
+    def takes_a_copy(self, command: Command, queue: str) -> None:
+        message = self._begin(1)
+        item = Item(command, message, self.now_ms, (queue,))
+        if not is_settled(self.batch, self.owned, item, self.answers):
+            self.scheduler.take(self.batch, self.owned, item, self.now_ms)
+        self._sweep()
+
+    @property
+    def told(self) -> dict[str, list[Reply]]:
+        return self.batch.share(self.owned.partition).replies
+
+
+def test_what_was_never_there_is_no_copy():
+    desk = Counter()
+    desk.takes_a_copy(a_command("ADD", 5, number=1), "q1")
+    assert desk.numbers == [1]
+
+
+def test_a_copy_of_what_the_history_knows_gets_its_answer_and_is_finished():
+    desk, command = Counter(), a_command("ADD", 5)
+    desk.answers = {("ann", command.command_id): a_reply(command)}
+    desk.takes_a_copy(command, "q1")
+    assert (desk.done, desk.told) == ([], {"q1": [a_reply(command)]})
+    assert (desk.position, desk.owned.finished_tags) == (1, [1])
+
+
+def test_a_copy_of_what_this_batch_holds_gets_the_same_answer():
+    desk, command = Counter(), a_command("ADD", 5)
+    desk.takes_a_copy(command, "q1")
+    desk.takes_a_copy(command, "q2")
+    assert len(desk.done) == 1
+    assert desk.told["q1"] == desk.told["q2"] != []
+
+
+def test_a_copy_of_what_waits_is_answered_with_it():
+    desk, buy = Counter(), a_command("BUY", 100)
+    desk.takes_a_copy(buy, "q1")
+    desk.takes_a_copy(buy, "q2")
+    assert (desk.told, desk.owned.finished_tags) == ({}, [2])
+    desk.begins_a_new_batch()
+    desk.hears(100)
+    assert len(desk.done) == 1
+    assert desk.told["q1"] == desk.told["q2"] != []
+
+
+def test_a_copy_that_comes_when_its_first_has_ceased_to_wait_finds_it_in_the_batch():
+    desk, buy = Counter(), a_command("BUY", 100)
+    desk.takes_a_copy(buy, "q1")
+    desk.takes_a_copy(a_command("QUOTE", symbol="XYZ"), "q2")
+    desk.takes_a_copy(buy, "q3")
+    desk.hears(100)
+    desk.takes_a_copy(buy, "q4")
+    assert [row.decision.command for row in desk.batch.rows] == ["BUY"]
+    assert desk.told["q1"] == desk.told["q3"] == desk.told["q4"] != []
+
+
+def test_only_so_many_copies_of_a_waiting_command_are_answered(monkeypatch):
+    monkeypatch.setattr(copies, "ANSWERS_OWED_MAX", 2)
+    desk, buy = Counter(), a_command("BUY", 100)
+    for n in range(4):
+        desk.takes_a_copy(buy, f"q{n}")
+    desk.hears(100)
+    assert (len(desk.done), sorted(desk.told)) == (1, ["q0", "q1"])
+
+
+def test_the_same_id_of_another_user_is_no_copy():
+    desk, command = Counter(), a_command("ADD", 5)
+    bobs = Command(command.command_id, 9, command.name, "bob", None, 5)
+    desk.takes_a_copy(command, "q1")
+    desk.takes_a_copy(bobs, "q2")
+    assert [user for user, _ in desk.done] == ["ann", "bob"]

@@ -1,0 +1,154 @@
+"""Which commands are surely new, told by the newest id of each source (design §2).
+
+Against arbitrary copies, deaths and orders: `tests/property/test_scheduler_order`.
+"""
+
+from msgspec.structs import replace
+
+from consumers.transactions import sources
+from consumers.transactions.account import Account
+from consumers.transactions.intake import HEAD_BYTES, Arrival, Intake
+from consumers.transactions.sources import Sources
+from rabbitmq.stream_consumer import Delivery
+from schema import codec
+from schema.commands import VERSION, Command, CommandBatch, command_id, partition_of
+from tests.builders import a_command
+
+HEAD = command_id(7, 0)[:HEAD_BYTES]
+
+
+class Judge:
+    """A partition's sources, and a user whose account says how many rows the history has of them."""
+
+    def __init__(self, rows: int = 0, **limits: int):
+        self.sources = Sources(**limits)
+        self.accounts = {"ann": Account("ann", history_seq=rows)}
+        self.offset = -1
+
+    def strangers(self, *ids: tuple[int, int]) -> list:
+        self.arrival = self._arrival([replace(a_command("ADD", 5), command_id=command_id(*one)) for one in ids])
+        return self.sources.strangers(self.arrival, self.accounts)
+
+    def may_be_copies(self, *ids: tuple[int, int]) -> bool:
+        """Of (source, number), in one message; where somebody has to be asked for, the history knows nothing."""
+        strangers = self.strangers(*ids)
+        if not strangers and self.sources.continues(self.arrival):
+            return False
+        for stranger in strangers:
+            self.sources.introduce(*stranger, None)
+        return self.sources.may_hold_copies(self.arrival)
+
+    def _arrival(self, commands: list[Command]) -> Arrival:
+        self.offset += 1
+        intake = Intake(partition_of("ann"), -1)
+        intake.put(Delivery(self.offset, codec.encode(CommandBatch(VERSION, 0, commands)), False, self.offset))
+        return intake.arrivals[0]
+
+
+def test_rising_numbers_of_a_source_are_new():
+    judge = Judge()
+    assert [judge.may_be_copies(*ids) for ids in ([(7, 1), (7, 2)], [(7, 5)], [(7, 6), (7, 9)])] == [False] * 3
+
+
+def test_what_is_not_above_the_newest_may_be_a_copy():
+    judge = Judge()
+    judge.may_be_copies((7, 4), (7, 6))
+    assert [judge.may_be_copies((7, n)) for n in (6, 5, 1, 7)] == [True, True, True, False]
+
+
+def test_a_message_that_reaches_below_and_above_the_newest_may_hold_copies_and_its_last_is_the_newest_then():
+    judge = Judge()
+    judge.may_be_copies((7, 4))
+    assert judge.may_be_copies((7, 3), (7, 8))
+    assert [judge.may_be_copies((7, n)) for n in (8, 9)] == [True, False]
+
+
+def test_the_same_id_twice_in_a_message_may_be_a_copy():
+    assert Judge().may_be_copies((7, 1), (7, 1))
+
+
+def test_a_message_continues_a_source_that_knows_all_its_users():
+    judge = Judge()
+    judge.strangers((7, 1))
+    assert judge.sources.continues(judge.arrival)
+    assert not judge.sources.continues(judge.arrival), "now it is its own copy"
+    judge.strangers((7, 2))
+    judge.sources.forget(position=9)
+    judge.arrival.users.add("somebody else")
+    assert not judge.sources.continues(judge.arrival)
+
+
+def test_sources_do_not_know_of_each_other():
+    judge = Judge()
+    assert not judge.may_be_copies((7, 5), (9, 5), (8, 5))
+    assert not judge.may_be_copies((8, 6), (7, 6))
+    assert judge.may_be_copies((9, 5), (7, 7))
+
+
+def test_who_has_a_history_is_asked_for_once_for_each_source():
+    judge = Judge(rows=3)
+    assert judge.strangers((7, 1), (7, 2)) == [("ann", HEAD)]
+    judge.sources.introduce("ann", HEAD, None)
+    assert judge.strangers((7, 3)) == []
+    assert judge.strangers((7, 4), (8, 1)) == [("ann", command_id(8, 0)[:HEAD_BYTES])]
+
+
+def test_nobody_asks_for_the_past_of_who_has_none():
+    judge = Judge()
+    assert judge.strangers((7, 1)) == judge.strangers((8, 1), (7, 2)) == []
+
+
+def test_what_the_history_knows_may_be_a_copy():
+    judge = Judge(rows=3)
+    judge.strangers((7, 5))
+    judge.sources.introduce("ann", HEAD, command_id(7, 5))
+    assert judge.sources.may_hold_copies(judge.arrival)
+    assert not judge.may_be_copies((7, 6))
+
+
+def test_sources_that_were_not_used_for_long_are_forgotten_once_all_of_theirs_is_committed():
+    judge = Judge(sources_max=1)
+    judge.may_be_copies((7, 1))
+    judge.may_be_copies((8, 1))
+    judge.may_be_copies((7, 2))
+    judge.may_be_copies((9, 1))
+    judge.accounts["ann"].history_seq = 4
+    judge.sources.forget(position=2)
+    assert judge.strangers((7, 3)) == [], "its newest message is at offset 2, which is not committed"
+    assert judge.strangers((8, 2)) != []
+    judge.sources.forget(position=9)
+    assert judge.strangers((9, 2)) != []
+
+
+def test_a_source_with_a_command_on_its_way_is_never_forgotten():
+    """Else a copy of that command would pass for new: it is not in the history, and above all that is."""
+    judge = Judge(sources_max=0)
+    judge.may_be_copies((7, 1))
+    judge.may_be_copies((7, 2))
+    judge.accounts["ann"].history_seq = 1
+    judge.sources.forget(position=1)
+    assert judge.may_be_copies((7, 2))
+
+
+def test_users_are_asked_for_again_when_there_are_too_many_of_them():
+    judge = Judge(rows=3, users_max=1)
+    judge.may_be_copies((7, 1))
+    judge.sources.forget(position=9)
+    assert judge.strangers((7, 2)) == []
+    judge.may_be_copies((8, 1))
+    judge.sources.forget(position=9)
+    assert judge.strangers((7, 3)) != []
+    judge.sources.introduce("ann", HEAD, None)
+    assert judge.sources.may_hold_copies(judge.arrival) is False
+    assert judge.may_be_copies((7, 1)), "what was the newest is known all the same"
+
+
+def test_no_more_is_read_ahead_when_unfinished_messages_hold_the_ids_of_too_many_sources(monkeypatch):
+    monkeypatch.setattr(sources, "SOURCES_CROWDED", 2)
+    judge = Judge(sources_max=1)
+    judge.may_be_copies((7, 1), (8, 1))
+    assert not judge.sources.crowded
+    judge.may_be_copies((9, 1))
+    assert judge.sources.crowded
+    judge.sources.forget(position=9)
+    assert not judge.sources.crowded
