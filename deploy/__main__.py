@@ -5,7 +5,6 @@ Options are read from the environment, which is how make passes on what it was g
 
 import os
 import sys
-import time
 from typing import Annotated
 
 import typer
@@ -31,7 +30,7 @@ from deploy.foreground import Interrupted
 from deploy.lock import exclusive
 from deploy.paths import LOGS, ROOT
 from deploy.profiles import LIVE, PROFILES, urls_of
-from deploy.progress import progress, say
+from deploy.progress import duration, progress, say
 from deploy.record import CONTAINER, GIVEN, load
 from deploy.stepping_down import step_down
 from schema import entry_point
@@ -115,7 +114,7 @@ def status() -> None:
     if supervisor.running(record):
         for name, info in sorted(supervisor.processes(record).items()):
             seconds = info["now"] - info["start"] if info["pid"] else 0
-            table.add_row(name, info["statename"], str(info["pid"] or "-"), _duration(seconds) if seconds else "-")
+            table.add_row(name, info["statename"], str(info["pid"] or "-"), duration(seconds) if seconds else "-")
     elif lost := leftovers.find():
         table.add_row(f"{len(lost)} processes", "no supervisor: make down", "-", "-")
     if record.kind == CONTAINER and servers.running(record):
@@ -269,11 +268,6 @@ def _export(what: str, variable: str, file: str, usage: str) -> None:
     preconditions.require_writable(file, variable)
     with exclusive(what):
         raise typer.Exit(runs.export(load(), what, file))
-
-
-def _duration(seconds: int) -> str:
-    hours, rest = divmod(seconds, 3600)
-    return time.strftime(f"{hours}:%M:%S", time.gmtime(rest))
 
 
 def main() -> int:

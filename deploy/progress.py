@@ -26,3 +26,9 @@ def progress(text: str) -> Iterator[None]:
         say(f"{text} …")
         yield
     say(f"{text}: done in {time.monotonic() - started:.1f} s")
+
+
+def duration(seconds: int) -> str:
+    """Hours, minutes and seconds."""
+    hours, rest = divmod(seconds, 3600)
+    return time.strftime(f"{hours}:%M:%S", time.gmtime(rest))
