@@ -70,8 +70,11 @@ def running(record: Record) -> bool:
 def stop(record: Record) -> None:
     """Workers first, then servers, as supervisord does when it is shut down; whoever escaped it, afterwards."""
     if supervisor.running(record):
-        for profile in (SITE, *PROFILES):
-            supervisor.set_workers(record, profile, [])
+        try:
+            for profile in (SITE, *PROFILES):
+                supervisor.set_workers(record, profile, [])
+        except StackError as error:  # an earlier version of this project started it, with a configuration of its own
+            say(f"{error}: ending everything at once")
         supervisor.shut_down(record)
     count = leftovers.end_all()
     if count:
