@@ -80,10 +80,6 @@ class Log(RuleBasedStateMachine):
         self.awaited: list[tuple[str, Key]] = []
         """In which queue the outcome of which command is awaited: of each copy."""
 
-    def works(self, messages: int) -> None:
-        """The worker's side does this."""
-        raise NotImplementedError
-
     def put(self, message, orders: list, republished: bool) -> None:
         for order in orders:
             self.orders.append(order)
@@ -122,22 +118,12 @@ class Log(RuleBasedStateMachine):
         """Marked, it is the second copy of one that never arrived."""
         self.put_commands(self.made(commands, makings), republished)
 
-    @rule(new=some_commands, makings=a_making, back=some_places, apart=st.booleans(), works=st.booleans())
-    def publish_with_copies(self, new, makings, back, apart, works):
-        """Of these commands or of earlier ones, in the same message or the next one; unmarked."""
+    @rule(new=st.just([]) | some_commands, makings=a_making, back=some_places)
+    def publish_copies(self, new, makings, back):
+        """Of commands published before, or in the same message; unmarked."""
         commands = self.made(new, makings)
-        if apart:
-            self.put_commands(commands)
-        if apart and works:
-            self.works(len(self.stream))
         known = [one for one in (*self.orders, *commands) if isinstance(one, Command) and one.user is not None]
-        self.put_commands([] if apart else commands, copies=[known[-min(n, len(known))] for n in back])
-
-    @rule(back=some_places)
-    def publish_copies(self, back):
-        """Of any commands published before; unmarked."""
-        known = [one for one in self.orders if isinstance(one, Command) and one.user is not None]
-        self.put_commands([], copies=[known[-min(n, len(known))] for n in back])
+        self.put_commands(commands, copies=[known[-min(n, len(known))] for n in back])
 
     @rule(back=st.integers(1, 4), user=which)
     def publish_a_command_of_another_user_with_the_same_id(self, back, user):
