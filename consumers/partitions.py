@@ -170,12 +170,13 @@ _RENEW = """
     RETURNING p.partition"""
 
 # Puts the spans of the partitions in `ending` on record. They end so many ms before their leases do, and not in time
-# to come: where the database's clock was set back, a lease may end long after now, and begin so.
+# to come: where the database's clock was set back, a lease may end long after now, and begin so. An owner of an earlier
+# version of this project let go without a word of its span: then there is nobody to put on record.
 _RECORD = """
     INSERT INTO ownership_spans (consumer_group, partition, epoch, owner, owned_from, owned_until)
     SELECT consumer_group, partition, epoch, owner, owned_from,
         greatest(owned_from, least(clock_timestamp(), lease_until - %s * interval '1 ms'))
-    FROM ending WHERE owned_from IS NOT NULL"""
+    FROM ending WHERE owned_from IS NOT NULL AND owner IS NOT NULL"""
 
 _MINE = """
     SELECT p.* FROM partitions p

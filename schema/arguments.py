@@ -58,6 +58,9 @@ SITE_SIGNATURES: dict[CommandName, tuple[str, ...]] = {
 }
 """The further form that a command may have from the site and the API. No workload file can express it."""
 
+DEFECTS = frozenset({Reason.BAD_ARGUMENTS, Reason.AMOUNT_NOT_POSITIVE, Reason.BAD_FILE_NAME, Reason.NOT_ADMINISTRATOR})
+"""What the edge may find wrong with a command. All other reasons are the engine's to give."""
+
 _WHOLE = re.compile(r"[+]?([0-9]{1,30})")
 
 
@@ -103,7 +106,7 @@ def is_sound(command: Command) -> bool:
     the constraints of the history, may rely on.
     """
     if command.defect is not None:
-        return not _present(command) & ~_POSSIBLE[command.name]
+        return command.defect in DEFECTS and not _present(command) & ~_POSSIBLE[command.name]
     return _present(command) in _SOUND[command.name]
 
 

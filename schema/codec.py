@@ -8,6 +8,7 @@ from schema.arguments import is_root_dumplog, is_sound
 from schema.bounds import INT64_MAX
 from schema.commands import (
     EXPIRY_PREFIX,
+    NOBODY,
     VERSION,
     CommandBatch,
     FillBatch,
@@ -94,7 +95,10 @@ def decode_prices(body: bytes) -> PriceMessage:
 
 def decode_request(body: bytes) -> PriceRequest:
     """A request to the quote cache. Raises DecodeError."""
-    return _decode(_request, body)
+    request = _decode(_request, body)
+    if request.paid_quotes_max is not None and request.user == NOBODY:
+        raise DecodeError("an allowance of nobody")
+    return request
 
 
 def decode_triggers(body: bytes) -> TriggerMessage:

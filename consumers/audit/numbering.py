@@ -5,7 +5,7 @@ through once, and only after all before it: never past a gap. Pure: no I/O, no c
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from schema.events import AuditMessage, source_name
@@ -115,14 +115,19 @@ class Numbering:
             parts.append(self._cut(held))
         return parts
 
-    def stop(self, stop: Stop) -> list[Arrival]:
-        """From now on nothing of this source is let through, from `stop.number` on; returns what was held of it."""
+    def stop(self, stop: Stop) -> tuple[Stop, list[Arrival]]:
+        """From now on nothing of this source is let through, from `stop.number` on. Returns the stop that is in force,
+        and what was held of the source. Where an earlier stop was tried again and lasts, the stream is to be read again
+        from where that one said: all that followed it was passed over.
+        """
+        earlier = self._retried.pop(stop.source, None)
+        if earlier is not None:
+            stop = replace(stop, offset=min(stop.offset, earlier.offset))
         self._newest[stop.source] = stop.number - 1
         self._stopped[stop.source] = stop
-        self._retried.pop(stop.source, None)
         dropped = [held for held in self._held if held.source == stop.source]
         self._held = [held for held in self._held if held.source != stop.source]
-        return dropped
+        return stop, dropped
 
     def retry(self, stop: Stop) -> None:
         """The source may go on from where it stopped, if that goes well now (`overcome`)."""
@@ -146,8 +151,7 @@ class Numbering:
         source, most = max(by_source.items(), key=lambda item: (sum(len(held.body) for held in item[1]), len(item[1])))
         offset = min(map(attrgetter("offset"), most))
         number = self.newest(source) + 1
-        stop = Stop(source, number, offset, f"it is missing, and {len(most)} later messages have come")
-        return stop, self.stop(stop)
+        return self.stop(Stop(source, number, offset, f"it is missing, and {len(most)} later messages have come"))
 
     def _cut(self, arrival: Arrival) -> Part:
         known = self.newest(arrival.source) + 1 - arrival.first_number

@@ -103,8 +103,7 @@ def _try_each(cursor: psycopg.Cursor, heads: Heads, batch: Batch, numbering: Num
         if why:
             number = pieces[0].first_number + count
             offset = min(piece.offset for piece in pieces if piece.last_number >= number)
-            stop = Stop(source, number, offset, why)
-            batch.note_stop(stop, numbering.stop(stop))
+            batch.note_stop(*numbering.stop(Stop(source, number, offset, why)))
             batch.beyond_stops += [marker for marker in markers if marker.number >= number]
     return completed
 

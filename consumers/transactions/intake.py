@@ -66,7 +66,10 @@ class Intake:
             dead = dead_letter(self._stream, delivery.offset, delivery.body, str(error))
             # Without its body: as many as a hundred of 16 MB each may wait here.
             arrival = Arrival(replace(delivery, body=b""), None, dead=dead)
-        arrival.must_be_looked_up = delivery.possibly_duplicate or delivery.offset <= self._doubtful_until
+        # A marker that is only passed on has no row of its own in the history: nobody's row says nothing of it.
+        is_passed_on = isinstance(arrival.message, DumpMarker) and not arrival.judged
+        is_from_before = delivery.possibly_duplicate or delivery.offset <= self._doubtful_until
+        arrival.must_be_looked_up = is_from_before and not is_passed_on
         self.arrivals.append(arrival)
 
     def take(self) -> Arrival:

@@ -120,8 +120,8 @@ def told_by(trader: Trader) -> list[Outgoing]:
 
 
 requests = st.builds(
-    PriceRequest, st.just(VERSION), symbols, users | st.just(NOBODY), numbers, st.booleans(), st.none() | numbers
-)
+    PriceRequest, st.just(VERSION), symbols, users, numbers, st.booleans(), st.none() | numbers
+) | st.builds(PriceRequest, st.just(VERSION), symbols, st.just(NOBODY), numbers, st.booleans())
 
 _failures = st.sampled_from(
     [ABANDONED, f"{NOT_SENT}: no connection", "silence for 5000 ms", "Multiple exceptions: " * 99]

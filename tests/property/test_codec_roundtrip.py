@@ -152,11 +152,12 @@ CONTRACT = {
         messages(
             PriceRequest,
             symbol=symbols,
-            user=users | st.just(NOBODY),
+            user=users,
             transaction_number=positive,
             for_trigger=st.booleans(),
             paid_quotes_max=st.none() | not_negative,
-        ),
+        )
+        | messages(PriceRequest, symbol=symbols, user=st.just(NOBODY), transaction_number=positive),
     ),
     "replies": (codec.decode_replies, messages(ReplyMessage, replies=st.lists(replies, max_size=5))),
     "accounts": (codec.decode_accounts_changed, messages(AccountsChanged, users=st.lists(users, max_size=5))),

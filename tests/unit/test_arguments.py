@@ -215,6 +215,8 @@ def test_commits_and_cancels_may_name_their_order(name):
         Command(ID, 7, CommandName.SET_BUY_AMOUNT, "ann", "ABC", shares=5),
         Command(ID, 7, CommandName.ADD, "ann", shares=5, defect=Reason.BAD_ARGUMENTS),
         Command(ID, 7, CommandName.BUY, "ann", "ABC", order_seq=5, defect=Reason.BAD_ARGUMENTS),
+        Command(ID, 7, CommandName.COMMIT_BUY, "ann", order_seq=5, defect=Reason.NOT_NEWEST_ORDER),
+        Command(ID, 7, CommandName.COMMIT_BUY, "ann", defect=Reason.TOO_LITTLE_CASH),
     ],
 )
 def test_a_command_with_a_field_that_its_name_does_not_call_for_is_not_sound(command):

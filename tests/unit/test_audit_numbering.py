@@ -122,3 +122,13 @@ def test_a_source_that_stops_in_the_middle_of_what_was_let_through_goes_on_from_
     taken(numbering, 5, 11, 20)
     numbering.stop(Stop(0, 15, 5, "why"))
     assert numbering.newest(0) == 14
+
+
+def test_a_stop_that_lasts_when_it_is_tried_again_is_still_read_from_where_it_began():
+    """What followed it was passed over, and lies below the copy of its entry that was refused once more."""
+    numbering = Numbering({0: 4})
+    numbering.stop(Stop(0, 5, 4, "why"))
+    numbering.retry(Stop(0, 5, 4, "why"))
+    assert taken(numbering, 15, 5, 5) == [5]
+    stop, _ = numbering.stop(Stop(0, 5, 15, "why"))
+    assert (stop.offset, numbering.stopped(0)) == (4, stop)

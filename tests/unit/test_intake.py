@@ -111,3 +111,13 @@ def test_a_marker_is_only_passed_on_elsewhere_and_a_fill_is_told_by_its_version(
     marker, fills = an_intake(a_marker(), FillBatch(VERSION, 0, [a_fill(5, 1)])).arrivals
     assert (len(marker.orders), marker.judged, marker.users) == (1, (), set())
     assert (len(fills.orders), fills.judged, fills.users) == (1, (), {"ann"})
+
+
+@pytest.mark.parametrize(("doubtful_until", "republished"), [(0, ()), (-1, (0,))], ids=["touched", "republished"])
+def test_a_marker_that_is_only_passed_on_is_never_taken_for_done(doubtful_until, republished):
+    """Its command's row is of nobody's partition: it says nothing of whether this one has passed the marker on."""
+    (elsewhere,) = an_intake(a_marker(), doubtful_until=doubtful_until, republished=republished).arrivals
+    (at_home,) = an_intake(
+        a_marker(), partition=NOBODYS, doubtful_until=doubtful_until, republished=republished
+    ).arrivals
+    assert (elsewhere.must_be_looked_up, at_home.must_be_looked_up) == (False, True)

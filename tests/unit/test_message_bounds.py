@@ -190,7 +190,14 @@ def test_news_that_there_is_no_price_is_bounded(fields):
 
 
 @pytest.mark.parametrize(
-    "fields", [{"symbol": "ABCD"}, {"user": "u" * 65}, {"user": "a,b\n"}, {"transaction_number": 0}]
+    "fields",
+    [
+        {"symbol": "ABCD"},
+        {"user": "u" * 65},
+        {"user": "a,b\n"},
+        {"transaction_number": 0},
+        {"user": "", "paid_quotes_max": 5},
+    ],
 )
 def test_a_request_that_no_socket_and_no_table_may_see_is_refused(fields):
     refused(codec.decode_request, msgspec.structs.replace(PriceRequest(VERSION, "ABC", "ann", 1), **fields))
