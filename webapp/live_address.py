@@ -5,8 +5,7 @@ Cookies know no ports, so the session cookie comes along; but it is another orig
 CORS headers for the site's origin only. Behind a proxy that puts both under one origin, LIVE_URL is a path (/live).
 """
 
-from collections.abc import Iterable
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from flask import request
 
@@ -14,23 +13,25 @@ from webapp.site import site
 
 PATH = "/live"
 
+SYMBOLS_MAX = 100
+"""Symbols that one page may name in the address of its stream, which must not grow too long for a proxy or a browser.
 
-def stream_url(symbols: Iterable[str] = ()) -> str:
-    """Of the current page's stream: its person's account, and the prices of these symbols."""
-    chosen = ",".join(symbols)
-    return _base() + (f"?symbols={quote(chosen, safe=',')}" if chosen else "")
-
-
-def live_origin() -> str:
-    """For the page's Content-Security-Policy; empty where it is the page's own."""
-    parts = urlsplit(_base())
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+The page learns it from `base.html` and names no more; `webapp.live` refuses more. The person's own symbols need no
+naming (`webapp.live.lookups.own_symbols`).
+"""
 
 
-def _base() -> str:
+def stream_url() -> str:
+    """The address of the current page's stream, to which the script adds the symbols that the page shows."""
     settings = site().settings
     if settings.live_url:
         return settings.live_url
     host = urlsplit(request.host_url).hostname or settings.host
     host = f"[{host}]" if ":" in host else host
     return f"{request.scheme}://{host}:{settings.live_port}{PATH}"
+
+
+def live_origin() -> str:
+    """For the page's Content-Security-Policy; empty where it is the page's own."""
+    parts = urlsplit(stream_url())
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""

@@ -1,11 +1,15 @@
 """What happens on an open page by itself: prices, fills, expiries, and the mark that says whether to believe them."""
 
+import itertools
 from collections.abc import Callable
+from string import ascii_uppercase
 
 from playwright.sync_api import expect
 
+from schema.database import connect
 from tests.browser.person import Person
 from tests.browser.site import Site
+from webapp.live_address import SYMBOLS_MAX
 
 HIDDEN_MS_MAX = 30_000
 """As long as a tab may be hidden with its stream (live.js)."""
@@ -52,6 +56,23 @@ def test_a_price_that_another_person_asked_for_appears(
     other.is_told(f"{symbol} is at $77.77")
     expect(price).to_have_text("$77.77")
     expect(trader.page.locator(f".watch [data-asked-of={symbol}]")).to_contain_text("s ago")
+
+
+def test_a_page_of_more_symbols_than_a_stream_may_name_shows_the_newest_price_of_each(
+    trader: Person, new_person: Callable[..., Person], site: Site
+):
+    watched = ["W" + "".join(letters) for letters in itertools.product(ascii_uppercase, repeat=2)][: 3 * SYMBOLS_MAX]
+    with connect(site.environment["DATABASE_URL"], "test") as connection, connection.cursor() as cursor:
+        rows = [(trader.name, symbol, place) for place, symbol in enumerate(watched)]
+        cursor.executemany("INSERT INTO watched_symbols (user_id, symbol, added_at_ms) VALUES (%s, %s, %s)", rows)
+    trader.go("/")
+    trader.is_live()
+    other = new_person().sign_up()
+    for symbol in (watched[0], watched[-1]):
+        site.quotes.set_price(symbol, 4_321)
+        other.go(f"/symbols/{symbol}")
+        other.page.get_by_role("button", name="Get a quote").click()
+        expect(trader.page.locator(f".watch [data-price-of={symbol}]")).to_have_text("$43.21")
 
 
 def test_the_mark_turns_stale_and_live_again(new_person: Callable[..., Person], site: Site):

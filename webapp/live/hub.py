@@ -81,9 +81,14 @@ class Hub:
         session_id = sessions.id_in_cookie(self._flask, cookie)
         return await self._in_thread(lookups.user_of, session_id) if session_id else None
 
-    async def open(self, user: str, symbols: Iterable[str]) -> Stream:
-        """A stream that is told all that is current. Raises Full, Unavailable."""
-        stream = Stream(user, symbols)
+    async def open(self, user: str, named: Iterable[str]) -> Stream:
+        """A stream that is told all that is current: of the account, of the user's own symbols and of those named.
+
+        A page that comes to show another symbol asks anew, so the user's own are looked up here and not again.
+        Raises Full, Unavailable.
+        """
+        own = await self._in_thread(lookups.own_symbols, user)
+        stream = Stream(user, {*own, *named})
         self.board.open(stream)
         self._ear.want(self.board.partitions)
         self._stale.set()

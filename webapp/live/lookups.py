@@ -1,4 +1,4 @@
-"""What the live updates ask the database: whose session it is, newest rows of accounts, latest prices. Blocking SQL."""
+"""What the live updates ask the database: sessions, newest rows of accounts, own symbols, prices. Blocking SQL."""
 
 from collections.abc import Sequence
 
@@ -19,12 +19,22 @@ def newest_seqs(store: Store, users: Sequence[str]) -> list[tuple[str, int]]:
     return [(user, found.get(user, 0)) for user in users]
 
 
+def own_symbols(store: Store, user: str) -> list[str]:
+    """Every symbol that the user holds, watches, or has a trigger order on. Raises Unavailable."""
+    return [symbol for (symbol,) in store.rows(_OWN_SYMBOLS, user=user)]
+
+
 def latest_quotes(store: Store, symbols: Sequence[str]) -> list[Quote]:
     """The newest price of each symbol that ever had one. Raises Unavailable."""
     return [Quote(*row) for row in store.rows(_QUOTES, symbols=list(symbols))]
 
 
 _SEQS = "SELECT user_id, history_seq FROM accounts WHERE user_id = ANY(CAST(:users AS text[]))"
+
+_OWN_SYMBOLS = """
+    SELECT symbol FROM positions WHERE user_id = :user
+    UNION SELECT symbol FROM trigger_orders WHERE user_id = :user
+    UNION SELECT symbol FROM watched_symbols WHERE user_id = :user"""
 
 _QUOTES = """
     SELECT q.quote_id, s.symbol, q.price_cents, q.asked_at_ms, q.transaction_number, q.user_id

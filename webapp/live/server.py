@@ -13,11 +13,10 @@ from schema.commands import is_symbol
 from webapp import make_flask
 from webapp.live.board import Full
 from webapp.live.hub import Hub
-from webapp.live_address import PATH
+from webapp.live_address import PATH, SYMBOLS_MAX
 from webapp.settings import WebSettings
 from webapp.unavailable import Unavailable
 
-SYMBOLS_MAX = 100
 RETRY_AFTER_SECONDS = 10
 DEFAULT_PORTS = {"http": 80, "https": 443}
 

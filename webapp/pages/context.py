@@ -8,7 +8,7 @@ from flask.sansio.blueprints import BlueprintSetupState
 
 from schema.wall_clock import now_ms
 from webapp.accounts import Person, current_user
-from webapp.live_address import stream_url
+from webapp.live_address import SYMBOLS_MAX, stream_url
 from webapp.pages import formats, words
 from webapp.pages.root import pages
 
@@ -122,6 +122,7 @@ for name, value in {
     "theme": theme,
     "person": current_user,
     "stream_url": stream_url,
+    "STREAM_SYMBOLS_MAX": SYMBOLS_MAX,
     "navigation": navigation,
     "place": place,
     "icons": ICONS,

@@ -1,6 +1,7 @@
 """Live updates: a page hears what happens, misses nothing over a break, and cannot take the place of an order."""
 
 import http.client
+import itertools
 import json
 import os
 import signal
@@ -9,14 +10,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
+from string import ascii_uppercase
 
 import pytest
 
 from tests.e2e.system import ROOT
 from tests.integration.web.website import Browser, Website
+from webapp.live_address import SYMBOLS_MAX
 
 STREAMS_MAX = 5
 HEARING_SECONDS_MAX = 20.0
+
+WATCHED = 3 * SYMBOLS_MAX
+"""More symbols than a page may name."""
 
 
 class LiveProcess:
@@ -152,6 +158,35 @@ def test_a_page_hears_prices_of_its_symbols_only(website: Website, page) -> None
         assert later.hear("price", symbol="LV")["price_cents"] == price
 
 
+def test_a_page_hears_prices_of_all_symbols_its_person_watches_though_it_names_none(website, browser, page) -> None:
+    watched = ["L" + "".join(letters) for letters in itertools.product(ascii_uppercase, repeat=2)][:WATCHED]
+    with website.connect() as connection, connection.cursor() as cursor:
+        rows = [(browser.user(), symbol, place) for place, symbol in enumerate(watched)]
+        cursor.executemany("INSERT INTO watched_symbols (user_id, symbol, added_at_ms) VALUES (%s, %s, %s)", rows)
+    caller = website.api(website.person())
+    with page(symbols="NAM") as stream:
+        assert stream.response.status == 200
+        price = caller.give("QUOTE", symbol=watched[-1]).json["price_cents"]
+        caller.give("QUOTE", symbol="NAM")
+        told = stream.hear("price")
+        assert (told["symbol"], told["price_cents"]) == (watched[-1], price)
+        assert stream.hear("price")["symbol"] == "NAM"
+
+
+def test_a_page_hears_prices_of_positions_and_trigger_orders_though_it_names_none(website, browser, page) -> None:
+    owner, other = website.api(browser.user()), website.api(website.person())
+    owner.give("ADD", amount="10000.00")
+    owner.give("BUY", symbol="MH", amount="1000.00")
+    assert owner.give("COMMIT_BUY").json["status"] == "done"
+    assert owner.give("SET_BUY_AMOUNT", symbol="MT", amount="100.00").json["status"] == "done"
+    with page(symbols="NAN") as stream:
+        assert stream.hear("price")["symbol"] == "MH"
+        other.give("QUOTE", symbol="MT")
+        other.give("QUOTE", symbol="NAN")
+        assert stream.hear("price")["symbol"] == "MT"
+        assert stream.hear("price")["symbol"] == "NAN"
+
+
 def test_after_a_break_a_page_is_told_all_that_is_current(website: Website, browser, page) -> None:
     caller = website.api(browser.user())
     with page(symbols="LX") as stream:
@@ -183,6 +218,7 @@ def test_streams_are_for_people_who_are_logged_in_and_pages_of_this_site(live: L
     assert live.status("/live", Cookie=f"{browser.cookie_name}=forged")[0] == 401
     assert live.status("/live", Cookie=cookie, Origin="http://evil.example:8080")[0] == 403
     assert live.status("/live?symbols=TOOLONG", Cookie=cookie)[0] == 422
+    assert live.status("/live?symbols=" + "A," * (SYMBOLS_MAX + 1), Cookie=cookie)[0] == 422
     status, headers = live.status("/live", Origin="http://127.0.0.1:8080")
     assert status == 401
     assert headers["access-control-allow-origin"] == "http://127.0.0.1:8080"

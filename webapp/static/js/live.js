@@ -44,8 +44,9 @@ function connect() {
   lastHeardMs = Date.now();
   symbols = shownSymbols();
   const address = new URL(document.body.dataset.stream, location.href);
-  if (symbols.size) {
-    address.searchParams.set("symbols", [...symbols].join(","));
+  const named = [...symbols].slice(0, Number(document.body.dataset.streamSymbolsMax));
+  if (named.length) {
+    address.searchParams.set("symbols", named.join(","));
   }
   // It may be served from another port of this host, and needs our cookie there.
   source = new EventSource(address, { withCredentials: true });
@@ -74,16 +75,19 @@ function rest() {
   }
 }
 
-// The stream brings the prices of the symbols that the page shows; when it shows another one, it has to be asked anew.
+// The stream brings the prices of all symbols that the person had (position, trigger order, watch list) when it began,
+// and of those that the page named. When the page shows another one, whichever it is, it has to ask anew.
 function follow() {
   if (source && [...shownSymbols()].some((symbol) => !symbols.has(symbol))) {
     connect();
   }
 }
 
+// Those that may not be the person's own come first: whatever is too many to be named is then the person's own.
 function shownSymbols() {
-  const shown = [...document.querySelectorAll("[data-price-of], [data-follows]")];
-  return new Set(shown.map((element) => element.dataset.priceOf ?? element.dataset.follows).sort());
+  const followed = [...document.querySelectorAll("[data-follows]")].map((element) => element.dataset.follows);
+  const priced = [...document.querySelectorAll("[data-price-of]")].map((element) => element.dataset.priceOf);
+  return new Set([...followed, ...priced]);
 }
 
 // The stream begins with all that is current, so nothing that happened while we were away is missed.
