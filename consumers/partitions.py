@@ -1,4 +1,4 @@
-"""Who owns which partition: replicas' heartbeats, even shares, leases, and the epoch that fences late owners.
+"""Ownership of partitions: replicas' heartbeats, even shares, leases, and the epoch that fences late owners.
 
 Holds for every consumer group alike. All times here are the database's (design §2). Nothing of what a partition
 means may be in here.
@@ -34,7 +34,7 @@ _FENCE_OFF = sabotaged("fence")
 
 @dataclass
 class Ownership:
-    """What a replica holds of one partition, as of its last commit. `epoch` is the number of this ownership."""
+    """A replica's hold on one partition, at its last commit. `epoch` is the number of this ownership."""
 
     partition: int
     epoch: int
@@ -46,7 +46,7 @@ class Ownership:
 
 @dataclass(frozen=True)
 class Changes:
-    """What a tick brought: `lost` is no longer ours (drop it at once), `surplus` is ours to drain and release.
+    """Changes that a tick brought: `lost` is no longer ours (drop it at once), `surplus` is ours to drain and release.
 
     `pause_ms`: the next tick is due after this.
     """

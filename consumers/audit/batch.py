@@ -1,4 +1,4 @@
-"""What one transaction of the audit log will hold, gathered delivery by delivery. No I/O and no clock.
+"""The contents of one transaction of the audit log, gathered delivery by delivery. No I/O and no clock.
 
 Deliveries are read as they come. Which of them belong in the log is settled at the end, in the transaction: only there
 it is known what their sources have committed.

@@ -10,7 +10,7 @@ from schema import chain
 from schema.events import AuditEntry
 
 COLUMNS = chain.COLUMNS
-"""Of `audit_events`, in the order in which `copy_lines` gives them."""
+"""Columns of `audit_events`, in the order in which `copy_lines` gives them."""
 
 _NULL = r"\N"
 # Postgres holds no NUL; one in somebody's text must not stop the log, so it becomes the replacement character.

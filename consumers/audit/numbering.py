@@ -103,7 +103,7 @@ class Numbering:
         return list(self._stopped)
 
     def take(self, arrival: Arrival) -> list[Part]:
-        """What may be stored or compared now that this message came; nothing where it is ahead."""
+        """The parts that may be stored or compared now that this message has come; none while it is ahead."""
         if not self._checked:
             return [Part(arrival, 0)]
         if arrival.first_number > self.newest(arrival.source) + 1:

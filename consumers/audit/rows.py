@@ -20,7 +20,7 @@ from schema.faults import sabotaged, strike
 NUMBERING_OFF = sabotaged("numbering")
 
 Heads = dict[int, tuple[int, bytes]]
-"""By source, the number of its newest stored entry and the digest of its newest link."""
+"""Number of the newest stored entry and digest of the newest link, by source."""
 
 
 def store(

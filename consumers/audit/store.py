@@ -22,7 +22,7 @@ GROUP = "audit"
 
 @dataclass(frozen=True)
 class Beginning:
-    """What a new owner of the log has to know. `dead`: offsets of dead letters, from `position` on."""
+    """The state in which a new owner finds the log. `dead`: offsets of dead letters, from `position` on."""
 
     stored: dict[int, int]
     stops: list[Stop]
@@ -31,7 +31,7 @@ class Beginning:
 
 
 def beginning(database: psycopg.Connection, position: int) -> Beginning:
-    """Where each source is, and where to read from: what has stopped is tried again. Raises StoreError."""
+    """The state of each source, and the offset to read from. Stopped sources are tried again. Raises StoreError."""
     with translated(), database.transaction():
         stored = dict(database.execute("SELECT source, stored FROM audit_sources").fetchall())
         lasting = stops.load(database)

@@ -37,7 +37,7 @@ PREFETCH_MESSAGES = 200
 """Bounds what waits here in memory to 8 MB, and is five times what a full batch of full messages takes."""
 
 LOAD_ENTRIES = 200
-"""As many entries at once are a load."""
+"""Number of entries in one batch from which on the log counts as busy."""
 
 GATHER_SECONDS = 0.03
 """Under load, how long more is gathered: fewer, larger transactions leave more of the machine to everybody else."""

@@ -1,4 +1,4 @@
-"""What a decision is, and what it does to an account (the values are `schema.accounts`'). No rule of any command.
+"""The decision on a command, and its effect on an account (the values are `schema.accounts`'). No rule of any command.
 
 No I/O, no clock.
 """
@@ -15,7 +15,7 @@ __all__ = ["Account", "Decision", "PendingOrder", "Position", "TriggerOrder", "a
 
 
 class Decision(msgspec.Struct, gc=False):
-    """What a command, fill or expiry comes to: its history row, and the orders that appear or go.
+    """The outcome of a command, fill or expiry: its history row, and the orders that appear or go.
 
     The deltas are of the available and of the reserved amount. `quote` is set when its price decided the command.
     `trigger_order` is the new state of the order named by `trigger_key`; None there: it is gone. `shares` and
