@@ -70,7 +70,7 @@ SPOILED_ROWS = [
     (
         CASH,
         "by the log",
-        "UPDATE accounts SET cash_cents = cash_cents + 1 WHERE ctid = (SELECT min(ctid) FROM accounts)",
+        "UPDATE accounts SET cash_cents = cash_cents + 1 WHERE ctid = (SELECT min(ctid) FROM accounts WHERE open)",
     ),
     (PRICES, "never said", f"UPDATE quote_fetches SET price_cents = price_cents + 1 WHERE {QUOTE}"),
     (PRICES, "the request arrived at", f"UPDATE quote_fetches SET asked_at_ms = asked_at_ms + 600000 WHERE {QUOTE}"),
@@ -129,7 +129,11 @@ class SpoiledEye(Eye):
     def __init__(self, database_url: str, statements: str):
         super().__init__(database_url)
         self._connection = psycopg.connect(database_url, application_name=APPLICATION)
-        self._connection.execute(statements)
+        try:
+            self._connection.execute(statements)
+        except BaseException:
+            self._connection.close()
+            raise
 
 
 @dataclass
