@@ -1,4 +1,4 @@
-"""Where streams and queues end. It declares nothing, takes nothing, and keeps no place.
+"""Where streams begin and end, and how long queues are. It declares nothing, takes nothing, and keeps no place.
 
 The broker's own count of a stream's messages is seconds behind, and may count chunks: so each stream is asked for its
 newest chunk, which comes at once.
@@ -115,6 +115,29 @@ def check_reach(connection: Connection, positions: Mapping[str, int]) -> None:
                 f"{stream} ends at offset {offset}, and was read up to {wanted[stream] - 1}:"
                 " it lost its end, or was replaced by another stream"
             )
+
+
+def oldest_offset(connection: Connection, stream: str) -> int:
+    """The offset of the oldest message that a stream still holds: retention drops what is older.
+
+    For streams that are known to hold something. Raises BrokerError where it gives nothing: its leader is away.
+    """
+    arrived: list[int] = []
+
+    def on_message(_channel, _method, properties, _body: bytes) -> None:
+        arrived.append(int(properties.headers["x-stream-offset"]))
+
+    channel = connection.channel()
+    with translated():
+        channel.basic_qos(prefetch_count=1)
+        channel.basic_consume(stream, on_message, arguments={"x-stream-offset": "first"})
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not arrived and time.monotonic() < deadline:
+        connection.pump(QUIET_SECONDS / 10)
+    connection.close_channel(channel)
+    if not arrived:
+        raise BrokerError(f"{stream} does not give its oldest message: its leader is away, or it was emptied")
+    return arrived[0]
 
 
 def queue_length(connection: Connection, queue: str) -> int | None:

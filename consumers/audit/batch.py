@@ -80,6 +80,15 @@ class Batch:
         self.arrivals.append(Arrival(offset, message, lines, body, is_new))
         self.entries += len(message.entries)
 
+    def may_end_a_stop(self, numbering: Numbering) -> bool:
+        """Whether an entry at which its source stopped has come once more, so that the stream may be read again."""
+        return any(
+            arrival.is_new
+            and (stop := numbering.stopped(arrival.source)) is not None
+            and arrival.first_number <= stop.number <= arrival.last_number
+            for arrival in self.arrivals
+        )
+
     def settle(self, numbering: Numbering, committed: Mapping[int, int]) -> None:
         """Finds what of all that came is to be stored. `committed`: number of each source's newest entry by now.
 

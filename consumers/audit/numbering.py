@@ -134,6 +134,11 @@ class Numbering:
         self._stopped.pop(stop.source, None)
         self._retried[stop.source] = stop
 
+    def bring_within_reach(self, oldest: int) -> None:
+        """Lets no source that has stopped go on from before the stream's oldest offset: nothing older can be read."""
+        for source, stop in self._stopped.items():
+            self._stopped[source] = replace(stop, offset=max(stop.offset, oldest))
+
     def overcome(self) -> list[Stop]:
         """The stops whose entry was let through by now; each is told once."""
         passed = [stop for stop in self._retried.values() if self.newest(stop.source) >= stop.number]

@@ -22,22 +22,30 @@ GROUP = "audit"
 
 @dataclass(frozen=True)
 class Beginning:
-    """The state in which a new owner finds the log. `dead`: offsets of dead letters, from `position` on."""
+    """The state in which a new owner finds the log: what is stored of each source, and which of them have stopped."""
 
     stored: dict[int, int]
     stops: list[Stop]
-    position: int
-    dead: frozenset[int]
 
 
-def beginning(database: psycopg.Connection, position: int) -> Beginning:
-    """The state of each source, and the offset to read from. Stopped sources are tried again. Raises StoreError."""
+def beginning(database: psycopg.Connection) -> Beginning:
+    """The state of each source. Raises StoreError."""
     with translated(), database.transaction():
         stored = dict(database.execute("SELECT source, stored FROM audit_sources").fetchall())
-        lasting = stops.load(database)
-        position = min([position, *(stop.offset for stop in lasting)])
-        dead = database.execute(_DEAD, (AUDIT_STREAM, position)).fetchall()
-    return Beginning(stored, lasting, position, frozenset(offset for (offset,) in dead))
+        return Beginning(stored, stops.load(database))
+
+
+def dead_from(database: psycopg.Connection, position: int) -> frozenset[int]:
+    """Offsets of dead letters, from `position` on. Raises StoreError."""
+    with translated(), database.transaction():
+        return frozenset(offset for (offset,) in database.execute(_DEAD, (AUDIT_STREAM, position)))
+
+
+def note_stops(database: psycopg.Connection, ownership: Ownership, changed: list[Stop]) -> None:
+    """Puts stops on record whose reason is another one by now. Raises Fenced, StoreError."""
+    with translated(), database.transaction(), database.cursor() as cursor:
+        partitions.fence(cursor, GROUP, [ownership])
+        stops.note(cursor, changed)
 
 
 def commit(database: psycopg.Connection, ownership: Ownership, batch: Batch, numbering: Numbering) -> int:

@@ -8,7 +8,8 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import psycopg
 import structlog
@@ -16,10 +17,17 @@ import structlog
 from consumers import partitions
 from consumers.audit import store
 from consumers.audit.batch import Batch
-from consumers.audit.numbering import Numbering
+from consumers.audit.numbering import Numbering, Stop
 from consumers.partitions import Ownership
 from rabbitmq.connection import Connection, open_connection
-from rabbitmq.lengths import GLANCE_SECONDS, QUIET_SECONDS, SILENCE_SECONDS_MAX, check_reach, newest_offsets
+from rabbitmq.lengths import (
+    GLANCE_SECONDS,
+    QUIET_SECONDS,
+    SILENCE_SECONDS_MAX,
+    check_reach,
+    newest_offsets,
+    oldest_offset,
+)
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
 from rabbitmq.topology import AUDIT_STREAM, QUEUES
 from schema import database
@@ -52,6 +60,9 @@ DRAIN_SECONDS_MAX = 10.0
 """Less than the supervisor's patience of 15 s."""
 
 RECONNECT_SECONDS_MAX = 1.0
+
+DROPPED = "retention has dropped it, and it has to be published again"
+"""Why a source has stopped for good: `audit` holds its entries no longer, and no restart helps."""
 
 log = structlog.get_logger()
 
@@ -168,18 +179,35 @@ class _Session:
 
     def _claimed(self, ownership: Ownership) -> None:
         check_reach(self._broker, {AUDIT_STREAM: ownership.position})
-        begins = store.beginning(self._database, ownership.position)
-        log.info("owns the audit log", epoch=ownership.epoch, position=begins.position)
+        begins = store.beginning(self._database)
         self._ownership = ownership
         self._numbering = Numbering(begins.stored, checked=not sabotaged("numbering"))
-        for stop in begins.stops:
-            log.error("trying again to store what could not be stored", what=str(stop))
-            self._numbering.retry(stop)
-        self._dead = begins.dead
-        self._read_from(begins.position)
+        position = min([ownership.position, *self._try_again(begins.stops)])
+        log.info("owns the audit log", epoch=ownership.epoch, position=position)
+        self._read_from(position)
         self._on_dump_complete()
 
+    def _try_again(self, stops: Sequence[Stop]) -> list[int]:
+        """Lets sources go on that have stopped; returns the offsets from which the stream has to be read for that.
+
+        A stop from before the oldest message of the stream lasts: retention has dropped what would have to be stored.
+        Reading from there would end in LogGap, and with it the log of all other sources.
+        """
+        oldest = oldest_offset(self._broker, AUDIT_STREAM) if stops else 0
+        within = [stop for stop in stops if stop.offset >= oldest]
+        for stop in within:
+            log.error("trying again to store what could not be stored", what=str(stop))
+            self._numbering.retry(stop)
+        beyond = [replace(stop, reason=DROPPED) for stop in stops if stop.offset < oldest]
+        for stop in beyond:
+            log.error("ALARM: a source of the log has stopped for good, the others go on", what=str(stop))
+            self._numbering.stop(stop)
+        if beyond:
+            store.note_stops(self._database, self._ownership, beyond)
+        return [stop.offset for stop in within]
+
     def _read_from(self, position: int) -> None:
+        self._dead = store.dead_from(self._database, position)
         self._batch = Batch(position, self._ownership.high, self._dead)
         self._inbox.clear()
         self._consumer = StreamConsumer(self._broker, AUDIT_STREAM, position, PREFETCH_MESSAGES, self._inbox.append)
@@ -206,13 +234,14 @@ class _Session:
 
     def _store(self) -> None:
         batch, held = self._batch, self._numbering.held
+        if batch.may_end_a_stop(self._numbering):
+            self._numbering.bring_within_reach(oldest_offset(self._broker, AUDIT_STREAM))
         if store.commit(self._database, self._ownership, batch, self._numbering):
             self._on_dump_complete()
         self._tell(batch, held)
         self._consumer.acknowledge(batch.tags)
         self._stored_at = time.monotonic()
         if batch.reads_again:
-            self._dead = store.beginning(self._database, batch.position).dead
             self._consumer.close()
             self._read_from(batch.position)
         else:

@@ -1,0 +1,62 @@
+"""What becomes of a source that has stopped when retention drops the messages that it is to be read again from."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from rabbitmq.lengths import oldest_offset
+from rabbitmq.topology import AUDIT_EXCHANGE, AUDIT_STREAM
+from tests.integration.audit_harness import AuditLog, command, commands, marker
+
+SEGMENT_BYTES = 100_000
+DUMP = "0a" * 16
+
+
+@pytest.fixture
+def audit(amqp_url, database_url, tmp_path) -> Iterator[AuditLog]:
+    """With an audit stream that holds no more than a few hundred kB."""
+    log = AuditLog(amqp_url, database_url, tmp_path / "dumps")
+    limits = {"x-max-length-bytes": 2 * SEGMENT_BYTES, "x-stream-max-segment-size-bytes": SEGMENT_BYTES}
+    channel = log.connection.channel()
+    channel.queue_delete(AUDIT_STREAM)
+    channel.queue_declare(AUDIT_STREAM, durable=True, arguments={"x-queue-type": "stream", **limits})
+    channel.queue_bind(AUDIT_STREAM, AUDIT_EXCHANGE)
+    channel.close()
+    yield log
+    log.close()
+
+
+def test_a_stop_from_before_the_oldest_message_of_the_stream_lasts_and_hinders_nobody_else(audit, wait_for):
+    """Reading on from there ended the worker, each time it was started, and with it the log of every source."""
+    audit.database.execute("ALTER TABLE audit_events ADD CONSTRAINT odd CHECK (transaction_number <> 13)")
+    audit.publish(3, 1, commands(11, 14))
+    process = audit.start()
+    wait_for(audit.stops)
+    stored = 0
+    while oldest_offset(audit.connection, AUDIT_STREAM) == 0:
+        for _ in range(5):
+            audit.publish(4, 1 + stored, commands(1_001 + stored, 1_500 + stored))
+            stored += 500
+        wait_for(lambda stored=stored: audit.stored(4) == stored)
+    audit.publish(3, 5, commands(15, 16))
+    audit.publish(5, 1, commands(1, 1))
+    wait_for(lambda: audit.stored(5) == 1)
+    process.kill()
+    process.wait()
+    audit.database.execute("ALTER TABLE audit_events DROP CONSTRAINT odd")
+
+    process = audit.start()
+    audit.publish(5, 2, [command(2), marker(DUMP, 3, "whole")])
+    audit.publish(3, 7, [marker(DUMP, 17, "whole")])
+    wait_for(lambda: audit.stored(5) == 3 or process.poll() is not None)
+    assert process.poll() is None
+    assert [(source, number) for source, number, _ in audit.stops()] == [(3, 3)]
+    assert "retention has dropped it" in audit.stops()[0][2]
+    wait_for(lambda: audit.state(DUMP) == "failed")
+
+    # Somebody who has kept a copy of the entry publishes it: the rest is read again from where the stream begins now.
+    audit.forge(3, 3, commands(13, 14))
+    wait_for(lambda: audit.stored(3) == 7 or process.poll() is not None)
+    assert process.poll() is None
+    assert audit.transactions(3) == [11, 12, 13, 14, 15, 16, 17]
+    wait_for(lambda: audit.stops() == [])
