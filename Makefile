@@ -3,8 +3,11 @@
 
 # What a shell has set for other programs stays out: which code Python runs and whether it asserts, what bash runs before
 # a script, where cd goes. deploy/caller.py sorts out the rest.
-unexport $(filter-out PYTHON,$(filter PYTHON%,$(.VARIABLES))) BASH_ENV ENV CDPATH
+unexport $(filter-out PYTHON,$(filter PYTHON%,$(.VARIABLES))) BASH_ENV ENV CDPATH PSYCOPG_IMPL
 export PYTHONUTF8 := 1
+
+# The names on make's command line: deploy/misspelt.py looks for slips among them.
+export GIVEN_TO_MAKE := $(strip $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
 
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
@@ -15,6 +18,11 @@ STAMP := $(VENV)/.requirements-installed
 # As root in somebody's checkout, Python writes no bytecode until it goes on as the owner (deploy/owner.py).
 NO_BYTECODE := $(if $(filter 0,$(shell id -u)),$(if $(filter-out 0,$(shell stat -c %u .)),-B))
 DEPLOY := $(VENV)/bin/python $(NO_BYTECODE) -m deploy
+
+# A virtual environment whose interpreter is gone is made anew, whatever was installed into it.
+ifeq ($(realpath $(VENV)/bin/python),)
+.PHONY: $(STAMP)
+endif
 
 .PHONY: help venv servers up web admin bench-web bench-waiting down status env loadtest test chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
 
@@ -87,7 +95,7 @@ verify: $(STAMP) ## Recompute every invariant of what the last run left [DUMP=fi
 	@$(DEPLOY) verify
 
 clean: ## Stop everything; remove .stack, .venv and dumps
-	@if [ ! -d .stack ]; then :; elif [ -f $(STAMP) ]; then $(DEPLOY) clean; else $(or $(PYTHON),python3) $(NO_BYTECODE) -m deploy.leftovers; fi
+	@if [ ! -d .stack ]; then :; elif $(VENV)/bin/python $(NO_BYTECODE) -c 'import deploy.commands' 2>/dev/null; then $(DEPLOY) clean; else $(or $(PYTHON),python3) $(NO_BYTECODE) -m deploy.leftovers; fi
 	@rm -rf .stack $(VENV) dumps
 
 # All on stderr: `make env` promises nothing but two lines on stdout. Bytecode is compiled on first use instead.

@@ -13,6 +13,7 @@ FOR_SERVERS = ("PATH", "HOME", "USER", "TMPDIR")
 
 NOT_PASSED_ON = (
     "REPLICA",  # the name of one process: a second one of that name ends the first one's sessions
+    "PSYCOPG_IMPL",  # another build of psycopg than the one that is installed
     *("FAULT_POINT", "SABOTAGE"),  # they make a process die, or leave out a defence; tests set them for one process
 )
 

@@ -51,7 +51,8 @@ def code_of(name: str, main: Callable[[], int | None], logged: bool = False) -> 
     """The exit code. Only what was meant to end the process in its own way (SystemExit) is raised on."""
     try:
         code = main() or 0
-        sys.stdout.flush()
+        if sys.stdout:  # closed by whoever started us (>&-), it is None
+            sys.stdout.flush()
         return code
     except KeyboardInterrupt:
         return _say(f"{name}: interrupted", INTERRUPTED)
@@ -99,7 +100,8 @@ def _keep(name: str, logged: bool) -> str:
 def _give_up_output() -> None:
     """It may have been what failed; then Python would complain again at its end."""
     with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
         return
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from deploy import __main__ as stack
+from deploy import commands as stack
 from deploy import container, leftovers, progress, record
 from deploy.paths import STACK
 from schema import entry_point

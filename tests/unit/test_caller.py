@@ -27,7 +27,7 @@ def shell(monkeypatch) -> None:
     [
         *("PYTHONPATH", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONSTARTUP", "PYTEST_ADDOPTS", "PYTEST_PLUGINS"),
         *("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY", "no_proxy"),
-        *("REPLICA", "FAULT_POINT", "SABOTAGE"),
+        *("REPLICA", "FAULT_POINT", "SABOTAGE", "PSYCOPG_IMPL"),
     ],
 )
 def test_a_module_in_the_foreground_does_not_see(name, monkeypatch):
@@ -89,6 +89,7 @@ def test_make_keeps_out_what_changes_python_and_bash(tmp_path):
     startup = tmp_path / "startup"
     startup.write_text("echo noise; exit 3\n")
     shell = {"PYTHONHOME": "/nowhere", "PYTHONOPTIMIZE": "2", "PYTHONPATH": "/nowhere", "BASH_ENV": str(startup)}
+    shell["PSYCOPG_IMPL"] = "nonsense"
     asked = ["make", "-f", ROOT / "Makefile", "-f", "-", "show"]
     recipe = "show:\n\t@env; python3 -c 'assert 0' 2>&1 | tail -1"
     done = subprocess.run(asked, env=os.environ | shell, input=recipe, capture_output=True, text=True, cwd=tmp_path)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,56 @@ def test_output_that_goes_nowhere_is_no_traceback(output, code, said):
     assert done.returncode == code
     assert done.stderr.count("\n") == bool(said)
     assert said in done.stderr
+
+
+def test_output_that_was_closed_is_no_mistake_of_ours():
+    program = "from schema import entry_point\nentry_point.run('it', lambda: print('x'))"
+    asked = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", program]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        ("ImportError('no such\\nlibrary')", 1, "error: a package cannot be loaded (no such library). `rm -r .venv`"),
+        ("KeyboardInterrupt", 130, "error: interrupted"),
+    ],
+)
+def test_what_ends_the_loading_of_packages_is_one_line_too(tmp_path, raised, code, said):
+    (tmp_path / "typer.py").write_text(f"raise {raised}\n")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    asked = [sys.executable, "-m", "deploy", "status"]
+    done = subprocess.run(asked, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def broken(tmp_path) -> Path:
+    """A checkout whose virtual environment was installed, and whose interpreter is gone since."""
+    for name in ("deploy", "schema"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "migrations"))
+    for name in ("Makefile", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".stack").mkdir()
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to("/nowhere")
+    (tmp_path / ".venv" / ".requirements-installed").touch()
+    return tmp_path
+
+
+def test_a_virtual_environment_without_its_interpreter_is_made_anew_or_removed(broken):
+    def make(*asked: str) -> str:
+        environment = {"PATH": "/usr/bin:/bin", "PYTHON": sys.executable}
+        return subprocess.run(
+            ["make", *asked], cwd=broken, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert "make_venv.sh" in make("-n", "status")
+    make("clean")
+    assert not {".venv", ".stack"} & {path.name for path in broken.iterdir()}
 
 
 def test_every_process_of_ours_has_this_frame():

@@ -1,0 +1,52 @@
+"""Settings whose name was mistyped on make's command line: nothing runs with another setting than was meant."""
+
+import re
+import subprocess
+
+import pytest
+
+from deploy import misspelt
+from deploy.failure import StackError
+from deploy.paths import ROOT
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("WORKLAOD", "WORKLOAD"),
+        ("workload", "WORKLOAD"),
+        ("WORK_LOAD", "WORKLOAD"),
+        ("REPLICA", "REPLICAS"),
+        ("QUOTE", "QUOTES"),
+        ("HEAD", "HEADS"),
+        ("DUMPDIR", "DUMP_DIR"),
+        ("WEBPORT", "WEB_PORT"),
+    ],
+)
+def test_a_slip_is_refused_with_what_was_meant(name, meant):
+    with pytest.raises(StackError, match=f"{name}: .* did you mean {meant}"):
+        misspelt.refuse([name])
+
+
+def test_a_name_that_nothing_reads_is_told_and_one_that_something_reads_is_not(capsys):
+    misspelt.refuse(["WORKLOAD", "PGPASSWORD", "PATH", "TMPDIR", "PIP_INDEX_URL", "LC_ALL", "PYTHON", "TZ"])
+    assert capsys.readouterr().err == ""
+    misspelt.refuse(["NONSENSE"])
+    assert "NONSENSE: nothing reads a setting of this name" in capsys.readouterr().err
+
+
+def test_every_variable_that_is_documented_or_read_is_known():
+    documented = re.findall(r"\[([A-Z].*)\]$", (ROOT / "Makefile").read_text(), re.M)
+    named = set(re.findall(r"[A-Z_]{3,}(?==)", " ".join(documented)))
+    for path in [*ROOT.glob("tests/bench/*.py"), *ROOT.glob("deploy/*.py"), *ROOT.glob("producers/*.py")]:
+        named |= set(re.findall(r'(?:environ\.get\(|envvar=|_count\(environment, )"([A-Z_]+)"', path.read_text()))
+    assert len(named) > 20
+    misspelled = sorted(name for name in named if name not in misspelt.OPTIONS and not name.startswith(misspelt.OTHERS))
+    assert misspelled == [misspelt.GIVEN] * (misspelt.GIVEN in misspelled)
+
+
+def test_make_names_what_stood_on_its_command_line():
+    asked = ["make", "-s", "-f", ROOT / "Makefile", "-f", "-", "show", "WORKLAOD=a b", "HEAD=$$"]
+    recipe = f"show:\n\t@echo ${misspelt.GIVEN}"
+    done = subprocess.run(asked, input=recipe.replace("$", "$$", 1), capture_output=True, text=True, cwd=ROOT)
+    assert sorted(done.stdout.split()) == ["HEAD", "WORKLAOD"], done.stderr
