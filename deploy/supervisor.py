@@ -11,7 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from xmlrpc.client import Fault, ProtocolError, ServerProxy
+from xml.parsers.expat import ExpatError
+from xmlrpc.client import Error, Fault, ServerProxy, Transport
 
 from supervisor.xmlrpc import Faults
 
@@ -26,15 +27,18 @@ USER = "stack"
 STOPPED_STATES = {"STOPPED", "EXITED", "FATAL", "UNKNOWN"}
 START_SECONDS_MAX = 15
 SHUTDOWN_SECONDS_MAX = 90
+STATE_SECONDS_MAX = 10  # to say that it runs
+ANSWER_SECONDS_MAX = 120  # to anything else: it stops a server before it answers
 
 
 def running(record: Record) -> bool:
     if "supervisor" not in record.ports:
         return False
     try:
-        return _call(record, "getState")["statename"] == "RUNNING"
-    except StackError:
+        state = _call(record, "getState", seconds_max=STATE_SECONDS_MAX)
+    except (StackError, Fault):
         return False
+    return isinstance(state, dict) and state.get("statename") == "RUNNING"
 
 
 def start(record: Record, programs: list[Program]) -> None:
@@ -128,13 +132,28 @@ def _stop_and_forget(record: Record, names: list[str]) -> None:
         _call(record, "removeProcessGroup", name)
 
 
-def _call(record: Record, method: str, *arguments: object) -> Any:
+class _Patient(Transport):
+    """Waits so long for an answer and no longer: a port of ours may be another program's by now, which says nothing."""
+
+    def __init__(self, seconds_max: float) -> None:
+        super().__init__()
+        self._seconds_max = seconds_max
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        connection = super().make_connection(host)
+        connection.timeout = self._seconds_max
+        return connection
+
+
+def _call(record: Record, method: str, *arguments: object, seconds_max: float = ANSWER_SECONDS_MAX) -> Any:
     """Raises StackError when supervisord is not there, Fault when it says no."""
     address = f"http://{USER}:{record.supervisor_password}@127.0.0.1:{record.ports['supervisor']}/RPC2"
     try:
-        with ServerProxy(address) as proxy:
+        with ServerProxy(address, transport=_Patient(seconds_max)) as proxy:
             return getattr(proxy.supervisor, method)(*arguments)
-    except (OSError, ProtocolError, http.client.HTTPException) as error:
+    except Fault:
+        raise
+    except (OSError, http.client.HTTPException, Error, ExpatError, ValueError) as error:
         raise StackError("supervisord is gone; `make down` ends what it left behind") from error
 
 
