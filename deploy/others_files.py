@@ -4,6 +4,7 @@ import os
 import pwd
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from deploy.failure import StackError
@@ -16,24 +17,44 @@ def refuse(uid: int) -> None:
     """Raises StackError where something that `uid` needs to change belongs to another. root can change everything."""
     if uid == 0:
         return
-    others = [path for path in _made(uid) if path.lstat().st_uid != uid]
+    others = [(path, owner) for path, owner in _made() if owner != uid]
     if not others:
         return
-    whose = f"{others[0]} belongs to {_name(others[0].lstat().st_uid)}, so that {_name(uid)} cannot use it"
+    first, owner = others[0]
+    whose = f"{first} belongs to {_name(owner)}, so that {_name(uid)} cannot use it"
     if ROOT.stat().st_uid != uid:
         raise StackError(f"{whose}. Use a checkout of your own")
-    elsewhere = [path for path in others if not path.is_relative_to(ROOT)]
+    elsewhere = [path for path, _ in others if not path.is_relative_to(ROOT)][:1]
     folders = " ".join(shlex.quote(str(folder)) for folder in (ROOT, *elsewhere))
     raise StackError(f"{whose}. Run this once: sudo chown -R {_name(uid)}: {folders}")
 
 
-def _made(uid: int) -> Iterator[Path]:
-    """What this project makes in a checkout; of Postgres's data also the folder that a link leads to."""
-    yield from (ROOT / name for name in MADE_HERE if os.path.lexists(ROOT / name))
-    if STACK.is_dir() and STACK.lstat().st_uid == uid:  # another's cannot be listed
-        yield from STACK.iterdir()
+def _made() -> Iterator[tuple[Path, int]]:
+    """What this project makes in a checkout, and whose it is. In what it writes to, all that lies inside.
+
+    Of Postgres's data also the folder that a link leads to. Only files that are replaced, never changed, lie in dumps.
+    """
+    for name in MADE_HERE:
+        yield from _owned(ROOT / name)
+    yield from _inside(STACK, with_files=True)
+    yield from _inside(ROOT / "dumps", with_files=False)
     if POSTGRES_DATA.is_symlink() and POSTGRES_DATA.exists():
-        yield POSTGRES_DATA.resolve()
+        folder = POSTGRES_DATA.resolve()
+        yield from _owned(folder)
+        yield from _inside(folder, with_files=True)
+
+
+def _inside(folder: Path, with_files: bool) -> Iterator[tuple[Path, int]]:
+    """What lies in a folder, and in those below it; another's may not be looked into."""
+    for above, folders, files in os.walk(folder):
+        for name in (*folders, *(files if with_files else ())):
+            yield from _owned(Path(above, name))
+        folders[:] = [name for name in folders if os.access(Path(above, name), os.R_OK | os.X_OK)]
+
+
+def _owned(path: Path) -> Iterator[tuple[Path, int]]:
+    with suppress(FileNotFoundError):  # it was never made; or a server has removed it meanwhile
+        yield path, path.lstat().st_uid
 
 
 def _name(uid: int) -> str:

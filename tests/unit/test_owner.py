@@ -68,9 +68,10 @@ def test_whoever_is_not_root_stays_who_they_are(folder, monkeypatch):
 @pytest.fixture
 def checkout(folder, monkeypatch) -> Path:
     """Ours, with what the project makes in one."""
-    for name in (".venv", ".stack/log", "dumps"):
+    for name in (".venv", ".stack/log/live", ".stack/rabbitmq/data/deep", "dumps/sub"):
         (folder / name).mkdir(parents=True)
-    (folder / ".stack" / "stack.json").touch()
+    for name in ("stack.json", "rabbitmq/data/deep/file", "log/live/worker.log"):
+        (folder / ".stack" / name).touch()
     monkeypatch.setattr(others_files, "ROOT", folder)
     monkeypatch.setattr(others_files, "STACK", folder / ".stack")
     monkeypatch.setattr(others_files, "POSTGRES_DATA", folder / ".stack" / "postgres")
@@ -94,7 +95,13 @@ def test_a_checkout_of_ones_own_is_not_refused(owners_checkout):
 
 
 @as_root
-@pytest.mark.parametrize("name", [".venv", ".stack", "dumps", ".stack/log", ".stack/stack.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".venv", ".stack", "dumps", ".stack/log", ".stack/stack.json"),
+        *(".stack/log/live/worker.log", ".stack/rabbitmq/data", ".stack/rabbitmq/data/deep/file", "dumps/sub"),
+    ],
+)
 def test_the_refusal_of_files_of_roots_names_the_command_that_repairs_it(name, owners_checkout):
     os.chown(owners_checkout / name, 0, 0)
     with pytest.raises(StackError) as refused:
