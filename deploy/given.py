@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from deploy.failure import StackError
+from deploy.program import assignment
 from schema.database_urls import name_of
 
 SCHEMES = {"AMQP_URL": ("amqp", "amqps"), "DATABASE_URL": ("postgresql", "postgres", "postgresql+psycopg")}
@@ -20,5 +21,6 @@ def require_addresses(amqp: str, postgres: str) -> None:
             well = False
         if not well:
             raise StackError(f"{variable} is no such address: it looks like {EXAMPLES[variable]}")
+        assignment(variable, address)  # workers will be told
     if not name_of(postgres):
         raise StackError(f"DATABASE_URL names no database: it looks like {EXAMPLES['DATABASE_URL']}")

@@ -4,9 +4,11 @@ Each process checks its own settings as well. Here the same checks are made for 
 costs nothing but a line.
 """
 
+import errno
 import os
 import shlex
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from deploy import ports, processes, site, supervisor
 from deploy.failure import StackError
 from deploy.processes import PLACEHOLDERS
 from deploy.profiles import HOST, SITE
+from deploy.program import assignment
 from deploy.record import Record
 from schema import output_file
 from schema.errors import SettingsError
@@ -64,6 +67,8 @@ def require_site(record: Record) -> None:
     environment = PLACEHOLDERS.environment | secret | site.passed_on() | given
     with _translated():
         settings = web_settings.from_environment(environment)
+    for name, value in site.passed_on().items():
+        assignment(name, value)
     wanted = {"WEB_PORT": settings.port, "LIVE_PORT": settings.live_port}
     if len(set(wanted.values())) < len(wanted):
         raise StackError(f"WEB_PORT and LIVE_PORT are both {settings.port}: give two different ports")
@@ -94,10 +99,14 @@ def arguments_from(text: str) -> list[str]:
 
 
 def require_file(name: str, variable: str) -> None:
-    """That this file can be read. Raises StackError."""
+    """That this file, or pipe, can be read. Raises StackError."""
     try:
-        with Path(name).open("rb"):
-            pass
+        mode = os.stat(name).st_mode
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # opened and closed, a pipe would have lost its writer
+            with Path(name).open("rb"):
+                pass
+        elif not os.access(name, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise StackError(f"{variable}={name}: {error.strerror}") from error
 

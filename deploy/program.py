@@ -30,7 +30,7 @@ class Program:
     """Higher ones are stopped before lower ones; supervisor's own default."""
 
     def section(self) -> str:
-        variables = ",".join(f"{key}={_quoted(value)}" for key, value in sorted(self.environment.items()))
+        variables = ",".join(assignment(name, value) for name, value in sorted(self.environment.items()))
         lines = [
             f"[program:{self.name}]",
             f"command={plain(shlex.join(self.command))}",
@@ -62,24 +62,31 @@ def variables() -> dict[str, str]:
     return {VARIABLE.format(name): character for name, character in CHARACTERS.items()}
 
 
+def assignment(name: str, value: str) -> str:
+    """A variable as supervisor's list of them has it, which knows two kinds of quotes and no escape for either.
+
+    Raises StackError, without the value, which may be a password.
+    """
+    if value.strip(QUOTES) != value or all(quote in value for quote in QUOTES):
+        raise StackError(
+            f"{name}: supervisord cannot pass on its value, which begins or ends with a quote, or holds both ' and \";"
+            " use another (in an address, %27 stands for ' and %22 for \")"
+        )
+    if not _is_utf_8(value):
+        raise StackError(f"{name}: supervisord cannot pass on its value, which is not UTF-8; use another")
+    quote = "'" if '"' in value else '"'
+    return f"{name}={quote}{plain(value)}{quote}"
+
+
 def plain(value: str) -> str:
-    """A value as supervisor reads it back: % begins the name of a variable."""
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise StackError(f"supervisord cannot pass on {value!r}, which is not UTF-8; use another name") from error
+    """A value as supervisor reads it back: % begins the name of a variable. Raises StackError."""
+    if not _is_utf_8(value):
+        raise StackError(f"supervisord cannot pass on {value!r}, which is not UTF-8; use another name")
     value = value.replace("%", "%%")
     for name, character in CHARACTERS.items():
         value = value.replace(character, f"%(ENV_{VARIABLE.format(name)})s")
     return value
 
 
-def _quoted(value: str) -> str:
-    """For supervisor's list of variables, which has two kinds of quotes and no escape for either."""
-    if value.strip(QUOTES) != value or all(quote in value for quote in QUOTES):
-        raise StackError(
-            f"supervisord cannot pass on {value!r}: a value may not begin or end with a quote, nor hold both ' and \";"
-            " use another name"
-        )
-    quote = "'" if '"' in value else '"'
-    return f"{quote}{plain(value)}{quote}"
+def _is_utf_8(value: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in value)

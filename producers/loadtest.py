@@ -27,7 +27,7 @@ from producers.report_screen import show
 from producers.run import Run
 from producers.start_line import UNKNOWN_SERVERS, CalledOff, StartLine
 from producers.workload import NothingToRun, Workload
-from producers.workload_input import InputError, WorkloadInput
+from producers.workload_input import InputError, WorkloadInput, is_workload
 from rabbitmq.connection import open_connection
 from schema import entry_point
 from schema.errors import DayTradeError, SettingsError
@@ -69,7 +69,7 @@ def options_from(environment: Mapping[str, str]) -> Options:
         raise SettingsError("WORKLOAD is not set: it must be a workload file, or - for standard input")
     if report_file:
         require_writable(Path(report_file), "REPORT")
-        if os.path.exists(report_file) and os.path.exists(workload) and os.path.samefile(report_file, workload):
+        if os.path.exists(report_file) and is_workload(report_file, workload):
             raise SettingsError(f"REPORT={report_file}: is the workload itself, which the report would replace")
     rate = _count(environment, "RATE", RATE_MAX)
     replicas = _count(environment, "REPLICAS", REPLICAS_MAX)
@@ -154,8 +154,8 @@ def _count(environment: Mapping[str, str], name: str, most: int) -> int | None:
 
 
 def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH_OF_FILES)
+    console = Console(markup=False)  # [ ] in the name of a file is no style
+    return console if console.is_terminal else Console(width=WIDTH_OF_FILES, markup=False)
 
 
 def _notice(text: str) -> None:

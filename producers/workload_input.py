@@ -115,6 +115,14 @@ class WorkloadInput:
         self.close()
 
 
+def is_workload(file: str, name: str) -> bool:
+    """Whether this file, which exists, is what `WorkloadInput(name)` would read; a shell may have opened it for us."""
+    try:
+        return os.path.samestat(os.stat(file), os.fstat(0) if name in STANDARD_INPUT else os.stat(name))
+    except OSError:
+        return False
+
+
 class _Raw:
     """A file descriptor that is waited for with a callback, and whose beginning can be looked at."""
 

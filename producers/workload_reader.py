@@ -31,7 +31,7 @@ CACHED_MAX = 1_000_000
 TEXT_SHOWN_MAX = 80
 """Characters of an unreadable line that are kept, to show them."""
 
-LINE = re.compile(r"\s*\[\s*([0-9]+)\s*\]\s*([^,]*)(,?)(.*)", re.DOTALL)
+LINE = re.compile(r"[\s\ufeff]*\[\s*([0-9]+)\s*\]\s*([^,]*)(,?)(.*)", re.DOTALL)
 DIGITS_MAX = 16
 """So many digits and a point are an amount that surely fits 64 bits."""
 

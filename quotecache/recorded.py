@@ -70,6 +70,9 @@ class Recorded:
 
 def open_recording(path: Path) -> Recording:
     """Reads a file of prices (`schema.price_file`). Raises SettingsError."""
+    if path.exists() and not path.is_file():
+        # Every quote cache reads it, and reads it again when it is started again.
+        raise SettingsError(f"QUOTE_SOURCE={path}: must be a plain file, as it is read more than once")
     try:
         with path.open(encoding="utf-8", newline="") as lines:
             points = read_prices(lines)

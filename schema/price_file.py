@@ -5,7 +5,7 @@ Serves the quote cache (QUOTE_SOURCE) and what-if alike. Pure: lines in, values 
 """
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -35,7 +35,7 @@ def read_prices(lines: Iterable[str]) -> list[PricePoint]:
     about money.
     """
     points = []
-    for number, row in enumerate(csv.reader(lines), start=1):
+    for number, row in enumerate(_rows(lines), start=1):
         fields = [field.strip() for field in row]
         if not any(fields) or (number == 1 and [f.lower().lstrip("\ufeff") for f in fields] == HEADING):
             continue
@@ -47,6 +47,14 @@ def read_prices(lines: Iterable[str]) -> list[PricePoint]:
             raise DecodeError(f"line {number}: {error}") from error
     points.sort(key=lambda point: point.at_ms)
     return points
+
+
+def _rows(lines: Iterable[str]) -> Iterator[list[str]]:
+    reader = csv.reader(lines)
+    try:
+        yield from reader
+    except csv.Error as error:  # a field of more than 128 kB, as where a quote is not closed
+        raise DecodeError(f"line {reader.line_num}: {error}") from error
 
 
 def _point(fields: list[str]) -> PricePoint:

@@ -1,5 +1,7 @@
 """What the load driver refuses before it touches a server."""
 
+import os
+
 import pytest
 
 from producers import loadtest
@@ -39,6 +41,28 @@ def test_a_file_without_a_command_is_one_clear_line(environment, tmp_path, capsy
 def test_a_bad_number_names_its_variable(name, value):
     with pytest.raises(SettingsError, match=name):
         loadtest.options_from({"WORKLOAD": "x", name: value})
+
+
+@pytest.mark.parametrize("workload", ["file", "link", "standard input"])
+def test_a_report_never_takes_the_place_of_its_workload(tmp_path, workload):
+    file, link = tmp_path / "load.txt", tmp_path / "link"
+    file.write_text("[1] ADD,u,1.00\n")
+    link.symlink_to(file)
+    name = {"file": str(file), "link": str(link)}.get(workload, "-")
+    before, opened = os.dup(0), os.open(file, os.O_RDONLY)
+    os.dup2(opened, 0)
+    try:
+        with pytest.raises(SettingsError, match=r"REPORT=.*the workload itself"):
+            loadtest.options_from({"WORKLOAD": name, "REPORT": str(file)})
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(opened)
+
+
+def test_a_name_with_brackets_is_shown_as_it_is(capsys):
+    loadtest._console().print("Load test of a/[/x].txt and [red]b.txt")
+    assert capsys.readouterr().out == "Load test of a/[/x].txt and [red]b.txt\n"
 
 
 def test_without_a_workload_there_is_nothing_to_do():

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +74,7 @@ def test_what_is_not_given_is_fine():
         ("WEB_THREADS", "0"),
         ("LIVE_URL", "ftp://x"),
         ("SECRET_KEY", "short"),
+        ("SECRET_KEY", "'" + 40 * "x"),
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(name, value):
@@ -143,6 +145,29 @@ def test_an_address_that_is_none_is_named_without_its_password(amqp, postgres, n
     given.require_addresses("amqps://u:p@h:1/v%2f", "postgresql+psycopg://u:p@/d?host=/run/postgres")
     with pytest.raises(StackError, match=f"{named} is no such address"):
         given.require_addresses(amqp, postgres)
+
+
+def test_an_address_that_workers_cannot_be_told_is_named_without_its_password():
+    with pytest.raises(StackError, match=r"DATABASE_URL: .*%27") as refused:
+        given.require_addresses("amqp://h", "postgresql://u:it's\"secret@h/d")
+    assert "secret" not in str(refused.value)
+
+
+def test_a_pipe_is_not_opened_only_to_try_it(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    trial = threading.Thread(target=preconditions.require_file, args=(str(pipe), "PRICES"), daemon=True)
+    trial.start()
+    trial.join(5)
+    assert not trial.is_alive(), "it waits for a writer, who would be lost to the process that reads"
+
+
+def test_a_recording_that_several_processes_read_is_no_pipe():
+    reading, writing = os.pipe()
+    os.write(writing, b"2026-11-22T10:15:00Z,ABC,1.00\n")
+    os.close(writing)
+    assert "must be a plain file" in refused(QUOTE_SOURCE=f"/dev/fd/{reading}")
+    os.close(reading)
 
 
 def test_numbers_and_arguments_for_tools_are_checked_before_servers_are_started_for_them(monkeypatch):

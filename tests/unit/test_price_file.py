@@ -25,7 +25,10 @@ def test_a_time_without_a_zone_is_utc_and_is_written_as_it_is_read():
 
 @pytest.mark.parametrize(
     "line",
-    [f"{T},ABC", f"{T},ABCD,1", f"{T},ABC,0", f"{T},ABC,-1", f"{T},ABC,1e3", "yesterday,ABC,1", f"{T}000000,A,1"],
+    [
+        *(f"{T},ABC", f"{T},ABCD,1", f"{T},ABC,0", f"{T},ABC,-1", f"{T},ABC,1e3", "yesterday,ABC,1", f"{T}000000,A,1"),
+        f'{T},ABC,"{"1" * 200_000}',
+    ],
 )
 def test_what_is_no_point_is_refused_with_its_line(line):
     with pytest.raises(DecodeError, match="line 2: "):

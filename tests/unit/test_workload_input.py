@@ -59,6 +59,7 @@ SHAPES = {
     "zstd in two frames": zstd.compress(LINES[:20]) + zstd.compress(LINES[20:]),
     "zstd after an empty frame": b"\x50\x2a\x4d\x18\x02\0\0\0ab" + zstd.compress(LINES),
     "UTF-8 with a mark": LINES.decode().encode("utf-8-sig"),
+    "two files with a mark each": b"\xef\xbb\xbf" + LINES[:16] + b"\xef\xbb\xbf" + LINES[16:],
     "UTF-16": LINES.decode().encode("utf-16"),
     "UTF-16, the other way round": b"\xfe\xff" + LINES.decode().encode("utf-16-be"),
     "UTF-32": LINES.decode().encode("utf-32"),
