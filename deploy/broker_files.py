@@ -7,10 +7,11 @@ from pathlib import Path
 from string import Template
 
 from deploy import stack_folder
-from deploy.paths import RABBITMQ_HOME, RABBITMQ_TEMPLATES
+from deploy.paths import LOGS, RABBITMQ_HOME, RABBITMQ_TEMPLATES
 from deploy.record import Record
 
 CONFIG, DEFINITIONS, PLUGINS = "rabbitmq.conf", "definitions.json", "enabled_plugins"
+DATA, COOKIE = "data", ".erlang.cookie"
 
 
 def render(record: Record, listener: str, definitions: str) -> Path:
@@ -20,6 +21,19 @@ def render(record: Record, listener: str, definitions: str) -> Path:
     _fill(DEFINITIONS, {"password_hash": password_hash(record.amqp_password)})
     _fill(PLUGINS, {})
     return RABBITMQ_HOME
+
+
+def mend_places() -> None:
+    """Before a private broker starts: folders where it wants folders, and a new cookie, which no other process needs.
+
+    Erlang refuses a cookie that is empty, as a full disk leaves it, or that others may read, as after a `chmod -R`.
+    """
+    stack_folder.folder(RABBITMQ_HOME / DATA)
+    stack_folder.folder(LOGS / "rabbitmq")
+    cookie = stack_folder.file(RABBITMQ_HOME / COOKIE)
+    cookie.unlink(missing_ok=True)
+    cookie.touch(mode=0o600)
+    cookie.write_text(secrets.token_hex())
 
 
 def password_hash(password: str) -> str:

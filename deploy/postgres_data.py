@@ -16,6 +16,7 @@ from deploy.record import Record
 # Written last: without it initdb never finished, and what is there holds nobody's data. It holds the hash of the
 # superuser's password, so that a record with another one is noticed.
 COMPLETE = "daytrade-complete"
+LOCK = "postmaster.pid"
 SERVER_USER = "postgres"  # Postgres refuses to run as root; the packages bring this user
 
 
@@ -47,6 +48,7 @@ def folder() -> Path:
 def prepare(record: Record, programs: Path) -> None:
     """`programs` is the folder with initdb. Raises StackError with initdb's last words."""
     _take_back()
+    _drop_broken_lock()
     complete, password = POSTGRES_DATA / COMPLETE, hashlib.sha256(record.superuser_password.encode()).hexdigest()
     if not complete.exists():
         for item in POSTGRES_DATA.iterdir():
@@ -144,6 +146,13 @@ def _take_back() -> None:
     if server_user() and folder.stat().st_uid != (account := pwd.getpwnam(SERVER_USER)).pw_uid:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+
+
+def _drop_broken_lock() -> None:
+    """Postgres judges a lock that names a process, and refuses one that is cut off, as a crash may leave it."""
+    lock = stack_folder.file(POSTGRES_DATA / LOCK)
+    if lock.exists() and not lock.read_bytes().partition(b"\n")[0].strip().isdigit():
+        lock.unlink()
 
 
 def _put(text: str, path: Path) -> None:

@@ -55,6 +55,7 @@ def _start_server(record: Record, name: str) -> None:
         postgres_data.prepare(record, installed.postgres_folder())
     if name == RABBITMQ:
         broker_files.render(record, f"127.0.0.1:{record.ports['amqp']}", f"{BROKERS_FOLDER}/{broker_files.DEFINITIONS}")
+        broker_files.mend_places()
         # RabbitMQ would start an epmd itself, in the background, if it came first.
         readiness.wait_until(lambda: not ports.is_free(record.ports["epmd"]), EPMD, START_SECONDS_MAX)
     supervisor.start_program(record, name)
@@ -119,7 +120,7 @@ def _rabbitmq_environment(record: Record) -> dict[str, str]:
         # A file that is not there: the machine's own settings are not ours.
         "RABBITMQ_CONF_ENV_FILE": f"{home}/rabbitmq-env.conf",
         "RABBITMQ_ENABLED_PLUGINS_FILE": f"{home}/{broker_files.PLUGINS}",
-        "RABBITMQ_MNESIA_BASE": f"{home}/data",
+        "RABBITMQ_MNESIA_BASE": f"{home}/{broker_files.DATA}",
         "RABBITMQ_GENERATED_CONFIG_DIR": f"{home}/generated",
         "RABBITMQ_SCHEMA_DIR": f"{home}/schema",
         "RABBITMQ_LOG_BASE": logs,

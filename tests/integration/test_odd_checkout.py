@@ -1,4 +1,4 @@
-"""Servers of a checkout under an odd name, started from a shell that is set up for other programs."""
+"""Servers of a checkout under an odd name, started from a shell that is set up for other programs, on odd leavings."""
 
 import shutil
 import subprocess
@@ -51,8 +51,18 @@ def checkout(tmp_path) -> Iterator[Path]:
     for folder in ("deploy", "rabbitmq", "schema"):
         shutil.copytree(ROOT / folder, made / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (made / ".venv").symlink_to(sys.prefix)
+    leave_behind(made / ".stack")
     yield made
     run(made, ".venv/bin/python", "-c", END)
+
+
+def leave_behind(stack: Path) -> None:
+    """What a full disk, a `chmod -R` or a slip of the hand leaves of a broker's files."""
+    for folder in ("rabbitmq", "log"):
+        (stack / folder).mkdir(parents=True)
+    (stack / "rabbitmq" / ".erlang.cookie").touch(mode=0o644)
+    (stack / "rabbitmq" / "data").touch()
+    (stack / "log" / "rabbitmq").touch()
 
 
 def run(checkout: Path, *command: str) -> str:

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from deploy import private, supervisor
+from deploy import postgres_data, private, supervisor
 from deploy.failure import StackError
 from deploy.record import Record
 
@@ -21,3 +21,13 @@ def test_a_server_that_dies_again_and_again_is_not_waited_for(monkeypatch, state
     monkeypatch.setattr(private, "answers", lambda _url: False)
     with pytest.raises(StackError, match=r"(?s)postgres does not start.*the end of"):
         private._wait(Record(ports={"postgres": 1}), (private.POSTGRES,), fatal={"FATAL"})
+
+
+@pytest.mark.parametrize(("content", "stays"), [("", False), ("garbage\n", False), ("4711\n/data\n", True)])
+def test_a_lock_of_postgres_that_names_no_process_is_dropped(monkeypatch, tmp_path, content, stays):
+    monkeypatch.setattr(postgres_data, "POSTGRES_DATA", tmp_path)
+    postgres_data._drop_broken_lock()
+    lock = tmp_path / "postmaster.pid"
+    lock.write_text(content)
+    postgres_data._drop_broken_lock()
+    assert lock.exists() is stays
