@@ -24,11 +24,12 @@ SHELL = {
 """Settings of a shell that concern other servers, or nobody."""
 
 USE = """
-import os
+from deploy import profiles, record
 from rabbitmq.connection import open_connection
-from schema.migrate import migrate
-migrate(os.environ["DATABASE_URL"])
-open_connection(os.environ["AMQP_URL"], "test", patience_seconds=0).close()
+from schema.database import connect
+urls = profiles.urls_of(record.load(), profiles.LIVE)
+connect(urls.database, "test").close()
+open_connection(urls.amqp, "test", patience_seconds=0).close()
 """
 """A look at both servers, as any of our processes takes it."""
 
@@ -76,6 +77,6 @@ def run(checkout: Path, *command: str) -> str:
 
 def test_servers_start_under_an_odd_name_and_from_an_odd_shell(checkout):
     run(checkout, ".venv/bin/python", "-m", "deploy", "servers")
-    run(checkout, "bash", "-c", f"export $(.venv/bin/python -m deploy env) && .venv/bin/python -c '{USE}'")
+    run(checkout, ".venv/bin/python", "-c", USE)
     log = (checkout / ".stack" / "log" / "rabbitmq.log").read_text()
     assert "Enabling free disk space monitoring" in log, "the broker must know when to hold publishers back"
