@@ -6,7 +6,7 @@ from pathlib import Path
 
 from schema import entry_point
 from schema.output_file import written_whole
-from workloads.generator import SYMBOLS_MAX, workload_lines
+from workloads.generator import SYMBOLS_MAX, USERS_MAX, workload_lines
 
 
 def main() -> int:
@@ -18,8 +18,8 @@ def main() -> int:
     parser.add_argument("--user-dump", action="store_true", help="end with the DUMPLOG of a user, before the last one")
     parser.add_argument("--output", type=Path, help="a file; otherwise standard output")
     asked = parser.parse_args()
-    if asked.users < 1 or asked.commands < 3 or not 1 <= asked.symbols <= SYMBOLS_MAX:
-        parser.error(f"at least 1 user and 3 commands, and 1 to {SYMBOLS_MAX} symbols")
+    if not 1 <= asked.users <= USERS_MAX or asked.commands < 3 or not 1 <= asked.symbols <= SYMBOLS_MAX:
+        parser.error(f"1 to {USERS_MAX:,} users, at least 3 commands, and 1 to {SYMBOLS_MAX:,} symbols")
     lines = workload_lines(asked.users, asked.commands, asked.symbols, asked.seed, asked.user_dump)
     if asked.output:
         with written_whole(asked.output) as file:

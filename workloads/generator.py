@@ -15,6 +15,9 @@ SYMBOL_CHARACTERS = 3
 SYMBOLS_MAX = 10_000
 """Of the 17,576 names there are: drawing distinct ones at random must stay quick."""
 
+USERS_MAX = 10_000_000
+"""All of them are in memory: 1.5 GB."""
+
 ROOT_DUMP = "DUMPLOG,./testLOG"
 USER_DUMP = "./userLOG"
 TRIGGERS = {
@@ -49,7 +52,7 @@ def workload_lines(users: int, commands: int, symbols: int, seed: int, user_dump
     """The lines of a file, without line ends. The last is the root DUMPLOG; with `user_dump`, the one before dumps
     the first user's log, which the official large files never do.
     """
-    assert users >= 1 and 1 <= symbols <= SYMBOLS_MAX and commands >= 2 + user_dump
+    assert 1 <= users <= USERS_MAX and 1 <= symbols <= SYMBOLS_MAX and commands >= 2 + user_dump
     walk = _Walk(random.Random(seed), users, symbols)
     total = commands - 1 - user_dump
     bodies = itertools.chain(

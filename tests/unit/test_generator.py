@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from schema.commands import CommandName
-from workloads.generator import workload_lines
+from workloads.__main__ import main
+from workloads.generator import USERS_MAX, workload_lines
 
 WORKLOADS = Path(__file__).parents[2] / "workloads"
 RECIPES = dict(re.findall(r"^\| `(\w+\.txt)` \| `([^`]+)`", (WORKLOADS / "README.md").read_text(), re.MULTILINE))
@@ -80,3 +81,10 @@ def test_sells_crowd_on_a_few_symbols_and_buys_do_not(standard_load):
     assert 0.05 < sold.most_common(1)[0][1] / sold.total() < 0.09
     assert bought.most_common(1)[0][1] / bought.total() < 0.005
     assert len(bought) == 981
+
+
+def test_more_users_than_memory_holds_are_refused(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["workloads", "--users", str(USERS_MAX + 1)])
+    with pytest.raises(SystemExit):
+        main()
+    assert "1 to 10,000,000 users" in capsys.readouterr().err

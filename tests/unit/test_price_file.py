@@ -35,6 +35,12 @@ def test_what_is_no_point_is_refused_with_its_line(line):
         read_prices([f"{T},ABC,1.00", line])
 
 
+@pytest.mark.parametrize("field", ['"' + "ABC,1.00\n" * 15_000, "1" * 131_073], ids=["unclosed", "long"])
+def test_a_field_that_never_ends_is_refused_with_its_line(field):
+    with pytest.raises(DecodeError, match="line 2: field larger than field limit"):
+        read_prices([f"{T},ABC,1.00", f"{T},ABC,{field}"])
+
+
 @pytest.mark.parametrize("time", ["1969-12-31T23:59:59.999Z", "9999-12-31T23:59:59.9999Z", "253402300800000"])
 def test_a_time_that_the_log_could_not_hold_is_refused(time):
     """The log of record has it as the quote server's time."""
