@@ -1,5 +1,5 @@
 """Tables about the logs themselves: who reads them and how far, what is still to be published, what nobody can read,
-which sources of the log of record have stopped.
+which sources of the log of record have stopped, which messages of its stream are no part of it.
 
 Apart from `tables.py`, which is the ledger. Leases are by the database's own clock.
 """
@@ -95,4 +95,13 @@ audit_stops = Table(
     Column("reason", Text, nullable=False, comment="why that entry is not stored"),
     Column("stopped_at_ms", BigInteger, nullable=False, comment="by the clock of the database"),
     PrimaryKeyConstraint("source"),
+)
+
+audit_dead_offsets = Table(
+    "audit_dead_offsets",
+    metadata,
+    Column("stream_offset", BigInteger, nullable=False, autoincrement=False),
+    PrimaryKeyConstraint("stream_offset"),
+    comment="Messages of the audit stream that were given up, for as long as they may be read again; their letters may"
+    " be gone",
 )

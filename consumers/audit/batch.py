@@ -44,14 +44,15 @@ class Batch:
     """`position` and `high` are those of the log once this is stored.
 
     Of what came, `pieces` are to be stored, of each source in the order of their numbers; `repeats` were let through
-    before; `dead` may not become part of the log; `beyond_stops` are markers that cannot be stored, as their source has
-    stopped. `reads_again`: the position goes back, to what was passed over while a source had stopped.
+    before, and are to be compared; `dead` may not become part of the log; `beyond_stops` are markers that cannot be
+    stored, as their source has stopped. `reads_again`: the position goes back, to what was passed over while a source
+    had stopped.
     """
 
     position: int
     high: int
     dead_before: Collection[int] = ()
-    """Offsets of dead letters: what lies there was given up before, and may not be taken for anything else now."""
+    """Offsets of messages that were given up before: they are kept already, and may not be taken for anything else."""
     arrivals: list[Arrival] = field(default_factory=list)
     entries: int = 0
     tags: list[int] = field(default_factory=list)
@@ -74,7 +75,7 @@ class Batch:
         try:
             message = codec.decode_audit(body)
         except DecodeError as error:
-            self._bury(offset, body, is_new, str(error))
+            self._bury(offset, body, str(error))
             return
         lines = copy_lines(message.source, message.first_number, message.entries).encode()
         self.arrivals.append(Arrival(offset, message, lines, body, is_new))
@@ -100,7 +101,7 @@ class Batch:
                 self.bury(arrival, f"{arrival} are not committed: the newest one that is has number {newest}")
             elif not self._pass_over(numbering, arrival):
                 for part in numbering.take(arrival):
-                    self._take(part)
+                    self._take(part, numbering)
         while (lacking := numbering.stop_lacking()) is not None:
             stop, dropped = lacking
             self.note_stop(stop, dropped)
@@ -109,7 +110,7 @@ class Batch:
 
     def bury(self, arrival: Arrival, reason: str) -> None:
         """Takes up a message that may not become part of the log."""
-        self._bury(arrival.offset, arrival.body, arrival.is_new, reason)
+        self._bury(arrival.offset, arrival.body, reason)
 
     def note_stop(self, stop: Stop, dropped: list[Arrival]) -> None:
         """A source stops with this batch; `dropped` are its messages that are passed over."""
@@ -117,10 +118,8 @@ class Batch:
         for arrival in dropped:
             self.beyond_stops += _markers(arrival, stop.number)
 
-    def _bury(self, offset: int, body: bytes, is_new: bool, reason: str) -> None:
-        # Offsets up to `high` were here before, and the transaction that stored this `high` has kept the letter.
-        if is_new:
-            self.dead.append(dead_letter(AUDIT_STREAM, offset, body, reason))
+    def _bury(self, offset: int, body: bytes, reason: str) -> None:
+        self.dead.append(dead_letter(AUDIT_STREAM, offset, body, reason))
 
     def _pass_over(self, numbering: Numbering, arrival: Arrival) -> bool:
         """Whether a message has to wait until its source, which has stopped, goes on.
@@ -138,9 +137,9 @@ class Batch:
         self.beyond_stops += _markers(arrival, stop.number)
         return True
 
-    def _take(self, part: Part) -> None:
+    def _take(self, part: Part, numbering: Numbering) -> None:
         arrival, known = part.arrival, part.known
-        if known and arrival.is_new:
+        if known and (arrival.is_new or numbering.was_passed_over(arrival)):
             self.repeats.append(part)
         first = arrival.first_number + known
         if first > arrival.last_number:

@@ -18,7 +18,7 @@ all of a batch is confirmed, so an honest one that has this much waiting has los
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message of the log at its offset. `is_new`: nobody took it up before."""
+    """A message of the log at its offset. `is_new`: it was not read before."""
 
     offset: int
     message: AuditMessage
@@ -77,6 +77,7 @@ class Numbering:
         self._held: list[Arrival] = []
         self._stopped: dict[int, Stop] = {}
         self._retried: dict[int, Stop] = {}
+        self._passed_over_from: dict[int, int] = {}
         self._checked = checked
 
     @property
@@ -133,6 +134,12 @@ class Numbering:
         """The source may go on from where it stopped, if that goes well now (`overcome`)."""
         self._stopped.pop(stop.source, None)
         self._retried[stop.source] = stop
+        self._passed_over_from[stop.source] = min(stop.number, self._passed_over_from.get(stop.source, stop.number))
+
+    def was_passed_over(self, arrival: Arrival) -> bool:
+        """Whether a message that is read again was passed over before, as its source had stopped."""
+        first = self._passed_over_from.get(arrival.source)
+        return first is not None and arrival.last_number >= first
 
     def bring_within_reach(self, oldest: int) -> None:
         """Lets no source that has stopped go on from before the stream's oldest offset: nothing older can be read."""

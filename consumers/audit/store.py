@@ -12,7 +12,6 @@ from consumers.audit.numbering import Numbering, Part, Stop
 from consumers.audit.rows import Heads, Trial
 from consumers.partitions import Ownership
 from rabbitmq.dead_letters import store as dead_letter_store
-from rabbitmq.topology import AUDIT_STREAM
 from schema import chain
 from schema.database import refuses_data, translated
 from schema.events import QUOTECACHE_SOURCE
@@ -28,17 +27,19 @@ class Beginning:
     stops: list[Stop]
 
 
-def beginning(database: psycopg.Connection) -> Beginning:
-    """The state of each source. Raises StoreError."""
-    with translated(), database.transaction():
-        stored = dict(database.execute("SELECT source, stored FROM audit_sources").fetchall())
+def beginning(database: psycopg.Connection, ownership: Ownership) -> Beginning:
+    """The state of each source. Raises Fenced, StoreError."""
+    with translated(), database.transaction(), database.cursor() as cursor:
+        partitions.fence(cursor, GROUP, [ownership])
+        cursor.execute(_FORGET_DEAD, (ownership.position,))
+        stored = dict(cursor.execute("SELECT source, stored FROM audit_sources").fetchall())
         return Beginning(stored, stops.load(database))
 
 
 def dead_from(database: psycopg.Connection, position: int) -> frozenset[int]:
-    """Offsets of dead letters, from `position` on. Raises StoreError."""
+    """Offsets of the messages that were given up, from `position` on. Raises StoreError."""
     with translated(), database.transaction():
-        return frozenset(offset for (offset,) in database.execute(_DEAD, (AUDIT_STREAM, position)))
+        return frozenset(offset for (offset,) in database.execute(_DEAD, (position,)))
 
 
 def note_stops(database: psycopg.Connection, ownership: Ownership, changed: list[Stop]) -> None:
@@ -82,6 +83,8 @@ def _commit(
             if _differs(cursor, part):
                 batch.bury(part.arrival, f"{part.arrival} are stored with other content: one of the two is forged")
         dead_letter_store.keep(cursor, batch.dead)
+        if batch.dead:
+            cursor.execute(_REMEMBER_DEAD, ([letter.offset for letter in batch.dead],))
         stops.lift(cursor, numbering.overcome())
         stops.note(cursor, batch.new_stops)
         if batch.new_stops or batch.beyond_stops:
@@ -134,7 +137,14 @@ _LOOK = """
         FROM partitions WHERE consumer_group IN ('transactions', 'quotecache')) AS p
     LEFT JOIN audit_sources AS s USING (source)"""
 
-_DEAD = "SELECT stream_offset FROM dead_letters WHERE stream = %s AND stream_offset >= %s"
+# Beside the letters, which people remove: read again, a forged message would pass for the entry whose number it has, as
+# its source has committed that number by now.
+_REMEMBER_DEAD = "INSERT INTO audit_dead_offsets SELECT unnest(%s::bigint[]) ON CONFLICT DO NOTHING"
+
+_DEAD = "SELECT stream_offset FROM audit_dead_offsets WHERE stream_offset >= %s"
+
+_FORGET_DEAD = """
+    DELETE FROM audit_dead_offsets WHERE stream_offset < least(%s, (SELECT min(stream_offset) FROM audit_stops))"""
 
 _STORED = f"""
     COPY (SELECT {", ".join(COLUMNS)} FROM audit_events

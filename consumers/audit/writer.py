@@ -179,7 +179,7 @@ class _Session:
 
     def _claimed(self, ownership: Ownership) -> None:
         check_reach(self._broker, {AUDIT_STREAM: ownership.position})
-        begins = store.beginning(self._database)
+        begins = store.beginning(self._database, ownership)
         self._ownership = ownership
         self._numbering = Numbering(begins.stored, checked=not sabotaged("numbering"))
         position = min([ownership.position, *self._try_again(begins.stops)])

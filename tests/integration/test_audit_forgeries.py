@@ -5,6 +5,7 @@ import pytest
 
 from consumers.audit.alarms import alarms
 from consumers.audit.numbering import HELD_MESSAGES_MAX
+from rabbitmq.dead_letters import store
 from schema import codec
 from schema.commands import PARTITIONS
 from schema.events import QUOTECACHE_SOURCE
@@ -71,6 +72,31 @@ def test_entries_that_were_forged_under_committed_numbers_are_told_from_the_real
         "entries 3 to 4 of transactions.03 are stored with other content: one of the two is forged",
     )
     assert codec.decode_audit(letter.body).entries == commands(3, 4)
+
+
+def test_what_was_passed_over_while_a_source_had_stopped_is_told_from_forgeries(audit, wait_for):
+    """All is read again, when the source has committed the numbers of a forgery whose letter was discarded."""
+    audit.database.execute("ALTER TABLE audit_events ADD CONSTRAINT odd CHECK (transaction_number <> 13)")
+    audit.publish(3, 1, commands(11, 13))
+    audit.forge(3, 4, commands(666, 667))
+    process = audit.start()
+    wait_for(audit.dead_letters)
+    with audit.database.transaction(), audit.database.cursor() as cursor:
+        assert store.remove(cursor, [one.number for one in store.page(audit.database, store.Choice(), 10, 10)])
+    audit.publish(3, 4, commands(14, 15))
+    audit.commit(3, 7)
+    audit.forge(3, 6, commands(666, 667))
+    audit.publish(3, 6, commands(16, 17))
+    wait_for(lambda: audit.position() == 5)
+    process.kill()
+    process.wait()
+    audit.database.execute("ALTER TABLE audit_events DROP CONSTRAINT odd")
+    audit.start()
+    wait_for(lambda: audit.stored(3) == 7)
+    # The forgery under committed numbers came first; the real one is not lost for it.
+    assert audit.transactions(3) == [11, 12, 13, 14, 15, 666, 667]
+    (letter,) = wait_for(audit.dead_letters)
+    assert codec.decode_audit(letter.body).entries == commands(16, 17)
 
 
 def test_an_entry_that_postgres_refuses_stops_its_source_alone_and_fails_the_dumps_that_need_it(audit, wait_for):

@@ -61,6 +61,18 @@ def test_dumps_from_before_they_had_a_state_get_the_one_they_are_in(database_url
     ]
 
 
+def test_the_log_remembers_the_dead_letters_of_an_earlier_version(database_url):
+    with alembic(database_url) as config:
+        command.downgrade(config, "0012")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for stream, offset in (("audit", 5), ("audit", 9), ("commands.03", 7)):
+            connection.execute("INSERT INTO dead_letters VALUES (%s, %s, DEFAULT, '', 0, '', 0)", (stream, offset))
+        with alembic(database_url) as config:
+            command.upgrade(config, "head")
+        found = connection.execute("SELECT stream_offset FROM audit_dead_offsets ORDER BY 1").fetchall()
+    assert found == [(5,), (9,)]
+
+
 def test_dead_letters_that_wait_in_the_outbox_of_an_earlier_version_are_kept(database_url):
     with alembic(database_url) as config:
         command.downgrade(config, "0009")

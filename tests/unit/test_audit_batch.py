@@ -63,7 +63,7 @@ def test_a_message_that_is_none_of_the_contract_is_a_dead_letter():
 
 
 def test_a_dead_letter_that_was_passed_before_is_not_kept_again():
-    batch = gathered(*[b"garbage"] * 4, first_offset=3, high=5)
+    batch = gathered(*[b"garbage"] * 4, first_offset=3, high=5, dead=(3, 4, 5))
     assert [letter.offset for letter in batch.dead] == [6]
 
 
@@ -120,6 +120,14 @@ def test_a_source_goes_on_when_the_entry_is_published_again_and_what_was_passed_
     batch.settle(numbering, ALL)
     assert (stored(batch), batch.position, batch.reads_again) == ({2: [(11, 11)]}, 3, True)
     assert numbering.overcome() == [stop]
+
+
+def test_what_was_passed_over_is_compared_when_it_is_read_again_and_its_numbers_are_known():
+    numbering = Numbering({2: 10, 5: 10})
+    numbering.retry(Stop(2, 11, 0, "why"))
+    batch = gathered(body(9, ENTRY), body(11, ENTRY), body(11, ENTRY), body(9, ENTRY, source=5), high=3)
+    batch.settle(numbering, ALL)
+    assert [(part.arrival.offset, part.known) for part in batch.repeats] == [(2, 1)]
 
 
 def test_a_source_that_lacks_an_entry_stops_and_holds_the_log_no_longer():
