@@ -55,8 +55,7 @@ class Watch:
         for answer in answers:
             if isinstance(answer, Quote):
                 if answer.usable(now_ms):
-                    filled = self._book.to_fill(answer.symbol, answer.price_cents, answer.quote_id)
-                    self._due.extend((order, answer) for order in filled)
+                    self._fill(answer)
                 if answer.symbol in self._scheduled:
                     self._schedule(answer.symbol, answer.asked_at_ms + QUOTE_LIFETIME_MS)
             elif answer.symbol in self._scheduled:
@@ -78,6 +77,8 @@ class Watch:
                 continue
             quote = self._quotes.peek(symbol, now_ms)
             if quote is not None:
+                # Where a clock was set back and forth, it could not be used when its orders were armed, and now it can.
+                self._fill(quote)
                 self._schedule(symbol, quote.asked_at_ms + QUOTE_LIFETIME_MS)
             else:
                 self._quotes.request(symbol, order.user, order.transaction_number, now_ms, for_trigger=True)
@@ -85,7 +86,7 @@ class Watch:
 
     def take_fills(self, most: int) -> list[Fill]:
         """At most so many of the fills that are due, in the order in which they became so."""
-        return [_fill(*self._due.popleft()) for _ in range(min(most, len(self._due)))]
+        return [_fill_of(*self._due.popleft()) for _ in range(min(most, len(self._due)))]
 
     def drop(self, is_foreign: Callable[[str], bool]) -> None:
         """Forgets the symbols that are another worker's now."""
@@ -105,6 +106,10 @@ class Watch:
         """Number of armed orders."""
         return len(self._book)
 
+    def _fill(self, quote: Quote) -> None:
+        filled = self._book.to_fill(quote.symbol, quote.price_cents, quote.quote_id)
+        self._due.extend((order, quote) for order in filled)
+
     def _schedule(self, symbol: str, at_ms: int) -> None:
         self._scheduled[symbol] = at_ms
         self._furthest_ms = max(self._furthest_ms, at_ms)
@@ -120,7 +125,7 @@ class Watch:
         self._furthest_ms = max(self._scheduled.values(), default=now_ms)
 
 
-def _fill(order: Armed, quote: Quote) -> Fill:
+def _fill_of(order: Armed, quote: Quote) -> Fill:
     # The id says what is filled by what: however often it is sent, it is the same fill.
     name = f"{order.user}/{order.symbol}/{order.side}/{order.version}/{quote.quote_id}"
     fill_id = hashlib.blake2b(name.encode(), digest_size=16).digest()

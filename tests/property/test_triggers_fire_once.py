@@ -109,7 +109,9 @@ class TriggersFireOnce(RuleBasedStateMachine):
     def teardown(self):
         self.rest(price=7)
         for price in (1, 1_000):  # one that every buy waits for, then one that every sell waits for
-            self.world.now_ms += QUOTE_LIFETIME_MS + CLOCK_STEP_MS_MAX  # no quote lives longer, wherever the clock was
+            # No quote lives longer, wherever the clock was when it was bought.
+            newest_ms = max([self.world.now_ms, *(quote.asked_at_ms for quote in self.world.quotes.values())])
+            self.world.now_ms = newest_ms + QUOTE_LIFETIME_MS + CLOCK_STEP_MS_MAX
             self.rest(price)
             assert not any(fills_at(order, price) for symbol in SYMBOLS for _, order in self.world.armed(symbol))
         assert not [key for key, trigger in self.model.items() if trigger is not None and key[2] is Side.BUY]

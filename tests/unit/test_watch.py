@@ -198,6 +198,16 @@ def test_symbols_are_refreshed_as_before_after_the_clock_was_set_back(back_ms):
     assert refreshed_at(watch, table, back, back + 2 * LIFE) == [0, LIFE]
 
 
+def test_a_quote_that_can_be_used_again_once_the_clock_has_caught_up_fills_what_was_armed_meanwhile():
+    watch, _ = a_watch(buy(), table=Table(a_quote(299, asked_at_ms=T0)), at_ms=T0 - 30_000)
+    watch.refresh(T0 - 30_000)
+    watch.hear_answers([NoQuote("ABC", T0 - 30_000, "silence")], T0 - 30_000)
+    assert watch.fills_due == 0
+    watch.refresh(T0)
+    watch.refresh(T0 + LIFE)
+    assert [fill.price_cents for fill in watch.take_fills(10)] == [299]
+
+
 def test_a_clock_set_back_by_less_than_clocks_may_be_apart_buys_nothing_early():
     watch, table = a_watch(buy())
     watch.refresh(T0)
