@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy
 from sqlalchemy import Connection, Row, text
 
-from schema import database
+from schema import engines
 from schema.errors import StoreAway, StoreError
 
 PATIENCE_SECONDS = 60.0
@@ -20,7 +20,7 @@ class Ledger:
     """Each question is a transaction of its own; `snapshot` asks several of the same state."""
 
     def __init__(self, database_url: str, patience_seconds: float = PATIENCE_SECONDS):
-        self._engine = database.engine(database_url).execution_options(isolation_level="REPEATABLE READ")
+        self._engine = engines.engine(database_url).execution_options(isolation_level="REPEATABLE READ")
         self._patience_seconds = patience_seconds
 
     def rows(self, query: str, **parameters: object) -> Sequence[Row]:
@@ -59,7 +59,7 @@ class Ledger:
                 with self._engine.begin() as connection:
                     return work(connection)
             except sqlalchemy.exc.SQLAlchemyError as error:
-                if not database.means_not_now(error):
+                if not engines.means_not_now(error):
                     raise StoreError(f"Postgres: {error}") from error
                 if time.monotonic() > deadline:
                     raise StoreAway(f"Postgres: {getattr(error, 'orig', error)}") from error

@@ -1,6 +1,8 @@
 """Bytes on the wire to structs and back: MessagePack by msgspec, one error type, versions checked. No I/O."""
 
+import functools
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -10,9 +12,12 @@ from schema.commands import (
     EXPIRY_PREFIX,
     NOBODY,
     VERSION,
+    Command,
     CommandBatch,
     FillBatch,
     LogMessage,
+    is_symbol,
+    is_user,
 )
 from schema.errors import DecodeError
 from schema.events import (
@@ -32,6 +37,9 @@ from schema.filenames import dump_path
 _ACCOUNT, _QUOTE, _MARKER = AuditKind.ACCOUNT_TRANSACTION, AuditKind.QUOTE_SERVER, AuditKind.MARKER
 _DUMP_ID = re.compile("[0-9a-f]{32}")
 
+_is_user = functools.lru_cache(maxsize=65_536)(is_user)
+_is_symbol = functools.lru_cache(maxsize=26 + 26**2 + 26**3)(is_symbol)
+
 _encoder = msgspec.msgpack.Encoder()
 _log = msgspec.msgpack.Decoder(LogMessage)
 _audit = msgspec.msgpack.Decoder(AuditMessage)
@@ -49,17 +57,19 @@ def decode_log(body: bytes) -> LogMessage:
     """A message of a command log, every command in it sound (`arguments.is_sound`). Raises DecodeError."""
     message = _decode(_log, body)
     if isinstance(message, CommandBatch):
+        _check_names(message.commands)
         for command in message.commands:
             if not is_sound(command):
                 raise DecodeError(f"{command.name} {command.transaction_number} lacks an argument")
             _check_id(command.command_id)
-            if is_root_dumplog(command):
+            if command.filename is not None and is_root_dumplog(command):
                 raise DecodeError("a DUMPLOG for all users travels as a marker")
     elif isinstance(message, FillBatch):
         for fill in message.fills:
             _check_id(fill.command_id)
     else:
         _check_id(message.command.command_id)
+        _check_names([message.command])
         if not is_root_dumplog(message.command):
             raise DecodeError("a marker that carries no DUMPLOG for all users")
     return message
@@ -114,6 +124,15 @@ def decode_replies(body: bytes) -> ReplyMessage:
 def decode_accounts_changed(body: bytes) -> AccountsChanged:
     """Whose accounts have news. Raises DecodeError."""
     return _decode(_changed, body)
+
+
+def _check_names(commands: Sequence[Command]) -> None:
+    for user in {command.user for command in commands}:
+        if user is not None and not _is_user(user):
+            raise DecodeError(f"{user!r} is no user")
+    for symbol in {command.symbol for command in commands}:
+        if symbol is not None and not _is_symbol(symbol):
+            raise DecodeError(f"{symbol!r} is no symbol")
 
 
 def _is_marker(entry: AuditEntry) -> bool:

@@ -21,6 +21,8 @@ from schema.bounds import (
     NotNegative,
     Positive,
     ReplyQueue,
+    ShortSymbol,
+    ShortUser,
     Symbol,
     UserId,
 )
@@ -87,8 +89,8 @@ class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
     command_id: CommandId
     transaction_number: Positive
     name: CommandName
-    user: UserId | None = None
-    symbol: Symbol | None = None
+    user: ShortUser | None = None
+    symbol: ShortSymbol | None = None
     amount_cents: Positive | None = None
     filename: Filename | None = None
     defect: Reason | None = None

@@ -1,11 +1,12 @@
-"""Opening the database: URLs, engines for reads and migrations, connections for the hot path. No SQL of any feature."""
+"""Connections to Postgres for hot paths, and the meaning of the errors that they raise. No SQL of any feature.
+
+Every worker imports this module, and none needs SQLAlchemy, whose import takes 0.2 s: engines are in `engines.py`.
+"""
 
 import contextlib
 from collections.abc import Iterator
 
 import psycopg
-import sqlalchemy
-from sqlalchemy.engine import make_url
 
 from schema import database_urls
 from schema.errors import StoreAway, StoreError
@@ -22,17 +23,10 @@ KEEPALIVE = {"keepalives_idle": 3, "keepalives_interval": 2, "keepalives_count":
 libpq's words, in seconds but for the last."""
 
 
-def engine(database_url: str) -> sqlalchemy.Engine:
-    """SQLAlchemy over psycopg 3, for reads, exports and migrations; connects on first use."""
-    database_urls.drop_libpq_variables(database_url)
-    url = make_url(database_url).set(drivername="postgresql+psycopg")
-    return sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=KEEPALIVE)
-
-
 def connect(database_url: str, application: str) -> psycopg.Connection:
     """A connection for one thread's hot path: autocommit off, time limits set. Raises StoreError."""
     database_urls.drop_libpq_variables(database_url)
-    url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    url = database_urls.for_libpq(database_url)
     ours = (
         f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"
         f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
@@ -91,13 +85,9 @@ _NOT_NOW = frozenset(
 def means_not_now(error: BaseException) -> bool:
     """Whether an error says that the database cannot do this now, rather than that it never will.
 
-    `error`: what psycopg or SQLAlchemy raised. Anything else means a mistake of ours, and so does a program limit
+    `error`: what psycopg raised. Anything else means a mistake of ours, and so does a program limit
     (class 54): the same statement would fail for ever.
     """
-    if isinstance(error, sqlalchemy.exc.TimeoutError | sqlalchemy.exc.DisconnectionError):
-        return True
-    if isinstance(error, sqlalchemy.exc.DBAPIError):
-        return error.connection_invalidated or means_not_now(error.orig)
     state = sqlstate(error)
     if state is None:  # Postgres said nothing: the connection is lost, or there never was one
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)

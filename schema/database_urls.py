@@ -25,6 +25,12 @@ def for_own_server(url: str) -> str:
     return f"{url}?{'='.join(OURS)}"
 
 
+def for_libpq(url: str) -> str:
+    """The same URL without the driver that SQLAlchemy's form of it may name (`postgresql+psycopg://`)."""
+    scheme, mark, rest = url.partition("://")
+    return f"{scheme.partition('+')[0]}{mark}{rest}"
+
+
 def is_own_server(url: str) -> bool:
     word, value = OURS
     return parse_qs(urlsplit(url).query).get(word) == [value]

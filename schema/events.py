@@ -14,13 +14,13 @@ from schema.bounds import (
     CommandId,
     Cryptokey,
     Filename,
-    LoggedSymbol,
-    LoggedUser,
     LogText,
     Milliseconds,
     NewsOfUser,
     NotNegative,
     Positive,
+    ShortSymbol,
+    ShortUser,
     Signed,
     Symbol,
     UserId,
@@ -89,8 +89,8 @@ class AuditEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at_ms: Milliseconds
     transaction_number: Positive
     command: CommandName | None = None
-    user: LoggedUser | None = None
-    symbol: LoggedSymbol | None = None
+    user: ShortUser | None = None
+    symbol: ShortSymbol | None = None
     filename: Filename | None = None
     funds_cents: Signed | None = None
     message: LogText | None = None

@@ -9,7 +9,7 @@ from alembic.config import Config
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from schema import database, entry_point
+from schema import engines, entry_point
 from schema.errors import DayTradeError, SettingsError, StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -19,7 +19,7 @@ _LOCK = 468_001
 
 def migrate(database_url: str) -> None:
     """Up to the newest revision, in one transaction. Raises StoreError."""
-    engine = database.engine(database_url)
+    engine = engines.engine(database_url)
     try:
         _upgrade(engine)
     except SQLAlchemyError as error:

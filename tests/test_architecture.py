@@ -52,7 +52,7 @@ HOMES: dict[str, set[str]] = {
         *("consumers", "quotecache", "deploy", "webapp", "rabbitmq.dead_letters"),
     },
     "sqlalchemy": {
-        *("schema.database", "schema.tables", "schema.dump_tables", "schema.log_tables", "schema.quote_tables"),
+        *("schema.engines", "schema.tables", "schema.dump_tables", "schema.log_tables", "schema.quote_tables"),
         *("schema.web_tables", "schema.migrate", "schema.migrations", "producers", "webapp"),
     },
     "alembic": {"schema.migrate", "schema.migrations"},

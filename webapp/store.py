@@ -9,7 +9,7 @@ from flask import current_app
 from sqlalchemy import Connection, Row, text
 from sqlalchemy.engine import make_url
 
-from schema import database, database_urls
+from schema import database, database_urls, engines
 from webapp.unavailable import ReadOnly, Unavailable
 
 CONNECT_SECONDS_MAX = 2
@@ -82,12 +82,12 @@ class Store:
                 try:
                     yield connection
                 except _ERRORS as error:
-                    if database.means_not_now(error):
+                    if engines.means_not_now(error):
                         # The server behind it may be the one that is a standby by now: the next request asks anew.
                         connection.invalidate(error)
                     raise
         except _ERRORS as error:
-            if not database.means_not_now(error):
+            if not engines.means_not_now(error):
                 raise
             if database.sqlstate(error) == database.READ_ONLY:
                 raise ReadOnly("the database takes no changes at the moment", RETRY_SECONDS) from error

@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 
 from rabbitmq.publisher import Outgoing
-from schema import database, migrate
+from schema import engines, migrate
 
 LETTER = {"reason": "why\0not", "stream": "commands.03", "offset": 7}
 
@@ -17,7 +17,7 @@ LETTER = {"reason": "why\0not", "stream": "commands.03", "offset": 7}
 @contextlib.contextmanager
 def alembic(database_url: str) -> Iterator[Config]:
     """Alembic's settings, with a transaction that ends with the block."""
-    engine = database.engine(database_url)
+    engine = engines.engine(database_url)
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS))
     config.set_main_option("path_separator", "os")
