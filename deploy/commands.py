@@ -277,7 +277,7 @@ def main() -> int:
         if said := complaint(str(ROOT)):
             raise StackError(said)
         step_down(sys.argv[1:])
-        others_files.refuse(os.geteuid())
+        others_files.refuse(os.geteuid(), at_the_top_only=sys.argv[1:2] in (["down"], ["status"], ["env"]))
         misspelt.refuse(os.environ.get(misspelt.GIVEN, "").split())
         caller.drop_useless_folder()
         return app(prog_name="python -m deploy", standalone_mode=False) or 0

@@ -37,6 +37,14 @@ def find() -> dict[int, int]:
     return found
 
 
+def lives(pid: int) -> bool:
+    """Whether this process has not ended, whosesoever it is."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
 def family(pid: int) -> set[int]:
     """This process, and those with our mark that descend from it."""
     found, members = find(), {pid}

@@ -13,11 +13,15 @@ from deploy.paths import POSTGRES_DATA, ROOT, STACK
 MADE_HERE = (".venv", ".stack", "dumps", ".pytest_cache", ".hypothesis", ".ruff_cache")
 
 
-def refuse(uid: int) -> None:
-    """Raises StackError where something that `uid` needs to change belongs to another. root can change everything."""
+def refuse(uid: int, at_the_top_only: bool = False) -> None:
+    """Raises StackError where something that `uid` needs to change belongs to another. root can change everything.
+
+    `at_the_top_only`: for a command that ends servers or looks at them. Those that root has started before a `chown`
+    go on making files of root's until they are ended.
+    """
     if uid == 0:
         return
-    others = [(path, owner) for path, owner in _made() if owner != uid]
+    others = [(path, owner) for path, owner in (_at_the_top() if at_the_top_only else _made()) if owner != uid]
     if not others:
         return
     first, owner = others[0]
@@ -34,14 +38,21 @@ def _made() -> Iterator[tuple[Path, int]]:
 
     Of Postgres's data also the folder that a link leads to. Only files that are replaced, never changed, lie in dumps.
     """
-    for name in MADE_HERE:
-        yield from _owned(ROOT / name)
+    yield from _at_the_top()
     yield from _inside(STACK, with_files=True)
     yield from _inside(ROOT / "dumps", with_files=False)
     if POSTGRES_DATA.is_symlink() and POSTGRES_DATA.exists():
         folder = POSTGRES_DATA.resolve()
         yield from _owned(folder)
         yield from _inside(folder, with_files=True)
+
+
+def _at_the_top() -> Iterator[tuple[Path, int]]:
+    for name in MADE_HERE:
+        yield from _owned(ROOT / name)
+    if os.access(STACK, os.R_OK | os.X_OK) and STACK.is_dir():
+        for path in STACK.iterdir():
+            yield from _owned(path)
 
 
 def _inside(folder: Path, with_files: bool) -> Iterator[tuple[Path, int]]:

@@ -70,9 +70,16 @@ def start(record: Record, programs: list[Program]) -> None:
 
 def shut_down(record: Record) -> None:
     """Returns when supervisord and all that it started are gone. Others with our mark are leftovers.py's."""
-    supervised = leftovers.family(_call(record, "getPID"))
+    pid = _call(record, "getPID")
+    supervised = leftovers.family(pid)
     _call(record, "shutdown")
-    wait_until(lambda: not supervised & leftovers.find().keys(), "the end of every process", SHUTDOWN_SECONDS_MAX)
+
+    def gone() -> bool:
+        # Of another user's processes, as those that root started before a chown, only supervisord itself is known. It
+        # ends last.
+        return not (supervised & leftovers.find().keys() or leftovers.lives(pid))
+
+    wait_until(gone, "the end of every process", SHUTDOWN_SECONDS_MAX)
 
 
 def processes(record: Record) -> dict[str, dict]:

@@ -113,6 +113,33 @@ def test_the_refusal_of_files_of_roots_names_the_command_that_repairs_it(name, o
 
 
 @as_root
+def test_servers_that_root_started_can_be_ended_whatever_files_they_make_meanwhile(owners_checkout):
+    os.chown(owners_checkout / ".stack" / "rabbitmq" / "data" / "deep" / "file", 0, 0)
+    others_files.refuse(SOMEBODY.pw_uid, at_the_top_only=True)
+    os.chown(owners_checkout / ".stack" / "stack.json", 0, 0)
+    with pytest.raises(StackError, match=r"stack.json belongs to root"):
+        others_files.refuse(SOMEBODY.pw_uid, at_the_top_only=True)
+    with pytest.raises(StackError, match="belongs to root"):
+        others_files.refuse(SOMEBODY.pw_uid)
+
+
+@as_root
+def test_another_users_process_is_seen_to_live_until_it_has_ended():
+    program = "import os, subprocess, sys; from deploy import leftovers\nos.setuid(1)\nprint(leftovers.lives({pid}))"
+
+    def seen(pid: int) -> str:
+        asked = [sys.executable, "-c", program.format(pid=pid)]
+        return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+    other = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    assert seen(other.pid) == "True"
+    other.stdin.close()
+    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+    assert seen(other.pid) == "False", "nobody has asked for its exit code yet, but it is gone"
+    other.wait()
+
+
+@as_root
 def test_the_command_covers_postgress_data_where_they_lie_elsewhere(owners_checkout):
     elsewhere = Path(tempfile.mkdtemp())
     try:
