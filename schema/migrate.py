@@ -9,7 +9,7 @@ from alembic.config import Config
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from schema import engines, entry_point
+from schema import database, engines, entry_point
 from schema.errors import DayTradeError, SettingsError, StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -18,7 +18,8 @@ _LOCK = 468_001
 
 
 def migrate(database_url: str) -> None:
-    """Up to the newest revision, in one transaction. Raises StoreError."""
+    """Up to the newest revision, in one transaction. Raises StoreError, also where the database is not in UTF-8."""
+    _require_utf8(database_url)
     engine = engines.engine(database_url)
     try:
         _upgrade(engine)
@@ -37,6 +38,14 @@ def _upgrade(engine: Engine) -> None:
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _require_utf8(database_url: str) -> None:
+    """File names hold any letters, and one that Postgres refuses would stop the log of record. Raises StoreError."""
+    with database.translated(), database.connect(database_url, "migrate") as connection:
+        encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise StoreError(f"the database is encoded in {encoding}: make one with ENCODING 'UTF8' TEMPLATE template0")
 
 
 def main() -> int:

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 
 import msgspec
 import psycopg
+import pytest
 from alembic import command
 from alembic.config import Config
+from sqlalchemy.engine import make_url
 
 from rabbitmq.publisher import Outgoing
 from schema import engines, migrate
+from schema.errors import StoreError
 
 LETTER = {"reason": "why\0not", "stream": "commands.03", "offset": 7}
 
@@ -32,6 +35,19 @@ def alembic(database_url: str) -> Iterator[Config]:
 def test_a_migrated_database_is_what_the_tables_say(database_url):
     with alembic(database_url) as config:
         command.check(config)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_hold_every_letter_is_refused(_template, encoding):
+    administration, template = _template
+    name = f"{template}_odd"
+    with psycopg.connect(administration, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f"CREATE DATABASE \"{name}\" ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+        url = make_url(administration).set(database=name).render_as_string(hide_password=False)
+        with pytest.raises(StoreError, match=f"encoded in {encoding}"):
+            migrate.migrate(url)
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def test_dumps_from_before_they_had_a_state_get_the_one_they_are_in(database_url):
