@@ -13,6 +13,10 @@ from deploy.record import Record
 
 WORKLOAD_DEFAULT = "workloads/small.txt"
 
+NUMBERS = ("RATE", "ROUNDS", "REPLICAS", "FETCHES", "KILLS", "FIRED", "ARMED")
+NUMBERS += ("SECONDS", "POSTS", "STREAMS", "PEOPLE", "PAGES")
+"""Variables of the benchmarks that are whole numbers."""
+
 
 def loadtest(record: Record, replicas: int) -> int:
     """Everything fresh: database, topology, workers. Returns the driver's exit code.
@@ -60,7 +64,7 @@ def _run_in_the_other_place(record: Record, replicas: int, driver: Driver) -> in
 
 def bench_web(record: Record) -> int:
     """On the tests' database and vhost; the benchmark starts what it needs."""
-    preconditions.require_numbers(("SECONDS", "RATE", "POSTS", "STREAMS"))
+    preconditions.require_numbers(NUMBERS)
     with _servers_for_a_while(record, emptied=True):
         servers.ensure_database(record, TEST)
         return foreground.wait_for(modules.start(urls_of(record, TEST).environment, "tests.bench.web"))
@@ -76,8 +80,8 @@ def admin(record: Record, name: str) -> int:
 
 
 def bench(record: Record, what: str) -> int:
-    """`what` is quotes or triggers: they make a database of their own and start the workers that they need."""
-    preconditions.require_numbers(("RATE", "ROUNDS", "REPLICAS", "FETCHES", "KILLS", "FIRED", "ARMED"))
+    """`what` is quotes, triggers or web_waiting: they make a database of their own and start the workers that they need."""
+    preconditions.require_numbers(NUMBERS)
     if workload := os.environ.get("WORKLOAD"):
         preconditions.require_file(workload, "WORKLOAD")
     with _servers_for_a_while(record, emptied=True):

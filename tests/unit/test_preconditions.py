@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import given, preconditions, processes, site
+from deploy import given, preconditions, processes, runs, site
 from deploy.failure import StackError
 from deploy.profiles import LOADTEST
 from deploy.record import Record
@@ -180,6 +180,13 @@ def test_numbers_and_arguments_for_tools_are_checked_before_servers_are_started_
     assert preconditions.arguments_from("-k 'a b'") == ["-k", "a b"]
     with pytest.raises(StackError, match="ARGS=-k 'a: No closing quotation"):
         preconditions.arguments_from("-k 'a")
+
+
+@pytest.mark.parametrize("name", ["ROUNDS", "SECONDS", "PEOPLE", "PAGES", "POSTS", "STREAMS", "FIRED"])
+def test_a_benchmarks_wrong_number_is_named_before_servers_are_looked_for(name, monkeypatch):
+    monkeypatch.setenv(name, "-3")
+    with pytest.raises(StackError, match=f"{name}='-3': must be a whole number"):
+        runs.bench(Record(), "web_waiting")
 
 
 @pytest.fixture
