@@ -80,7 +80,7 @@ def admin(record: Record, name: str) -> int:
 
 
 def bench(record: Record, what: str) -> int:
-    """`what` is quotes, triggers or web_waiting: they make a database of their own and start the workers that they need."""
+    """`what` is quotes, triggers or web_waiting: they make a database of their own and start the workers they need."""
     preconditions.require_numbers(NUMBERS)
     if workload := os.environ.get("WORKLOAD"):
         preconditions.require_file(workload, "WORKLOAD")
