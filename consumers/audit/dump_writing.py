@@ -11,7 +11,7 @@ from consumers.audit.dump_place import make_place, refusals
 from consumers.audit.dump_store import Dump
 from schema.database import translated
 from schema.errors import DumpImpossible
-from schema.filenames import own_folder
+from schema.filenames import FILENAME_CHARACTERS_MAX, own_folder
 from schema.outcomes import DumpState
 
 
@@ -29,7 +29,7 @@ def write(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> DumpSta
             return _give_way(connection, dump, dump_dir)
         _check_room(connection, dump, dump_dir)
         target = make_place(dump_dir, dump.filename, dump.user)
-        unfinished = _unfinished(dump_dir, dump, dump.dump_id)
+        unfinished = draft_path(dump_dir, dump, dump.dump_id)
         try:
             with refusals():
                 _fill(connection, dump, unfinished)
@@ -39,7 +39,7 @@ def write(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> DumpSta
             # Who was about to put an earlier one in this place and lost the lock on it, paused for long, finds nothing
             # to put there any more.
             for dump_id in dump_store.earlier_unwritten(connection, dump):
-                _unfinished(dump_dir, dump, dump_id).unlink(missing_ok=True)
+                draft_path(dump_dir, dump, dump_id).unlink(missing_ok=True)
             # Noted before the rename, committed after it: who lost the lock on the dump fails here and renames nothing.
             dump_store.set_written(connection, dump)
             unfinished.replace(target)
@@ -75,14 +75,15 @@ def _fill(connection: psycopg.Connection, dump: Dump, path: Path) -> None:
 
 
 def _give_way(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> DumpState:
-    _unfinished(dump_dir, dump, dump.dump_id).unlink(missing_ok=True)
+    draft_path(dump_dir, dump, dump.dump_id).unlink(missing_ok=True)
     dump_store.set_replaced(connection, dump)
     return DumpState.REPLACED
 
 
-def _unfinished(dump_dir: Path, dump: Dump, dump_id: str) -> Path:
-    """The file in which a dump of this one's name is prepared."""
-    return (dump_dir / dump.filename).with_name(f".{dump_id}.unfinished")
+def draft_path(dump_dir: Path, dump: Dump, dump_id: str) -> Path:
+    """The file in which a dump of this one's name is prepared. Its name is too long to be that of any dump."""
+    name = f".{dump_id}.unfinished".ljust(FILENAME_CHARACTERS_MAX + 1, "_")
+    return (dump_dir / dump.filename).with_name(name)
 
 
 def _sync_folder(folder: Path) -> None:

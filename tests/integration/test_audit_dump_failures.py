@@ -14,6 +14,7 @@ from consumers.audit.dumper import MISTAKE, Dumper
 from schema.commands import PARTITIONS
 from schema.errors import DumpImpossible
 from schema.events import QUOTECACHE_SOURCE
+from schema.filenames import dump_path
 from schema.outcomes import DumpState
 from schema.settings import from_environment
 
@@ -54,6 +55,10 @@ class Shelf:
 
     def write(self, dump: Dump) -> DumpState:
         return dump_writing.write(self._reader, dump, self.folder)
+
+    def draft(self, dump: Dump) -> Path:
+        """Where its file is prepared."""
+        return dump_writing.draft_path(self.folder, dump, dump.dump_id)
 
     def refuses(self, dump: Dump) -> str:
         """Why there can never be a file for it."""
@@ -193,7 +198,7 @@ def test_a_link_in_the_place_of_the_file_is_replaced_and_not_written_through(she
 
 def test_a_path_that_is_too_long_is_given_up_and_a_shorter_one_is_written(shelf):
     """A path has at most 4,095 bytes."""
-    while (room := 4_010 - len(str(shelf.folder))) > 1:
+    while (room := 3_980 - len(str(shelf.folder))) > 1:
         shelf.folder = shelf.folder / ("d" * min(room - 1, 100))
     assert (
         shelf.refuses(shelf.ask("long/" * 19 + "name", user="ann")) == "the file name is too long for the file system"
@@ -207,10 +212,17 @@ def test_a_dump_folder_that_vanished_is_made_anew(shelf):
         shutil.rmtree(shelf.folder)
 
 
+def test_no_dump_may_have_the_name_under_which_another_is_prepared(shelf):
+    """It would be overwritten, and then moved to the other's place, though it counts as written."""
+    draft = shelf.draft(shelf.ask("log")).name
+    assert dump_path(draft) is None
+    assert dump_path(f"{draft}/x") is None
+
+
 def test_what_an_attempt_left_is_not_written_into(shelf):
     """Its writer may have lost its lock, and go on writing."""
     dump = shelf.ask("log")
-    left = shelf.folder / f".{dump.dump_id}.unfinished"
+    left = shelf.draft(dump)
     shelf.folder.mkdir()
     with left.open("w") as file:
         assert shelf.write(dump) is DumpState.WRITTEN
@@ -220,7 +232,7 @@ def test_what_an_attempt_left_is_not_written_into(shelf):
 
 def test_a_dump_that_cannot_be_written_now_hinders_no_other_and_is_written_when_it_can_be(shelf, dumper, wait_for):
     anns, bobs = shelf.ask("anns"), shelf.ask("bobs", user="bob")
-    hindrance = shelf.folder / f".{anns.dump_id}.unfinished" / "hindrance"
+    hindrance = shelf.draft(anns) / "hindrance"
     hindrance.mkdir(parents=True)
     dumper.wake()
     wait_for(lambda: shelf.became(bobs) == WRITTEN)

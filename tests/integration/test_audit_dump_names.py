@@ -89,7 +89,7 @@ def test_a_process_that_hangs_in_an_earlier_one_does_not_replace_the_later(audit
 def test_what_an_earlier_one_had_written_is_taken_out_of_its_reach(audit, wait_for, database_url):
     """Its writer may have lost its lock between its last look and its rename."""
     make_both_unwritten(audit, wait_for)
-    left = audit.dump_dir / f".{EARLIER}.unfinished"
+    left = dump_writing.draft_path(audit.dump_dir, Dump(LATER, "ann", "log"), EARLIER)
     left.write_text("the earlier dump")
     write(audit, database_url, LATER)
     assert not left.exists()
