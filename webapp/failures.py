@@ -8,7 +8,7 @@ from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from webapp.api import problems
-from webapp.unavailable import Unavailable
+from webapp.unavailable import ReadOnly, Unavailable
 
 log = structlog.get_logger()
 
@@ -44,10 +44,13 @@ def log_unavailable(error: Unavailable) -> None:
 def perhaps_taken(error: Unavailable) -> bool:
     """Whether what this request asks for may have taken effect, or take it yet.
 
-    Where nobody got to look at what a request's key stands for, it may be the second one with that key.
+    Where nobody got to look at what a request's key stands for, it may be the second one with that key. What a database
+    without writes refused was not done, nor published: that comes after all writes.
     """
     if error.perhaps_taken is not None:
         return error.perhaps_taken
+    if isinstance(error, ReadOnly):
+        return False
     if problems.wanted():
         return request.method == "POST" and "Idempotency-Key" in request.headers
     try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import sqlalchemy
@@ -14,6 +15,9 @@ from webapp.unavailable import ReadOnly, Unavailable
 
 CONNECT_SECONDS_MAX = 2
 STATEMENT_MS_MAX = 5_000
+SILENCE_SECONDS_MAX = 6.0
+"""Longer than any statement may take: a Postgres that hangs, or a proxy before it, says nothing, not even that."""
+
 POOL_WAIT_SECONDS_MAX = 2.0
 """A person sees "unavailable" after these rather than a page that never comes."""
 
@@ -24,6 +28,17 @@ RETRY_SECONDS = 2
 
 _ERRORS = (sqlalchemy.exc.SQLAlchemyError, psycopg.Error)
 """SQLAlchemy lets some errors of psycopg pass as they are."""
+
+
+class _Impatient(psycopg.Connection):
+    """A connection that is given up where Postgres stays silent: nobody waits for its answer for ever."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        try:
+            return super().wait(gen, interval, SILENCE_SECONDS_MAX if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout as error:
+            self.close()  # its answer, should it come yet, would be taken for that of the next statement
+            raise psycopg.OperationalError(f"Postgres has been silent for {SILENCE_SECONDS_MAX:g} s") from error
 
 
 class Store:
@@ -48,6 +63,8 @@ class Store:
                 "options": database_urls.session_options(database_url, ours),
             },
         )
+
+        sqlalchemy.event.listen(self._engine, "do_connect", _connect)
 
     def rows(self, query: str, **parameters: object) -> Sequence[Row]:
         """All rows of the answer. Raises Unavailable."""
@@ -92,6 +109,10 @@ class Store:
             if database.sqlstate(error) == database.READ_ONLY:
                 raise ReadOnly("the database takes no changes at the moment", RETRY_SECONDS) from error
             raise Unavailable("the database does not answer", RETRY_SECONDS) from error
+
+
+def _connect(_dialect: object, _record: object, arguments: tuple, named: dict) -> psycopg.Connection:
+    return _Impatient.connect(*arguments, **named)
 
 
 def _sound(parameters: dict[str, object]) -> dict[str, object]:

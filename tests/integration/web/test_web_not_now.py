@@ -4,6 +4,7 @@ themselves, and nothing of it is taken for a mistake of ours.
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy.engine import make_url
 
 from schema import database
 from schema.errors import StoreAway, StoreError
+from tests.integration.broker import Relay
 from tests.integration.web.website import Website
 from webapp.store import Store
 from webapp.unavailable import Unavailable
@@ -21,6 +23,8 @@ NOT_NOW = (
     *("55006", "55P03", "57014", "57P01", "57P02", "57P03", "57P05", "58000", "58030", "F0000", "XX000", "XX001"),
 )
 MISTAKES = ("22003", "22021", "23505", "25P02", "42601", "42P01", "54000")
+
+WATCH = ("/watch", {"symbol": "ABC"})
 
 RAISE = "DO $$ BEGIN RAISE EXCEPTION 'as the test wants it' USING ERRCODE = '{}'; END $$"
 
@@ -78,9 +82,10 @@ def test_a_read_only_database_is_shown_and_takes_no_orders_until_it_takes_writes
     assert caller.get("/account").json["cash_cents"] == 100
     reader = website.browser(app)
     reader.cookie = browser.cookie
-    page = reader.client.post("/commands/ADD", data=reader.form("/trade") | {"amount": "3.00"})
-    assert page.status_code == 503
-    assert "may have been taken" not in page.text
+    for path, field in (("/commands/ADD", {"amount": "3.00"}), ("/commands/QUOTE", {"symbol": "ABC"}), WATCH):
+        page = reader.client.post(path, data=reader.form("/trade") | field)
+        assert page.status_code == 503
+        assert "may have been taken" not in page.text, path
     alter("RESET default_transaction_read_only")
     wait_for(lambda: app.test_client().get("/healthz").status_code == 200, what="connections that may write")
     assert caller.give("ADD", key="new", amount="2.00").json["status"] == "done"
@@ -141,3 +146,22 @@ def test_workers_outlive_a_database_that_takes_no_writes(website: Website, alter
     wait_for(lambda: caller.get(location, wait=1_000).json["status"] == "done", what="the outcome")
     wait_for(website.is_at_work, what="every worker owns its share again")
     assert all(process.poll() is None for process in processes.values()), "no worker ended"
+
+
+def test_a_database_that_says_nothing_is_not_waited_for_and_is_asked_again(website: Website, monkeypatch) -> None:
+    """As one that hangs, or whose proxy does: it answers nothing, and closes no connection."""
+    monkeypatch.setattr("webapp.store.SILENCE_SECONDS_MAX", 0.2)
+    relay = Relay(website.system.environment["DATABASE_URL"])
+    app = website.another(DATABASE_URL=relay.url)
+    caller = website.api(website.person(), app)
+    assert caller.get("/account").status_code == 200
+    relay.mute = True
+    with ThreadPoolExecutor(2) as threads:
+        health = threads.submit(app.test_client().get, "/healthz")
+        refused = threads.submit(caller.give, "ADD", amount="1.00").result()
+        assert (health.result().status_code, health.result().json["database"]) == (503, False)
+    assert (refused.status_code, refused.json["perhaps_taken"]) == (503, False)
+    relay.mute = False
+    assert caller.get("/account").status_code == 200
+    website.close_app(app)
+    relay.close()
