@@ -108,6 +108,9 @@ def test_an_unchanged_order_is_placed_again_only_where_that_is_confirmed(trader:
     trader.is_told("Already placed", "Your buy order for 2 shares")
     rest(trader)
     assert given(trader, "BUY", symbol) == 1
+    trader.page.get_by_label("Dollars").fill(" 200 ")  # the same
+    place.click()
+    rest(trader)
     again.click()
     expect(order(trader, symbol)).to_have_count(2)
     rest(trader)
@@ -139,8 +142,8 @@ def test_add_pressed_twice_adds_once(trader: Person):
 def test_the_same_form_sent_twice_does_it_once(trader: Person):
     before = given(trader, "ADD")
     form = hidden_fields(trader, "/") | {"amount": "5"}
-    for _ in range(2):
-        send(trader, "ADD", form)
+    for amount in ("5", "5", " 5 "):
+        send(trader, "ADD", form | {"amount": amount})
     assert given(trader, "ADD") == before + 1
     send(trader, "ADD", form | {"amount": "6"})
     assert given(trader, "ADD") == before + 2, "another amount is another intention"

@@ -38,7 +38,7 @@ def give(name: str):
     if name not in CommandName.__members__:
         abort(404)
     command = CommandName(name)
-    texts = {field: request.form.get(form_field, "") for field, form_field in FORM_FIELDS.items()}
+    texts = {field: _text(form_field) for field, form_field in FORM_FIELDS.items()}
     order = _text("order")
     form = SITE_SIGNATURES[command] if order and command in CLOSINGS else None
     arguments = [texts[field] for field in SIGNATURES[command][-1] if field is not USER] if form is None else [order]
@@ -138,4 +138,6 @@ def _side() -> str:
 
 
 def _text(field: str) -> str:
-    return request.form.get(field, "")
+    """What a field holds, in the one spelling that means it: another spelling would be another intention."""
+    text = request.form.get(field, "").strip()
+    return text.upper() if field == "symbol" and text.isascii() else text

@@ -4,6 +4,7 @@
 
 import { isStill, redraw, restingFocusIn, whenStillnessEnds } from "./calm.js";
 import { learnTime } from "./clock.js";
+import { awaitsAnswer } from "./intentions.js";
 import { showPrices } from "./prices.js";
 import { tick } from "./ticking.js";
 
@@ -66,8 +67,11 @@ function addressOf(elements) {
   return `${document.body.dataset.fragments.replace("NAMES", names)}?${query}`;
 }
 
-// A field that is being filled in is left alone until it is done with.
+// A field that is being filled in is left alone until it is done with, and so is a form until its outcome is known.
 function swap(element, html) {
+  if (awaitsAnswer(element)) {
+    return;
+  }
   const active = element.contains(document.activeElement) ? document.activeElement : restingFocusIn(element);
   if (active?.matches("input:not([type=hidden])") && active.value !== active.defaultValue) {
     return;

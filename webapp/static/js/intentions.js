@@ -29,6 +29,13 @@ export function doneAlready(form) {
   return { ...before.again, text: before.again.text + hint };
 }
 
+// Whether a part of the page holds a form that somebody filled in and sent, and nobody knows yet how that ended. Drawn
+// anew, it would be empty and have another key: filled in once more, it would do the same a second time.
+export function awaitsAnswer(element) {
+  const forms = [...element.querySelectorAll("form")].filter((form) => form.querySelector("input:not([type=hidden])"));
+  return forms.some((form) => sent.get(form)?.ending === null);
+}
+
 // The form is about to be sent: gives it the key of what is meant, and returns the intention. Its `unanswered` says that
 // the same was sent before, and no answer came.
 export function begin(form, again) {
@@ -58,8 +65,10 @@ export function end(form, intention, answer) {
   offerAgain(form);
 }
 
+// Blanks around a text, and the case of a symbol, mean nothing: the server drops them as well.
 function contentOf(form) {
-  return JSON.stringify([...new FormData(form)].filter(([name]) => !NOT_CONTENT.has(name)));
+  const fields = [...new FormData(form)].filter(([name]) => !NOT_CONTENT.has(name));
+  return JSON.stringify(fields.map(([name, text]) => [name, name === "symbol" ? text.trim().toUpperCase() : text.trim()]));
 }
 
 function clear(form) {

@@ -1,0 +1,28 @@
+"""An order whose answer was lost: nobody knows whether it was done, and pressing again does it once."""
+
+from playwright.sync_api import expect
+
+from tests.browser.person import Person
+
+
+def test_funds_are_added_once_where_the_page_was_drawn_anew_before_the_second_press(trader: Person):
+    """The form is in a part of the page that is drawn anew: it used to come back empty, with another key."""
+    trader.go("/")
+    trader.is_live()
+    amount, add = (
+        trader.page.get_by_label("Amount in dollars"),
+        trader.page.get_by_role("button", name="Add", exact=True),
+    )
+    trader.page.route("**/commands/ADD", lambda route: (route.fetch(), route.abort()))
+    amount.fill("7")
+    add.click()
+    trader.is_told("No answer from the server", "it will not be done twice")
+    expect(trader.figure("cash")).to_have_text("$10,007.00")
+    trader.page.unroute("**/commands/ADD")
+    expect(amount).to_have_value("7")
+    add.click()
+    trader.is_told("Funds added", "$7.00")
+    expect(amount).to_have_value("")
+    expect(trader.figure("cash")).to_have_text("$10,007.00")
+    assert len(trader.page.request.get(f"{trader.url}/history.json?kind=ADD").json()) == 2
+    trader.complaints.clear()  # of the request that broke off
