@@ -5,7 +5,9 @@ person's commands keep the order in which they came. What else may run beside it
 """
 
 import os
+import socket
 import sys
+from collections.abc import Iterable
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
@@ -15,6 +17,7 @@ from schema.errors import SettingsError
 from schema.log_setup import set_up_logging
 from webapp import close_app, create_app
 from webapp.settings import WebSettings, from_environment
+from webapp.worker import Worker
 
 REQUEST_SECONDS_MAX = 30
 """A worker that is silent for so long is replaced; waiting for an outcome takes 10 s at most."""
@@ -22,6 +25,9 @@ REQUEST_SECONDS_MAX = 30
 DRAIN_SECONDS_MAX = 12
 KEEP_ALIVE_SECONDS = 15
 CONNECTIONS_MAX = 2_000
+
+UNUSED_SECONDS_MAX = 15
+"""How long the kernel keeps a connection on which nothing has come yet to itself."""
 
 
 class Site(BaseApplication):
@@ -36,7 +42,7 @@ class Site(BaseApplication):
         chosen = {
             "bind": f"{self._settings.host}:{self._settings.port}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": self._settings.threads,
             "worker_connections": CONNECTIONS_MAX,
             "timeout": REQUEST_SECONDS_MAX,
@@ -44,6 +50,7 @@ class Site(BaseApplication):
             "keepalive": KEEP_ALIVE_SECONDS,
             "proc_name": "webapp",
             "control_socket_disable": True,
+            "when_ready": lambda arbiter: _take_with_first_bytes(arbiter.LISTENERS),
             "worker_exit": lambda _arbiter, _worker: self._close(),
         }
         for name, value in chosen.items():
@@ -57,6 +64,15 @@ class Site(BaseApplication):
     def _close(self) -> None:
         if self._app is not None:
             close_app(self._app)
+
+
+def _take_with_first_bytes(listeners: Iterable[socket.socket]) -> None:
+    """Makes the kernel hand over a connection with the first bytes of its request.
+
+    Browsers open connections ahead, and may never use them. gunicorn lets each have a thread for 5 s.
+    """
+    for listener in listeners:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, UNUSED_SECONDS_MAX)
 
 
 def main() -> int:
