@@ -2,7 +2,7 @@
 
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from flask import Response
@@ -57,7 +57,19 @@ def _schemas() -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
             types += [f.type for f in msgspec.structs.fields(struct)] if struct else []
     types = [kind for kind in types if kind is not None and not isinstance(kind, str)]
     made, components = msgspec.json.schema_components(types, ref_template=REF)
+    for body in (kind for operation in OPERATIONS for kind in get_args(operation.body)):
+        if names := getattr(body, "ONE_OF", ()):
+            components[body.__name__] = _with_one_of(names, components[body.__name__])
     return {id(kind): schema for kind, schema in zip(types, made, strict=True)}, components
+
+
+def _with_one_of(names: tuple[str, ...], schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an object that has exactly one of these properties: a form for each."""
+    forms = []
+    for name in names:
+        properties = {key: value for key, value in schema["properties"].items() if key == name or key not in names}
+        forms.append(schema | {"properties": properties, "required": [*schema["required"], name]})
+    return {"oneOf": forms}
 
 
 def _described(operation: Operation, schemas: dict[int, dict[str, Any]]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Arguments are texts, as in a workload file: what is wrong with one (no money, no
 `rejected` for `bad_arguments`, and is in the log like any other. Only what has not the form of a command is refused.
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -15,10 +15,20 @@ from webapp.reads import HistoryFilter
 from webapp.reads.history import SIZE_MAX
 
 Amount = Annotated[str, Meta(max_length=40, description="Dollars, with at most two decimals.", examples=["100.00"])]
-Shares = Annotated[int, Meta(ge=1, le=2**53, description="Whole shares, instead of an amount.", examples=[5])]
+WHOLE_MAX = 2**53 - 1
+"""Every whole number up to here, and none beyond it, is one float: JSON knows one kind of number, and 5.0 is 5."""
+
+Shares = Annotated[
+    float, Meta(ge=1, le=WHOLE_MAX, multiple_of=1, description="Whole shares, instead of an amount.", examples=[5])
+]
 OrderSeq = Annotated[
-    int,
-    Meta(ge=1, le=2**53, description="The order to act on, by the `seq` of its BUY or SELL. Default: the newest."),
+    float,
+    Meta(
+        ge=1,
+        le=WHOLE_MAX,
+        multiple_of=1,
+        description="The order to act on, by the `seq` of its BUY or SELL. Default: the newest.",
+    ),
 ]
 Price = Annotated[str, Meta(max_length=40, description="Dollars a share.", examples=["12.34"])]
 SymbolText = Annotated[str, Meta(max_length=20, description="1 to 3 letters.", examples=["ABC"])]
@@ -46,12 +56,14 @@ class OrderBody(CommandBody, frozen=True, forbid_unknown_fields=True):
     amount: Amount | UnsetType = UNSET
     shares: Shares | UnsetType = UNSET
 
+    ONE_OF: ClassVar = ("amount", "shares")
+
     def __post_init__(self) -> None:
         if (self.amount is UNSET) == (self.shares is UNSET):
             raise ValueError("give either `amount` or `shares`")
 
     def arguments(self) -> list[str]:
-        return [self.symbol, str(self.shares) if self.amount is UNSET else self.amount]
+        return [self.symbol, str(int(self.shares)) if self.amount is UNSET else self.amount]
 
     def form(self) -> tuple[str, ...] | None:
         return BY_SHARES if self.amount is UNSET else None
@@ -63,7 +75,7 @@ class ClosingBody(CommandBody, frozen=True, forbid_unknown_fields=True):
     order: OrderSeq | UnsetType = UNSET
 
     def arguments(self) -> list[str]:
-        return [] if self.order is UNSET else [str(self.order)]
+        return [] if self.order is UNSET else [str(int(self.order))]
 
     def form(self) -> tuple[str, ...] | None:
         return None if self.order is UNSET else OF_ORDER

@@ -25,7 +25,9 @@ def test_orders_by_shares_and_named_commits_have_their_outcome(caller: Caller) -
     assert caller.give("COMMIT_SELL").json["status"] == "done"
 
 
-@pytest.mark.parametrize("given", [{}, {"amount": "1.00", "shares": 1}, {"shares": 0}, {"shares": "1"}])
+@pytest.mark.parametrize(
+    "given", [{}, {"amount": "1.00", "shares": 1}, {"shares": 0}, {"shares": "1"}, {"shares": 1.5}]
+)
 def test_an_order_names_an_amount_or_shares_and_not_both(caller: Caller, given: dict) -> None:
     assert caller.give("BUY", symbol="ABC", **given).status_code == 422
 
