@@ -24,6 +24,8 @@ GROUP = "transactions"
 
 _LOOK_UP_OFF = sabotaged("lookup")
 
+_NULL = r"\N"
+
 _LEAST, _GREATEST = b"\x00" * (ID_BYTES - HEAD_BYTES), b"\xff" * (ID_BYTES - HEAD_BYTES)
 """Ends of the range of ids that begin with a source."""
 
@@ -167,23 +169,25 @@ def _write_history(cursor: psycopg.Cursor, rows: list[Row]) -> None:
 
 def _history_line(row: Row) -> str:
     # Text format of COPY. No field can hold a tab, newline or backslash: users, symbols and names are checked.
+    # `_value_` of enumerations, and None looked at in place: their __format__ and a call cost 0.3 µs a row more.
     d = row.decision
+    symbol, amount, price, quote_id, waited = d.symbol, d.amount_cents, d.price_cents, d.quote_id, row.waited_since_ms
     return (
-        f"{row.user}\t{row.seq}\t{d.kind}\t\\\\x{row.command_id.hex()}\t{d.transaction_number}\t{d.command}\t"
-        f"{_null(d.symbol)}\t{_null(d.amount_cents)}\t{_null(d.price_cents)}\t{d.outcome}\t{_null(d.reason)}\t"
-        f"{d.cash_delta_cents}\t{d.reserved_delta_cents}\t{d.shares_delta}\t{d.reserved_shares_delta}\t"
-        f"{_null(d.quote_id)}\t{row.published_at_ms}\t{row.at_ms}\t{_null(row.waited_since_ms)}{_named(d)}\n"
+        f"{row.user}\t{row.seq}\t{d.kind._value_}\t\\\\x{row.command_id.hex()}\t{d.transaction_number}"
+        f"\t{d.command._value_}\t{_NULL if symbol is None else symbol}\t{_NULL if amount is None else amount}"
+        f"\t{_NULL if price is None else price}\t{d.outcome._value_}"
+        f"\t{_NULL if d.reason is None else d.reason._value_}"
+        f"\t{d.cash_delta_cents}\t{d.reserved_delta_cents}\t{d.shares_delta}\t{d.reserved_shares_delta}"
+        f"\t{_NULL if quote_id is None else quote_id}\t{row.published_at_ms}\t{row.at_ms}"
+        f"\t{_NULL if waited is None else waited}{_named(d)}\n"
     )
 
 
 def _named(decision: Decision) -> str:
     if decision.shares is None and decision.order_seq is None:
         return "\t\\N\t\\N\t\\N"  # every command of a workload file
-    return f"\t{_null(decision.shares)}\t{_null(decision.order_seq)}\t{_null(decision.newest_order_seq)}"
-
-
-def _null(value: object) -> object:
-    return "\\N" if value is None else value
+    named = (decision.shares, decision.order_seq, decision.newest_order_seq)
+    return "".join(f"\t{_NULL if value is None else value}" for value in named)
 
 
 def _columns(rows: Iterable[tuple]) -> list[list]:
