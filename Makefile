@@ -2,11 +2,11 @@
 # Variables given to make reach it through the environment: make loadtest WORKLOAD=my.txt REPLICAS=4
 
 # What a shell has set for other programs stays out: which code Python runs and whether it asserts, what bash runs before
-# a script, where cd goes. deploy/caller.py sorts out the rest.
+# a script, where cd goes. deploy/stack/caller.py sorts out the rest.
 unexport $(filter-out PYTHON,$(filter PYTHON%,$(.VARIABLES))) BASH_ENV ENV CDPATH PSYCOPG_IMPL
 export PYTHONUTF8 := 1
 
-# The names on make's command line: deploy/misspelt.py looks for slips among them.
+# The names on make's command line: deploy/commands/misspelt.py looks for slips among them.
 export GIVEN_TO_MAKE := $(strip $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
 
 SHELL := /bin/bash
@@ -15,7 +15,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 STAMP := $(VENV)/.requirements-installed
-# As root in somebody's checkout, Python writes no bytecode until it goes on as the owner (deploy/owner.py).
+# As root in somebody's checkout, Python writes no bytecode until it goes on as the owner (deploy/stack/owner.py).
 NO_BYTECODE := $(if $(filter 0,$(shell id -u)),$(if $(filter-out 0,$(shell stat -c %u .)),-B))
 DEPLOY := $(VENV)/bin/python $(NO_BYTECODE) -m deploy
 
@@ -95,7 +95,7 @@ verify: $(STAMP) ## Recompute every invariant of what the last run left [DUMP=fi
 	@$(DEPLOY) verify
 
 clean: ## Stop everything; remove .stack, .venv and dumps
-	@if [ ! -d .stack ]; then :; elif $(VENV)/bin/python $(NO_BYTECODE) -c 'import deploy.commands' 2>/dev/null; then $(DEPLOY) clean; else $(or $(PYTHON),python3) $(NO_BYTECODE) -m deploy.leftovers; fi
+	@if [ ! -d .stack ]; then :; elif $(VENV)/bin/python $(NO_BYTECODE) -c 'import deploy.commands.cli' 2>/dev/null; then $(DEPLOY) clean; else $(or $(PYTHON),python3) $(NO_BYTECODE) -m deploy.supervision.leftovers; fi
 	@rm -rf .stack $(VENV) dumps
 
 # All on stderr: `make env` promises nothing but two lines on stdout. Bytecode is compiled on first use instead.

@@ -1,16 +1,16 @@
-"""`python -m deploy COMMAND`, or `make COMMAND`: runs a command of `commands.py`, also where .venv is damaged.
+"""`python -m deploy COMMAND`, or `make COMMAND`: runs a command of `cli.py`, also where .venv is damaged.
 
 Every package is imported inside the frame that turns errors, and Ctrl-C, into one line.
 """
 
 import sys
 
-from schema import entry_point
+from runtime import entry_point
 
 
 def main() -> int:
     try:
-        from deploy import commands  # noqa: PLC0415
+        from deploy.commands import cli  # noqa: PLC0415
     except ImportError as error:
         why = " ".join(str(error).split())
         print(
@@ -18,7 +18,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return entry_point.FAILED
-    return commands.main()
+    return cli.main()
 
 
 if __name__ == "__main__":

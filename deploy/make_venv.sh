@@ -10,7 +10,7 @@ fail() { echo "error: $*"; exit 1; }
 command -v "$python" >/dev/null || fail "$python is missing. Install Python 3.11 or newer."
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "Python 3.11 or newer is needed, $("$python" -V) was found. Name another one: make PYTHON=python3.12 ..."
-"$python" -B -m deploy.checkout_path || exit 1
+"$python" -B -m deploy.stack.checkout_path || exit 1
 
 # Debian keeps ensurepip, without which a venv has no pip, in a package of its own. The interpreter is asked for
 # its version because /usr/bin/python3 and the distribution's python3-venv always belong together.
@@ -28,7 +28,7 @@ fi
 
 # root has done its part. The rest belongs to the owner of the checkout.
 if [ "${3-}" != as-owner ]; then
-    exec "$python" -B -m deploy.owner "$0" "$venv" "$requirements" as-owner
+    exec "$python" -B -m deploy.stack.owner "$0" "$venv" "$requirements" as-owner
 fi
 [ -w . ] || fail "$(id -un) may not write in $(pwd -P)."
 if [ -e "$venv" ] && ! [ -w "$venv" ]; then

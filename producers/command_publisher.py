@@ -13,6 +13,7 @@ import structlog
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import POSSIBLY_DUPLICATE, Outgoing, Publisher
 from rabbitmq.topology import command_stream
+from runtime.wall_clock import now_ms
 from schema.arguments import is_root_dumplog
 from schema.codec import encode
 from schema.commands import (
@@ -26,7 +27,6 @@ from schema.commands import (
     partition_of,
 )
 from schema.errors import BrokerError, Unroutable
-from schema.wall_clock import now_ms
 
 LINGER_MS = 5
 """A command waits at most this long for company in its message; a message of 100 fills faster under load."""

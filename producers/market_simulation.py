@@ -14,15 +14,16 @@ from functools import partial
 
 import structlog
 
+from database.patient_reads import Ledger
 from producers.command_publisher import CommandPublisher
-from producers.ledger import Ledger
 from rabbitmq.connection import open_connection
-from schema import entry_point, settings
+from runtime import entry_point
+from runtime.log_setup import set_up_logging
+from schema import settings
 from schema.arguments import make_command
 from schema.commands import CommandName, command_id
 from schema.errors import DayTradeError, SettingsError
 from schema.events import QUOTE_LIFETIME_MS
-from schema.log_setup import set_up_logging
 
 USER = "market"
 

@@ -6,9 +6,9 @@ import sys
 import threading
 
 from quotecache.service import run
-from schema import entry_point
+from runtime import entry_point
+from runtime.log_setup import set_up_logging
 from schema.errors import SettingsError
-from schema.log_setup import set_up_logging
 from schema.settings import from_environment
 
 

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 import psycopg
 
-from schema import database, entry_point
+from database import postgres
+from runtime import entry_point
+from runtime.price_file import HEADING, PricePoint, format_time, parse_time
 from schema.bounds import INT64_MAX
 from schema.commands import is_symbol
 from schema.errors import DayTradeError, SettingsError
 from schema.money import format_cents
-from schema.price_file import HEADING, PricePoint, format_time, parse_time
 
 POINTS_MAX = 1_000_000
 """A year of a symbol that is refreshed whenever it runs out is half of this."""
@@ -34,7 +35,7 @@ def price_history(
 
     From a server-side cursor, in bounded memory. Raises StoreError.
     """
-    with database.translated(), connection.transaction(), connection.cursor("price_history") as cursor:
+    with postgres.translated(), connection.transaction(), connection.cursor("price_history") as cursor:
         cursor.itersize = ROWS_PER_PAGE
         cursor.execute(_HISTORY, (symbol, from_ms, to_ms, most))
         for at_ms, price_cents in cursor:
@@ -71,7 +72,7 @@ def _write(symbol: str, begin: str, end: str) -> None:
         bounds = parse_time(begin), parse_time(end)
     except ValueError as error:
         raise SettingsError(str(error)) from error
-    connection = database.connect(url, "price-history")
+    connection = postgres.connect(url, "price-history")
     try:
         print(",".join(HEADING))
         for point in price_history(connection, symbol, *bounds):

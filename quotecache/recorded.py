@@ -13,9 +13,9 @@ from pathlib import Path
 from quotecache.fetch import Fetch
 from quotecache.protocol import PriceLine
 from quotecache.upstream import Outcome
+from runtime.price_file import PricePoint, read_prices
 from schema.errors import DecodeError, SettingsError
 from schema.events import NOT_SENT
-from schema.price_file import PricePoint, read_prices
 
 CRYPTOKEY = "recorded"
 """The log of record wants one with each price; this one says that no server gave it."""
@@ -69,7 +69,7 @@ class Recorded:
 
 
 def open_recording(path: Path) -> Recording:
-    """Reads a file of prices (`schema.price_file`). Raises SettingsError."""
+    """Reads a file of prices (`runtime.price_file`). Raises SettingsError."""
     if path.exists() and not path.is_file():
         # Every quote cache reads it, and reads it again when it is started again.
         raise SettingsError(f"QUOTE_SOURCE={path}: must be a plain file, as it is read more than once")

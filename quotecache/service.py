@@ -13,7 +13,8 @@ from dataclasses import asdict
 import psycopg
 import structlog
 
-from consumers import partitions
+from database import postgres
+from ownership import partitions
 from quotecache.cache import Counts
 from quotecache.hold import Hold
 from quotecache.sockets import allow_sockets
@@ -22,10 +23,9 @@ from quotecache.store import GROUP, LEASE_MS, PARTITION
 from quotecache.tenure import Tenure
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.topology import QUEUES
-from schema import database
+from runtime.wall_clock import now_ms
 from schema.errors import BrokerError, Fenced, StoreError
 from schema.settings import Settings
-from schema.wall_clock import now_ms
 
 STANDBY_TICK_MS = 200
 """A standby looks more often than an owner shows life: one that lets go is followed at once."""
@@ -65,11 +65,11 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> None:
 @contextlib.contextmanager
 def _session(settings: Settings, counts: Counts, connections_max: int, open_source: OpenSource) -> Iterator["_Session"]:
     with contextlib.ExitStack() as stack:
-        store = stack.enter_context(contextlib.closing(database.connect(settings.database_url, settings.replica)))
+        store = stack.enter_context(contextlib.closing(postgres.connect(settings.database_url, settings.replica)))
         connection = open_connection(settings.amqp_url, settings.replica, CONNECT_SECONDS_MAX)
         stack.callback(connection.close)
         connection.require_queues(queue.name for queue in QUEUES)
-        with database.translated():
+        with postgres.translated():
             partitions.succeed(store, settings.place, settings.replica, LEASE_MS)
         session = _Session(settings, connection, store, counts, connections_max, open_source)
         stack.callback(session.drop)
@@ -108,7 +108,7 @@ class _Session:
             while self._tenure is not None and not self._tenure.idle and time.monotonic() < deadline:
                 self._turn()
         self.drop()
-        with database.translated():
+        with postgres.translated():
             partitions.leave(self._store, GROUP, self._settings.replica, {})
 
     def drop(self) -> None:
@@ -118,7 +118,7 @@ class _Session:
         owned = self._owned()
         self._tenure.close()
         self._tenure = None
-        with contextlib.suppress(StoreError), database.translated():
+        with contextlib.suppress(StoreError), postgres.translated():
             partitions.release(self._store, GROUP, owned)
 
     def _turn(self) -> None:
@@ -132,7 +132,7 @@ class _Session:
 
     def _tick(self) -> None:
         began = time.monotonic()
-        with database.translated():
+        with postgres.translated():
             changes = partitions.tick(self._store, GROUP, self._settings.replica, self._owned(), LEASE_MS)
         if PARTITION in changes.lost:
             raise Fenced("another process owns the quote cache by now")

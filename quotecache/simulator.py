@@ -14,10 +14,10 @@ import structlog
 
 from quotecache.market import Market
 from quotecache.sockets import allow_sockets
-from schema import entry_point
+from runtime import entry_point
+from runtime.log_setup import set_up_logging
 from schema.commands import is_symbol, is_user
 from schema.errors import SettingsError
-from schema.log_setup import set_up_logging
 from schema.money import format_cents
 from schema.settings import Settings, from_environment
 

@@ -7,8 +7,8 @@ from quotecache.fetch import Fetch
 from quotecache.hold import Hold
 from quotecache.recorded import Recorded, open_recording
 from quotecache.upstream import Outcome, Upstream
+from runtime.wall_clock import now_ms
 from schema.settings import Settings
-from schema.wall_clock import now_ms
 
 
 class Source(Protocol):

@@ -10,13 +10,13 @@ from dataclasses import replace
 
 import psycopg
 
-from consumers import outbox, partitions
-from consumers.partitions import Ownership
+from database import postgres
+from ownership import outbox, partitions
+from ownership.partitions import Ownership
 from quotecache.budgets import is_charged
 from quotecache.fetch import Fetch, Settled
 from quotecache.protocol import PriceLine
 from rabbitmq.publisher import Outgoing
-from schema import database
 from schema.commands import VERSION
 from schema.events import NOT_SENT, QUOTE_LIFETIME_MS, PriceRequest, Quote
 
@@ -42,7 +42,7 @@ def record(
     `asks` are for distinct symbols; they come back as fetches, asked at `now_ms`. `ownership` is stored as given.
     Raises StoreError, Fenced; nothing is kept then.
     """
-    with database.translated(), connection.transaction(), connection.cursor() as cursor:
+    with postgres.translated(), connection.transaction(), connection.cursor() as cursor:
         partitions.fence(cursor, GROUP, [ownership], LEASE_MS)
         if settled:
             _end(cursor, settled)
@@ -52,13 +52,13 @@ def record(
 
 def left_over(connection: psycopg.Connection) -> list[Outgoing]:
     """What the owner before us may not have published."""
-    with database.translated(), connection.transaction(), connection.cursor() as cursor:
+    with postgres.translated(), connection.transaction(), connection.cursor() as cursor:
         return outbox.left_over(cursor, GROUP, [PARTITION])
 
 
 def open_fetches(connection: psycopg.Connection, ownership: Ownership) -> list[Fetch]:
     """Fetches that an owner before us asked for and never ended: paid, and their answers are gone."""
-    with database.translated(), connection.transaction(), connection.cursor() as cursor:
+    with postgres.translated(), connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_OPEN, (ownership.position,))
         return [
             Fetch(quote_id, PriceRequest(VERSION, symbol, user, number, for_trigger), asked_at_ms)
@@ -68,7 +68,7 @@ def open_fetches(connection: psycopg.Connection, ownership: Ownership) -> list[F
 
 def usable_quotes(connection: psycopg.Connection, now_ms: int) -> list[Quote]:
     """Every quote that is still alive, the newest last."""
-    with database.translated(), connection.transaction(), connection.cursor() as cursor:
+    with postgres.translated(), connection.transaction(), connection.cursor() as cursor:
         died_ms = now_ms - QUOTE_LIFETIME_MS
         cursor.execute(_USABLE, (died_ms, died_ms))
         return [Quote(*row) for row in cursor]
@@ -77,14 +77,14 @@ def usable_quotes(connection: psycopg.Connection, now_ms: int) -> list[Quote]:
 def paid_since(connection: psycopg.Connection, users: Iterable[str], since_ms: int) -> dict[str, int]:
     """How many paid quotes each of these people has caused by their own commands since then (spec §3a)."""
     counts = dict.fromkeys(users, 0)
-    with database.translated(), connection.transaction(), connection.cursor() as cursor:
+    with postgres.translated(), connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_PAID_SINCE, (list(counts), since_ms, NOT_SENT))
         return counts | dict(cursor)
 
 
 def refreshes_since(connection: psycopg.Connection, since_ms: int) -> list[int]:
     """When paid requests for armed triggers were sent since then, oldest first."""
-    with database.translated(), connection.transaction(), connection.cursor() as cursor:
+    with postgres.translated(), connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_REFRESHES_SINCE, (since_ms,))
         return [asked_at_ms for (asked_at_ms,) in cursor]
 

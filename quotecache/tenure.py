@@ -9,7 +9,7 @@ import time
 import psycopg
 import structlog
 
-from consumers.partitions import Ownership
+from ownership.partitions import Ownership
 from quotecache import store
 from quotecache.audit_entries import audit_messages
 from quotecache.budgets import MINUTE_MS, day_of, is_charged
@@ -21,11 +21,11 @@ from rabbitmq.connection import Connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.subscription import QueueConsumer
 from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE
+from runtime.faults import strike
 from schema.codec import decode_request, encode
 from schema.commands import VERSION
 from schema.errors import DecodeError
 from schema.events import NoQuote, PriceMessage, PriceRequest, Quote, QuoteRefused
-from schema.faults import strike
 from schema.settings import Settings
 
 ANSWERS_PER_MESSAGE_MAX = 500

@@ -10,7 +10,7 @@ import sys
 from rabbitmq.connection import Connection, open_connection, translated
 from rabbitmq.dead_letters import earlier_queue
 from rabbitmq.topology import EXCHANGES, QUEUES
-from schema import entry_point
+from runtime import entry_point
 from schema.errors import DayTradeError, SettingsError
 
 

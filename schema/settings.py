@@ -31,7 +31,7 @@ class Settings:
     quote_server: tuple[str, int]
     """Host and port of the legacy quote server."""
     quote_source: Path | None
-    """A recorded file of prices (`schema.price_file`) to use in place of the quote server; None: none."""
+    """A recorded file of prices (`runtime.price_file`) to use in place of the quote server; None: none."""
     quotes: str
     """What the simulator plays: `realistic` (measured delays) or `instant` (none)."""
     quote_seed: int

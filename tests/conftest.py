@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import make_url
 
-from deploy.caller import leave_for_tests
+from database.migrate import migrate
+from deploy.stack.caller import leave_for_tests
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
-from schema.migrate import migrate
 from tests.interrupts import end_once
 
 settings.register_profile("daytrade", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -4,6 +4,7 @@ Read with `ast`, never by importing: so an import inside a function counts as we
 """
 
 import ast
+import itertools
 import sys
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -15,28 +16,36 @@ ROOT = Path(__file__).resolve().parent.parent
 
 LINES_PER_FILE_MAX, LINES_PER_FUNCTION_MAX = 300, 70
 
-PACKAGES = {"producers", "consumers", "quotecache", "schema", "webapp", "workloads", "rabbitmq", "deploy"}
-TOP_LEVEL = PACKAGES | {"tests", "Makefile", "requirements.txt", "README.md", "docs", "pyproject.toml", ".ci"}
-
-SHARED = {f"consumers.{name}" for name in ("partitions", "outbox", "clock", "lifecycle", "process")}
-"""The partition machinery of design §2, which the quote cache uses as well."""
+FLOORS = (
+    ("schema",),
+    ("runtime",),
+    ("database", "workloads"),
+    ("rabbitmq",),
+    ("ownership", "verification"),
+    ("quotecache", "producers"),
+    ("consumers.transactions", "consumers.triggers", "consumers.audit", "webapp", "loadtest"),
+    ("deploy.stack",),
+    ("deploy.supervision",),
+    ("deploy.servers",),
+    ("deploy.commands",),
+    ("bench",),
+)
+"""The rooms, from the ground up. A room imports from floors below its own only: never from above, nor from beside."""
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "schema": {"schema"},
-    "rabbitmq": {"rabbitmq", "schema"},
-    "quotecache": {"quotecache", "schema", "rabbitmq", *SHARED},
-    "producers": {"producers", "schema", "rabbitmq"},
-    "consumers": {"schema", "rabbitmq", *SHARED},
-    "consumers.transactions": {"consumers.transactions", "quotecache.client"},
-    "consumers.triggers": {"consumers.triggers", "quotecache.client"},
-    "consumers.audit": {"consumers.audit"},
-    "consumers.verification": {"consumers.verification"},
-    "webapp": {"webapp", "schema", "rabbitmq", "producers.command_publisher", "quotecache.client"},
-    "workloads": {"workloads", "schema"},
+    "verification": {"schema", "runtime", "database"},
+    "webapp": {"schema", "runtime", "database", "rabbitmq", "producers.command_publisher", "quotecache.quote_floor"},
     # deploy/ checks settings of all processes with the code that each of them checks its own with.
-    "deploy": {"deploy", "schema", "webapp.settings", "quotecache.recorded"},
+    "deploy": {"deploy", "schema", "runtime", "database", "webapp.settings", "quotecache.recorded"},
+    "bench": {room for floor in FLOORS for room in floor if not room.startswith("deploy")},
 }
-"""What of ours a module may import: what stands here for its folder, and for the folders above it."""
+"""Rooms that may import less than the floors below them, or that are told apart by what they must not know.
+
+Verification shares no code with what it judges; the site reaches the other processes through messages alone.
+"""
+
+PACKAGES = {room.partition(".")[0] for floor in FLOORS for room in floor}
+TOP_LEVEL = PACKAGES | {"tests", "Makefile", "requirements.txt", "README.md", "docs", "pyproject.toml", ".ci"}
 
 WEB = (
     *("flask", "flask_wtf", "flask_limiter", "wtforms", "werkzeug", "markupsafe", "argon2", "prometheus_client"),
@@ -45,25 +54,33 @@ WEB = (
 
 HOMES: dict[str, set[str]] = {
     "msgspec": PACKAGES,
-    "structlog": PACKAGES - {"schema", "deploy"} | {"schema.log_setup"},
+    "structlog": PACKAGES - {"schema", "deploy"},
     "pika": {"rabbitmq"},
     "psycopg": {
-        *("schema.database", "schema.migrate", "schema.migrations"),
-        *("consumers", "quotecache", "deploy", "webapp", "rabbitmq.dead_letters"),
+        *("database", "schema.migrations", "rabbitmq.dead_letters"),
+        *("ownership", "verification", "consumers", "quotecache", "deploy", "webapp", "bench"),
     },
     "sqlalchemy": {
-        *("schema.engines", "schema.tables", "schema.dump_tables", "schema.log_tables", "schema.quote_tables"),
-        *("schema.web_tables", "schema.migrate", "schema.migrations", "producers", "webapp"),
+        *("schema.tables", "schema.dump_tables", "schema.log_tables", "schema.quote_tables", "schema.web_tables"),
+        *("schema.migrations", "database", "webapp", "bench"),
     },
-    "alembic": {"schema.migrate", "schema.migrations"},
+    "alembic": {"database.migrate", "schema.migrations"},
     "sortedcontainers": {"consumers.triggers"},
     "supervisor": {"deploy"},
-    "rich": {"deploy", "producers", "consumers.verification", "consumers.transactions.replay", "rabbitmq.dead_letters"},
-    "typer": {"deploy", "consumers.verification", "consumers.transactions.account_at", "rabbitmq.dead_letters"},
-    "lxml": {"consumers.verification"},
+    "rich": {
+        "deploy",
+        "loadtest",
+        "producers",
+        "verification",
+        "consumers.transactions.replay",
+        "rabbitmq.dead_letters",
+        "bench",
+    },
+    "typer": {"deploy", "verification", "rabbitmq.dead_letters"},
+    "lxml": {"verification"},
     # Zstandard, in Python's own library from 3.14 on.
     **{library: {"producers.workload_input"} for library in ("backports", "compression")},
-    **{library: {"webapp"} for library in WEB},
+    **{library: {"webapp", "bench"} for library in WEB},
 }
 """Where each library may be imported. One that is not here may be imported nowhere."""
 
@@ -79,7 +96,7 @@ PURE = {
     "quotecache.budgets",
     "quotecache.cache",
     "quotecache.protocol",
-    "producers.quote_floor",
+    "quotecache.quote_floor",
 }
 """The core: whatever decides about money, order, quotes or the log. Time is an argument there, and nothing is done."""
 
@@ -130,12 +147,26 @@ def is_ours(name: str) -> bool:
     return name.partition(".")[0] in PACKAGES | {"tests"}
 
 
+def room_of(module: str) -> str | None:
+    """The room that a module is in; None for the packages that only hold rooms."""
+    return next((room for floor in FLOORS for room in floor if is_inside(module, room)), None)
+
+
 @pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_of_ours_only_what_its_folder_may(module):
-    may = {name for folder, names in MAY_IMPORT.items() if is_inside(module, folder) for name in names}
-    ours = {name for name in imports(module) if is_ours(name)}
-    refused = sorted(name for name in ours if not any(is_inside(name, entry) for entry in may))
-    assert not refused, f"{module} may not import {refused}"
+def test_a_module_imports_only_from_floors_below(module):
+    room = room_of(module)
+    below = {beneath for floor in itertools.takewhile(lambda floor: room not in floor, FLOORS) for beneath in floor}
+    found = {room_of(name) for name in imports(module) if is_ours(name)} - {room, None}
+    assert not found - below, f"{module} may not import from {sorted(found - below)}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_of_ours_only_what_its_room_may(module):
+    for folder, may in MAY_IMPORT.items():
+        if is_inside(module, folder):
+            ours = {name for name in imports(module) if is_ours(name)}
+            refused = sorted(name for name in ours if not any(is_inside(name, entry) for entry in may | {folder}))
+            assert not refused, f"{module} may not import {refused}"
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -145,10 +176,9 @@ def test_a_module_imports_only_libraries_that_have_a_home_there(module):
     assert not refused, f"{module} may not import {refused}"
 
 
-def test_every_folder_has_its_row():
-    folders = {module.partition(".")[0] for module in MODULES}
-    below_consumers = {path.name for path in (ROOT / "consumers").iterdir() if (path / "__init__.py").exists()}
-    assert folders | {f"consumers.{name}" for name in below_consumers} == MAY_IMPORT.keys()
+def test_every_folder_is_a_room():
+    holders = {module for module in MODULES if room_of(module) is None}
+    assert holders == {"consumers", "deploy", "deploy.__main__"}
 
 
 def test_no_import_goes_in_a_circle():

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from schema import entry_point
+from runtime import entry_point
+from runtime.log_setup import set_up_logging
 from schema.errors import SettingsError
-from schema.log_setup import set_up_logging
 from webapp import close_app, create_app
 from webapp.settings import WebSettings, from_environment
 from webapp.worker import Worker

@@ -7,7 +7,7 @@ import getpass
 import os
 import sys
 
-from schema import entry_point
+from runtime import entry_point
 from schema.commands import is_user
 from schema.errors import DayTradeError, SettingsError
 from webapp import passwords, people

@@ -8,10 +8,10 @@ import os
 import sys
 import time
 
-from schema import entry_point
+from runtime import entry_point
+from runtime.log_setup import set_up_logging
 from schema.commands import CommandName
 from schema.errors import DayTradeError, SettingsError
-from schema.log_setup import set_up_logging
 from webapp import close_app, create_app, passwords, people, reads
 from webapp.commands import Result, run
 from webapp.settings import from_environment

@@ -9,7 +9,7 @@ import secrets
 
 from flask import Flask, session
 
-from schema.wall_clock import now_ms
+from runtime.wall_clock import now_ms
 from webapp.people import Person
 from webapp.store import Store
 

@@ -10,7 +10,7 @@ from flask import current_app
 from sqlalchemy import Connection, Row, text
 from sqlalchemy.engine import make_url
 
-from schema import database, database_urls, engines
+from database import engines, libpq_urls, postgres
 from webapp.unavailable import ReadOnly, Unavailable
 
 CONNECT_SECONDS_MAX = 2
@@ -45,7 +45,7 @@ class Store:
     """For all threads of a process."""
 
     def __init__(self, database_url: str, connections_max: int):
-        database_urls.drop_libpq_variables(database_url)
+        libpq_urls.drop_libpq_variables(database_url)
         url = make_url(database_url).set(drivername="postgresql+psycopg")
         ours = f"-c statement_timeout={STATEMENT_MS_MAX} -c timezone=UTC"
         self._engine = sqlalchemy.create_engine(
@@ -57,10 +57,10 @@ class Store:
             # Each statement is its own transaction: reads need no BEGIN and COMMIT around them.
             isolation_level="AUTOCOMMIT",
             connect_args={
-                **database.KEEPALIVE,
+                **postgres.KEEPALIVE,
                 "connect_timeout": CONNECT_SECONDS_MAX,
                 "application_name": "webapp",
-                "options": database_urls.session_options(database_url, ours),
+                "options": libpq_urls.session_options(database_url, ours),
             },
         )
 
@@ -106,7 +106,7 @@ class Store:
         except _ERRORS as error:
             if not engines.means_not_now(error):
                 raise
-            if database.sqlstate(error) == database.READ_ONLY:
+            if postgres.sqlstate(error) == postgres.READ_ONLY:
                 raise ReadOnly("the database takes no changes at the moment", RETRY_SECONDS) from error
             raise Unavailable("the database does not answer", RETRY_SECONDS) from error
 

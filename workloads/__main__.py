@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from schema import entry_point
-from schema.output_file import written_whole
+from runtime import entry_point
+from runtime.output_file import written_whole
 from workloads.generator import SYMBOLS_MAX, USERS_MAX, workload_lines
 
 

@@ -8,9 +8,10 @@ import structlog
 
 from consumers.audit.dumper import Dumper
 from consumers.audit.writer import Writer
-from schema import entry_point, settings
+from runtime import entry_point
+from runtime.log_setup import set_up_logging
+from schema import settings
 from schema.errors import DayTradeError
-from schema.log_setup import set_up_logging
 
 log = structlog.get_logger()
 

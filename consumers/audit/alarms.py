@@ -6,13 +6,14 @@ Reads only; works with every other process down.
 import os
 
 from consumers.audit import stops
-from schema import database, entry_point
+from database import postgres
+from runtime import entry_point
 from schema.errors import SettingsError
 
 
 def alarms(database_url: str) -> list[str]:
     """A sentence for each source that has stopped. Raises StoreError."""
-    with database.translated(), database.connect(database_url, "alarms") as connection:
+    with postgres.translated(), postgres.connect(database_url, "alarms") as connection:
         return [f"ALARM: {stop}" for stop in stops.load(connection)]
 
 

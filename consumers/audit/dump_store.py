@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import psycopg
 
 from consumers.audit.dump_xml import Row
-from schema import database
-from schema.database import translated
+from database import postgres
+from database.postgres import translated
 from schema.events import QUOTECACHE_SOURCE, AuditKind
 from schema.outcomes import DumpState
 
@@ -35,7 +35,7 @@ class Dump:
 
 def connect(database_url: str, application: str) -> psycopg.Connection:
     """A connection for reading dumps, which may take as long as the log is. Raises StoreError."""
-    connection = database.connect(database_url, application)
+    connection = postgres.connect(database_url, application)
     with translated(), connection.transaction():
         connection.execute("SET statement_timeout = 0")
         connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_TIMEOUT_MS}")

@@ -9,7 +9,7 @@ import psycopg
 from consumers.audit import dump_store, dump_xml
 from consumers.audit.dump_place import make_place, refusals
 from consumers.audit.dump_store import Dump
-from schema.database import translated
+from database.postgres import translated
 from schema.errors import DumpImpossible
 from schema.filenames import FILENAME_CHARACTERS_MAX, own_folder
 from schema.outcomes import DumpState

@@ -16,7 +16,7 @@ from consumers.audit.dump_place import why_not_now
 from consumers.audit.dump_retries import Retries
 from consumers.audit.dump_store import Dump
 from consumers.audit.dump_writing import write
-from schema.database import translated
+from database.postgres import translated
 from schema.errors import DumpImpossible, StoreError
 from schema.outcomes import DumpState
 from schema.settings import Settings

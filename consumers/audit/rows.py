@@ -11,11 +11,11 @@ import psycopg
 from consumers.audit import stops
 from consumers.audit.batch import Marker, Piece
 from consumers.audit.copy_lines import COLUMNS
+from database.postgres import refuses_data
+from runtime.faults import sabotaged, strike
 from schema import chain
 from schema.commands import PARTITIONS
-from schema.database import refuses_data
 from schema.events import QUOTECACHE_SOURCE
-from schema.faults import sabotaged, strike
 
 NUMBERING_OFF = sabotaged("numbering")
 

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 import psycopg
 
-from consumers import partitions
 from consumers.audit import rows, stops
 from consumers.audit.batch import Batch
 from consumers.audit.copy_lines import COLUMNS, copy_lines
 from consumers.audit.numbering import Numbering, Part, Stop
 from consumers.audit.rows import Heads, Trial
-from consumers.partitions import Ownership
+from database.postgres import refuses_data, translated
+from ownership import partitions
+from ownership.partitions import Ownership
 from rabbitmq.dead_letters import store as dead_letter_store
 from schema import chain
-from schema.database import refuses_data, translated
 from schema.events import QUOTECACHE_SOURCE
 
 GROUP = "audit"

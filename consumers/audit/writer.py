@@ -14,11 +14,12 @@ from dataclasses import replace
 import psycopg
 import structlog
 
-from consumers import partitions
 from consumers.audit import store
 from consumers.audit.batch import Batch
 from consumers.audit.numbering import Numbering, Stop
-from consumers.partitions import Ownership
+from database import postgres
+from ownership import partitions
+from ownership.partitions import Ownership
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.lengths import (
     GLANCE_SECONDS,
@@ -30,9 +31,8 @@ from rabbitmq.lengths import (
 )
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
 from rabbitmq.topology import AUDIT_STREAM, QUEUES
-from schema import database
+from runtime.faults import sabotaged
 from schema.errors import BrokerError, StoreError
-from schema.faults import sabotaged
 from schema.settings import Settings
 
 PARTITION = 0
@@ -99,9 +99,9 @@ class Writer:
             broker = open_connection(self._settings.amqp_url, name, patience_seconds=RECONNECT_SECONDS_MAX)
             stack.callback(broker.close)
             broker.require_queues(queue.name for queue in QUEUES)
-            connection = database.connect(self._settings.database_url, name)
+            connection = postgres.connect(self._settings.database_url, name)
             stack.callback(connection.close)
-            with database.translated():
+            with postgres.translated():
                 partitions.succeed(connection, self._settings.place, name)
             session = _Session(broker, connection, self._settings.replica, self._on_dump_complete)
             stack.callback(session.leave)
@@ -157,7 +157,7 @@ class _Session:
 
     def leave(self) -> None:
         """Lets the log go, so that the next owner need not wait for the lease to run out; never raises."""
-        with contextlib.suppress(StoreError), database.translated():
+        with contextlib.suppress(StoreError), postgres.translated():
             partitions.leave(self._database, store.GROUP, self._replica, self._owned())
 
     def _owned(self) -> dict[int, int]:
@@ -165,7 +165,7 @@ class _Session:
 
     def _tick(self) -> None:
         began = time.monotonic()
-        with database.translated():
+        with postgres.translated():
             changes = partitions.tick(self._database, store.GROUP, self._replica, self._owned())
             if changes.lost:
                 raise StoreError("the audit log has another owner")

@@ -7,11 +7,11 @@ from functools import partial
 import psycopg
 import structlog
 
-from consumers.process import run_consumer
 from consumers.transactions import store
 from consumers.transactions.session import Session
+from ownership.process import run_consumer
 from rabbitmq.connection import Connection
-from schema import entry_point
+from runtime import entry_point
 
 log = structlog.get_logger()
 

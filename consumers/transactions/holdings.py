@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 import psycopg
 import structlog
 
-from consumers import outbox, partitions
-from consumers.clock import Clock
-from consumers.partitions import Ownership
 from consumers.transactions import store
 from consumers.transactions.account import Account
 from consumers.transactions.intake import Intake
 from consumers.transactions.owned import OwnedPartition
 from consumers.transactions.progress import Progress
 from consumers.transactions.scheduler import Scheduler
+from ownership import outbox, partitions
+from ownership.clock import Clock
+from ownership.partitions import Ownership
 from rabbitmq.connection import Connection
 from rabbitmq.lengths import check_reach
 from rabbitmq.publisher import Publisher

@@ -11,7 +11,6 @@ from functools import partial
 import psycopg
 import structlog
 
-from consumers.clock import Clock
 from consumers.transactions import store
 from consumers.transactions.batch import Batch
 from consumers.transactions.copies import Answers, Questions, is_settled, survey
@@ -20,12 +19,13 @@ from consumers.transactions.intake import Arrival
 from consumers.transactions.outgoing import messages_of, news_of
 from consumers.transactions.owned import Item
 from consumers.transactions.scheduler import Scheduler
+from ownership.clock import Clock
 from quotecache.client import Prices
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import Publisher
+from runtime.faults import strike
+from runtime.wall_clock import now_ms
 from schema.commands import CommandBatch, DumpMarker
-from schema.faults import strike
-from schema.wall_clock import now_ms
 
 BATCH_ROWS_MAX = 2_000
 """History rows of one transaction, more or less: larger ones gain little and delay heartbeats (design §7)."""

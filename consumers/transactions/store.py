@@ -7,17 +7,17 @@ from collections.abc import Collection, Iterable, Mapping
 
 import psycopg
 
-from consumers import outbox, partitions
-from consumers.partitions import Ownership
 from consumers.transactions.account import Account, Decision, PendingOrder, Position, TriggerOrder
 from consumers.transactions.batch import Batch, Row
 from consumers.transactions.intake import HEAD_BYTES, ID_BYTES
+from ownership import outbox, partitions
+from ownership.partitions import Ownership
 from rabbitmq.dead_letters import store as dead_letter_store
 from rabbitmq.publisher import Outgoing
+from runtime.faults import sabotaged, strike
 from schema.commands import PARTITIONS
 from schema.errors import SettingsError, StoreError
 from schema.events import Reply
-from schema.faults import sabotaged, strike
 from schema.outcomes import Outcome, Reason, Side
 
 GROUP = "transactions"

@@ -7,10 +7,10 @@ from functools import partial
 import psycopg
 import structlog
 
-from consumers.process import run_consumer
 from consumers.triggers.session import Session
+from ownership.process import run_consumer
 from rabbitmq.connection import Connection
-from schema import entry_point
+from runtime import entry_point
 
 log = structlog.get_logger()
 

@@ -12,20 +12,20 @@ from collections.abc import Callable, Iterator
 import psycopg
 import structlog
 
-from consumers import partitions
 from consumers.triggers import store
 from consumers.triggers.watch import Watch
+from ownership import partitions
 from quotecache.client import Prices
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.subscription import Subscription
 from rabbitmq.topology import TRIGGERS_EXCHANGE, command_stream, trigger_key
+from runtime.faults import strike
+from runtime.wall_clock import now_ms
 from schema import codec
 from schema.commands import COMMANDS_PER_MESSAGE_MAX, VERSION, Fill, FillBatch, partition_of
 from schema.errors import DecodeError
 from schema.events import TriggerChange, trigger_partition_of
-from schema.faults import strike
-from schema.wall_clock import now_ms
 
 IDLE_SECONDS_MAX = 0.05
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from consumers.triggers.book import Armed, Book
+from runtime.price_file import PricePoint
 from schema.events import TriggerChange
 from schema.money import whole_shares
 from schema.outcomes import Side
-from schema.price_file import PricePoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """`python -m consumers.triggers.what_if USER --prices file.csv`: tries a user's trigger orders against history.
 
-Reads the user's armed trigger orders and the recorded prices (`schema.price_file`), and prints which of them would
+Reads the user's armed trigger orders and the recorded prices (`runtime.price_file`), and prints which of them would
 have fired, when, and with what result. Changes nothing; what follows from what is trial.py's.
 """
 
@@ -12,13 +12,14 @@ from pathlib import Path
 from consumers.triggers import store
 from consumers.triggers.book import Armed
 from consumers.triggers.trial import Firing, Quiet, would_fire
-from schema import database, entry_point
+from database import postgres
+from runtime import entry_point
+from runtime.price_file import PricePoint, format_time, read_prices
 from schema.commands import is_user
 from schema.errors import DayTradeError, SettingsError
 from schema.events import TriggerChange
 from schema.money import format_cents
 from schema.outcomes import Side
-from schema.price_file import PricePoint, format_time, read_prices
 
 
 def main() -> int:
@@ -58,9 +59,9 @@ def _orders(user: str) -> list[TriggerChange]:
         raise SettingsError("DATABASE_URL is not set: run `export $(make env)`")
     if not is_user(user):
         raise SettingsError(f"{user!r} is not a user id")
-    connection = database.connect(url, "what-if")
+    connection = postgres.connect(url, "what-if")
     try:
-        with database.translated():
+        with postgres.translated():
             return store.armed_of(connection, user)
     finally:
         connection.close()

@@ -18,11 +18,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from database import postgres
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.dead_letters import store
 from rabbitmq.dead_letters.returning import publish_again, whole_body
 from rabbitmq.dead_letters.store import Choice, KeptLetter
-from schema import database, entry_point
+from runtime import entry_point
 from schema.dead_letters import KEPT_BYTES_MAX
 from schema.errors import DayTradeError, SettingsError
 
@@ -172,7 +173,7 @@ def _pages(connection: psycopg.Connection, choice: Choice, limit: int | None, si
 
 @contextmanager
 def _database() -> Iterator[psycopg.Connection]:
-    with database.translated(), database.connect(_setting("DATABASE_URL"), "dead-letters") as connection:
+    with postgres.translated(), postgres.connect(_setting("DATABASE_URL"), "dead-letters") as connection:
         yield connection
 
 

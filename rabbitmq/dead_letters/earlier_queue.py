@@ -2,10 +2,10 @@
 
 import psycopg
 
+from database import postgres
 from rabbitmq.connection import Connection, translated
 from rabbitmq.dead_letters import store
 from rabbitmq.lengths import queue_length
-from schema import database
 from schema.dead_letters import DeadLetter, dead_letter
 from schema.errors import BrokerError, SettingsError
 
@@ -25,7 +25,7 @@ def move(broker: Connection, database_url: str | None) -> int:
         raise SettingsError(
             f"DATABASE_URL is not set, and the queue {QUEUE} of an earlier version has to be moved into the database"
         )
-    with database.translated(), database.connect(database_url, "dead-letters") as connection:
+    with postgres.translated(), postgres.connect(database_url, "dead-letters") as connection:
         count = _empty(broker, connection)
     _delete(broker)
     return count

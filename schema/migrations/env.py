@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the revisions on the connection that `schema.migrate` hands over."""
+"""Alembic's entry: runs the revisions on the connection that `database.migrate` hands over."""
 
 from alembic import context
 

@@ -6,7 +6,7 @@ from string import ascii_uppercase
 
 from playwright.sync_api import expect
 
-from schema.database import connect
+from database.postgres import connect
 from tests.browser.person import Person
 from tests.browser.site import Site
 from webapp.live_address import SYMBOLS_MAX

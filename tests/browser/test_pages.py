@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from schema.database import connect
+from database.postgres import connect
 from tests.browser.conftest import EXPECT_MS, SCREENSHOTS
 from tests.browser.person import PASSWORD, Person
 from tests.browser.site import Site

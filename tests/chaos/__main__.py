@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from deploy.caller import leave_for_tests
-from schema import entry_point
+from deploy.stack.caller import leave_for_tests
+from runtime import entry_point
+from runtime.log_setup import set_up_logging
 from schema.errors import DayTradeError, SettingsError
-from schema.log_setup import set_up_logging
 from tests.chaos import records, report
 from tests.chaos.ground import Ground
 from tests.chaos.plan import KINDS, Plan, plan_of

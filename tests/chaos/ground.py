@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import psycopg
 from sqlalchemy.engine import make_url
 
+from database.migrate import migrate
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
-from schema.migrate import migrate
 from tests.chaos.eye import APPLICATION
 
 SECOND_LINES = {

@@ -21,7 +21,7 @@ POINTS = {
     "before-ask": "quotecache",
     "before-answer": "quotecache",
 }
-"""Named points (schema/faults.py), and whose they are."""
+"""Named points (runtime/faults.py), and whose they are."""
 
 HANG = "hang before-commit"
 """A transaction worker stops with its decisions made, is taken for dead, and comes back to commit them."""

@@ -36,7 +36,7 @@ class Proof:
 def verification(database_url: str, dump: Path) -> Proof:
     """Of the database, and of the dump where there is one."""
     return _run(
-        "consumers.verification",
+        "verification",
         "verify",
         *(["--dump", str(dump)] if dump.exists() else []),
         DATABASE_URL=database_url,

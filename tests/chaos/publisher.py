@@ -12,7 +12,7 @@ from pathlib import Path
 from producers.command_publisher import CommandPublisher
 from producers.workload_reader import Unreadable, read_workload
 from rabbitmq.connection import open_connection
-from schema.log_setup import set_up_logging
+from runtime.log_setup import set_up_logging
 
 LINES_PER_CONFIRM = 40
 """After so many lines all of them are confirmed, and the number of the last one is noted."""

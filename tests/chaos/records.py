@@ -11,7 +11,7 @@ from tests.chaos.links import ROOT
 from tests.chaos.recovery import Strike
 from tests.chaos.round import Result
 
-FILE = ROOT / "docs" / "soak.jsonl"
+FILE = ROOT / "tests" / "chaos" / "soak.jsonl"
 
 
 @dataclass(frozen=True)

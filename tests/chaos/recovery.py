@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from consumers.partitions import LEASE_MS
+from ownership.partitions import LEASE_MS
 from tests.chaos.eye import Eye
 from tests.chaos.plan import EVEN_SECONDS_MAX, Fault, server_of
 from tests.chaos.prober import Probe, Prober

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from deploy.foreground import uninterrupted
-from deploy.private import POSTGRES, RABBITMQ
+from deploy.servers.private import POSTGRES, RABBITMQ
+from deploy.supervision.foreground import uninterrupted
 from schema.errors import BrokerError
 from tests.chaos import evidence, excuses, invariants
 from tests.chaos.dumps import Dumps

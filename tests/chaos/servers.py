@@ -8,9 +8,10 @@ import signal
 
 from sqlalchemy.engine import make_url
 
-from deploy import database, readiness, supervisor
-from deploy import record as stack
-from deploy.private import POSTGRES, RABBITMQ
+from deploy.servers import database
+from deploy.servers.private import POSTGRES, RABBITMQ
+from deploy.stack import record as stack
+from deploy.supervision import readiness, supervisor
 
 GENTLY = {RABBITMQ: signal.SIGTERM, POSTGRES: signal.SIGINT}
 """What makes them stop in good order; for Postgres a fast shutdown."""

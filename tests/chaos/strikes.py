@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
-from deploy.private import POSTGRES, RABBITMQ
+from deploy.servers.private import POSTGRES, RABBITMQ
 from tests.chaos.evenness import Evenness
 from tests.chaos.eye import APPLICATION, Eye
 from tests.chaos.fleet import Fleet, kind_of

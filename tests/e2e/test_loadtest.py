@@ -13,10 +13,10 @@ import psycopg
 import pytest
 from lxml import etree
 
-from consumers.verification import dump_passes, runner
-from deploy.driver import Driver
-from schema.database import connect
+from database.postgres import connect
+from deploy.commands.driver import Driver
 from tests.e2e.system import ROOT, System
+from verification import dump_passes, runner
 
 NO_VIOLATIONS = {"lost": 0, "duplicated": 0, "out_of_order": 0, "unbalanced_users": 0, "unwritten_dumps": 0}
 
@@ -33,7 +33,7 @@ def run(system: System, workload: Path) -> dict:
 def export(system: System, what: str) -> Path:
     path = system.folder / what
     subprocess.run(
-        [sys.executable, "-m", "consumers.transactions.exports", what, path],
+        [sys.executable, "-m", "verification.exports", what, path],
         cwd=ROOT,
         env=system.environment,
         check=True,

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from schema.database import connect
+from database.postgres import connect
 from tests.e2e.system import ROOT, System
 from tests.e2e.test_loadtest import NO_VIOLATIONS
 

@@ -3,8 +3,8 @@
 As in violations.py: a sentence, the SQL that spoils a finished run, and what the first bad row's name must contain.
 """
 
-from consumers.verification.audit_chain import CHAIN
 from tests.integration.violations import ARM, SET, done, eve, expiry
+from verification.audit_chain import CHAIN
 
 COMMANDS = "each command has one userCommand in the log: its time, name, symbol and amount"
 ERRORS = "each rejected command has one errorEvent in the log: its time and reason"

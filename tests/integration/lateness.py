@@ -1,7 +1,7 @@
 """Cases of orders that expire late, and of partitions that nobody owns meanwhile: SQL that spoils a finished run."""
 
-from consumers.verification.order_passes import LATE
 from schema.commands import PARTITIONS
+from verification.order_passes import LATE
 
 
 def expiry(late_ms: int, cents: int = 0, order: str = "seq") -> str:

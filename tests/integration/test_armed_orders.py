@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from consumers.triggers import store
-from schema import database
+from database import postgres
 from schema.events import TriggerChange, trigger_partition_of
 from schema.outcomes import Side
 
@@ -20,7 +20,7 @@ ROWS_MAX = 4
 def connection(database_url, monkeypatch):
     monkeypatch.setattr(store, "ROWS_PER_PAGE", ROWS_MAX)
     monkeypatch.setattr(store, "SYMBOLS_PER_PAGE", 2)
-    with contextlib.closing(database.connect(database_url, "test")) as connection:
+    with contextlib.closing(postgres.connect(database_url, "test")) as connection:
         yield connection
 
 

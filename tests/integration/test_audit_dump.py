@@ -6,10 +6,10 @@ import psycopg
 import pytest
 from lxml import etree
 
-from consumers.verification import dump_file
 from schema.commands import PARTITIONS
 from schema.events import QUOTECACHE_SOURCE
 from tests.integration.audit_harness import AT_MS, PROJECT, AuditLog, command, commands, marker, quote
+from verification import dump_file
 
 XSD = etree.XMLSchema(etree.parse(PROJECT / "schema" / "log.xsd"))
 DUMP, OTHER = "0000000000000001000000000000002a", "ff" * 16

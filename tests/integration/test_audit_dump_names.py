@@ -9,10 +9,10 @@ from lxml import etree
 
 from consumers.audit import dump_store, dump_writing
 from consumers.audit.dump_store import Dump
-from consumers.verification import dump_file
 from schema.commands import PARTITIONS
 from schema.events import AuditEntry
 from tests.integration.audit_harness import AuditLog, command, marker
+from verification import dump_file
 
 EARLIER, LATER = "0b" * 16, "0a" * 16
 """Ids that sort the other way round: nothing may go by them."""

@@ -5,12 +5,13 @@ import signal
 import psycopg
 import pytest
 
-from consumers import partitions
 from consumers.audit import store
 from consumers.audit.batch import Batch
 from consumers.audit.numbering import Numbering
 from consumers.audit.writer import PREFETCH_MESSAGES
-from schema import codec, database
+from database import postgres
+from ownership import partitions
+from schema import codec
 from schema.commands import VERSION
 from schema.errors import Fenced
 from schema.events import QUOTECACHE_SOURCE, AuditMessage
@@ -181,7 +182,7 @@ def test_a_worker_survives_the_loss_of_its_connections(audit, wait_for):
 def test_an_owner_that_was_overtaken_stores_nothing(database_url):
     batch = Batch(0, -1)
     batch.add(0, codec.encode(AuditMessage(VERSION, 0, 1, commands(1, 5))), tag=1)
-    with database.connect(database_url, "late") as connection:
+    with postgres.connect(database_url, "late") as connection:
         late = partitions.tick(connection, store.GROUP, "late", {}).gained[0]
         with connection.transaction():
             connection.execute("UPDATE partitions SET epoch = epoch + 1 WHERE consumer_group = 'audit'")

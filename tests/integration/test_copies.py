@@ -12,15 +12,16 @@ import pytest
 from msgspec.structs import replace
 
 from consumers.transactions.session import Session
+from database import postgres
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import POSSIBLY_DUPLICATE, Outgoing, Publisher
 from rabbitmq.subscription import QueueConsumer, ReplyQueue
 from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE, command_stream
-from schema import codec, database
+from runtime.wall_clock import now_ms
+from schema import codec
 from schema.commands import NOBODY, PARTITIONS, VERSION, Command, CommandBatch, DumpMarker, FillBatch, partition_of
 from schema.events import PriceMessage, Quote, Reply
 from schema.outcomes import Outcome, Reason
-from schema.wall_clock import now_ms
 from tests.builders import a_command, a_fill
 
 Start = Callable[[], contextlib.AbstractContextManager]
@@ -90,7 +91,7 @@ def worker(amqp_url, database_url, lost) -> Start:
         def work() -> None:
             broker = open_connection(amqp_url, "worker")
             try:
-                with database.connect(database_url, "worker") as connection:
+                with postgres.connect(database_url, "worker") as connection:
                     Session(broker, connection, "worker", {}).run(stop.is_set)
             except Exception as error:  # whatever it is, the test has to know
                 lost.append(error)

@@ -12,13 +12,13 @@ import msgspec
 import psycopg
 import pytest
 
+from database import postgres
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.dead_letters import earlier_queue, store
 from rabbitmq.dead_letters.store import Choice, KeptLetter
 from rabbitmq.lengths import newest_offsets, queue_length
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_reader import read
-from schema import database
 from schema.dead_letters import KEPT_BYTES_MAX, REASON_CHARACTERS_MAX, dead_letter
 
 STREAM = "commands.03"
@@ -69,7 +69,7 @@ class Ground:
 @pytest.fixture
 def ground(amqp_url: str, database_url: str) -> Iterator[Ground]:
     environment = {"AMQP_URL": amqp_url, "DATABASE_URL": database_url}
-    with closing(open_connection(amqp_url, "test")) as broker, database.connect(database_url, "test") as connection:
+    with closing(open_connection(amqp_url, "test")) as broker, postgres.connect(database_url, "test") as connection:
         yield Ground(broker, connection, environment)
 
 

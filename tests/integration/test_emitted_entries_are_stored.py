@@ -6,18 +6,18 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from consumers import partitions
 from consumers.audit import store as audit_store
 from consumers.audit.batch import Batch
 from consumers.audit.numbering import Numbering
-from consumers.partitions import Ownership
 from consumers.transactions import store
+from database import postgres
+from ownership import partitions
+from ownership.partitions import Ownership
 from quotecache import store as quote_store
 from quotecache.audit_entries import audit_messages
 from quotecache.fetch import Settled
 from rabbitmq.publisher import Outgoing
 from rabbitmq.topology import AUDIT_EXCHANGE
-from schema import database
 from schema.events import QUOTECACHE_SOURCE
 from tests.builders import T0
 from tests.property.emissions import PARTITION, lives, settled, told_by
@@ -28,7 +28,7 @@ EXAMPLES = settings(max_examples=50, suppress_health_check=list(HealthCheck))
 
 @pytest.fixture
 def connection(database_url) -> Iterator[psycopg.Connection]:
-    with database.connect(database_url, "test") as connection:
+    with postgres.connect(database_url, "test") as connection:
         yield connection
 
 

@@ -4,10 +4,10 @@ import psycopg
 import pytest
 
 from consumers.transactions.session import Session
+from database import postgres
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.topology import command_stream
-from schema import database
 from schema.arguments import make_command
 from schema.codec import encode
 from schema.commands import (
@@ -52,7 +52,7 @@ def test_a_command_of_another_partition_does_not_wait_for_the_end_of_a_flood(flo
     done_when_published: list[int] = []
     with (
         psycopg.connect(database_url, autocommit=True) as looking,
-        database.connect(database_url, "worker") as connection,
+        postgres.connect(database_url, "worker") as connection,
     ):
 
         def rows(user: str) -> int:

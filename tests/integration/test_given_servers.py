@@ -3,9 +3,9 @@
 import psycopg
 import pytest
 
-from deploy import servers
-from deploy.failure import StackError
-from deploy.record import CONTAINER, GIVEN, PRIVATE, Record
+from deploy.servers import servers
+from deploy.stack.failure import StackError
+from deploy.stack.record import CONTAINER, GIVEN, PRIVATE, Record
 
 
 def record(kind: str, database_url: str) -> Record:

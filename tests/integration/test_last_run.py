@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from deploy import database, runs, servers, supervisor, workers
-from deploy import record as stack
-from deploy.failure import StackError
-from deploy.paths import RECORD
-from deploy.profiles import LOADTEST, superuser_url, urls_of
+from deploy.commands import runs
+from deploy.servers import database, servers
+from deploy.stack import record as stack
+from deploy.stack.failure import StackError
+from deploy.stack.paths import RECORD
+from deploy.stack.profiles import LOADTEST, superuser_url, urls_of
+from deploy.supervision import supervisor, workers
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import psycopg
 import pytest
 
 from consumers.transactions.session import Session
-from consumers.verification.order_passes import LATE
-from consumers.verification.verification import verify
+from database import postgres
 from rabbitmq.connection import open_connection
-from schema import database
+from verification.order_passes import LATE
+from verification.verification import verify
 
 STOPPED_MS = 300_000
 """So long ago the workers stopped, while orders were pending."""
@@ -40,7 +40,7 @@ def test_an_order_that_expires_at_the_next_start_is_late_only_if_somebody_owned_
         (count,) = connection.execute(pending).fetchone()
         assert count > 0
         turns = iter(range(1_000))
-        with database.connect(url, "worker") as of_worker:
+        with postgres.connect(url, "worker") as of_worker:
             session = Session(broker, of_worker, "worker", {})
             session.run(lambda: connection.execute(pending).fetchone() == (0,) or next(turns, None) is None)
         (found,) = [one for one in verify(url).findings if one.sentence == LATE]

@@ -7,10 +7,10 @@ from contextlib import closing
 import pytest
 from sqlalchemy.engine import URL, make_url
 
-from deploy import database as deploy_database
-from schema.database import connect
-from schema.database_urls import OURS, for_own_server
-from schema.engines import engine
+from database.engines import engine
+from database.libpq_urls import OURS, for_own_server
+from database.postgres import connect
+from deploy.servers import database as deploy_database
 from schema.errors import StoreAway
 from tests.integration.tls_front import TlsFront, certificate
 from webapp.store import Store

@@ -7,13 +7,13 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from producers import dump_figures
+from database.patient_reads import Ledger
+from loadtest import dump_figures
+from loadtest.completion import Completion, baseline_of, unready
+from loadtest.display import display_for
+from loadtest.driver import Driver, Stalled
+from loadtest.run import Run
 from producers.command_publisher import CommandPublisher
-from producers.completion import Completion, baseline_of, unready
-from producers.display import display_for
-from producers.driver import Driver, Stalled
-from producers.ledger import Ledger
-from producers.run import Run
 from producers.workload import Workload
 from producers.workload_input import WorkloadInput
 from rabbitmq.connection import open_connection

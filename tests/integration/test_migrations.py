@@ -10,8 +10,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import make_url
 
+from database import engines, migrate
 from rabbitmq.publisher import Outgoing
-from schema import engines, migrate
 from schema.errors import StoreError
 
 LETTER = {"reason": "why\0not", "stream": "commands.03", "offset": 7}

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from consumers.transactions import exports
 from consumers.transactions.replay import __main__ as replay
-from consumers.verification import __main__ as verification
+from verification import __main__ as verification
+from verification import exports
 
 
 @pytest.fixture

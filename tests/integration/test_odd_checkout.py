@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy import record as stack
-from deploy.paths import ROOT
+from deploy.stack import record as stack
+from deploy.stack.paths import ROOT
 from tests.odd_names import ODD_PATH
 
 SHELL = {
@@ -24,9 +24,9 @@ SHELL = {
 """Settings of a shell that concern other servers, or nobody."""
 
 USE = """
-from deploy import profiles, record
+from deploy.stack import profiles, record
+from database.postgres import connect
 from rabbitmq.connection import open_connection
-from schema.database import connect
 urls = profiles.urls_of(record.load(), profiles.LIVE)
 connect(urls.database, "test").close()
 open_connection(urls.amqp, "test", patience_seconds=0).close()
@@ -35,7 +35,8 @@ open_connection(urls.amqp, "test", patience_seconds=0).close()
 
 END = """
 import signal
-from deploy import leftovers, postgres_data
+from deploy.servers import postgres_data
+from deploy.supervision import leftovers
 while pids := leftovers.find():
     for pid in pids:
         leftovers._signal(pid, signal.SIGKILL)
@@ -49,7 +50,7 @@ def checkout(tmp_path) -> Iterator[Path]:
     if stack.load().kind != stack.PRIVATE:
         pytest.skip("the servers are not this machine's own programs")
     made = tmp_path / ODD_PATH
-    for folder in ("deploy", "rabbitmq", "schema"):
+    for folder in ("database", "deploy", "rabbitmq", "runtime", "schema"):
         shutil.copytree(ROOT / folder, made / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (made / ".venv").symlink_to(sys.prefix)
     leave_behind(made / ".stack")

@@ -3,8 +3,8 @@
 import psycopg
 import pytest
 
-from consumers import partitions
-from schema.database import connect
+from database.postgres import connect
+from ownership import partitions
 from schema.errors import Fenced
 
 GROUP = "transactions"

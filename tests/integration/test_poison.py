@@ -7,10 +7,10 @@ import pytest
 
 from consumers.transactions.batch import DEAD_BYTES_MAX
 from consumers.transactions.session import Session
+from database import postgres
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.topology import command_stream
-from schema import database
 from schema.codec import encode
 from schema.commands import VERSION, CommandBatch, partition_of
 from schema.dead_letters import KEPT_BYTES_MAX
@@ -39,7 +39,7 @@ def letters(database_url):
 def work_until(broker, database_url: str, done, what: str) -> None:
     """A session in this thread: no more than a thousand turns."""
     turns = iter(range(1_000))
-    with database.connect(database_url, "worker") as connection:
+    with postgres.connect(database_url, "worker") as connection:
         session = Session(broker, connection, "worker", {})
         session.run(lambda: done() or next(turns, None) is None)
     assert done(), what
@@ -76,7 +76,7 @@ def test_a_dead_letter_is_there_once_though_its_worker_dies_after_the_commit(bro
             raise KeyboardInterrupt
         return False
 
-    with database.connect(database_url, "worker") as connection, pytest.raises(KeyboardInterrupt):
+    with postgres.connect(database_url, "worker") as connection, pytest.raises(KeyboardInterrupt):
         Session(broker, connection, "worker", {}).run(die)
     publisher.publish(Outgoing("", command_stream(3), b"\xc1"))
     publisher.flush()

@@ -8,10 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from database.postgres import connect
 from quotecache.price_history import price_history
-from schema.database import connect
+from runtime.price_file import read_prices
 from schema.events import NoQuote, Quote
-from schema.price_file import read_prices
 from tests.integration.quotecache_processes import ROOT, rows, running
 
 T = 1_700_000_000_000

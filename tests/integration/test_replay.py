@@ -12,8 +12,8 @@ import pytest
 from psycopg import sql
 
 from consumers.transactions import store
-from consumers.transactions.account_at import NoSuchRow, account_at
 from consumers.transactions.replay.fresh import fresh_name
+from database.postgres import connect
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.lengths import newest_offsets
 from rabbitmq.publisher import Outgoing, Publisher
@@ -21,9 +21,9 @@ from rabbitmq.stream_reader import read
 from rabbitmq.topology import command_stream
 from schema import codec
 from schema.commands import PARTITIONS, VERSION, CommandBatch, partition_of
-from schema.database import connect
 from tests.builders import a_command
 from tests.e2e.system import ROOT, System
+from verification.account_at import NoSuchRow, account_at
 
 SMALL = ROOT / "workloads" / "small.txt"
 
@@ -69,7 +69,7 @@ def test_replay_comes_to_the_live_state_and_names_what_was_altered(system: Syste
     live, replayed = re.findall("sha256 ([0-9a-f]{64})", done.stdout)
     assert live == replayed
     state = system.folder / "state"
-    assert live in run(system, "consumers.transactions.exports", "state", str(state)).stdout
+    assert live in run(system, "verification.exports", "state", str(state)).stdout
 
     _every_account_is_its_folded_history(system, json.loads(state.read_text()))
 
@@ -94,10 +94,10 @@ def _every_account_is_its_folded_history(system: System, state: dict) -> None:
             assert account_at(connection, stored.user, 0).history_seq == 0
         with pytest.raises(NoSuchRow, match="the newest is"):
             account_at(connection, stored.user, stored.history_seq + 1)
-    shown = run(system, "consumers.transactions.account_at", stored.user, str(stored.history_seq), "--json")
+    shown = run(system, "verification.account_at", stored.user, str(stored.history_seq), "--json")
     exported = json.loads(shown.stdout)
     assert {key: exported[key] for key in state[stored.user]} == state[stored.user]
-    assert run(system, "consumers.transactions.account_at", "nobody-of-this-name", "1").returncode == 1
+    assert run(system, "verification.account_at", "nobody-of-this-name", "1").returncode == 1
 
 
 def test_replay_comes_to_the_live_state_after_kill_9_of_a_worker(system: System, wait_for) -> None:

@@ -3,10 +3,10 @@
 import psycopg
 import pytest
 
-from producers import dump_figures, figures, quote_figures
-from producers.checks import Checks, check
-from producers.ledger import Ledger
-from producers.run import Baseline, Run
+from database.patient_reads import Ledger
+from loadtest import dump_figures, figures, quote_figures
+from loadtest.checks import Checks, check
+from loadtest.run import Baseline, Run
 from schema.commands import command_id
 
 SOURCE = 7

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy import record as stack
-from deploy import supervisor
-from deploy.paths import WORKER_CONFIGS
-from deploy.processes import STOPPED_FIRST, STOPPED_LAST
-from deploy.program import Program
+from deploy.stack import record as stack
+from deploy.stack.paths import WORKER_CONFIGS
+from deploy.supervision import supervisor
+from deploy.supervision.processes import STOPPED_FIRST, STOPPED_LAST
+from deploy.supervision.program import Program
 
 PROFILE = "order"
 

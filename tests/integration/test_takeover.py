@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from consumers import partitions
-from consumers.clock import Clock
 from consumers.transactions import store
 from consumers.transactions.holdings import USERS_PER_TURN, Holdings
 from consumers.transactions.scheduler import Scheduler
+from database import postgres
+from ownership import partitions
+from ownership.clock import Clock
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Publisher
-from schema import database
 from schema.commands import PARTITIONS, partition_of
 from schema.outcomes import Side
 from tests.desk import QuoteTable
@@ -27,7 +27,7 @@ def connection(database_url: str) -> Iterator[psycopg.Connection]:
     """Of a database in which this many users of one partition have a pending order."""
     numbers = (n for n in range(PARTITIONS * USERS * 2) if partition_of(f"user{n}") == PARTITION)
     users = [f"user{n}" for n, _ in zip(numbers, range(USERS), strict=False)]
-    with database.connect(database_url, "worker") as opened:
+    with postgres.connect(database_url, "worker") as opened:
         with opened.transaction():
             opened.execute("INSERT INTO accounts SELECT unnest(%s::text[]), true, 100, 50, 2", (users,))
             opened.execute(

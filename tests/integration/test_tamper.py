@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
-from consumers.verification import audit_chain, heads
-from consumers.verification.invariants import Finding
 from schema import chain
 from schema.commands import CommandName
 from schema.events import AuditKind
+from verification import audit_chain, heads
+from verification.invariants import Finding
 
 SEED = 20261122
 TAMPERINGS = 100

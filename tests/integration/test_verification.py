@@ -9,18 +9,18 @@ import psycopg
 import pytest
 
 from consumers.audit import dump_store, dump_writing
-from consumers.verification import dump_file, heads, runner, snapshot
-from consumers.verification.audit_chain import CHAIN
-from consumers.verification.dump_file import EXACT, VALID
-from consumers.verification.invariants import Finding, Invariant, Pass
-from consumers.verification.order_passes import LATE
-from consumers.verification.verification import PASSES, verify
 from schema.events import CLOCK_STEP_MS_MAX
 from schema.outcomes import DumpState
 from tests.e2e.system import ROOT
 from tests.integration import forgeries, lateness, violations
 from tests.integration.lateness import expiry
 from tests.integration.violations import done
+from verification import dump_file, heads, runner, snapshot
+from verification.audit_chain import CHAIN
+from verification.dump_file import EXACT, VALID
+from verification.invariants import Finding, Invariant, Pass
+from verification.order_passes import LATE
+from verification.verification import PASSES, verify
 
 CASES = violations.CASES + lateness.CASES + forgeries.CASES
 
@@ -56,7 +56,7 @@ def finding(findings: list[Finding], sentence: str) -> Finding:
 
 def command_line(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "consumers.verification", *arguments],
+        [sys.executable, "-W", "error", "-m", "verification", *arguments],
         cwd=ROOT,
         env=os.environ | environment,
         capture_output=True,

@@ -1,7 +1,7 @@
 """Cases for each invariant: the SQL that spoils a finished run, and what names the first bad row then. No tests."""
 
-from consumers.verification.audit_chain import CHAIN
 from tests.integration.lateness import expiry
+from verification.audit_chain import CHAIN
 
 ADD = "(SELECT ctid FROM history WHERE command = 'ADD' ORDER BY user_id, seq LIMIT 1)"
 MIDDLE = "(SELECT ctid FROM history WHERE user_id > '' AND seq = 7 ORDER BY user_id LIMIT 1)"

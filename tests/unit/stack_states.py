@@ -10,10 +10,12 @@ import shutil
 import sys
 from pathlib import Path
 
-from deploy import commands as stack
-from deploy import container, leftovers, progress, record
-from deploy.paths import STACK
-from schema import entry_point
+from deploy.commands import cli as stack
+from deploy.servers import container
+from deploy.stack import progress, record
+from deploy.stack.paths import STACK
+from deploy.supervision import leftovers
+from runtime import entry_point
 
 COMMANDS = ("status", "verify", "down", "clean")
 """None of them starts a server where nothing has run."""

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from deploy import caller
-from deploy.paths import ROOT
-from deploy.processes import programs
-from deploy.profiles import LIVE, Urls
-from schema.database_urls import for_own_server
+from database.libpq_urls import for_own_server
+from deploy.stack import caller
+from deploy.stack.paths import ROOT
+from deploy.stack.profiles import LIVE, Urls
+from deploy.supervision.processes import programs
 
 GIVEN, OWN = "postgresql://db.example/live", for_own_server("postgresql://127.0.0.1:1/live")
 

@@ -5,13 +5,13 @@ import zlib
 import pytest
 
 from consumers.audit.copy_lines import copy_lines
-from consumers.verification import heads
-from consumers.verification.heads import Head
 from schema import chain
 from schema.commands import CommandName
 from schema.errors import DecodeError
 from schema.events import AuditEntry, AuditKind
 from schema.tables import audit_events
+from verification import heads
+from verification.heads import Head
 
 ROWS = b"3\t1\tuserCommand\n3\t2\terrorEvent\n3\t3\tuserCommand\n"
 ENTRY = AuditEntry(AuditKind.USER_COMMAND, 1, 7, CommandName.ADD, user="ann")

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from deploy.checkout_path import BYTES_MAX, complaint
-from deploy.paths import ROOT
+from deploy.stack.checkout_path import BYTES_MAX, complaint
+from deploy.stack.paths import ROOT
 from tests.odd_names import ODD_NAMES, ODD_PATH
 
 
@@ -37,7 +37,7 @@ def test_what_no_program_of_ours_can_live_with_is_refused_in_one_line(path, reas
 
 def test_the_refusal_comes_before_anything_is_installed(tmp_path):
     checkout = tmp_path / "a:b"
-    for folder in ("deploy", "schema"):
+    for folder in ("database", "deploy", "runtime", "schema"):
         shutil.copytree(ROOT / folder, checkout / folder, ignore=shutil.ignore_patterns("__pycache__", "migrations"))
     before = sorted(checkout.rglob("*"))
     asked = ["deploy/make_venv.sh", ".venv", "requirements.txt"]

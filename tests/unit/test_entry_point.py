@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from schema import entry_point
+from runtime import entry_point
 from schema.errors import SettingsError, StoreError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +72,7 @@ def test_the_exit_code_of_main_is_that_of_the_process():
 
 @pytest.mark.parametrize(("output", "code", "said"), [("pipe", 141, ""), ("/dev/full", 1, "the disk is full")])
 def test_output_that_goes_nowhere_is_no_traceback(output, code, said):
-    program = "from schema import entry_point\nentry_point.run('it', lambda: print('x' * 100_000))"
+    program = "from runtime import entry_point\nentry_point.run('it', lambda: print('x' * 100_000))"
     if output == "pipe":
         reading, writing = os.pipe()
         os.close(reading)
@@ -86,7 +86,7 @@ def test_output_that_goes_nowhere_is_no_traceback(output, code, said):
 
 
 def test_output_that_was_closed_is_no_mistake_of_ours():
-    program = "from schema import entry_point\nentry_point.run('it', lambda: print('x'))"
+    program = "from runtime import entry_point\nentry_point.run('it', lambda: print('x'))"
     asked = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", program]
     done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
@@ -112,7 +112,7 @@ def test_what_ends_the_loading_of_packages_is_one_line_too(tmp_path, raised, cod
 @pytest.fixture
 def broken(tmp_path) -> Path:
     """A checkout whose virtual environment was installed, and whose interpreter is gone since."""
-    for name in ("deploy", "schema"):
+    for name in ("database", "deploy", "runtime", "schema"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "migrations"))
     for name in ("Makefile", "requirements.txt"):
         shutil.copy(ROOT / name, tmp_path)
@@ -139,7 +139,7 @@ def test_every_process_of_ours_has_this_frame():
     entries = [
         path
         for path in ROOT.rglob("*.py")
-        if path.relative_to(ROOT).parts[0] not in ("tests", ".venv", ".stack")
+        if path.relative_to(ROOT).parts[0] not in ("tests", "bench", ".venv", ".stack")
         and '__name__ == "__main__"' in path.read_text()
     ]
     assert len(entries) > 20

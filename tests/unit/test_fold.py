@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.transactions.account import Account
-from consumers.transactions.account_at import as_exported
 from schema.commands import CommandName
 from schema.history import BrokenHistory, fold
 from tests.scribe import Scribe
+from verification.account_at import as_exported
 
 PRICES = st.sampled_from([None, 1_00, 7_03, 20_00])
 """Of the quote at hand; None: there is none."""

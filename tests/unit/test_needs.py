@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy import needs, stack_folder
-from deploy.failure import StackError
-from deploy.paths import RABBITMQ_TEMPLATES
+from deploy.servers import needs
+from deploy.stack import stack_folder
+from deploy.stack.failure import StackError
+from deploy.stack.paths import RABBITMQ_TEMPLATES
 
 Usage = namedtuple("Usage", "free")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy import others_files, owner
-from deploy.failure import StackError
-from deploy.paths import ROOT
+from deploy.stack import others_files, owner
+from deploy.stack.failure import StackError
+from deploy.stack.paths import ROOT
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 SOMEBODY = pwd.getpwnam("daemon")  # every Debian has this account
@@ -30,7 +30,7 @@ def folder() -> Iterator[Path]:
 
 
 def run(folder: Path, *command: str) -> str:
-    asked = [sys.executable, "-B", "-m", "deploy.owner", *command]
+    asked = [sys.executable, "-B", "-m", "deploy.stack.owner", *command]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(asked, cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout
 
@@ -125,7 +125,7 @@ def test_servers_that_root_started_can_be_ended_whatever_files_they_make_meanwhi
 
 @as_root
 def test_another_users_process_is_seen_to_live_until_it_has_ended():
-    program = "import os, subprocess, sys; from deploy import leftovers\nos.setuid(1)\nprint(leftovers.lives({pid}))"
+    program = "import os; from deploy.supervision import leftovers\nos.setuid(1)\nprint(leftovers.lives({pid}))"
 
     def seen(pid: int) -> str:
         asked = [sys.executable, "-c", program.format(pid=pid)]

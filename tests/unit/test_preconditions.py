@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from deploy import given, preconditions, processes, runs, site
-from deploy.failure import StackError
-from deploy.profiles import LOADTEST
-from deploy.record import Record
+from deploy.commands import preconditions, runs
+from deploy.servers import given
+from deploy.stack.failure import StackError
+from deploy.stack.profiles import LOADTEST
+from deploy.stack.record import Record
+from deploy.supervision import processes, site
+from runtime.output_file import require_writable, written_whole
 from schema.errors import SettingsError
-from schema.output_file import require_writable, written_whole
 
 NOBODYS_UID = 65_534
 

@@ -1,9 +1,9 @@
-"""Recorded prices as text: what is a point, what is refused, and in which order they come (schema/price_file.py)."""
+"""Recorded prices as text: what is a point, what is refused, and in which order they come (runtime/price_file.py)."""
 
 import pytest
 
+from runtime.price_file import PricePoint, format_time, parse_time, read_prices
 from schema.errors import DecodeError
-from schema.price_file import PricePoint, format_time, parse_time, read_prices
 
 T = 1_763_806_500_250
 

@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 
-from deploy import postgres_data, private, supervisor
-from deploy.failure import StackError
-from deploy.record import Record
+from deploy.servers import postgres_data, private
+from deploy.stack.failure import StackError
+from deploy.stack.record import Record
+from deploy.supervision import supervisor
 
 
 @pytest.mark.parametrize("states", [("BACKOFF", "STARTING"), ("RUNNING", "EXITED")])

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.processes import programs
-from deploy.profiles import LIVE, LOADTEST, Urls
-from deploy.program import Program
+from deploy.stack.profiles import LIVE, LOADTEST, Urls
+from deploy.supervision.processes import programs
+from deploy.supervision.program import Program
 
 
 @pytest.mark.parametrize("profile", [LIVE, LOADTEST])

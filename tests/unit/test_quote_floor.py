@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.quote_floor import quote_floor
+from quotecache.quote_floor import quote_floor
 
 
 @pytest.mark.parametrize(

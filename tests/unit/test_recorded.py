@@ -5,10 +5,10 @@ import pytest
 from quotecache.fetch import Fetch, Settled
 from quotecache.protocol import PriceLine
 from quotecache.recorded import CRYPTOKEY, Recorded, Recording, open_recording
+from runtime.price_file import PricePoint
 from schema.commands import VERSION
 from schema.errors import SettingsError
 from schema.events import PriceRequest
-from schema.price_file import PricePoint
 
 OPENED = 1_700_000_000_000
 BEGINS = 1_000_000_000_000

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from deploy import site
+from deploy.supervision import site
 
 
 class Healthy(BaseHTTPRequestHandler):

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy import supervisor
-from deploy.failure import StackError
-from deploy.record import Record
+from deploy.stack.failure import StackError
+from deploy.stack.record import Record
+from deploy.supervision import supervisor
 
 NUMBER = b"<methodResponse><params><param><value><int>%s</int></value></param></params></methodResponse>"
 

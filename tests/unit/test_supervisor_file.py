@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from supervisor.options import ProcessConfig, ServerOptions, UnhosedConfigParser
 
-from deploy.failure import StackError
-from deploy.paths import ROOT
-from deploy.processes import programs
-from deploy.profiles import LIVE, Urls
-from deploy.program import Program, variables
+from deploy.stack.failure import StackError
+from deploy.stack.paths import ROOT
+from deploy.stack.profiles import LIVE, Urls
+from deploy.supervision.processes import programs
+from deploy.supervision.program import Program, variables
 from tests.odd_names import ODD_NAMES
 
 

@@ -1,9 +1,9 @@
 """What-if: which trigger orders recorded prices would have fired, when, with what result (spec §3, triggers)."""
 
 from consumers.triggers.trial import Firing, would_fire
+from runtime.price_file import PricePoint
 from schema.events import TriggerChange
 from schema.outcomes import Side
-from schema.price_file import PricePoint
 from tests.builders import T0, armed_to_buy, armed_to_sell
 
 BUY = TriggerChange("ann", "ABC", Side.BUY, 3, 300, 1_000, 0, 7)

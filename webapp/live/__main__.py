@@ -8,9 +8,9 @@ from types import FrameType
 
 import uvicorn
 
-from schema import entry_point
+from runtime import entry_point
+from runtime.log_setup import set_up_logging
 from schema.errors import SettingsError
-from schema.log_setup import set_up_logging
 from webapp.live.hub import Hub
 from webapp.live.server import create_server
 from webapp.settings import from_environment

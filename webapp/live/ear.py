@@ -10,10 +10,10 @@ import structlog
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.subscription import Subscription
 from rabbitmq.topology import ACCOUNTS_EXCHANGE, PRICES_EXCHANGE, account_key
+from runtime.wall_clock import now_ms
 from schema.codec import decode_accounts_changed, decode_prices
 from schema.errors import BrokerError, DecodeError
 from schema.events import CLOCK_STEP_MS_MAX, Quote
-from schema.wall_clock import now_ms
 from webapp.broker_thread import BrokerThread
 
 CONNECT_SECONDS_MAX = 2.0

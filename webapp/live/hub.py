@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from flask import Flask
 
-from schema.wall_clock import now_ms
+from runtime.wall_clock import now_ms
 from webapp import sessions
 from webapp.live import lookups
 from webapp.live.board import Board

@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 from flask import Response, get_flashed_messages, request, url_for
 from flask.sansio.blueprints import BlueprintSetupState
 
-from schema.wall_clock import now_ms
+from runtime.wall_clock import now_ms
 from webapp.accounts import Person, current_user
 from webapp.live_address import SYMBOLS_MAX, stream_url
 from webapp.pages import formats, words

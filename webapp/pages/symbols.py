@@ -2,7 +2,7 @@
 
 from flask import abort, jsonify, redirect, render_template, request, url_for
 
-from schema.wall_clock import now_ms
+from runtime.wall_clock import now_ms
 from webapp import reads
 from webapp.accounts import current_user, login_required
 from webapp.pages.fragments import pieces, quotes

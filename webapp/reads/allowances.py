@@ -2,8 +2,8 @@
 
 import msgspec
 
+from runtime.wall_clock import now_ms
 from schema.events import NOT_SENT
-from schema.wall_clock import now_ms
 from webapp.site import site
 from webapp.store import store
 

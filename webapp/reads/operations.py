@@ -8,9 +8,9 @@ import msgspec
 from rabbitmq.connection import open_connection
 from rabbitmq.lengths import stream_lengths
 from rabbitmq.topology import AUDIT_STREAM, command_stream
+from runtime.wall_clock import now_ms
 from schema.commands import PARTITIONS
 from schema.errors import BrokerError
-from schema.wall_clock import now_ms
 from webapp.reads.allowances import Refreshes, refreshes
 from webapp.reads.dead_letters import count_dead_letters
 from webapp.reads.dumps import DumpTroubles, dump_troubles

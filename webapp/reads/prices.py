@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from runtime.wall_clock import now_ms
 from schema.events import QUOTE_LIFETIME_MS
-from schema.wall_clock import now_ms
 from webapp.store import store
 
 POINTS_MAX = 5_000

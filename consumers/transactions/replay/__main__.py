@@ -16,10 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from consumers.transactions.replay.findings import Findings
 from consumers.transactions.replay.fresh import fresh_name
 from consumers.transactions.replay.run import Result, replay
+from database import postgres
 from rabbitmq.connection import open_connection
-from schema import database, entry_point, settings
+from runtime import entry_point
+from runtime.log_setup import set_up_logging
+from schema import settings
 from schema.errors import DayTradeError
-from schema.log_setup import set_up_logging
 
 SAME, DIFFERENT, NOT_DONE, INTERRUPTED = 0, 1, 2, 130
 
@@ -66,7 +68,7 @@ def _replay(amqp_url: str, database_url: str) -> Result:
     try:
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("", total=None)
-            with database.translated():
+            with postgres.translated():
                 return replay(broker, database_url, lambda done, total: bar.update(task, completed=done, total=total))
     finally:
         broker.close()

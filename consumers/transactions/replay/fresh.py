@@ -7,15 +7,15 @@ same constraints. It stays afterwards, to be looked at.
 import psycopg
 from psycopg import sql
 
-from consumers import partitions
 from consumers.transactions import store
 from consumers.transactions.batch import Batch
 from consumers.transactions.replay.recorded import Place
-from schema import database
+from database import postgres
+from database.libpq_urls import beside, name_of
+from database.migrate import migrate
+from ownership import partitions
 from schema.commands import PARTITIONS
-from schema.database_urls import beside, name_of
 from schema.errors import StoreError
-from schema.migrate import migrate
 
 SUFFIX = "_replay"
 OWNER = "replay"
@@ -35,7 +35,7 @@ def recreate(database_url: str) -> None:
     """Drops what is there from the last replay, makes it anew, with today's schema. Raises StoreError."""
     name = fresh_name(database_url)
     try:
-        with database.connect(database_url, OWNER) as connection:
+        with postgres.connect(database_url, OWNER) as connection:
             # Making a database cannot be part of a transaction, and takes longer than a batch may.
             connection.autocommit = True
             connection.execute("SET statement_timeout = 0")
@@ -50,7 +50,7 @@ class Fresh:
     """A connection to the fresh database, with all partitions taken."""
 
     def __init__(self, database_url: str):
-        self.connection = database.connect(fresh_url(database_url), OWNER)
+        self.connection = postgres.connect(fresh_url(database_url), OWNER)
         gained = partitions.tick(self.connection, store.GROUP, OWNER, {}).gained
         assert len(gained) == PARTITIONS, gained
         self._ownerships = {ownership.partition: ownership for ownership in gained}

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import psycopg
 
 from consumers.transactions import store
-from consumers.transactions.account_at import COLUMNS, ROWS_PER_FETCH
-from schema import database
+from database import postgres
 from schema.commands import partition_of
 from schema.history import HistoryRow
+from verification.account_at import COLUMNS, ROWS_PER_FETCH
 
 
 class RecordedRow(HistoryRow, frozen=True, gc=False):
@@ -38,7 +38,7 @@ class Recorded:
     """A snapshot of the live database, until `close`; raises StoreError where it cannot be had."""
 
     def __init__(self, database_url: str):
-        self.connection = database.connect(database_url, "replay")
+        self.connection = postgres.connect(database_url, "replay")
         self.connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         self.connection.read_only = True
         # A replay takes as long as the history is, with pauses for the streams: one transaction all the same.

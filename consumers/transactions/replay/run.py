@@ -8,7 +8,6 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from consumers.transactions import exports
 from consumers.transactions.batch import Batch
 from consumers.transactions.replay.findings import Findings
 from consumers.transactions.replay.fresh import Fresh, recreate
@@ -19,6 +18,7 @@ from rabbitmq.connection import Connection
 from rabbitmq.lengths import PATIENCE_SECONDS, newest_offsets
 from rabbitmq.stream_reader import read
 from rabbitmq.topology import command_stream
+from verification import exports
 
 BATCH_ROWS_MAX = 10_000
 """Rows of one transaction: nobody waits for its heartbeat here, so larger than the live worker's."""

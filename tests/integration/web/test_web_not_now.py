@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy.engine import make_url
 
-from schema import database
+from database import postgres
 from schema.errors import StoreAway, StoreError
 from tests.integration.broker import Relay
 from tests.integration.web.website import Website
@@ -56,7 +56,7 @@ def test_whatever_means_not_now_makes_the_site_unavailable_and_a_mistake_does_no
 def test_workers_tell_what_means_not_now_from_what_never_will_be(website: Website) -> None:
     with website.connect() as connection:
         for state in (*NOT_NOW, *MISTAKES):
-            with pytest.raises(StoreError) as raised, database.translated(), connection.transaction():
+            with pytest.raises(StoreError) as raised, postgres.translated(), connection.transaction():
                 connection.execute(RAISE.format(state))
             assert isinstance(raised.value, StoreAway) == (state in NOT_NOW), state
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from deploy.private import POSTGRES
+from deploy.servers.private import POSTGRES
 from tests.chaos.servers import Servers
 from tests.integration.web.test_web_live import LiveProcess, Page
 from tests.integration.web.website import Browser, Caller, Website

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from lxml import etree
 
-from schema.database import connect
+from database.postgres import connect
 from tests.e2e.system import System
 from webapp import close_app, create_app, passwords, people, tokens
 from webapp.settings import WebSettings, from_environment

@@ -1,0 +1,45 @@
+"""`make bench-quotes`: what quotes cost, how long they take, and whom that delays. Prints tables for docs/quotes.md.
+
+PARTS names what to measure, of: cold, rate, virtual, waiting, hedging, takeover (default: all). WORKLOAD is a file,
+such as the official 100users.txt; without it, a generated one of the same statistics. REPLICAS, RATE, ROUNDS as
+elsewhere.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import quotes_cost, quotes_hedging, quotes_takeover, quotes_virtual, quotes_waiting
+from bench.quotes_ground import ROOT
+from runtime import entry_point
+
+PARTS: dict[str, Callable[[Path, Path], None]] = {
+    "cold": quotes_cost.measure_cold,
+    "rate": quotes_cost.measure_rate,
+    "virtual": lambda _folder, workload: quotes_virtual.measure(workload),
+    "waiting": lambda folder, _workload: quotes_waiting.measure(folder),
+    "hedging": lambda folder, _workload: quotes_hedging.measure(folder),
+    "takeover": lambda folder, _workload: quotes_takeover.measure(folder),
+}
+
+
+def main() -> int:
+    chosen = (os.environ.get("PARTS") or " ".join(PARTS)).replace(",", " ").split()
+    if unknown := set(chosen) - PARTS.keys():
+        print(f"bench-quotes: there is no part {sorted(unknown)[0]}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        given = os.environ.get("WORKLOAD")
+        workload = Path(given).resolve() if given else Path(folder) / "100users-like.txt"
+        if not given:
+            subprocess.run([sys.executable, "-m", "workloads", "--output", workload], cwd=ROOT, check=True)
+        for part in chosen:
+            PARTS[part](Path(folder), workload)
+    return 0
+
+
+if __name__ == "__main__":
+    entry_point.run("bench-quotes", main)

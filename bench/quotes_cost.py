@@ -1,0 +1,95 @@
+"""What the quotes of a workload cost against the least they could have cost, and how long it takes from cold."""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.quotes_ground import ROOT, Ground, load_average, table
+
+RATE_DEFAULT = "500"
+ROUNDS_DEFAULT = 3
+HEADER = (
+    "run", "s in all", "CPU s of transactions", "p99 ms", "lookups", "hits", "joined", "asked of the cache",
+    "of these joined", "of these hits", "fetches", "the server's count", "abandoned", "failed", "floor", "cost ratio",
+)  # fmt: skip
+
+
+def measure_cold(folder: Path, workload: Path) -> None:
+    """As fast as it goes, with no quote known at the beginning; each round with other delays and prices."""
+    rounds = int(os.environ.get("ROUNDS") or ROUNDS_DEFAULT)
+    rows = [_run(folder, workload, seed, rate=None) for seed in range(1, rounds + 1)]
+    rows.append(("median", f"{statistics.median(float(row[1]) for row in rows):.2f}", *[""] * (len(HEADER) - 2)))
+    table("From cold, as fast as it goes", _settings(workload), HEADER, rows)
+
+
+def measure_rate(folder: Path, workload: Path) -> None:
+    """At a fixed rate, for minutes: quotes run out meanwhile."""
+    rate = os.environ.get("RATE") or RATE_DEFAULT
+    table("At a fixed rate", f"{_settings(workload)}, RATE={rate}", HEADER, [_run(folder, workload, 1, rate)])
+
+
+def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple:
+    replicas = int(os.environ.get("REPLICAS") or 1)
+    workers = [f"transactions-{n}" for n in range(1, replicas + 1)]
+    with Ground(folder, QUOTES="realistic", QUOTE_SEED=str(seed)) as ground:
+        ground.start("quote-server", "quotecache", "triggers", "audit", *workers)
+        ground.await_owners("quotecache", "triggers", "transactions", "audit")
+        report = _load(ground, workload, rate, replicas)
+        cpu = sum(map(ground.cpu_seconds, workers))
+        quotes = report["quotes"]
+        ground.stop("quote-server")  # symbols with armed orders are refreshed to the end
+        fetches, server_count = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
+        counts = _counts(ground)
+    if os.environ.get("DETAIL"):
+        print(quotes, report["seconds"], report["latency_ms"], report["triggers"], report["checks"])
+    return (
+        f"seed {seed}",
+        f"{report['seconds']['audited']:.2f}",
+        f"{cpu:.2f}",
+        report["latency_ms"]["p99"],
+        quotes["lookups"],
+        quotes["hits"],
+        quotes["joined"],
+        counts["requests"],
+        counts["joined"],
+        counts["hits"],
+        fetches,
+        server_count,
+        quotes["abandoned"],
+        quotes["failed"],
+        f"{quotes['floor']} (by decision: {quotes['floor_by_decision']})",
+        f"{quotes['cost_ratio']:.4f} (by decision: {quotes['fetches'] / quotes['floor_by_decision']:.4f})",
+    )
+
+
+def _load(ground: Ground, workload: Path, rate: str | None, replicas: int) -> dict:
+    report = ground.folder / "report.json"
+    asked = {"WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": str(replicas), "RATE": rate or ""}
+    with (ground.folder / "loadtest.log").open("w") as log:
+        done = subprocess.run(
+            [sys.executable, "-m", "loadtest"],
+            cwd=ROOT,
+            env=ground.environment | asked,
+            stdout=log,
+            stderr=log,
+        )
+    if done.returncode:
+        raise RuntimeError(f"the load test failed: {(ground.folder / 'loadtest.log').read_text()[-2_000:]}")
+    return json.loads(report.read_text())
+
+
+def _counts(ground: Ground) -> dict[str, int]:
+    """What the quote cache counted by itself, from its last line."""
+    line = (ground.folder / "quotecache.log").read_text().splitlines()[-1]
+    return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", line)}
+
+
+def _settings(workload: Path) -> str:
+    return (
+        f"make bench-quotes: WORKLOAD={workload.name}, QUOTES=realistic, REPLICAS={os.environ.get('REPLICAS') or 1}, "
+        f"fsync on, {os.cpu_count()} cores, {load_average()}"
+    )

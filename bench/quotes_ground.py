@@ -1,0 +1,195 @@
+"""What the benchmarks of quotes and triggers stand on: a database and a topology of their own, and the processes.
+
+Servers are those of AMQP_URL and DATABASE_URL; `make bench-quotes` and `make bench-triggers` set them.
+"""
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import psycopg
+from sqlalchemy.engine import make_url
+
+from database.migrate import migrate
+from producers.command_publisher import CommandPublisher
+from rabbitmq.connection import open_connection
+from rabbitmq.declare import declare
+from schema.commands import Command, CommandName, command_id
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = {
+    "quote-server": "quotecache.simulator",
+    "quotecache": "quotecache",
+    "triggers": "consumers.triggers",
+    "audit": "consumers.audit",
+    "transactions": "consumers.transactions",
+}
+EXIT_SECONDS_MAX = 20
+PAUSE_SECONDS = 0.02
+
+
+def wait_until(condition: Callable[[], object], seconds: float, what: str) -> object:
+    """The condition's first true value; RuntimeError after the deadline."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"not within {seconds:g} s: {what}")
+        time.sleep(PAUSE_SECONDS)
+    return value
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Ground:
+    """Processes are named as deploy names them: `transactions-1` is the first of several."""
+
+    def __init__(self, folder: Path, **settings: str):
+        self.folder = folder
+        base = make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql")
+        self._admin_url = base.render_as_string(hide_password=False)
+        self._database = f"{base.database}_bench"
+        self.database_url = base.set(database=self._database).render_as_string(hide_password=False)
+        self.amqp_url = os.environ["AMQP_URL"]
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": self.database_url,
+            "DUMP_DIR": str(folder / "dumps"),
+            "QUOTE_SERVER": f"127.0.0.1:{free_port()}",
+            "QUOTES": "realistic",
+            "LOG_LEVEL": "info",
+            **settings,
+        }
+        self._source = secrets.randbits(63)
+        self._published = 0
+        self.processes: dict[str, subprocess.Popen] = {}
+
+    def __enter__(self) -> "Ground":
+        self._administrate(f'DROP DATABASE IF EXISTS "{self._database}" WITH (FORCE)')
+        self._administrate(f'CREATE DATABASE "{self._database}"')
+        migrate(self.database_url)
+        connection = open_connection(self.amqp_url, "bench")
+        declare(connection, fresh=True)
+        connection.close()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        self._administrate(f'DROP DATABASE IF EXISTS "{self._database}" WITH (FORCE)')
+
+    def start(self, *names: str, **settings: str) -> None:
+        for name in names:
+            module = MODULES[name.rstrip("-0123456789")]
+            with (self.folder / f"{name}.log").open("ab") as log:
+                self.processes[name] = subprocess.Popen(
+                    [sys.executable, "-m", module],
+                    cwd=ROOT,
+                    env=self.environment | settings | {"REPLICA": name},
+                    stdout=log,
+                    stderr=log,
+                )
+
+    def await_owners(self, *groups: str) -> None:
+        """Until every partition of these groups has a live owner."""
+        query = """SELECT count(*) FROM partitions WHERE consumer_group = ANY(%s)
+                   AND (lease_until IS NULL OR lease_until < clock_timestamp())"""
+        wait_until(lambda: self.value(query, [list(groups)]) == 0, 30, f"owners of {groups}")
+
+    def end(self, name: str, number: int = signal.SIGTERM) -> None:
+        process = self.processes.pop(name)
+        process.send_signal(number)
+        process.wait(EXIT_SECONDS_MAX)
+
+    def stop(self, *spared: str) -> None:
+        """SIGTERM to all but these, and waits for them."""
+        names = self.processes.keys() - set(spared)
+        for name in names:
+            self.processes[name].terminate()
+        for name in names:
+            self.processes.pop(name).wait(EXIT_SECONDS_MAX)
+
+    def rows(self, query: str, parameters: Iterable = ()) -> list[tuple]:
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def value(self, query: str, parameters: Iterable = ()) -> object:
+        return self.rows(query, parameters)[0][0]
+
+    def cpu_seconds(self, name: str) -> float:
+        """What a process and its session in Postgres have used so far: does not depend on who else is running."""
+        query = (
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND starts_with(application_name, %s)"
+        )
+        sessions = [pid for (pid,) in self.rows(query, [f"{name}@"])]
+        return sum(_cpu_seconds(pid) for pid in (self.processes[name].pid, *sessions))
+
+    def hits(self) -> int:
+        """What the quote server counted by itself."""
+        host, port = self.environment["QUOTE_SERVER"].split(":")
+        with socket.create_connection((host, int(port)), 5) as connection, connection.makefile("rw") as file:
+            file.write("!hits,total\n")
+            file.flush()
+            return int(file.readline())
+
+    def command(self, name: str, user: str, symbol: str | None = None, cents: int | None = None) -> Command:
+        """The next command of this benchmark."""
+        self._published += 1
+        number = self._published
+        return Command(command_id(self._source, number), number, CommandName(name), user, symbol, cents)
+
+    @contextlib.contextmanager
+    def publisher(self) -> Iterator[CommandPublisher]:
+        publisher = CommandPublisher(partial(open_connection, self.amqp_url, "bench"))
+        yield publisher
+        publisher.flush()
+        publisher.close()
+
+    def await_history(self, seconds: float = 120) -> None:
+        """Until every command made so far is executed."""
+        query = "SELECT count(*) FROM history WHERE kind = 'command'"
+        wait_until(lambda: self.value(query) >= self._published, seconds, f"{self._published} commands executed")
+
+    def _administrate(self, statement: str) -> None:
+        with psycopg.connect(self._admin_url, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+def _cpu_seconds(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def load_average() -> str:
+    """How busy the machine was in the last minute, by whomever."""
+    return f"load average {os.getloadavg()[0]:.1f}"
+
+
+def table(title: str, settings: str, header: tuple[str, ...], rows: Iterable[tuple]) -> None:
+    """Prints a table as it goes into docs/quotes.md, with what it was measured with."""
+    print(f"\n{title}\n({settings})\n")
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
+
+
+def percentile(values: list[float], share: float) -> float:
+    """As percentile_disc: the least value that this share of all does not pass."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * round(share * 10_000) // 10_000) - 1)]

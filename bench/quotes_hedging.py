@@ -1,0 +1,93 @@
+"""What a second request buys (QUOTE_HEDGE): the cost of a quote against the time until it is there."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+from bench.quotes_ground import ROOT, Ground, load_average, percentile, table, wait_until
+from bench.quotes_plot import plot
+from quotecache.client import Prices
+from quotecache.market import Market
+from rabbitmq.connection import open_connection
+from rabbitmq.publisher import Publisher
+from schema.events import Quote
+
+HEDGES = ("off", "20", "50", "1000")
+QUOTES = int(os.environ.get("FETCHES") or 3_000)
+PER_SECOND = 150
+ALONE = ("alone: per quote", "alone: p50", "alone: p95", "alone: p99", "alone: mean")
+"""The same of the simulated server's answers as such: without us, and without whatever else the machine does."""
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+RESULT = ROOT / "docs" / "hedging.svg"
+
+
+def measure(folder: Path) -> None:
+    rows, points = [], []
+    for hedge in HEDGES:
+        with Ground(folder, QUOTE_HEDGE=hedge) as ground:
+            ground.start("quote-server", "quotecache")
+            ground.await_owners("quotecache")
+            waits = _ask(ground)
+            wait_until(lambda ground=ground: ground.value(_OPEN) == 0, 10, "late answers")
+            fetches, hits = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
+            assert fetches == hits, (fetches, hits)
+            ground.stop()
+        shares = [percentile(waits, share) for share in (0.5, 0.95, 0.99)]
+        cost = fetches / QUOTES
+        mean = sum(waits) / len(waits)
+        alone = _by_the_server_alone(hedge)
+        rows.append((hedge, fetches, f"{cost:.3f}", *(f"{ms:.0f}" for ms in (*shares, mean)), *alone))
+        points.append({"hedge": hedge, "cost": cost, "p50": shares[0], "p95": shares[1], "p99": shares[2]})
+    settings = (
+        f"make bench-quotes PARTS=hedging: {QUOTES} cold symbols, {PER_SECOND}/s, QUOTES=realistic, QUOTE_SEED=1; "
+        f"from the request to the price, ms, {load_average()}"
+    )
+    header = ("QUOTE_HEDGE (ms)", "paid requests", "per quote", "p50", "p95", "p99", "mean", *ALONE)
+    table("A second request", settings, header, rows)
+    if os.environ.get("PLOT"):
+        RESULT.write_text(plot(points))
+        print(json.dumps(points))
+
+
+def _ask(ground: Ground) -> list[float]:
+    """How long each of QUOTES symbols takes, in ms, as somebody sees it who asks the quote cache."""
+    connection = open_connection(ground.amqp_url, "bench")
+    prices = Prices(connection, Publisher(connection))
+    symbols = _symbols()
+    asked: dict[str, float] = {}
+    waits: list[float] = []
+    began = time.monotonic()
+    while len(waits) < QUOTES:
+        while len(asked) < QUOTES and time.monotonic() >= began + len(asked) / PER_SECOND:
+            symbol = symbols[len(asked)]
+            asked[symbol] = time.monotonic()
+            prices.request(symbol, "bench", 1, time.time_ns() // 1_000_000)
+        connection.pump(0.002)
+        prices.tick(time.time_ns() // 1_000_000)
+        for answer in prices.take_answers():
+            assert isinstance(answer, Quote), answer
+            waits.append((time.monotonic() - asked[answer.symbol]) * 1_000)
+    connection.close()
+    return waits
+
+
+def _by_the_server_alone(hedge: str) -> tuple[str, ...]:
+    market, waits, paid = Market(seed=1), [], 0
+    for symbol in _symbols():
+        wait = market.hit(symbol).delay_seconds * 1_000
+        paid += 1
+        if hedge != "off" and wait > int(hedge):
+            wait = min(wait, int(hedge) + market.hit(symbol).delay_seconds * 1_000)
+            paid += 1
+        waits.append(wait)
+    shares = (*(percentile(waits, share) for share in (0.5, 0.95, 0.99)), sum(waits) / len(waits))
+    return f"{paid / QUOTES:.3f}", *(f"{ms:.0f}" for ms in shares)
+
+
+def _symbols() -> list[str]:
+    return [a + b + c for a in LETTERS for b in LETTERS for c in LETTERS][:QUOTES]
+
+
+_OPEN = "SELECT count(*) FROM quote_fetches WHERE answered_at_ms IS NULL AND failure IS NULL"

@@ -1,0 +1,124 @@
+"""How long nobody gets a quote when the quote cache's owner is killed, or stops, and another process stands by."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from bench.quotes_ground import Ground, load_average, percentile, table, wait_until
+from quotecache.client import Prices
+from rabbitmq.connection import open_connection
+from rabbitmq.publisher import Publisher
+
+KILLS = 10
+STOPS = 3
+ASKING_SECONDS = 10.0
+ASKING_PAUSE_SECONDS = 0.1
+NAMES = ("quotecache-1", "quotecache-2")
+
+
+def measure(folder: Path) -> None:
+    kills = int(os.environ.get("KILLS") or KILLS)
+    with Ground(folder, QUOTES="instant") as ground:
+        ground.start("quote-server", *NAMES)
+        ground.await_owners("quotecache")
+        seconds = [_kill_and_ask(ground, number) for number in range(kills)]
+        fetches, hits = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
+        symbols = ground.value("SELECT count(DISTINCT symbol) FROM quote_fetches")
+        ground.stop()
+    settings = (
+        f"make bench-quotes PARTS=takeover: two quote caches, the owner killed with -9, {kills} times, {load_average()}"
+    )
+    rows = [
+        ("from the kill to the next price, p50", f"{percentile(seconds, 0.5):.2f} s"),
+        ("from the kill to the next price, longest", f"{max(seconds):.2f} s"),
+        ("symbols asked for / paid requests / the server's count", f"{symbols} / {fetches} / {hits}"),
+    ]
+    table("Takeover of the quote cache", settings, ("what", "measured"), rows)
+    _measure_stops(folder)
+
+
+def _measure_stops(folder: Path) -> None:
+    """A stopped owner stays connected to the broker, and may be handed requests as long as it does."""
+    waits: list[tuple[float, float]] = []
+    with Ground(folder, QUOTES="instant") as ground:
+        ground.start("quote-server", *NAMES)
+        ground.await_owners("quotecache")
+        for number in range(STOPS):
+            waits += _stop_and_ask(ground, chr(ord("A") + number))
+        fetches, hits = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
+        ground.stop()
+    settings = (
+        f"make bench-quotes PARTS=takeover: two quote caches, the owner stopped with SIGSTOP, {STOPS} times, a new "
+        f"symbol asked for every {ASKING_PAUSE_SECONDS} s; s from the request to the price, {load_average()}"
+    )
+    spans = (("first 3 s", 0.0, 3.0), ("next 3 s", 3.0, 6.0), ("then", 6.0, ASKING_SECONDS))
+    rows = []
+    for name, begin, end in spans:
+        some = [wait for at, wait in waits if begin <= at < end]
+        rows.append((name, len(some), *(f"{percentile(some, share):.2f}" for share in (0.5, 0.95, 1.0))))
+    table("Requests after the owner stopped", settings, ("asked in the", "requests", "p50", "p95", "longest"), rows)
+    print(f"paid requests / the server's count: {fetches} / {hits}")
+
+
+def _stop_and_ask(ground: Ground, letter: str) -> list[tuple[float, float]]:
+    """When each symbol was asked for, after the stop, and how long its price took; seconds."""
+    owner = _owner(ground)
+    connection = open_connection(ground.amqp_url, "bench")
+    prices = Prices(connection, Publisher(connection))
+    _await_quote(connection, prices, letter, time.monotonic())
+    prices.take_answers()
+    process = ground.processes[owner]
+    process.send_signal(signal.SIGSTOP)
+    stopped = time.monotonic()
+    asked: dict[str, float] = {}
+    waits: list[tuple[float, float]] = []
+    while len(waits) < ASKING_SECONDS / ASKING_PAUSE_SECONDS:
+        now = time.monotonic() - stopped
+        if len(asked) * ASKING_PAUSE_SECONDS <= min(now, ASKING_SECONDS - ASKING_PAUSE_SECONDS / 2):
+            symbol = letter + chr(ord("A") + len(asked) // 26) + chr(ord("A") + len(asked) % 26)
+            asked[symbol] = now
+            prices.request(symbol, "bench", 1, time.time_ns() // 1_000_000)
+        connection.pump(0.01)
+        prices.tick(time.time_ns() // 1_000_000)
+        now = time.monotonic() - stopped
+        waits += [(asked[quote.symbol], now - asked[quote.symbol]) for quote in prices.take_answers()]
+    process.send_signal(signal.SIGCONT)
+    connection.close()
+    return waits
+
+
+def _owner(ground: Ground) -> str:
+    wait_until(lambda: ground.value(_LIVE) == len(NAMES), 20, "a standby")
+    (owner,) = (name for name in NAMES if ground.value(_OWNER).startswith(f"{name}@"))
+    return owner
+
+
+def _kill_and_ask(ground: Ground, number: int) -> float:
+    owner = _owner(ground)
+    connection = open_connection(ground.amqp_url, "bench")
+    prices = Prices(connection, Publisher(connection))
+    bought, symbol = f"B{chr(ord('A') + number)}", f"N{chr(ord('A') + number)}"
+    _await_quote(connection, prices, bought, time.monotonic())
+    ground.end(owner, signal.SIGKILL)
+    killed = time.monotonic()
+    seconds = _await_quote(connection, prices, symbol, killed)
+    # What the owner before had bought is not bought again: somebody who has heard nothing gets it from the new one.
+    stranger = Prices(connection, Publisher(connection))
+    _await_quote(connection, stranger, bought, killed)
+    connection.close()
+    ground.start(owner)
+    return seconds
+
+
+def _await_quote(connection, prices: Prices, symbol: str, since: float) -> float:
+    prices.request(symbol, "bench", 1, time.time_ns() // 1_000_000)
+    while prices.waits_for(symbol):
+        connection.pump(0.01)
+        prices.tick(time.time_ns() // 1_000_000)
+    return time.monotonic() - since
+
+
+_LIVE = "SELECT count(*) FROM replicas WHERE consumer_group = 'quotecache' AND live_until > clock_timestamp()"
+
+_OWNER = "SELECT coalesce(owner, '') FROM partitions WHERE consumer_group = 'quotecache'"

@@ -1,0 +1,79 @@
+"""People who give commands through the API and wait for each outcome, at a steady rate. For `bench.web`."""
+
+import http.client
+import itertools
+import json
+import threading
+import time
+
+SYMBOLS = ("ABC", "GEM", "OIL", "S", "XYZ")
+
+COMMANDS = (
+    {"command": "ADD", "amount": "10000.00"},
+    {"command": "QUOTE"},
+    {"command": "BUY", "amount": "5000.00"},
+    {"command": "COMMIT_BUY"},
+    {"command": "SET_BUY_AMOUNT", "amount": "10.00"},
+    {"command": "SET_BUY_TRIGGER", "price": "0.01"},
+    {"command": "CANCEL_SET_BUY"},
+    {"command": "BUY", "amount": "4999.00"},
+    {"command": "CANCEL_BUY"},
+)
+"""What a person does, round and round. Quotes are bought in the background as they run out."""
+
+WITH_SYMBOL = frozenset({"QUOTE", "BUY", "SET_BUY_AMOUNT", "SET_BUY_TRIGGER", "CANCEL_SET_BUY"})
+
+
+def is_well(port: int) -> bool:
+    """Whether /healthz at this port says 200."""
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", "/healthz")
+        status = connection.getresponse().status
+        connection.close()
+    except OSError:
+        return False
+    return status == 200
+
+
+def post(port: int, texts: list[str], rate: int, seconds: float) -> list[float]:
+    """Seconds from the time each POST was due to its outcome: waiting behind a slow one counts (no omission)."""
+    latencies: list[list[float]] = [[] for _ in texts]
+    begin = time.monotonic() + 0.1
+    threads = [
+        threading.Thread(
+            target=_person, args=(port, text, number, begin, len(texts) / rate, seconds, latencies[number])
+        )
+        for number, text in enumerate(texts)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return list(itertools.chain(*latencies))
+
+
+def _person(
+    port: int, text: str, number: int, begin: float, interval: float, seconds: float, latencies: list[float]
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+    headers = {"Authorization": f"Bearer {text}", "Content-Type": "application/json"}
+    due = begin + interval * number / 8
+    for turn in itertools.count(number):
+        if due > begin + seconds:
+            break
+        time.sleep(max(0.0, due - time.monotonic()))
+        connection.request("POST", "/api/v1/commands?wait=10000", _body(turn), headers)
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        latencies.append(time.monotonic() - due)
+        assert answer.get("status") in ("done", "rejected"), answer
+        due += interval
+    connection.close()
+
+
+def _body(turn: int) -> bytes:
+    body = dict(COMMANDS[turn % len(COMMANDS)])
+    if body["command"] in WITH_SYMBOL:
+        body["symbol"] = SYMBOLS[turn // len(COMMANDS) % len(SYMBOLS)]
+    return json.dumps(body).encode()

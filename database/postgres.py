@@ -1,0 +1,108 @@
+"""Connections to Postgres for hot paths, and the meaning of the errors that they raise. No SQL of any feature.
+
+Every worker imports this module, and none needs SQLAlchemy, whose import takes 0.2 s: engines are in `engines.py`.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import psycopg
+
+from database import libpq_urls
+from schema.errors import StoreAway, StoreError
+
+STATEMENT_TIMEOUT_MS = 5_000
+"""A batch takes tens of milliseconds; what takes this long is stuck, and would starve heartbeats."""
+
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 2_000
+"""A process paused inside a transaction loses its locks before its partitions' next owner wants them."""
+
+
+KEEPALIVE = {"keepalives_idle": 3, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 8_000}
+"""A path that swallows packets is noticed after 9 s (8,000 ms for what was sent), not after a quarter of an hour:
+libpq's words, in seconds but for the last."""
+
+
+def connect(database_url: str, application: str) -> psycopg.Connection:
+    """A connection for one thread's hot path: autocommit off, time limits set. Raises StoreError."""
+    libpq_urls.drop_libpq_variables(database_url)
+    url = libpq_urls.for_libpq(database_url)
+    ours = (
+        f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"
+        f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
+    )
+    try:
+        return psycopg.connect(
+            url,
+            application_name=application[:63],
+            connect_timeout=5,
+            **KEEPALIVE,
+            options=libpq_urls.session_options(url, ours),
+        )
+    except psycopg.Error as error:
+        raise StoreAway(f"cannot reach Postgres: {error}") from error
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turns what psycopg raises into StoreAway where it means "not now", into StoreError where it does not."""
+    try:
+        yield
+    except psycopg.Error as error:
+        kind = StoreAway if means_not_now(error) else StoreError
+        raise kind(f"Postgres: {type(error).__name__} {error}") from error
+
+
+READ_ONLY = "25006"
+"""SQLSTATE of a write that Postgres refuses because it is a standby, or is told to take no writes."""
+
+_NOT_NOW_CLASSES = frozenset(
+    {
+        "08",  # the connection failed
+        "28",  # the login was refused: a password is being changed, or the server is not the one it was
+        "40",  # the transaction was rolled back: deadlock, serialization failure
+        "53",  # out of disk, memory or connections
+        "57",  # an operator or a timeout intervened: shutdown, start, cancelled statement
+        "58",  # the operating system failed: input or output error
+        "F0",  # a configuration file is wrong
+        "XX",  # Postgres itself failed
+    }
+)
+"""Classes of SQLSTATE (Postgres manual, appendix A) in which the same statement may succeed later."""
+
+_NOT_NOW = frozenset(
+    {
+        READ_ONLY,
+        "25P03",  # the session was idle in a transaction for too long
+        "25P04",  # the transaction took too long
+        "55006",  # the object is in use
+        "55P03",  # a lock was not available in time
+    }
+)
+"""SQLSTATEs of the same meaning in classes that otherwise name mistakes of ours."""
+
+
+def means_not_now(error: BaseException) -> bool:
+    """Whether an error says that the database cannot do this now, rather than that it never will.
+
+    `error`: what psycopg raised. Anything else means a mistake of ours, and so does a program limit
+    (class 54): the same statement would fail for ever.
+    """
+    state = sqlstate(error)
+    if state is None:  # Postgres said nothing: the connection is lost, or there never was one
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return state[:2] in _NOT_NOW_CLASSES or state in _NOT_NOW
+
+
+def refuses_data(error: psycopg.Error) -> bool:
+    """Whether Postgres took offence at the values themselves: out of range, against a constraint, too large.
+
+    The same values would be refused for ever.
+    """
+    state = sqlstate(error)
+    return state is not None and state[:2] in ("22", "23", "54")
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE of what psycopg or SQLAlchemy raised; None where Postgres did not give any."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None)

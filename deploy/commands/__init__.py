@@ -1,0 +1,1 @@
+"""The commands of `make`: what each checks first, runs, and clears up."""

@@ -1,0 +1,286 @@
+"""The stack's commands, as `python -m deploy` and `make` offer them. They only translate; the work is elsewhere.
+
+Options are read from the environment, which is how make passes on what it was given.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.exceptions import TyperException
+
+from deploy.commands import live, misspelt, preconditions, runs
+from deploy.commands.stepping_down import step_down
+from deploy.servers import servers
+from deploy.stack import caller, others_files
+from deploy.stack.checkout_path import complaint
+from deploy.stack.failure import StackError
+from deploy.stack.lock import exclusive
+from deploy.stack.paths import LOGS, ROOT
+from deploy.stack.profiles import LIVE, PROFILES, urls_of
+from deploy.stack.progress import duration, progress, say
+from deploy.stack.record import CONTAINER, GIVEN, load
+from deploy.supervision import leftovers, modules, site, supervisor
+from deploy.supervision.foreground import Interrupted
+from schema.commands import is_user
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
+
+Replicas = Annotated[int, typer.Option(envvar="REPLICAS", min=1, max=64, help="transaction consumers")]
+
+
+@app.command("servers")
+def servers_command() -> None:
+    """Start RabbitMQ and Postgres only."""
+    with exclusive("servers"):
+        servers.start(load())
+    say("RabbitMQ and Postgres run. Next: make env PROFILE=test · make status · make down")
+
+
+@app.command()
+def up(replicas: Replicas = 1) -> None:
+    """Start servers and workers; they keep running."""
+    with exclusive("up"):
+        preconditions.require_workers(LIVE, replicas)
+        well = live.bring_up(load(), replicas)
+    status()
+    say(f"Next: make env · make status · make down. Logs: {LOGS}")
+    if not well:
+        raise typer.Exit(1)
+
+
+@app.command()
+def web(replicas: Replicas = 1) -> None:
+    """Start servers, workers and the site, with a demo person; they keep running."""
+    with exclusive("web"):
+        record = load()
+        preconditions.require_workers(LIVE, replicas)
+        preconditions.require_site(record)
+        well = live.bring_up(record, replicas)
+        with progress("Starting the site"):
+            address = site.start(record, quotes_are_simulated=not os.environ.get("QUOTE_SERVER"))
+        with progress("Making the demo person"):
+            name, password = site.make_demo_person(record)
+    status()
+    say(f"The site: {address}   name {name}, password {password}")
+    say("Next: make admin USER=name · make down")
+    if not well:
+        raise typer.Exit(1)
+
+
+@app.command()
+def admin(name: Annotated[str, typer.Argument()] = "") -> None:
+    """Make somebody an administrator of the site."""
+    if not name:
+        say("usage: make admin USER=name")
+        raise typer.Exit(2)
+    if not is_user(name):
+        raise StackError(f"USER={name}: a name has 1 to 64 of A-Z a-z 0-9 _ . @ -")
+    with exclusive("admin"):
+        raise typer.Exit(runs.admin(load(), name))
+
+
+@app.command("bench-web")
+def bench_web() -> None:
+    """Measure the site's latency while commands run beside it."""
+    with exclusive("bench-web"):
+        raise typer.Exit(runs.bench_web(load()))
+
+
+@app.command()
+def down() -> None:
+    """Drain the workers, stop everything."""
+    with exclusive("down"), progress("Stopping workers and servers"):
+        servers.stop(load())
+
+
+@app.command()
+def status() -> None:
+    """Show what runs."""
+    record = load()
+    table = Table("process", "state", "pid", "up for")
+    if supervisor.running(record):
+        for name, info in sorted(supervisor.processes(record).items()):
+            seconds = info["now"] - info["start"] if info["pid"] else 0
+            table.add_row(name, info["statename"], str(info["pid"] or "-"), duration(seconds) if seconds else "-")
+    elif lost := leftovers.find():
+        table.add_row(f"{len(lost)} processes", "no supervisor: make down", "-", "-")
+    if record.kind == CONTAINER and servers.running(record):
+        table.add_row("rabbitmq, postgres", "in containers", "-", "-")
+    if not table.rows:
+        print("Nothing is running.")
+        return
+    if record.kind == GIVEN:
+        table.add_row("rabbitmq, postgres", "given", "-", "-")
+    Console().print(table)
+    if any(row.startswith(f"{LIVE}.") for row in table.columns[0].cells):
+        print(modules.output(urls_of(record, LIVE), "loadtest.quote_figures", "consumers.audit.alarms"))
+
+
+@app.command()
+def env(profile: Annotated[str, typer.Option(envvar="PROFILE")] = LIVE) -> None:
+    """Print AMQP_URL and DATABASE_URL as shell assignments."""
+    record = load()
+    if profile not in PROFILES:
+        raise StackError(f"there is no profile {profile}; there are {', '.join(PROFILES)}")
+    if record.kind != GIVEN and not servers.running(record):
+        raise StackError("the stack is not running: `make up` or `make servers` first")
+    for name, value in urls_of(record, profile).environment.items():
+        # Not quoted: `export $(make env)` would take the quotes for part of the value.
+        print(f"{name}={value}")
+
+
+@app.command()
+def loadtest(replicas: Replicas = 1) -> None:
+    """Run a workload from nothing."""
+    with exclusive("loadtest"):
+        raise typer.Exit(runs.loadtest(load(), replicas))
+
+
+@app.command()
+def test(arguments: Annotated[str, typer.Option(envvar="ARGS", help="for pytest")] = "") -> None:
+    """Run the tests against real servers."""
+    with exclusive("test"):
+        raise typer.Exit(runs.tests(load(), arguments))
+
+
+@app.command()
+def chaos(
+    seed: Annotated[int, typer.Option(envvar="SEED", min=1)] = 1,
+    rounds: Annotated[int, typer.Option(envvar="ROUNDS", min=1)] = 1,
+    arguments: Annotated[str, typer.Option(envvar="ARGS", help="see python -m tests.chaos --help")] = "",
+) -> None:
+    """Run workloads while faults strike, and check that nothing is lost, doubled or out of order."""
+    with exclusive("chaos"):
+        told = ["--seed", str(seed), "--rounds", str(rounds), *preconditions.arguments_from(arguments)]
+        raise typer.Exit(runs.chaos(load(), told))
+
+
+@app.command()
+def soak(
+    seed: Annotated[int, typer.Option(envvar="SEED", min=1, help="none before this")] = 1,
+    rounds: Annotated[int, typer.Option(envvar="ROUNDS", min=1)] = 200,
+    again: Annotated[bool, typer.Option(envvar="AGAIN", help="repeat those with violations too")] = False,
+) -> None:
+    """Rounds of chaos for hours, in slices if need be; the figures go to docs/reliability.md."""
+    with exclusive("soak"):
+        told = ["--soak", "--seed", str(seed), "--rounds", str(rounds), *(["--again"] if again else [])]
+        raise typer.Exit(runs.chaos(load(), told))
+
+
+@app.command()
+def state(file: Annotated[str, typer.Option(envvar="STATE")] = "") -> None:
+    """Write every account as the last run left it."""
+    _export("state", "STATE", file, "make state STATE=file.json")
+
+
+@app.command()
+def history(file: Annotated[str, typer.Option(envvar="HISTORY")] = "") -> None:
+    """Write the history of the last run."""
+    _export("history", "HISTORY", file, "make history HISTORY=file.jsonl")
+
+
+@app.command()
+def replay() -> None:
+    """Rebuild the state of the last run from its command streams and compare."""
+    with exclusive("replay"):
+        raise typer.Exit(runs.replay(load()))
+
+
+@app.command("bench-waiting")
+def bench_waiting() -> None:
+    """Measure the site's pages while people wait for quotes."""
+    with exclusive("bench-waiting"):
+        raise typer.Exit(runs.bench(load(), "web_waiting"))
+
+
+@app.command("bench-quotes")
+def bench_quotes() -> None:
+    """Measure what quotes cost and how long they take."""
+    with exclusive("bench-quotes"):
+        raise typer.Exit(runs.bench(load(), "quotes"))
+
+
+@app.command("bench-triggers")
+def bench_triggers() -> None:
+    """Measure what price events cost, and how soon what they fire is filled."""
+    with exclusive("bench-triggers"):
+        raise typer.Exit(runs.bench(load(), "triggers"))
+
+
+@app.command("what-if")
+def what_if(user: Annotated[str, typer.Argument()] = "", prices: Annotated[str, typer.Argument()] = "") -> None:
+    """Which trigger orders of a user recorded prices would have fired."""
+    if not (user and prices):
+        say("usage: make what-if USER=name PRICES=file.csv")
+        raise typer.Exit(2)
+    preconditions.require_file(prices, "PRICES")
+    with exclusive("what-if"):
+        raise typer.Exit(runs.what_if(load(), user, prices))
+
+
+@app.command("dead-letters")
+def dead_letters_command() -> None:
+    """List the messages of the last run that could not be read."""
+    with exclusive("dead-letters"):
+        raise typer.Exit(runs.dead_letters(load()))
+
+
+@app.command()
+def verify() -> None:
+    """Recompute every invariant of what the last run left; exit 1 where one is violated."""
+    for variable in ("DUMP", "HEADS"):
+        if name := os.environ.get(variable):
+            preconditions.require_file(name, variable)
+    with exclusive("verify"):
+        raise typer.Exit(runs.verify(load()))
+
+
+@app.command()
+def clean() -> None:
+    """Stop everything and drop this stack's data."""
+    with exclusive("clean"), progress("Stopping, and dropping the data"):
+        record = load()
+        try:
+            servers.stop(record)
+        except (StackError, OSError) as error:  # whatever state .stack is in, what runs must end
+            say(f"{error}: ending every process of this stack")
+            leftovers.end_all()
+        servers.forget(record)
+
+
+def _export(what: str, variable: str, file: str, usage: str) -> None:
+    if not file:
+        say(f"usage: {usage}")
+        raise typer.Exit(2)
+    preconditions.require_writable(file, variable)
+    with exclusive(what):
+        raise typer.Exit(runs.export(load(), what, file))
+
+
+def main() -> int:
+    """Errors of the stack are one line (and the end of a log), never a traceback."""
+    os.umask(0o022)
+    try:
+        if said := complaint(str(ROOT)):
+            raise StackError(said)
+        step_down(sys.argv[1:])
+        others_files.refuse(os.geteuid(), at_the_top_only=sys.argv[1:2] in (["down"], ["status"], ["env"]))
+        misspelt.refuse(os.environ.get(misspelt.GIVEN, "").split())
+        caller.drop_useless_folder()
+        return app(prog_name="python -m deploy", standalone_mode=False) or 0
+    except TyperException as error:
+        # Without a command, the message is the help.
+        text = error.format_message()
+        say(text if "\n" in text else f"error: {text}")
+        return 2
+    except typer.Abort:
+        return 130
+    except StackError as error:
+        say(f"error: {error}")
+        return 1
+    except Interrupted as interrupted:
+        return interrupted.exit_code

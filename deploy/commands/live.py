@@ -1,0 +1,21 @@
+"""The live profile from nothing to running: servers, database, topology, workers."""
+
+from deploy.servers import servers
+from deploy.stack.profiles import LIVE, urls_of
+from deploy.stack.progress import progress
+from deploy.stack.record import Record
+from deploy.supervision import modules, workers
+
+
+def bring_up(record: Record, replicas: int) -> bool:
+    """Starts servers and workers of the live profile; False when a worker does not stay up."""
+    servers.start(record)
+    urls = urls_of(record, LIVE)
+    with progress("Bringing database and topology up to date"):
+        servers.ensure_database(record, LIVE)
+        modules.run_quietly(urls, "database.migrate")
+        modules.run_quietly(urls, "rabbitmq.declare")
+    with progress("Starting the workers"):
+        workers.start(record, LIVE, urls, replicas)
+        record.begun(LIVE)
+        return workers.wait_until_up(record, LIVE)

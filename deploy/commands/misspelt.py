@@ -1,0 +1,41 @@
+"""Names of settings that make was given: one that nothing reads is a slip of the pen, which must not go unnoticed.
+
+`make loadtest WORKLAOD=file` would run another file, in the place of the last run.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+from deploy.stack import caller
+from deploy.stack.failure import StackError
+from deploy.stack.progress import say
+from deploy.supervision import processes, site
+
+GIVEN = "GIVEN_TO_MAKE"
+"""Variable with the names that stood on make's command line (Makefile)."""
+
+OF_COMMANDS = (
+    *("AMQP_URL", "DATABASE_URL", "QUOTES", "QUOTE_SERVER", "DUMP_DIR", "REPLICAS", "WORKLOAD", "RATE", "REPORT"),
+    *("PROFILE", "ARGS", "SEED", "ROUNDS", "AGAIN", "STATE", "HISTORY", "DUMP", "HEADS", "USER", "PASSWORD", "PRICES"),
+    *("PARTS", "FETCHES", "KILLS", "PLOT", "DETAIL", "FIRED", "ARMED", "COPIES"),
+    *("SECONDS", "POSTS", "STREAMS", "PEOPLE", "PAGES", "PYTHON"),
+)
+"""Options of the stack's commands, and of the tools that they run in the foreground."""
+
+OPTIONS = {*OF_COMMANDS, *processes.PASSED_ON, *site.PASSED_ON, *site.PORT_VARIABLES.values()}
+
+OTHERS = (*caller.FOR_TESTS, *caller.FOR_GIVEN_SERVERS, "PYTHON", "PIP_", "LC_", "LANG")
+"""Beginnings of names that concern programs which we use."""
+
+LIKENESS = 0.75
+"""Of two names, one of which is taken for a slip of the other; 1 is the same name."""
+
+
+def refuse(names: Iterable[str]) -> None:
+    """Raises StackError where one of these is nearly the name of an option; tells of others that nothing reads."""
+    for name in names:
+        if name in OPTIONS or name.startswith(OTHERS):
+            continue
+        if meant := difflib.get_close_matches(name.upper(), sorted(OPTIONS), 1, LIKENESS):
+            raise StackError(f"{name}: nothing reads a setting of this name; did you mean {meant[0]}?")
+        say(f"{name}: nothing reads a setting of this name, so it changes nothing")

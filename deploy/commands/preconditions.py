@@ -1,0 +1,147 @@
+"""Whatever can be found wrong with what a command was given, before anything is started, replaced or dropped for it.
+
+Each process checks its own settings as well. Here the same checks are made for all of them at once, so that a wrong one
+costs nothing but a line.
+"""
+
+import errno
+import os
+import shlex
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.stack import ports
+from deploy.stack.failure import StackError
+from deploy.stack.profiles import HOST, SITE
+from deploy.stack.record import Record
+from deploy.supervision import processes, site, supervisor
+from deploy.supervision.processes import PLACEHOLDERS
+from deploy.supervision.program import assignment
+from runtime import output_file
+from schema.errors import SettingsError
+from schema.settings import Settings, from_environment, whole_number
+
+CONNECT_SECONDS_MAX = 5
+
+NUMBER_MAX = 100_000_000
+
+
+def require_workers(profile: str, replicas: int) -> Settings:
+    """Everything that the workers will be told. Raises StackError."""
+    given = os.environ.get("QUOTE_SERVER", "")
+    with _translated():
+        settings = from_environment(processes.environment_of(PLACEHOLDERS, given or f"{HOST}:1"))
+        if settings.quote_source:
+            _read_recording(settings.quote_source)
+        output_file.require_writable_folder(settings.dump_dir, "DUMP_DIR")
+    programs = processes.programs(profile, PLACEHOLDERS, replicas, given or f"{HOST}:1", own_quote_server=not given)
+    for program in programs:
+        program.section()
+    return settings
+
+
+def require_quote_server(settings: Settings) -> None:
+    """That somebody listens where quotes are to be bought: connecting costs nothing. Raises StackError."""
+    if not os.environ.get("QUOTE_SERVER") or settings.quote_source:
+        return
+    host, port = settings.quote_server
+    try:
+        socket.create_connection((host, port), CONNECT_SECONDS_MAX).close()
+    except OSError as error:
+        raise StackError(
+            f"QUOTE_SERVER={os.environ['QUOTE_SERVER']}: no quote server answers there ({error});"
+            " start it, or leave QUOTE_SERVER unset to use the simulator"
+        ) from error
+
+
+def require_site(record: Record) -> None:
+    """What the site's processes will be told, and that given ports are free. Raises StackError."""
+    # Half a second of imports, for which no other command should have to wait.
+    from webapp import settings as web_settings  # noqa: PLC0415
+
+    given = {variable: value for variable in site.PORT_VARIABLES.values() if (value := os.environ.get(variable))}
+    # The site's own key is made when it starts, where none is given.
+    secret = {"SECRET_KEY": "x" * web_settings.SECRET_KEY_CHARACTERS_MIN}
+    environment = PLACEHOLDERS.environment | secret | site.passed_on() | given
+    with _translated():
+        settings = web_settings.from_environment(environment)
+    for name, value in site.passed_on().items():
+        assignment(name, value)
+    wanted = {"WEB_PORT": settings.port, "LIVE_PORT": settings.live_port}
+    if len(set(wanted.values())) < len(wanted):
+        raise StackError(f"WEB_PORT and LIVE_PORT are both {settings.port}: give two different ports")
+    _require_own_address(settings.host)
+    ours = set(record.site_ports.values()) if _site_runs(record) else set()
+    for variable in given:
+        if wanted[variable] not in ours and not ports.is_free(wanted[variable]):
+            raise StackError(
+                f"{variable}={wanted[variable]}: cannot be listened on; another program has it, or only"
+                " root may. Give another port"
+            )
+
+
+def require_numbers(variables: tuple[str, ...]) -> None:
+    """That each of these variables is a whole number, where it is set. Raises StackError."""
+    for name in variables:
+        text = os.environ.get(name)
+        if text and whole_number(text, 1, NUMBER_MAX) is None:
+            raise StackError(f"{name}={text[:60]!r}: must be a whole number from 1 to {NUMBER_MAX}")
+
+
+def arguments_from(text: str) -> list[str]:
+    """ARGS as a shell would split them. Raises StackError."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise StackError(f"ARGS={text}: {error}") from error
+
+
+def require_file(name: str, variable: str) -> None:
+    """That this file, or pipe, can be read. Raises StackError."""
+    try:
+        mode = os.stat(name).st_mode
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # opened and closed, a pipe would have lost its writer
+            with Path(name).open("rb"):
+                pass
+        elif not os.access(name, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise StackError(f"{variable}={name}: {error.strerror}") from error
+
+
+def require_writable(name: str, variable: str) -> None:
+    """That this file can be written. Raises StackError."""
+    with _translated():
+        output_file.require_writable(Path(name), variable)
+
+
+def _require_own_address(host: str) -> None:
+    try:
+        family, *_, address = socket.getaddrinfo(host.strip("[]"), 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.bind(address)
+    except OSError as error:
+        raise StackError(f"WEB_HOST={host}: this machine cannot listen there: {error.strerror}") from error
+
+
+def _read_recording(path: Path) -> None:
+    """As the quote cache will."""
+    # Half a second of imports, as above.
+    from quotecache.recorded import open_recording  # noqa: PLC0415
+
+    open_recording(path)
+
+
+def _site_runs(record: Record) -> bool:
+    return supervisor.running(record) and f"{SITE}.{site.WEB.name}" in supervisor.processes(record)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except SettingsError as error:
+        raise StackError(str(error)) from error

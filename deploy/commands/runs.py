@@ -1,0 +1,164 @@
+"""What the commands that run something and clear up after it do: load test, tests, looks back."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from deploy.commands import preconditions
+from deploy.commands.driver import Driver
+from deploy.servers import browser, needs, servers
+from deploy.stack import profiles
+from deploy.stack.failure import StackError
+from deploy.stack.profiles import LIVE, LOADTEST, PROFILES, TEST, urls_of
+from deploy.stack.progress import progress
+from deploy.stack.record import Record
+from deploy.supervision import foreground, modules, workers
+
+WORKLOAD_DEFAULT = "workloads/small.txt"
+
+NUMBERS = ("RATE", "ROUNDS", "REPLICAS", "FETCHES", "KILLS", "FIRED", "ARMED")
+NUMBERS += ("SECONDS", "POSTS", "STREAMS", "PEOPLE", "PAGES")
+"""Variables of the benchmarks that are whole numbers."""
+
+
+def loadtest(record: Record, replicas: int) -> int:
+    """Everything fresh: database, topology, workers. Returns the driver's exit code.
+
+    All that was given is checked first, and the last run is kept until this one publishes its first command.
+    """
+    settings = preconditions.require_workers(LOADTEST, replicas)
+    preconditions.require_quote_server(settings)
+    given = {"WORKLOAD": os.environ.get("WORKLOAD") or WORKLOAD_DEFAULT, "REPLICAS": str(replicas)}
+    with foreground.interruptible(), Driver(given) as driver:
+        if (refusal := driver.refuses()) is not None:
+            return refusal
+        if servers.are_private(record):
+            needs.require(with_broker=True, lines=driver.lines)
+        with _servers_for_a_while(record, emptied=True):
+            return _run_in_the_other_place(record, replicas, driver)
+
+
+def _run_in_the_other_place(record: Record, replicas: int, driver: Driver) -> int:
+    before, place = urls_of(record, LOADTEST), profiles.other_place(record)
+    urls = urls_of(record, LOADTEST, place)
+    with progress("Making a fresh database and topology"):
+        servers.recreate_database(record, urls)
+        modules.run_quietly(urls, "database.migrate")
+        modules.run_quietly(urls, "rabbitmq.declare", "--fresh")
+
+    def begun() -> None:
+        record.loadtest_place = place
+        record.begun(LOADTEST)
+        # Now, or autovacuum would work through what nobody needs any more, at the expense of this run.
+        with suppress(StackError):  # tried again below
+            servers.drop_database(record, before)
+
+    try:
+        told = workers.start(record, LOADTEST, urls, replicas)
+        return driver.run(urls.environment | told, begun, workers.Watch(record, LOADTEST).look)
+    finally:
+        with foreground.uninterrupted(), progress("Draining the workers"):
+            workers.stop(record, LOADTEST)
+            if record.loadtest_place == place:
+                servers.drop_database(record, before)
+                if before.amqp != urls.amqp:  # given servers have one vhost for all
+                    modules.run_quietly(before, "rabbitmq.declare", "--remove")
+
+
+def bench_web(record: Record) -> int:
+    """On the tests' database and vhost; the benchmark starts what it needs."""
+    preconditions.require_numbers(NUMBERS)
+    with _servers_for_a_while(record, emptied=True):
+        servers.ensure_database(record, TEST)
+        return foreground.wait_for(modules.start(urls_of(record, TEST).environment, "bench.web"))
+
+
+def admin(record: Record, name: str) -> int:
+    """Makes somebody an administrator of the site, on the data of LIVE."""
+    with _servers_for_a_while(record, only_postgres=True):
+        servers.ensure_database(record, LIVE)
+        urls = urls_of(record, LIVE)
+        modules.run_quietly(urls, "database.migrate")
+        return foreground.wait_for(modules.start(urls.environment, "webapp.admin", name))
+
+
+def bench(record: Record, what: str) -> int:
+    """`what` is quotes, triggers or web_waiting: they make a database of their own and start the workers they need."""
+    preconditions.require_numbers(NUMBERS)
+    if workload := os.environ.get("WORKLOAD"):
+        preconditions.require_file(workload, "WORKLOAD")
+    with _servers_for_a_while(record, emptied=True):
+        servers.ensure_database(record, TEST)
+        return foreground.wait_for(modules.start(urls_of(record, TEST).environment, f"bench.{what}"))
+
+
+def what_if(record: Record, user: str, prices: str) -> int:
+    """On the trigger orders of the profile that ran last."""
+    return _look_back(record, "consumers.triggers.what_if", user, "--prices", prices, only_postgres=True)
+
+
+def tests(record: Record, arguments: str) -> int:
+    chosen = preconditions.arguments_from(arguments)
+    browser.ensure()
+    with _servers_for_a_while(record, emptied=True):
+        servers.ensure_database(record, TEST)
+        environment = urls_of(record, TEST).environment
+        return foreground.wait_for(modules.start(environment, "pytest", *chosen))
+
+
+def chaos(record: Record, arguments: list[str]) -> int:
+    """On the tests' database and vhost; it kills servers that are ours, and their supervisor starts them again."""
+    with _servers_for_a_while(record, emptied=True):
+        servers.ensure_database(record, TEST)
+        environment = urls_of(record, TEST).environment
+        return foreground.wait_for(modules.start(environment, "tests.chaos", *arguments))
+
+
+def export(record: Record, what: str, file: str) -> int:
+    """`what` is state or history, of the profile that ran last."""
+    return _look_back(record, "verification.exports", what, file, only_postgres=True)
+
+
+def verify(record: Record) -> int:
+    """Returns 0 where every invariant of the profile that ran last holds. Options are in the environment."""
+    return _look_back(record, "verification", "verify", only_postgres=True)
+
+
+def replay(record: Record) -> int:
+    """Of the profile that ran last: its streams and its database."""
+    return _look_back(record, "consumers.transactions.replay")
+
+
+def dead_letters(record: Record) -> int:
+    """Lists those of the profile that ran last."""
+    return _look_back(record, "rabbitmq.dead_letters", "list", only_postgres=True)
+
+
+def _look_back(record: Record, module: str, *arguments: str, only_postgres: bool = False) -> int:
+    """Runs a module on what the last run left."""
+    if record.last_profile not in PROFILES:
+        raise StackError("no run is known here: `make up` or `make loadtest` first")
+    with _servers_for_a_while(record, only_postgres):
+        if record.kind != record.kind_of_last_run:
+            raise StackError("the last run used other servers: set or unset AMQP_URL and DATABASE_URL as it was then")
+        environment = urls_of(record, record.last_profile).environment
+        return foreground.wait_for(modules.start(environment, module, *arguments))
+
+
+@contextmanager
+def _servers_for_a_while(record: Record, only_postgres: bool = False, emptied: bool = False) -> Iterator[None]:
+    """Servers that ran before run on afterwards; those that we start, end with us, however we end.
+
+    `emptied`: what runs on them begins by emptying its streams.
+    """
+    ran_before = servers.running(record)
+    with foreground.interruptible():
+        try:
+            servers.start(record, only_postgres)
+            if emptied:
+                servers.refuse_to_empty_live_streams(record)
+            yield
+        finally:
+            if not ran_before:
+                with foreground.uninterrupted(), progress("Stopping the servers"):
+                    servers.stop(record)

@@ -1,0 +1,1 @@
+"""RabbitMQ and Postgres: installed, started, given, or in containers."""

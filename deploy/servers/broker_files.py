@@ -1,0 +1,48 @@
+"""Fills in the templates of rabbitmq/ for a broker of ours. It starts nothing."""
+
+import base64
+import hashlib
+import secrets
+from pathlib import Path
+from string import Template
+
+from deploy.stack import stack_folder
+from deploy.stack.paths import LOGS, RABBITMQ_HOME, RABBITMQ_TEMPLATES
+from deploy.stack.record import Record
+
+CONFIG, DEFINITIONS, PLUGINS = "rabbitmq.conf", "definitions.json", "enabled_plugins"
+DATA, COOKIE = "data", ".erlang.cookie"
+
+
+def render(record: Record, listener: str, definitions: str) -> Path:
+    """`listener` and `definitions` are as the broker sees them. Returns the folder with the three files."""
+    stack_folder.folder(RABBITMQ_HOME)
+    _fill(CONFIG, {"listener": listener, "definitions": definitions})
+    _fill(DEFINITIONS, {"password_hash": password_hash(record.amqp_password)})
+    _fill(PLUGINS, {})
+    return RABBITMQ_HOME
+
+
+def mend_places() -> None:
+    """Before a private broker starts: folders where it wants folders, and a new cookie, which no other process needs.
+
+    Erlang refuses a cookie that is empty, as a full disk leaves it, or that others may read, as after a `chmod -R`.
+    """
+    stack_folder.folder(RABBITMQ_HOME / DATA)
+    stack_folder.folder(LOGS / "rabbitmq")
+    cookie = stack_folder.file(RABBITMQ_HOME / COOKIE)
+    cookie.unlink(missing_ok=True)
+    cookie.touch(mode=0o600)
+    cookie.write_text(secrets.token_hex())
+
+
+def password_hash(password: str) -> str:
+    """As `rabbitmqctl hash_password` does it: base64(salt + sha256(salt + password)), salt of 4 bytes."""
+    salt = secrets.token_bytes(4)
+    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+
+
+def _fill(name: str, values: dict[str, str]) -> None:
+    stack_folder.file(RABBITMQ_HOME / name).write_text(
+        Template((RABBITMQ_TEMPLATES / name).read_text()).substitute(values)
+    )

@@ -1,0 +1,99 @@
+"""Makes and drops databases, and asks whether Postgres answers. What is inside a database is schema/'s."""
+
+import psycopg
+from psycopg import sql
+
+from database import libpq_urls
+from database.libpq_urls import name_of
+from deploy.stack.failure import StackError
+
+ROLE = "daytrade"
+# May watch everything, start a checkpoint before a measurement, and end whoever is busy in a database that it drops
+# (without the last, an autovacuum that happens to run there makes DROP DATABASE fail); may not become superuser.
+ROLE_MEMBER_OF = ("pg_monitor", "pg_checkpoint", "pg_signal_backend")
+
+
+def answers(url: str) -> bool:
+    return refusal(url) is None
+
+
+def refusal(url: str) -> str | None:
+    """Why Postgres does not answer, in one line; None when it does."""
+    try:
+        with connect(url) as connection:
+            connection.execute("select 1")
+        return None
+    except psycopg.Error as error:
+        return _first_line(error)
+
+
+def ensure_role(superuser: str, password: str) -> None:
+    with connect(superuser) as connection:
+        role, secret = sql.Identifier(ROLE), sql.Literal(password)
+        if not connection.execute("select 1 from pg_roles where rolname = %s", [ROLE]).fetchone():
+            connection.execute(sql.SQL("create role {} login createdb").format(role))
+        connection.execute(sql.SQL("alter role {} password {}").format(role, secret))
+        for group in ROLE_MEMBER_OF:
+            connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(group), role))
+
+
+def ensure_database(admin: str, url: str, owner: str | None = None) -> None:
+    """`admin` is a URL with the right to create databases on the server of `url`."""
+    name = name_of(url)
+    try:
+        with connect(admin) as connection:
+            if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
+                _create(connection, name, owner)
+    except psycopg.Error as error:
+        raise StackError(f"cannot create the database {name}: {_first_line(error)}") from error
+
+
+def recreate_database(admin: str, url: str, owner: str | None = None) -> None:
+    """Whoever is still connected is thrown out: a worker left over from a killed run must not keep it alive."""
+    name = name_of(url)
+    try:
+        with connect(admin) as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            _create(connection, name, owner)
+    except psycopg.Error as error:
+        raise StackError(f"cannot recreate the database {name}: {_first_line(error)}") from error
+
+
+def drop_database(admin: str, name: str) -> None:
+    """With everybody who is connected to it; one that is not there is none to drop."""
+    try:
+        with connect(admin) as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    except psycopg.Error as error:
+        raise StackError(f"cannot drop the database {name}: {_first_line(error)}") from error
+
+
+def has_read_streams(url: str) -> bool:
+    """Whether workers on this database have ever taken a command from a stream."""
+    try:
+        with connect(url) as connection:
+            if connection.execute("select to_regclass('partitions')").fetchone() == (None,):
+                return False
+            return connection.execute("select coalesce(max(high), -1) >= 0 from partitions").fetchone()[0]
+    except psycopg.Error as error:
+        raise StackError(f"cannot look into {name_of(url)}: {_first_line(error)}") from error
+
+
+def _create(connection: psycopg.Connection, name: str, owner: str | None) -> None:
+    statement = sql.SQL("create database {}").format(sql.Identifier(name))
+    if owner:
+        statement += sql.SQL(" owner {}").format(sql.Identifier(owner))
+    connection.execute(statement)
+
+
+def connect(url: str) -> psycopg.Connection:
+    """Outside of any transaction: CREATE and DROP DATABASE cannot run inside one."""
+    libpq_urls.drop_libpq_variables(url)
+    # SQLAlchemy's way to name a driver (postgresql+psycopg://) is not known to libpq.
+    scheme, separator, rest = url.partition("://")
+    plain = scheme.split("+")[0] + separator + rest
+    return psycopg.connect(plain, autocommit=True, connect_timeout=5)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

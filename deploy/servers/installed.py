@@ -1,0 +1,76 @@
+"""Finds the server programs on this machine, and has them installed when they are missing. It starts none."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from deploy.servers import install, postgres_data
+from deploy.stack.failure import StackError
+
+PACKAGES = ("rabbitmq-server", "postgresql")
+POSTGRES_VERSION_MIN = 15
+
+
+def ensure() -> None:
+    """Raises StackError that says what to install when we may not."""
+    missing = _missing()
+    if not missing:
+        return
+    if not install.can_install():
+        raise StackError(
+            f"not installed: {' and '.join(missing)}. Install them (Debian, Ubuntu: sudo apt-get install"
+            f" {' '.join(missing)}), or start a container engine, or set AMQP_URL and DATABASE_URL"
+        )
+    install.install(missing)
+    if _missing():
+        raise StackError(f"installed, but without a program this stack can use: {' and '.join(_missing())}")
+
+
+def rabbitmq_server() -> Path | None:
+    # Not the one in PATH if it can be helped: Debian's changes to the user rabbitmq, whose files are the system's.
+    return _first_program([Path("/usr/lib/rabbitmq/bin/rabbitmq-server"), *_in_path("rabbitmq-server")])
+
+
+def epmd() -> Path:
+    found = _first_program([*_in_path("epmd"), Path("/usr/lib/erlang/bin/epmd")])
+    if not found:
+        raise StackError("epmd, which comes with Erlang, was not found in PATH")
+    return found
+
+
+def postgres_folder() -> Path | None:
+    """The folder with initdb and postgres: of the version that made our data, else the newest."""
+    found: dict[int, Path] = {}
+    for folder in [
+        *Path("/usr/lib/postgresql").glob("*/bin"),
+        *(path.parent for path in _in_path("postgres")),
+    ]:
+        if _first_program([folder / "postgres"]) and _first_program([folder / "initdb"]):
+            found.setdefault(_version(folder), folder)
+    on_disk = postgres_data.version_on_disk()
+    if not on_disk:
+        newest = max(found, default=0)
+        return found[newest] if newest >= POSTGRES_VERSION_MIN else None
+    if found and int(on_disk) not in found:
+        raise StackError(f"this stack's data need Postgres {on_disk}; install it, or drop them with `make clean`")
+    return found.get(int(on_disk))
+
+
+def _missing() -> list[str]:
+    present = (rabbitmq_server(), postgres_folder())
+    return [package for package, found in zip(PACKAGES, present, strict=True) if not found]
+
+
+def _version(folder: Path) -> int:
+    said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True).stdout
+    return int(re.search(r"\d+", said)[0])  # "postgres (PostgreSQL) 17.2 (Debian ...)"
+
+
+def _in_path(name: str) -> list[Path]:
+    found = shutil.which(name)
+    return [Path(found).resolve()] if found else []
+
+
+def _first_program(candidates: list[Path]) -> Path | None:
+    return next((path for path in candidates if path.is_file()), None)

@@ -1,0 +1,171 @@
+"""Makes the data folder of a private Postgres and keeps its configuration fresh. It starts no server."""
+
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from deploy.stack import caller, stack_folder
+from deploy.stack.failure import StackError
+from deploy.stack.paths import POSTGRES_CONFIG, POSTGRES_DATA, ROOT, STACK
+from deploy.stack.record import Record
+
+# Written last: without it initdb never finished, and what is there holds nobody's data. It holds the hash of the
+# superuser's password, so that a record with another one is noticed.
+COMPLETE = "daytrade-complete"
+LOCK = "postmaster.pid"
+SERVER_USER = "postgres"  # Postgres refuses to run as root; the packages bring this user
+
+
+def server_user() -> str:
+    """Whom Postgres runs as; empty for ourselves."""
+    return SERVER_USER if os.geteuid() == 0 else ""
+
+
+def version_on_disk() -> str:
+    """Major version that made the data folder, or empty. Raises StackError where that cannot be read."""
+    if not (POSTGRES_DATA / COMPLETE).exists():
+        return ""
+    try:
+        version = (POSTGRES_DATA / "PG_VERSION").read_text(errors="replace").strip()
+    except OSError:
+        version = ""
+    if not (version.isascii() and version.isdecimal() and len(version) < 4):
+        raise StackError(f"{POSTGRES_DATA} is damaged (PG_VERSION); `make clean` removes it, with all data")
+    return version
+
+
+def folder() -> Path:
+    """Makes it if need be; the real one, as whoever runs the server may not be able to follow a link to it."""
+    if not POSTGRES_DATA.is_dir():
+        _make_folder()
+    return POSTGRES_DATA.resolve()
+
+
+def prepare(record: Record, programs: Path) -> None:
+    """`programs` is the folder with initdb. Raises StackError with initdb's last words."""
+    _take_back()
+    _drop_broken_lock()
+    complete, password = POSTGRES_DATA / COMPLETE, hashlib.sha256(record.superuser_password.encode()).hexdigest()
+    if not complete.exists():
+        for item in POSTGRES_DATA.iterdir():
+            shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
+        _initdb(record, programs)
+    _put(POSTGRES_CONFIG.read_text(), POSTGRES_DATA / "postgresql.conf")
+    if complete.exists() and complete.read_text(errors="replace") not in ("", password):
+        _set_password(record, programs)
+    _put(password, complete)
+
+
+def remove() -> None:
+    """The data too when they are elsewhere; whatever else is in .stack is its owner's to remove."""
+    if POSTGRES_DATA.is_symlink():
+        if POSTGRES_DATA.resolve() == _folder_elsewhere():  # a link of another making leads to what is not ours
+            shutil.rmtree(_folder_elsewhere(), ignore_errors=True)
+        POSTGRES_DATA.unlink()
+
+
+def _make_folder() -> None:
+    POSTGRES_DATA.unlink(missing_ok=True)  # a link whose target was cleaned away
+    folder = POSTGRES_DATA
+    if server_user() and not _server_user_reaches(STACK):
+        folder = _folder_elsewhere()
+        POSTGRES_DATA.symlink_to(folder)
+        if folder.exists():
+            _remove_forgotten(folder)
+    folder.mkdir(mode=0o700)
+    _hand_over(folder)
+
+
+def _remove_forgotten(folder: Path) -> None:
+    """Left by a checkout that was deleted at this very path; the passwords to its data went with it."""
+    # Everyone may write there: only what belongs to the server's user can be ours.
+    if folder.is_symlink() or folder.stat().st_uid != pwd.getpwnam(SERVER_USER).pw_uid:
+        raise StackError(f"{folder} is in the way and is not ours; remove it")
+    shutil.rmtree(folder)
+
+
+def _folder_elsewhere() -> Path:
+    return Path("/var/tmp") / f"daytrade-{hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12]}"
+
+
+def _server_user_reaches(folder: Path) -> bool:
+    """Asked of the kernel, as that user: modes alone do not tell (access lists, mounts)."""
+    done = subprocess.run(["test", "-x", str(folder)], cwd="/", check=False, **_as_server_user())
+    return done.returncode == 0
+
+
+def _initdb(record: Record, programs: Path) -> None:
+    folder = POSTGRES_DATA.resolve()
+    # Mode 0600, gone at the end of the block; beside the data, as TMPDIR may be where the server's user cannot go.
+    with tempfile.NamedTemporaryFile("w", dir=folder.parent) as password_file:
+        password_file.write(record.superuser_password)
+        password_file.flush()
+        _hand_over(Path(password_file.name))
+        done = subprocess.run(
+            [
+                programs / "initdb",
+                f"--pgdata={folder}",
+                "--username=postgres",
+                "--auth=scram-sha-256",
+                f"--pwfile={password_file.name}",
+                "--encoding=UTF8",
+                "--locale=C",
+            ],
+            cwd="/",
+            env=caller.for_servers(),
+            capture_output=True,
+            text=True,
+            **_as_server_user(),
+        )
+    if done.returncode:
+        raise StackError(f"initdb failed: {' '.join((done.stderr or done.stdout).split())[-300:]}")
+
+
+def _set_password(record: Record, programs: Path) -> None:
+    """Gives the superuser the record's password, where that of the data was lost. No server may run."""
+    done = subprocess.run(
+        [programs / "postgres", "--single", "-D", POSTGRES_DATA.resolve(), "postgres"],
+        cwd="/",
+        env=caller.for_servers(),
+        input=f"ALTER ROLE postgres PASSWORD '{record.superuser_password}'\n",
+        capture_output=True,
+        text=True,
+        **_as_server_user(),
+    )
+    if done.returncode:
+        raise StackError(f"Postgres' password cannot be set anew: {' '.join(done.stderr.split())[-300:]}")
+
+
+def _take_back() -> None:
+    """After `chown -R` over the checkout, the data are whose the checkout is, and Postgres refuses them."""
+    folder = POSTGRES_DATA.resolve()
+    if server_user() and folder.stat().st_uid != (account := pwd.getpwnam(SERVER_USER)).pw_uid:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+
+
+def _drop_broken_lock() -> None:
+    """Postgres judges a lock that names a process, and refuses one that is cut off, as a crash may leave it."""
+    lock = stack_folder.file(POSTGRES_DATA / LOCK)
+    if lock.exists() and not lock.read_bytes().partition(b"\n")[0].strip().isdigit():
+        lock.unlink()
+
+
+def _put(text: str, path: Path) -> None:
+    stack_folder.file(path).write_text(text)
+    _hand_over(path)
+
+
+def _hand_over(path: Path) -> None:
+    if server_user():
+        shutil.chown(path, SERVER_USER, pwd.getpwnam(SERVER_USER).pw_gid)
+
+
+def _as_server_user() -> dict:
+    if not server_user():
+        return {}
+    return {"user": SERVER_USER, "group": pwd.getpwnam(SERVER_USER).pw_gid, "extra_groups": []}

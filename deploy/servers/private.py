@@ -1,0 +1,137 @@
+"""RabbitMQ and Postgres as processes of our own, from installed programs, on ports and with data of our own.
+
+It never touches a server that this checkout did not start, and never uses a server's usual port.
+"""
+
+import os
+from pathlib import Path
+
+from deploy.servers import broker_files, installed, postgres_data
+from deploy.servers.database import answers
+from deploy.stack import ports
+from deploy.stack.failure import StackError
+from deploy.stack.paths import LOGS, RABBITMQ_HOME, log_tail
+from deploy.stack.profiles import LIVE, superuser_url, urls_of
+from deploy.stack.progress import progress
+from deploy.stack.record import PRIVATE, Record
+from deploy.supervision import leftovers, readiness, supervisor
+from deploy.supervision.program import Program
+
+EPMD, RABBITMQ, POSTGRES = "epmd", "rabbitmq", "postgres"
+PORTS = ("epmd", "distribution", "amqp", "postgres")
+START_SECONDS_MAX = 90
+LIVES_MAX = 3
+"""A server that is started more often without an answer dies of something that stays: to wait on helps nobody."""
+
+BROKERS_FOLDER = "/proc/self/cwd"
+"""RABBITMQ_HOME as the broker names it, which runs there. It must not hear of the checkout's own path: RabbitMQ's
+configuration takes no # and no letter beyond ASCII, and it writes its folders unquoted into commands for a shell
+(`df`, which watches the free disk). Inside every process this name means that process's working directory."""
+
+
+def start(record: Record, servers: tuple[str, ...] = (EPMD, RABBITMQ, POSTGRES)) -> None:
+    """Returns when they answer. Starting what already runs does nothing."""
+    if not supervisor.running(record):
+        installed.ensure()
+        leftovers.end_all()
+        for name in PORTS:
+            others = {port for other, port in record.ports.items() if other != name}
+            record.ports[name] = ports.keep_or_find(record.ports.get(name), others)
+        record.kind = PRIVATE
+        record.save()
+        supervisor.start(record, _programs(record))
+    infos = supervisor.processes(record)
+    missing = [name for name in servers if infos[name]["statename"] not in ("RUNNING", "STARTING")]
+    if missing:
+        with progress(f"Starting {' and '.join(name for name in missing if name != EPMD)}"):
+            for name in missing:
+                _start_server(record, name)
+            _wait(record, servers, fatal=supervisor.STOPPED_STATES)
+    else:
+        # One that is just being restarted may be seen stopped for a moment.
+        _wait(record, servers, fatal={"FATAL"})
+
+
+def _start_server(record: Record, name: str) -> None:
+    if name == POSTGRES:
+        postgres_data.prepare(record, installed.postgres_folder())
+    if name == RABBITMQ:
+        broker_files.render(record, f"127.0.0.1:{record.ports['amqp']}", f"{BROKERS_FOLDER}/{broker_files.DEFINITIONS}")
+        broker_files.mend_places()
+        # RabbitMQ would start an epmd itself, in the background, if it came first.
+        readiness.wait_until(lambda: not ports.is_free(record.ports["epmd"]), EPMD, START_SECONDS_MAX)
+    supervisor.start_program(record, name)
+
+
+def _wait(record: Record, servers: tuple[str, ...], fatal: set[str]) -> None:
+    questions = {
+        RABBITMQ: lambda: readiness.amqp_answers(urls_of(record, LIVE).amqp),
+        POSTGRES: lambda: answers(superuser_url(record)),
+    }
+    for name in (name for name in servers if name in questions):
+        lives: set[int] = set()
+
+        def still_trying(name: str = name, lives: set[int] = lives) -> None:
+            info = supervisor.processes(record)[name]
+            lives.add(info["start"])
+            if info["statename"] in fatal or len(lives) > LIVES_MAX:
+                raise StackError(f"{name} does not start (`make clean` removes its data, and so what may be damaged)")
+
+        try:
+            readiness.wait_until(questions[name], name, START_SECONDS_MAX, still_trying)
+        except StackError as error:
+            log = LOGS / f"{name}.log"
+            raise StackError(f"{error}; the end of {log}:\n{log_tail(log)}") from error
+
+
+def _programs(record: Record) -> list[Program]:
+    epmd = {"ERL_EPMD_PORT": str(record.ports["epmd"]), "ERL_EPMD_ADDRESS": "127.0.0.1"}
+    return [
+        Program(EPMD, (str(installed.epmd()),), LOGS / "epmd.log", Path("/"), environment=epmd, autostart=False),
+        Program(
+            RABBITMQ,
+            (str(installed.rabbitmq_server()),),
+            LOGS / "rabbitmq.log",
+            RABBITMQ_HOME,
+            environment=epmd | _rabbitmq_environment(record),
+            autostart=False,
+            stop_seconds_max=60,
+        ),
+        Program(
+            # The port is not in the configuration file, which is the same in every checkout.
+            POSTGRES,
+            (str(installed.postgres_folder() / "postgres"), "-D", ".", "-p", str(record.ports["postgres"])),
+            LOGS / "postgres.log",
+            postgres_data.folder(),
+            autostart=False,
+            stop_seconds_max=60,
+            user=postgres_data.server_user(),
+            # Not TERM, which would wait for every client to leave: INT ends their sessions.
+            stop_signal="INT",
+        ),
+    ]
+
+
+def _rabbitmq_environment(record: Record) -> dict[str, str]:
+    home, logs = BROKERS_FOLDER, f"{BROKERS_FOLDER}/{os.path.relpath(LOGS, RABBITMQ_HOME)}/rabbitmq"
+    return {
+        "HOME": home,  # of the Erlang cookie
+        "RABBITMQ_NODENAME": "daytrade@localhost",
+        "RABBITMQ_CONFIG_FILE": f"{home}/{broker_files.CONFIG}",
+        "RABBITMQ_ADVANCED_CONFIG_FILE": f"{home}/advanced.config",
+        # A file that is not there: the machine's own settings are not ours.
+        "RABBITMQ_CONF_ENV_FILE": f"{home}/rabbitmq-env.conf",
+        "RABBITMQ_ENABLED_PLUGINS_FILE": f"{home}/{broker_files.PLUGINS}",
+        "RABBITMQ_MNESIA_BASE": f"{home}/{broker_files.DATA}",
+        "RABBITMQ_GENERATED_CONFIG_DIR": f"{home}/generated",
+        "RABBITMQ_SCHEMA_DIR": f"{home}/schema",
+        "RABBITMQ_LOG_BASE": logs,
+        "RABBITMQ_PID_FILE": f"{home}/rabbitmq.pid",
+        "ERL_CRASH_DUMP": f"{logs}/erl_crash.dump",
+        "RABBITMQ_DIST_PORT": str(record.ports["distribution"]),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false",
+        # Otherwise a shell stands between the supervisor and the broker and survives a broker that is killed, or
+        # the other way round. With input "allowed" the script becomes the broker; -noinput takes the input away.
+        "RABBITMQ_ALLOW_INPUT": "1",
+        "RABBITMQ_SERVER_START_ARGS": "-noinput",
+    }

@@ -1,0 +1,168 @@
+"""Decides which servers this stack uses, and makes them answer: given ones, containers, or private processes.
+
+Given servers are never started or stopped. Workers are not known here.
+"""
+
+import os
+
+from deploy.servers import browser, container, database, given, installed, needs, postgres_data, private
+from deploy.stack.failure import StackError
+from deploy.stack.paths import POSTGRES_DATA
+from deploy.stack.profiles import LIVE, LOADTEST, PLACES, PROFILES, SITE, Urls, superuser_url, urls_of
+from deploy.stack.progress import say
+from deploy.stack.record import CONTAINER, GIVEN, PRIVATE, Record, load
+from deploy.supervision import leftovers, readiness, supervisor
+
+GIVEN_SECONDS_MAX = 15
+
+
+def start(record: Record, only_postgres: bool = False) -> None:
+    """Afterwards the servers answer, and our own have a database for each profile."""
+    record.kind = _choose(record)
+    if record.kind == GIVEN:
+        record.save()
+        _wait_for_given(record, only_postgres)
+        return
+    if record.kind == CONTAINER and not _start_containers(record, only_postgres):
+        record.kind = PRIVATE
+    if record.kind == PRIVATE:
+        needs.require(with_broker=not only_postgres)
+        private.start(
+            record,
+            (private.POSTGRES,) if only_postgres else (private.EPMD, private.RABBITMQ, private.POSTGRES),
+        )
+    database.ensure_role(superuser_url(record), record.database_password)
+    for profile in PROFILES:
+        ensure_database(record, profile)
+
+
+def are_private(record: Record) -> bool:
+    """Whether `start` would use servers whose data are on this checkout's disk. Raises StackError."""
+    return _choose(record) == PRIVATE
+
+
+def install(for_tests: bool) -> None:
+    """Installs the programs that a start would want, where there are none. Raises StackError."""
+    if are_private(load()):
+        installed.ensure()
+    if for_tests:
+        browser.ensure()
+
+
+def running(record: Record) -> bool:
+    """Whether servers of ours run, or anything at all that we would have to stop."""
+    if record.kind == CONTAINER and container.running(record):
+        return True
+    return supervisor.running(record)
+
+
+def stop(record: Record) -> None:
+    """Workers first, then servers, as supervisord does when it is shut down; whoever escaped it, afterwards."""
+    if supervisor.running(record):
+        try:
+            for profile in (SITE, *PROFILES):
+                supervisor.set_workers(record, profile, [])
+        except StackError as error:  # an earlier version of this project started it, with a configuration of its own
+            say(f"{error}: ending everything at once")
+        supervisor.shut_down(record)
+    count = leftovers.end_all()
+    if count:
+        say(f"Ended {count} processes that no supervisor looked after")
+    if record.kind == CONTAINER or (not record.kind and container.engine()):  # a record that was lost names none
+        container.stop(record)
+
+
+def forget(record: Record) -> None:
+    """Drops what is outside .stack; the folder itself is the caller's to remove."""
+    if record.kind in (CONTAINER, "") and container.engine():
+        container.stop(record, with_data=True)
+    postgres_data.remove()
+
+
+def ensure_database(record: Record, profile: str) -> None:
+    database.ensure_database(_admin(record), urls_of(record, profile).database, _owner(record))
+
+
+def refuse_to_empty_live_streams(record: Record) -> None:
+    """Load tests and tests begin by emptying every stream: of given servers, those may be the live system's."""
+    if record.kind == GIVEN and database.has_read_streams(urls_of(record, LIVE).database):
+        raise StackError(
+            "this empties the streams at AMQP_URL, and the live system on DATABASE_URL works on them;"
+            " give it a vhost and a database of its own, or unset both to use private servers"
+        )
+
+
+def recreate_database(record: Record, urls: Urls) -> None:
+    assert urls != urls_of(record, LIVE), "live data are never dropped"
+    database.recreate_database(_admin(record), urls.database, _owner(record))
+
+
+def drop_database(record: Record, urls: Urls) -> None:
+    """And what a replay has rebuilt beside it."""
+    assert urls != urls_of(record, LIVE), "live data are never dropped"
+    name = database.name_of(urls.database)
+    for one in (name, f"{name}_replay"):
+        database.drop_database(_admin(record), one)
+
+
+def _admin(record: Record) -> str:
+    return record.database_url if record.kind == GIVEN else superuser_url(record)
+
+
+def _owner(record: Record) -> str | None:
+    return None if record.kind == GIVEN else database.ROLE
+
+
+def _choose(record: Record) -> str:
+    """Given servers if there are any, else those that hold this checkout's data, else an engine if one answers."""
+    amqp, postgres = os.environ.get("AMQP_URL", ""), os.environ.get("DATABASE_URL", "")
+    if bool(amqp) != bool(postgres):
+        raise StackError("set both AMQP_URL and DATABASE_URL, or neither")
+    if amqp:
+        given.require_addresses(amqp, postgres)
+    if amqp and not _are_our_own(record, amqp, postgres):
+        if running(record) and (record.kind, record.amqp_url, record.database_url) != (GIVEN, amqp, postgres):
+            raise StackError("this stack runs on other servers than AMQP_URL and DATABASE_URL name; `make down` first")
+        record.amqp_url, record.database_url = amqp, postgres
+        return GIVEN
+    if record.kind == GIVEN and running(record):
+        return GIVEN
+    if record.kind == CONTAINER:
+        return CONTAINER
+    if POSTGRES_DATA.exists():
+        return PRIVATE
+    return CONTAINER if container.engine() else PRIVATE
+
+
+def _are_our_own(record: Record, amqp: str, postgres: str) -> bool:
+    """What `make env` printed may have been exported: those are still servers of ours, with profiles of their own."""
+    if record.kind in ("", GIVEN) or not {"amqp", "postgres"} <= record.ports.keys():
+        return False
+    ours = [urls_of(record, profile) for profile in PROFILES]
+    ours += [urls_of(record, LOADTEST, place) for place in PLACES]
+    return amqp in [urls.amqp for urls in ours] and postgres in [urls.database for urls in ours]
+
+
+def _start_containers(record: Record, only_postgres: bool) -> bool:
+    try:
+        container.start(record, (container.POSTGRES,) if only_postgres else (container.RABBITMQ, container.POSTGRES))
+    except StackError as error:
+        if record.ports:  # they hold data by now: not to be passed over
+            raise
+        say(f"{error}. Trying private processes instead")
+        return False
+    return True
+
+
+def _wait_for_given(record: Record, only_postgres: bool) -> None:
+    urls = urls_of(record, LIVE)
+    try:
+        readiness.wait_until(
+            lambda: database.answers(urls.database), "the Postgres that DATABASE_URL names", GIVEN_SECONDS_MAX
+        )
+    except StackError as error:
+        raise StackError(f"{error}: {database.refusal(urls.database)}") from error
+    if not only_postgres:
+        readiness.wait_until(
+            lambda: readiness.amqp_answers(urls.amqp), "the RabbitMQ that AMQP_URL names", GIVEN_SECONDS_MAX
+        )

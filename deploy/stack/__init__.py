@@ -1,0 +1,1 @@
+"""The stack of this checkout: its folder, its record, its profiles, and who may use it."""

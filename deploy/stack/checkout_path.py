@@ -1,0 +1,38 @@
+"""Refuses a checkout whose path some program of the stack cannot live with: python -m deploy.stack.checkout_path.
+
+It runs before there is a virtual environment, and needs no package.
+"""
+
+import os
+import sys
+
+from runtime import entry_point
+
+BYTES_MAX = 900
+"""Postgres holds a path in 1,024 bytes, its data's and its files' names included."""
+
+
+def complaint(path: str) -> str | None:
+    """One line that says what is wrong with this path and what to do; None where all programs work in it."""
+    if "\n" in path or "\r" in path:
+        reason = "holds an end of line, which Postgres refuses"
+    elif ":" in path:
+        reason = "holds a colon, where Python makes no virtual environment"
+    elif len(os.fsencode(path)) > BYTES_MAX:
+        reason = f"is longer than {BYTES_MAX} bytes, and Postgres cannot hold it"
+    elif any("\ud800" <= character <= "\udfff" for character in path):
+        reason = "is not UTF-8, and Erlang, which RabbitMQ runs on, cannot read it"
+    else:
+        return None
+    return f"the path of this checkout {reason}: {path!r}. Move it to another folder"
+
+
+def main() -> int:
+    if said := complaint(os.getcwd()):
+        print(f"error: {said}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    entry_point.run("error", main)

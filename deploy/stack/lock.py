@@ -1,0 +1,28 @@
+"""One command that changes the stack at a time, in one checkout."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from deploy.stack import stack_folder
+from deploy.stack.failure import StackError
+from deploy.stack.paths import LOCK
+
+
+@contextmanager
+def exclusive(command: str) -> Iterator[None]:
+    """The kernel drops the lock with the process, however it ends, so that none is ever left behind."""
+    stack_folder.ensure()
+    with LOCK.open("a+", errors="replace") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            holder = file.read().strip() or "another command"
+            raise StackError(f"{holder} is at work in this checkout; wait for it, or stop it") from error
+        file.truncate(0)
+        file.write(f"`make {command}` (pid {os.getpid()})")
+        file.flush()
+        yield
+        file.truncate(0)

@@ -1,0 +1,75 @@
+"""Refuses to work on what somebody else has made in this checkout, and says how to make it one's own."""
+
+import os
+import pwd
+import shlex
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from deploy.stack.failure import StackError
+from deploy.stack.paths import POSTGRES_DATA, ROOT, STACK
+
+MADE_HERE = (".venv", ".stack", "dumps", ".pytest_cache", ".hypothesis", ".ruff_cache")
+
+
+def refuse(uid: int, at_the_top_only: bool = False) -> None:
+    """Raises StackError where something that `uid` needs to change belongs to another. root can change everything.
+
+    `at_the_top_only`: for a command that ends servers or looks at them. Those that root has started before a `chown`
+    go on making files of root's until they are ended.
+    """
+    if uid == 0:
+        return
+    others = [(path, owner) for path, owner in (_at_the_top() if at_the_top_only else _made()) if owner != uid]
+    if not others:
+        return
+    first, owner = others[0]
+    whose = f"{first} belongs to {_name(owner)}, so that {_name(uid)} cannot use it"
+    if ROOT.stat().st_uid != uid:
+        raise StackError(f"{whose}. Use a checkout of your own")
+    elsewhere = [path for path, _ in others if not path.is_relative_to(ROOT)][:1]
+    folders = " ".join(shlex.quote(str(folder)) for folder in (ROOT, *elsewhere))
+    raise StackError(f"{whose}. Run this once: sudo chown -R {_name(uid)}: {folders}")
+
+
+def _made() -> Iterator[tuple[Path, int]]:
+    """What this project makes in a checkout, and whose it is. In what it writes to, all that lies inside.
+
+    Of Postgres's data also the folder that a link leads to. Only files that are replaced, never changed, lie in dumps.
+    """
+    yield from _at_the_top()
+    yield from _inside(STACK, with_files=True)
+    yield from _inside(ROOT / "dumps", with_files=False)
+    if POSTGRES_DATA.is_symlink() and POSTGRES_DATA.exists():
+        folder = POSTGRES_DATA.resolve()
+        yield from _owned(folder)
+        yield from _inside(folder, with_files=True)
+
+
+def _at_the_top() -> Iterator[tuple[Path, int]]:
+    for name in MADE_HERE:
+        yield from _owned(ROOT / name)
+    if os.access(STACK, os.R_OK | os.X_OK) and STACK.is_dir():
+        for path in STACK.iterdir():
+            yield from _owned(path)
+
+
+def _inside(folder: Path, with_files: bool) -> Iterator[tuple[Path, int]]:
+    """What lies in a folder, and in those below it; another's may not be looked into."""
+    for above, folders, files in os.walk(folder):
+        for name in (*folders, *(files if with_files else ())):
+            yield from _owned(Path(above, name))
+        folders[:] = [name for name in folders if os.access(Path(above, name), os.R_OK | os.X_OK)]
+
+
+def _owned(path: Path) -> Iterator[tuple[Path, int]]:
+    with suppress(FileNotFoundError):  # it was never made; or a server has removed it meanwhile
+        yield path, path.lstat().st_uid
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"

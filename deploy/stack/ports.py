@@ -1,0 +1,33 @@
+"""Finds free TCP ports on the loopback interface. It knows nothing of who will use them."""
+
+import random
+import socket
+
+from deploy.stack.failure import StackError
+
+# Below the range from which Linux takes ports for outgoing connections (32768 on): a server that is restarted
+# must find its port free, whatever its clients did meanwhile.
+LOWEST, HIGHEST = 20_000, 29_999
+TAKEN_BY_CUSTOM = {25_672}  # RabbitMQ's own default for clustering
+ATTEMPTS_MAX = 200
+
+
+def keep_or_find(wanted: int | None, avoid: set[int]) -> int:
+    """The port of last time if it is free, so that addresses people noted down stay good; else another."""
+    if wanted and wanted not in avoid and is_free(wanted):
+        return wanted
+    for _ in range(ATTEMPTS_MAX):
+        port = random.randint(LOWEST, HIGHEST)
+        if port not in avoid | TAKEN_BY_CUSTOM and is_free(port):
+            return port
+    raise StackError(f"no free port between {LOWEST} and {HIGHEST} in {ATTEMPTS_MAX} attempts: end what listens there")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT hold no port
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

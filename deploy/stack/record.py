@@ -1,0 +1,104 @@
+"""What the stack remembers between commands: which servers it uses, their ports and passwords.
+
+A file that only its owner may read, and a copy of it, for without its passwords the data are locked away. Whether
+something runs is never remembered, it is asked.
+"""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from deploy.stack import stack_folder
+from deploy.stack.paths import RECORD, RECORD_COPY
+from deploy.stack.progress import say
+
+GIVEN, CONTAINER, PRIVATE = "given", "container", "private"
+
+Kind = Literal["", "given", "container", "private"]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Password = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]*$", max_length=64)]
+
+NEVER_ABSENT = {"kind", "ports", "amqp_password", "database_password", "superuser_password", "supervisor_password"}
+"""Without these, what was saved is no record: to fill them in anew would be to lose them unnoticed."""
+
+
+class Damaged(Exception):
+    """What is in the record's place is none; the text says why, and no more."""
+
+
+def _password() -> str:
+    return secrets.token_hex(16)  # hexadecimal: it needs no quoting in a URL, a shell or a configuration file
+
+
+@dataclass
+class Record:
+    kind: Kind = ""
+    kind_of_last_run: Kind = ""
+    last_profile: Literal["", "live", "loadtest", "test"] = ""
+    """Of the last run that began; empty where none did."""
+    loadtest_place: Literal[1, 2] = 1
+    """Where the last load test is (`profiles.PLACES`)."""
+    ports: dict[str, Port] = field(default_factory=dict)
+    quote_ports: dict[str, Port] = field(default_factory=dict)
+    site_ports: dict[str, Port] = field(default_factory=dict)
+    demo_password: Password = ""
+    amqp_url: str = ""
+    database_url: str = ""
+    amqp_password: Password = field(default_factory=_password)
+    database_password: Password = field(default_factory=_password)
+    superuser_password: Password = field(default_factory=_password)
+    supervisor_password: Password = field(default_factory=_password)
+
+    def begun(self, profile: str) -> None:
+        """From now on the last run is this one. Saves."""
+        self.last_profile = profile
+        self.kind_of_last_run = self.kind
+        self.save()
+
+    def save(self) -> None:
+        """Raises OSError; what was saved before is still there then."""
+        stack_folder.ensure()
+        text = json.dumps(asdict(self), indent=2) + "\n"
+        for place in (RECORD, RECORD_COPY):
+            draft = stack_folder.file(place.with_suffix(".new"))
+            draft.touch(mode=0o600)
+            draft.write_text(text)
+            draft.replace(place)
+
+
+def load() -> Record:
+    """The record as it was saved, its copy where it is damaged, or a new one with new passwords.
+
+    Raises OSError where it may not be read.
+    """
+    faults = {}
+    for place in (RECORD, RECORD_COPY):
+        try:
+            record = _read(place)
+        except Damaged as damage:
+            faults[place] = f"{place.name} {damage}"
+            continue
+        if faults:
+            say(f"{faults[RECORD]}: its copy is used")
+        return record
+    if any(place.exists() for place in faults):
+        say(f"{' and '.join(faults.values())}: ports and passwords are made anew; which run was the last is forgotten")
+    return Record()
+
+
+def _read(place: Path) -> Record:
+    try:
+        values = msgspec.json.decode(place.read_bytes())
+        if not isinstance(values, dict) or NEVER_ABSENT - values.keys():
+            raise Damaged("is no record of this stack")
+        return msgspec.convert(values, Record)
+    except FileNotFoundError as error:
+        raise Damaged("is missing") from error
+    except IsADirectoryError as error:
+        raise Damaged("is a folder") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Damaged("is damaged" if place.stat().st_size else "is empty") from error

@@ -1,0 +1,54 @@
+"""Runs this project's own modules as child processes. It knows none of them by what they do."""
+
+import subprocess
+import sys
+
+from deploy.stack import caller
+from deploy.stack.failure import StackError
+from deploy.stack.paths import ROOT
+from deploy.stack.profiles import Urls
+from deploy.supervision import leftovers
+
+
+def run_quietly(urls: Urls, module: str, *arguments: str, extra: dict[str, str] | None = None) -> None:
+    """Its output is shown only when it fails. Raises StackError then. `extra`: more variables."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=caller.for_modules() | urls.environment | (extra or {}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        last = "\n".join(done.stdout.splitlines()[-15:])
+        raise StackError(f"python -m {module} failed with exit code {done.returncode}:\n{last}")
+
+
+def output(urls: Urls, *modules: str) -> str:
+    """What these say, in good or ill, those that say nothing left out; for what is nice to know."""
+    return "\n".join(said for module in modules if (said := _output(urls, module)))
+
+
+def _output(urls: Urls, module: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        cwd=ROOT,
+        env=caller.for_modules() | urls.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    return (done.stdout if done.returncode == 0 else done.stderr).strip()
+
+
+def start(environment: dict[str, str], module: str, *arguments: str) -> subprocess.Popen:
+    """In the foreground: it has our terminal and gets our Ctrl-C. Should we be killed, `make down` finds it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=caller.for_modules() | environment | leftovers.mark(),
+        # What the shell has opened for our caller may be meant for the child: WORKLOAD=<(command) is /dev/fd/63.
+        close_fds=False,
+    )

@@ -1,0 +1,92 @@
+"""The worker processes of the system, as data. How they are started and watched is not known here."""
+
+import os
+import sys
+from dataclasses import dataclass
+
+from deploy.stack import caller
+from deploy.stack.paths import LOGS, ROOT, from_root
+from deploy.stack.profiles import LOADTEST, Urls
+from deploy.supervision.program import Program
+
+
+@dataclass(frozen=True)
+class Worker:
+    name: str
+    module: str
+    replicated: bool = False  # as many as REPLICAS says
+    standbys: int = 0  # more of it, of which one works at a time
+    stops_last: bool = False  # when all others have drained: it stores what they have left to it
+
+
+QUOTE_SERVER = Worker("quote-server", "quotecache.simulator")  # stands in for the legacy one, unless one is given
+WORKERS = (
+    Worker("quotecache", "quotecache", standbys=1),
+    Worker("transactions", "consumers.transactions", replicated=True),
+    Worker("triggers", "consumers.triggers"),
+    Worker("audit", "consumers.audit", stops_last=True),
+)
+
+PLACEHOLDERS = Urls("amqp://not-known-yet", "postgresql://not-known-yet")
+"""What settings are checked with before there are servers."""
+
+STOPPED_FIRST, STOPPED_LAST = 1_001, 1_000
+"""Priorities of workers, both above the servers' (`Program.priority`)."""
+
+# Variables of the caller that workers may see, besides those set below. A list, because whatever else is in a shell
+# differs from one terminal to the next, and a worker whose environment differs is restarted by `make up`.
+PASSED_ON = (
+    "QUOTE_SEED", "QUOTE_COST_CENTS", "QUOTE_TIMEOUT_MS", "QUOTE_ATTEMPTS", "QUOTE_CONNECTIONS",
+    "QUOTE_HEDGE", "QUOTE_SOURCE", "REFRESH_BUDGET",
+    "LOG_LEVEL", "TZ",
+)  # fmt: skip
+
+
+def programs(profile: str, urls: Urls, replicas: int, quote_server: str, own_quote_server: bool) -> list[Program]:
+    """`quote_server` is host:port; with `own_quote_server` the simulator is started there."""
+    environment = environment_of(urls, quote_server)
+    if profile == LOADTEST:
+        # A workload's triggers are to be judged at once, however many it arms, and the simulator costs nothing.
+        environment.setdefault("REFRESH_BUDGET", "off")
+    made = []
+    for worker in ((QUOTE_SERVER,) if own_quote_server else ()) + WORKERS:
+        count = replicas if worker.replicated else 1 + worker.standbys
+        several = worker.replicated or worker.standbys
+        names = [f"{worker.name}-{number}" for number in range(1, count + 1)] if several else [worker.name]
+        made += [_program(profile, name, worker, environment) for name in names]
+    return made
+
+
+def environment_of(urls: Urls, quote_server: str) -> dict[str, str]:
+    """What all workers are told."""
+    return (
+        urls.environment
+        | caller.for_given_servers(urls.database)
+        | {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+        | {
+            "QUOTES": quotes(),
+            "QUOTE_SERVER": quote_server,
+            "DUMP_DIR": from_root(dump_dir()),
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
+
+
+def quotes() -> str:
+    return os.environ.get("QUOTES") or "realistic"
+
+
+def dump_dir() -> str:
+    """Absolute, as processes need not share a folder to work in; relative names start at the project's root."""
+    return str((ROOT / (os.environ.get("DUMP_DIR") or "dumps")).resolve())
+
+
+def _program(profile: str, name: str, worker: Worker, environment: dict[str, str]) -> Program:
+    return Program(
+        name=f"{profile}.{name}",
+        command=(from_root(sys.executable), "-m", worker.module),
+        log=LOGS / profile / f"{name}.log",
+        directory=ROOT,
+        environment=environment | {"REPLICA": name},
+        priority=STOPPED_LAST if worker.stops_last else STOPPED_FIRST,
+    )

@@ -1,0 +1,108 @@
+"""Starts the site beside the workers of the live profile: web, live updates, market simulation, and a demo person."""
+
+import http.client
+import os
+import secrets
+import sys
+
+from deploy.stack import caller, ports, stack_folder
+from deploy.stack.paths import LOGS, ROOT, STACK, from_root
+from deploy.stack.profiles import HOST, LIVE, SITE, urls_of
+from deploy.stack.record import Record
+from deploy.supervision import modules, processes, supervisor
+from deploy.supervision.processes import Worker
+from deploy.supervision.program import Program
+from deploy.supervision.readiness import wait_until
+
+WEB, LIVE_UPDATES = Worker("web", "webapp"), Worker("live-updates", "webapp.live")
+MARKET = Worker("market", "producers.market_simulation")
+PREFERRED_PORTS = {"web": 8080, "live": 8081}
+PORT_VARIABLES = {"web": "WEB_PORT", "live": "LIVE_PORT"}
+DEMO_USER = "demo"
+START_SECONDS_MAX = 30
+STOP_SECONDS_MAX = 20
+
+PASSED_ON = (
+    "WEB_HOST", "WEB_HTTPS", "WEB_PROXIES", "WEB_THREADS", "WEB_WAITING_MAX", "WEB_WAITING_EACH_MAX", "WEB_LIMITS",
+    "LIVE_URL", "LIVE_STREAMS_MAX", "SECRET_KEY",
+    "TRIGGER_ALLOWANCE", "QUOTE_ALLOWANCE", "REFRESH_BUDGET", "QUOTE_COST_CENTS", "LOG_LEVEL", "TZ",
+)  # fmt: skip
+"""Variables of the caller that the site's processes may see, as `processes.PASSED_ON`."""
+
+
+def start(record: Record, quotes_are_simulated: bool) -> str:
+    """Returns the site's address once it answers. The market is simulated only where quotes cost nothing."""
+    _choose_ports(record)
+    stack_folder.folder(LOGS / SITE)
+    workers = (WEB, LIVE_UPDATES, *((MARKET,) if quotes_are_simulated else ()))
+    supervisor.set_workers(record, SITE, [_program(worker, environment(record)) for worker in workers])
+    port = record.site_ports["web"]
+    wait_until(lambda: answers(port), f"the site ({LOGS / SITE / 'web.log'})", START_SECONDS_MAX)
+    return f"http://{HOST}:{port}"
+
+
+def make_demo_person(record: Record) -> tuple[str, str]:
+    """Name and password; the password stays the same for this checkout."""
+    record.demo_password = record.demo_password or secrets.token_hex(6)
+    record.save()
+    told = environment(record) | {"DEMO_PASSWORD": record.demo_password, "REPLICA": "demo"}
+    modules.run_quietly(urls_of(record, LIVE), "webapp.demo", extra=told)
+    return DEMO_USER, record.demo_password
+
+
+def environment(record: Record) -> dict[str, str]:
+    """What the site's processes are told."""
+    urls = urls_of(record, LIVE)
+    return (
+        urls.environment
+        | caller.for_given_servers(urls.database)
+        | passed_on()
+        | {
+            "WEB_PORT": str(record.site_ports["web"]),
+            "LIVE_PORT": str(record.site_ports["live"]),
+            "SECRET_KEY_FILE": from_root(STACK / "web_secret_key"),
+            "DUMP_DIR": from_root(processes.dump_dir()),
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
+
+
+def passed_on() -> dict[str, str]:
+    """The caller's variables that are for the site."""
+    return {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+
+
+def _choose_ports(record: Record) -> None:
+    runs = f"{SITE}.{WEB.name}" in supervisor.processes(record)
+    avoid = set(record.ports.values()) | set(record.quote_ports.values())
+    for name, variable in PORT_VARIABLES.items():
+        if given := os.environ.get(variable):
+            record.site_ports[name] = int(given)
+        elif not (runs and name in record.site_ports):  # while it runs the port is taken, by itself
+            wanted = record.site_ports.get(name, PREFERRED_PORTS[name])
+            record.site_ports[name] = ports.keep_or_find(wanted, avoid)
+        avoid.add(record.site_ports[name])
+    record.save()
+
+
+def answers(port: int) -> bool:
+    """Asked directly: urllib would ask the proxy that the caller's http_proxy names."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _program(worker: Worker, told: dict[str, str]) -> Program:
+    return Program(
+        name=f"{SITE}.{worker.name}",
+        command=(from_root(sys.executable), "-m", worker.module),
+        log=LOGS / SITE / f"{worker.name}.log",
+        directory=ROOT,
+        environment=told | {"REPLICA": worker.name},
+        stop_seconds_max=STOP_SECONDS_MAX,
+    )

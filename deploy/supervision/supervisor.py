@@ -1,0 +1,211 @@
+"""Speaks with this checkout's supervisord: starts it, tells it what to run, asks what runs.
+
+What the programs are is not known here. Its door is a TCP port on the loopback interface with a random password,
+since the path of a socket file may be too long in a deep checkout.
+"""
+
+import http.client
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.parsers.expat import ExpatError
+from xmlrpc.client import Error, Fault, ServerProxy, Transport
+
+from supervisor.xmlrpc import Faults
+
+from deploy.stack import caller, ports, stack_folder
+from deploy.stack.failure import StackError
+from deploy.stack.paths import LOGS, ROOT, SUPERVISOR_CONFIG, WORKER_CONFIGS, from_root
+from deploy.stack.record import Record
+from deploy.supervision import leftovers
+from deploy.supervision.program import Program, variables
+from deploy.supervision.readiness import wait_until
+
+USER = "stack"
+STOPPED_STATES = {"STOPPED", "EXITED", "FATAL", "UNKNOWN"}
+START_SECONDS_MAX = 15
+SHUTDOWN_SECONDS_MAX = 90
+STATE_SECONDS_MAX = 10  # to say that it runs
+ANSWER_SECONDS_MAX = 120  # to anything else: it stops a server before it answers
+
+
+def running(record: Record) -> bool:
+    if "supervisor" not in record.ports:
+        return False
+    try:
+        state = _call(record, "getState", seconds_max=STATE_SECONDS_MAX)
+    except (StackError, Fault):
+        return False
+    return isinstance(state, dict) and state.get("statename") == "RUNNING"
+
+
+def start(record: Record, programs: list[Program]) -> None:
+    """Starts supervisord with these programs known to it. Workers of an earlier life are forgotten."""
+    assert not running(record)
+    stack_folder.ensure()
+    stack_folder.folder(WORKER_CONFIGS)
+    stack_folder.folder(LOGS)
+    for stale in WORKER_CONFIGS.glob("*.conf"):
+        stack_folder.file(stale).unlink(missing_ok=True)
+    record.ports["supervisor"] = ports.keep_or_find(
+        record.ports.get("supervisor"), {port for name, port in record.ports.items() if name != "supervisor"}
+    )
+    record.save()
+    stack_folder.file(LOGS / "supervisord.log")
+    _write_part("supervisord", _main_section(record), programs)
+    done = subprocess.run(
+        [sys.executable, "-m", "supervisor.supervisord", "-c", from_root(SUPERVISOR_CONFIG)],
+        cwd=ROOT,
+        env=caller.for_servers() | variables() | leftovers.mark(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise StackError(f"supervisord does not start: {' '.join((done.stdout + done.stderr).split())[-300:]}")
+    wait_until(lambda: running(record), "supervisord", START_SECONDS_MAX)
+
+
+def shut_down(record: Record) -> None:
+    """Returns when supervisord and all that it started are gone. Others with our mark are leftovers.py's."""
+    pid = _call(record, "getPID")
+    supervised = leftovers.family(pid)
+    _call(record, "shutdown")
+
+    def gone() -> bool:
+        # Of another user's processes, as those that root started before a chown, only supervisord itself is known. It
+        # ends last.
+        return not (supervised & leftovers.find().keys() or leftovers.lives(pid))
+
+    wait_until(gone, "the end of every process", SHUTDOWN_SECONDS_MAX)
+
+
+def processes(record: Record) -> dict[str, dict]:
+    """Name to supervisor's own account of it: statename, pid, start, now, spawnerr."""
+    return {info["name"]: info for info in _call(record, "getAllProcessInfo")}
+
+
+def start_program(record: Record, name: str) -> None:
+    try:
+        _call(record, "startProcess", name, False)
+    except Fault as fault:
+        if fault.faultCode != Faults.ALREADY_STARTED:
+            raise StackError(f"supervisord will not start {name}: {fault.faultString}") from fault
+
+
+def stop_program(record: Record, name: str) -> None:
+    """Returns when it has ended. It stays so until it is started."""
+    try:
+        _call(record, "stopProcess", name)
+    except Fault as fault:
+        if fault.faultCode != Faults.NOT_RUNNING:
+            raise StackError(f"supervisord cannot stop {name}: {fault.faultString}") from fault
+
+
+def set_workers(record: Record, profile: str, programs: list[Program]) -> None:
+    """Makes these programs the ones that run for a profile; those that run already as described are left alone."""
+    # Asked before the new configuration is read: it no longer knows what is to be stopped.
+    priorities = {info["name"]: info["process_prio"] for info in _call(record, "getAllConfigInfo")}
+    _write_part(profile, "", programs)
+    try:
+        added, changed, removed = _call(record, "reloadConfig")[0]
+    except Fault as fault:
+        raise StackError(f"supervisord refuses its configuration: {fault.faultString}") from fault
+    stopping = sorted([*changed, *removed], key=priorities.__getitem__, reverse=True)
+    for _, equals in itertools.groupby(stopping, key=priorities.__getitem__):
+        _stop_and_forget(record, list(equals))
+    for name in (program.name for program in programs):
+        if name in added or name in changed:
+            _call(record, "addProcessGroup", name)
+
+
+def _stop_and_forget(record: Record, names: list[str]) -> None:
+    """All are asked to stop before any is waited for: each may take its time to drain."""
+    for name in names:
+        try:
+            _call(record, "stopProcess", name, False)
+        except Fault as fault:
+            if fault.faultCode != Faults.NOT_RUNNING:
+                raise StackError(f"supervisord cannot stop {name}: {fault.faultString}") from fault
+
+    def all_stopped() -> bool:
+        infos = processes(record)
+        return all(infos[name]["statename"] in STOPPED_STATES for name in names if name in infos)
+
+    wait_until(all_stopped, "the end of the workers", SHUTDOWN_SECONDS_MAX)
+    for name in names:
+        _call(record, "removeProcessGroup", name)
+
+
+class _Patient(Transport):
+    """Waits so long for an answer and no longer: a port of ours may be another program's by now, which says nothing."""
+
+    def __init__(self, seconds_max: float) -> None:
+        super().__init__()
+        self._seconds_max = seconds_max
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        connection = super().make_connection(host)
+        connection.timeout = self._seconds_max
+        return connection
+
+
+def _call(record: Record, method: str, *arguments: object, seconds_max: float = ANSWER_SECONDS_MAX) -> Any:
+    """Raises StackError when supervisord is not there, Fault when it says no."""
+    address = f"http://{USER}:{record.supervisor_password}@127.0.0.1:{record.ports['supervisor']}/RPC2"
+    try:
+        with ServerProxy(address, transport=_Patient(seconds_max)) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
+    except Fault:
+        raise
+    except (OSError, http.client.HTTPException, Error, ExpatError, ValueError) as error:
+        raise StackError("supervisord is gone; `make down` ends what it left behind") from error
+
+
+def _main_section(record: Record) -> str:
+    lines = [
+        "[supervisord]",
+        f"logfile={from_root(LOGS / 'supervisord.log')}",
+        "logfile_maxbytes=10MB",
+        f"pidfile={from_root(SUPERVISOR_CONFIG.with_suffix('.pid'))}",
+        f"childlogdir={from_root(LOGS)}",
+        # supervisord asks that root be named on purpose.
+        *(["user=root"] if os.geteuid() == 0 else []),
+        "",
+        "[inet_http_server]",
+        f"port=127.0.0.1:{record.ports['supervisor']}",
+        f"username={USER}",
+        f"password={record.supervisor_password}",
+        "",
+        "[rpcinterface:supervisor]",
+        "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
+        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _write_part(name: str, head: str, programs: list[Program]) -> None:
+    """Writes one part, and the whole that supervisord reads.
+
+    Its own way to include files takes the path of the checkout for a pattern, and [ ] * ? in it for wildcards.
+    """
+    part = head + _sections(programs)
+    _write_private(WORKER_CONFIGS / f"{name}.conf", part)
+    parts = sorted(WORKER_CONFIGS.glob("*.conf"))
+    _write_private(SUPERVISOR_CONFIG, "\n".join(part.read_text(encoding="utf-8") for part in parts))
+
+
+def _sections(programs: list[Program]) -> str:
+    for program in programs:
+        stack_folder.file(program.log)
+    return "\n".join(program.section() for program in programs)
+
+
+def _write_private(path: Path, text: str) -> None:
+    stack_folder.file(path)
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,76 @@
+"""Starts, stops and watches the workers of a profile. Servers are taken to be there."""
+
+import os
+
+from deploy.stack import ports, stack_folder
+from deploy.stack.paths import LOGS, log_tail
+from deploy.stack.profiles import HOST, Urls
+from deploy.stack.progress import say
+from deploy.stack.record import Record
+from deploy.supervision import processes, supervisor
+from deploy.supervision.readiness import wait_until
+
+START_SECONDS_MAX = 15
+UNWELL = ("BACKOFF", "FATAL")  # died within its first second, and again; given up
+
+
+def start(record: Record, profile: str, urls: Urls, replicas: int) -> dict[str, str]:
+    """Returns what the workers were told that others need to know too. Those that run as described run on."""
+    given = os.environ.get("QUOTE_SERVER", "")
+    if not supervisor.running(record):  # given servers, or containers, need none
+        supervisor.start(record, [])
+    if not given:
+        record.quote_ports[profile] = _quote_port(record, profile)
+    record.save()
+    address = given or f"{HOST}:{record.quote_ports[profile]}"
+    stack_folder.folder(LOGS / profile)
+    programs = processes.programs(profile, urls, replicas, address, own_quote_server=not given)
+    supervisor.set_workers(record, profile, programs)
+    return {"QUOTE_SERVER": address, "QUOTES": processes.quotes(), "DUMP_DIR": processes.dump_dir()}
+
+
+def stop(record: Record, profile: str) -> None:
+    if supervisor.running(record):
+        supervisor.set_workers(record, profile, [])
+
+
+def wait_until_up(record: Record, profile: str) -> bool:
+    """True when all run; False, and the user knows why, when one does not stay up."""
+
+    def settled() -> bool:
+        return all(state != "STARTING" for state in _states(record, profile).values())
+
+    wait_until(settled, "the workers", START_SECONDS_MAX)
+    return not Watch(record, profile).look()
+
+
+def _quote_port(record: Record, profile: str) -> int:
+    """The simulator's port; while it runs the port is taken, by itself, and stays."""
+    if f"{profile}.{processes.QUOTE_SERVER.name}" in supervisor.processes(record):
+        return record.quote_ports[profile]
+    others = {port for other, port in record.quote_ports.items() if other != profile}
+    return ports.keep_or_find(record.quote_ports.get(profile), others | set(record.ports.values()))
+
+
+def _states(record: Record, profile: str) -> dict[str, str]:
+    infos = supervisor.processes(record)
+    return {name: info["statename"] for name, info in infos.items() if name.startswith(f"{profile}.")}
+
+
+class Watch:
+    """Tells the user, once per worker, that it does not stay up."""
+
+    def __init__(self, record: Record, profile: str) -> None:
+        self.record, self.profile = record, profile
+        self.told: set[tuple[str, str]] = set()
+
+    def look(self) -> bool:
+        """True when any worker is unwell right now."""
+        unwell = {name: state for name, state in _states(self.record, self.profile).items() if state in UNWELL}
+        for name, state in unwell.items():
+            if (name, state) not in self.told:
+                self.told.add((name, state))
+                log = LOGS / self.profile / f"{name.partition('.')[2]}.log"
+                what = "was given up" if state == "FATAL" else "dies as soon as it starts"
+                say(f"{name} {what}. The end of {log}:\n{log_tail(log)}")
+        return bool(unwell)

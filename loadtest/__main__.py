@@ -1,0 +1,181 @@
+"""`python -m loadtest`: runs a workload through the whole system and reports. Settings, wiring, exit.
+
+Variables, beside those of `schema.settings`: WORKLOAD (a file, a pipe, or `-` for standard input), REPORT (a JSON file
+to write), RATE (commands per second; as fast as possible without), REPLICAS (of the transactions worker, for the
+report). With `--held NEWS ORDERS`, two file descriptors, it waits for its servers (`start_line.py`).
+"""
+
+import argparse
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from database.patient_reads import Ledger
+from loadtest import report
+from loadtest.completion import Completion, baseline_of, unready
+from loadtest.display import display_for
+from loadtest.driver import Driver
+from loadtest.report_screen import show
+from loadtest.run import Run
+from loadtest.start_line import UNKNOWN_SERVERS, CalledOff, StartLine
+from producers.command_publisher import CommandPublisher
+from producers.workload import NothingToRun, Workload
+from producers.workload_input import InputError, WorkloadInput, is_workload
+from rabbitmq.connection import open_connection
+from runtime import entry_point
+from runtime.log_setup import set_up_logging
+from runtime.output_file import require_writable
+from runtime.wall_clock import now_ms
+from schema.errors import DayTradeError, SettingsError
+from schema.settings import Settings, from_environment, whole_number
+
+RATE_MAX = 10_000_000
+REPLICAS_MAX = 1_000
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+
+WIDTH_OF_FILES = 110
+"""Columns of the report where there is no terminal to say."""
+
+READY_SECONDS_MAX = 30.0
+READY_POLL_SECONDS = 0.05
+
+
+class NotReady(DayTradeError):
+    """The workers are not there."""
+
+
+@dataclass(frozen=True)
+class Options:
+    workload: str
+    """A path, or `-`."""
+    report: Path | None
+    rate: int | None
+    replicas: int | None
+    """As started; None asks the database how many are alive."""
+
+
+def options_from(environment: Mapping[str, str]) -> Options:
+    """Raises SettingsError, also where the report could not be written."""
+    workload, report_file = environment.get("WORKLOAD"), environment.get("REPORT")
+    if not workload:
+        raise SettingsError("WORKLOAD is not set: it must be a workload file, or - for standard input")
+    if report_file:
+        require_writable(Path(report_file), "REPORT")
+        if os.path.exists(report_file) and is_workload(report_file, workload):
+            raise SettingsError(f"REPORT={report_file}: is the workload itself, which the report would replace")
+    rate = _count(environment, "RATE", RATE_MAX)
+    replicas = _count(environment, "REPLICAS", REPLICAS_MAX)
+    return Options(workload, Path(report_file) if report_file else None, rate, replicas)
+
+
+def main() -> int:
+    held = _arguments().held
+    start = StartLine(*held) if held else None
+    so_far = "nothing was published"
+    try:
+        environment = os.environ | (UNKNOWN_SERVERS if start else {})
+        settings = from_environment(environment)
+        options = options_from(environment)
+        with WorkloadInput(options.workload) as opened:
+            workload = Workload(opened, secrets.randbits(63))
+            workload.prepare(_notice)
+            if start:
+                settings = from_environment(os.environ | start.wait(workload.lines))
+            set_up_logging(settings.log_level, "loadtest")
+            so_far = "what was published is executed all the same"
+            result = run_load(settings, options, workload, _console(), start.begun if start else lambda: None)
+        if options.report:
+            report.write_json(result, options.report)
+    except (SettingsError, NothingToRun, InputError) as error:
+        return _fail(error, MISUSED)
+    except CalledOff:
+        return FAILED
+    except DayTradeError as error:
+        return _fail(error, FAILED)
+    except KeyboardInterrupt:
+        return _fail(f"interrupted; {so_far}", INTERRUPTED)
+    return 0 if report.passed(result) else FAILED
+
+
+def run_load(
+    settings: Settings, options: Options, workload: Workload, console: Console, begun: Callable[[], None]
+) -> dict:
+    """The load test from its first publish to its report, which is shown. Raises DayTradeError."""
+    ledger = Ledger(settings.database_url)
+    _wait_for_workers(ledger, options.replicas)
+    run = Run(workload.source, workload.name, baseline_of(ledger))
+    publisher = CommandPublisher(partial(open_connection, settings.amqp_url, "loadtest"))
+    try:
+        begun()
+        parameters = {"source": run.source, "workload": run.workload, "now_ms": now_ms(), "replicas": options.replicas}
+        ledger.write(_BEGIN, **parameters)
+        with display_for(console, workload.lines) as display:
+            Driver(run, publisher, Completion(ledger, run), display).drive(workload, options.rate)
+        ledger.write(_END, source=run.source, published=run.published)
+        replicas = options.replicas or ledger.value(_LIVE_REPLICAS)
+        result = report.make_report(ledger, run, settings, replicas, publisher.server_version)
+    finally:
+        publisher.close()
+        ledger.close()
+    show(result, console)
+    return result
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__)
+    parser.add_argument("--held", nargs=2, type=int, metavar=("NEWS", "ORDERS"), help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _wait_for_workers(ledger: Ledger, replicas: int | None) -> None:
+    deadline = time.monotonic() + READY_SECONDS_MAX
+    while missing := unready(ledger, replicas):
+        if time.monotonic() > deadline:
+            raise NotReady(f"{missing}: are the workers up? `make up` starts them")
+        time.sleep(READY_POLL_SECONDS)
+
+
+def _count(environment: Mapping[str, str], name: str, most: int) -> int | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    value = whole_number(text, 1, most)
+    if value is None:
+        raise SettingsError(f"{name}={text[:60]!r}: must be a whole number from 1 to {most}")
+    return value
+
+
+def _console() -> Console:
+    console = Console(markup=False)  # [ ] in the name of a file is no style
+    return console if console.is_terminal else Console(width=WIDTH_OF_FILES, markup=False)
+
+
+def _notice(text: str) -> None:
+    print(f"loadtest: {text}", file=sys.stderr)
+
+
+def _fail(why: object, code: int) -> int:
+    print(f"loadtest: {why}", file=sys.stderr)
+    return code
+
+
+_BEGIN = """
+    INSERT INTO runs (source, workload, started_at_ms, replicas) VALUES (:source, :workload, :now_ms, :replicas)
+    ON CONFLICT DO NOTHING"""
+
+_END = "UPDATE runs SET published = :published WHERE source = :source"
+
+_LIVE_REPLICAS = """
+    SELECT count(*) FROM replicas WHERE consumer_group = 'transactions' AND live_until > clock_timestamp()"""
+
+
+if __name__ == "__main__":
+    entry_point.run("loadtest", main)

@@ -1,0 +1,172 @@
+"""The checks of a run, computed from what the database holds after it: each a query of its own that finds offenders.
+
+Nothing here may rest on what the driver or the engine believes, but the number of commands that the broker confirmed.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+from database.patient_reads import Ledger
+from loadtest import dump_figures
+from loadtest.run import Run
+
+EXAMPLES_MAX = 5
+
+LOOKS = 4
+LOOK_PAUSE_SECONDS = 0.5
+"""Orders expire and triggers fire while we look, and their log entries come a moment after the accounts change: a
+user is unbalanced who is so at every look."""
+
+
+@dataclass
+class Checks:
+    """Numbers of offenders, and some of them, for people."""
+
+    lost: int
+    duplicated: int
+    out_of_order: int
+    unbalanced_users: int
+    unwritten_dumps: int
+    """DUMPLOGs that were done, and whose file failed or is still to be written."""
+    findings: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return not any(self.numbers().values())
+
+    def numbers(self) -> dict[str, int]:
+        """Each check by name."""
+        return {
+            "lost": self.lost,
+            "duplicated": self.duplicated,
+            "out_of_order": self.out_of_order,
+            "unbalanced_users": self.unbalanced_users,
+            "unwritten_dumps": self.unwritten_dumps,
+        }
+
+
+def check(ledger: Ledger, run: Run, look_pause_seconds: float = LOOK_PAUSE_SECONDS) -> Checks:
+    """Raises StoreError."""
+    findings: list[str] = []
+    commands, distinct = ledger.row(_COMMANDS, **run.ids)
+    absent = run.published - distinct
+    repeated = commands - distinct
+    gaps = ledger.value(_GAPS)
+    unlogged, logged_twice = ledger.row(_USER_COMMANDS)
+    for number, what in (
+        (absent, "commands were published and are not in the history"),
+        (gaps, "numbers are missing in users' histories"),
+        (unlogged, "commands are in the history and have no userCommand"),
+        (repeated, "commands are in the history again"),
+        (logged_twice, "userCommands are in the log again, or of no command"),
+    ):
+        if number:
+            findings.append(f"{number} {what}")
+    disordered = ledger.rows(_OUT_OF_ORDER, **run.ids)
+    findings += [f"{user or 'nobody'}: history row {seq} is out of order" for user, seq in disordered[:EXAMPLES_MAX]]
+    unbalanced = _unbalanced(ledger, look_pause_seconds)
+    findings += [f"{user or 'nobody'}: {what}" for user, what in sorted(unbalanced)[:EXAMPLES_MAX]]
+    of_dumps = dump_figures.counts(ledger, run)
+    findings += [dump.sentence() for dump in dump_figures.unwritten(ledger, run, EXAMPLES_MAX)]
+    return Checks(
+        lost=max(absent, gaps, unlogged),
+        duplicated=max(repeated, logged_twice),
+        out_of_order=len(disordered),
+        unbalanced_users=len({user for user, _ in unbalanced}),
+        unwritten_dumps=sum(of_dumps[state] for state in dump_figures.WITHOUT_FILE),
+        findings=findings,
+    )
+
+
+def _unbalanced(ledger: Ledger, pause_seconds: float) -> set[tuple[str, str]]:
+    """Users with what is wrong about them."""
+    found = _look(ledger)
+    for _ in range(LOOKS - 1):
+        if not found:
+            break
+        time.sleep(pause_seconds)
+        found &= _look(ledger)
+    return found
+
+
+def _look(ledger: Ledger) -> set[tuple[str, str]]:
+    answers = ledger.snapshot(_UNBALANCED)
+    return {(user, what) for what, rows in answers.items() for (user,) in rows}
+
+
+# How many commands of the run the history has, and how many different ones.
+_COMMANDS = """
+    SELECT coalesce(sum(n), 0)::bigint, count(*) FROM (
+        SELECT count(*) AS n FROM history
+        WHERE kind = 'command' AND command_id BETWEEN :low AND :high GROUP BY command_id) AS each"""
+
+# A user's rows are 1, 2, 3, … up to the account's newest: whatever is missing there was lost.
+_GAPS = """
+    SELECT coalesce(sum(greatest(a.history_seq, h.newest) - h.n), 0)::bigint
+    FROM (SELECT user_id, count(*) AS n, max(seq) AS newest FROM history GROUP BY user_id) AS h
+    FULL JOIN accounts AS a USING (user_id)"""
+
+# Each command has one userCommand in the log. Command ids are not in the log: number, user and name stand for them.
+_USER_COMMANDS = """
+    SELECT coalesce(sum(greatest(done - logged, 0)), 0)::bigint, coalesce(sum(greatest(logged - done, 0)), 0)::bigint
+    FROM (
+        SELECT coalesce(h.n, 0) AS done, coalesce(e.n, 0) AS logged
+        FROM (
+            SELECT transaction_number, user_id, command, count(*) AS n
+            FROM history WHERE kind = 'command' GROUP BY 1, 2, 3) AS h
+        FULL JOIN (
+            SELECT transaction_number, coalesce(user_id, '') AS user_id, command, count(*) AS n
+            FROM audit_events WHERE kind = 'userCommand' GROUP BY 1, 2, 3) AS e
+        USING (transaction_number, user_id, command)) AS both_sides"""
+
+# Rows of the run that took effect after a later line of the same user. The ids of a run sort by line.
+_OUT_OF_ORDER = """
+    SELECT user_id, seq FROM (
+        SELECT user_id, seq, command_id, lag(command_id) OVER (PARTITION BY user_id ORDER BY seq) AS before
+        FROM history WHERE kind = 'command' AND command_id BETWEEN :low AND :high) AS in_effect
+    WHERE command_id < before"""
+
+_UNBALANCED = {
+    # Whoever folds the history gets the account.
+    "cash and reserve are not the sum of the history": """
+        SELECT user_id FROM accounts AS a FULL JOIN (
+            SELECT user_id, sum(cash_delta_cents) AS cash, sum(reserved_delta_cents) AS reserved
+            FROM history GROUP BY user_id) AS h USING (user_id)
+        WHERE coalesce(a.cash_cents, 0) <> coalesce(h.cash, 0)
+           OR coalesce(a.reserved_cents, 0) <> coalesce(h.reserved, 0)""",
+    # The same for shares, by symbol.
+    "shares are not the sum of the history": """
+        SELECT DISTINCT user_id FROM positions AS p FULL JOIN (
+            SELECT user_id, symbol, sum(shares_delta) AS shares, sum(reserved_shares_delta) AS reserved
+            FROM history WHERE shares_delta <> 0 OR reserved_shares_delta <> 0 GROUP BY user_id, symbol) AS h
+        USING (user_id, symbol)
+        WHERE coalesce(p.shares, 0) <> coalesce(h.shares, 0)
+           OR coalesce(p.reserved_shares, 0) <> coalesce(h.reserved, 0)""",
+    # What is reserved is reserved for something.
+    "reserve is not what pending and trigger orders hold": """
+        SELECT user_id FROM accounts AS a FULL JOIN (
+            SELECT user_id, sum(cents) AS cents FROM (
+                SELECT user_id, shares * price_cents AS cents FROM pending_orders WHERE side = 'buy'
+                UNION ALL SELECT user_id, reserved_cents FROM trigger_orders) AS held
+            GROUP BY user_id) AS h USING (user_id)
+        WHERE coalesce(a.reserved_cents, 0) <> coalesce(h.cents, 0)""",
+    # The same for shares, by symbol.
+    "reserved shares are not what pending and trigger orders hold": """
+        SELECT DISTINCT user_id FROM positions AS p FULL JOIN (
+            SELECT user_id, symbol, sum(shares) AS shares FROM (
+                SELECT user_id, symbol, shares FROM pending_orders WHERE side = 'sell'
+                UNION ALL SELECT user_id, symbol, reserved_shares FROM trigger_orders) AS held
+            GROUP BY user_id, symbol) AS h USING (user_id, symbol)
+        WHERE coalesce(p.reserved_shares, 0) <> coalesce(h.shares, 0)""",
+    # The log of record tells the same story (spec §6: Σ add − Σ remove = available cash).
+    "cash is not the sum of the log's account transactions": """
+        SELECT user_id FROM accounts AS a FULL JOIN (
+            SELECT user_id, sum(funds_cents) AS funds
+            FROM audit_events WHERE kind = 'accountTransaction' GROUP BY user_id) AS e USING (user_id)
+        WHERE coalesce(a.cash_cents, 0) <> coalesce(e.funds, 0)""",
+    # The tables' constraints say so too; this is for a table somebody altered.
+    "something is negative": """
+        SELECT user_id FROM accounts WHERE cash_cents < 0 OR reserved_cents < 0
+        UNION SELECT user_id FROM positions WHERE shares < 0 OR reserved_shares < 0
+        UNION SELECT user_id FROM trigger_orders WHERE reserved_cents < 0 OR reserved_shares < 0""",
+}

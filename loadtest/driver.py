@@ -1,0 +1,193 @@
+"""The course of a load test: publish a file, wait until all of it is executed, logged and dumped.
+
+A file's last command, where it is a DUMPLOG of everything, is held back until what came before has taken effect and
+the triggers have come to rest: so the customer's dump holds the fills that the commands caused.
+"""
+
+import time
+from collections.abc import Callable
+
+from loadtest.completion import Completion
+from loadtest.display import Bars, Lines
+from loadtest.run import Run
+from producers.command_publisher import CommandPublisher
+from producers.workload import Workload
+from runtime.wall_clock import now_ms
+from schema.commands import Command, CommandName
+from schema.errors import DayTradeError
+
+POLL_SECONDS = 0.05
+SHOW_SECONDS = 0.25
+
+STALL_SECONDS_MAX = 60.0
+"""Longer than anything that heals by itself takes: a lease, a reconnection, a quote with all its attempts."""
+
+DUMP_STALL_FACTOR = 10
+"""A dump is one step, however large: ten million entries take two minutes. One that cannot be written for the time of
+a stall, however often it is tried, is not waited for any longer."""
+
+SETTLE_SECONDS_MAX = 15.0
+"""Triggers whose symbol had no quote wait for one: 4 s at most from an honest server, thrice with failures."""
+
+COMMANDS_BETWEEN_LOOKS = 1_000
+"""While publishing: a look at the clock each, so that it costs nothing."""
+
+
+class Stalled(DayTradeError):
+    """Nothing has moved for too long; the text says what is behind."""
+
+
+class Driver:
+    """One load test."""
+
+    def __init__(
+        self,
+        run: Run,
+        publisher: CommandPublisher,
+        completion: Completion,
+        display: Bars | Lines,
+        stall_seconds: float = STALL_SECONDS_MAX,
+    ):
+        self._run = run
+        self._publisher = publisher
+        self._completion = completion
+        self._display = display
+        self._stall_seconds = stall_seconds
+        self._doing = "publishing"
+        self._next_show = 0.0
+        self._published_before = 0
+
+    def drive(self, workload: Workload, rate: int | None) -> None:
+        """Returns when everything is done, but for dumps that cannot be written.
+
+        `rate`: commands per second, None for as fast as they are taken.
+
+        Where the workload breaks off, what came before is run to its end. Raises Stalled, BrokerError, StoreError.
+        """
+        run = self._run
+        held = self._publish_all(workload, rate)
+        run.unreadable, run.unreadable_shown = workload.unreadable, workload.unreadable_shown
+        run.input_fault = workload.fault
+        self._publisher.flush()
+        run.published_at_ms = now_ms()
+        self._wait_for_execution()
+        if held is not None:
+            self._settle_triggers()
+            self._publish(held)
+            self._publisher.flush()
+            self._wait_for_execution()
+        run.executed_at_ms = now_ms()
+        run.audit_targets = self._completion.audit_numbers()
+        self._wait("storing the log", self._unaudited, "entries of the audit log are not stored")
+        run.audited_at_ms = now_ms()
+        self._wait_for_dumps()
+
+    def _publish_all(self, workload: Workload, rate: int | None) -> Command | None:
+        """Publishes all, but a root DUMPLOG that is the last command: that is returned."""
+        held = None
+        look_every = COMMANDS_BETWEEN_LOOKS if rate is None else max(1, min(COMMANDS_BETWEEN_LOOKS, rate // 200))
+        self._run.started_at_ms = now_ms()
+        began = time.monotonic()
+        for command in workload.commands(self._while_input_is_awaited):
+            if held is not None:
+                self._publish(held)
+                held = None
+            if command.name is CommandName.DUMPLOG and command.user is None and command.defect is None:
+                held = command
+                continue
+            self._publish(command)
+            if self._run.published % look_every == 0:
+                if rate is not None:
+                    self._pace(began + self._run.published / rate)
+                self._show()
+        self._display.lines = workload.lines
+        return held
+
+    def _while_input_is_awaited(self) -> None:
+        """What was published does not linger, and the connection is kept alive, however long a pipe takes."""
+        self._publisher.pump()
+        self._doing = "publishing" if self._run.published > self._published_before else "waiting for input"
+        self._published_before = self._run.published
+        self._show()
+
+    def _publish(self, command: Command) -> None:
+        self._publisher.publish(command)
+        self._run.published += 1
+
+    def _pace(self, due: float) -> None:
+        """Returns when the time has come; commands that were published do not linger meanwhile."""
+        while (early := due - time.monotonic()) > 0:
+            self._publisher.pump()
+            time.sleep(min(early, POLL_SECONDS / 10))
+
+    def _wait_for_execution(self) -> None:
+        published = self._run.published
+        self._wait(
+            "executing",
+            lambda: published - self._completion.executed(),
+            "commands are not executed",
+            self._completion.executed_exactly,
+        )
+
+    def _settle_triggers(self) -> None:
+        self._doing = "settling triggers"
+        deadline = time.monotonic() + SETTLE_SECONDS_MAX
+        while unsettled := self._completion.unsettled_triggers():
+            if time.monotonic() > deadline:
+                break
+            self._show()
+            self._idle()
+        self._run.triggers_unsettled = unsettled
+
+    def _wait_for_dumps(self) -> None:
+        """Until each is written or given up; the report names those that cannot be written for long."""
+        dump_ids = self._completion.dump_ids()
+        moved_at, last = time.monotonic(), None
+        while (left := self._completion.dumps_left(dump_ids)) != (0, 0):
+            if left != last:
+                moved_at, last = time.monotonic(), left
+            waiting, delayed = left
+            hopeless = waiting == delayed
+            self._doing = "waiting for dumps that cannot be written now" if hopeless else "writing dumps"
+            patience = 1 if hopeless else DUMP_STALL_FACTOR
+            if time.monotonic() - moved_at > self._stall_seconds * patience:
+                return
+            self._show()
+            self._idle()
+
+    def _unaudited(self) -> int:
+        stored = self._completion.stored()
+        return sum(max(0, number - stored.get(source, 0)) for source, number in self._run.audit_targets.items())
+
+    def _wait(
+        self,
+        doing: str,
+        remaining: Callable[[], int],
+        what: str,
+        mark: Callable[[], int] | None = None,
+    ) -> None:
+        """Until nothing remains. `mark` changes with true progress, where `remaining` may change without it."""
+        self._doing = doing
+        moved_at, last_mark = time.monotonic(), None
+        while left := remaining():
+            new_mark = mark() if mark else left
+            if new_mark != last_mark:
+                moved_at, last_mark = time.monotonic(), new_mark
+            elif time.monotonic() - moved_at > self._stall_seconds:
+                behind = self._completion.behind(self._publisher.messages)
+                raise Stalled(f"nothing has moved for {self._stall_seconds:g} s: {left:,} {what}. Behind: {behind}")
+            self._show()
+            self._idle()
+
+    def _idle(self) -> None:
+        self._publisher.pump()
+        time.sleep(POLL_SECONDS)
+
+    def _show(self) -> None:
+        if time.monotonic() < self._next_show:
+            return
+        baseline = sum(self._run.baseline.stored.values())
+        entries = sum(self._completion.audit_numbers().values()) - baseline
+        stored = sum(self._completion.stored().values()) - baseline
+        self._display.show(self._doing, self._run.published, self._completion.executed(), stored, entries)
+        self._next_show = time.monotonic() + SHOW_SECONDS

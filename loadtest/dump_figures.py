@@ -1,0 +1,60 @@
+"""The dumps of a run: how many there are of each state, and why one has no file. From the database; judges nothing."""
+
+from dataclasses import dataclass
+
+from database.patient_reads import Ledger
+from loadtest.run import Run
+from schema.commands import NOBODY
+from schema.outcomes import DumpState
+
+UNWRITTEN_MAX = 100
+"""Dumps without a file that the report's JSON lists; it counts all."""
+
+WITHOUT_FILE = (DumpState.FAILED, DumpState.WAITING)
+
+
+@dataclass(frozen=True)
+class Unwritten:
+    """A DUMPLOG that was done, and has no file: `state` is failed or waiting."""
+
+    transaction_number: int
+    user: str | None
+    filename: str | None
+    state: DumpState
+    reason: str | None
+
+    def sentence(self) -> str:
+        """What happened, for people."""
+        if self.filename is None:
+            return f"the dump that transaction {self.transaction_number} asked for is not in the log"
+        name = f"dump {self.filename} of {self.user or 'all users'} (transaction {self.transaction_number})"
+        if self.state is DumpState.FAILED:
+            return f"{name} was not written: {self.reason}"
+        return f"{name} is not written yet: {self.reason or 'no attempt to write it has ended'}"
+
+
+def counts(ledger: Ledger, run: Run) -> dict[str, int]:
+    """The run's dumps by state."""
+    found = dict(map(tuple, ledger.rows(f"SELECT state, count(*) {_DUMPS} GROUP BY 1", **run.ids)))
+    return {state.value: found.get(state.value, 0) for state in DumpState}
+
+
+def unwritten(ledger: Ledger, run: Run, most: int = UNWRITTEN_MAX) -> list[Unwritten]:
+    """The run's dumps that have no file and no later one in their place, in the order of its lines; the first ones."""
+    rows = ledger.rows(_UNWRITTEN, without_file=[state.value for state in WITHOUT_FILE], most=most, **run.ids)
+    return [
+        Unwritten(number, None if user == NOBODY else user, filename, DumpState(state), failure)
+        for number, user, filename, state, failure in rows
+    ]
+
+
+_DUMPS = """
+    FROM (
+        SELECT command_id, transaction_number, h.user_id, filename, coalesce(state::text, 'waiting') AS state, failure
+        FROM history AS h LEFT JOIN dumps AS d ON d.dump_id = encode(h.command_id, 'hex')
+        WHERE command = 'DUMPLOG' AND kind = 'command' AND outcome = 'done' AND command_id BETWEEN :low AND :high
+    ) AS asked"""
+
+_UNWRITTEN = f"""
+    SELECT transaction_number, user_id, filename, state, failure {_DUMPS}
+    WHERE state = ANY(:without_file) ORDER BY command_id LIMIT :most"""

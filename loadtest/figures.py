@@ -1,0 +1,105 @@
+"""The figures of a run, each from the database after it: outcomes, times, latencies. Judges nothing.
+Those of quotes are quote_figures.py's.
+
+A row's time of commit comes from its xmin (track_commit_timestamp = on); rows of one transaction share it, so it is
+looked up once for each xmin.
+"""
+
+from database.patient_reads import Ledger
+from loadtest.run import Run
+
+
+def timed_by_database(ledger: Ledger) -> bool:
+    """Whether the server remembers when it committed."""
+    return ledger.value("SHOW track_commit_timestamp") == "on"
+
+
+def outcomes(ledger: Ledger, run: Run) -> dict[str, int]:
+    """Commands by outcome, and lines that were not even commands."""
+    counts = {"done": 0, "rejected": 0} | dict(map(tuple, ledger.rows(_OUTCOMES, **run.ids)))
+    return counts | {"unreadable": run.unreadable}
+
+
+def rejections(ledger: Ledger, run: Run) -> dict[str, int]:
+    """Commands by the reason why they were rejected, the most frequent first."""
+    return dict(map(tuple, ledger.rows(_REJECTIONS, **run.ids)))
+
+
+def seconds(ledger: Ledger, run: Run) -> dict[str, float]:
+    """From just before the first publish to the last confirm, the last history row, the last audit row."""
+    ends = {"published": run.published_at_ms, "executed": run.executed_at_ms, "audited": run.audited_at_ms}
+    if timed_by_database(ledger):
+        targets = run.audit_targets
+        ends["executed"] = ledger.value(_EXECUTED_AT, **run.ids) or run.executed_at_ms
+        ends["audited"] = (
+            ledger.value(
+                _AUDITED_AT,
+                sources=list(targets),
+                after=[run.baseline.stored.get(source, 0) for source in targets],
+                upto=list(targets.values()),
+            )
+            or run.audited_at_ms
+        )
+    return {name: round((end - run.started_at_ms) / 1000, 3) for name, end in ends.items()}
+
+
+def latency_ms(ledger: Ledger, run: Run) -> dict[str, int | None]:
+    """From the hand-over to the broker to the commit (without commit times: to the decision) of each command."""
+    query = _LATENCY_TO_COMMIT if timed_by_database(ledger) else _LATENCY_TO_DECISION
+    return dict(ledger.row(query, **run.ids)._mapping)
+
+
+def triggers(ledger: Ledger, run: Run) -> dict[str, int]:
+    """Trigger orders: armed now, fired in the run, and those that had not come to rest before the last DUMPLOG."""
+    armed, fired = ledger.row(_TRIGGERS, started_at_ms=run.started_at_ms)
+    return {"armed": armed, "fired": fired, "unsettled": run.triggers_unsettled}
+
+
+_OUTCOMES = """
+    SELECT outcome::text, count(*) FROM history
+    WHERE kind = 'command' AND command_id BETWEEN :low AND :high GROUP BY 1"""
+
+_REJECTIONS = """
+    SELECT reason::text, count(*) FROM history
+    WHERE kind = 'command' AND command_id BETWEEN :low AND :high AND reason IS NOT NULL
+    GROUP BY 1 ORDER BY 2 DESC, 1"""
+
+_EXECUTED_AT = """
+    SELECT max(extract(epoch FROM pg_xact_commit_timestamp(xid)) * 1000)::bigint FROM (
+        SELECT xmin AS xid FROM history
+        WHERE kind = 'command' AND command_id BETWEEN :low AND :high GROUP BY xmin) AS batches"""
+
+_AUDITED_AT = """
+    SELECT max(extract(epoch FROM pg_xact_commit_timestamp(xid)) * 1000)::bigint FROM (
+        SELECT e.xmin AS xid FROM audit_events AS e
+        JOIN unnest(CAST(:sources AS smallint[]), CAST(:after AS bigint[]), CAST(:upto AS bigint[]))
+            AS s(source, after, upto) ON e.source = s.source AND e.number > s.after AND e.number <= s.upto
+        GROUP BY e.xmin) AS batches"""
+
+# Percentiles as percentile_disc defines them, from counts: commands of a message and a batch share their latency.
+_PERCENTILES = """
+    , ranked AS (
+        SELECT ms, sum(n) OVER (ORDER BY ms) AS upto, sum(n) OVER () AS total
+        FROM (SELECT ms, sum(n) AS n FROM latencies GROUP BY ms) AS counted)
+    SELECT min(ms) FILTER (WHERE upto >= 0.50 * total) AS p50, min(ms) FILTER (WHERE upto >= 0.95 * total) AS p95,
+           min(ms) FILTER (WHERE upto >= 0.99 * total) AS p99, max(ms) AS max
+    FROM ranked"""
+
+_LATENCY_TO_COMMIT = f"""
+    WITH messages AS (
+        SELECT xmin AS xid, published_at_ms, count(*) AS n FROM history
+        WHERE kind = 'command' AND command_id BETWEEN :low AND :high GROUP BY xmin, published_at_ms),
+    latencies AS (
+        SELECT (extract(epoch FROM pg_xact_commit_timestamp(xid)) * 1000)::bigint - published_at_ms AS ms, n
+        FROM messages)
+    {_PERCENTILES}"""
+
+_LATENCY_TO_DECISION = f"""
+    WITH latencies AS (
+        SELECT at_ms - published_at_ms AS ms, count(*) AS n FROM history
+        WHERE kind = 'command' AND command_id BETWEEN :low AND :high GROUP BY ms)
+    {_PERCENTILES}"""
+
+_TRIGGERS = """
+    SELECT (SELECT count(*) FROM trigger_orders WHERE trigger_cents IS NOT NULL),
+           (SELECT count(*) FROM history WHERE kind = 'fill' AND outcome = 'done' AND at_ms >= :started_at_ms)"""

@@ -1,0 +1,103 @@
+"""What prices were needed for, what was paid for them, and the least that could have been (spec §4): of a run, or live.
+
+`python -m loadtest.quote_figures` prints the figures of this day (UTC) so far.
+"""
+
+import os
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+
+from database.patient_reads import Ledger
+from loadtest.run import Run
+from quotecache.quote_floor import quote_floor
+from runtime import entry_point
+from schema.errors import DayTradeError
+from schema.events import NOT_SENT
+from schema.money import format_cents
+from schema.settings import from_environment
+
+
+def of_run(ledger: Ledger, run: Run, until_ms: int, cost_cents: int) -> dict[str, object]:
+    """Armed triggers go on needing prices when the run is over, at `until_ms`; that is not the run's."""
+    bounds = {"quote_id": run.baseline.quote_id, "until_ms": until_ms, "not_sent": NOT_SENT}
+    answers = ledger.snapshot({name: query.format(**_OF_RUN) for name, query in _QUERIES.items()}, **bounds, **run.ids)
+    return _figures(answers, cost_cents)
+
+
+def since(ledger: Ledger, since_ms: int, cost_cents: int) -> dict[str, object]:
+    """The same figures, live: of everything from then on."""
+    queries = {name: query.format(**_SINCE) for name, query in _QUERIES.items()}
+    return _figures(ledger.snapshot(queries, since_ms=since_ms, not_sent=NOT_SENT), cost_cents)
+
+
+def _figures(answers: dict, cost_cents: int) -> dict[str, object]:
+    """`lookups` are the commands whose price decided, and the refreshes of armed triggers: each lookup of a command
+    was a hit, joined a request under way, or caused one itself. `fetches` are paid; the `abandoned` of them brought no
+    price. `failed`: commands rejected because there was none. `floor_by_decision` takes each command's need as late as
+    possible: when it was decided.
+    """
+    lookups = [tuple(row) for row in answers["lookups"]]
+    served = Counter(served_by for _, _, _, served_by in lookups)
+    fetches, abandoned = answers["fetches"][0]
+    floor = quote_floor((symbol, needed_at_ms) for symbol, needed_at_ms, _, _ in lookups)
+    return {
+        "lookups": len(lookups),
+        "hits": served["hit"],
+        "joined": served["joined"],
+        "fetches": fetches,
+        "abandoned": abandoned,
+        "failed": answers["failed"][0][0],
+        "cost_cents": fetches * cost_cents,
+        "floor": floor,
+        "cost_ratio": round(fetches / floor, 4) if floor else None,
+        "floor_by_decision": quote_floor((symbol, at_ms) for symbol, _, at_ms, _ in lookups),
+    }
+
+
+def sentence(figures: dict[str, object]) -> str:
+    """For people, on one line."""
+    ratio = figures["cost_ratio"]
+    return (
+        f"{figures['lookups']:,} lookups, {figures['hits']:,} hits, {figures['joined']:,} joined; "
+        f"{figures['fetches']:,} paid ({format_cents(figures['cost_cents'])} $), "
+        f"{'no floor' if ratio is None else f'{ratio} × the least'}; "
+        f"{figures['abandoned']:,} abandoned, {figures['failed']:,} commands without a quote"
+    )
+
+
+def main() -> int:
+    try:
+        settings = from_environment(os.environ)
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        ledger = Ledger(settings.database_url, patience_seconds=0)
+        print(f"Quotes today: {sentence(since(ledger, int(midnight.timestamp() * 1000), settings.quote_cost_cents))}")
+        ledger.close()
+    except DayTradeError as error:
+        print(f"quotes: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+# Every request that was sent is paid; the needs of armed triggers are their requests.
+_QUERIES = {
+    "lookups": """
+        SELECT symbol, needed_at_ms, at_ms, served_by FROM quote_lookups WHERE {commands}
+        UNION ALL SELECT symbol, asked_at_ms, asked_at_ms, 'trigger' FROM quote_fetches
+        WHERE for_trigger AND NOT starts_with(coalesce(failure, ''), :not_sent) AND {fetches}""",
+    "fetches": """
+        SELECT count(*), count(failure) FROM quote_fetches
+        WHERE NOT starts_with(coalesce(failure, ''), :not_sent) AND {fetches}""",
+    "failed": "SELECT count(*) FROM history WHERE reason = 'no_quote' AND {commands}",
+}
+
+_OF_RUN = {
+    "commands": "command_id BETWEEN :low AND :high",
+    "fetches": "quote_id > :quote_id AND asked_at_ms <= :until_ms",
+}
+
+_SINCE = {"commands": "at_ms >= :since_ms", "fetches": "asked_at_ms >= :since_ms"}
+
+
+if __name__ == "__main__":
+    entry_point.run("quote figures", main)

@@ -1,0 +1,70 @@
+"""The report of a load test: put together from the database, written as JSON. How it looks is `report_screen.py`'s."""
+
+import json
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from database.patient_reads import Ledger
+from loadtest import dump_figures, figures, quote_figures
+from loadtest.checks import check
+from loadtest.run import Run
+from runtime.output_file import written_whole
+from schema.settings import Settings
+
+LIBRARIES = ("pika", "psycopg", "msgspec", "SQLAlchemy")
+
+
+def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rabbitmq: str) -> dict:
+    """Everything that is known about a finished run. Raises StoreError."""
+    seconds = figures.seconds(ledger, run)
+    ended_at_ms = run.started_at_ms + int(seconds["audited"] * 1000)
+    checks = check(ledger, run)
+    return {
+        "workload": run.workload,
+        "commands": run.published,
+        "outcomes": figures.outcomes(ledger, run),
+        "rejections": figures.rejections(ledger, run),
+        "seconds": seconds,
+        "timed_by": "commit timestamps" if figures.timed_by_database(ledger) else "the driver",
+        "commands_per_second": round(run.published / max(seconds["audited"], 0.001)),
+        "latency_ms": figures.latency_ms(ledger, run),
+        "quotes": quote_figures.of_run(ledger, run, ended_at_ms, settings.quote_cost_cents) | {"mode": settings.quotes},
+        "triggers": figures.triggers(ledger, run),
+        "audit_entries": _audit_entries(run),
+        "dumps": _dumps(ledger, run),
+        "checks": checks.numbers(),
+        "findings": checks.findings,
+        "unreadable": [line._asdict() for line in run.unreadable_shown],
+        "input_fault": run.input_fault,
+        "durability": {name: ledger.value(f"SHOW {name}") for name in ("fsync", "synchronous_commit")},
+        "replicas": replicas,
+        "versions": _versions(ledger, rabbitmq),
+    }
+
+
+def passed(report: dict) -> bool:
+    """Whether every check is 0, of all that the workload holds."""
+    return not any(report["checks"].values()) and report["input_fault"] is None
+
+
+def write_json(report: dict, path: Path) -> None:
+    """The whole file or none of it. Raises OSError."""
+    with written_whole(path) as file:
+        file.write((json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _dumps(ledger: Ledger, run: Run) -> dict:
+    return dump_figures.counts(ledger, run) | {
+        "unwritten": [asdict(dump) for dump in dump_figures.unwritten(ledger, run)]
+    }
+
+
+def _audit_entries(run: Run) -> int:
+    return sum(number - run.baseline.stored.get(source, 0) for source, number in run.audit_targets.items())
+
+
+def _versions(ledger: Ledger, rabbitmq: str) -> dict[str, str]:
+    servers = {"rabbitmq": rabbitmq, "postgres": ledger.value("SHOW server_version").split()[0]}
+    return {"python": platform.python_version()} | servers | {name.lower(): version(name) for name in LIBRARIES}

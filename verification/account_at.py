@@ -1,0 +1,145 @@
+"""`python -m verification.account_at USER SEQ [--json]`: an account as a row of its history left it.
+
+Reads only; works with every other process down. How rows become an account is `schema.history`'s.
+"""
+
+import json
+import os
+import sys
+from typing import Annotated
+
+import psycopg
+import typer
+
+from database import postgres
+from runtime import entry_point
+from schema.accounts import Account, PendingOrder, TriggerOrder
+from schema.errors import DayTradeError, SettingsError
+from schema.history import HistoryRow, fold
+from schema.money import format_cents
+
+COLUMNS = """h.seq, h.kind::text, h.command_id, h.transaction_number, h.command::text, h.symbol, h.amount_cents,
+    h.price_cents, h.outcome::text, h.reason::text, h.cash_delta_cents, h.reserved_delta_cents, h.shares_delta,
+    h.reserved_shares_delta, h.quote_id, h.published_at_ms, h.at_ms, h.shares,
+    h.order_seq, h.newest_order_seq"""
+"""Of `history h`, in the order of HistoryRow's fields."""
+
+ROWS_PER_FETCH = 10_000
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+class NoSuchRow(DayTradeError):
+    """The user's history has no row of that number."""
+
+
+def account_at(connection: psycopg.Connection, user: str, seq: int) -> Account:
+    """The account after this row; not opened and empty after row 0. Raises NoSuchRow, BrokenHistory."""
+    with connection.transaction(), connection.cursor("account_at", binary=True) as cursor:
+        cursor.itersize = ROWS_PER_FETCH
+        account = fold(user, (HistoryRow(*row) for row in cursor.execute(_ROWS, (user, seq))))
+    if account.history_seq != seq:
+        newest = f"the newest is {account.history_seq}" if account.history_seq else "there is none at all"
+        raise NoSuchRow(f"{user or 'nobody'} has no history row {seq}: {newest}")
+    return account
+
+
+def as_exported(account: Account) -> dict:
+    """The account in the form of `make state`, with its user and row."""
+    pending = sorted([*account.buys, *account.sells], key=lambda order: order.seq)
+    return {
+        "user": account.user,
+        "seq": account.history_seq,
+        "opened": account.opened,
+        "cash_cents": account.cash_cents,
+        "reserved_cents": account.reserved_cents,
+        "positions": {
+            symbol: {"shares": position.shares, "reserved": position.reserved_shares}
+            for symbol, position in sorted(account.positions.items())
+            if position.shares or position.reserved_shares
+        },
+        "pending_orders": [_pending(order) for order in pending],
+        "trigger_orders": [_trigger(order) for _, order in sorted(account.triggers.items())],
+    }
+
+
+def _pending(order: PendingOrder) -> dict:
+    return {
+        "seq": order.seq,
+        "side": order.side,
+        "symbol": order.symbol,
+        "shares": order.shares,
+        "price_cents": order.price_cents,
+        "expires_at_ms": order.expires_at_ms,
+        "transaction": order.transaction_number,
+    }
+
+
+def _trigger(order: TriggerOrder) -> dict:
+    return {
+        "symbol": order.symbol,
+        "side": order.side,
+        "amount_cents": order.amount_cents,
+        "trigger_cents": order.trigger_cents,
+        "reserved_cents": order.reserved_cents,
+        "reserved_shares": order.reserved_shares,
+        "transaction": order.transaction_number,
+    }
+
+
+def _lines(account: Account) -> list[str]:
+    lines = [
+        f"{account.user or 'nobody'} after history row {account.history_seq}"
+        + ("" if account.opened else ": no account yet"),
+        f"  cash      {format_cents(account.cash_cents):>16}   reserved {format_cents(account.reserved_cents):>16}",
+    ]
+    for symbol, position in sorted(account.positions.items()):
+        if position.shares or position.reserved_shares:
+            lines.append(f"  shares    {symbol:3} {position.shares:>12,}   reserved {position.reserved_shares:>16,}")
+    for order in sorted([*account.buys, *account.sells], key=lambda order: order.seq):
+        price = format_cents(order.price_cents)
+        lines.append(
+            f"  pending   {order.side} {order.symbol} {order.shares:,} at {price}"
+            f" (row {order.seq}, expires {order.expires_at_ms})"
+        )
+    for _, order in sorted(account.triggers.items()):
+        armed = "not armed" if order.trigger_cents is None else f"armed at {format_cents(order.trigger_cents)}"
+        lines.append(
+            f"  trigger   {order.side} {order.symbol} for {format_cents(order.amount_cents)}, {armed}"
+            f" (row {order.version})"
+        )
+    return lines
+
+
+@app.command()
+def show(
+    user: str,
+    seq: Annotated[int, typer.Argument(min=0)],
+    as_json: Annotated[bool, typer.Option("--json", help="as `make state` writes it")] = False,
+) -> None:
+    """Show the account of USER after history row SEQ."""
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        raise SettingsError("DATABASE_URL is not set: run `export $(make env)`")
+    with postgres.translated(), postgres.connect(url, "account_at") as connection:
+        account = account_at(connection, user, seq)
+    if as_json:
+        print(json.dumps(as_exported(account), indent=2))
+    else:
+        print("\n".join(_lines(account)))
+
+
+def main() -> None:
+    """Exit codes: 0 shown, 1 there is no such row or the database is away, 2 misused."""
+    try:
+        app(prog_name="python -m verification.account_at")
+    except DayTradeError as error:
+        print(f"account at: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, SettingsError) else 1)
+
+
+_ROWS = f"SELECT {COLUMNS} FROM history h WHERE h.user_id = %s AND h.seq <= %s ORDER BY h.seq"
+
+
+if __name__ == "__main__":
+    entry_point.run("account at", main)

@@ -1,0 +1,78 @@
+"""Passes over dumps: up to where each goes and whose it is, as the chained log says; and that each was written. SQL of
+checks, nothing else.
+"""
+
+from schema.commands import PARTITIONS
+from schema.events import QUOTECACHE_SOURCE
+from verification.invariants import Invariant, Pass
+
+# A DUMPLOG leaves a marker in its user's source, or, for the whole log, in each. One that was published twice may have
+# left two in a source, of which the first counts. With the last of them the dump is complete, and its row of the quote
+# cache is made: that says how many entries of the cache were stored by the end of that transaction, and a link of the
+# chain ends with each transaction. Only the first link may be one over a log from before the chain, of many of them.
+# A dump that was given up because its marker cannot be stored has none.
+MARKERS = Pass(
+    "markers of dumps",
+    f"""
+    WITH logged AS (
+        SELECT message AS dump_id, source, min(number) AS number, (array_agg(user_id ORDER BY number))[1] AS user_id,
+            (array_agg(filename ORDER BY number))[1] AS filename
+        FROM audit_events WHERE kind = 'marker' GROUP BY message, source),
+    completed AS (SELECT dump_id, number FROM dump_markers WHERE source = {QUOTECACHE_SOURCE}),
+    markers AS (
+        SELECT dump_id, source, l.number AS logged, m.number AS marked, l.user_id, l.filename
+        FROM logged AS l FULL JOIN (SELECT * FROM dump_markers WHERE source <> {QUOTECACHE_SOURCE}) AS m
+            USING (dump_id, source)),
+    dumped AS (
+        SELECT coalesce(d.dump_id, c.dump_id) AS dump_id, d.dump_id IS NOT NULL AS noted, d.user_id, d.filename,
+            c.dump_id IS NOT NULL AS complete, c.number AS quotes
+        FROM (
+            SELECT * FROM dumps
+            WHERE state <> 'failed' OR EXISTS (SELECT FROM markers AS n WHERE n.dump_id = dumps.dump_id)) AS d
+        FULL JOIN completed AS c USING (dump_id))
+    SELECT coalesce(m.dump_id, d.dump_id) AS dump_id, m.source, 1 AS looked, m.logged, m.marked, d.noted,
+        m.user_id IS NOT DISTINCT FROM d.user_id AND m.filename IS NOT DISTINCT FROM d.filename AS same,
+        d.complete, count(m.logged) OVER (PARTITION BY coalesce(m.dump_id, d.dump_id)) AS markers,
+        CASE WHEN m.user_id IS NULL THEN {PARTITIONS} ELSE 1 END AS markers_due,
+        d.quotes IS NULL OR d.quotes = 0
+            OR EXISTS (SELECT FROM audit_chain WHERE source = {QUOTECACHE_SOURCE} AND last_number = d.quotes)
+            OR d.quotes BETWEEN 1 AND (
+                SELECT last_number FROM audit_chain WHERE source = {QUOTECACHE_SOURCE} AND first_number = 1)
+            AS ends_with_link
+    FROM markers AS m FULL JOIN dumped AS d USING (dump_id)""",
+    "format('dump %s, source %s: audit entry %s, noted as %s', dump_id, source, logged, marked)",
+    "dump_id, source",
+    (
+        Invariant("each dump goes up to its markers in the log, and no marker is left out", "logged = marked"),
+        Invariant("each dump is of the user and the file that its markers name", "noted AND same"),
+        Invariant(
+            "each dump is complete with its last marker, not before",
+            "complete = (markers = markers_due) AND markers <= markers_due AND ends_with_link",
+            named="""format('dump %s: %s markers of %s, %s entries of the quote cache', dump_id, markers, markers_due,
+                coalesce((SELECT number::text FROM dump_markers AS m
+                    WHERE m.dump_id = found.dump_id AND source = 64), 'no'))""",
+        ),
+    ),
+)
+
+# A DUMPLOG that is done promised a file. One that is not written yet is told apart by its words alone: where the system
+# has come to rest, it counts as much. The file of a replaced dump is that of the later one which has its name.
+FILES = Pass(
+    "files of dumps",
+    """
+    SELECT dump_id, filename, user_id, state::text, failure, 1 AS looked,
+        bool_or(state = 'written') OVER (PARTITION BY filename) AS has_file
+    FROM dumps""",
+    """format('dump %s of %s %s', filename, coalesce(user_id, 'all users'), CASE state
+        WHEN 'failed' THEN 'was not written: ' || failure
+        WHEN 'waiting' THEN 'is not written yet' || coalesce(': ' || failure, '')
+        ELSE 'was replaced, and there is no later one' END)""",
+    "filename, dump_id",
+    (
+        Invariant(
+            "each dump is written, or a later one of its name is", "state IN ('written', 'replaced') AND has_file"
+        ),
+    ),
+)
+
+PASSES = (MARKERS, FILES)

@@ -1,0 +1,132 @@
+"""`python -m verification.exports state|history FILE`: what anyone needs to check us, from the database.
+
+Canonical: the same database gives the same bytes. Reads only; works with every other process down.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+from psycopg.rows import dict_row
+
+from database import postgres
+from runtime import entry_point
+from runtime.output_file import written_whole
+from schema.errors import DayTradeError, SettingsError, StoreError
+
+ROWS_PER_FETCH = 10_000
+
+
+def state(connection: psycopg.Connection) -> dict[str, dict]:
+    """Every opened account by user: cash, reserved, positions that are not empty, pending orders, trigger orders."""
+    users: dict[str, dict] = {}
+    for user, cash, reserved in connection.execute(_ACCOUNTS):
+        users[user] = {
+            "cash_cents": cash,
+            "reserved_cents": reserved,
+            "positions": {},
+            "pending_orders": [],
+            "trigger_orders": [],
+        }
+    for user, symbol, shares, reserved in connection.execute(_POSITIONS):
+        users[user]["positions"][symbol] = {"shares": shares, "reserved": reserved}
+    with connection.cursor(row_factory=dict_row) as cursor:
+        for row in cursor.execute(_PENDING):
+            users[row.pop("user_id")]["pending_orders"].append(row)
+        for row in cursor.execute(_TRIGGERS):
+            users[row.pop("user_id")]["trigger_orders"].append(row)
+    return users
+
+
+def history(connection: psycopg.Connection) -> Iterator[dict]:
+    """Every history row by user and seq: the order in which it took effect; from a server-side cursor."""
+    with connection.cursor("history", row_factory=dict_row) as cursor:
+        cursor.itersize = ROWS_PER_FETCH
+        yield from cursor.execute(_HISTORY)
+
+
+def canonical(value: object) -> bytes:
+    """JSON with sorted keys and no white space, so that equal values have equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def write_state(connection: psycopg.Connection, path: Path) -> str:
+    """Writes the state, or nothing where it fails; returns its SHA-256, hexadecimal. Raises OSError."""
+    content = canonical(state(connection)) + b"\n"
+    with written_whole(path) as file:
+        file.write(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_history(connection: psycopg.Connection, path: Path) -> int:
+    """Writes the history, one object a line, or nothing where it fails; returns the number of lines. Raises OSError."""
+    count = 0
+    with written_whole(path) as file:
+        for row in history(connection):
+            file.write(canonical(row) + b"\n")
+            count += 1
+    return count
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m verification.exports", description=__doc__)
+    parser.add_argument("what", choices=("state", "history"))
+    parser.add_argument("file", type=Path)
+    arguments = parser.parse_args()
+    try:
+        url = os.environ.get("DATABASE_URL")
+        if not url:
+            raise SettingsError("DATABASE_URL is not set: run `export $(make env)`")
+        with postgres.translated(), postgres.connect(url, "exports") as connection:
+            # One snapshot for all queries: on a live system each would otherwise see another state.
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            connection.execute("SET LOCAL statement_timeout = 0")
+            _require_something(connection)
+            if arguments.what == "state":
+                print(f"sha256 {write_state(connection, arguments.file)}  {arguments.file}")
+            else:
+                print(f"{write_history(connection, arguments.file):,} rows  {arguments.file}")
+    except DayTradeError as error:
+        print(f"exports: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _require_something(connection: psycopg.Connection) -> None:
+    """An export of nothing would pass for that of a run. Raises StoreError."""
+    if not connection.execute(_ANYTHING).fetchone()[0]:
+        raise StoreError(f"nothing has run on the database {connection.info.dbname}: there is nothing to write")
+
+
+_ANYTHING = "SELECT EXISTS (SELECT FROM history) OR EXISTS (SELECT FROM accounts)"
+
+_ACCOUNTS = 'SELECT user_id, cash_cents, reserved_cents FROM accounts WHERE opened ORDER BY user_id COLLATE "C"'
+
+_POSITIONS = """
+    SELECT user_id, symbol, shares, reserved_shares FROM positions
+    WHERE shares > 0 OR reserved_shares > 0 ORDER BY user_id COLLATE "C", symbol COLLATE "C\""""
+
+_PENDING = """
+    SELECT user_id, seq, side::text, symbol, shares, price_cents, expires_at_ms, transaction_number AS transaction
+    FROM pending_orders ORDER BY user_id COLLATE "C", seq"""
+
+_TRIGGERS = """
+    SELECT user_id, symbol, side::text, amount_cents, trigger_cents, reserved_cents, reserved_shares,
+           transaction_number AS transaction
+    FROM trigger_orders ORDER BY user_id COLLATE "C", symbol COLLATE "C", side"""
+
+_HISTORY = """
+    SELECT nullif(user_id, '') AS "user", seq, kind::text, transaction_number AS transaction, command::text, symbol,
+           amount_cents, price_cents, outcome::text, reason::text, cash_delta_cents, reserved_delta_cents,
+           shares_delta, reserved_shares_delta, at_ms, shares, order_seq, newest_order_seq
+    FROM history ORDER BY history.user_id COLLATE "C", seq"""
+
+
+if __name__ == "__main__":
+    entry_point.run("exports", main)

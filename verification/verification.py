@@ -1,0 +1,68 @@
+"""All there is to verify, put together: which checks, in which order, on which state. No check itself, no screen."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from verification import (
+    audit_chain,
+    balance_passes,
+    dump_file,
+    dump_passes,
+    history_passes,
+    log_passes,
+    order_passes,
+    ownership,
+    quote_passes,
+    runner,
+    snapshot,
+    user_passes,
+)
+from verification.heads import Head
+from verification.invariants import Finding
+from verification.runner import Job, Watcher
+
+# As they start, and are read: short ones last, so that no processor is left waiting for a long one at the end.
+PASSES = (
+    *user_passes.PASSES,
+    *history_passes.PASSES,
+    *order_passes.PASSES,
+    *balance_passes.PASSES,
+    *quote_passes.PASSES,
+    *dump_passes.PASSES,
+    *log_passes.PASSES,
+    *ownership.PASSES,
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Findings in the order in which people read them, and how much there was to look at."""
+
+    findings: list[Finding]
+    history_rows: int
+    audit_entries: int
+    seconds: float
+
+
+def verify(
+    database_url: str,
+    dump: Path | None = None,
+    kept: Sequence[Head] = (),
+    watcher: Watcher | None = None,
+) -> Result:
+    """Judges one state of the database. Raises StoreError, and for a dump DecodeError and OSError."""
+    started = time.monotonic()
+    # The chain first: it takes the longest, and leaves a core to the others.
+    jobs = [Job("hash chain", lambda connection, advanced: audit_chain.verify(connection, kept, advanced))]
+    if dump is not None:
+        jobs.append(Job("dump file", lambda connection, advanced: dump_file.verify(connection, dump, advanced)))
+    jobs += map(runner.of_pass, PASSES)
+    with snapshot.take(database_url) as state:
+        of_jobs = list(runner.run(state, jobs, watcher or Watcher()))
+    extra = len(jobs) - len(PASSES)
+    findings = [finding for found in (*of_jobs[extra:], *of_jobs[:extra]) for finding in found]
+    looked = {finding.sentence: finding.looked for finding in findings}
+    seconds = time.monotonic() - started
+    return Result(findings, looked[history_passes.EVERY_ROW], looked[audit_chain.CHAIN], seconds)
