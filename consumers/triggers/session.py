@@ -5,16 +5,16 @@ over, and fills are commands in their user's log, where the account's owner judg
 heard is watch.py's.
 """
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import psycopg
 import structlog
 
 from consumers.triggers import store
 from consumers.triggers.watch import Watch
-from ownership import partitions
+from ownership.member import Member, Owner
+from ownership.partitions import Ownership
 from quotecache.client import Prices
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import Outgoing, Publisher
@@ -35,32 +35,28 @@ FILLS_PER_TURN_MAX = 10_000
 log = structlog.get_logger()
 
 
-class Session:
-    """One BlockingConnection, one database connection, one thread."""
+class Session(Owner):
+    """One BlockingConnection, one database connection, one thread. A partition is a share of the symbols."""
 
     def __init__(self, broker: Connection, database: psycopg.Connection, replica: str):
         self._broker = broker
         self._database = database
-        self._replica = replica
+        self._member = Member(database, store.GROUP, replica, self)
         self._publisher = Publisher(broker)
         self._prices = Prices(broker, self._publisher)
         self._watch = Watch(self._prices)
-        self._owned: dict[int, int] = {}
         self._loads: deque[Iterator[list[TriggerChange]]] = deque()
         self._bodies: list[bytes] = []
         self._changes = Subscription(broker, TRIGGERS_EXCHANGE, (), self._bodies.append)
-        self._next_tick = 0.0
         self.fills_sent = 0
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Works until `stopping`, then hands over. Raises BrokerError, StoreError, psycopg.Error."""
         while not stopping():
-            if time.monotonic() >= self._next_tick:
-                self.tick()
+            self.tick()
             self._broker.pump(self._patience())
             self.turn()
-        self._publisher.flush()
-        partitions.leave(self._database, store.GROUP, self._replica, self._owned)
+        self._member.leave()
 
     def turn(self) -> None:
         """Takes in what has come, and sends what follows from it. Raises BrokerError."""
@@ -83,34 +79,31 @@ class Session:
         self._watch.hear_changes(self._ours(changes), now)
 
     def tick(self) -> None:
-        """Shows life, takes and gives symbols."""
-        began = time.monotonic()
-        changes = partitions.tick(self._database, store.GROUP, self._replica, self._owned)
-        self._next_tick = began + changes.pause_ms / 1000
-        if changes.surplus:
-            self._publisher.flush()
-            partitions.release(self._database, store.GROUP, {n: self._owned[n] for n in changes.surplus})
-        given_up = changes.lost | changes.surplus
+        """Shows life, takes and gives symbols, if it is time to."""
+        self._member.tick()
+
+    def before_release(self, surplus: frozenset[int]) -> None:
+        """Has every fill that was sent confirmed."""
+        self._publisher.flush()
+
+    def ended(self, lost: frozenset[int], released: frozenset[int]) -> None:
+        """Hears no more of these symbols, and forgets their orders."""
+        given_up = lost | released
         for n in given_up:
-            del self._owned[n]
             self._changes.unbind(trigger_key(n))
-        if given_up:
-            self._watch.drop(lambda symbol: trigger_partition_of(symbol) in given_up)
-        for ownership in changes.gained:
-            self._take_over(ownership.partition, ownership.epoch)
-        if changes.gained or given_up:
-            log.info("symbols changed hands", owned=sorted(self._owned), armed=self._watch.armed)
+        self._watch.drop(lambda symbol: trigger_partition_of(symbol) in given_up)
+
+    def gained(self, ownerships: Sequence[Ownership]) -> None:
+        """Listens for changes at once; the orders of before are read page by page."""
+        for ownership in ownerships:
+            # Bound first, read second: what changes in between is heard, and versions tell which is newer.
+            self._changes.bind(trigger_key(ownership.partition))
+            self._loads.append(store.armed(self._database, ownership.partition))
 
     @property
     def loading(self) -> bool:
         """Whether orders that were taken over are still to be read."""
         return bool(self._loads)
-
-    def _take_over(self, partition: int, epoch: int) -> None:
-        # Bound first, read second: what changes in between is heard, and versions tell which is newer.
-        self._changes.bind(trigger_key(partition))
-        self._owned[partition] = epoch
-        self._loads.append(store.armed(self._database, partition))
 
     def _load_page(self, now: int) -> None:
         """A page of what was taken over. A million orders take many turns, so that leases and prices do not wait."""
@@ -125,12 +118,13 @@ class Session:
             log.info("trigger orders loaded", armed=self._watch.armed)
 
     def _ours(self, changes: list[TriggerChange]) -> list[TriggerChange]:
-        return [change for change in changes if trigger_partition_of(change.symbol) in self._owned]
+        owned = self._member.owned
+        return [change for change in changes if trigger_partition_of(change.symbol) in owned]
 
     def _patience(self) -> float:
         if self._loads or self._watch.fills_due:
             return 0
-        wait = min(IDLE_SECONDS_MAX, self._next_tick - time.monotonic())
+        wait = min(IDLE_SECONDS_MAX, self._member.seconds_to_tick)
         refresh_ms = self._watch.next_refresh_ms
         if refresh_ms is not None:
             wait = min(wait, (refresh_ms - now_ms()) / 1000)
