@@ -18,21 +18,19 @@ STAMP := $(VENV)/.requirements-installed
 # As root in somebody's checkout, Python writes no bytecode until it goes on as the owner (deploy/stack/owner.py).
 NO_BYTECODE := $(if $(filter 0,$(shell id -u)),$(if $(filter-out 0,$(shell stat -c %u .)),-B))
 DEPLOY := $(VENV)/bin/python $(NO_BYTECODE) -m deploy
+AS_OWNER := $(VENV)/bin/python $(NO_BYTECODE) -m deploy.stack.owner
 
 # A virtual environment whose interpreter is gone is made anew, whatever was installed into it.
 ifeq ($(realpath $(VENV)/bin/python),)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help venv servers up web admin bench-web bench-waiting down status env loadtest test chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
+.PHONY: help venv servers lint up web admin bench-web bench-waiting down status env loadtest test chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
 
-help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+##@ Run the whole system
 
-venv: $(STAMP) ## Make .venv and install requirements.txt into it
-
-servers: $(STAMP) ## Start RabbitMQ and Postgres only
-	@$(DEPLOY) servers
+loadtest: $(STAMP) ## Run a workload from nothing [WORKLOAD=file REPLICAS=1 QUOTES=instant|realistic RATE= REPORT= DUMP_DIR=]
+	@$(DEPLOY) loadtest
 
 up: $(STAMP) ## Start servers and workers; they keep running [REPLICAS=1 QUOTES=realistic QUOTE_SERVER=host:port]
 	@$(DEPLOY) up
@@ -43,29 +41,16 @@ web: $(STAMP) ## Start servers, workers and the site; prints its address and a d
 admin: $(STAMP) ## Make somebody an administrator of the site [USER=name PASSWORD=]
 	@$(DEPLOY) admin $(if $(findstring command,$(origin USER)),"$$USER")
 
-bench-web: $(STAMP) ## Measure the site's latency, with 1,000 commands/s and 1,000 open pages beside it
-	@$(DEPLOY) bench-web
-
-down: $(STAMP) ## Drain the workers, stop everything
-	@$(DEPLOY) down
-
 status: $(STAMP) ## Show what runs
 	@$(DEPLOY) status
 
 env: $(STAMP) ## Print AMQP_URL and DATABASE_URL as shell assignments [PROFILE=live|loadtest|test]
 	@$(DEPLOY) env
 
-loadtest: $(STAMP) ## Run a workload from nothing [WORKLOAD=file REPLICAS=1 QUOTES=instant|realistic RATE= REPORT= DUMP_DIR=]
-	@$(DEPLOY) loadtest
+down: $(STAMP) ## Drain the workers, stop everything
+	@$(DEPLOY) down
 
-test: $(STAMP) ## Run the tests against real servers [ARGS="-k name"]
-	@$(DEPLOY) test
-
-chaos: $(STAMP) ## Run workloads while seeded faults strike, and check that nothing broke [SEED=1 ROUNDS=1]
-	@$(DEPLOY) chaos
-
-soak: $(STAMP) ## 200 rounds of chaos, figures into docs/reliability.md; goes on where it stopped [SEED=1 ROUNDS=200 AGAIN=]
-	@$(DEPLOY) soak
+##@ Look at the last run
 
 state: $(STAMP) ## Write every account as the last run left it [STATE=file.json]
 	@$(DEPLOY) state
@@ -76,8 +61,31 @@ history: $(STAMP) ## Write the history of the last run [HISTORY=file.jsonl]
 replay: $(STAMP) ## Rebuild the state of the last run from its command streams, compare the two
 	@$(DEPLOY) replay
 
-bench-waiting: $(STAMP) ## Measure the site's pages while 40 people wait for quotes [SECONDS=15 PEOPLE=40 PAGES=20]
-	@$(DEPLOY) bench-waiting
+verify: $(STAMP) ## Recompute every invariant of what the last run left [DUMP=file HEADS=file]
+	@$(DEPLOY) verify
+
+dead-letters: $(STAMP) ## List the messages of the last run that could not be read
+	@$(DEPLOY) dead-letters
+
+what-if: $(STAMP) ## Which trigger orders recorded prices would have fired [USER=name PRICES=file.csv]
+	@$(DEPLOY) what-if $(if $(findstring command,$(origin USER)),"$$USER" "$$PRICES")
+
+##@ Check the code
+
+lint: $(STAMP) ## Check style and format
+	@$(AS_OWNER) $(VENV)/bin/ruff check --quiet .
+	@$(AS_OWNER) $(VENV)/bin/ruff format --quiet --check .
+
+test: $(STAMP) ## Run the tests against real servers [ARGS="-k name"]
+	@$(DEPLOY) test
+
+chaos: $(STAMP) ## Run workloads while seeded faults strike, and check that nothing broke [SEED=1 ROUNDS=1]
+	@$(DEPLOY) chaos
+
+soak: $(STAMP) ## 200 rounds of chaos, figures into docs/reliability.md; goes on where it stopped [SEED=1 ROUNDS=200 AGAIN=]
+	@$(DEPLOY) soak
+
+##@ Measure
 
 bench-quotes: $(STAMP) ## Measure cost and speed of quotes [WORKLOAD=file PARTS="cold rate virtual waiting hedging takeover" RATE=500 ROUNDS=3]
 	@$(DEPLOY) bench-quotes
@@ -85,14 +93,22 @@ bench-quotes: $(STAMP) ## Measure cost and speed of quotes [WORKLOAD=file PARTS=
 bench-triggers: $(STAMP) ## Measure price events on 10,000 and 1,000,000 armed orders [FIRED= ARMED= REPLICAS=1]
 	@$(DEPLOY) bench-triggers
 
-what-if: $(STAMP) ## Which trigger orders recorded prices would have fired [USER=name PRICES=file.csv]
-	@$(DEPLOY) what-if $(if $(findstring command,$(origin USER)),"$$USER" "$$PRICES")
+bench-web: $(STAMP) ## Measure the site's latency, with 1,000 commands/s and 1,000 open pages beside it
+	@$(DEPLOY) bench-web
 
-dead-letters: $(STAMP) ## List the messages of the last run that could not be read
-	@$(DEPLOY) dead-letters
+bench-waiting: $(STAMP) ## Measure the site's pages while 40 people wait for quotes [SECONDS=15 PEOPLE=40 PAGES=20]
+	@$(DEPLOY) bench-waiting
 
-verify: $(STAMP) ## Recompute every invariant of what the last run left [DUMP=file HEADS=file]
-	@$(DEPLOY) verify
+##@ Set up and clean up
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+venv: $(STAMP) ## Make .venv and install requirements.txt into it
+
+servers: $(STAMP) ## Start RabbitMQ and Postgres only
+	@$(DEPLOY) servers
 
 clean: ## Stop everything; remove .stack, .venv and dumps
 	@if [ ! -d .stack ]; then :; elif $(VENV)/bin/python $(NO_BYTECODE) -c 'import deploy.commands.cli' 2>/dev/null; then $(DEPLOY) clean; else $(or $(PYTHON),python3) $(NO_BYTECODE) -m deploy.supervision.leftovers; fi

@@ -45,7 +45,10 @@ Verification shares no code with what it judges; the site reaches the other proc
 """
 
 PACKAGES = {room.partition(".")[0] for floor in FLOORS for room in floor}
-TOP_LEVEL = PACKAGES | {"tests", "Makefile", "requirements.txt", "README.md", "docs", "pyproject.toml", ".ci"}
+TOP_LEVEL = PACKAGES | {
+    *("tests", "docs", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("Makefile", "requirements.txt", "pyproject.toml", ".ci", ".pre-commit-config.yaml"),
+}
 
 WEB = (
     *("flask", "flask_wtf", "flask_limiter", "wtforms", "werkzeug", "markupsafe", "argon2", "prometheus_client"),
