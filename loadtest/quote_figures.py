@@ -5,11 +5,13 @@
 
 import os
 import sys
-from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from database.patient_reads import Ledger
 from loadtest.run import Run
+from quotecache.quote_cost import FETCHES, NEEDS, SINCE, quote_cost
 from quotecache.quote_floor import quote_floor
 from runtime import entry_point
 from schema.errors import DayTradeError
@@ -27,31 +29,28 @@ def of_run(ledger: Ledger, run: Run, until_ms: int, cost_cents: int) -> dict[str
 
 def since(ledger: Ledger, since_ms: int, cost_cents: int) -> dict[str, object]:
     """The same figures, live: of everything from then on."""
-    queries = {name: query.format(**_SINCE) for name, query in _QUERIES.items()}
+    queries = {name: query.format(**SINCE) for name, query in _QUERIES.items()}
     return _figures(ledger.snapshot(queries, since_ms=since_ms, not_sent=NOT_SENT), cost_cents)
 
 
-def _figures(answers: dict, cost_cents: int) -> dict[str, object]:
-    """`lookups` are the commands whose price decided, and the refreshes of armed triggers: each lookup of a command
-    was a hit, joined a request under way, or caused one itself. `fetches` are paid; the `abandoned` of them brought no
-    price. `failed`: commands rejected because there was none. `floor_by_decision` takes each command's need as late as
+def _figures(answers: Mapping[str, Sequence[Sequence[Any]]], cost_cents: int) -> dict[str, object]:
+    """The figures of `quote_cost`, and the cost in cents.
+
+    `failed`: commands rejected because there was no quote. `floor_by_decision` takes each command's need as late as
     possible: when it was decided.
     """
-    lookups = [tuple(row) for row in answers["lookups"]]
-    served = Counter(served_by for _, _, _, served_by in lookups)
-    fetches, abandoned = answers["fetches"][0]
-    floor = quote_floor((symbol, needed_at_ms) for symbol, needed_at_ms, _, _ in lookups)
+    cost = quote_cost(answers["needs"], answers["fetches"][0])
     return {
-        "lookups": len(lookups),
-        "hits": served["hit"],
-        "joined": served["joined"],
-        "fetches": fetches,
-        "abandoned": abandoned,
+        "lookups": cost.lookups,
+        "hits": cost.hits,
+        "joined": cost.joined,
+        "fetches": cost.fetches,
+        "abandoned": cost.abandoned,
         "failed": answers["failed"][0][0],
-        "cost_cents": fetches * cost_cents,
-        "floor": floor,
-        "cost_ratio": round(fetches / floor, 4) if floor else None,
-        "floor_by_decision": quote_floor((symbol, at_ms) for symbol, _, at_ms, _ in lookups),
+        "cost_cents": cost.fetches * cost_cents,
+        "floor": cost.floor,
+        "cost_ratio": round(cost.fetches / cost.floor, 4) if cost.floor else None,
+        "floor_by_decision": quote_floor((symbol, at_ms) for symbol, _, at_ms, _ in answers["needs"]),
     }
 
 
@@ -79,15 +78,9 @@ def main() -> int:
     return 0
 
 
-# Every request that was sent is paid; the needs of armed triggers are their requests.
 _QUERIES = {
-    "lookups": """
-        SELECT symbol, needed_at_ms, at_ms, served_by FROM quote_lookups WHERE {commands}
-        UNION ALL SELECT symbol, asked_at_ms, asked_at_ms, 'trigger' FROM quote_fetches
-        WHERE for_trigger AND NOT starts_with(coalesce(failure, ''), :not_sent) AND {fetches}""",
-    "fetches": """
-        SELECT count(*), count(failure) FROM quote_fetches
-        WHERE NOT starts_with(coalesce(failure, ''), :not_sent) AND {fetches}""",
+    "needs": NEEDS,
+    "fetches": FETCHES,
     "failed": "SELECT count(*) FROM history WHERE reason = 'no_quote' AND {commands}",
 }
 
@@ -95,8 +88,6 @@ _OF_RUN = {
     "commands": "command_id BETWEEN :low AND :high",
     "fetches": "quote_id > :quote_id AND asked_at_ms <= :until_ms",
 }
-
-_SINCE = {"commands": "at_ms >= :since_ms", "fetches": "asked_at_ms >= :since_ms"}
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ FLOORS = (
 
 MAY_IMPORT: dict[str, set[str]] = {
     "verification": {"schema", "runtime", "database"},
-    "webapp": {"schema", "runtime", "database", "rabbitmq", "producers.command_publisher", "quotecache.quote_floor"},
+    "webapp": {"schema", "runtime", "database", "rabbitmq", "producers.command_publisher", "quotecache.quote_cost"},
     # deploy/ checks settings of all processes with the code that each of them checks its own with.
     "deploy": {"deploy", "schema", "runtime", "database", "webapp.settings", "quotecache.recorded"},
     "bench": {room for floor in FLOORS for room in floor if not room.startswith("deploy")},
@@ -99,6 +99,7 @@ PURE = {
     "quotecache.budgets",
     "quotecache.cache",
     "quotecache.protocol",
+    "quotecache.quote_cost",
     "quotecache.quote_floor",
 }
 """The core: whatever decides about money, order, quotes or the log. Time is an argument there, and nothing is done."""

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quotecache.quote_cost import QuoteCost, quote_cost
 from quotecache.quote_floor import quote_floor
 
 
@@ -40,3 +41,12 @@ def test_no_fewer_quotes_would_do(needs):
                 newest = at
                 apart += 1
     assert quote_floor(needs, lifetime) == apart
+
+
+def test_the_cost_counts_lookups_by_what_served_them_beside_the_floor_of_their_needs():
+    """The need at 61 s was decided at 62 s; what counts for the floor is when it arose."""
+    needs = [("S", 1_000, 1_000, "bought"), ("S", 2_000, 2_500, "joined"), ("S", 60_999, 62_000, "hit")]
+    refresh = ("S", 61_000, 61_000, "trigger")
+    assert quote_cost(iter([*needs, refresh]), (3, 1)) == QuoteCost(
+        lookups=4, hits=1, joined=1, fetches=3, abandoned=1, floor=2
+    )
