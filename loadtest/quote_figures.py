@@ -15,14 +15,13 @@ from quotecache.quote_cost import FETCHES, NEEDS, SINCE, quote_cost
 from quotecache.quote_floor import quote_floor
 from runtime import entry_point
 from schema.errors import DayTradeError
-from schema.events import NOT_SENT
 from schema.money import format_cents
 from schema.settings import from_environment
 
 
 def of_run(ledger: Ledger, run: Run, until_ms: int, cost_cents: int) -> dict[str, object]:
     """Armed triggers go on needing prices when the run is over, at `until_ms`; that is not the run's."""
-    bounds = {"quote_id": run.baseline.quote_id, "until_ms": until_ms, "not_sent": NOT_SENT}
+    bounds = {"quote_id": run.baseline.quote_id, "until_ms": until_ms}
     answers = ledger.snapshot({name: query.format(**_OF_RUN) for name, query in _QUERIES.items()}, **bounds, **run.ids)
     return _figures(answers, cost_cents)
 
@@ -30,7 +29,7 @@ def of_run(ledger: Ledger, run: Run, until_ms: int, cost_cents: int) -> dict[str
 def since(ledger: Ledger, since_ms: int, cost_cents: int) -> dict[str, object]:
     """The same figures, live: of everything from then on."""
     queries = {name: query.format(**SINCE) for name, query in _QUERIES.items()}
-    return _figures(ledger.snapshot(queries, since_ms=since_ms, not_sent=NOT_SENT), cost_cents)
+    return _figures(ledger.snapshot(queries, since_ms=since_ms), cost_cents)
 
 
 def _figures(answers: Mapping[str, Sequence[Sequence[Any]]], cost_cents: int) -> dict[str, object]:

@@ -5,13 +5,22 @@ from dataclasses import dataclass
 from quotecache.protocol import PriceLine
 from schema.bounds import REASON_CHARACTERS_MAX
 from schema.commands import NOBODY
-from schema.events import NOT_SENT, PriceRequest, Quote
+from schema.events import PriceRequest, Quote
 
 SENDER = "quotecache"
 """Named to the legacy server where a request names no user: it insists on one, and echoes it."""
 
-ABANDONED = "abandoned"
-"""The reason of a fetch whose owner died before the answer came: paid, as it may have been sent."""
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The reason why a request brought no price. It is paid for all the same, if only it was sent (spec §4)."""
+
+    reason: str
+    paid: bool
+
+
+ABANDONED = Failure("abandoned", paid=True)
+"""The end of a fetch whose owner died before the answer came: paid, as it may have been sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +43,21 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A fetch that ended, with the answer's line or with the reason why there is none."""
+    """A fetch that ended, with the answer's line or without one."""
 
     fetch: Fetch
     at_ms: int
-    outcome: PriceLine | str
+    outcome: PriceLine | Failure
 
     @property
     def failure(self) -> str | None:
         """Why there is no price, cut to what messages may hold; None where there is one."""
-        return self.outcome[:REASON_CHARACTERS_MAX] if isinstance(self.outcome, str) else None
+        return self.outcome.reason[:REASON_CHARACTERS_MAX] if isinstance(self.outcome, Failure) else None
 
     @property
     def paid(self) -> bool:
-        """A request without a price is paid all the same, if only it was sent (spec §4)."""
-        return self.failure is None or not self.failure.startswith(NOT_SENT)
+        """Whether the quote server is paid for this fetch."""
+        return not isinstance(self.outcome, Failure) or self.outcome.paid
 
     def quote(self) -> Quote:
         """The price as others hear it; only of a fetch that has one."""

@@ -13,14 +13,13 @@ from quotecache.quote_floor import QuoteFloor
 NEEDS = """
     SELECT symbol, needed_at_ms, at_ms, served_by FROM quote_lookups WHERE {commands}
     UNION ALL SELECT symbol, asked_at_ms, asked_at_ms, 'trigger' FROM quote_fetches
-    WHERE for_trigger AND NOT starts_with(coalesce(failure, ''), :not_sent) AND {fetches}
+    WHERE for_trigger AND paid AND {fetches}
     ORDER BY needed_at_ms"""
 """Needs of a price: those of commands that used one, and those of armed triggers, which are their paid requests."""
 
 FETCHES = """
-    SELECT count(*), count(failure) FROM quote_fetches
-    WHERE NOT starts_with(coalesce(failure, ''), :not_sent) AND {fetches}"""
-"""Paid requests, and those of them that brought no price. A request that was sent is paid."""
+    SELECT count(*), count(failure) FROM quote_fetches WHERE paid AND {fetches}"""
+"""Paid requests, and those of them that brought no price."""
 
 SINCE = {"commands": "at_ms >= :since_ms", "fetches": "asked_at_ms >= :since_ms"}
 """The conditions in `NEEDS` and `FETCHES` for everything from `:since_ms` on."""

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from pathlib import Path
 
-from quotecache.fetch import Fetch
+from quotecache.fetch import Failure, Fetch
 from quotecache.protocol import PriceLine
 from quotecache.upstream import Outcome
 from runtime.price_file import PricePoint, read_prices
 from schema.errors import DecodeError, SettingsError
-from schema.events import NOT_SENT
 
 CRYPTOKEY = "recorded"
 """The log of record wants one with each price; this one says that no server gave it."""
@@ -53,7 +52,8 @@ class Recorded:
             at_ms = self._recording.begins_ms + max(0, fetch.asked_at_ms - self._began_ms)
             point = self._recording.price(fetch.symbol, at_ms)
             if point is None:
-                self._outcomes.append((fetch, f"{NOT_SENT}: the recording has no price of {fetch.symbol} yet"))
+                reason = f"not sent: the recording has no price of {fetch.symbol} yet"
+                self._outcomes.append((fetch, Failure(reason, paid=False)))
             else:
                 self._outcomes.append((fetch, PriceLine(point.price_cents, point.at_ms, CRYPTOKEY)))
         self._on_outcome()

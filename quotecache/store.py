@@ -18,7 +18,7 @@ from quotecache.fetch import Fetch, Settled
 from quotecache.protocol import PriceLine
 from rabbitmq.publisher import Outgoing
 from schema.commands import VERSION
-from schema.events import NOT_SENT, QUOTE_LIFETIME_MS, PriceRequest, Quote
+from schema.events import QUOTE_LIFETIME_MS, PriceRequest, Quote
 
 GROUP = "quotecache"
 PARTITION = 0
@@ -78,7 +78,7 @@ def paid_since(connection: psycopg.Connection, users: Iterable[str], since_ms: i
     """How many paid quotes each of these people has caused by their own commands since then (spec §3a)."""
     counts = dict.fromkeys(users, 0)
     with postgres.translated(), connection.transaction(), connection.cursor() as cursor:
-        cursor.execute(_PAID_SINCE, (list(counts), since_ms, NOT_SENT))
+        cursor.execute(_PAID_SINCE, (list(counts), since_ms))
         return counts | dict(cursor)
 
 
@@ -122,8 +122,8 @@ def _ended(settled: Settled) -> tuple:
     line = settled.outcome
     if isinstance(line, PriceLine):
         price = (settled.at_ms, line.price_cents, line.quote_server_time, line.cryptokey)
-        return (settled.fetch.quote_id, *price, None)
-    return (settled.fetch.quote_id, None, None, None, None, settled.failure)
+        return (settled.fetch.quote_id, *price, None, True)
+    return (settled.fetch.quote_id, None, None, None, None, settled.failure, settled.paid)
 
 
 _INSERT = """
@@ -133,7 +133,7 @@ _INSERT = """
 
 _PAID_SINCE = """
     SELECT user_id, count(*) FROM quote_fetches
-    WHERE user_id = ANY(%s) AND charged AND asked_at_ms >= %s AND NOT starts_with(coalesce(failure, ''), %s)
+    WHERE user_id = ANY(%s) AND charged AND asked_at_ms >= %s AND paid
     GROUP BY user_id"""
 
 _REFRESHES_SINCE = """
@@ -143,9 +143,10 @@ _REFRESHES_SINCE = """
 _END = """
     UPDATE quote_fetches f
     SET answered_at_ms = v.answered_at_ms, price_cents = v.price_cents, quote_server_time = v.quote_server_time,
-        cryptokey = v.cryptokey, failure = v.failure
-    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])
-        AS v(quote_id, answered_at_ms, price_cents, quote_server_time, cryptokey, failure)
+        cryptokey = v.cryptokey, failure = v.failure, paid = v.paid
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
+            %s::boolean[])
+        AS v(quote_id, answered_at_ms, price_cents, quote_server_time, cryptokey, failure, paid)
     WHERE f.quote_id = v.quote_id AND f.answered_at_ms IS NULL AND f.failure IS NULL"""
 
 _OPEN = """

@@ -11,15 +11,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from quotecache.fetch import Fetch
+from quotecache.fetch import Failure, Fetch
 from quotecache.hold import Hold
 from quotecache.protocol import LINE_BYTES_MAX, PriceLine, parse_answer, request_line
 from schema.errors import QuoteError
-from schema.events import NOT_SENT
 
 CLOSE_SECONDS_MAX = 5.0
 
-Outcome = tuple[Fetch, PriceLine | str]
+Outcome = tuple[Fetch, PriceLine | Failure]
 """A fetch and its answer, or why there is none."""
 
 
@@ -79,20 +78,22 @@ class Upstream:
 
     async def _attempt(self, fetch: Fetch) -> None:
         exchange = _Exchange(request_line(fetch.symbol, fetch.sender), self._loop.create_future(), self._hold)
-        outcome: PriceLine | str
+        outcome: PriceLine | Failure
         try:
             async with asyncio.timeout(self._timeout_ms / 1_000):
                 await self._loop.create_connection(lambda: exchange, *self._address)
                 received = await exchange.received
             outcome = parse_answer(received, fetch.symbol, fetch.sender)
         except TimeoutError:
-            outcome = f"silence for {self._timeout_ms} ms" if exchange.sent else f"{NOT_SENT}: no connection"
+            reason = f"silence for {self._timeout_ms} ms" if exchange.sent else "not sent: no connection"
+            outcome = Failure(reason, paid=exchange.sent)
         except _NotSure:
-            outcome = f"{NOT_SENT}: the lease was not renewed in time"
+            outcome = Failure("not sent: the lease was not renewed in time", paid=False)
         except OSError as error:
-            outcome = f"connection lost: {error}" if exchange.sent else f"{NOT_SENT}: {error}"
+            reason = f"connection lost: {error}" if exchange.sent else f"not sent: {error}"
+            outcome = Failure(reason, paid=exchange.sent)
         except QuoteError as error:
-            outcome = str(error)
+            outcome = Failure(str(error), paid=True)
         finally:
             exchange.abort()
         self._outcomes.append((fetch, outcome))

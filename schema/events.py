@@ -159,10 +159,6 @@ class QuoteRefused(msgspec.Struct, frozen=True, array_like=True, tag="refused", 
     at_ms: Milliseconds
 
 
-NOT_SENT = "not sent"
-"""How the reason of a failed request begins where the quote server never saw it, so that it is not paid."""
-
-
 class PriceMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the quote cache broadcasts. Without answers: it has a new owner, who may not know what was asked before."""
 

@@ -1,4 +1,4 @@
-"""The table of paid requests to the legacy quote server. Apart from `tables.py`, which is the ledger."""
+"""The table of requests to the legacy quote server. Apart from `tables.py`, which is the ledger."""
 
 from sqlalchemy import (
     BigInteger,
@@ -27,14 +27,22 @@ quote_fetches = Table(
         "charged", Boolean, nullable=False, server_default="false", comment="counts against its user's daily allowance"
     ),
     Column("asked_at_ms", BigInteger, nullable=False, comment="our clock; the quote's life starts here"),
-    Column("answered_at_ms", BigInteger, comment="null: not (yet) answered; paid all the same"),
+    Column("answered_at_ms", BigInteger, comment="null: not (yet) answered"),
     Column("price_cents", BigInteger),
     Column("quote_server_time", BigInteger, comment="its clock, never used for expiry"),
     Column("cryptokey", Text),
-    Column("failure", Text, comment="why the attempt gave no price: it is abandoned, and paid"),
+    Column("failure", Text, comment="why the attempt gave no price"),
+    Column(
+        "paid",
+        Boolean,
+        nullable=False,
+        server_default="true",
+        comment="false: it ended before it was sent, so nobody is paid for it",
+    ),
     PrimaryKeyConstraint("quote_id"),
     CheckConstraint("price_cents > 0", name="price_positive"),
     CheckConstraint("price_cents IS NULL OR (answered_at_ms IS NOT NULL AND failure IS NULL)", name="answer_whole"),
+    CheckConstraint("paid OR failure IS NOT NULL", name="unpaid_is_failed"),
     CheckConstraint("NOT (charged AND for_trigger)", name="charged_is_for_a_command"),
     Index("quote_fetches_symbol_asked_at_ms_idx", "symbol", "asked_at_ms"),
     Index("quote_fetches_charged_idx", "user_id", "asked_at_ms", postgresql_where=text("charged")),

@@ -89,6 +89,29 @@ def test_the_log_remembers_the_dead_letters_of_an_earlier_version(database_url):
     assert found == [(5,), (9,)]
 
 
+def test_old_requests_to_the_quote_server_are_paid_for_unless_their_failure_said_otherwise(database_url):
+    stored = "SELECT quote_id, paid, failure FROM quote_fetches ORDER BY quote_id"
+    with alembic(database_url) as config:
+        command.downgrade(config, "0013")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        insert = """
+            INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms, failure)
+            VALUES ('ABC', 'ann', 1, false, 1, %s)"""
+        connection.cursor().executemany(insert, [(None,), ("abandoned",), ("not sent: refused",)])
+        with alembic(database_url) as config:
+            command.upgrade(config, "head")
+        assert connection.execute(stored).fetchall() == [
+            (1, True, None),
+            (2, True, "abandoned"),
+            (3, False, "not sent: refused"),
+        ]
+        connection.execute("UPDATE quote_fetches SET failure = 'refused' WHERE quote_id = 3")
+        with alembic(database_url) as config:
+            command.downgrade(config, "0013")
+            command.upgrade(config, "0014")
+        assert connection.execute(stored).fetchall()[2] == (3, False, "not sent: refused")
+
+
 def test_dead_letters_that_wait_in_the_outbox_of_an_earlier_version_are_kept(database_url):
     with alembic(database_url) as config:
         command.downgrade(config, "0009")

@@ -104,12 +104,13 @@ def test_a_fault_that_passes_costs_a_retry_and_nothing_else(environment, asker, 
     assert asked == [(quote.asked_at_ms, quote.quote_id)]
 
 
-def test_no_server_at_all_is_no_quote_and_nothing_is_paid(environment, asker, audit, wait_for):
+def test_no_server_at_all_is_no_quote_and_nothing_is_paid(environment, asker, audit, database_url, wait_for):
     with running("quotecache", environment | {"QUOTE_SERVER": f"127.0.0.1:{free_port()}"}):
         asker.ask("ABC")
         answer = wait_for(lambda: asker.answer("ABC"))
         wait_for(lambda: len(audit()) >= ATTEMPTS)
     assert isinstance(answer, NoQuote) and answer.reason.startswith("not sent")
+    assert rows(database_url, "SELECT DISTINCT paid FROM quote_fetches") == [(False,)]
     assert all("is not paid for" in entry.message for entry in audit())
 
 

@@ -240,10 +240,11 @@ def test_quotes_are_counted_as_needed_paid_and_least(books, ledger):
     for seq, at_ms, since_ms in ((1, 3_000, 1_090), (2, 3_000, 1_500), (3, 50_000, None)):
         books.command("u", seq, seq, quote_id=2, symbol="S", at_ms=at_ms, command="QUOTE")
         books.execute("UPDATE history SET waited_since_ms = %s WHERE seq = %s", (since_ms, seq))
-    for asked_at_ms, failure in ((1_000, "reset"), (1_100, None), (1_050, "not sent: refused")):
-        _fetch(books, False, asked_at_ms, failure)
+    _fetch(books, False, 1_000, "not sent, said the server")
+    _fetch(books, False, 1_100, None)
+    _fetch(books, False, 1_050, "refused", paid=False)
     _fetch(books, True, 61_100, None)
-    _fetch(books, True, 61_100, "not sent: refused")
+    _fetch(books, True, 61_100, "refused", paid=False)
     _fetch(books, True, 121_100, None)
     assert quote_figures.of_run(ledger, _run(3), until_ms=100_000, cost_cents=5) == {
         "lookups": 4,
@@ -284,9 +285,11 @@ def test_what_was_asked_for_early_is_needed_when_its_turn_comes(books, ledger):
     assert (quotes["fetches"], quotes["floor"]) == (2, 1)
 
 
-def _fetch(books: Books, for_trigger: bool, asked_at_ms: int, failure: str | None, number: int = 1) -> None:
+def _fetch(
+    books: Books, for_trigger: bool, asked_at_ms: int, failure: str | None, number: int = 1, paid: bool = True
+) -> None:
     books.execute(
-        "INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms, failure)"
-        " VALUES ('S', 'u', %s, %s, %s, %s)",
-        (number, for_trigger, asked_at_ms, failure),
+        "INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms, failure, paid)"
+        " VALUES ('S', 'u', %s, %s, %s, %s, %s)",
+        (number, for_trigger, asked_at_ms, failure, paid),
     )

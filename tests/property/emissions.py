@@ -8,7 +8,7 @@ from consumers.transactions import engine
 from consumers.transactions.account import apply
 from consumers.transactions.outgoing import messages_of, news_of
 from consumers.transactions.verdict import NO_QUOTE
-from quotecache.fetch import ABANDONED, NOT_SENT, Fetch, Settled
+from quotecache.fetch import ABANDONED, Failure, Fetch, Settled
 from quotecache.protocol import parse_answer
 from rabbitmq.publisher import Outgoing
 from schema.arguments import SIGNATURES, SITE_SIGNATURES, is_root_dumplog, make_command
@@ -123,9 +123,8 @@ requests = st.builds(
     PriceRequest, st.just(VERSION), symbols, users, numbers, st.booleans(), st.none() | numbers
 ) | st.builds(PriceRequest, st.just(VERSION), symbols, st.just(NOBODY), numbers, st.booleans())
 
-_failures = st.sampled_from(
-    [ABANDONED, f"{NOT_SENT}: no connection", "silence for 5000 ms", "Multiple exceptions: " * 99]
-)
+_reasons = st.sampled_from(["not sent: no connection", "silence for 5000 ms", "Multiple exceptions: " * 99])
+_failures = st.just(ABANDONED) | st.builds(Failure, _reasons, paid=st.booleans())
 
 
 @st.composite
@@ -140,7 +139,7 @@ def settled(draw) -> Settled:
     try:
         outcome = parse_answer(draw(st.just(line) | st.binary(max_size=200)), fetch.symbol, fetch.sender)
     except QuoteError as error:
-        outcome = draw(_failures | st.just(str(error)))
+        outcome = draw(_failures | st.just(Failure(str(error), paid=True)))
     return Settled(fetch, draw(st.integers(0, MILLISECONDS_MAX)), outcome)
 
 

@@ -1,7 +1,7 @@
 """What the log of record says about paid requests (spec §6)."""
 
 from quotecache.audit_entries import audit_messages
-from quotecache.fetch import ABANDONED, NOT_SENT, SENDER, Fetch, Settled
+from quotecache.fetch import ABANDONED, SENDER, Failure, Fetch, Settled
 from quotecache.protocol import PriceLine
 from schema.codec import decode_audit
 from schema.commands import VERSION, CommandName
@@ -36,15 +36,21 @@ def test_a_hit_without_a_user_names_the_one_that_the_server_was_told():
 
 
 def test_a_paid_request_without_a_price_is_a_debug_event():
-    entry = entry_of(settled("silence for 5000 ms"))
+    entry = entry_of(settled(Failure("silence for 5000 ms", paid=True)))
     assert (entry.kind, entry.command, entry.user) == (AuditKind.DEBUG_EVENT, CommandName.QUOTE, "jane")
     assert entry.message == "quote request 3 of 1000 is paid for without a price: silence for 5000 ms"
     assert entry_of(settled(ABANDONED, user="")).user is None
 
 
 def test_a_request_that_was_never_sent_is_not_paid_for():
-    assert not settled(f"{NOT_SENT}: refused").paid and settled(ABANDONED).paid and settled(LINE).paid
-    assert "is not paid for" in entry_of(settled(f"{NOT_SENT}: refused")).message
+    unsent = settled(Failure("not sent: refused", paid=False))
+    assert not unsent.paid and settled(ABANDONED).paid and settled(LINE).paid
+    assert "is not paid for" in entry_of(unsent).message
+
+
+def test_what_the_reason_says_does_not_decide_whether_a_request_is_paid_for():
+    assert settled(Failure("not sent: or so the server says", paid=True)).paid
+    assert not settled(Failure("connection refused", paid=False)).paid
 
 
 def test_entries_are_numbered_without_gaps_over_messages_of_bounded_size():

@@ -3,7 +3,6 @@
 import msgspec
 
 from runtime.wall_clock import now_ms
-from schema.events import NOT_SENT
 from webapp.site import site
 from webapp.store import store
 
@@ -35,7 +34,7 @@ def allowances(user: str) -> PersonAllowances:
     """What this person has used, and may use."""
     now = now_ms()
     most = site().settings.allowances
-    armed, paid = store().row(_USED, user=user, midnight_ms=now - now % DAY_MS, not_sent=NOT_SENT)
+    armed, paid = store().row(_USED, user=user, midnight_ms=now - now % DAY_MS)
     return PersonAllowances(armed, most.armed_max, paid, most.paid_quotes_max, refreshes())
 
 
@@ -50,6 +49,6 @@ _USED = """
     SELECT
         (SELECT count(*) FROM trigger_orders WHERE user_id = :user AND trigger_cents IS NOT NULL),
         (SELECT count(*) FROM quote_fetches WHERE user_id = :user AND charged AND asked_at_ms >= :midnight_ms
-            AND NOT starts_with(coalesce(failure, ''), :not_sent))"""
+            AND paid)"""
 
 _REFRESHED = "SELECT count(*) FROM quote_fetches WHERE for_trigger AND asked_at_ms > :since_ms"

@@ -8,7 +8,6 @@ import msgspec
 
 from quotecache import quote_cost as counted
 from quotecache.quote_cost import FETCHES, NEEDS, SINCE
-from schema.events import NOT_SENT
 from webapp.site import site
 from webapp.store import store
 
@@ -44,9 +43,9 @@ def quote_cost() -> QuoteCost:
 
 def _look() -> QuoteCost:
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    bounds = {"since_ms": int(midnight.timestamp() * 1000), "not_sent": NOT_SENT}
-    fetches = store().row(FETCHES.format(**SINCE), **bounds)
-    counts = counted.quote_cost(store().stream(NEEDS.format(**SINCE), **bounds), fetches)
+    since_ms = int(midnight.timestamp() * 1000)
+    fetches = store().row(FETCHES.format(**SINCE), since_ms=since_ms)
+    counts = counted.quote_cost(store().stream(NEEDS.format(**SINCE), since_ms=since_ms), fetches)
     each = site().settings.base.quote_cost_cents
     return QuoteCost(
         counts.lookups,
