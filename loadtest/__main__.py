@@ -33,8 +33,9 @@ from runtime import entry_point
 from runtime.log_setup import set_up_logging
 from runtime.output_file import require_writable
 from runtime.wall_clock import now_ms
+from schema.environment import optional_integer
 from schema.errors import DayTradeError, SettingsError
-from schema.settings import Settings, from_environment, whole_number
+from schema.settings import Settings, from_environment
 
 RATE_MAX = 10_000_000
 REPLICAS_MAX = 1_000
@@ -71,8 +72,8 @@ def options_from(environment: Mapping[str, str]) -> Options:
         require_writable(Path(report_file), "REPORT")
         if os.path.exists(report_file) and is_workload(report_file, workload):
             raise SettingsError(f"REPORT={report_file}: is the workload itself, which the report would replace")
-    rate = _count(environment, "RATE", RATE_MAX)
-    replicas = _count(environment, "REPLICAS", REPLICAS_MAX)
+    rate = optional_integer(environment, "RATE", 1, RATE_MAX)
+    replicas = optional_integer(environment, "REPLICAS", 1, REPLICAS_MAX)
     return Options(workload, Path(report_file) if report_file else None, rate, replicas)
 
 
@@ -141,16 +142,6 @@ def _wait_for_workers(ledger: Ledger, replicas: int | None) -> None:
         if time.monotonic() > deadline:
             raise NotReady(f"{missing}: are the workers up? `make up` starts them")
         time.sleep(READY_POLL_SECONDS)
-
-
-def _count(environment: Mapping[str, str], name: str, most: int) -> int | None:
-    text = environment.get(name)
-    if not text:
-        return None
-    value = whole_number(text, 1, most)
-    if value is None:
-        raise SettingsError(f"{name}={text[:60]!r}: must be a whole number from 1 to {most}")
-    return value
 
 
 def _console() -> Console:

@@ -94,7 +94,7 @@ def make_command(
             defect = Reason.BAD_ARGUMENTS
         elif field in (AMOUNT, SHARES) and value <= 0:
             defect = defect or Reason.AMOUNT_NOT_POSITIVE
-        elif field is FILENAME and len(value) > FILENAME_CHARACTERS_MAX:
+        elif field == FILENAME and len(value) > FILENAME_CHARACTERS_MAX:
             defect = defect or Reason.BAD_FILE_NAME
         else:
             fields[field] = value

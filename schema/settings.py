@@ -9,14 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from schema.environment import address, choice, file_or, integer, integer_or_off, required
 from schema.errors import SettingsError
 
 REPLICA_CHARACTERS_MAX = 50
 """With the mark behind it, the name still fits what Postgres keeps of an application's name (63)."""
-
-
-SHOWN_CHARACTERS_MAX = 60
-"""Of a wrong value, in the message about it."""
 
 
 @dataclass(frozen=True)
@@ -64,85 +61,27 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     if not __debug__:
         raise SettingsError("Python leaves out assertions, which guard every cent: unset PYTHONOPTIMIZE, and drop -O")
     return Settings(
-        amqp_url=_required(environment, "AMQP_URL"),
-        database_url=_required(environment, "DATABASE_URL"),
+        amqp_url=required(environment, "AMQP_URL"),
+        database_url=required(environment, "DATABASE_URL"),
         replica=f"{environment.get('REPLICA') or 'replica'}@{socket.gethostname()}"[:REPLICA_CHARACTERS_MAX]
         + f"#{secrets.token_hex(4)}",
         dump_dir=Path(environment.get("DUMP_DIR") or "dumps"),
-        quote_server=_address(environment, "QUOTE_SERVER", "127.0.0.1:4444"),
-        quote_source=_file_or(environment, "QUOTE_SOURCE", "server"),
-        quotes=_choice(environment, "QUOTES", ("realistic", "instant")),
-        quote_seed=_integer(environment, "QUOTE_SEED", 1, 0, 2**63 - 1),
-        quote_cost_cents=_integer(environment, "QUOTE_COST_CENTS", 5, 0, 1_000_000),
-        quote_timeout_ms=_integer(environment, "QUOTE_TIMEOUT_MS", 5_000, 10, 60_000),
-        quote_attempts=_integer(environment, "QUOTE_ATTEMPTS", 3, 1, 10),
-        quote_connections=_integer(environment, "QUOTE_CONNECTIONS", 1_000, 1, 10_000),
+        quote_server=address(environment, "QUOTE_SERVER", "127.0.0.1:4444"),
+        quote_source=file_or(environment, "QUOTE_SOURCE", "server"),
+        quotes=choice(environment, "QUOTES", ("realistic", "instant")),
+        quote_seed=integer(environment, "QUOTE_SEED", 1, 0, 2**63 - 1),
+        quote_cost_cents=integer(environment, "QUOTE_COST_CENTS", 5, 0, 1_000_000),
+        quote_timeout_ms=integer(environment, "QUOTE_TIMEOUT_MS", 5_000, 10, 60_000),
+        quote_attempts=integer(environment, "QUOTE_ATTEMPTS", 3, 1, 10),
+        quote_connections=integer(environment, "QUOTE_CONNECTIONS", 1_000, 1, 10_000),
         refreshes_a_minute=_refreshes(environment),
-        quote_hedge_ms=_integer_or_off(environment, "QUOTE_HEDGE", 1, 60_000),
-        log_level=_choice(environment, "LOG_LEVEL", ("info", "debug", "warning", "error")),
+        quote_hedge_ms=integer_or_off(environment, "QUOTE_HEDGE", 1, 60_000),
+        log_level=choice(environment, "LOG_LEVEL", ("info", "debug", "warning", "error")),
         environment=environment,
     )
-
-
-def _required(environment: Mapping[str, str], name: str) -> str:
-    value = environment.get(name)
-    if not value:
-        raise SettingsError(f"{name} is not set: start the stack with `make up` and run `export $(make env)`")
-    return value
-
-
-def _choice(environment: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
-    value = (environment.get(name) or allowed[0]).lower()
-    if value not in allowed:
-        raise SettingsError(f"{name}={_short(value)}: must be one of {', '.join(allowed)}")
-    return value
-
-
-def _integer(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
-    text = environment.get(name) or str(default)
-    value = whole_number(text, least, most)
-    if value is None:
-        raise SettingsError(f"{name}={_short(text)}: must be a whole number from {least} to {most}")
-    return value
-
-
-def whole_number(text: str, least: int, most: int) -> int | None:
-    """What the decimal digits say; None for anything else, and for what is out of these bounds."""
-    if not (text.isascii() and text.isdecimal() and len(text.lstrip("0")) <= len(str(most))):
-        return None
-    value = int(text)
-    return value if least <= value <= most else None
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}…")
-
-
-def _file_or(environment: Mapping[str, str], name: str, default: str) -> Path | None:
-    text = environment.get(name) or default
-    return None if text == default else Path(text)
-
-
-def _integer_or_off(environment: Mapping[str, str], name: str, least: int, most: int) -> int | None:
-    text = environment.get(name) or "off"
-    if text.lower() == "off":
-        return None
-    value = whole_number(text, least, most)
-    if value is None:
-        raise SettingsError(f"{name}={_short(text)}: must be off, or a whole number from {least} to {most}")
-    return value
 
 
 def _refreshes(environment: Mapping[str, str]) -> int | None:
     if (environment.get("REFRESH_BUDGET") or "").lower() == "off":
         return None
-    return _integer(environment, "REFRESH_BUDGET", 600, 0, 1_000_000)
-
-
-def _address(environment: Mapping[str, str], name: str, default: str) -> tuple[str, int]:
-    text = environment.get(name) or default
-    host, separator, digits = text.rpartition(":")
-    port = whole_number(digits, 1, 65535)
-    if not separator or not host or port is None:
-        raise SettingsError(f"{name}={_short(text)}: must be host:port")
-    return host.strip("[]"), port
+    return integer(environment, "REFRESH_BUDGET", 600, 0, 1_000_000)

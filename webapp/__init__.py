@@ -3,7 +3,6 @@
 `create_app` is the composition of one web process; `webapp.live` is another process. Nothing connects at import.
 """
 
-import importlib.util
 from datetime import timedelta
 
 from flask import Flask
@@ -13,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webapp import api, bodies, failures, health, limits, security, sessions, static_files
 from webapp.gateway import Gateway
 from webapp.ids import CommandIds
+from webapp.pages import pages
 from webapp.settings import WebSettings
 from webapp.site import EXTENSION, Site
 from webapp.store import Store
@@ -39,10 +39,7 @@ def create_app(settings: WebSettings) -> Flask:
     protection.exempt(api.blueprint)  # it demands the token itself, of those who come with a cookie
     app.register_blueprint(api.blueprint)
     app.register_blueprint(health.blueprint)
-    if importlib.util.find_spec("webapp.pages") is not None:
-        from webapp.pages import pages  # noqa: PLC0415 - pages need not be there
-
-        app.register_blueprint(pages)
+    app.register_blueprint(pages)
     failures.handle(app)
     bodies.limit(app)
     static_files.serve(app)

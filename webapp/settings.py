@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from schema import settings
 from schema.commands import Allowances
+from schema.environment import choice, integer
 from schema.errors import SettingsError
 from schema.settings import Settings
 
@@ -49,26 +50,26 @@ class WebSettings:
 
 def from_environment(environment: Mapping[str, str]) -> WebSettings:
     """Raises SettingsError with the variable's name and what it may be."""
-    port = settings._integer(environment, "WEB_PORT", 8080, 1, 65535)
-    threads = settings._integer(environment, "WEB_THREADS", 32, 1, 256)
+    port = integer(environment, "WEB_PORT", 8080, 1, 65535)
+    threads = integer(environment, "WEB_THREADS", 32, 1, 256)
     return WebSettings(
         base=settings.from_environment(environment),
         secret_key=_secret_key(environment),
         host=environment.get("WEB_HOST") or "127.0.0.1",
         port=port,
-        live_port=settings._integer(environment, "LIVE_PORT", 8081, 1, 65535),
+        live_port=integer(environment, "LIVE_PORT", 8081, 1, 65535),
         live_url=_live_url(environment.get("LIVE_URL") or ""),
-        https=settings._choice(environment, "WEB_HTTPS", ("no", "yes")) == "yes",
-        proxies=settings._integer(environment, "WEB_PROXIES", 0, 0, 5),
+        https=choice(environment, "WEB_HTTPS", ("no", "yes")) == "yes",
+        proxies=integer(environment, "WEB_PROXIES", 0, 0, 5),
         threads=threads,
-        waiting_max=settings._integer(environment, "WEB_WAITING_MAX", max(1, threads // 2), 1, threads),
-        waiting_each_max=settings._integer(environment, "WEB_WAITING_EACH_MAX", min(4, threads), 1, threads),
-        streams_max=settings._integer(environment, "LIVE_STREAMS_MAX", 1_200, 1, 20_000),
+        waiting_max=integer(environment, "WEB_WAITING_MAX", max(1, threads // 2), 1, threads),
+        waiting_each_max=integer(environment, "WEB_WAITING_EACH_MAX", min(4, threads), 1, threads),
+        streams_max=integer(environment, "LIVE_STREAMS_MAX", 1_200, 1, 20_000),
         allowances=Allowances(
-            armed_max=settings._integer(environment, "TRIGGER_ALLOWANCE", 25, 0, 1_000),
-            paid_quotes_max=settings._integer(environment, "QUOTE_ALLOWANCE", 500, 0, 1_000_000),
+            armed_max=integer(environment, "TRIGGER_ALLOWANCE", 25, 0, 1_000),
+            paid_quotes_max=integer(environment, "QUOTE_ALLOWANCE", 500, 0, 1_000_000),
         ),
-        limits=settings._choice(environment, "WEB_LIMITS", ("on", "off")) == "on",
+        limits=choice(environment, "WEB_LIMITS", ("on", "off")) == "on",
     )
 
 

@@ -21,8 +21,9 @@ from deploy.supervision import processes, site, supervisor
 from deploy.supervision.processes import PLACEHOLDERS
 from deploy.supervision.program import assignment
 from runtime import output_file
+from schema.environment import optional_integer
 from schema.errors import SettingsError
-from schema.settings import Settings, from_environment, whole_number
+from schema.settings import Settings, from_environment
 
 CONNECT_SECONDS_MAX = 5
 
@@ -85,10 +86,9 @@ def require_site(record: Record) -> None:
 
 def require_numbers(variables: tuple[str, ...]) -> None:
     """That each of these variables is a whole number, where it is set. Raises StackError."""
-    for name in variables:
-        text = os.environ.get(name)
-        if text and whole_number(text, 1, NUMBER_MAX) is None:
-            raise StackError(f"{name}={text[:60]!r}: must be a whole number from 1 to {NUMBER_MAX}")
+    with _translated():
+        for name in variables:
+            optional_integer(os.environ, name, 1, NUMBER_MAX)
 
 
 def arguments_from(text: str) -> list[str]:

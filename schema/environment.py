@@ -1,0 +1,84 @@
+"""Readers of single environment variables. Each raises SettingsError with the variable's name and what it may be.
+
+Which variables there are, and what they mean, is said in `schema.settings` and `webapp.settings`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from schema.errors import SettingsError
+
+SHOWN_CHARACTERS_MAX = 60
+"""Length at which a wrong value is cut in the message about it."""
+
+
+def required(environment: Mapping[str, str], name: str) -> str:
+    """The text of a variable that has no default."""
+    value = environment.get(name)
+    if not value:
+        raise SettingsError(f"{name} is not set: start the stack with `make up` and run `export $(make env)`")
+    return value
+
+
+def choice(environment: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    """One of the allowed words, in lower case; the first of them is the default."""
+    value = (environment.get(name) or allowed[0]).lower()
+    if value not in allowed:
+        raise SettingsError(f"{name}={_short(value)}: must be one of {', '.join(allowed)}")
+    return value
+
+
+def integer(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    """A whole number within these bounds."""
+    value = optional_integer(environment, name, least, most)
+    return default if value is None else value
+
+
+def optional_integer(environment: Mapping[str, str], name: str, least: int, most: int) -> int | None:
+    """A whole number within these bounds; None where the variable is unset or empty."""
+    text = environment.get(name)
+    if not text:
+        return None
+    value = whole_number(text, least, most)
+    if value is None:
+        raise SettingsError(f"{name}={_short(text)}: must be a whole number from {least} to {most}")
+    return value
+
+
+def whole_number(text: str, least: int, most: int) -> int | None:
+    """The value of decimal digits; None for any other text, and for a value out of these bounds."""
+    if not (text.isascii() and text.isdecimal() and len(text.lstrip("0")) <= len(str(most))):
+        return None
+    value = int(text)
+    return value if least <= value <= most else None
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}…")
+
+
+def file_or(environment: Mapping[str, str], name: str, default: str) -> Path | None:
+    """A path; None where the variable is unset or says `default`."""
+    text = environment.get(name) or default
+    return None if text == default else Path(text)
+
+
+def integer_or_off(environment: Mapping[str, str], name: str, least: int, most: int) -> int | None:
+    """A whole number within these bounds, or None for `off`, which is the default."""
+    text = environment.get(name) or "off"
+    if text.lower() == "off":
+        return None
+    value = whole_number(text, least, most)
+    if value is None:
+        raise SettingsError(f"{name}={_short(text)}: must be off, or a whole number from {least} to {most}")
+    return value
+
+
+def address(environment: Mapping[str, str], name: str, default: str) -> tuple[str, int]:
+    """A host and a port; a host in brackets (IPv6) comes without them."""
+    text = environment.get(name) or default
+    host, separator, digits = text.rpartition(":")
+    port = whole_number(digits, 1, 65535)
+    if not separator or not host or port is None:
+        raise SettingsError(f"{name}={_short(text)}: must be host:port")
+    return host.strip("[]"), port
