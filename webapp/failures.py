@@ -1,14 +1,17 @@
-"""What people and programs are told when something is wrong: a page, or under /api a problem (RFC 9457). No logic else.
-
-Pages may bring handlers of their own for what concerns them; under /api every error still becomes a problem.
+"""Handlers of every error of the site: under /api a problem (RFC 9457), elsewhere a page. What they look like is not
+decided here, but in `webapp.api.problems` and `webapp.pages.errors`.
 """
 
 import structlog
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from webapp.api import problems
+from webapp.pages import errors
 from webapp.unavailable import ReadOnly, Unavailable
+
+CODES = (400, 403, 404, 405, 429)
+"""HTTP errors that have a page of their own. A mistake of ours (500) has one too, drawn by `unexpected`."""
 
 log = structlog.get_logger()
 
@@ -17,35 +20,29 @@ def handle(app: Flask) -> None:
     """Registers the handlers on the application."""
     app.register_error_handler(Unavailable, unavailable)
     app.register_error_handler(Exception, unexpected)
+    for code in CODES:
+        app.register_error_handler(code, refused)
     app.after_request(_as_problem)
 
 
 def unavailable(error: Unavailable) -> Response:
-    """503 with Retry-After, whichever server is away."""
-    log_unavailable(error)
-    if problems.wanted():
-        return problems.of_unavailable(error, perhaps_taken(error))
-    response = Response(_page(error), 503, mimetype="text/html")
-    response.headers["Retry-After"] = str(error.retry_after_seconds)
-    return response
-
-
-def log_unavailable(error: Unavailable) -> None:
-    """Notes for operators why somebody was told to come back later."""
+    """503 with Retry-After, whichever server is away; operators find the cause in the log."""
+    taken = perhaps_taken(error)
     log.warning(
         "unavailable",
         what=str(error),
         cause=str(error.__cause__ or ""),
         path=request.path,
-        perhaps_taken=perhaps_taken(error),
+        perhaps_taken=taken,
     )
+    return problems.of_unavailable(error, taken) if problems.wanted() else errors.of_unavailable(error, taken)
 
 
 def perhaps_taken(error: Unavailable) -> bool:
-    """Whether what this request asks for may have taken effect, or take it yet.
+    """Whether the command that this request carries may have taken effect, or may do so yet.
 
-    Where nobody got to look at what a request's key stands for, it may be the second one with that key. What a database
-    without writes refused was not done, nor published: that comes after all writes.
+    If the request failed before its idempotency key was looked up, an earlier request with that key may already have
+    run. A command that a database without writes refused was neither done nor published: all writes come before that.
     """
     if error.perhaps_taken is not None:
         return error.perhaps_taken
@@ -59,27 +56,20 @@ def perhaps_taken(error: Unavailable) -> bool:
         return False
 
 
+def refused(error: HTTPException) -> Response | HTTPException:
+    """An HTTP error as a page; under /api `_as_problem` makes a problem of it."""
+    return error if problems.wanted() else errors.of_http_error(error)
+
+
 def unexpected(error: Exception) -> Response | HTTPException:
-    """A mistake of ours: logged with all there is, told without any of it."""
+    """500 for a mistake of ours: the log has all of it, the answer nothing."""
     if isinstance(error, HTTPException):
         return error
     log.exception("request failed", path=request.path, method=request.method)
-    return InternalServerError()
+    return refused(InternalServerError())
 
 
 def _as_problem(response: Response) -> Response:
     if response.status_code >= 400 and problems.wanted() and response.mimetype != problems.MEDIA_TYPE:
         return problems.of_response(response)
     return response
-
-
-def _page(error: Unavailable) -> str:
-    try:
-        return render_template(
-            "unavailable.html",
-            perhaps_taken=perhaps_taken(error),
-            retry_after_seconds=error.retry_after_seconds,
-        )
-    except Unavailable:
-        # The page shows who is logged in, which nobody knows while the database is away.
-        return "<!doctype html><title>Back in a moment</title><h1>Back in a moment</h1><p>Please try again."

@@ -1,8 +1,10 @@
 """The HTTP of the live updates: who may open a stream, from which page, and what is told to who may not."""
 
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
+import msgspec
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -11,6 +13,7 @@ from starlette.routing import Route
 
 from schema.commands import is_symbol
 from webapp import make_flask
+from webapp.api.problems import MEDIA_TYPE, Problem
 from webapp.live.board import Full
 from webapp.live.hub import Hub
 from webapp.live_address import PATH, SYMBOLS_MAX
@@ -92,4 +95,5 @@ def _host(request: Request, settings: WebSettings) -> str:
 
 
 def _problem(status: int, detail: str, headers: dict[str, str]) -> Response:
-    return JSONResponse({"status": status, "detail": detail}, status, headers, media_type="application/problem+json")
+    problem = Problem(HTTPStatus(status).phrase, status, detail)
+    return Response(msgspec.json.encode(problem), status, headers, media_type=MEDIA_TYPE)

@@ -8,7 +8,6 @@ from webapp.pages import (
     context,
     dashboard,
     entry,
-    errors,
     fragments,
     giving,
     history,
@@ -20,6 +19,6 @@ from webapp.pages import (
 from webapp.pages.root import pages
 
 __all__ = [
-    "context", "dashboard", "entry", "errors", "fragments", "giving", "history", "log", "operations", "pages",
+    "context", "dashboard", "entry", "fragments", "giving", "history", "log", "operations", "pages",
     "symbols", "trading",
 ]  # fmt: skip

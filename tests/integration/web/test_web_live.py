@@ -224,6 +224,14 @@ def test_streams_are_for_people_who_are_logged_in_and_pages_of_this_site(live: L
     assert headers["access-control-allow-credentials"] == "true"
 
 
+def test_a_stream_that_is_refused_is_a_problem_as_of_the_api(live: LiveProcess) -> None:
+    connection, response = live.ask("/live")
+    problem = json.loads(response.read())
+    connection.close()
+    assert response.getheader("Content-Type") == "application/problem+json"
+    assert problem == {"title": "Unauthorized", "status": 401, "detail": "log in first"}
+
+
 def test_one_page_too_many_is_told_to_come_back(live: LiveProcess, browser, page, wait_for) -> None:
     wait_for(lambda: live.streams() == 0, what="earlier pages are gone")
     pages = [page() for _ in range(STREAMS_MAX)]
