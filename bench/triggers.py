@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 from bench.quotes_ground import Ground, load_average, percentile, table, wait_until
 from consumers.triggers.session import Session
 from database import postgres
@@ -166,7 +168,7 @@ def _store_orders(connection) -> None:
 
 
 def _memory_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return psutil.Process().memory_info().rss
 
 
 _LAST_FILL = """

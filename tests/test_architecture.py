@@ -59,6 +59,7 @@ HOMES: dict[str, set[str]] = {
     "msgspec": PACKAGES,
     "structlog": PACKAGES - {"schema", "deploy"},
     "pika": {"rabbitmq"},
+    "psutil": {"deploy.servers", "bench"},
     "psycopg": {
         *("database", "schema.migrations", "rabbitmq.dead_letters"),
         *("ownership", "verification", "consumers", "quotecache", "deploy", "webapp", "bench"),

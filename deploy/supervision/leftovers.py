@@ -1,6 +1,7 @@
 """Finds and ends processes of this stack that no supervisor looks after any more (it was killed, say).
 
 `python -m deploy.supervision.leftovers` ends them all; it needs no package, so that it works where .venv is half made.
+For that reason it reads /proc by itself, where psutil would do.
 
 A process is ours when it was started with our mark in its environment; none is ever found by its name.
 """

@@ -1,4 +1,8 @@
-"""Waits until servers answer, by speaking to them. It never starts or stops one."""
+"""Waits until servers answer, by speaking to them. It never starts or stops one.
+
+It reads the broker's greeting by itself: `rabbitmq.connection` can only log in, and a broker that has just started, or
+is a wrong one, may not let us. It also needs no package, because `leftovers` imports it where .venv is half made.
+"""
 
 import socket
 import struct

@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from tests.chaos.links import ROOT, Links
 
 MODULES = {
@@ -119,10 +121,9 @@ class Fleet:
     def stopped(self, slot: str) -> bool:
         """Whether it hangs in a SIGSTOP."""
         try:
-            stat = Path(f"/proc/{self.lives[slot].process.pid}/stat").read_text()
-        except OSError:
+            return psutil.Process(self.lives[slot].process.pid).status() == psutil.STATUS_STOPPED
+        except psutil.NoSuchProcess:
             return False
-        return stat.rpartition(")")[2].split()[0] == "T"
 
     def replace(self, slot: str, point: str) -> None:
         """Drains it and starts it anew, to die at this point."""

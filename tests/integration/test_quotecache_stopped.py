@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections import Counter
 
+import psutil
 import pytest
 
 from quotecache.fetch import Failure, Fetch
@@ -26,9 +27,7 @@ def good(symbol: str, user: str, _number: int = 1) -> bytes:
 
 
 def is_stopped(process: subprocess.Popen) -> bool:
-    """A stopped process's state is T in /proc."""
-    with open(f"/proc/{process.pid}/stat") as file:
-        return file.read().rpartition(")")[2].split()[0] == "T"
+    return psutil.Process(process.pid).status() == psutil.STATUS_STOPPED
 
 
 def wakes(process: subprocess.Popen) -> None:

@@ -12,18 +12,19 @@ from deploy.stack.failure import StackError
 from deploy.stack.paths import RABBITMQ_TEMPLATES
 
 Usage = namedtuple("Usage", "free")
+Memory = namedtuple("Memory", "available")
 
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch, tmp_path):
     """`machine(disk, memory)`: in MB; plenty of both unless it is said."""
     stack_folder.ensure()
-    monkeypatch.setattr(needs, "MEMINFO", tmp_path / "meminfo")
     monkeypatch.setattr(needs, "CONTROL_GROUP", tmp_path)
 
     def has(disk: int = 100_000, memory: int = 100_000) -> None:
         monkeypatch.setattr(needs.shutil, "disk_usage", lambda _: Usage(disk * 1_000_000))
-        (tmp_path / "meminfo").write_text(f"MemTotal: 9 kB\nMemAvailable: {memory * 1_000} kB\nSwapFree: 0 kB\n")
+        monkeypatch.setattr(needs.psutil, "virtual_memory", lambda: Memory(memory * 1_000_000))
+        monkeypatch.setattr(needs.psutil, "swap_memory", lambda: Usage(0))
 
     has()
     return has
@@ -68,5 +69,11 @@ def test_too_little_memory_is_named_on_the_machine_and_in_a_container(machine, t
         needs.require(with_broker=True)
     (tmp_path / "memory.max").write_text("max\n")
     needs.require(with_broker=True)
-    (tmp_path / "meminfo").unlink()
+
+
+def test_a_machine_that_does_not_say_how_much_memory_it_has_is_not_refused(monkeypatch):
+    def unknown() -> Memory:
+        raise FileNotFoundError("/proc/meminfo")
+
+    monkeypatch.setattr(needs.psutil, "virtual_memory", unknown)
     needs.require(with_broker=True)
