@@ -1,11 +1,9 @@
 """Which partitions a session owns: even shares, takeovers in turns, and handing over (design §2)."""
 
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
-import structlog
 
 from consumers.transactions import store
 from consumers.transactions.account import Account
@@ -15,6 +13,7 @@ from consumers.transactions.progress import Progress
 from consumers.transactions.scheduler import Scheduler
 from ownership import outbox, partitions
 from ownership.clock import Clock
+from ownership.member import Member, Owner
 from ownership.partitions import Ownership
 from rabbitmq.connection import Connection
 from rabbitmq.lengths import check_reach
@@ -28,8 +27,6 @@ PREFETCH_MESSAGES = 100
 
 USERS_PER_TURN = 2_000
 """Loaded at once at a takeover, some 50 ms: leases, and the commands of other partitions, do not wait for all."""
-
-log = structlog.get_logger()
 
 
 class Holding:
@@ -68,8 +65,8 @@ class _Takeover:
     accounts: list[Account] = field(default_factory=list)
 
 
-class Holdings:
-    """`held`: the partitions at work, by number."""
+class Holdings(Owner):
+    """The partitions of a session. `held`: those at work, by number; `member`: when to tick, and which are its own."""
 
     def __init__(
         self,
@@ -83,39 +80,45 @@ class Holdings:
     ):
         self._broker, self._database, self._publisher = broker, database, publisher
         self._scheduler, self._clock = scheduler, clock
-        self._replica = replica
         self._doubtful = doubtful
         self._takeovers: dict[int, _Takeover] = {}
         self.held: dict[int, Holding] = {}
-        self.next_tick = 0.0
-        """When `tick` is due, by the monotonic clock."""
+        self.member = Member(database, store.GROUP, replica, self)
 
     @property
     def taking_over(self) -> bool:
         """Whether `take_over` has something to do at once."""
         return bool(self._takeovers)
 
-    def tick(self) -> None:
-        """Shows life, renews leases, lets go of what is lost or due to others, and begins to take over what is new."""
-        if time.monotonic() < self.next_tick:
-            return
-        began = time.monotonic()
-        epochs = self._epochs()
-        changes = partitions.tick(self._database, store.GROUP, self._replica, epochs)
-        self.next_tick = began + changes.pause_ms / 1000
-        if changes.surplus:
-            self._publisher.flush()
-            self._clear_outbox([self.held[n].ownership for n in changes.surplus & self.held.keys()])
-            partitions.release(self._database, store.GROUP, {n: epochs[n] for n in changes.surplus})
-        for partition in changes.lost | changes.surplus:
+    def before_release(self, surplus: frozenset[int]) -> None:
+        """Has all messages confirmed, so that the next owner repeats none."""
+        self._publisher.flush()
+        self._clear_outbox([self.held[n].ownership for n in surplus & self.held.keys()])
+
+    def ended(self, lost: frozenset[int], released: frozenset[int]) -> None:
+        """Drops all state of these partitions. The session goes on with the others."""
+        for partition in lost | released:
             if partition in self.held:
                 self.held.pop(partition).close()
             else:
                 del self._takeovers[partition]
-        if changes.gained:
-            self._begin(changes.gained)
-        if changes.gained or changes.lost or changes.surplus:
-            log.info("partitions changed", owned=sorted(self._epochs()), lost=sorted(changes.lost))
+
+    def gained(self, ownerships: Sequence[Ownership]) -> None:
+        """Publishes what the owners before left, before anything newer can be in the outbox; begins the takeovers."""
+        with self._database.transaction(), self._database.cursor() as cursor:
+            left_over = outbox.left_over(cursor, store.GROUP, [o.partition for o in ownerships])
+        for message in left_over:
+            self._publisher.publish(message)
+        self._publisher.flush()
+        self._clear_outbox(ownerships)
+        check_reach(self._broker, {command_stream(one.partition): one.position for one in ownerships})
+        takeovers = {ownership.partition: _Takeover(ownership, []) for ownership in ownerships}
+        for user in store.users_with_pending(self._database):
+            if (partition := partition_of(user)) in takeovers:
+                takeovers[partition].users.append(user)
+        for ownership in ownerships:
+            self._clock.not_before(ownership.clock_ms)
+        self._takeovers |= takeovers
 
     def take_over(self) -> None:
         """One step of the takeovers under way. Many users have pending orders, and leases last for seconds only."""
@@ -140,37 +143,13 @@ class Holdings:
 
     def leave(self) -> None:
         """Hands everything over: nobody has to wait for a lease."""
-        self._publisher.flush()
-        self._clear_outbox([holding.ownership for holding in self.held.values()])
-        partitions.leave(self._database, store.GROUP, self._replica, self._epochs())
+        self.member.leave()
         for holding in self.held.values():
             holding.close()
 
     def newest_offsets(self) -> dict[int, int]:
         """The newest offset seen of each partition held."""
         return {n: holding.intake.newest_offset for n, holding in self.held.items()}
-
-    def _epochs(self) -> dict[int, int]:
-        ownerships = [holding.ownership for holding in self.held.values()]
-        ownerships += [takeover.ownership for takeover in self._takeovers.values()]
-        return {ownership.partition: ownership.epoch for ownership in ownerships}
-
-    def _begin(self, gained: Sequence[Ownership]) -> None:
-        """What the owners before left to publish goes out at once, before anything newer can be in the outbox."""
-        with self._database.transaction(), self._database.cursor() as cursor:
-            left_over = outbox.left_over(cursor, store.GROUP, [o.partition for o in gained])
-        for message in left_over:
-            self._publisher.publish(message)
-        self._publisher.flush()
-        self._clear_outbox(gained)
-        check_reach(self._broker, {command_stream(one.partition): one.position for one in gained})
-        takeovers = {ownership.partition: _Takeover(ownership, []) for ownership in gained}
-        for user in store.users_with_pending(self._database):
-            if (partition := partition_of(user)) in takeovers:
-                takeovers[partition].users.append(user)
-        for ownership in gained:
-            self._clock.not_before(ownership.clock_ms)
-        self._takeovers |= takeovers
 
     def _clear_outbox(self, ownerships: Sequence[Ownership]) -> None:
         # All of it is confirmed by now: nothing has to be repeated, by whatever version of this program owns it next.

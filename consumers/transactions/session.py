@@ -4,7 +4,6 @@ Everything in here is dropped when a connection breaks or a partition turns out 
 and the database know all that matters (design §2).
 """
 
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -59,7 +58,7 @@ class Session:
     def run(self, stopping: Callable[[], bool]) -> None:
         """Works until `stopping`, then hands everything over. Raises BrokerError, StoreError, psycopg.Error."""
         while not stopping():
-            self._holdings.tick()
+            self._holdings.member.tick()
             self._holdings.take_over()
             self._receive()
             self._work()
@@ -86,7 +85,7 @@ class Session:
             or any(holding.intake.arrivals for holding in self._held.values())
         ):
             return 0
-        wait = min(IDLE_SECONDS_MAX, self._holdings.next_tick - time.monotonic())
+        wait = min(IDLE_SECONDS_MAX, self._holdings.member.seconds_to_tick)
         expiry_ms = self._scheduler.next_expiry_ms
         if expiry_ms is not None:
             wait = min(wait, (expiry_ms - now_ms()) / 1000)

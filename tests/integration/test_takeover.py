@@ -45,11 +45,6 @@ def worker(connection, amqp_url) -> Iterator[Holdings]:
     broker.close()
 
 
-def tick(worker: Holdings) -> None:
-    worker.next_tick = 0.0
-    worker.tick()
-
-
 def owners(connection: psycopg.Connection) -> set[str | None]:
     with connection.transaction():
         rows = connection.execute("SELECT owner FROM partitions WHERE consumer_group = %s", (store.GROUP,))
@@ -63,7 +58,7 @@ def until_stuck_on_many(worker: Holdings) -> None:
 
 
 def test_all_is_taken_over_in_bounded_steps_with_every_pending_order(worker, connection) -> None:
-    tick(worker)
+    worker.member.tick_now()
     assert (owners(connection), worker.held) == ({"worker"}, {})
     until_stuck_on_many(worker)
     for _ in range(2):
@@ -79,16 +74,16 @@ def test_all_is_taken_over_in_bounded_steps_with_every_pending_order(worker, con
 
 
 def test_what_is_being_taken_over_keeps_its_lease(worker, connection) -> None:
-    tick(worker)
+    worker.member.tick_now()
     until_stuck_on_many(worker)
     before = lease(connection)
-    tick(worker)
+    worker.member.tick_now()
     assert lease(connection) > before
     assert worker.taking_over
 
 
 def test_a_partition_that_is_lost_meanwhile_is_not_taken_over(worker, connection) -> None:
-    tick(worker)
+    worker.member.tick_now()
     until_stuck_on_many(worker)
     with connection.transaction():
         connection.execute(
@@ -96,17 +91,17 @@ def test_a_partition_that_is_lost_meanwhile_is_not_taken_over(worker, connection
             " WHERE consumer_group = %s AND partition = %s",
             (store.GROUP, PARTITION),
         )
-    tick(worker)
+    worker.member.tick_now()
     while worker.taking_over:
         worker.take_over()
     assert sorted(worker.held) == [n for n in range(PARTITIONS) if n != PARTITION]
 
 
 def test_one_that_is_due_to_another_meanwhile_is_given_to_it_at_once(worker, connection) -> None:
-    tick(worker)
+    worker.member.tick_now()
     until_stuck_on_many(worker)
     assert partitions.tick(connection, store.GROUP, "other", {}).gained == ()
-    tick(worker)
+    worker.member.tick_now()
     gained = {one.partition for one in partitions.tick(connection, store.GROUP, "other", {}).gained}
     assert len(gained) == PARTITIONS // 2
     while worker.taking_over:
@@ -115,7 +110,7 @@ def test_one_that_is_due_to_another_meanwhile_is_given_to_it_at_once(worker, con
 
 
 def test_leaving_meanwhile_frees_all(worker, connection) -> None:
-    tick(worker)
+    worker.member.tick_now()
     until_stuck_on_many(worker)
     worker.leave()
     assert owners(connection) == {None}
