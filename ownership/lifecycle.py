@@ -33,19 +33,27 @@ class StopSignal:
         self._stopping = True
 
 
-def live(session: Callable[[], None], stopping: Callable[[], bool]) -> None:
+def live(session: Callable[[], None], stopping: Callable[[], bool], finishes: bool = False) -> None:
     """Runs sessions until one ends by itself; after a lost server, a new one follows a jittered, growing pause.
 
-    A session opens its own connections and closes them. Only BrokerError and StoreError are survived.
+    A session opens its own connections and closes them. Only BrokerError and StoreError are survived. `finishes`: once
+    stopping, one more session is begun, because there is work to finish after the stop; what that one loses is left.
     """
     pause = PAUSE_SECONDS_FIRST
-    while not stopping():
+    while True:
+        last = stopping()
+        if last and not finishes:
+            return
         started = time.monotonic()
         try:
             session()
             return
         except (BrokerError, StoreError) as error:
-            log.warning("session lost, starting anew", error=f"{type(error).__name__}: {error}"[:300])
+            said = f"{type(error).__name__}: {error}"[:300]
+            if last:
+                log.warning("session lost while stopping, the next start goes on", error=said)
+                return
+            log.warning("session lost, starting anew", error=said)
         if time.monotonic() - started > GOOD_SECONDS:
             pause = PAUSE_SECONDS_FIRST
         _wait(pause * random.uniform(0.5, 1.0), stopping)

@@ -101,6 +101,12 @@ class Member:
         if changes.lost or surplus or changes.gained:
             log.info("partitions changed", group=self._group, owned=sorted(self._epochs), lost=sorted(changes.lost))
 
+    def release_all(self) -> None:
+        """Lets everything go, but is still counted among the live: it is about to come back."""
+        with postgres.translated():
+            partitions.release(self._database, self._group, self._epochs)
+        self._epochs.clear()
+
     def leave(self) -> None:
         """Hands everything over, so that nobody has to wait for a lease, and is not counted among the live any more."""
         self._owner.before_release(frozenset(self._epochs))

@@ -1,4 +1,4 @@
-"""The frame of a consumer process: settings, logging, SIGTERM, and a fresh pair of connections for each session."""
+"""The frame of an owning process: settings, logging, SIGTERM, and a fresh pair of connections for each session."""
 
 import os
 import sys
@@ -10,17 +10,21 @@ import structlog
 from database import postgres
 from ownership import partitions
 from ownership.lifecycle import StopSignal, live
+from ownership.partitions import LEASE_MS
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.topology import QUEUES
 from runtime.log_setup import set_up_logging
 from schema import settings
 from schema.errors import DayTradeError, SettingsError
 
+Session = Callable[[Connection, psycopg.Connection], None]
+"""Work with one connection to each server, until the process is to stop or one of them is lost."""
+
 Work = Callable[[Connection, psycopg.Connection, str, Callable[[], bool]], None]
 """A session: broker, database, its name among its peers, and whether to stop."""
 
 CONNECT_SECONDS_MAX = 2.0
-"""For one attempt at the broker; `live` makes as many as it takes."""
+"""Time for one attempt at the broker; `live` makes as many attempts as it takes."""
 
 log = structlog.get_logger()
 
@@ -37,24 +41,45 @@ def run_consumer(process: str, work: Work) -> int:
     set_up_logging(chosen.log_level, chosen.replica)
     stopping = StopSignal()
 
-    def session() -> None:
-        # Not for long: SIGTERM is heard between two attempts.
-        broker = open_connection(chosen.amqp_url, chosen.replica, CONNECT_SECONDS_MAX)
-        try:
-            broker.require_queues(queue.name for queue in QUEUES)
-            connection = postgres.connect(chosen.database_url, chosen.replica)
-            try:
-                with postgres.translated():
-                    partitions.succeed(connection, chosen.place, chosen.replica)
-                    work(broker, connection, chosen.replica, stopping)
-            finally:
-                connection.close()
-        finally:
-            broker.close()
+    def session(broker: Connection, database: psycopg.Connection) -> None:
+        with postgres.translated():
+            work(broker, database, chosen.replica, stopping)
 
     try:
-        live(session, stopping)
+        run_sessions(chosen, session, stopping)
     except DayTradeError as error:
         log.error("cannot go on", error=f"{type(error).__name__}: {error}")
         return 1
     return 0
+
+
+def run_sessions(
+    chosen: settings.Settings,
+    session: Session,
+    stopping: Callable[[], bool],
+    *,
+    lease_ms: int = LEASE_MS,
+    connect_seconds: float = CONNECT_SECONDS_MAX,
+    finishes: bool = False,
+) -> None:
+    """Runs sessions, each with connections of its own, until one ends by itself; see `live` for losses and `finishes`.
+
+    `lease_ms`: how long the group's leases are. `connect_seconds`: for one attempt at the broker; short, as SIGTERM is
+    heard between two attempts. Raises what a session raises, but for BrokerError and StoreError.
+    """
+
+    def connected() -> None:
+        broker = open_connection(chosen.amqp_url, chosen.replica, connect_seconds)
+        try:
+            broker.require_queues(queue.name for queue in QUEUES)
+            database = postgres.connect(chosen.database_url, chosen.replica)
+            try:
+                with postgres.translated():
+                    partitions.succeed(database, chosen.place, chosen.replica, lease_ms)
+                session(broker, database)
+            finally:
+                database.close()
+        finally:
+            broker.close()
+
+    live(connected, stopping, finishes)
