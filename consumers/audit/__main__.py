@@ -1,13 +1,13 @@
 """`python -m consumers.audit`: stores the log of record and writes dumps, until SIGTERM. Wiring only."""
 
 import os
-import signal
 import sys
 
 import structlog
 
 from consumers.audit.dumper import Dumper
-from consumers.audit.writer import Writer
+from consumers.audit.writer import run
+from ownership.lifecycle import StopSignal
 from runtime import entry_point
 from runtime.log_setup import set_up_logging
 from schema import settings
@@ -21,11 +21,9 @@ def main() -> int:
         configuration = settings.from_environment(os.environ)
         set_up_logging(configuration.log_level, "audit")
         dumper = Dumper(configuration)
-        writer = Writer(configuration, on_dump_complete=dumper.wake)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: writer.stop())
+        stopping = StopSignal()
         dumper.start()
-        writer.run()
+        run(configuration, stopping, on_dump_complete=dumper.wake)
         dumper.stop()
     except DayTradeError as error:
         print(f"audit: {error}", file=sys.stderr)

@@ -5,8 +5,6 @@ again: on any loss all state is dropped and claimed anew. No SQL here, and no fi
 """
 
 import contextlib
-import random
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,10 +15,10 @@ import structlog
 from consumers.audit import store
 from consumers.audit.batch import Batch
 from consumers.audit.numbering import Numbering, Stop
-from database import postgres
-from ownership import partitions
+from ownership.member import Member, Owner
 from ownership.partitions import Ownership
-from rabbitmq.connection import Connection, open_connection
+from ownership.process import run_sessions
+from rabbitmq.connection import Connection
 from rabbitmq.lengths import (
     GLANCE_SECONDS,
     QUIET_SECONDS,
@@ -30,13 +28,10 @@ from rabbitmq.lengths import (
     oldest_offset,
 )
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
-from rabbitmq.topology import AUDIT_STREAM, QUEUES
+from rabbitmq.topology import AUDIT_STREAM
 from runtime.faults import sabotaged
-from schema.errors import BrokerError, StoreError
+from schema.errors import StoreError
 from schema.settings import Settings
-
-PARTITION = 0
-"""The audit stream is one; its group has one partition."""
 
 BATCH_ENTRIES_MAX = 20_000
 """Bounds a transaction to about a tenth of a second."""
@@ -59,7 +54,8 @@ IDLE_SECONDS = 0.1
 DRAIN_SECONDS_MAX = 10.0
 """Less than the supervisor's patience of 15 s."""
 
-RECONNECT_SECONDS_MAX = 1.0
+CONNECT_SECONDS_MAX = 1.0
+"""Time for one attempt at the broker. One may follow SIGTERM, and draining needs most of the supervisor's patience."""
 
 DROPPED = "retention has dropped it, and it has to be published again"
 """Why a source has stopped for good: `audit` holds its entries no longer, and no restart helps."""
@@ -67,50 +63,27 @@ DROPPED = "retention has dropped it, and it has to be published again"
 log = structlog.get_logger()
 
 
-class Writer:
-    """Runs until stopped. `on_dump_complete` is called after a commit that completed dumps, and after a claim."""
+def run(settings: Settings, stopping: Callable[[], bool], on_dump_complete: Callable[[], None]) -> None:
+    """Stores the log until `stopping()`, then what is in it by then. The loss of a server is waited out.
 
-    def __init__(self, settings: Settings, on_dump_complete: Callable[[], None]):
-        self._settings = settings
-        self._on_dump_complete = on_dump_complete
-        self._stopping = threading.Event()
+    `on_dump_complete` is called after a commit that completed dumps, and after a claim. Raises LogGap where the stream
+    itself is wrong.
+    """
 
-    def stop(self) -> None:
-        """Store what is in the log by now, let it go, return from `run`. Safe in a signal handler, from any thread."""
-        self._stopping.set()
+    def session(broker: Connection, connection: psycopg.Connection) -> None:
+        one = _Session(broker, connection, settings.replica, on_dump_complete)
+        try:
+            while not stopping():
+                one.step()
+            one.drain()
+        finally:
+            one.leave()
 
-    def run(self) -> None:
-        """Raises LogGap where the stream itself is wrong; the loss of a server is waited out."""
-        while True:
-            last = self._stopping.is_set()
-            try:
-                self._serve()
-                return
-            except (BrokerError, StoreError) as error:
-                if last:
-                    log.warning("stopped; what is in the log is stored at the next start", error=str(error))
-                    return
-                log.warning("starting anew", error=str(error))
-                self._stopping.wait(random.uniform(0.1, RECONNECT_SECONDS_MAX))
-
-    def _serve(self) -> None:
-        name = self._settings.replica
-        with contextlib.ExitStack() as stack:
-            broker = open_connection(self._settings.amqp_url, name, patience_seconds=RECONNECT_SECONDS_MAX)
-            stack.callback(broker.close)
-            broker.require_queues(queue.name for queue in QUEUES)
-            connection = postgres.connect(self._settings.database_url, name)
-            stack.callback(connection.close)
-            with postgres.translated():
-                partitions.succeed(connection, self._settings.place, name)
-            session = _Session(broker, connection, self._settings.replica, self._on_dump_complete)
-            stack.callback(session.leave)
-            while not self._stopping.is_set():
-                session.step()
-            session.drain()
+    # A session that is lost after SIGTERM had still to store what is in the log: one more is begun for that.
+    run_sessions(settings, session, stopping, connect_seconds=CONNECT_SECONDS_MAX, finishes=True)
 
 
-class _Session:
+class _Session(Owner):
     """One pair of connections, and the ownership that lasts no longer than they do."""
 
     def __init__(
@@ -118,16 +91,15 @@ class _Session:
     ):
         self._broker = broker
         self._database = connection
-        self._replica = replica
+        self._member = Member(connection, store.GROUP, replica, self)
         self._on_dump_complete = on_dump_complete
-        self._next_tick = self._stored_at = 0.0
+        self._stored_at = 0.0
         self._inbox: list[Delivery] = []
         self._ownership: Ownership | None = None
 
     def step(self) -> None:
         """Ticks when it is time to, then gathers a batch and stores it."""
-        if time.monotonic() >= self._next_tick:
-            self._tick()
+        self._member.tick()
         if self._ownership is None:
             self._broker.pump(IDLE_SECONDS)
             return
@@ -139,7 +111,7 @@ class _Session:
         """Stores what is in the stream by now, within limits: who stops this worker last leaves a complete log."""
         deadline = time.monotonic() + DRAIN_SECONDS_MAX
         if self._ownership is None:
-            self._tick()
+            self._member.tick_now()
         while self._ownership is not None and (left := self._left()):
             goal = self._batch.high + left
             while self._ownership is not None and self._batch.high < goal:
@@ -157,24 +129,19 @@ class _Session:
 
     def leave(self) -> None:
         """Lets the log go, so that the next owner need not wait for the lease to run out; never raises."""
-        with contextlib.suppress(StoreError), postgres.translated():
-            partitions.leave(self._database, store.GROUP, self._replica, self._owned())
+        with contextlib.suppress(StoreError):
+            self._member.leave()
 
-    def _owned(self) -> dict[int, int]:
-        return {PARTITION: self._ownership.epoch} if self._ownership else {}
+    def ended(self, lost: frozenset[int], released: frozenset[int]) -> None:
+        """Stops reading; where another owner has the log, ends the session."""
+        if lost:
+            raise StoreError("the audit log has another owner")
+        self._consumer.close()
+        self._ownership = None
 
-    def _tick(self) -> None:
-        began = time.monotonic()
-        with postgres.translated():
-            changes = partitions.tick(self._database, store.GROUP, self._replica, self._owned())
-            if changes.lost:
-                raise StoreError("the audit log has another owner")
-            if changes.surplus:
-                partitions.release(self._database, store.GROUP, self._owned())
-                self._consumer.close()
-                self._ownership = None
-        self._next_tick = began + changes.pause_ms / 1000
-        for ownership in changes.gained:
+    def gained(self, ownerships: Sequence[Ownership]) -> None:
+        """Begins to read the only partition."""
+        for ownership in ownerships:
             self._claimed(ownership)
 
     def _claimed(self, ownership: Ownership) -> None:
