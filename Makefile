@@ -72,9 +72,10 @@ what-if: $(STAMP) ## Which trigger orders recorded prices would have fired [USER
 
 ##@ Check the code
 
-lint: $(STAMP) ## Check style and format
+lint: $(STAMP) ## Check style, format and types
 	@$(AS_OWNER) $(VENV)/bin/ruff check --quiet .
 	@$(AS_OWNER) $(VENV)/bin/ruff format --quiet --check .
+	@$(AS_OWNER) $(VENV)/bin/mypy --no-error-summary
 
 test: $(STAMP) ## Run the tests against real servers [ARGS="-k name"]
 	@$(DEPLOY) test

@@ -18,5 +18,5 @@ def means_not_now(error: BaseException) -> bool:
     if isinstance(error, sqlalchemy.exc.TimeoutError | sqlalchemy.exc.DisconnectionError):
         return True
     if isinstance(error, sqlalchemy.exc.DBAPIError):
-        return error.connection_invalidated or postgres.means_not_now(error.orig)
+        return error.connection_invalidated or postgres.means_not_now(error.orig or error)
     return postgres.means_not_now(error)

@@ -5,6 +5,7 @@ Every worker imports this module, and none needs SQLAlchemy, whose import takes 
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 
@@ -18,7 +19,12 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS = 2_000
 """A process paused inside a transaction loses its locks before its partitions' next owner wants them."""
 
 
-KEEPALIVE = {"keepalives_idle": 3, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 8_000}
+KEEPALIVE: dict[str, Any] = {
+    "keepalives_idle": 3,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 8_000,
+}
 """A path that swallows packets is noticed after 9 s (8,000 ms for what was sent), not after a quarter of an hour:
 libpq's words, in seconds but for the last."""
 
@@ -41,6 +47,13 @@ def connect(database_url: str, application: str) -> psycopg.Connection:
         )
     except psycopg.Error as error:
         raise StoreAway(f"cannot reach Postgres: {error}") from error
+
+
+def only_row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """The row of a statement that always returns one."""
+    row = cursor.fetchone()
+    assert row is not None, "a statement that always returns a row returned none"
+    return row
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -108,7 +109,7 @@ def main() -> int:
 
 def run_load(
     settings: Settings, options: Options, workload: Workload, console: Console, begun: Callable[[], None]
-) -> dict:
+) -> dict[str, Any]:
     """The load test from its first publish to its report, which is shown. Raises DayTradeError."""
     ledger = Ledger(settings.database_url)
     _wait_for_workers(ledger, options.replicas)

@@ -62,7 +62,7 @@ class Completion:
             self._rows_counted = rows
             self._counted_at = time.monotonic()
             return self._executed
-        return max(self._executed, min(rows, self._run.published - 1))
+        return max(self._executed, min(int(rows), self._run.published - 1))
 
     def executed_exactly(self) -> int:
         """As of the last real count."""
@@ -70,7 +70,7 @@ class Completion:
 
     def unsettled_triggers(self) -> int:
         """Armed trigger orders that ought to fire, or whose symbol has no quote that could tell."""
-        return self._ledger.value(_UNSETTLED, alive_since_ms=now_ms() - QUOTE_LIFETIME_MS)
+        return int(self._ledger.value(_UNSETTLED, alive_since_ms=now_ms() - QUOTE_LIFETIME_MS))
 
     def audit_numbers(self) -> dict[int, int]:
         """Source → number of its newest entry, stored or on its way."""

@@ -11,7 +11,7 @@ from loadtest.run import Run
 
 def timed_by_database(ledger: Ledger) -> bool:
     """Whether the server remembers when it committed."""
-    return ledger.value("SHOW track_commit_timestamp") == "on"
+    return bool(ledger.value("SHOW track_commit_timestamp") == "on")
 
 
 def outcomes(ledger: Ledger, run: Run) -> dict[str, int]:

@@ -19,20 +19,20 @@ from schema.money import format_cents
 from schema.settings import from_environment
 
 
-def of_run(ledger: Ledger, run: Run, until_ms: int, cost_cents: int) -> dict[str, object]:
+def of_run(ledger: Ledger, run: Run, until_ms: int, cost_cents: int) -> dict[str, Any]:
     """Armed triggers go on needing prices when the run is over, at `until_ms`; that is not the run's."""
     bounds = {"quote_id": run.baseline.quote_id, "until_ms": until_ms}
     answers = ledger.snapshot({name: query.format(**_OF_RUN) for name, query in _QUERIES.items()}, **bounds, **run.ids)
     return _figures(answers, cost_cents)
 
 
-def since(ledger: Ledger, since_ms: int, cost_cents: int) -> dict[str, object]:
+def since(ledger: Ledger, since_ms: int, cost_cents: int) -> dict[str, Any]:
     """The same figures, live: of everything from then on."""
     queries = {name: query.format(**SINCE) for name, query in _QUERIES.items()}
     return _figures(ledger.snapshot(queries, since_ms=since_ms), cost_cents)
 
 
-def _figures(answers: Mapping[str, Sequence[Sequence[Any]]], cost_cents: int) -> dict[str, object]:
+def _figures(answers: Mapping[str, Sequence[Sequence[Any]]], cost_cents: int) -> dict[str, Any]:
     """The figures of `quote_cost`, and the cost in cents.
 
     `failed`: commands rejected because there was no quote. `floor_by_decision` takes each command's need as late as
@@ -53,7 +53,7 @@ def _figures(answers: Mapping[str, Sequence[Sequence[Any]]], cost_cents: int) ->
     }
 
 
-def sentence(figures: dict[str, object]) -> str:
+def sentence(figures: dict[str, Any]) -> str:
     """For people, on one line."""
     ratio = figures["cost_ratio"]
     return (

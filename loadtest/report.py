@@ -5,6 +5,7 @@ import platform
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from database.patient_reads import Ledger
 from loadtest import dump_figures, figures, quote_figures
@@ -16,7 +17,7 @@ from schema.settings import Settings
 LIBRARIES = ("pika", "psycopg", "msgspec", "SQLAlchemy")
 
 
-def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rabbitmq: str) -> dict:
+def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rabbitmq: str) -> dict[str, Any]:
     """Everything that is known about a finished run. Raises StoreError."""
     seconds = figures.seconds(ledger, run)
     ended_at_ms = run.started_at_ms + int(seconds["audited"] * 1000)
@@ -44,18 +45,18 @@ def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rab
     }
 
 
-def passed(report: dict) -> bool:
+def passed(report: dict[str, Any]) -> bool:
     """Whether every check is 0, of all that the workload holds."""
     return not any(report["checks"].values()) and report["input_fault"] is None
 
 
-def write_json(report: dict, path: Path) -> None:
+def write_json(report: dict[str, Any], path: Path) -> None:
     """The whole file or none of it. Raises OSError."""
     with written_whole(path) as file:
         file.write((json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def _dumps(ledger: Ledger, run: Run) -> dict:
+def _dumps(ledger: Ledger, run: Run) -> dict[str, Any]:
     return dump_figures.counts(ledger, run) | {
         "unwritten": [asdict(dump) for dump in dump_figures.unwritten(ledger, run)]
     }

@@ -1,5 +1,7 @@
 """The report as a person reads it. Computes nothing: it shows what `report.py` put together."""
 
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
@@ -8,7 +10,7 @@ from schema.money import format_cents
 REASONS_SHOWN_MAX = 8
 
 
-def show(report: dict, console: Console) -> None:
+def show(report: dict[str, Any], console: Console) -> None:
     """Prints the report; the verdict comes last, where the eye is."""
     table = Table(title=f"Load test of {report['workload']}", show_header=False, title_justify="left")
     table.add_column(style="bold")
@@ -27,7 +29,7 @@ def show(report: dict, console: Console) -> None:
     _show_verdict(report["checks"], console)
 
 
-def _lines(report: dict) -> list[tuple[str, str]]:
+def _lines(report: dict[str, Any]) -> list[tuple[str, str]]:
     outcomes, seconds, latency, quotes = (report[name] for name in ("outcomes", "seconds", "latency_ms", "quotes"))
     ratio = quotes["cost_ratio"]
     lines = [
@@ -63,7 +65,7 @@ def _reasons(rejections: dict[str, int]) -> str:
     return "".join(f"\n  {line}" for line in lines)
 
 
-def _dumps(dumps: dict) -> str:
+def _dumps(dumps: dict[str, Any]) -> str:
     words = {"waiting": "not written yet", "replaced": "replaced by a later one of the same name"}
     counts = {name: number for name, number in dumps.items() if name != "unwritten" and number}
     return " · ".join(f"{number:,} {words.get(name, name)}" for name, number in counts.items()) or "none asked for"

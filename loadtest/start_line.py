@@ -35,7 +35,8 @@ class StartLine:
             line = orders.readline()
         if not line:
             raise CalledOff("the servers were not started")
-        return json.loads(line)
+        addresses: Mapping[str, str] = json.loads(line)
+        return addresses
 
     def begun(self) -> None:
         """Says that the first command is about to be published. Raises CalledOff."""

@@ -71,7 +71,7 @@ def tick(
             _resume(cursor, group, owned, lease_ms)
             kept = _renew(cursor, group, owned, lease_ms)
         cursor.execute(_LIVE, (group, lease_ms, replica))
-        living_ms = dict(cursor.fetchall())
+        living_ms: dict[str, int] = dict(cursor.fetchall())
         live = list(living_ms)
         rows = cursor.execute(_PARTITIONS, (lease_ms, replica, group)).fetchall()
         due = {partition for n, (partition, _, _) in enumerate(rows) if live[n % len(live)] == replica}

@@ -5,6 +5,7 @@ Memory is bounded whatever comes. What the lines mean is `workload_reader.py`'s;
 
 import codecs
 import gzip
+import io
 import os
 import re
 import select
@@ -12,10 +13,10 @@ import stat
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, cast
 
 try:
-    from compression import zstd
+    from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # from Python 3.14 on
 except ImportError:  # Python before 3.14
     from backports import zstd
 
@@ -39,7 +40,7 @@ ENCODINGS = (
 )
 
 UNPACKERS: tuple[tuple[re.Pattern[bytes], Callable[["_Raw"], "_Readable"]], ...] = (
-    (re.compile(rb"\x1f\x8b"), lambda raw: gzip.GzipFile(fileobj=raw)),
+    (re.compile(rb"\x1f\x8b"), lambda raw: gzip.GzipFile(fileobj=cast(io.BufferedReader, raw))),
     # The second mark is that of a frame without content, which some packers put first.
     (re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"), zstd.ZstdFile),
 )

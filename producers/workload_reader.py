@@ -81,10 +81,10 @@ def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         whole = chunk
         if skipping:
-            newline = chunk.find(b"\n")
-            if newline < 0:
+            end = chunk.find(b"\n")
+            if end < 0:
                 continue
-            whole, skipping = chunk[newline:], False
+            whole, skipping = chunk[end:], False
         head, newline, tail = whole.rpartition(b"\n")
         if newline:
             yield rest + head

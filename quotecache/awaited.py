@@ -69,7 +69,7 @@ class Awaited:
             return
         known = self._quotes.get(symbol)
         is_news = known is None or answer.quote_id > known.quote_id
-        if is_news:
+        if known is None or is_news:
             self._quotes[symbol] = answer
             self._answers.append(answer)
         elif answer.quote_id < known.quote_id:

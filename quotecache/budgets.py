@@ -48,7 +48,7 @@ class Allowances:
         count is learned again.
         """
         paid = self._paid.get(request.user)
-        if not is_charged(request) or paid is None:
+        if request.paid_quotes_max is None or not is_charged(request) or paid is None:
             return True
         if paid >= request.paid_quotes_max:
             return False

@@ -168,7 +168,7 @@ class Cache:
         """When `due` may have a second request; None while there is nothing to hedge."""
         return self._hedges[0][0] if self._hedges else None
 
-    def answered(self, quote: Quote, now_ms: int) -> Quote | NoQuote | None:
+    def answered(self, quote: Quote, now_ms: int) -> Quote | NoQuote | QuoteRefused | None:
         """A request in flight gave this quote. Returns what to tell those who wait; None: it is tried again."""
         assert quote.symbol in self._in_flight, quote.symbol
         if not quote.usable(now_ms):
@@ -207,7 +207,7 @@ class Cache:
 
     def _second_requests(self, free: int, now_ms: int) -> list[PriceRequest]:
         """For attempts that have gone unanswered for too long; where connections are short, firsts go first."""
-        requests = []
+        requests: list[PriceRequest] = []
         while self._is_hedge_due(now_ms):
             _, symbol, want, attempt = self._hedges.popleft()
             is_unanswered = self._in_flight.get(symbol) is want and want.attempts == attempt
@@ -235,4 +235,4 @@ class Cache:
         return QuoteRefused(request.symbol, request.user, now_ms)
 
     def _is_hedge_due(self, now_ms: int) -> bool:
-        return bool(self._hedges) and is_due(self._hedges[0][0], now_ms, self._hedge_ms)
+        return self._hedge_ms is not None and bool(self._hedges) and is_due(self._hedges[0][0], now_ms, self._hedge_ms)

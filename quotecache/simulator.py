@@ -62,13 +62,15 @@ class QuoteServer:
 class _Client(asyncio.Protocol):
     """One connection: one request, one line, closed."""
 
+    _transport: asyncio.Transport
+    _later: asyncio.TimerHandle
+
     def __init__(self, server: QuoteServer):
         self._server = server
         self._gathered = b""
-        self._transport: asyncio.Transport | None = None
-        self._later: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._later = asyncio.get_running_loop().call_later(SILENCE_SECONDS_MAX, transport.abort)
 

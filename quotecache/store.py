@@ -118,7 +118,7 @@ def _end(cursor: psycopg.Cursor, settled: list[Settled]) -> None:
     assert cursor.rowcount == len(settled), "a fetch has ended twice"
 
 
-def _ended(settled: Settled) -> tuple:
+def _ended(settled: Settled) -> tuple[object, ...]:
     line = settled.outcome
     if isinstance(line, PriceLine):
         price = (settled.at_ms, line.price_cents, line.quote_server_time, line.cryptokey)

@@ -36,7 +36,7 @@ class Upstream:
         self._outcomes: deque[Outcome] = deque()
         self._defect: BaseException | None = None
         self._loop = asyncio.new_event_loop()
-        self._tasks: set[asyncio.Task] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="upstream", daemon=True)
         self._thread.start()
@@ -70,7 +70,7 @@ class Upstream:
             self._tasks.add(task)
             task.add_done_callback(self._ended)
 
-    def _ended(self, task: asyncio.Task) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._defect = task.exception()
@@ -115,9 +115,10 @@ class _Exchange(asyncio.Protocol):
         self._request = request
         self._hold = hold
         self._gathered = bytearray()
-        self._transport: asyncio.BaseTransport | None = None
+        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         if not self._hold.is_sure():
             self._finish(_NotSure())

@@ -5,8 +5,9 @@ import logging
 import random
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-import pika
+import pika.exceptions
 import structlog
 from pika.adapters.blocking_connection import BlockingChannel
 
@@ -43,6 +44,11 @@ def translated() -> Iterator[None]:
         raise BrokerError(f"RabbitMQ: {type(error).__name__} {error}") from error
 
 
+def channel_beneath(channel: BlockingChannel) -> Any:
+    """The channel that a BlockingChannel drives: it has callbacks that the other one hides."""
+    return channel._impl  # type: ignore[attr-defined]  # pika's stubs leave out what is private
+
+
 class Connection:
     """One BlockingConnection, for the thread that made it. Use `open_connection`."""
 
@@ -77,7 +83,7 @@ class Connection:
                 ended(reason)
 
         channel.add_on_cancel_callback(lambda _: ended("cancelled"))
-        channel._impl.add_on_close_callback(closed)
+        channel_beneath(channel).add_on_close_callback(closed)
         if channel.is_closed:
             ended("closed")
 
@@ -93,7 +99,7 @@ class Connection:
         """
         self.unwatch(channel)
         with contextlib.suppress(pika.exceptions.AMQPError, OSError, BrokerError):
-            channel._impl.close()
+            channel_beneath(channel).close()
             while not channel.is_closed:
                 self._process(CLOSE_POLL_SECONDS)
 
@@ -117,8 +123,8 @@ class Connection:
     @property
     def server_version(self) -> str:
         """Of the broker, as it introduced itself."""
-        version = self._blocking._impl.server_properties["version"]
-        return version.decode() if isinstance(version, bytes) else version
+        version = self._blocking._impl.server_properties["version"]  # type: ignore[attr-defined]  # private, not in stubs
+        return version.decode() if isinstance(version, bytes) else str(version)
 
     def pump(self, seconds: float) -> None:
         """Reads and dispatches what has come; waits for at most this long for something. Raises BrokerError."""
@@ -148,7 +154,7 @@ class Connection:
 
         BlockingConnection does this for deliveries, but not for confirms.
         """
-        self._blocking._request_channel_dispatch(-1)
+        self._blocking._request_channel_dispatch(-1)  # type: ignore[attr-defined]  # private, not in pika's stubs
 
     def wake(self) -> None:
         """Makes `pump` return. The one method that another thread may call; nothing happens on a closed connection."""

@@ -45,5 +45,5 @@ def decode_table(encoded: bytes, offset: int) -> tuple[dict[str | bytes, object]
     return table, offset
 
 
-data.decode_value = decode_value
-data.decode_table = decode_table
+data.decode_value = decode_value  # type: ignore[assignment]  # a value of an unknown kind is an object here
+data.decode_table = decode_table  # type: ignore[assignment]  # the same

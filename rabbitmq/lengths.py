@@ -7,8 +7,10 @@ newest chunk, which comes at once.
 import time
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import pika
+from pika.adapters.blocking_connection import BlockingChannel
 
 from rabbitmq.connection import Connection, translated
 from schema.errors import BrokerError, LogGap
@@ -73,7 +75,7 @@ def _listen(
     first_heard_at: dict[str, float] = {}
 
     def listen(stream: str) -> None:
-        def on_message(channel, method, properties, _body: bytes) -> None:
+        def on_message(channel: BlockingChannel, method: Any, properties: Any, _body: bytes) -> None:
             nonlocal heard_at
             now = time.monotonic()
             # Its newest chunk comes at once. What comes later is new: nobody waits for a busy stream to fall silent.
@@ -124,7 +126,7 @@ def oldest_offset(connection: Connection, stream: str) -> int:
     """
     arrived: list[int] = []
 
-    def on_message(_channel, _method, properties, _body: bytes) -> None:
+    def on_message(_channel: object, _method: object, properties: Any, _body: bytes) -> None:
         arrived.append(int(properties.headers["x-stream-offset"]))
 
     channel = connection.channel()

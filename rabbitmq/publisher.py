@@ -3,10 +3,11 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 import pika
 
-from rabbitmq.connection import Connection, translated
+from rabbitmq.connection import Connection, channel_beneath, translated
 from schema.errors import BrokerError, Unroutable
 
 WINDOW_MESSAGES = 256
@@ -17,7 +18,7 @@ CONFIRM_SECONDS_MAX = 30.0
 POSSIBLY_DUPLICATE = "possibly-duplicate"
 """Header of a message that was published before without a confirm: its reader must look its commands up (design §2)."""
 
-PERSISTENT = 2
+PERSISTENT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Outgoing:
     routing_key: str
     body: bytes
     mandatory: bool = True
-    headers: Mapping[str, object] | None = None
+    headers: Mapping[str, Any] | None = None
 
 
 class Publisher:
@@ -45,7 +46,7 @@ class Publisher:
         self._channel = connection.channel()
         # BlockingChannel's own confirm mode awaits each message by itself, one round trip each. The channel
         # beneath it has the callbacks that windows need; pika is pinned, and a test holds this.
-        beneath = self._channel._impl
+        beneath = channel_beneath(self._channel)
         self._selected = False
         with translated():
             beneath.add_on_return_callback(self._on_return)
@@ -98,7 +99,7 @@ class Publisher:
         if self._refused:
             raise BrokerError(f"the broker refused {len(self._refused)} messages")
 
-    def _on_confirm(self, frame: pika.frame.Method) -> None:
+    def _on_confirm(self, frame: Any) -> None:
         method = frame.method
         if not method.multiple:
             tags = [method.delivery_tag] if method.delivery_tag in self._waiting else []
@@ -111,10 +112,10 @@ class Publisher:
         if len(self._waiting) <= self._awaited:
             self._connection.end_pump()
 
-    def _on_selected(self, _frame: pika.frame.Method) -> None:
+    def _on_selected(self, _frame: object) -> None:
         self._selected = True
         self._connection.end_pump()
 
-    def _on_return(self, _channel, method, _properties, _body: bytes) -> None:
+    def _on_return(self, _channel: object, method: Any, _properties: object, _body: bytes) -> None:
         # The broker confirms an unroutable message after it returns it; only this tells that it is gone.
         self._unroutable.append(f"{method.exchange!r}/{method.routing_key!r}")

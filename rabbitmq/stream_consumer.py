@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from rabbitmq.connection import Connection, translated
 from rabbitmq.publisher import POSSIBLY_DUPLICATE
@@ -70,7 +71,7 @@ class StreamConsumer:
         self._on_delivery = lambda delivery: None
         self._connection.close_channel(self._channel)
 
-    def _on_message(self, _channel, method, properties, body: bytes) -> None:
+    def _on_message(self, _channel: object, method: Any, properties: Any, body: bytes) -> None:
         offset = int(properties.headers["x-stream-offset"])
         check_order(self._stream, self._next, offset)
         self._next = offset + 1

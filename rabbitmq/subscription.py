@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable
 
-import pika
+import pika.exceptions
 
 from rabbitmq.connection import Connection, translated
 

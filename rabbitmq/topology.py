@@ -1,6 +1,7 @@
 """The exchanges and queues, as data. Nothing here connects; `declare.py` makes it so."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from schema.commands import PARTITIONS
 
@@ -31,7 +32,7 @@ SEGMENT_BYTES_MAX = 50_000_000
 @dataclass(frozen=True)
 class Queue:
     name: str
-    arguments: dict = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
     bound_to: str | None = None
 
 

@@ -34,7 +34,7 @@ def read_prices(lines: Iterable[str]) -> list[PricePoint]:
     Raises DecodeError with the line's number for anything that is not a point: a price that was guessed would decide
     about money.
     """
-    points = []
+    points: list[PricePoint] = []
     for number, row in enumerate(_rows(lines), start=1):
         fields = [field.strip() for field in row]
         if not any(fields) or (number == 1 and [f.lower().lstrip("\ufeff") for f in fields] == HEADING):

@@ -6,6 +6,7 @@ Serves the workload reader, the web pages and the API alike. Never raises for ba
 import functools
 import operator
 import re
+from typing import Any
 
 from schema.bounds import FILENAME_CHARACTERS_MAX, INT64_MAX
 from schema.commands import Command, CommandName, is_symbol, is_user
@@ -84,10 +85,10 @@ def make_command(
     if form is None:
         defect = Reason.BAD_ARGUMENTS
         form = forms[-1]
-    fields: dict[str, str | int] = {}
+    fields: dict[str, Any] = {}
     for field, text in zip(form, arguments, strict=False):
         try:
-            value = _READERS[field](text.strip())
+            value: Any = _READERS[field](text.strip())
         except MalformedMoney:
             value = None
         if value is None:

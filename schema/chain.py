@@ -60,7 +60,9 @@ def row_checks(rows: bytes) -> bytes:
     return struct.pack(f">{len(checks)}I", *checks)
 
 
-def digest(previous: bytes, source: int, first_number: int, last_number: int, rows: bytes, checks: bytes) -> bytes:
+def digest(
+    previous: bytes, source: int, first_number: int, last_number: int, rows: bytes | bytearray, checks: bytes
+) -> bytes:
     """The digest of a link; 32 bytes."""
     hasher = hashlib.sha256(previous)
     hasher.update(b"%d %d %d\n" % (source, first_number, last_number))

@@ -3,6 +3,7 @@
 import functools
 import re
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -41,7 +42,7 @@ _is_user = functools.lru_cache(maxsize=65_536)(is_user)
 _is_symbol = functools.lru_cache(maxsize=26 + 26**2 + 26**3)(is_symbol)
 
 _encoder = msgspec.msgpack.Encoder()
-_log = msgspec.msgpack.Decoder(LogMessage)
+_log: msgspec.msgpack.Decoder[LogMessage] = msgspec.msgpack.Decoder(LogMessage)
 _audit = msgspec.msgpack.Decoder(AuditMessage)
 _price = msgspec.msgpack.Decoder(PriceMessage)
 _request = msgspec.msgpack.Decoder(PriceRequest)
@@ -151,7 +152,13 @@ def _check_id(command_id: bytes) -> None:
         raise DecodeError("a command id that is kept for expiries")
 
 
-def _decode(decoder: msgspec.msgpack.Decoder, body: bytes):
+_Message = TypeVar(
+    "_Message",
+    bound=LogMessage | AuditMessage | PriceMessage | PriceRequest | TriggerMessage | ReplyMessage | AccountsChanged,
+)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[_Message], body: bytes) -> _Message:
     try:
         message = decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

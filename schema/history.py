@@ -73,7 +73,7 @@ def _take_effect(account: Account, row: HistoryRow) -> None:
     account.cash_cents += row.cash_delta_cents
     account.reserved_cents += row.reserved_delta_cents
     if row.shares_delta or row.reserved_shares_delta:
-        position = account.positions.setdefault(row.symbol, Position())
+        position = account.positions.setdefault(_symbol(row), Position())
         position.shares += row.shares_delta
         position.reserved_shares += row.reserved_shares_delta
     if row.kind == HistoryKind.COMMAND:
@@ -83,7 +83,25 @@ def _take_effect(account: Account, row: HistoryRow) -> None:
     elif row.kind == HistoryKind.EXPIRY:
         _expire(account, row)
     else:
-        del account.triggers[row.symbol, _FILLS[row.command]]
+        del account.triggers[_symbol(row), _FILLS[row.command]]
+
+
+def _symbol(row: HistoryRow) -> str:
+    if row.symbol is None:
+        raise ValueError("names no symbol")
+    return row.symbol
+
+
+def _amount_cents(row: HistoryRow) -> int:
+    if row.amount_cents is None:
+        raise ValueError("names no amount")
+    return row.amount_cents
+
+
+def _price_cents(row: HistoryRow) -> int:
+    if row.price_cents is None:
+        raise ValueError("names no price")
+    return row.price_cents
 
 
 def _open(account: Account, row: HistoryRow) -> None:
@@ -91,7 +109,7 @@ def _open(account: Account, row: HistoryRow) -> None:
 
 
 def _buy(account: Account, row: HistoryRow) -> None:
-    _push(account, row, Side.BUY, row.reserved_delta_cents // row.price_cents)
+    _push(account, row, Side.BUY, row.reserved_delta_cents // _price_cents(row))
 
 
 def _sell(account: Account, row: HistoryRow) -> None:
@@ -101,7 +119,7 @@ def _sell(account: Account, row: HistoryRow) -> None:
 def _push(account: Account, row: HistoryRow, side: Side, shares: int) -> None:
     expires_at_ms = row.at_ms + PENDING_LIFETIME_MS
     account.stack(side).append(
-        PendingOrder(row.seq, side, row.symbol, shares, row.price_cents, expires_at_ms, row.transaction_number)
+        PendingOrder(row.seq, side, _symbol(row), shares, _price_cents(row), expires_at_ms, row.transaction_number)
     )
 
 
@@ -130,23 +148,22 @@ def _expire(account: Account, row: HistoryRow) -> None:
 
 
 def _set_amount(account: Account, row: HistoryRow, side: Side) -> None:
-    old = account.triggers.get((row.symbol, side))
-    armed = old is not None and old.trigger_cents is not None
-    account.triggers[row.symbol, side] = TriggerOrder(
-        row.symbol,
+    old = account.triggers.get((_symbol(row), side))
+    account.triggers[_symbol(row), side] = TriggerOrder(
+        _symbol(row),
         side,
-        row.amount_cents,
+        _amount_cents(row),
         old.trigger_cents if old else None,
         (old.reserved_cents if old else 0) + row.reserved_delta_cents,
         (old.reserved_shares if old else 0) + row.reserved_shares_delta,
         row.seq,
-        old.transaction_number if armed else row.transaction_number,
+        old.transaction_number if old and old.trigger_cents is not None else row.transaction_number,
     )
 
 
 def _set_trigger(account: Account, row: HistoryRow, side: Side) -> None:
-    old = account.triggers[row.symbol, side]
-    account.triggers[row.symbol, side] = msgspec.structs.replace(
+    old = account.triggers[_symbol(row), side]
+    account.triggers[_symbol(row), side] = msgspec.structs.replace(
         old,
         trigger_cents=row.price_cents,
         reserved_shares=old.reserved_shares + row.reserved_shares_delta,
@@ -156,7 +173,7 @@ def _set_trigger(account: Account, row: HistoryRow, side: Side) -> None:
 
 
 def _cancel_trigger(account: Account, row: HistoryRow, side: Side) -> None:
-    del account.triggers[row.symbol, side]
+    del account.triggers[_symbol(row), side]
 
 
 def _of(side: Side, effect: Callable[[Account, HistoryRow, Side], None]) -> Callable[[Account, HistoryRow], None]:
@@ -180,6 +197,6 @@ _EFFECTS: dict[str, Callable[[Account, HistoryRow], None]] = {
 }
 """What a done command does beside its deltas: to the stacks and to the trigger orders."""
 
-_EXPIRIES = {CommandName.BUY: Side.BUY, CommandName.SELL: Side.SELL}
+_EXPIRIES: dict[str, Side] = {CommandName.BUY: Side.BUY, CommandName.SELL: Side.SELL}
 
-_FILLS = {CommandName.SET_BUY_TRIGGER: Side.BUY, CommandName.SET_SELL_TRIGGER: Side.SELL}
+_FILLS: dict[str, Side] = {CommandName.SET_BUY_TRIGGER: Side.BUY, CommandName.SET_SELL_TRIGGER: Side.SELL}

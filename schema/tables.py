@@ -4,6 +4,8 @@ Reads and migrations use these; the hot path writes with psycopg. `user_id` lead
 that the database can be sharded by user (design §6). Money is bigint cents, time bigint ms since the epoch.
 """
 
+import enum
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -36,7 +38,7 @@ metadata = MetaData(
 )
 
 
-def named_enum(cls, name: str) -> Enum:
+def named_enum(cls: type[enum.Enum], name: str) -> Enum:
     """The database's type of this name, with the values of a Python enum."""
     return Enum(
         cls,

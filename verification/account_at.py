@@ -6,7 +6,7 @@ Reads only; works with every other process down. How rows become an account is `
 import json
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import psycopg
 import typer
@@ -44,7 +44,7 @@ def account_at(connection: psycopg.Connection, user: str, seq: int) -> Account:
     return account
 
 
-def as_exported(account: Account) -> dict:
+def as_exported(account: Account) -> dict[str, Any]:
     """The account in the form of `make state`, with its user and row."""
     pending = sorted([*account.buys, *account.sells], key=lambda order: order.seq)
     return {
@@ -63,7 +63,7 @@ def as_exported(account: Account) -> dict:
     }
 
 
-def _pending(order: PendingOrder) -> dict:
+def _pending(order: PendingOrder) -> dict[str, Any]:
     return {
         "seq": order.seq,
         "side": order.side,
@@ -75,7 +75,7 @@ def _pending(order: PendingOrder) -> dict:
     }
 
 
-def _trigger(order: TriggerOrder) -> dict:
+def _trigger(order: TriggerOrder) -> dict[str, Any]:
     return {
         "symbol": order.symbol,
         "side": order.side,
@@ -102,11 +102,11 @@ def _lines(account: Account) -> list[str]:
             f"  pending   {order.side} {order.symbol} {order.shares:,} at {price}"
             f" (row {order.seq}, expires {order.expires_at_ms})"
         )
-    for _, order in sorted(account.triggers.items()):
-        armed = "not armed" if order.trigger_cents is None else f"armed at {format_cents(order.trigger_cents)}"
+    for _, trigger in sorted(account.triggers.items()):
+        armed = "not armed" if trigger.trigger_cents is None else f"armed at {format_cents(trigger.trigger_cents)}"
         lines.append(
-            f"  trigger   {order.side} {order.symbol} for {format_cents(order.amount_cents)}, {armed}"
-            f" (row {order.version})"
+            f"  trigger   {trigger.side} {trigger.symbol} for {format_cents(trigger.amount_cents)}, {armed}"
+            f" (row {trigger.version})"
         )
     return lines
 

@@ -114,7 +114,7 @@ class _Source:
         self.looked += (surplus is not None) + sum(1 for _ in rows)
         return self._locate(before, bad) if bad else self._end_fault(before, surplus)
 
-    def _end_fault(self, last: Link, surplus: bytes | None) -> Fault | None:
+    def _end_fault(self, last: Link, surplus: memoryview | None) -> Fault | None:
         if surplus is not None:
             return Fault(self._source, _number(bytes(surplus)), "it is behind the end of the chain")
         if self._stored != last.last_number or self._head != last.digest:

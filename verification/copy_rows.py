@@ -18,6 +18,7 @@ def copy_rows(connection: psycopg.Connection, query: str) -> Iterator[memoryview
     libpq.send_query(query.encode())
     libpq.flush()
     result = _next_result(libpq)
+    assert result is not None, "libpq answers every query"
     if result.status != pq.ExecStatus.COPY_OUT:
         raise psycopg.DatabaseError(result.get_error_message())
     while True:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from lxml import etree
@@ -88,7 +89,7 @@ def _due(connection: psycopg.Connection, dump: Dump) -> Iterator[Element]:
             yield row["kind"], tuple(_fields(row))
 
 
-def _fields(row: dict) -> Iterator[tuple[str, str]]:
+def _fields(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
     kind = row["kind"]
     yield "timestamp", str(row["at_ms"])
     yield "server", source_name(row["source"])

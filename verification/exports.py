@@ -10,11 +10,13 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
 from database import postgres
+from database.postgres import only_row
 from runtime import entry_point
 from runtime.output_file import written_whole
 from schema.errors import DayTradeError, SettingsError, StoreError
@@ -22,9 +24,9 @@ from schema.errors import DayTradeError, SettingsError, StoreError
 ROWS_PER_FETCH = 10_000
 
 
-def state(connection: psycopg.Connection) -> dict[str, dict]:
+def state(connection: psycopg.Connection) -> dict[str, dict[str, Any]]:
     """Every opened account by user: cash, reserved, positions that are not empty, pending orders, trigger orders."""
-    users: dict[str, dict] = {}
+    users: dict[str, dict[str, Any]] = {}
     for user, cash, reserved in connection.execute(_ACCOUNTS):
         users[user] = {
             "cash_cents": cash,
@@ -43,7 +45,7 @@ def state(connection: psycopg.Connection) -> dict[str, dict]:
     return users
 
 
-def history(connection: psycopg.Connection) -> Iterator[dict]:
+def history(connection: psycopg.Connection) -> Iterator[dict[str, Any]]:
     """Every history row by user and seq: the order in which it took effect; from a server-side cursor."""
     with connection.cursor("history", row_factory=dict_row) as cursor:
         cursor.itersize = ROWS_PER_FETCH
@@ -100,7 +102,7 @@ def main() -> int:
 
 def _require_something(connection: psycopg.Connection) -> None:
     """An export of nothing would pass for that of a run. Raises StoreError."""
-    if not connection.execute(_ANYTHING).fetchone()[0]:
+    if not only_row(connection.execute(_ANYTHING))[0]:
         raise StoreError(f"nothing has run on the database {connection.info.dbname}: there is nothing to write")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
@@ -18,7 +19,7 @@ class Weighed:
     note: str = ""
 
 
-Weigh = Callable[[psycopg.Connection, Iterable[tuple]], Weighed]
+Weigh = Callable[[psycopg.Connection, Iterable[tuple[Any, ...]]], Weighed]
 
 
 @dataclass(frozen=True)

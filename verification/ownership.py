@@ -6,6 +6,7 @@ all workers the orders that ran out meanwhile are released when somebody owns th
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from typing import Any
 
 import psycopg
 
@@ -33,7 +34,7 @@ OWNERSHIPS = Pass(
 )
 
 
-def weigh_lateness(connection: psycopg.Connection, rows: Iterable[tuple], late_ms: int) -> Weighed:
+def weigh_lateness(connection: psycopg.Connection, rows: Iterable[tuple[Any, ...]], late_ms: int) -> Weighed:
     """Judges orders that were released more than `late_ms` after they were due. Raises psycopg.Error.
 
     `rows`: name of the order, user, when its release was due and when it came (ms since the epoch). It is late where

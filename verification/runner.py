@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from database.postgres import only_row
 from verification.invariants import Finding, Invariant, Pass, Weighed
 from verification.snapshot import Snapshot
 
@@ -73,7 +74,7 @@ def judge(connection: psycopg.Connection, one: Pass, advanced: Callable[[int], N
     counts = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in bad)
     query = f"SELECT coalesce(sum(looked), 0)::bigint, {counts} FROM ({one.rows}) AS found"
     try:
-        looked, *violations = connection.execute(query).fetchone()
+        looked, *violations = only_row(connection.execute(query))
     except psycopg.DataError as error:
         # Only forged numbers leave 64 bits, or divide by nothing. Nobody can tell which of the invariants holds then.
         return [
@@ -96,6 +97,7 @@ def judge(connection: psycopg.Connection, one: Pass, advanced: Callable[[int], N
 
 def _weigh(connection: psycopg.Connection, one: Pass, invariant: Invariant, condition: str) -> Weighed:
     """Of the rows that do not hold at first sight, however many. A cursor of the server's gives some at a time."""
+    assert invariant.weigh is not None
     columns = f"{invariant.named or one.named}, {invariant.weighed}"
     query = f"SELECT {columns} FROM ({one.rows}) AS found WHERE {condition} ORDER BY {one.order}"
     with connection.cursor(name="weighed") as cursor:
@@ -107,6 +109,6 @@ def _first(connection: psycopg.Connection, one: Pass, named: str, condition: str
     query = f"SELECT {named} FROM ({one.rows}) AS found WHERE {condition} ORDER BY {one.order} LIMIT 1"
     try:
         with connection.transaction():  # a savepoint: other invariants' first rows are still to be named
-            return connection.execute(query).fetchone()[0]
+            return str(only_row(connection.execute(query))[0])
     except psycopg.DataError as error:
         return f"cannot be named: {error}"

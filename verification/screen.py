@@ -4,7 +4,7 @@ import sys
 import threading
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -29,7 +29,7 @@ class Screen(Watcher):
             disable=not self._console.is_terminal,
         )
         self._lock = threading.Lock()
-        self._tasks: dict[str, int] = {}
+        self._tasks: dict[str, TaskID] = {}
         self._ended = 0
 
     def __enter__(self) -> "Screen":

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import psycopg
 
 from database import postgres
+from database.postgres import only_row
 
 APPLICATION = "verification"
 
@@ -29,7 +30,7 @@ class Snapshot:
     def __init__(self, database_url: str, exporter: psycopg.Connection):
         self._database_url = database_url
         self._exporter = exporter
-        self._name = exporter.execute("SELECT pg_export_snapshot()").fetchone()[0]
+        self._name = only_row(exporter.execute("SELECT pg_export_snapshot()"))[0]
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[psycopg.Connection]:

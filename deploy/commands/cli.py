@@ -116,7 +116,7 @@ def status() -> None:
     if record.kind == GIVEN:
         table.add_row("rabbitmq, postgres", "given", "-", "-")
     Console().print(table)
-    if any(row.startswith(f"{LIVE}.") for row in table.columns[0].cells):
+    if any(str(row).startswith(f"{LIVE}.") for row in table.columns[0].cells):
         print(modules.output(urls_of(record, LIVE), "loadtest.quote_figures", "consumers.audit.alarms"))
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import subprocess
+from functools import partial
 
 from deploy.servers import broker_files
 from deploy.servers.database import answers
@@ -40,7 +41,7 @@ def start(record: Record, servers: tuple[str, ...] = (RABBITMQ, POSTGRES)) -> No
         record.kind = CONTAINER
         record.save()
         for name in servers:
-            readiness.wait_until(lambda name=name: _answers(record, name), name, START_SECONDS_MAX)
+            readiness.wait_until(partial(_answers, record, name), name, START_SECONDS_MAX)
 
 
 def running(record: Record, servers: tuple[str, ...] = (RABBITMQ, POSTGRES)) -> bool:

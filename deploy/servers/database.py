@@ -5,6 +5,7 @@ from psycopg import sql
 
 from database import libpq_urls
 from database.libpq_urls import name_of
+from database.postgres import only_row
 from deploy.stack.failure import StackError
 
 ROLE = "daytrade"
@@ -74,7 +75,7 @@ def has_read_streams(url: str) -> bool:
         with connect(url) as connection:
             if connection.execute("select to_regclass('partitions')").fetchone() == (None,):
                 return False
-            return connection.execute("select coalesce(max(high), -1) >= 0 from partitions").fetchone()[0]
+            return bool(only_row(connection.execute("select coalesce(max(high), -1) >= 0 from partitions"))[0])
     except psycopg.Error as error:
         raise StackError(f"cannot look into {name_of(url)}: {_first_line(error)}") from error
 

@@ -64,7 +64,9 @@ def _missing() -> list[str]:
 
 def _version(folder: Path) -> int:
     said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True).stdout
-    return int(re.search(r"\d+", said)[0])  # "postgres (PostgreSQL) 17.2 (Debian ...)"
+    number = re.search(r"\d+", said)  # "postgres (PostgreSQL) 17.2 (Debian ...)"
+    assert number is not None, said
+    return int(number[0])
 
 
 def _in_path(name: str) -> list[Path]:

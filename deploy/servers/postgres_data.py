@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from deploy.stack import caller, stack_folder
 from deploy.stack.failure import StackError
@@ -165,7 +166,7 @@ def _hand_over(path: Path) -> None:
         shutil.chown(path, SERVER_USER, pwd.getpwnam(SERVER_USER).pw_gid)
 
 
-def _as_server_user() -> dict:
+def _as_server_user() -> dict[str, Any]:
     if not server_user():
         return {}
     return {"user": SERVER_USER, "group": pwd.getpwnam(SERVER_USER).pw_gid, "extra_groups": []}

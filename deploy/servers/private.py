@@ -52,9 +52,15 @@ def start(record: Record, servers: tuple[str, ...] = (EPMD, RABBITMQ, POSTGRES))
         _wait(record, servers, fatal={"FATAL"})
 
 
+def _postgres_folder() -> Path:
+    folder = installed.postgres_folder()
+    assert folder is not None, "Postgres is installed before it is started"
+    return folder
+
+
 def _start_server(record: Record, name: str) -> None:
     if name == POSTGRES:
-        postgres_data.prepare(record, installed.postgres_folder())
+        postgres_data.prepare(record, _postgres_folder())
     if name == RABBITMQ:
         broker_files.render(record, f"127.0.0.1:{record.ports['amqp']}", f"{BROKERS_FOLDER}/{broker_files.DEFINITIONS}")
         broker_files.mend_places()
@@ -100,7 +106,7 @@ def _programs(record: Record) -> list[Program]:
         Program(
             # The port is not in the configuration file, which is the same in every checkout.
             POSTGRES,
-            (str(installed.postgres_folder() / "postgres"), "-D", ".", "-p", str(record.ports["postgres"])),
+            (str(_postgres_folder() / "postgres"), "-D", ".", "-p", str(record.ports["postgres"])),
             LOGS / "postgres.log",
             postgres_data.folder(),
             autostart=False,

@@ -5,12 +5,13 @@ Given servers are never started or stopped. Workers are not known here.
 
 import os
 
+from database.libpq_urls import name_of
 from deploy.servers import browser, container, database, given, installed, needs, postgres_data, private
 from deploy.stack.failure import StackError
 from deploy.stack.paths import POSTGRES_DATA
 from deploy.stack.profiles import LIVE, LOADTEST, PLACES, PROFILES, SITE, Urls, superuser_url, urls_of
 from deploy.stack.progress import say
-from deploy.stack.record import CONTAINER, GIVEN, PRIVATE, Record, load
+from deploy.stack.record import CONTAINER, GIVEN, PRIVATE, Kind, Record, load
 from deploy.supervision import leftovers, readiness, supervisor
 
 GIVEN_SECONDS_MAX = 15
@@ -100,7 +101,7 @@ def recreate_database(record: Record, urls: Urls) -> None:
 def drop_database(record: Record, urls: Urls) -> None:
     """And what a replay has rebuilt beside it."""
     assert urls != urls_of(record, LIVE), "live data are never dropped"
-    name = database.name_of(urls.database)
+    name = name_of(urls.database)
     for one in (name, f"{name}_replay"):
         database.drop_database(_admin(record), one)
 
@@ -113,7 +114,7 @@ def _owner(record: Record) -> str | None:
     return None if record.kind == GIVEN else database.ROLE
 
 
-def _choose(record: Record) -> str:
+def _choose(record: Record) -> Kind:
     """Given servers if there are any, else those that hold this checkout's data, else an engine if one answers."""
     amqp, postgres = os.environ.get("AMQP_URL", ""), os.environ.get("DATABASE_URL", "")
     if bool(amqp) != bool(postgres):

@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.stack.failure import StackError
 from deploy.stack.paths import POSTGRES_DATA, ROOT, STACK
 
-MADE_HERE = (".venv", ".stack", "dumps", ".pytest_cache", ".hypothesis", ".ruff_cache")
+MADE_HERE = (".venv", ".stack", "dumps", ".pytest_cache", ".hypothesis", ".ruff_cache", ".mypy_cache")
 
 
 def refuse(uid: int, at_the_top_only: bool = False) -> None:

@@ -8,6 +8,7 @@ import os
 import pwd
 import subprocess
 import sys
+from typing import Any
 
 from runtime import entry_point
 
@@ -40,7 +41,7 @@ def become(account: pwd.struct_passwd) -> None:
     os.environ |= {"HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name}
 
 
-def _as_user(account: pwd.struct_passwd) -> dict:
+def _as_user(account: pwd.struct_passwd) -> dict[str, Any]:
     groups = os.getgrouplist(account.pw_name, account.pw_gid)
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": groups}
 

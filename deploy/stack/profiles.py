@@ -1,14 +1,17 @@
 """A profile is a database and a vhost, so that a load test or the tests never see live data. Pure: no I/O."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from database.libpq_urls import beside, for_own_server
-from deploy.stack.record import GIVEN, Record
+from deploy.stack.record import GIVEN, Place, Record
 
-LIVE, LOADTEST, TEST = "live", "loadtest", "test"
+LIVE: Final = "live"
+LOADTEST: Final = "loadtest"
+TEST: Final = "test"
 PROFILES = (LIVE, LOADTEST, TEST)
 SITE = "site"  # no profile: the site's processes, beside the workers of LIVE and on its data
-PLACES = (1, 2)
+PLACES: tuple[Place, ...] = (1, 2)
 """A load test makes its database and vhost in the place that the last one does not have; so that one is kept until the
 new one has begun."""
 HOST = "127.0.0.1"
@@ -42,7 +45,7 @@ def urls_of(record: Record, profile: str, place: int | None = None) -> Urls:
     )
 
 
-def other_place(record: Record) -> int:
+def other_place(record: Record) -> Place:
     """Where the next load test is made."""
     return next(place for place in PLACES if place != record.loadtest_place)
 

@@ -8,7 +8,7 @@ import json
 import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -16,9 +16,13 @@ from deploy.stack import stack_folder
 from deploy.stack.paths import RECORD, RECORD_COPY
 from deploy.stack.progress import say
 
-GIVEN, CONTAINER, PRIVATE = "given", "container", "private"
+GIVEN: Final = "given"
+CONTAINER: Final = "container"
+PRIVATE: Final = "private"
 
 Kind = Literal["", "given", "container", "private"]
+Profile = Literal["", "live", "loadtest", "test"]
+Place = Literal[1, 2]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Password = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]*$", max_length=64)]
 
@@ -38,9 +42,9 @@ def _password() -> str:
 class Record:
     kind: Kind = ""
     kind_of_last_run: Kind = ""
-    last_profile: Literal["", "live", "loadtest", "test"] = ""
+    last_profile: Profile = ""
     """Of the last run that began; empty where none did."""
-    loadtest_place: Literal[1, 2] = 1
+    loadtest_place: Place = 1
     """Where the last load test is (`profiles.PLACES`)."""
     ports: dict[str, Port] = field(default_factory=dict)
     quote_ports: dict[str, Port] = field(default_factory=dict)
@@ -53,7 +57,7 @@ class Record:
     superuser_password: Password = field(default_factory=_password)
     supervisor_password: Password = field(default_factory=_password)
 
-    def begun(self, profile: str) -> None:
+    def begun(self, profile: Profile) -> None:
         """From now on the last run is this one. Saves."""
         self.last_profile = profile
         self.kind_of_last_run = self.kind

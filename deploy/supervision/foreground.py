@@ -4,6 +4,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 PAUSE_S = 0.5  # between two looks at the workers while the child runs
 CHILD_SECONDS_MAX = 20  # for a child that was asked to end
@@ -42,7 +43,7 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def wait_for(child: subprocess.Popen, meanwhile: Callable[[], object] = lambda: None) -> int:
+def wait_for(child: subprocess.Popen[Any], meanwhile: Callable[[], object] = lambda: None) -> int:
     """Returns its exit code, as a shell would count it. Interrupted, it asks the child to end and waits for that."""
     try:
         while True:
@@ -55,7 +56,7 @@ def wait_for(child: subprocess.Popen, meanwhile: Callable[[], object] = lambda: 
         end(child)
 
 
-def end(child: subprocess.Popen) -> None:
+def end(child: subprocess.Popen[Any]) -> None:
     """Asks the child to end, and insists after a while; returns when it has. Nothing where it has ended already."""
     if child.poll() is not None:
         return

@@ -43,7 +43,7 @@ def _output(urls: Urls, module: str) -> str:
     return (done.stdout if done.returncode == 0 else done.stderr).strip()
 
 
-def start(environment: dict[str, str], module: str, *arguments: str) -> subprocess.Popen:
+def start(environment: dict[str, str], module: str, *arguments: str) -> subprocess.Popen[bytes]:
     """In the foreground: it has our terminal and gets our Ctrl-C. Should we be killed, `make down` finds it."""
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],

@@ -83,7 +83,7 @@ def shut_down(record: Record) -> None:
     wait_until(gone, "the end of every process", SHUTDOWN_SECONDS_MAX)
 
 
-def processes(record: Record) -> dict[str, dict]:
+def processes(record: Record) -> dict[str, dict[str, Any]]:
     """Name to supervisor's own account of it: statename, pid, start, now, spawnerr."""
     return {info["name"]: info for info in _call(record, "getAllProcessInfo")}
 

@@ -126,7 +126,8 @@ def _deal(
         count = min(store.count(connection, choice), limit or sys.maxsize)
         _list(store.page(connection, choice, min(count, LISTED_DEFAULT), BYTES_SHOWN))
         typer.confirm(f"{what.capitalize()} {count:,} letters?", abort=True)
-    gone, kept = 0, []
+    gone = 0
+    kept: list[str] = []
     try:
         for letters in _pages(connection, choice, limit, PAGE_LETTERS):
             count, why_not = deal(letters)
@@ -134,15 +135,15 @@ def _deal(
             kept += why_not
     finally:
         print(f"{gone:,} {done}")
-    for why_not in kept:
-        print(f"dead letters: {why_not}", file=sys.stderr)
+    for reason in kept:
+        print(f"dead letters: {reason}", file=sys.stderr)
     if kept:
         raise typer.Exit(FAILED)
 
 
 def _choice(connection: psycopg.Connection, ids: list[str] | None) -> Choice:
     """Those of these ids, or all that there are now. Raises NoSuchLetter where one, or any at all, is not there."""
-    choice = Choice(ids and tuple(map(_place, ids)), until=store.newest_number(connection))
+    choice = Choice(tuple(map(_place, ids)) if ids else None, until=store.newest_number(connection))
     if not store.count(connection, choice):
         raise NoSuchLetter(f"there is no dead letter {', '.join(ids)}" if ids else "there are no dead letters")
     for one in ids or ():

@@ -1,5 +1,7 @@
 """The queue in which earlier versions kept dead letters: emptied into the database once, and then deleted."""
 
+from collections.abc import Mapping
+
 import psycopg
 
 from database import postgres
@@ -38,7 +40,7 @@ def _empty(broker: Connection, connection: psycopg.Connection) -> int:
         while True:
             # One at a time, by asking: the broker says when there is no more, and no silence has to be interpreted.
             method, properties, body = channel.basic_get(QUEUE)
-            if method is None:
+            if method is None or properties is None or body is None or method.delivery_tag is None:
                 break
             with connection.transaction(), connection.cursor() as cursor:
                 store.keep(cursor, [_letter(cursor, properties.headers or {}, body)])
@@ -48,7 +50,7 @@ def _empty(broker: Connection, connection: psycopg.Connection) -> int:
     return count
 
 
-def _letter(cursor: psycopg.Cursor, headers: dict, body: bytes) -> DeadLetter:
+def _letter(cursor: psycopg.Cursor, headers: Mapping[str, object], body: bytes) -> DeadLetter:
     stream, offset = headers.get("stream"), headers.get("offset")
     if not isinstance(stream, str) or not isinstance(offset, int):
         # Somebody else's, without an address. It gets one here, so that none takes another's place.

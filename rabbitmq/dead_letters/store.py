@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from database.postgres import only_row
 from schema.dead_letters import DeadLetter
 
 
@@ -43,14 +44,16 @@ def keep(cursor: psycopg.Cursor, letters: Sequence[DeadLetter]) -> None:
 def newest_number(connection: psycopg.Connection) -> int:
     """Number of the letter that was given up last; 0 where there is none."""
     with connection.transaction():
-        return connection.execute("SELECT coalesce(max(letter_number), 0) FROM dead_letters").fetchone()[0]
+        number: int = only_row(connection.execute("SELECT coalesce(max(letter_number), 0) FROM dead_letters"))[0]
+        return number
 
 
 def count(connection: psycopg.Connection, choice: Choice) -> int:
     """How many of the letters that are meant are there."""
     chosen, values = _chosen(choice)
     with connection.transaction():
-        return connection.execute(f"SELECT count(*) FROM dead_letters WHERE {chosen}", values).fetchone()[0]
+        count: int = only_row(connection.execute(f"SELECT count(*) FROM dead_letters WHERE {chosen}", values))[0]
+        return count
 
 
 def page(connection: psycopg.Connection, choice: Choice, limit: int, body_bytes_max: int) -> list[KeptLetter]:
@@ -67,7 +70,7 @@ def remove(cursor: psycopg.Cursor, numbers: Iterable[int]) -> set[int]:
     return {number for (number,) in cursor}
 
 
-def _chosen(choice: Choice) -> tuple[str, tuple]:
+def _chosen(choice: Choice) -> tuple[str, tuple[object, ...]]:
     condition, values = "letter_number > %s AND letter_number <= %s", (choice.after, choice.until)
     if choice.places is None:
         return condition, values

@@ -39,7 +39,9 @@ def downgrade() -> None:
 
 def _chain_what_is_there() -> None:
     """A log from before the chain is vouched for as this revision finds it."""
-    with op.get_bind().connection.driver_connection.cursor() as cursor:
+    connection = op.get_bind().connection.driver_connection
+    assert connection is not None
+    with connection.cursor() as cursor:
         for source, stored in cursor.execute("SELECT source, stored FROM audit_sources").fetchall():
             head = chain.genesis(source)
             for first in range(1, stored + 1, ROWS_PER_LINK):

@@ -1,5 +1,7 @@
 """Dead letters are rows, which can be read without being taken. Those that the outbox still holds are moved here."""
 
+from typing import Any
+
 import msgspec
 import sqlalchemy as sa
 from alembic import op
@@ -55,7 +57,7 @@ def _empty_outbox() -> None:
             bind.execute(sa.text(f"UPDATE outbox SET messages = :messages {_PLACE}"), row)
 
 
-def _keep(bind: sa.Connection, body: bytes, headers: dict) -> None:
+def _keep(bind: sa.Connection, body: bytes, headers: dict[str, Any]) -> None:
     reason = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in headers["reason"])
     letter = {
         "stream": headers["stream"],
