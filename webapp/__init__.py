@@ -29,7 +29,8 @@ def create_app(settings: WebSettings) -> Flask:
         "WTF_CSRF_TIME_LIMIT": None,
     }
     if settings.proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies)
+        count = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, count, count, count)  # type: ignore[method-assign]  # as Flask documents
     gateway = Gateway(settings.base.amqp_url, f"web {settings.base.replica}")
     store = Store(settings.base.database_url, settings.threads)
     waiting = WaitingPlaces(settings.waiting_max, settings.waiting_each_max)

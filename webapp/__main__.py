@@ -57,7 +57,7 @@ class Site(BaseApplication):
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
 
-    def load(self) -> Flask:
+    def load(self) -> Flask:  # type: ignore[override]  # to the stub, a WSGI application returns a list of bytes
         self._app = create_app(self._settings)
         return self._app
 

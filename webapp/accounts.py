@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from flask import abort, g, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
 
 from schema.commands import is_user
 from webapp import passwords, people, sessions, tokens
@@ -34,7 +35,15 @@ def current_user() -> Person | None:
     if "person" not in g:
         bearer = bearer_token()
         g.person = tokens.person_of(site().store, bearer) if bearer else _person_of_session()
-    return g.person
+    person: Person | None = g.person
+    return person
+
+
+def logged_in() -> Person:
+    """The person whose request this is, behind `login_required`. Raises Unavailable."""
+    person = current_user()
+    assert person is not None, "only for those who are logged in"
+    return person
 
 
 def bearer_token() -> str | None:
@@ -70,7 +79,7 @@ def check_password(user_id: str, password: str) -> Person:
     store = site().store
     found = people.find(store, user_id) if is_user(user_id) else None
     person, password_hash = found or (None, None)
-    if not passwords.verify(password_hash, password):
+    if not passwords.verify(password_hash, password) or person is None or password_hash is None:
         # One sentence for both: nobody is told which names exist.
         raise ProblemForPeople("Name or password is wrong.")
     if passwords.is_outdated(password_hash):
@@ -89,8 +98,7 @@ def change_password(old: str, new: str) -> None:
 
     Fields: old, new.
     """
-    person = current_user()
-    assert person is not None, "only for those who are logged in"
+    person = logged_in()
     found = people.find(site().store, person.user_id)
     if found is None or not passwords.verify(found[1], old):
         raise ProblemForPeople("This is not your password.", "old")
@@ -99,21 +107,21 @@ def change_password(old: str, new: str) -> None:
     _begin_session(people.set_password(site().store, person.user_id, passwords.hashed(new)))
 
 
-def login_required(view: Callable) -> Callable:
+def login_required(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
     """Sends nobody to the login page, with `?next=` the address that was asked for."""
 
     @wraps(view)
-    def guarded(*arguments: object, **named: object):
+    def guarded(*arguments: object, **named: object) -> ResponseReturnValue:
         return view(*arguments, **named) if current_user() else _to_log_in()
 
     return guarded
 
 
-def administrator_required(view: Callable) -> Callable:
+def administrator_required(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
     """403 for everybody else; nobody is sent to log in."""
 
     @wraps(view)
-    def guarded(*arguments: object, **named: object):
+    def guarded(*arguments: object, **named: object) -> ResponseReturnValue:
         person = current_user()
         if person is None:
             return _to_log_in()
@@ -133,6 +141,6 @@ def _person_of_session() -> Person | None:
     return sessions.person_of(site().store, session.get(sessions.ID))
 
 
-def _to_log_in():
+def _to_log_in() -> ResponseReturnValue:
     asked_for = request.full_path.removesuffix("?") if request.method == "GET" else None
     return redirect(url_for(LOG_IN_ENDPOINT, next=asked_for))

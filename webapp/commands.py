@@ -130,7 +130,7 @@ def give(
     with here.waiting.place_of(user) as has_place:
         seconds = SUBMIT_SECONDS_MAX if has_place else HASTY_SECONDS_MAX
         if key is None:
-            number = here.store.row("SELECT nextval('transaction_numbers')")[0]
+            number = here.store.only("SELECT nextval('transaction_numbers')")[0]
             command = _make(here, here.ids.draw(user), number, name, arguments, user, administrator, form)
             submission = here.gateway.begin(command, user, seconds)
         else:
@@ -208,6 +208,7 @@ def _make(
 def _whole_dump(command: Command, user: str, administrator: bool) -> Command:
     if command.defect is not None:
         return replace(command, user=user)
+    assert command.filename is not None, "a DUMPLOG without a defect names its file"
     path = dump_path(command.filename)
     if path is not None and path.startswith(OWN_FOLDERS):
         return replace(command, user=user, defect=Reason.BAD_FILE_NAME)  # its owner could read the log of everybody
@@ -293,6 +294,6 @@ def _from_row(row: HistoryRow) -> Result:
 
 
 def _shares(name: CommandName, outcome: str, amount_cents: int | None, price_cents: int | None) -> int | None:
-    if name not in _BOUGHT_OR_SOLD or outcome != Outcome.DONE:
+    if name not in _BOUGHT_OR_SOLD or outcome != Outcome.DONE or amount_cents is None or price_cents is None:
         return None
     return amount_cents // price_cents

@@ -26,7 +26,7 @@ class DumpFile(reads.Dump, frozen=True):
 def listed(person: Person) -> list[DumpFile]:
     """The dumps that this person may know of, the newest first."""
     return [
-        DumpFile(*msgspec.structs.astuple(dump), _is_own(person, dump), _file(person, dump) is not None)
+        DumpFile(*(*msgspec.structs.astuple(dump), _is_own(person, dump), _file(person, dump) is not None))
         for dump in reads.dumps(person.user_id, person.administrator)
     ]
 
@@ -34,7 +34,7 @@ def listed(person: Person) -> list[DumpFile]:
 def send(person: Person, dump_id: str) -> Response | None:
     """The file of a dump as a download; None where there is none for this person."""
     dump = reads.dump(person.user_id, dump_id, person.administrator)
-    file = dump and _file(person, dump)
+    file = _file(person, dump) if dump is not None else None
     if file is None:
         return None
     return send_file(file, mimetype="application/xml", as_attachment=True, download_name=file.name)

@@ -5,6 +5,7 @@ import time
 
 import structlog
 from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
 
 from webapp.limits import limiter
 from webapp.reads.log_stops import is_log_stored
@@ -25,7 +26,7 @@ log = structlog.get_logger()
 
 @blueprint.get("/healthz")
 @limiter.exempt
-def healthz():
+def healthz() -> ResponseReturnValue:
     """200 when the broker takes commands and the database takes writes, else 503, saying which does not.
 
     `log`: whether the log of record is stored. Where it is not, the site does its work all the same, and whoever takes
@@ -40,6 +41,7 @@ def healthz():
 
 def _look_at_database(here: Site) -> tuple[bool, bool]:
     """Whether it takes writes, and whether the log of record is stored in it."""
+    found: tuple[bool, bool]
     at, found = here.kept.get("database", (-math.inf, (False, False)))
     if time.monotonic() - at > FRESH_SECONDS:
         try:

@@ -1,6 +1,7 @@
 """Idempotency keys: which command a user's key stands for. Each key is kept for good, with its command's number."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Row
 
@@ -32,19 +33,19 @@ def claim(store: Store, user: str, key: str, command_id: bytes, body_digest: byt
     else:
         if new is not None:
             return Claim(new.transaction_number, True)
-        bound = store.row(_BOUND, user=user, key=key)
+        bound = store.only(_BOUND, user=user, key=key)
     if bytes(bound.body_digest) != body_digest:
         raise KeyReused(f"the Idempotency-Key {key!r} was used before, for another command")
     return Claim(bound.transaction_number, False)
 
 
-def _bound_without_writing(store: Store, user: str, key: str, error: ReadOnly) -> Row:
+def _bound_without_writing(store: Store, user: str, key: str, error: ReadOnly) -> Row[*tuple[Any, ...]]:
     """What a key is bound to already. Raises Unavailable where it is not: whether it ever was, a standby that lags
     behind cannot tell.
     """
     bound = store.row(_BOUND, user=user, key=key)
     if bound is None:
-        lags = store.row("SELECT pg_is_in_recovery()")[0]
+        lags = store.only("SELECT pg_is_in_recovery()")[0]
         raise Unavailable(str(error), error.retry_after_seconds, None if lags else False) from error
     return bound
 

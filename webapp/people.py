@@ -42,7 +42,7 @@ def set_hash(store: Store, user_id: str, password_hash: str) -> None:
 
 def set_password(store: Store, user_id: str, password_hash: str) -> Person:
     """Another password; every session of the person is over."""
-    return Person(*store.row(_SET_PASSWORD, user=user_id, password_hash=password_hash))
+    return Person(*store.only(_SET_PASSWORD, user=user_id, password_hash=password_hash))
 
 
 def set_role(store: Store, user_id: str, role: str) -> bool:

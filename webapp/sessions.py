@@ -8,6 +8,7 @@ import hashlib
 import secrets
 
 from flask import Flask, session
+from flask.sessions import SecureCookieSessionInterface
 
 from runtime.wall_clock import now_ms
 from webapp.people import Person
@@ -55,7 +56,9 @@ def person_of(store: Store, session_id: str | None) -> Person | None:
 
 def id_in_cookie(app: Flask, cookie: str | None) -> str | None:
     """The session id in a cookie's text, for processes that serve no Flask requests."""
+    assert isinstance(app.session_interface, SecureCookieSessionInterface)
     serializer = app.session_interface.get_signing_serializer(app)
+    assert serializer is not None, "the application has a secret key"
     okay, content = serializer.loads_unsafe(cookie) if cookie else (False, None)
     return content.get(ID) if okay and isinstance(content, dict) else None
 

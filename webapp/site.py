@@ -31,4 +31,5 @@ class Site:
 
 def site() -> Site:
     """Of the current application."""
-    return current_app.extensions[EXTENSION]
+    here: Site = current_app.extensions[EXTENSION]
+    return here

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from flask import Flask, Response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 
 FOLDER = Path(__file__).parent / "static"
 
@@ -41,5 +42,5 @@ def _keep(response: Response) -> Response:
     return response
 
 
-def _of_another_version(version: str, filename: str):
+def _of_another_version(version: str, filename: str) -> ResponseReturnValue:
     return redirect(url_for("static", filename=filename))

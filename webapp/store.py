@@ -66,12 +66,18 @@ class Store:
 
         sqlalchemy.event.listen(self._engine, "do_connect", _connect)
 
-    def rows(self, query: str, **parameters: object) -> Sequence[Row]:
+    def rows(self, query: str, **parameters: object) -> Sequence[Row[*tuple[Any, ...]]]:
         """All rows of the answer. Raises Unavailable."""
         with self._connection() as connection:
             return connection.execute(text(query), _sound(parameters)).fetchall()
 
-    def row(self, query: str, **parameters: object) -> Row | None:
+    def only(self, query: str, **parameters: object) -> Row[*tuple[Any, ...]]:
+        """The row of a query that always has one. Raises Unavailable."""
+        row = self.row(query, **parameters)
+        assert row is not None, "a query that always has a row had none"
+        return row
+
+    def row(self, query: str, **parameters: object) -> Row[*tuple[Any, ...]] | None:
         """The first row, or None. Raises Unavailable."""
         with self._connection() as connection:
             return connection.execute(text(query), _sound(parameters)).first()
@@ -81,7 +87,7 @@ class Store:
         with self._connection() as connection:
             return connection.execute(text(statement), _sound(parameters)).rowcount
 
-    def stream(self, query: str, **parameters: object) -> Iterator[Row]:
+    def stream(self, query: str, **parameters: object) -> Iterator[Row[*tuple[Any, ...]]]:
         """Rows from a server-side cursor, for what may be long. Raises Unavailable."""
         with self._connection() as connection:
             streaming = connection.execution_options(isolation_level="READ COMMITTED", yield_per=ROWS_PER_FETCH)
@@ -128,4 +134,5 @@ def _sound_value(value: object) -> object:
 
 def store() -> Store:
     """Of the current application."""
-    return current_app.extensions["daytrade"].store
+    here: Store = current_app.extensions["daytrade"].store
+    return here

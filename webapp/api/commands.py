@@ -32,7 +32,7 @@ class CommandAnswer(commands.Result, frozen=True):
 )
 def give_command(person: Person, body: AnyCommand, query: Waiting, headers: Keyed) -> Response:
     """Give a command: 202 once it is safely on its way, or, with `wait`, 200 with its outcome if it comes in time."""
-    name = CommandName(body.__struct_config__.tag)
+    name = CommandName(str(body.__struct_config__.tag))
     try:
         result = commands.run(
             name,

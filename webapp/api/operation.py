@@ -41,21 +41,24 @@ class Operation:
     place: dict[str, Any] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
     open_to_all: bool = False
-    limit: Callable | None = None
+    limit: Callable[..., Any] | None = None
     """Beside the API's own, how often it may be called."""
 
 
 OPERATIONS: list[Operation] = []
 
 
-def operation(method: str, path: str, answers: dict[int, Any], **parts: Any) -> Callable:
+def operation(
+    method: str, path: str, answers: dict[int, Any], **parts: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Makes a view a call of the API. `path` is written as in OpenAPI: /quotes/{symbol}.
 
     The view is called with `person` (unless open to all), and with `body`, `query`, `headers` and the path's names
     as far as they are declared.
     """
 
-    def register(view: Callable) -> Callable:
+    def register(view: Callable[..., Any]) -> Callable[..., Response]:
+        assert view.__doc__ is not None, "the API's description shows the first line of it"
         told = Operation(method, path, view.__name__, view.__doc__.strip().splitlines()[0], answers, **parts)
         OPERATIONS.append(told)
         address = re.sub(r"\{(\w+)\}", r"<\1>", path)

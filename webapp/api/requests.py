@@ -81,13 +81,13 @@ class ClosingBody(CommandBody, frozen=True, forbid_unknown_fields=True):
         return None if self.order is UNSET else OF_ORDER
 
 
-class Add(CommandBody, tag="ADD"):
+class Add(CommandBody, frozen=True, tag="ADD"):
     """Add funds."""
 
     amount: Amount
 
 
-class Quote(CommandBody, tag="QUOTE"):
+class Quote(CommandBody, frozen=True, tag="QUOTE"):
     """Get a price that is good for 60 seconds from when it was asked for; it may cost a paid hit."""
 
     symbol: SymbolText
@@ -117,51 +117,51 @@ class CancelSell(ClosingBody, frozen=True, tag="CANCEL_SELL"):
     """Release the newest pending SELL; with `order`, only if that is the newest."""
 
 
-class SetBuyAmount(CommandBody, tag="SET_BUY_AMOUNT"):
+class SetBuyAmount(CommandBody, frozen=True, tag="SET_BUY_AMOUNT"):
     """Reserve cash for a buy trigger."""
 
     symbol: SymbolText
     amount: Amount
 
 
-class SetBuyTrigger(CommandBody, tag="SET_BUY_TRIGGER"):
+class SetBuyTrigger(CommandBody, frozen=True, tag="SET_BUY_TRIGGER"):
     """Arm the buy trigger: it fires when a quote is at or below the price."""
 
     symbol: SymbolText
     price: Price
 
 
-class CancelSetBuy(CommandBody, tag="CANCEL_SET_BUY"):
+class CancelSetBuy(CommandBody, frozen=True, tag="CANCEL_SET_BUY"):
     """Drop the buy trigger and release its cash."""
 
     symbol: SymbolText
 
 
-class SetSellAmount(CommandBody, tag="SET_SELL_AMOUNT"):
+class SetSellAmount(CommandBody, frozen=True, tag="SET_SELL_AMOUNT"):
     """Say what a sell trigger is to sell, in dollars."""
 
     symbol: SymbolText
     amount: Amount
 
 
-class SetSellTrigger(CommandBody, tag="SET_SELL_TRIGGER"):
+class SetSellTrigger(CommandBody, frozen=True, tag="SET_SELL_TRIGGER"):
     """Reserve the shares and arm the sell trigger: it fires when a quote is at or above the price."""
 
     symbol: SymbolText
     price: Price
 
 
-class CancelSetSell(CommandBody, tag="CANCEL_SET_SELL"):
+class CancelSetSell(CommandBody, frozen=True, tag="CANCEL_SET_SELL"):
     """Drop the sell trigger and release its shares."""
 
     symbol: SymbolText
 
 
-class DisplaySummary(CommandBody, tag="DISPLAY_SUMMARY"):
+class DisplaySummary(CommandBody, frozen=True, tag="DISPLAY_SUMMARY"):
     """The account, what stands, and the last 20 rows of its history."""
 
 
-class Dumplog(CommandBody, tag="DUMPLOG"):
+class Dumplog(CommandBody, frozen=True, tag="DUMPLOG"):
     """Write your log to a file; with `whole`, as an administrator, the log of all users."""
 
     filename: FileName

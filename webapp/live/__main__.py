@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import socket
 import sys
 from types import FrameType
 
@@ -31,9 +32,9 @@ class Server(uvicorn.Server):
         self._hub = hub
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def serve(self, *arguments: object, **named: object) -> None:
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        await super().serve(*arguments, **named)
+        await super().serve(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # Not super's, which raises the signal once more at the end: that would be no clean exit.

@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import structlog
 from flask import Flask
@@ -34,6 +35,8 @@ SESSION_CHECK_SECONDS = 60.0
 RECONNECT_MS = 2_000
 
 log = structlog.get_logger()
+
+Found = TypeVar("Found")
 
 
 class Hub:
@@ -145,10 +148,10 @@ class Hub:
                 self._stale.set()
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _in_thread(self, look: Callable, *arguments: object):
+    async def _in_thread(self, look: Callable[..., Found], *arguments: object) -> Found:
         return await self._loop.run_in_executor(self._threads, look, self._store, *arguments)
 
-    def _on_loop(self, hear: Callable) -> Callable:
+    def _on_loop(self, hear: Callable[..., object]) -> Callable[..., None]:
         """For the ear's thread: what it hears is told on the loop."""
 
         def tell(*arguments: object) -> None:

@@ -1,5 +1,6 @@
 """The HTTP of the live updates: who may open a stream, from which page, and what is told to who may not."""
 
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -33,7 +34,7 @@ def create_server(settings: WebSettings) -> tuple[Starlette, Hub]:
     cookie_name = flask.config["SESSION_COOKIE_NAME"]
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette):
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await hub.start()
         yield
         await hub.close()

@@ -12,8 +12,8 @@ class Stream:
         self.user = user
         self.symbols = frozenset(symbols)
         self.news = asyncio.Event()
-        self._prices: dict[str, dict] = {}
-        self._others: dict[str, dict] = {}
+        self._prices: dict[str, dict[str, object]] = {}
+        self._others: dict[str, dict[str, object]] = {}
         self._told_seq = -1
 
     def tell_price(self, symbol: str, price_cents: int, asked_at_ms: int) -> None:
@@ -34,7 +34,7 @@ class Stream:
         self._others["status"] = {"live": live}
         self.news.set()
 
-    def take(self) -> list[tuple[str, dict]]:
+    def take(self) -> list[tuple[str, dict[str, object]]]:
         """Events to send, and forgets them."""
         self.news.clear()
         events = [*self._others.items(), *(("price", price) for price in self._prices.values())]
@@ -42,6 +42,6 @@ class Stream:
         return events
 
 
-def event(name: str, data: dict, event_id: str) -> bytes:
+def event(name: str, data: dict[str, object], event_id: str) -> bytes:
     """In the form of the wire (HTML standard, server-sent events)."""
     return f"id: {event_id}\nevent: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()

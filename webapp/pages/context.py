@@ -1,9 +1,11 @@
 """What every template may call: who is asking, where they are, the clock, the filters. No page's own data."""
 
 import secrets
+from collections.abc import Mapping
+from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
-from flask import Response, get_flashed_messages, request, url_for
+from flask import Response, flash, get_flashed_messages, request, url_for
 from flask.sansio.blueprints import BlueprintSetupState
 
 from runtime.wall_clock import now_ms
@@ -89,8 +91,9 @@ def back_to() -> str:
     """The page that a form on it returns to; of a fragment, the page that it is on."""
     if request.method != "GET" or request.endpoint in ("pages.fragments", "pages.estimate"):
         address = _parts(request.referrer or "")
-        here = address is not None and address.netloc == request.host
-        return local_path(f"{address.path}?{address.query}") if here else "/"
+        if address is None or address.netloc != request.host:
+            return "/"
+        return local_path(f"{address.path}?{address.query}")
     return local_path(request.full_path)
 
 
@@ -113,11 +116,15 @@ def _parts(address: str) -> SplitResult | None:
 
 def told() -> list[dict[str, str]]:
     """Messages that were left for this page by the one before."""
-    return get_flashed_messages()
+    return cast(list[dict[str, str]], get_flashed_messages())
 
 
-# Globals, not a context processor: macros that are imported see them too.
-for name, value in {
+def tell_on_next_page(words: Mapping[str, object]) -> None:
+    """Leaves a message for the next page that is shown."""
+    flash(words)  # type: ignore[arg-type]  # Flask takes whatever a session's JSON holds
+
+
+GLOBALS: dict[str, Any] = {
     "now_ms": now_ms,
     "theme": theme,
     "person": current_user,
@@ -129,5 +136,7 @@ for name, value in {
     "form_token": form_token,
     "back_to": back_to,
     "told": told,
-}.items():
+}
+# Globals, not a context processor: macros that are imported see them too.
+for name, value in GLOBALS.items():
     pages.add_app_template_global(value, name)

@@ -1,9 +1,10 @@
 """The dashboard, the account summary, the watch list and the choice of light or dark."""
 
 from flask import abort, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 
 from webapp import reads
-from webapp.accounts import current_user, login_required
+from webapp.accounts import logged_in, login_required
 from webapp.pages.context import THEMES, local_path
 from webapp.pages.fragments import pieces
 from webapp.pages.giving import tell
@@ -16,38 +17,38 @@ THEME_SECONDS = 365 * 24 * 3600
 
 @pages.get("/")
 @login_required
-def dashboard():
+def dashboard() -> ResponseReturnValue:
     return render_template("dashboard.html", **pieces("figures", "orders", "positions", "watch", "recent"))
 
 
 @pages.get("/summary")
 @login_required
-def summary():
+def summary() -> ResponseReturnValue:
     """What DISPLAY_SUMMARY shows (spec §3), and the button that gives the command."""
     return render_template("summary.html", **pieces("figures", "positions", "orders", "triggers", "recent"))
 
 
 @pages.post("/watch")
 @login_required
-def watch():
+def watch() -> ResponseReturnValue:
     symbol = symbol_or_none(request.form.get("symbol"))
     if symbol is None:
         return tell(message("rejected", "Not watched", "A symbol has one to three letters."))
-    if not reads.watch(current_user().user_id, symbol):
+    if not reads.watch(logged_in().user_id, symbol):
         return tell(message("rejected", "Not watched", "The watch list is full: take a symbol off it first."))
     return tell(message("done", f"Watching {symbol}", "Its price is on your watch list."))
 
 
 @pages.post("/watch/remove")
 @login_required
-def unwatch():
+def unwatch() -> ResponseReturnValue:
     symbol = symbol_or_none(request.form.get("symbol")) or abort(400)
-    reads.unwatch(current_user().user_id, symbol)
+    reads.unwatch(logged_in().user_id, symbol)
     return tell(message("done", f"{symbol} is off your watch list", "You can put it back at any time."))
 
 
 @pages.post("/theme")
-def switch_theme():
+def switch_theme() -> ResponseReturnValue:
     """Without script: light, dark, and light again, whatever the system says."""
     chosen = THEMES[0] if request.cookies.get("theme") == THEMES[1] else THEMES[1]
     response = redirect(local_path(request.form.get("next", "")), 303)

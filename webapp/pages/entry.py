@@ -1,36 +1,39 @@
 """The doors: sign up, log in, log out, change password. What a good password is, others decide."""
 
-from flask import flash, redirect, render_template, request, url_for
+from collections.abc import Callable
+
+from flask import redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from webapp import accounts, passwords
 from webapp.accounts import ProblemForPeople, current_user, login_required
 from webapp.limits import login_limit, sign_up_limit
-from webapp.pages.context import local_path
+from webapp.pages.context import local_path, tell_on_next_page
 from webapp.pages.root import pages
 from webapp.pages.words import message
 
 
 @pages.route("/signup", methods=["GET", "POST"])
 @sign_up_limit
-def sign_up():
+def sign_up() -> ResponseReturnValue:
     return _door("signup.html", accounts.sign_up)
 
 
 @pages.route("/login", methods=["GET", "POST"])
 @login_limit
-def log_in():
+def log_in() -> ResponseReturnValue:
     return _door("login.html", accounts.log_in)
 
 
 @pages.post("/logout")
-def log_out():
+def log_out() -> ResponseReturnValue:
     accounts.log_out()
     return redirect(url_for("pages.log_in"), 303)
 
 
 @pages.route("/password", methods=["GET", "POST"])
 @login_required
-def password():
+def password() -> ResponseReturnValue:
     problem = None
     if request.method == "POST":
         try:
@@ -38,12 +41,12 @@ def password():
         except ProblemForPeople as error:
             problem = str(error)
         else:
-            flash(message("done", "Password changed", "You are logged out everywhere but here."))
+            tell_on_next_page(message("done", "Password changed", "You are logged out everywhere but here."))
             return redirect(url_for("pages.dashboard"), 303)
     return _page("password.html", problem)
 
 
-def _door(template: str, enter):
+def _door(template: str, enter: Callable[[str, str], object]) -> ResponseReturnValue:
     """Who is inside already has no business here; who gets in goes where they wanted to."""
     if current_user():
         return redirect(url_for("pages.dashboard"), 303)
@@ -57,7 +60,7 @@ def _door(template: str, enter):
     return _page(template, problem)
 
 
-def _page(template: str, problem: str | None):
+def _page(template: str, problem: str | None) -> ResponseReturnValue:
     page = render_template(
         template,
         problem=problem,

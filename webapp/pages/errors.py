@@ -38,8 +38,9 @@ def of_http_error(error: HTTPException) -> Response | HTTPException:
     """The page of an HTTP error; the error itself where no page can be drawn."""
     if isinstance(error, BadHost):
         return error  # without a sound host no address can be made, and every page has some
+    code = error.code or 500
     if wants_json():
-        text = "Load the page again, then once more." if isinstance(error, CSRFError) else error.description
-        return make_response(jsonify(message("error", "That did not work", text)), error.code)
-    page = render_template(f"errors/{TEMPLATES.get(error.code, error.code)}.html", sentence=None)
-    return make_response(page, error.code)
+        text = "Load the page again, then once more." if isinstance(error, CSRFError) else error.description or ""
+        return make_response(jsonify(message("error", "That did not work", text)), code)
+    page = render_template(f"errors/{TEMPLATES.get(code, code)}.html", sentence=None)
+    return make_response(page, code)

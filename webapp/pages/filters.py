@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import url_for
 
@@ -52,10 +53,11 @@ def filter_form(arguments: Mapping[str, str]) -> FilterForm:
     return FilterForm(chosen, from_text, to_text)
 
 
-def filter_url(endpoint: str, form: FilterForm, /, **more: object) -> str:
+def filter_url(endpoint: str, form: FilterForm, /, **more: Any) -> str:
     """The address of a page with this filter."""
     query = {"kind": form.chosen.kind, "symbol": form.chosen.symbol, "from": form.from_text, "to": form.to_text}
-    return url_for(endpoint, **{name: value for name, value in query.items() if value}, **more)
+    values: dict[str, Any] = {name: value for name, value in query.items() if value}
+    return url_for(endpoint, **values, **more)
 
 
 def _minute(text: str | None) -> tuple[str | None, int | None]:

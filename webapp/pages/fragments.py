@@ -5,12 +5,14 @@ their pieces with the same functions, so that what is swapped in later is what a
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from flask import abort, g, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
 
 from schema.outcomes import HistoryKind
 from webapp import downloads, reads
-from webapp.accounts import Person, current_user, login_required
+from webapp.accounts import Person, logged_in, login_required
 from webapp.bounds import Page, Seq, in_bounds
 from webapp.pages.filters import filter_form, filter_url
 from webapp.pages.root import pages
@@ -22,17 +24,19 @@ RECENT_ROWS = 6
 NEWS_ROWS_MAX = 20
 HISTORY_ROWS_PER_PAGE = 50
 
+Found = TypeVar("Found")
+
 
 @pages.get("/fragments/<names>")
 @login_required
-def fragments(names: str):
+def fragments(names: str) -> ResponseReturnValue:
     """Pieces to be swapped in: HTML by name, for names with commas between.
 
     A page asks for all its pieces in one request, so that one price, and one account, is behind all of them.
     """
     wanted = names.split(",")
     for name in wanted:
-        if name not in PIECES or (name in ADMINISTRATORS_ONLY and not current_user().administrator):
+        if name not in PIECES or (name in ADMINISTRATORS_ONLY and not logged_in().administrator):
             abort(404)
     context = pieces(*wanted)
     return jsonify({name: render_template(f"fragments/{name}.html", **context) for name in wanted})
@@ -40,18 +44,18 @@ def fragments(names: str):
 
 @pages.get("/news")
 @login_required
-def news():
+def news() -> ResponseReturnValue:
     """Fills and expiries after a history row: nobody waits for their outcome, so the script announces them."""
     after = in_bounds(request.args.get("after"), Seq, 0)
-    rows = reads.history(current_user().user_id, size=NEWS_ROWS_MAX).rows
+    rows = reads.history(logged_in().user_id, size=NEWS_ROWS_MAX).rows
     fresh = [row for row in reversed(rows) if row.seq > after]
     told = [news_message(row) for row in fresh if row.kind != HistoryKind.COMMAND]
     return jsonify({"seq": max((row.seq for row in fresh), default=after), "messages": told})
 
 
-def pieces(*names: str) -> dict[str, object]:
+def pieces(*names: str) -> dict[str, Any]:
     """What these pieces need, all in one: their names do not clash."""
-    user = current_user().user_id
+    user = logged_in().user_id
     context: dict[str, object] = {}
     # First, so that what the page calls its newest row is never newer than what its pieces show.
     _once(reads.account, user)
@@ -62,7 +66,8 @@ def pieces(*names: str) -> dict[str, object]:
 
 def newest_seq(person: Person) -> int:
     """Number of the newest history row that this page shows for sure: news are what comes after."""
-    return _once(reads.account, person.user_id).seq
+    seq: int = _once(reads.account, person.user_id).seq
+    return seq
 
 
 def figures(user: str) -> dict[str, object]:
@@ -70,7 +75,7 @@ def figures(user: str) -> dict[str, object]:
     account, portfolio = _once(reads.account, user), _portfolio(user)
     positions = portfolio.positions
     priced = [position for position in positions if position.worth_cents is not None]
-    worth = sum(position.worth_cents for position in priced)
+    worth = sum(position.worth_cents or 0 for position in priced)
     cost = sum(position.cost_cents for position in priced)
     return {
         "account": account,
@@ -139,7 +144,8 @@ def history(user: str) -> dict[str, object]:
 
 def chosen_page() -> int:
     """Page of the history that the address asks for, the first where that is no number of a page."""
-    return in_bounds(request.args.get("page"), Page, 1)
+    page: int = in_bounds(request.args.get("page"), Page, 1)
+    return page
 
 
 def trades(user: str) -> dict[str, object]:
@@ -149,29 +155,29 @@ def trades(user: str) -> dict[str, object]:
 
 
 def dumps(_user: str) -> dict[str, object]:
-    return {"dumps": downloads.listed(current_user())}
+    return {"dumps": downloads.listed(logged_in())}
 
 
 def operations(_user: str) -> dict[str, object]:
     now = reads.operations()
-    lags = [partition.lag for partition in now.partitions]
+    lags = [partition.lag for partition in now.partitions if partition.lag is not None]
     cost = now.quotes
     return {
         "now": now,
-        "lag_total": None if None in lags else sum(lags),
+        "lag_total": None if len(lags) < len(now.partitions) else sum(lags),
         "cost_ratio": f"× {cost.fetches / cost.floor:.2f}" if cost.floor else "–",
     }
 
 
-def quotes(symbols: Sequence[str]) -> dict[str, reads.Quote]:
+def quotes(symbols: Sequence[str]) -> dict[str, reads.Quote | None]:
     """The newest quotes, of these symbols and all that were asked for before in this request.
 
     Each is looked up once per request: all that a page shows of a symbol comes from the same price.
     """
-    known = g.setdefault("pages_quotes", {})
+    known: dict[str, reads.Quote | None] = g.setdefault("pages_quotes", {})
     missing = [symbol for symbol in symbols if symbol not in known]
     found = reads.latest_quotes(missing)
-    known.update({symbol: found.get(symbol) for symbol in missing})
+    known |= {symbol: found.get(symbol) for symbol in missing}
     return known
 
 
@@ -179,9 +185,9 @@ def _portfolio(user: str) -> reads.Portfolio:
     return _once(reads.portfolio, user, quotes)
 
 
-def _once(read: Callable, user: str, *more: object):
+def _once(read: Callable[..., Found], user: str, *more: object) -> Found:
     """A read that several pieces of a page need, done once per request."""
-    done = g.setdefault("pages_reads", {})
+    done: dict[str, Found] = g.setdefault("pages_reads", {})
     if read.__name__ not in done:
         done[read.__name__] = read(user, *more)
     return done[read.__name__]

@@ -3,17 +3,19 @@
 What was meant to be done once is done once: `webapp.pages.intentions`.
 """
 
+from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from flask import Response, abort, flash, jsonify, redirect, render_template, request, url_for
+from flask import abort, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from schema.arguments import AMOUNT, FILENAME, OF_ORDER, SIGNATURES, SITE_SIGNATURES, SYMBOL, USER
 from schema.commands import CommandName
 from schema.outcomes import Outcome, Side
 from webapp import commands, reads
-from webapp.accounts import current_user, login_required
+from webapp.accounts import logged_in, login_required
 from webapp.bounds import HexId, in_bounds
-from webapp.pages.context import form_token, local_path
+from webapp.pages.context import form_token, local_path, tell_on_next_page
 from webapp.pages.intentions import changed_trigger_order, give_once
 from webapp.pages.root import pages
 from webapp.pages.words import not_newest_message, outcome_message, repeated_message
@@ -33,7 +35,7 @@ FILLED_IN = {"amount", "price"}
 
 @pages.post("/commands/<name>")
 @login_required
-def give(name: str):
+def give(name: str) -> ResponseReturnValue:
     """Any command, by its name in the contract."""
     if name not in CommandName.__members__:
         abort(404)
@@ -44,7 +46,7 @@ def give(name: str):
     arguments = [texts[field] for field in SIGNATURES[command][-1] if field is not USER] if form is None else [order]
     if command is CommandName.DUMPLOG and request.form.get("whole"):
         arguments.append("all")
-    changed = changed_trigger_order(command, _text("symbol"), _text("version"), current_user())
+    changed = changed_trigger_order(command, _text("symbol"), _text("version"), logged_in())
     if changed is not None:
         return tell(changed)
     return outcome_of(command, arguments, form)
@@ -52,45 +54,45 @@ def give(name: str):
 
 @pages.post("/orders")
 @login_required
-def order():
+def order() -> ResponseReturnValue:
     """The trade ticket: a BUY or a SELL."""
     return outcome_of(CommandName(_side().upper()), [_text("symbol"), _text("amount")])
 
 
 @pages.post("/triggers/amount")
 @login_required
-def trigger_amount():
+def trigger_amount() -> ResponseReturnValue:
     return outcome_of(CommandName(f"SET_{_side().upper()}_AMOUNT"), [_text("symbol"), _text("amount")])
 
 
 @pages.post("/triggers/price")
 @login_required
-def trigger_price():
+def trigger_price() -> ResponseReturnValue:
     return outcome_of(CommandName(f"SET_{_side().upper()}_TRIGGER"), [_text("symbol"), _text("price")])
 
 
 @pages.get("/commands/<command_id>", endpoint="command")
 @login_required
-def command_page(command_id: str):
+def command_page(command_id: str) -> ResponseReturnValue:
     """What became of a command whose outcome took long: for the script, and where a form without script leads."""
-    person = current_user()
+    person = logged_in()
     command_id = in_bounds(command_id, HexId) or abort(404)
     result = commands.look_up(bytes.fromhex(command_id), person.user_id, person.administrator) or abort(404)
     if wants_json():
         return jsonify(_for_script(result))
     if result.pending:
         return render_template("command.html")
-    flash(_outcome(result))
+    tell_on_next_page(_outcome(result))
     return redirect(url_for("pages.dashboard"), 303)
 
 
-def outcome_of(command: CommandName, arguments: list[str], form: tuple[str, ...] | None = None) -> Response:
+def outcome_of(command: CommandName, arguments: list[str], form: tuple[str, ...] | None = None) -> ResponseReturnValue:
     """Gives the command for the person of the session, once, and tells what became of it."""
-    result, repeated = give_once(command, arguments, form, _text("form_token"), current_user())
+    result, repeated = give_once(command, arguments, form, _text("form_token"), logged_in())
     later = url_for("pages.command", command_id=result.command_id)
     if wants_json():
-        words = _for_script(result) | {"repeated": repeated}
-        return tell(words | {"later": later} if result.pending else words)
+        answer = _for_script(result) | {"repeated": repeated}
+        return tell(answer | {"later": later} if result.pending else answer)
     if result.pending:
         return redirect(later, 303)
     words = _outcome(result)
@@ -105,18 +107,19 @@ def _for_script(result: commands.Result) -> dict[str, object]:
 
 def _outcome(result: commands.Result) -> dict[str, str]:
     """The outcome's message. Where another order is the newest, it says which."""
-    if result.newest_order is not None:
-        user = current_user().user_id
+    if result.newest_order is not None and result.seq is not None:
+        user = logged_in().user_id
         row, newest = (reads.history_row(user, seq) for seq in (result.seq, result.newest_order))
+        assert row is not None and row.order_seq is not None and newest is not None, "rows of a history stay"
         return not_newest_message(result, row.order_seq, newest)
     return outcome_message(result)
 
 
-def tell(words: dict[str, object], done: bool = False) -> Response:
+def tell(words: Mapping[str, object], done: bool = False) -> ResponseReturnValue:
     """A message: as JSON to our script, with a token for the form's next use; else on the page one came from."""
     if wants_json():
-        return jsonify(words | {"token": form_token()})
-    flash(words)
+        return jsonify({**words, "token": form_token()})
+    tell_on_next_page(words)
     return redirect(_back(local_path(_text("next")), done), 303)
 
 

@@ -3,9 +3,10 @@
 from urllib.parse import urlsplit
 
 from flask import Response, abort, render_template, request
+from flask.typing import ResponseReturnValue
 
 from webapp import reads
-from webapp.accounts import current_user, login_required
+from webapp.accounts import logged_in, login_required
 from webapp.bounds import FigureName, Seq, in_bounds
 from webapp.pages.filters import KINDS, filter_form, filter_url
 from webapp.pages.fragments import ORDERS_SHOWN, pieces
@@ -30,7 +31,7 @@ RULES = {"cost": AVERAGE_COST, "realised": AVERAGE_COST}
 
 @pages.get("/history")
 @login_required
-def history():
+def history() -> ResponseReturnValue:
     context = pieces("history", "means")
     query = urlsplit(filter_url("pages.history", context["filter"], page=context["found"].page)).query
     exports = {form: filter_url("pages.export", context["filter"], form=form) for form in EXPORTS}
@@ -43,7 +44,7 @@ def export(form: str) -> Response:
     """What the filter in the address shows, of all pages; streamed: a long history needs no memory."""
     rows, media_type = EXPORTS[form]
     return Response(
-        rows(current_user().user_id, filter_form(request.args).chosen),
+        rows(logged_in().user_id, filter_form(request.args).chosen),
         mimetype=media_type,
         headers={"Content-Disposition": f'attachment; filename="history.{form}"'},
     )
@@ -51,9 +52,9 @@ def export(form: str) -> Response:
 
 @pages.get("/history/<seq>")
 @login_required
-def history_row(seq: str):
+def history_row(seq: str) -> ResponseReturnValue:
     """A row, and the account right after it."""
-    user = current_user().user_id
+    user = logged_in().user_id
     number = in_bounds(seq, Seq) or abort(404)
     row = reads.history_row(user, number) or abort(404)
     then = reads.account_at(user, number)
@@ -63,10 +64,10 @@ def history_row(seq: str):
 
 @pages.get("/explain/<figure>")
 @login_required
-def explain(figure: str):
+def explain(figure: str) -> ResponseReturnValue:
     """The rows that add up to a figure."""
     figure = in_bounds(figure, FigureName) or abort(404)
-    explanation = reads.explain(current_user().user_id, figure) or abort(404)
+    explanation = reads.explain(logged_in().user_id, figure) or abort(404)
     figure_name, _, symbol = figure.partition(":")
     name = FIGURE_NAMES[figure_name].format(symbol)
     if figure_name == "realised" and symbol:

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 
 from flask import abort, render_template
+from flask.typing import ResponseReturnValue
 
 from webapp import downloads
-from webapp.accounts import current_user, login_required
+from webapp.accounts import logged_in, login_required
 from webapp.bounds import HexId, in_bounds
 from webapp.pages.fragments import pieces
 from webapp.pages.root import pages
@@ -13,15 +14,15 @@ from webapp.pages.root import pages
 
 @pages.get("/log")
 @login_required
-def log():
+def log() -> ResponseReturnValue:
     return render_template("log.html", suggested=suggested_name("log"), **pieces("dumps"))
 
 
 @pages.get("/log/<dump_id>")
 @login_required
-def download(dump_id: str):
+def download(dump_id: str) -> ResponseReturnValue:
     """A written file, for those who may have it."""
-    return downloads.send(current_user(), in_bounds(dump_id, HexId) or abort(404)) or abort(404)
+    return downloads.send(logged_in(), in_bounds(dump_id, HexId) or abort(404)) or abort(404)
 
 
 def suggested_name(what: str) -> str:

@@ -1,6 +1,7 @@
 """For administrators: how the system is doing, and the log of everybody."""
 
 from flask import render_template, request
+from flask.typing import ResponseReturnValue
 
 from webapp import reads
 from webapp.accounts import administrator_required
@@ -12,13 +13,13 @@ from webapp.pages.root import pages
 
 @pages.get("/operations")
 @administrator_required
-def operations():
+def operations() -> ResponseReturnValue:
     return render_template("operations.html", suggested=suggested_name("everybody"), **pieces("operations", "dumps"))
 
 
 @pages.get("/operations/dead-letters")
 @administrator_required
-def dead_letters():
+def dead_letters() -> ResponseReturnValue:
     """A page of them, the oldest first, as they were when it was opened."""
     after = in_bounds(request.args.get("after"), LetterNumber, 0)
     return render_template("dead_letters.html", found=reads.dead_letters(after), after=after)

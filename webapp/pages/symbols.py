@@ -1,10 +1,11 @@
 """A symbol's prices over time with one's own trades, and the list of those one holds or watches."""
 
 from flask import abort, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from runtime.wall_clock import now_ms
 from webapp import reads
-from webapp.accounts import current_user, login_required
+from webapp.accounts import logged_in, login_required
 from webapp.pages.fragments import pieces, quotes
 from webapp.pages.root import pages
 from webapp.pages.symbol_names import symbol_or_none
@@ -21,19 +22,19 @@ RANGE_DEFAULT = "day"
 
 @pages.get("/symbols")
 @login_required
-def symbols():
+def symbols() -> ResponseReturnValue:
     """With a symbol in the address: straight to it."""
     wanted = symbol_or_none(request.args.get("symbol"))
     if wanted:
         return redirect(url_for("pages.symbol", symbol=wanted), 303)
-    user = current_user().user_id
+    user = logged_in().user_id
     known = sorted({*reads.watched_symbols(user), *(position.symbol for position in reads.positions(user))})
     return render_template("symbols.html", known=known, quotes=quotes(known))
 
 
 @pages.get("/symbols/<symbol>")
 @login_required
-def symbol(symbol: str):
+def symbol(symbol: str) -> ResponseReturnValue:
     name = symbol_or_none(symbol) or abort(404)
     if name != symbol:
         return redirect(url_for("pages.symbol", symbol=name), 301)
@@ -45,7 +46,7 @@ def symbol(symbol: str):
         prices=prices,
         lowest=min((price.price_cents for price in prices), default=None),
         highest=max((price.price_cents for price in prices), default=None),
-        watched=name in reads.watched_symbols(current_user().user_id),
+        watched=name in reads.watched_symbols(logged_in().user_id),
         range=chosen,
         ranges=[(label, value) for value, (label, _) in RANGES.items()],
         **pieces("trades"),
@@ -54,12 +55,12 @@ def symbol(symbol: str):
 
 @pages.get("/symbols/<symbol>/chart")
 @login_required
-def chart(symbol: str):
+def chart(symbol: str) -> ResponseReturnValue:
     """What the chart draws, in cents and milliseconds."""
     name = symbol_or_none(symbol) or abort(404)
     _, from_ms = _range()
     prices = reads.price_history(name, from_ms)
-    trades = reads.trades(current_user().user_id, name, from_ms)
+    trades = reads.trades(logged_in().user_id, name, from_ms)
     return jsonify(
         now_ms=now_ms(),
         prices=[{"at_ms": price.asked_at_ms, "price_cents": price.price_cents} for price in prices],

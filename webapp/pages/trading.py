@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from flask import render_template, request
+from flask.typing import ResponseReturnValue
 
 from schema.errors import MalformedMoney
 from schema.money import parse_cents, whole_shares
 from schema.outcomes import Side
 from webapp import reads
-from webapp.accounts import current_user, login_required
+from webapp.accounts import logged_in, login_required
 from webapp.pages.formats import count
 from webapp.pages.fragments import pieces
 from webapp.pages.intentions import TOKEN_CHARACTERS_MAX
@@ -44,20 +45,20 @@ class Estimate:
 
 @pages.get("/trade")
 @login_required
-def trade():
+def trade() -> ResponseReturnValue:
     return render_template("trade.html", ticket=_ticket(), estimate=_estimate(), **pieces("means", "orders"))
 
 
 @pages.get("/fragments/estimate")
 @login_required
-def estimate():
+def estimate() -> ResponseReturnValue:
     """Asked for while the ticket is filled in."""
     return render_template("fragments/estimate.html", estimate=_estimate())
 
 
 @pages.get("/triggers")
 @login_required
-def triggers():
+def triggers() -> ResponseReturnValue:
     """With a symbol and side in the address, the forms hold that trigger order, to be changed."""
     context = pieces("triggers")
     ticket = _ticket()
@@ -103,7 +104,7 @@ def _estimate() -> Estimate:
 
 def _warning(ticket: Ticket, amount_cents: int, shares: int) -> str | None:
     """What would make the order be rejected as things stand. A hint: the engine decides, at its time."""
-    user = current_user().user_id
+    user = logged_in().user_id
     if ticket.side == Side.BUY:
         account = reads.account(user)
         if not account.opened:

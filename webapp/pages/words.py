@@ -73,6 +73,7 @@ def outcome_message(result: Result) -> dict[str, str]:
     if result.pending:
         name = NAMES[result.command] if result.command else "Your command"
         return message("pending", f"{name}: on its way", "Its outcome will show here as soon as it is known.")
+    assert result.command is not None, "an outcome is that of a command"
     name = CommandName(result.command)
     if result.status == Outcome.REJECTED:
         return message("rejected", f"{NAMES[name]}: rejected", sentence(result.sentence))
@@ -97,6 +98,7 @@ def repeated_message(result: Result, first: dict[str, str]) -> dict[str, str]:
         return first
     if result.status == Outcome.REJECTED:
         return first | {"text": f"{first['text']} This form was answered before, and was not sent again."}
+    assert result.command is not None and result.at_ms is not None, "an outcome is that of a command, at a time"
     title, text = _REPEATED.get(CommandName(result.command), (f"Already done: {first['title']}", "This was done"))
     at = f"{time_of_day(result.at_ms)} UTC"
     return message("pending", title, f"{text.format(**_figures(result))} at {at}. Nothing was done a second time.")
@@ -154,8 +156,9 @@ def _details(row: HistoryRow) -> str:
 
 def _ordered_shares(row: HistoryRow) -> int:
     """Of an order that moved only cash: the shares it is for."""
-    ordered = row.outcome == Outcome.DONE and row.command in _ORDERS and row.price_cents
-    return row.amount_cents // row.price_cents if ordered else 0
+    if row.outcome != Outcome.DONE or row.command not in _ORDERS or not row.price_cents or row.amount_cents is None:
+        return 0
+    return row.amount_cents // row.price_cents
 
 
 def share_count(shares: int) -> str:

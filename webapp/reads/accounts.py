@@ -66,7 +66,7 @@ def portfolio(user: str, quotes_of: Callable[[Sequence[str]], Mapping[str, Quote
     books = {book.symbol: book for book in profit.symbols}
     quotes = quotes_of([row.symbol for row in held])
     found = [
-        _position(*row, books[row.symbol].cost_cents, books[row.symbol].realised_cents, quotes.get(row.symbol))
+        _position(*(*row, books[row.symbol].cost_cents, books[row.symbol].realised_cents, quotes.get(row.symbol)))
         for row in held
     ]
     return Portfolio(found, profit.realised_cents)
@@ -87,7 +87,7 @@ def _position(
         quote.price_cents if quote else None,
         quote.age_ms if quote else None,
         worth,
-        worth - cost_cents if quote else None,
+        worth - cost_cents if worth is not None else None,
     )
 
 

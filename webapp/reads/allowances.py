@@ -34,14 +34,14 @@ def allowances(user: str) -> PersonAllowances:
     """What this person has used, and may use."""
     now = now_ms()
     most = site().settings.allowances
-    armed, paid = store().row(_USED, user=user, midnight_ms=now - now % DAY_MS)
+    armed, paid = store().only(_USED, user=user, midnight_ms=now - now % DAY_MS)
     return PersonAllowances(armed, most.armed_max, paid, most.paid_quotes_max, refreshes())
 
 
 def refreshes() -> Refreshes:
     """How much of the budget for refreshes is used."""
     most = site().settings.base.refreshes_a_minute
-    last = store().row(_REFRESHED, since_ms=now_ms() - MINUTE_MS)[0]
+    last = store().only(_REFRESHED, since_ms=now_ms() - MINUTE_MS)[0]
     return Refreshes(last, most, most is not None and last >= most)
 
 

@@ -42,7 +42,8 @@ def dead_letters(after: int = 0) -> DeadLetters:
 
 def count_dead_letters() -> int:
     """How many there are. Raises Unavailable."""
-    return store().row("SELECT count(*) FROM dead_letters")[0]
+    count: int = store().only("SELECT count(*) FROM dead_letters")[0]
+    return count
 
 
 _PAGE = f"""

@@ -1,5 +1,7 @@
 """Dumps of the log that were asked for, and what has become of each. The files themselves are `webapp.downloads`'."""
 
+from typing import Any
+
 import msgspec
 
 from schema.outcomes import DumpState
@@ -30,7 +32,7 @@ class DumpTroubles(msgspec.Struct, frozen=True):
 
 def dump_troubles() -> DumpTroubles:
     """Counts over all dumps."""
-    return DumpTroubles(*store().row(_TROUBLES))
+    return DumpTroubles(*store().only(_TROUBLES))
 
 
 def dumps(user: str, administrator: bool = False) -> list[Dump]:
@@ -45,7 +47,7 @@ def dump(user: str, dump_id: str, administrator: bool = False) -> Dump | None:
     return _dump(*row) if row else None
 
 
-def _dump(dump_id: str, filename: str, whole: bool, state: str, *rest: object) -> Dump:
+def _dump(dump_id: str, filename: str, whole: bool, state: str, *rest: Any) -> Dump:
     return Dump(dump_id, filename, whole, DumpState(state), *rest)
 
 

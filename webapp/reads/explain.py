@@ -63,7 +63,7 @@ def explain(user: str, figure: str) -> Explanation | None:
 def _summed(user: str, name: str, symbol: str | None) -> tuple[int, list[tuple[int, HistoryRow]]]:
     """A figure, and what the newest rows added to it; of them the newest first."""
     column = FIGURES[name]
-    total = store().row(_TOTAL.format(column=column), user=user, symbol=symbol)[0]
+    total = store().only(_TOTAL.format(column=column), user=user, symbol=symbol)[0]
     rows = store().rows(_ROWS.format(column=column), user=user, symbol=symbol, limit=ROWS_MAX)
     return total, [(delta, HistoryRow(*fields)) for delta, *fields in rows]
 

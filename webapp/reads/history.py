@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import Any
 
 import msgspec
 from sqlalchemy import Row
@@ -20,7 +21,7 @@ KINDS = ("command", "fill", "expiry")
 class HistoryRow(history_rows.HistoryRow, frozen=True):
     """What happened, and what it changed. `command_id` is hexadecimal; `sentence`: why it was rejected, for people."""
 
-    command_id: str
+    command_id: str  # type: ignore[assignment]  # hexadecimal here, bytes in a row of the table
 
     @property
     def sentence(self) -> str | None:
@@ -60,7 +61,7 @@ def history(user: str, chosen: HistoryFilter = ALL, page: int = 1, size: int = 5
     size = min(max(size, 1), SIZE_MAX)
     page = max(page, 1)
     parameters = {"user": user, **msgspec.structs.asdict(chosen)}
-    total = store().row(_COUNT, **parameters)[0]
+    total = store().only(_COUNT, **parameters)[0]
     rows = store().rows(_PAGE, **parameters, limit=size, offset=(page - 1) * size)
     return HistoryPage([HistoryRow(*row) for row in rows], page, size, total)
 
@@ -84,20 +85,20 @@ def history_json(user: str, chosen: HistoryFilter = ALL) -> Iterator[str]:
     return _json(_begun(user, chosen))
 
 
-def _begun(user: str, chosen: HistoryFilter) -> Iterable[Row]:
+def _begun(user: str, chosen: HistoryFilter) -> Iterable[Row[*tuple[Any, ...]]]:
     """All rows, with the first one read: a database that is away is a 503, and not a torn file."""
     rows = store().stream(_ALL, user=user, **msgspec.structs.asdict(chosen))
     first = next(rows, None)
     return () if first is None else chain((first,), rows)
 
 
-def _csv(rows: Iterable[Row]) -> Iterator[str]:
+def _csv(rows: Iterable[Row[*tuple[Any, ...]]]) -> Iterator[str]:
     yield _line(HistoryRow.__struct_fields__)
     for row in rows:
         yield _line(row)
 
 
-def _json(rows: Iterable[Row]) -> Iterator[str]:
+def _json(rows: Iterable[Row[*tuple[Any, ...]]]) -> Iterator[str]:
     separator = "["
     for row in rows:
         yield separator + msgspec.json.encode(HistoryRow(*row)).decode()
@@ -105,7 +106,7 @@ def _json(rows: Iterable[Row]) -> Iterator[str]:
     yield "[]\n" if separator == "[" else "]\n"
 
 
-def _line(values: object) -> str:
+def _line(values: Iterable[object]) -> str:
     text = io.StringIO()
     csv.writer(text).writerow(values)
     return text.getvalue()

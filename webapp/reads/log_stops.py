@@ -22,7 +22,7 @@ def log_stops() -> list[LogStop]:
 
 def is_log_stored(here: Store) -> bool:
     """Whether somebody stores the log at present, and every source's entries. Raises Unavailable."""
-    return here.row(_STORED)[0]
+    return bool(here.only(_STORED)[0])
 
 
 _STOPS = "SELECT source, number, reason, stopped_at_ms FROM audit_stops ORDER BY source"

@@ -82,7 +82,7 @@ def operations() -> Operations:
         dump_troubles(),
         quote_cost(),
         refreshes(),
-        store().row("SELECT count(*) FROM people")[0],
+        store().only("SELECT count(*) FROM people")[0],
         site().gateway.up,
         log_stops(),
     )
@@ -92,6 +92,7 @@ def _lengths(positions: dict[str, int]) -> dict[str, int]:
     """Of the streams; nothing while the broker is away."""
     here = site()
     with here.keeping:
+        lengths: dict[str, int]
         at, lengths = here.kept.get("lengths", (-math.inf, {}))
         if time.monotonic() - at > FRESH_SECONDS:
             lengths = _ask(positions)

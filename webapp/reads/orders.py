@@ -65,15 +65,14 @@ def trigger_orders(
         if quote and row.trigger_cents is not None:
             above = quote.price_cents - row.trigger_cents
             distance = max(0, above if row.side == "buy" else -above)
-        orders.append(
-            TriggerOrder(
-                *row,
-                quote.price_cents if quote else None,
-                quote.age_ms if quote else None,
-                distance,
-                round(100 * distance / quote.price_cents, 2) if distance is not None else None,
-            )
+        fields = (
+            *row,
+            quote.price_cents if quote else None,
+            quote.age_ms if quote else None,
+            distance,
+            round(100 * distance / quote.price_cents, 2) if quote and distance is not None else None,
         )
+        orders.append(TriggerOrder(*fields))
     return orders
 
 

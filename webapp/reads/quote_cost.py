@@ -34,6 +34,7 @@ def quote_cost() -> QuoteCost:
     """Of this day so far."""
     here = site()
     with here.keeping:
+        cost: QuoteCost | None
         at, cost = here.kept.get("quote cost", (-math.inf, None))
         if cost is None or time.monotonic() - at > FRESH_SECONDS:
             cost = _look()
@@ -44,7 +45,7 @@ def quote_cost() -> QuoteCost:
 def _look() -> QuoteCost:
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     since_ms = int(midnight.timestamp() * 1000)
-    fetches = store().row(FETCHES.format(**SINCE), since_ms=since_ms)
+    fetches = store().only(FETCHES.format(**SINCE), since_ms=since_ms)
     counts = counted.quote_cost(store().stream(NEEDS.format(**SINCE), since_ms=since_ms), fetches)
     each = site().settings.base.quote_cost_cents
     return QuoteCost(

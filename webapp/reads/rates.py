@@ -16,7 +16,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 def rates() -> dict[int, float | None]:
     """Rows a second over each span; None while it is not known yet."""
-    now, count = time.monotonic(), store().row(_COUNT)[0]
+    now, count = time.monotonic(), store().only(_COUNT)[0]
     here = site()
     with here.keeping:
         looks = here.kept.setdefault("counts", deque(maxlen=LOOKS_MAX))
