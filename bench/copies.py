@@ -42,7 +42,7 @@ class Copier:
 
     def publish(self, command: Command) -> None:
         body = codec.encode(CommandBatch(VERSION, time.time_ns() // 1_000_000, [command], self._queue.name))
-        self._publisher.publish(Outgoing("", command_stream(partition_of(command.user)), body))
+        self._publisher.publish(Outgoing("", command_stream(partition_of(command.key)), body))
 
     def _on_replies(self, body: bytes) -> None:
         self.answers += len(codec.decode_replies(body).replies)
@@ -54,7 +54,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, Ground(Path(folder), QUOTES="instant", LOG_LEVEL="warning") as ground:
         ground.start("audit", *workers)
         ground.await_owners("transactions")
-        copier, given = Copier(ground), []
+        copier = Copier(ground)
+        given: list[Command] = []
         with ground.publisher() as publisher:
             _run(ground, publisher, copier, given, 0, workers)
             for _ in range(ROUNDS):
@@ -100,7 +101,12 @@ def _run(
         time.sleep(max(0.0, began + tick * TICK_SECONDS - time.perf_counter()))
     publisher.flush()
     ground.await_history()
-    wait_until(lambda: copier.connection.pump(0.01) or copier.answers - answered == published, 10, "all answers")
+
+    def all_answered() -> bool:
+        copier.connection.pump(0.01)
+        return copier.answers - answered == published
+
+    wait_until(all_answered, 10, "all answers")
     return (sum(map(ground.cpu_seconds, workers)) - before) / (len(given) - first) * 1e6
 
 

@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from bench.quotes_ground import ROOT, Ground, load_average, table
 
@@ -32,7 +33,7 @@ def measure_rate(folder: Path, workload: Path) -> None:
     table("At a fixed rate", f"{_settings(workload)}, RATE={rate}", HEADER, [_run(folder, workload, 1, rate)])
 
 
-def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple:
+def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple[Any, ...]:
     replicas = int(os.environ.get("REPLICAS") or 1)
     workers = [f"transactions-{n}" for n in range(1, replicas + 1)]
     with Ground(folder, QUOTES="realistic", QUOTE_SEED=str(seed)) as ground:
@@ -66,7 +67,7 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple:
     )
 
 
-def _load(ground: Ground, workload: Path, rate: str | None, replicas: int) -> dict:
+def _load(ground: Ground, workload: Path, rate: str | None, replicas: int) -> dict[str, Any]:
     report = ground.folder / "report.json"
     asked = {"WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": str(replicas), "RATE": rate or ""}
     with (ground.folder / "loadtest.log").open("w") as log:
@@ -79,7 +80,8 @@ def _load(ground: Ground, workload: Path, rate: str | None, replicas: int) -> di
         )
     if done.returncode:
         raise RuntimeError(f"the load test failed: {(ground.folder / 'loadtest.log').read_text()[-2_000:]}")
-    return json.loads(report.read_text())
+    figures: dict[str, Any] = json.loads(report.read_text())
+    return figures
 
 
 def _counts(ground: Ground) -> dict[str, int]:

@@ -11,9 +11,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -50,7 +51,7 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> ob
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 class Ground:
@@ -74,7 +75,7 @@ class Ground:
         }
         self._source = secrets.randbits(63)
         self._published = 0
-        self.processes: dict[str, subprocess.Popen] = {}
+        self.processes: dict[str, subprocess.Popen[Any]] = {}
 
     def __enter__(self) -> "Ground":
         self._administrate(f'DROP DATABASE IF EXISTS "{self._database}" WITH (FORCE)')
@@ -123,11 +124,11 @@ class Ground:
         for name in names:
             self.processes.pop(name).wait(EXIT_SECONDS_MAX)
 
-    def rows(self, query: str, parameters: Iterable = ()) -> list[tuple]:
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             return connection.execute(query, parameters).fetchall()
 
-    def value(self, query: str, parameters: Iterable = ()) -> object:
+    def value(self, query: str, parameters: Sequence[object] = ()) -> Any:
         return self.rows(query, parameters)[0][0]
 
     def cpu_seconds(self, name: str) -> float:
@@ -181,7 +182,7 @@ def load_average() -> str:
     return f"load average {os.getloadavg()[0]:.1f}"
 
 
-def table(title: str, settings: str, header: tuple[str, ...], rows: Iterable[tuple]) -> None:
+def table(title: str, settings: str, header: tuple[str, ...], rows: Iterable[Sequence[object]]) -> None:
     """Prints a table as it goes into docs/quotes.md, with what it was measured with."""
     print(f"\n{title}\n({settings})\n")
     print("| " + " | ".join(header) + " |")

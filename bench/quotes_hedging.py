@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 from bench.quotes_ground import ROOT, Ground, load_average, percentile, table, wait_until
@@ -30,7 +31,7 @@ def measure(folder: Path) -> None:
             ground.start("quote-server", "quotecache")
             ground.await_owners("quotecache")
             waits = _ask(ground)
-            wait_until(lambda ground=ground: ground.value(_OPEN) == 0, 10, "late answers")
+            wait_until(partial(_none_is_open, ground), 10, "late answers")
             fetches, hits = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
             assert fetches == hits, (fetches, hits)
             ground.stop()
@@ -49,6 +50,10 @@ def measure(folder: Path) -> None:
     if os.environ.get("PLOT"):
         RESULT.write_text(plot(points))
         print(json.dumps(points))
+
+
+def _none_is_open(ground: Ground) -> bool:
+    return bool(ground.value(_OPEN) == 0)
 
 
 def _ask(ground: Ground) -> list[float]:

@@ -1,6 +1,7 @@
 """Draws the trade of hedging as an SVG: what a quote costs against how long it takes. Pure: numbers in, text out."""
 
 import math
+from typing import Any
 
 WIDTH, HEIGHT = 720, 420
 LEFT, RIGHT, TOP, BOTTOM = 90, 60, 50, 60
@@ -10,7 +11,7 @@ NAMED = "p95"
 """Its points bear the settings' names: there they differ most."""
 
 
-def plot(points: list[dict]) -> str:
+def plot(points: list[dict[str, Any]]) -> str:
     """`points`: for each setting its name (`hedge`), paid requests per quote (`cost`), and p50, p95, p99 in ms."""
     most = max(point["cost"] for point in points)
     ends = (0.95, math.ceil(most * 10 + 0.5) / 10)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.quotes_ground import Ground, load_average, percentile, table, wait_until
 from quotecache.client import Prices
-from rabbitmq.connection import open_connection
+from rabbitmq.connection import Connection, open_connection
 from rabbitmq.publisher import Publisher
 
 KILLS = 10
@@ -111,7 +111,7 @@ def _kill_and_ask(ground: Ground, number: int) -> float:
     return seconds
 
 
-def _await_quote(connection, prices: Prices, symbol: str, since: float) -> float:
+def _await_quote(connection: Connection, prices: Prices, symbol: str, since: float) -> float:
     prices.request(symbol, "bench", 1, time.time_ns() // 1_000_000)
     while prices.waits_for(symbol):
         connection.pump(0.01)

@@ -139,14 +139,16 @@ class VirtualRun:
             self._watch.hear_changes(share.changes, self.now_ms)
 
 
-def figures(run: VirtualRun) -> tuple:
+def figures(run: VirtualRun) -> tuple[object, ...]:
     """As `loadtest.quote_figures` counts them."""
     quotes = {quote.quote_id: quote for quote, _ in run.cache.fetches}
     refreshes = [(quote.symbol, quote.asked_at_ms) for quote, for_trigger in run.cache.fetches if for_trigger]
-    needed, decided, served = list(refreshes), list(refreshes), Counter()
+    needed, decided = list(refreshes), list(refreshes)
+    served: Counter[str] = Counter()
     commands = [row for row in run.rows if row.decision.kind is HistoryKind.COMMAND]
     for row in commands:
-        quote, since_ms = quotes.get(row.decision.quote_id), row.waited_since_ms
+        quote_id, since_ms = row.decision.quote_id, row.waited_since_ms
+        quote = None if quote_id is None else quotes.get(quote_id)
         if quote is not None:
             needed.append((quote.symbol, row.at_ms if since_ms is None else max(since_ms, quote.asked_at_ms)))
             decided.append((quote.symbol, row.at_ms))

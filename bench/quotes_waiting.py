@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,8 +45,12 @@ def measure(folder: Path) -> None:
 
 
 def _others(
-    ground: Ground, publisher: CommandPublisher, users: list[str], slow_symbols: list[str | None], more_per_second: int
-) -> tuple:
+    ground: Ground,
+    publisher: CommandPublisher,
+    users: list[str],
+    slow_symbols: Sequence[str | None],
+    more_per_second: int,
+) -> tuple[object, ...]:
     """Latencies of all but the first user, while the first waits for each of the symbols in turn."""
     waiting, others = users[0], users[1:]
     latencies = []

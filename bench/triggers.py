@@ -10,6 +10,9 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 import psutil
 
@@ -49,7 +52,7 @@ def fire_all(ground: Ground, replicas: int) -> None:
     ground.await_owners("quotecache", "triggers", "transactions")
     connection = open_connection(ground.amqp_url, "bench")
     publisher = Publisher(connection)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for round_number in range(ROUNDS):
         symbol = f"F{chr(ord('A') + round_number)}"
         _arm(ground, symbol, first=round_number == 0)
@@ -99,7 +102,7 @@ def _await_fills(ground: Ground, symbol: str, told_at_ms: int) -> float:
     query = "SELECT count(*) FROM history WHERE kind = 'fill' AND symbol = %s"
     wait_until(lambda: ground.value(query, [symbol]) >= FIRED, 60, f"{FIRED} fills")
     ended_at_ms = ground.value(_LAST_FILL, [symbol])
-    return (ended_at_ms - told_at_ms) / 1000
+    return float(ended_at_ms - told_at_ms) / 1000
 
 
 def fire_none(ground: Ground) -> None:
@@ -153,7 +156,7 @@ def _event(
     return time.perf_counter() - began
 
 
-def _store_orders(connection) -> None:
+def _store_orders(connection: psycopg.Connection) -> None:
     """Half buys at 1.00 to 200.00 dollars, half sells at 300.00 to 4,999.00: as many prices as there are."""
     draw = random.Random(1)
     connection.execute("SET statement_timeout = 0")

@@ -9,9 +9,12 @@ import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from flask import session
+from flask.sessions import SecureCookieSessionInterface
 
 from bench import web_posts
 from bench.quotes_ground import ROOT, Ground, free_port, percentile, table, wait_until
@@ -65,10 +68,10 @@ def _start(ground: Ground) -> None:
         run(ground, name, module)
     ground.await_owners("transactions", "quotecache", "audit")
     for port in ("WEB_PORT", "LIVE_PORT"):
-        wait_until(lambda port=port: web_posts.is_well(int(ground.environment[port])), 30, port)
+        wait_until(partial(web_posts.is_well, int(ground.environment[port])), 30, port)
 
 
-def run(ground: Ground, name: str, module: str, *arguments: str, said: int | None = None) -> subprocess.Popen:
+def run(ground: Ground, name: str, module: str, *arguments: str, said: int | None = None) -> subprocess.Popen[Any]:
     with (ground.folder / f"{name}.log").open("ab") as log:
         ground.processes[name] = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
@@ -83,12 +86,16 @@ def run(ground: Ground, name: str, module: str, *arguments: str, said: int | Non
 def _people(settings: WebSettings, streams: int) -> tuple[list[str], list[str]]:
     """Tokens of the posters, and a session cookie for each page; the first pages are the posters' own."""
     app, store = make_flask(settings), Store(settings.base.database_url, 1)
-    serializer = app.session_interface.get_signing_serializer(app)
+    serializer = SecureCookieSessionInterface().get_signing_serializer(app)
+    assert serializer is not None
     texts, cookies = [], []
     for number in range(max(POSTERS, streams)):
         person = people.make(store, f"page{number}", "no password")
+        assert person is not None, "the database is new"
         if number < POSTERS:
-            texts.append(tokens.create(store, person.user_id, "bench")[1])
+            created = tokens.create(store, person.user_id, "bench")
+            assert created is not None
+            texts.append(created[1])
         with app.test_request_context():
             sessions.begin(store, person)
             cookies.append(f"{app.config['SESSION_COOKIE_NAME']}={serializer.dumps(dict(session))}")
@@ -104,13 +111,13 @@ def _measure(
     seconds: int,
     rate: int,
     posts: int,
-) -> tuple:
+) -> tuple[Any, ...]:
     load = run(ground, "load", "bench.web_load", str(rate))
     tabs = None
     if cookies:
         (ground.folder / "cookies.json").write_text(json.dumps(cookies))
         tabs = run(ground, "tabs", "bench.web_tabs", str(ground.folder / "cookies.json"), said=subprocess.PIPE)
-        assert tabs.stdout.readline() == b"open\n", (ground.folder / "tabs.log").read_text()
+        assert tabs.stdout is not None and tabs.stdout.readline() == b"open\n", (ground.folder / "tabs.log").read_text()
     web_posts.post(settings.port, texts, posts, 3)  # warm: accounts loaded, connections open
     executed = ground.value("SELECT count(*) FROM history WHERE user_id LIKE 'load%%'", ())
     latencies = web_posts.post(settings.port, texts, posts, seconds)
@@ -119,6 +126,7 @@ def _measure(
     ground.end("load")
     heard = 0
     if tabs is not None:
+        assert tabs.stdout is not None
         tabs.terminate()
         heard = int(tabs.stdout.readline())
         tabs.stdout.close()

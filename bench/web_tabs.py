@@ -23,6 +23,7 @@ class Tabs:
         self._port = port
         self._opening = asyncio.Semaphore(OPENING_AT_ONCE)
         self.heard = 0
+        self._writers: list[asyncio.StreamWriter] = []  # a writer that is dropped closes its connection
 
     async def open(self, cookie: str) -> asyncio.StreamReader:
         async with self._opening:
@@ -31,7 +32,7 @@ class Tabs:
             writer.write(request.encode())
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200"), head
-            reader.writer = writer  # a writer that is dropped closes its connection
+            self._writers.append(writer)
             return reader
 
     async def listen(self, reader: asyncio.StreamReader) -> None:

@@ -17,9 +17,11 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import session
+from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import generate_csrf
 
 from bench import web_posts
@@ -58,6 +60,8 @@ class SlowQuotes(socketserver.ThreadingTCPServer):
 
 
 class _Answering(socketserver.StreamRequestHandler):
+    server: "SlowQuotes"
+
     def handle(self) -> None:
         asked = self.rfile.readline().decode().strip()
         if not self.server.closing.wait(self.server.seconds):
@@ -70,11 +74,15 @@ class Person:
     def __init__(self, settings: WebSettings, store: Store, name: str):
         app = make_flask(settings)
         person = people.make(store, name, "no password")
-        self.token = tokens.create(store, person.user_id, "bench")[1]
+        assert person is not None, "the database is new"
+        created = tokens.create(store, person.user_id, "bench")
+        assert created is not None
+        self.token = created[1]
         with app.test_request_context():
             sessions.begin(store, person)
             self.csrf = generate_csrf()
-            serializer = app.session_interface.get_signing_serializer(app)
+            serializer = SecureCookieSessionInterface().get_signing_serializer(app)
+            assert serializer is not None
             self.cookie = f"{app.config['SESSION_COOKIE_NAME']}={serializer.dumps(dict(session))}"
 
 
@@ -157,7 +165,7 @@ class Crowd:
         self._threads.append(threading.Thread(target=go_on))
         self._threads[-1].start()
 
-    def _answer(self, connection: http.client.HTTPConnection) -> tuple[dict, dict[str, str]]:
+    def _answer(self, connection: http.client.HTTPConnection) -> tuple[dict[str, Any], dict[str, str]]:
         response = connection.getresponse()
         body = response.read()
         self.answers[response.status] += 1
@@ -212,7 +220,7 @@ def _half_half(them: Crowd, crowd: list[Person]) -> None:
         (them.by_page if number % 2 else them.by_api)(person, SLOW_SECONDS * number / len(crowd))
 
 
-def _measure(port: int, other: Person, gather: Callable[[Crowd], None], rate: int, seconds: float) -> tuple:
+def _measure(port: int, other: Person, gather: Callable[[Crowd], None], rate: int, seconds: float) -> tuple[Any, ...]:
     _watch(port, other, rate, 1)  # warm: connections open
     them = Crowd(port)
     gather(them)
@@ -230,7 +238,8 @@ def _watch(port: int, other: Person, rate: int, seconds: float) -> list[float]:
     watcher = subprocess.run(
         [sys.executable, "-m", "bench.web_watch", *told], cwd=ROOT, check=True, stdout=subprocess.PIPE
     )
-    return json.loads(watcher.stdout)
+    latencies: list[float] = json.loads(watcher.stdout)
+    return latencies
 
 
 if __name__ == "__main__":
