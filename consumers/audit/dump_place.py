@@ -65,7 +65,9 @@ def refusals() -> Iterator[None]:
 
 def why_not_now(error: OSError) -> str:
     """The reason for the person who waits for the dump: no path of this machine is in it."""
-    return _FOR_NOW.get(error.errno) or f"the dump folder cannot be written: {error.strerror or type(error).__name__}"
+    return (
+        _FOR_NOW.get(error.errno or 0) or f"the dump folder cannot be written: {error.strerror or type(error).__name__}"
+    )
 
 
 def _make_folder(folder: Path, name: Path) -> None:

@@ -89,7 +89,8 @@ def in_the_way(connection: psycopg.Connection, dump: Dump) -> list[tuple[str, Du
 
 def rows(connection: psycopg.Connection, dump: Dump) -> Iterator[list[Row]]:
     """Exactly the entries of this dump, by time, then source and number, some at a time."""
-    query, values = _ALL_ROWS, [dump.dump_id]
+    query = _ALL_ROWS
+    values: list[str | int] = [dump.dump_id]
     if dump.user is not None:
         query = _USER_ROWS
         values += [dump.user, QUOTECACHE_SOURCE, dump.dump_id, QUOTECACHE_SOURCE]

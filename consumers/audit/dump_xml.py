@@ -49,7 +49,7 @@ def escape(text: str) -> str:
     return _UNSAFE.sub(_entity, text) if _UNSAFE.search(text) else text
 
 
-def _entity(match: re.Match) -> str:
+def _entity(match: re.Match[str]) -> str:
     return _ENTITIES.get(match[0], "\ufffd")
 
 
@@ -72,6 +72,7 @@ def _debug(row: Row) -> str:
 
 
 def _account(row: Row) -> str:
+    assert row.funds_cents is not None, row
     return (
         f"<action>{'remove' if row.funds_cents < 0 else 'add'}</action><username>{_user(row.user)}</username>"
         f"<funds>{format_cents(abs(row.funds_cents))}</funds>"
@@ -79,6 +80,7 @@ def _account(row: Row) -> str:
 
 
 def _quote(row: Row) -> str:
+    assert row.funds_cents is not None and row.symbol is not None and row.cryptokey is not None, row
     return (
         f"<price>{format_cents(row.funds_cents)}</price><stockSymbol>{escape(row.symbol)}</stockSymbol>"
         f"<username>{_user(row.user)}</username><quoteServerTime>{row.quote_server_time}</quoteServerTime>"

@@ -32,7 +32,7 @@ def beginning(database: psycopg.Connection, ownership: Ownership) -> Beginning:
     with translated(), database.transaction(), database.cursor() as cursor:
         partitions.fence(cursor, GROUP, [ownership])
         cursor.execute(_FORGET_DEAD, (ownership.position,))
-        stored = dict(cursor.execute("SELECT source, stored FROM audit_sources").fetchall())
+        stored: dict[int, int] = dict(cursor.execute("SELECT source, stored FROM audit_sources").fetchall())
         return Beginning(stored, stops.load(database))
 
 

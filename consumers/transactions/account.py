@@ -3,6 +3,8 @@
 No I/O, no clock.
 """
 
+from typing import TypedDict
+
 import msgspec
 
 from schema.accounts import Account, PendingOrder, Position, TriggerOrder
@@ -47,6 +49,31 @@ class Decision(msgspec.Struct, gc=False):
     newest_order_seq: int | None = None
 
 
+class Deltas(TypedDict, total=False):
+    """Fields of a decision that say what it moves."""
+
+    cash_delta_cents: int
+    reserved_delta_cents: int
+    shares_delta: int
+    reserved_shares_delta: int
+
+
+class Changes(Deltas, total=False):
+    """Fields of a decision that a rule sets, by their names."""
+
+    symbol: str | None
+    amount_cents: int | None
+    price_cents: int | None
+    quote: Quote | None
+    quote_id: int | None
+    opens_account: bool
+    opened: PendingOrder | None
+    closed: PendingOrder | None
+    trigger_key: tuple[str, Side] | None
+    trigger_order: TriggerOrder | None
+    filename: str | None
+
+
 def apply(account: Account, decision: Decision) -> None:
     """Changes the account as decided. The only place that changes one; the constraints of `tables.py` repeat it."""
     account.history_seq += 1
@@ -60,6 +87,7 @@ def apply(account: Account, decision: Decision) -> None:
         assert account.opened and account.cash_cents >= 0 and account.reserved_cents >= 0, decision
         assert account.cash_cents + account.reserved_cents <= BALANCE_MAX, decision
     if decision.shares_delta or decision.reserved_shares_delta:
+        assert decision.symbol is not None, decision
         position = account.positions.setdefault(decision.symbol, Position())
         position.shares += decision.shares_delta
         position.reserved_shares += decision.reserved_shares_delta
@@ -84,6 +112,7 @@ def _close(stack: list[PendingOrder], order: PendingOrder) -> None:
 
 
 def _set_trigger(account: Account, decision: Decision) -> None:
+    assert decision.trigger_key is not None, decision
     if decision.trigger_order is None:
         del account.triggers[decision.trigger_key]
     else:

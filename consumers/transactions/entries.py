@@ -23,6 +23,7 @@ def log_command(
     if quote is not None and not _paid_for(quote, command, published_at_ms):
         entries.append(AuditEntry(_SYSTEM, at_ms, number, name, user, quote.symbol, None, quote.price_cents))
     if decision.outcome is Outcome.REJECTED:
+        assert decision.reason is not None, decision
         message = _MESSAGES[decision.reason]
         entries.append(
             AuditEntry(_ERROR, at_ms, number, name, user, command.symbol, filename, command.amount_cents, message)
@@ -77,6 +78,7 @@ def marker(command: Command, path: str, at_ms: int) -> AuditEntry:
 
 def trigger_change(user: str, decision: Decision, version: int) -> TriggerChange:
     """The trigger order after this decision; without a price where it is gone or not armed."""
+    assert decision.trigger_key is not None, decision
     symbol, side = decision.trigger_key
     order = decision.trigger_order
     if order is None:

@@ -8,6 +8,7 @@ from schema.outcomes import Reason
 
 
 def add(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    assert command.amount_cents is not None, command
     if not account.has_room(command.amount_cents):
         return rejected(command, Reason.BALANCE_LIMIT)
     amount = command.amount_cents
@@ -29,6 +30,7 @@ def display_summary(account: Account, command: Command, given: Given, now_ms: in
 
 
 def dumplog(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    assert command.filename is not None, command
     path = dump_path(command.filename, command.user)
     if path is None:
         return rejected(command, Reason.BAD_FILE_NAME)

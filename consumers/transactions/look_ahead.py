@@ -37,7 +37,10 @@ def claim_cents(command: Command) -> int:
     """The most that a waiting command may take from the available cash before those behind it run."""
     if command.name not in _TAKES_CASH or command.defect is not None:
         return 0
-    return command.amount_cents if command.shares is None else BALANCE_MAX  # shares at a price that nobody knows yet
+    if command.shares is not None:
+        return BALANCE_MAX  # shares at a price that nobody knows yet
+    assert command.amount_cents is not None, command
+    return command.amount_cents
 
 
 def surely_needs_quote(command: Command, account: Account, claimed_cents: int) -> bool:

@@ -1,6 +1,8 @@
 """Rules of BUY and SELL, of their commits and cancels, and of what happens to those nobody commits (spec §3). Pure."""
 
-from consumers.transactions.account import Account, Decision, PendingOrder
+from typing import Unpack
+
+from consumers.transactions.account import Account, Decision, Deltas, PendingOrder
 from consumers.transactions.verdict import WANTS_QUOTE, Given, Missing, done, rejected, without_quote
 from schema.accounts import PENDING_LIFETIME_MS
 from schema.commands import Command, CommandName
@@ -36,6 +38,7 @@ def buy(account: Account, command: Command, given: Given, now_ms: int) -> Decisi
 def sell(account: Account, command: Command, given: Given, now_ms: int) -> Decision | None:
     if not account.opened:
         return rejected(command, Reason.NO_ACCOUNT)
+    assert command.symbol is not None, command
     available = account.position(command.symbol).shares
     if command.shares is None and available == 0:
         return rejected(command, Reason.NO_SHARES)
@@ -100,7 +103,10 @@ def cancel_sell(account: Account, command: Command, given: Given, now_ms: int) -
 
 def least_cost_cents(command: Command) -> int:
     """The cash that a BUY needs whatever its quote will say: with less, no quote is fetched (spec §3, §3a)."""
-    return command.amount_cents if command.shares is None else command.shares * PRICE_CENTS_MIN
+    if command.shares is not None:
+        return command.shares * PRICE_CENTS_MIN
+    assert command.amount_cents is not None, command
+    return command.amount_cents
 
 
 def expire(order: PendingOrder) -> Decision:
@@ -129,7 +135,10 @@ def _is_full(account: Account) -> bool:
 
 
 def _shares_of(command: Command, quote: Quote) -> int:
-    return whole_shares(command.amount_cents, quote.price_cents) if command.shares is None else command.shares
+    if command.shares is not None:
+        return command.shares
+    assert command.amount_cents is not None, command
+    return whole_shares(command.amount_cents, quote.price_cents)
 
 
 def _names_another(command: Command, newest: PendingOrder) -> bool:
@@ -144,7 +153,7 @@ def _order(account: Account, command: Command, side: Side, shares: int, quote: Q
     return PendingOrder(
         account.history_seq + 1,
         side,
-        command.symbol,
+        quote.symbol,
         shares,
         quote.price_cents,
         now_ms + PENDING_LIFETIME_MS,
@@ -156,13 +165,13 @@ def _newest(stack: list[PendingOrder], now_ms: int) -> PendingOrder | None:
     return stack[-1] if stack and not is_over(stack[-1], now_ms) else None
 
 
-def _giving_back(order: PendingOrder) -> dict[str, int]:
+def _giving_back(order: PendingOrder) -> Deltas:
     if order.side is Side.BUY:
         return {"cash_delta_cents": order.amount_cents, "reserved_delta_cents": -order.amount_cents}
     return {"shares_delta": order.shares, "reserved_shares_delta": -order.shares}
 
 
-def _done_at(command: Command, quote: Quote, order: PendingOrder, **changes) -> Decision:
+def _done_at(command: Command, quote: Quote, order: PendingOrder, **deltas: Unpack[Deltas]) -> Decision:
     return done(
         command,
         amount_cents=order.amount_cents if command.shares is not None else command.amount_cents,
@@ -170,16 +179,16 @@ def _done_at(command: Command, quote: Quote, order: PendingOrder, **changes) -> 
         quote=quote,
         quote_id=quote.quote_id,
         opened=order,
-        **changes,
+        **deltas,
     )
 
 
-def _closing(command: Command, order: PendingOrder, **changes) -> Decision:
+def _closing(command: Command, order: PendingOrder, **deltas: Unpack[Deltas]) -> Decision:
     return done(
         command,
         symbol=order.symbol,
         amount_cents=order.amount_cents,
         price_cents=order.price_cents,
         closed=order,
-        **changes,
+        **deltas,
     )

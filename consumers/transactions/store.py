@@ -10,6 +10,7 @@ import psycopg
 from consumers.transactions.account import Account, Decision, PendingOrder, Position, TriggerOrder
 from consumers.transactions.batch import Batch, Row
 from consumers.transactions.intake import HEAD_BYTES, ID_BYTES
+from database.postgres import only_row
 from ownership import outbox, partitions
 from ownership.partitions import Ownership
 from rabbitmq.dead_letters import store as dead_letter_store
@@ -83,7 +84,7 @@ def check_partitions(connection: psycopg.Connection) -> None:
     """Raises SettingsError where the database was made for another number of partitions: users would change logs."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM partitions WHERE consumer_group = %s", (GROUP,))
-        (count,) = cursor.fetchone()
+        (count,) = only_row(cursor)
     if count != PARTITIONS:
         raise SettingsError(f"the database has {count} partitions, this program {PARTITIONS}")
 
@@ -190,7 +191,7 @@ def _named(decision: Decision) -> str:
     return "".join(f"\t{_NULL if value is None else value}" for value in named)
 
 
-def _columns(rows: Iterable[tuple]) -> list[list]:
+def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 

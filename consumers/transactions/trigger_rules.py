@@ -1,8 +1,10 @@
 """Rules of trigger orders: amount, price, cancelling, and the fill when a quote satisfies one (spec §3). Pure."""
 
+from typing import Unpack
+
 from msgspec.structs import replace
 
-from consumers.transactions.account import Account, Decision, TriggerOrder
+from consumers.transactions.account import Account, Decision, Deltas, TriggerOrder
 from consumers.transactions.verdict import Given, done, rejected
 from schema.commands import Command, CommandName, Fill
 from schema.events import is_usable
@@ -14,6 +16,7 @@ TRIGGER_ORDERS_MAX = 1_000
 
 
 def set_buy_amount(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    assert command.symbol is not None and command.amount_cents is not None, command
     if not account.opened:
         return rejected(command, Reason.NO_ACCOUNT)
     old = account.triggers.get((command.symbol, Side.BUY))
@@ -38,6 +41,7 @@ def set_buy_amount(account: Account, command: Command, given: Given, now_ms: int
 
 
 def set_buy_trigger(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    assert command.symbol is not None, command
     old = account.triggers.get((command.symbol, Side.BUY))
     if old is None:
         return rejected(command, Reason.NO_BUY_AMOUNT)
@@ -47,6 +51,7 @@ def set_buy_trigger(account: Account, command: Command, given: Given, now_ms: in
 
 
 def cancel_set_buy(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    assert command.symbol is not None, command
     old = account.triggers.get((command.symbol, Side.BUY))
     if old is None:
         return rejected(command, Reason.NO_TRIGGER_ORDER)
@@ -55,6 +60,7 @@ def cancel_set_buy(account: Account, command: Command, given: Given, now_ms: int
 
 
 def set_sell_amount(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    assert command.symbol is not None and command.amount_cents is not None, command
     if not account.opened:
         return rejected(command, Reason.NO_ACCOUNT)
     old = account.triggers.get((command.symbol, Side.SELL))
@@ -84,6 +90,7 @@ def set_sell_amount(account: Account, command: Command, given: Given, now_ms: in
 
 
 def set_sell_trigger(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    assert command.symbol is not None and command.amount_cents is not None, command
     old = account.triggers.get((command.symbol, Side.SELL))
     if old is None:
         return rejected(command, Reason.NO_SELL_AMOUNT)
@@ -101,6 +108,7 @@ def set_sell_trigger(account: Account, command: Command, given: Given, now_ms: i
 
 
 def cancel_set_sell(account: Account, command: Command, given: Given, now_ms: int) -> Decision:
+    assert command.symbol is not None, command
     old = account.triggers.get((command.symbol, Side.SELL))
     if old is None:
         return rejected(command, Reason.NO_TRIGGER_ORDER)
@@ -162,16 +170,19 @@ def _fill_sell(account: Account, order: TriggerOrder, ordered: Fill) -> Decision
     )
 
 
-def _filling(command: CommandName, order: TriggerOrder, ordered: Fill, **changes) -> Decision:
+def _filling(
+    command: CommandName, order: TriggerOrder, ordered: Fill, amount_cents: int, **deltas: Unpack[Deltas]
+) -> Decision:
     return Decision(
         HistoryKind.FILL,
         command,
         order.transaction_number,
         symbol=order.symbol,
+        amount_cents=amount_cents,
         price_cents=ordered.price_cents,
         quote_id=ordered.quote_id,
         trigger_key=(order.symbol, order.side),
-        **changes,
+        **deltas,
     )
 
 
@@ -198,9 +209,18 @@ def _armed(account: Account, command: Command, old: TriggerOrder, reserved_share
     )
 
 
-def _setting(command: Command, order: TriggerOrder, **changes) -> Decision:
-    return done(command, trigger_key=(order.symbol, order.side), trigger_order=order, **changes)
+def _setting(
+    command: Command,
+    order: TriggerOrder,
+    amount_cents: int | None = None,
+    price_cents: int | None = None,
+    **deltas: Unpack[Deltas],
+) -> Decision:
+    key = (order.symbol, order.side)
+    return done(
+        command, amount_cents=amount_cents, price_cents=price_cents, trigger_key=key, trigger_order=order, **deltas
+    )
 
 
-def _cancelling(command: Command, order: TriggerOrder, **changes) -> Decision:
-    return done(command, amount_cents=order.amount_cents, trigger_key=(order.symbol, order.side), **changes)
+def _cancelling(command: Command, order: TriggerOrder, **deltas: Unpack[Deltas]) -> Decision:
+    return done(command, amount_cents=order.amount_cents, trigger_key=(order.symbol, order.side), **deltas)

@@ -1,8 +1,9 @@
 """How rules say their verdict: the rejection, the done decision, and the states a quote can be in. No rule in here."""
 
 import enum
+from typing import Unpack
 
-from consumers.transactions.account import Decision
+from consumers.transactions.account import Changes, Decision
 from schema.commands import Command
 from schema.events import Quote
 from schema.outcomes import HistoryKind, Outcome, Reason
@@ -25,7 +26,7 @@ QUOTE_REFUSED = Missing.QUOTE_REFUSED
 Given = Quote | Missing | None
 
 
-def done(command: Command, **changes) -> Decision:
+def done(command: Command, **changes: Unpack[Changes]) -> Decision:
     """The command takes effect, with these fields of its decision."""
     changes.setdefault("symbol", command.symbol)
     return Decision(

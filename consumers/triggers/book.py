@@ -6,6 +6,7 @@ never because a fill was sent: the owner decides whether a fill takes effect.
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 from sortedcontainers import SortedDict
@@ -66,7 +67,7 @@ class _Ladder:
         self.symbol = symbol
         self.orders: dict[str, Armed] = {}
         self._side = side
-        self._levels: SortedDict = SortedDict()
+        self._levels: SortedDict[int, Any] = SortedDict()
 
     def add(self, order: Armed) -> None:
         self.orders[order.user] = order

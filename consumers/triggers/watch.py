@@ -12,7 +12,7 @@ from typing import Protocol
 
 from consumers.triggers.book import Armed, Book
 from schema.commands import Fill
-from schema.events import CLOCK_STEP_MS_MAX, QUOTE_LIFETIME_MS, NoQuote, Quote, TriggerChange, is_due
+from schema.events import CLOCK_STEP_MS_MAX, QUOTE_LIFETIME_MS, NoQuote, Quote, QuoteRefused, TriggerChange, is_due
 
 AFTER_FAILURE_MS = 10_000
 """A symbol that no quote was to be had for is asked for again after this: each attempt is paid."""
@@ -50,7 +50,7 @@ class Watch:
             if order.limit_cents is not None and order.symbol not in self._scheduled:
                 self._schedule(order.symbol, quote.asked_at_ms + QUOTE_LIFETIME_MS if quote else now_ms)
 
-    def hear_answers(self, answers: Iterable[Quote | NoQuote], now_ms: int) -> None:
+    def hear_answers(self, answers: Iterable[Quote | NoQuote | QuoteRefused], now_ms: int) -> None:
         """Takes prices in; what they fill is due."""
         for answer in answers:
             if isinstance(answer, Quote):

@@ -70,11 +70,11 @@ def _orders(user: str) -> list[TriggerChange]:
 def _show(firings: list[Firing], quiet: list[Quiet]) -> None:
     for one in firings:
         print(f"{_of(one.order)}: fires at {format_time(one.at_ms)} at {format_cents(one.price_cents)}: {_result(one)}")
-    for one in quiet:
+    for other in quiet:
         why = "no price of it is recorded"
-        if one.closest is not None:
-            why = f"closest was {format_cents(one.closest.price_cents)} at {format_time(one.closest.at_ms)}"
-        print(f"{_of(one.order)}: does not fire; {why}")
+        if other.closest is not None:
+            why = f"closest was {format_cents(other.closest.price_cents)} at {format_time(other.closest.at_ms)}"
+        print(f"{_of(other.order)}: does not fire; {why}")
 
 
 def _of(order: Armed) -> str:

@@ -11,6 +11,7 @@ import psycopg
 
 from consumers.transactions import store
 from database import postgres
+from database.postgres import only_row
 from schema.commands import partition_of
 from schema.history import HistoryRow
 from verification.account_at import COLUMNS, ROWS_PER_FETCH
@@ -53,7 +54,8 @@ class Recorded:
 
     def count_rows(self) -> int:
         """Of the history."""
-        return self.connection.execute("SELECT count(*) FROM history").fetchone()[0]
+        count: int = only_row(self.connection.execute("SELECT count(*) FROM history"))[0]
+        return count
 
     def users(self) -> dict[int, list[str]]:
         """Everybody who has a history, by partition."""

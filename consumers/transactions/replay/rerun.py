@@ -14,6 +14,7 @@ from consumers.transactions.replay.findings import Findings, Kind
 from consumers.transactions.replay.log import Entry, UserLog
 from consumers.transactions.replay.recorded import Place, RecordedRow
 from consumers.transactions.verdict import NO_QUOTE, QUOTE_REFUSED, Given
+from schema.commands import Command, Fill
 from schema.events import Quote
 from schema.history import expired_seq
 from schema.outcomes import HistoryKind, Reason
@@ -75,7 +76,7 @@ class Rerun:
         """Accounts for what stands in the stream and has no history row."""
         for entry in self._log.commands.values():
             if entry.offset < self._place.position or entry.place < self._reached:
-                order = entry.order
+                order = _command_of(entry)
                 self._findings.note(Kind.LOST, f"{self._name}: {order.name} {order.transaction_number} {_where(entry)}")
             else:
                 self._findings.not_yet_executed += 1
@@ -93,14 +94,14 @@ class Rerun:
             self._note(Kind.UNKNOWN, row, f"command id {row.command_id.hex()}")
             return False
         self._reach(entry, row)
-        given = self._given(row, entry)
-        decision = engine.decide(self.account, entry.order, given, row.at_ms)
+        given, command = self._given(row, entry), _command_of(entry)
+        decision = engine.decide(self.account, command, given, row.at_ms)
         if decision is engine.WANTS_QUOTE:
             self._note(Kind.MISMATCH, row, "cannot have been decided without a quote, and none is recorded")
             return False
         self._compare(row, decision, entry.published_at_ms)
         apply(self.account, decision)
-        batch.add_command(self._partition, self.account, entry.order, entry.published_at_ms, row.at_ms, decision)
+        batch.add_command(self._partition, self.account, command, entry.published_at_ms, row.at_ms, decision)
         return True
 
     def _fill(self, batch: Batch, row: RecordedRow) -> bool:
@@ -112,7 +113,7 @@ class Rerun:
         while (entry := self._log.fills.popleft()).order.command_id != row.command_id:
             self._void(entry, row.at_ms)
         self._reach(entry, row)
-        fill = entry.order
+        fill = _fill_of(entry)
         quoted = (row.quoted_symbol, row.quoted_price_cents, row.asked_at_ms)
         if quoted != (fill.symbol, fill.price_cents, fill.asked_at_ms):
             self._note(Kind.MISMATCH, row, f"quote {row.quote_id} is {quoted}, the fill's another")
@@ -158,12 +159,13 @@ class Rerun:
         if row.quote_id is None:
             return None
         price = row.quoted_price_cents
-        if price is None or row.quoted_symbol != entry.order.symbol:
+        asked_at_ms = row.asked_at_ms
+        if price is None or asked_at_ms is None or row.quoted_symbol is None or row.quoted_symbol != entry.order.symbol:
             self._note(Kind.MISMATCH, row, f"quote {row.quote_id} has no price of {entry.order.symbol}")
             return None
-        quote = Quote(row.quote_id, row.quoted_symbol, price, row.asked_at_ms, row.transaction_number, row.user)
+        quote = Quote(row.quote_id, row.quoted_symbol, price, asked_at_ms, row.transaction_number, row.user)
         if not quote.usable(row.at_ms):
-            self._note(Kind.MISMATCH, row, f"quote {row.quote_id} was {row.at_ms - row.asked_at_ms} ms old")
+            self._note(Kind.MISMATCH, row, f"quote {row.quote_id} was {row.at_ms - asked_at_ms} ms old")
             return None
         return quote
 
@@ -173,12 +175,12 @@ class Rerun:
         Whether orders that expired meanwhile were released before or after makes no difference: what is reserved
         counts for the limits too. Its age does, and when it was taken is not recorded.
         """
-        if engine.decide_fill(self.account, entry.order, self._at_ms) is None:
+        fill = _fill_of(entry)
+        if engine.decide_fill(self.account, fill, self._at_ms) is None:
             self._findings.void_fills += 1
-        elif engine.decide_fill(self.account, entry.order, until_ms) is None:
+        elif engine.decide_fill(self.account, fill, until_ms) is None:
             self._findings.void_by_age += 1
         else:
-            fill = entry.order
             self._findings.note(Kind.LOST, f"{self._name}: fill of {fill.side} {fill.symbol} {_where(entry)}")
 
     def _compare(self, row: RecordedRow, decision: Decision, published_at_ms: int) -> None:
@@ -199,6 +201,16 @@ def _differences(row: RecordedRow, decision: Decision) -> Iterator[str]:
     for name, recorded, recomputed in zip(COMPARED, _said(row), _said(decision), strict=True):
         if recorded != recomputed:
             yield f"{name} {recorded}, recomputed {recomputed}"
+
+
+def _command_of(entry: Entry) -> Command:
+    assert isinstance(entry.order, Command), entry
+    return entry.order
+
+
+def _fill_of(entry: Entry) -> Fill:
+    assert isinstance(entry.order, Fill), entry
+    return entry.order
 
 
 def _where(entry: Entry) -> str:

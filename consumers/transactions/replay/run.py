@@ -5,8 +5,9 @@ Wiring only: decides nothing, prints nothing.
 
 import hashlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from consumers.transactions.batch import Batch
 from consumers.transactions.replay.findings import Findings
@@ -86,7 +87,7 @@ class _Partition:
         self._fresh = fresh
         self._batch = Batch()
 
-    def rerun(self, recorded: Recorded, users: list[str]):
+    def rerun(self, recorded: Recorded, users: list[str]) -> Iterator[int]:
         """Yields the number of rows recomputed so far, now and then."""
         for user, rows in itertools.groupby(recorded.rows(users), lambda row: row.user):
             run = self._begin(user)
@@ -110,12 +111,12 @@ class _Partition:
         return self._findings.rows
 
 
-def _hash(state: dict[str, dict]) -> str:
+def _hash(state: dict[str, dict[str, Any]]) -> str:
     """As `make state` computes it."""
     return hashlib.sha256(exports.canonical(state) + b"\n").hexdigest()
 
 
-def _first_difference(live: dict[str, dict], rebuilt: dict[str, dict]) -> str:
+def _first_difference(live: dict[str, dict[str, Any]], rebuilt: dict[str, dict[str, Any]]) -> str:
     for user in sorted(live.keys() | rebuilt.keys()):
         here, there = live.get(user), rebuilt.get(user)
         if here is None or there is None:
