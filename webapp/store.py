@@ -117,7 +117,9 @@ class Store:
             raise Unavailable("the database does not answer", RETRY_SECONDS) from error
 
 
-def _connect(_dialect: object, _record: object, arguments: tuple, named: dict) -> psycopg.Connection:
+def _connect(
+    _dialect: object, _record: object, arguments: tuple[Any, ...], named: dict[str, Any]
+) -> psycopg.Connection:
     return _Impatient.connect(*arguments, **named)
 
 

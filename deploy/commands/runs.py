@@ -16,8 +16,10 @@ from deploy.supervision import foreground, modules, workers
 
 WORKLOAD_DEFAULT = "workloads/small.txt"
 
-NUMBERS = ("RATE", "ROUNDS", "REPLICAS", "FETCHES", "KILLS", "FIRED", "ARMED")
-NUMBERS += ("SECONDS", "POSTS", "STREAMS", "PEOPLE", "PAGES")
+NUMBERS = (
+    *("RATE", "ROUNDS", "REPLICAS", "FETCHES", "KILLS", "FIRED", "ARMED"),
+    *("SECONDS", "POSTS", "STREAMS", "PEOPLE", "PAGES"),
+)
 """Variables of the benchmarks that are whole numbers."""
 
 

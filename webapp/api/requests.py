@@ -4,7 +4,7 @@ Arguments are texts, as in a workload file: what is wrong with one (no money, no
 `rejected` for `bad_arguments`, and is in the log like any other. Only what has not the form of a command is refused.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -63,7 +63,7 @@ class OrderBody(CommandBody, frozen=True, forbid_unknown_fields=True):
             raise ValueError("give either `amount` or `shares`")
 
     def arguments(self) -> list[str]:
-        return [self.symbol, str(int(self.shares)) if self.amount is UNSET else self.amount]
+        return [self.symbol, self.amount if isinstance(self.amount, str) else str(int(cast(float, self.shares)))]
 
     def form(self) -> tuple[str, ...] | None:
         return BY_SHARES if self.amount is UNSET else None
