@@ -10,7 +10,7 @@ from runtime import entry_point
 
 def main() -> int:
     try:
-        from deploy.commands import cli  # noqa: PLC0415
+        from deploy.commands import cli  # noqa: PLC0415 - what is missing is said below
     except ImportError as error:
         why = " ".join(str(error).split())
         print(

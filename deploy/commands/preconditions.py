@@ -61,7 +61,7 @@ def require_quote_server(settings: Settings) -> None:
 def require_site(record: Record) -> None:
     """What the site's processes will be told, and that given ports are free. Raises StackError."""
     # Half a second of imports, for which no other command should have to wait.
-    from webapp import settings as web_settings  # noqa: PLC0415
+    from webapp import settings as web_settings  # noqa: PLC0415 - see above
 
     given = {variable: value for variable in site.PORT_VARIABLES.values() if (value := os.environ.get(variable))}
     # The site's own key is made when it starts, where none is given.
@@ -130,7 +130,7 @@ def _require_own_address(host: str) -> None:
 def _read_recording(path: Path) -> None:
     """As the quote cache will."""
     # Half a second of imports, as above.
-    from quotecache.recorded import open_recording  # noqa: PLC0415
+    from quotecache.recorded import open_recording  # noqa: PLC0415 - see above
 
     open_recording(path)
 

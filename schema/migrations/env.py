@@ -6,7 +6,7 @@ from alembic import context
 import schema.dump_tables
 import schema.log_tables
 import schema.quote_tables
-import schema.web_tables  # noqa: F401
+import schema.web_tables  # noqa: F401 - imported for the tables it adds
 from schema.tables import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
