@@ -12,9 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 import psutil
+import psycopg
 
 from bench.quotes_ground import Ground, load_average, percentile, table, wait_until
 from consumers.triggers.session import Session
