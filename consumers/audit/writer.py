@@ -170,10 +170,12 @@ class _Session(Owner):
             log.error("ALARM: a source of the log has stopped for good, the others go on", what=str(stop))
             self._numbering.stop(stop)
         if beyond:
+            assert self._ownership is not None, "only an owner tries again"
             store.note_stops(self._database, self._ownership, beyond)
         return [stop.offset for stop in within]
 
     def _read_from(self, position: int) -> None:
+        assert self._ownership is not None, "only an owner reads the log"
         self._dead = store.dead_from(self._database, position)
         self._batch = Batch(position, self._ownership.high, self._dead)
         self._inbox.clear()
@@ -200,6 +202,7 @@ class _Session(Owner):
             self._batch.add(delivery.offset, delivery.body, delivery.tag)
 
     def _store(self) -> None:
+        assert self._ownership is not None, "only an owner stores the log"
         batch, held = self._batch, self._numbering.held
         if batch.may_end_a_stop(self._numbering):
             self._numbering.bring_within_reach(oldest_offset(self._broker, AUDIT_STREAM))

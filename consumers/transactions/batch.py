@@ -109,11 +109,12 @@ class Batch:
         for row in itertools.islice(self.rows, self._found, None):
             self._row_of[row.user, row.command_id] = row
         self._found = len(self.rows)
-        row = self._row_of.get(key)
-        return None if row is None else _reply(row)
+        found = self._row_of.get(key)
+        return None if found is None else _reply(found)
 
     def add_marker(self, partition: int, command: Command, at_ms: int) -> None:
         """A root DUMPLOG that all before it in the partition is done for; a bad file name has no dump."""
+        assert command.filename is not None, command
         path = dump_path(command.filename)
         if path is not None:
             self.share(partition).entries.append(entries.marker(command, path, at_ms))
@@ -131,6 +132,7 @@ class Batch:
         share = self.share(partition)
         entries.log_expiry(share.entries, account.user, decision, at_ms)
         order = decision.closed
+        assert order is not None, decision
         self._add(share, account, expiry_id(order.seq), order.expires_at_ms, at_ms, decision)
 
     def _add(
@@ -148,6 +150,7 @@ class Batch:
         self.accounts[user] = account
         share.users.add(user)
         if decision.shares_delta or decision.reserved_shares_delta:
+            assert decision.symbol is not None, decision
             self.positions.add((user, decision.symbol))
         if decision.opened is not None:
             self.opened[user, decision.opened.seq] = decision.opened

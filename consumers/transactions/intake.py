@@ -79,6 +79,8 @@ class Intake:
 
     def _read(self, delivery: Delivery) -> Arrival:
         message = codec.decode_log(delivery.body)
+        orders: Sequence[Command | Fill]
+        judged: Sequence[Command]
         if isinstance(message, CommandBatch):
             orders = judged = message.commands
         elif isinstance(message, DumpMarker):

@@ -63,8 +63,10 @@ class Scheduler:
 
     def take_marker(self, owned: OwnedPartition, message: Message) -> None:
         """A root DUMPLOG. Later commands of nobody and of who asked for it keep behind it; other users do not wait."""
+        marker = message.marker
+        assert marker is not None, message
         for user in _kept_behind(owned, message):
-            item = Item(message.marker.command, message, message.marker.published_at_ms)
+            item = Item(marker.command, message, marker.published_at_ms)
             owned.parked.setdefault(user, Parked()).append(item)
 
     def hear(self, answers: Iterable[Quote | NoQuote | QuoteRefused], now_ms: int) -> None:
@@ -113,6 +115,7 @@ class Scheduler:
                 self._run(batch, owned, item, None, now_ms)
             else:
                 owned.finish(message)
+            assert message.marker is not None, message
             batch.add_marker(owned.partition, message.marker.command, now_ms)
 
     @property
@@ -126,6 +129,7 @@ class Scheduler:
         return self._expiries[0][0] if self._expiries else None
 
     def _park(self, owned: OwnedPartition, user: str, item: Item) -> None:
+        assert isinstance(item.order, Command), "a fill waits for no quote"
         owned.parked[user] = Parked(deque((item,)), claim_cents(item.order))
 
     def _queue(self, account: Account, parked: Parked, item: Item, now_ms: int) -> None:
@@ -139,6 +143,7 @@ class Scheduler:
 
     def _ask_early(self, item: Item, now_ms: int) -> None:
         order = item.order
+        assert isinstance(order, Command) and order.symbol is not None and order.user is not None, item
         if self._quotes.peek(order.symbol, now_ms) is None:
             self._quotes.request(order.symbol, order.user, order.transaction_number, now_ms, _paid_max(order))
             if order.symbol not in self._waiting:
@@ -187,13 +192,16 @@ class Scheduler:
     def _decide(
         self, owned: OwnedPartition, account: Account, item: Item, given: Given, now_ms: int
     ) -> Decision | None:
-        command, symbol = item.order, item.order.symbol
+        command = item.order
+        assert isinstance(command, Command), "a fill brings its quote along"
+        symbol = command.symbol
         if given is None and command.name in engine.NEEDS_QUOTE and symbol is not None:
             given = self._quotes.quote(symbol, now_ms)
             if given is None and item.in_vain:
                 given = NO_QUOTE
         decision = engine.decide(account, command, given, now_ms)
         if decision is WANTS_QUOTE:
+            assert symbol is not None, command
             if item.waited_since_ms is None:
                 item.waited_since_ms = now_ms
             self._waiting.setdefault(symbol, []).append((owned, account.user))
@@ -232,6 +240,7 @@ def _paid_max(command: Command) -> int | None:
 
 def _kept_behind(owned: OwnedPartition, message: Message) -> list[str]:
     """Whose later commands wait for this marker's turn: its dump holds none of theirs (spec §6)."""
+    assert message.marker is not None, message
     asked_by = message.marker.asked_by
     users = [NOBODY] if owned.partition == HOME_OF_NOBODY else []
     if asked_by is not None and partition_of(asked_by) == owned.partition:
