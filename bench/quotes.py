@@ -35,7 +35,7 @@ def main() -> int:
         given = os.environ.get("WORKLOAD")
         workload = Path(given).resolve() if given else Path(folder) / "100users-like.txt"
         if not given:
-            subprocess.run([sys.executable, "-m", "workloads", "--output", workload], cwd=ROOT, check=True)
+            subprocess.run([sys.executable, "-m", "operators", "workload", "--output", workload], cwd=ROOT, check=True)
         for part in chosen:
             PARTS[part](Path(folder), workload)
     return 0

@@ -72,7 +72,7 @@ def _load(ground: Ground, workload: Path, rate: str | None, replicas: int) -> di
     asked = {"WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": str(replicas), "RATE": rate or ""}
     with (ground.folder / "loadtest.log").open("w") as log:
         done = subprocess.run(
-            [sys.executable, "-m", "loadtest"],
+            [sys.executable, "-m", "operators", "load"],
             cwd=ROOT,
             env=ground.environment | asked,
             stdout=log,

@@ -1,7 +1,5 @@
-"""`python -m database.migrate`: brings a database to the newest schema. Idempotent; concurrent callers queue up."""
+"""Brings a database to the newest schema. Idempotent; concurrent callers queue up."""
 
-import os
-import sys
 from pathlib import Path
 
 from alembic import command
@@ -10,8 +8,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from database import engines, postgres
-from runtime import entry_point
-from schema.errors import DayTradeError, SettingsError, StoreError
+from schema.errors import StoreError
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "schema" / "migrations"
 _LOCK = 468_001
@@ -47,19 +44,3 @@ def _require_utf8(database_url: str) -> None:
         encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise StoreError(f"the database is encoded in {encoding}: make one with ENCODING 'UTF8' TEMPLATE template0")
-
-
-def main() -> int:
-    try:
-        database_url = os.environ.get("DATABASE_URL")
-        if not database_url:
-            raise SettingsError("DATABASE_URL is not set: run `export $(make env)`")
-        migrate(database_url)
-    except DayTradeError as error:
-        print(f"migrate: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    entry_point.run("migrate", main)

@@ -1,22 +1,13 @@
-"""What prices were needed for, what was paid for them, and the least that could have been (spec §4): of a run, or live.
+"""Prices a run or a day needed: what was paid for them, and the least that could have been paid (spec §4)."""
 
-`python -m loadtest.quote_figures` prints the figures of this day (UTC) so far.
-"""
-
-import os
-import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from database.patient_reads import Ledger
 from loadtest.run import Run
 from quotecache.quote_cost import FETCHES, NEEDS, SINCE, quote_cost
 from quotecache.quote_floor import quote_floor
-from runtime import entry_point
-from schema.errors import DayTradeError
 from schema.money import format_cents
-from schema.settings import from_environment
 
 
 def of_run(ledger: Ledger, run: Run, until_ms: int, cost_cents: int) -> dict[str, Any]:
@@ -64,19 +55,6 @@ def sentence(figures: dict[str, Any]) -> str:
     )
 
 
-def main() -> int:
-    try:
-        settings = from_environment(os.environ)
-        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        ledger = Ledger(settings.database_url, patience_seconds=0)
-        print(f"Quotes today: {sentence(since(ledger, int(midnight.timestamp() * 1000), settings.quote_cost_cents))}")
-        ledger.close()
-    except DayTradeError as error:
-        print(f"quotes: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
 _QUERIES = {
     "needs": NEEDS,
     "fetches": FETCHES,
@@ -87,7 +65,3 @@ _OF_RUN = {
     "commands": "command_id BETWEEN :low AND :high",
     "fetches": "quote_id > :quote_id AND asked_at_ms <= :until_ms",
 }
-
-
-if __name__ == "__main__":
-    entry_point.run("quote figures", main)

@@ -12,11 +12,19 @@ SHOWN_CHARACTERS_MAX = 60
 """Length at which a wrong value is cut in the message about it."""
 
 
+NAMED = {"AMQP_URL": "the RabbitMQ server to use", "DATABASE_URL": "the Postgres database to use"}
+"""Meaning of the variables without which hardly anything can start."""
+
+
 def required(environment: Mapping[str, str], name: str) -> str:
-    """The text of a variable that has no default."""
+    """The text of a variable that has no default. Raises SettingsError, which says how to get it."""
     value = environment.get(name)
     if not value:
-        raise SettingsError(f"{name} is not set: start the stack with `make up` and run `export $(make env)`")
+        meaning = f"it names {NAMED[name]}. " if name in NAMED else ""
+        raise SettingsError(
+            f"{name} is not set: {meaning}`make env` prints it while the stack runs (`make up` starts the stack), and"
+            " `export $(make env)` sets it in this shell"
+        )
     return value
 
 

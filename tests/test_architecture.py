@@ -28,7 +28,7 @@ FLOORS = (
     ("deploy.supervision",),
     ("deploy.servers",),
     ("deploy.commands",),
-    ("bench",),
+    ("bench", "operators"),
 )
 """The rooms, from the ground up. A room imports from floors below its own only: never from above, nor from beside."""
 
@@ -38,6 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # deploy/ checks settings of all processes with the code that each of them checks its own with.
     "deploy": {"deploy", "schema", "runtime", "database", "webapp.settings", "quotecache.recorded"},
     "bench": {room for floor in FLOORS for room in floor if not room.startswith("deploy")},
+    # Of the long-lived processes, verbs start some and know none; they work without the local stack.
+    "operators": {room for floor in FLOORS for room in floor if not room.startswith(("deploy", "bench"))},
 }
 """Rooms that may import less than the floors below them, or that are told apart by what they must not know.
 
@@ -46,7 +48,7 @@ Verification shares no code with what it judges; the site reaches the other proc
 
 PACKAGES = {room.partition(".")[0] for floor in FLOORS for room in floor}
 TOP_LEVEL = PACKAGES | {
-    *("tests", "docs", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("tests", "docs", "daytradectl", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
     *("Makefile", "requirements.txt", "pyproject.toml", ".ci", ".pre-commit-config.yaml"),
 }
 
@@ -62,7 +64,7 @@ HOMES: dict[str, set[str]] = {
     "psutil": {"deploy.servers", "bench"},
     "psycopg": {
         *("database", "schema.migrations", "rabbitmq.dead_letters"),
-        *("ownership", "verification", "consumers", "quotecache", "deploy", "webapp", "bench"),
+        *("ownership", "verification", "consumers", "quotecache", "deploy", "webapp", "bench", "operators"),
     },
     "sqlalchemy": {
         *("schema.tables", "schema.dump_tables", "schema.log_tables", "schema.quote_tables", "schema.web_tables"),
@@ -77,10 +79,10 @@ HOMES: dict[str, set[str]] = {
         "producers",
         "verification",
         "consumers.transactions.replay",
-        "rabbitmq.dead_letters",
         "bench",
+        "operators",
     },
-    "typer": {"deploy", "verification", "rabbitmq.dead_letters"},
+    "typer": {"deploy", "operators"},
     "lxml": {"verification"},
     # Zstandard, in Python's own library from 3.14 on.
     **{library: {"producers.workload_input"} for library in ("backports", "compression")},

@@ -1,20 +1,14 @@
-"""`python -m verification.account_at USER SEQ [--json]`: an account as a row of its history left it.
+"""An account as a row of its history left it, for people and as JSON.
 
 Reads only; works with every other process down. How rows become an account is `schema.history`'s.
 """
 
-import json
-import os
-import sys
-from typing import Annotated, Any
+from typing import Any
 
 import psycopg
-import typer
 
-from database import postgres
-from runtime import entry_point
 from schema.accounts import Account, PendingOrder, TriggerOrder
-from schema.errors import DayTradeError, SettingsError
+from schema.errors import DayTradeError
 from schema.history import HistoryRow, fold
 from schema.money import format_cents
 
@@ -25,8 +19,6 @@ COLUMNS = """h.seq, h.kind::text, h.command_id, h.transaction_number, h.command:
 """Of `history h`, in the order of HistoryRow's fields."""
 
 ROWS_PER_FETCH = 10_000
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 class NoSuchRow(DayTradeError):
@@ -87,7 +79,8 @@ def _trigger(order: TriggerOrder) -> dict[str, Any]:
     }
 
 
-def _lines(account: Account) -> list[str]:
+def as_lines(account: Account) -> list[str]:
+    """The account for people, a line for each thing it holds."""
     lines = [
         f"{account.user or 'nobody'} after history row {account.history_seq}"
         + ("" if account.opened else ": no account yet"),
@@ -111,35 +104,4 @@ def _lines(account: Account) -> list[str]:
     return lines
 
 
-@app.command()
-def show(
-    user: str,
-    seq: Annotated[int, typer.Argument(min=0)],
-    as_json: Annotated[bool, typer.Option("--json", help="as `make state` writes it")] = False,
-) -> None:
-    """Show the account of USER after history row SEQ."""
-    url = os.environ.get("DATABASE_URL")
-    if not url:
-        raise SettingsError("DATABASE_URL is not set: run `export $(make env)`")
-    with postgres.translated(), postgres.connect(url, "account_at") as connection:
-        account = account_at(connection, user, seq)
-    if as_json:
-        print(json.dumps(as_exported(account), indent=2))
-    else:
-        print("\n".join(_lines(account)))
-
-
-def main() -> None:
-    """Exit codes: 0 shown, 1 there is no such row or the database is away, 2 misused."""
-    try:
-        app(prog_name="python -m verification.account_at")
-    except DayTradeError as error:
-        print(f"account at: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, SettingsError) else 1)
-
-
 _ROWS = f"SELECT {COLUMNS} FROM history h WHERE h.user_id = %s AND h.seq <= %s ORDER BY h.seq"
-
-
-if __name__ == "__main__":
-    entry_point.run("account at", main)

@@ -1,13 +1,10 @@
-"""`python -m verification.exports state|history FILE`: what anyone needs to check us, from the database.
+"""Exports of the state and of the history: what anyone needs to check this system, from the database.
 
 Canonical: the same database gives the same bytes. Reads only; works with every other process down.
 """
 
-import argparse
 import hashlib
 import json
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +12,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from database import postgres
 from database.postgres import only_row
-from runtime import entry_point
 from runtime.output_file import written_whole
-from schema.errors import DayTradeError, SettingsError, StoreError
+from schema.errors import StoreError
 
 ROWS_PER_FETCH = 10_000
 
@@ -75,29 +70,13 @@ def write_history(connection: psycopg.Connection, path: Path) -> int:
     return count
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m verification.exports", description=__doc__)
-    parser.add_argument("what", choices=("state", "history"))
-    parser.add_argument("file", type=Path)
-    arguments = parser.parse_args()
-    try:
-        url = os.environ.get("DATABASE_URL")
-        if not url:
-            raise SettingsError("DATABASE_URL is not set: run `export $(make env)`")
-        with postgres.translated(), postgres.connect(url, "exports") as connection:
-            # One snapshot for all queries: on a live system each would otherwise see another state.
-            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            connection.read_only = True
-            connection.execute("SET LOCAL statement_timeout = 0")
-            _require_something(connection)
-            if arguments.what == "state":
-                print(f"sha256 {write_state(connection, arguments.file)}  {arguments.file}")
-            else:
-                print(f"{write_history(connection, arguments.file):,} rows  {arguments.file}")
-    except DayTradeError as error:
-        print(f"exports: {error}", file=sys.stderr)
-        return 1
-    return 0
+def begin(connection: psycopg.Connection) -> None:
+    """Makes the connection read one snapshot, however long that takes. Raises StoreError where nothing has run."""
+    # One snapshot for all queries: on a live system each would otherwise see another state.
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    connection.execute("SET LOCAL statement_timeout = 0")
+    _require_something(connection)
 
 
 def _require_something(connection: psycopg.Connection) -> None:
@@ -128,7 +107,3 @@ _HISTORY = """
            amount_cents, price_cents, outcome::text, reason::text, cash_delta_cents, reserved_delta_cents,
            shares_delta, reserved_shares_delta, at_ms, shares, order_seq, newest_order_seq
     FROM history ORDER BY history.user_id COLLATE "C", seq"""
-
-
-if __name__ == "__main__":
-    entry_point.run("exports", main)

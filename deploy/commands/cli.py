@@ -117,7 +117,7 @@ def status() -> None:
         table.add_row("rabbitmq, postgres", "given", "-", "-")
     Console().print(table)
     if any(str(row).startswith(f"{LIVE}.") for row in table.columns[0].cells):
-        print(modules.output(urls_of(record, LIVE), "loadtest.quote_figures", "consumers.audit.alarms"))
+        print(modules.output(urls_of(record, LIVE), ("operators", "quotes-today"), ("operators", "alarms")))
 
 
 @app.command()

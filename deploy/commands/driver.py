@@ -29,7 +29,7 @@ class Driver:
         for end in (news, orders):
             os.set_inheritable(end, True)
         try:
-            self._child = modules.start(environment, "loadtest", "--held", str(news), str(orders))
+            self._child = modules.start(environment, "operators", "load", "--held", str(news), str(orders))
         finally:
             os.close(news)
             os.close(orders)

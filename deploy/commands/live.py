@@ -13,8 +13,8 @@ def bring_up(record: Record, replicas: int) -> bool:
     urls = urls_of(record, LIVE)
     with progress("Bringing database and topology up to date"):
         servers.ensure_database(record, LIVE)
-        modules.run_quietly(urls, "database.migrate")
-        modules.run_quietly(urls, "rabbitmq.declare")
+        modules.run_quietly(urls, "operators", "migrate")
+        modules.run_quietly(urls, "operators", "declare")
     with progress("Starting the workers"):
         workers.start(record, LIVE, urls, replicas)
         record.begun(LIVE)

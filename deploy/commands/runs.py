@@ -45,8 +45,8 @@ def _run_in_the_other_place(record: Record, replicas: int, driver: Driver) -> in
     urls = urls_of(record, LOADTEST, place)
     with progress("Making a fresh database and topology"):
         servers.recreate_database(record, urls)
-        modules.run_quietly(urls, "database.migrate")
-        modules.run_quietly(urls, "rabbitmq.declare", "--fresh")
+        modules.run_quietly(urls, "operators", "migrate")
+        modules.run_quietly(urls, "operators", "declare", "--fresh")
 
     def begun() -> None:
         record.loadtest_place = place
@@ -64,7 +64,7 @@ def _run_in_the_other_place(record: Record, replicas: int, driver: Driver) -> in
             if record.loadtest_place == place:
                 servers.drop_database(record, before)
                 if before.amqp != urls.amqp:  # given servers have one vhost for all
-                    modules.run_quietly(before, "rabbitmq.declare", "--remove")
+                    modules.run_quietly(before, "operators", "declare", "--remove")
 
 
 def bench_web(record: Record) -> int:
@@ -80,8 +80,8 @@ def admin(record: Record, name: str) -> int:
     with _servers_for_a_while(record, only_postgres=True):
         servers.ensure_database(record, LIVE)
         urls = urls_of(record, LIVE)
-        modules.run_quietly(urls, "database.migrate")
-        return foreground.wait_for(modules.start(urls.environment, "webapp.admin", name))
+        modules.run_quietly(urls, "operators", "migrate")
+        return foreground.wait_for(modules.start(urls.environment, "operators", "admin", name))
 
 
 def bench(record: Record, what: str) -> int:
@@ -96,7 +96,7 @@ def bench(record: Record, what: str) -> int:
 
 def what_if(record: Record, user: str, prices: str) -> int:
     """On the trigger orders of the profile that ran last."""
-    return _look_back(record, "consumers.triggers.what_if", user, "--prices", prices, only_postgres=True)
+    return _look_back(record, "operators", "what-if", user, "--prices", prices, only_postgres=True)
 
 
 def tests(record: Record, arguments: str) -> int:
@@ -118,22 +118,22 @@ def chaos(record: Record, arguments: list[str]) -> int:
 
 def export(record: Record, what: str, file: str) -> int:
     """`what` is state or history, of the profile that ran last."""
-    return _look_back(record, "verification.exports", what, file, only_postgres=True)
+    return _look_back(record, "operators", what, file, only_postgres=True)
 
 
 def verify(record: Record) -> int:
     """Returns 0 where every invariant of the profile that ran last holds. Options are in the environment."""
-    return _look_back(record, "verification", "verify", only_postgres=True)
+    return _look_back(record, "operators", "verify", only_postgres=True)
 
 
 def replay(record: Record) -> int:
     """Of the profile that ran last: its streams and its database."""
-    return _look_back(record, "consumers.transactions.replay")
+    return _look_back(record, "operators", "replay")
 
 
 def dead_letters(record: Record) -> int:
     """Lists those of the profile that ran last."""
-    return _look_back(record, "rabbitmq.dead_letters", "list", only_postgres=True)
+    return _look_back(record, "operators", "dead-letters", "list", only_postgres=True)
 
 
 def _look_back(record: Record, module: str, *arguments: str, only_postgres: bool = False) -> int:

@@ -23,17 +23,20 @@ def run_quietly(urls: Urls, module: str, *arguments: str, extra: dict[str, str] 
     )
     if done.returncode:
         last = "\n".join(done.stdout.splitlines()[-15:])
-        raise StackError(f"python -m {module} failed with exit code {done.returncode}:\n{last}")
+        raise StackError(f"python -m {' '.join((module, *arguments))} failed with exit code {done.returncode}:\n{last}")
 
 
-def output(urls: Urls, *modules: str) -> str:
-    """What these say, in good or ill, those that say nothing left out; for what is nice to know."""
-    return "\n".join(said for module in modules if (said := _output(urls, module)))
+def output(urls: Urls, *commands: tuple[str, ...]) -> str:
+    """What these say, in good or ill, those that say nothing left out; for what is nice to know.
+
+    A command is a module with its arguments.
+    """
+    return "\n".join(said for command in commands if (said := _output(urls, command)))
 
 
-def _output(urls: Urls, module: str) -> str:
+def _output(urls: Urls, command: tuple[str, ...]) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", module],
+        [sys.executable, "-m", *command],
         cwd=ROOT,
         env=caller.for_modules() | urls.environment,
         stdin=subprocess.DEVNULL,

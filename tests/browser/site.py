@@ -69,7 +69,7 @@ class Site(System):
     def make_administrator(self, name: str, password: str) -> None:
         """As `make admin` does."""
         subprocess.run(
-            [sys.executable, "-m", "webapp.admin", name],
+            [sys.executable, "-m", "operators", "admin", name],
             cwd=ROOT,
             env={**os.environ, **self.environment, "PASSWORD": password},
             check=True,

@@ -36,7 +36,6 @@ class Proof:
 def verification(database_url: str, dump: Path) -> Proof:
     """Of the database, and of the dump where there is one."""
     return _run(
-        "verification",
         "verify",
         *(["--dump", str(dump)] if dump.exists() else []),
         DATABASE_URL=database_url,
@@ -45,13 +44,13 @@ def verification(database_url: str, dump: Path) -> Proof:
 
 def replay(amqp_url: str, database_url: str) -> Proof:
     """From the streams to the state once more, in a database of its own that the next replay empties."""
-    return _run("consumers.transactions.replay", AMQP_URL=amqp_url, DATABASE_URL=database_url)
+    return _run("replay", AMQP_URL=amqp_url, DATABASE_URL=database_url)
 
 
-def _run(module: str, *arguments: str, **environment: str) -> Proof:
+def _run(verb: str, *arguments: str, **environment: str) -> Proof:
     return Proof(
         subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, "-m", "operators", verb, *arguments],
             cwd=ROOT,
             env=os.environ | environment,
             stdout=subprocess.PIPE,

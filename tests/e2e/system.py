@@ -76,7 +76,7 @@ class System:
         """Starts the load driver; its output goes to a log file too."""
         with (self.folder / "loadtest.log").open("ab") as log:
             driver = subprocess.Popen(
-                [sys.executable, "-m", "loadtest"],
+                [sys.executable, "-m", "operators", "load"],
                 cwd=ROOT,
                 env={**self.environment, "WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": "2"},
                 stdout=log,

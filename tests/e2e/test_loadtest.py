@@ -33,7 +33,7 @@ def run(system: System, workload: Path) -> dict:
 def export(system: System, what: str) -> Path:
     path = system.folder / what
     subprocess.run(
-        [sys.executable, "-m", "verification.exports", what, path],
+        [sys.executable, "-m", "operators", what, path],
         cwd=ROOT,
         env=system.environment,
         check=True,

@@ -58,8 +58,8 @@ def test_verification_and_replay_hold_for_all_of_it(amqp_url: str, database_url:
             assert rows[4] == ("not_newest_order", None, 2, 4)
             wait_for(lambda: _logged(database) == len(STORY), what="all commands are in the log")
             assert set(system.stop().values()) == {0}
-            for module in ("verification", "consumers.transactions.replay"):
-                done = _run(system, module, *["verify"][: module == "verification"])
+            for verb in ("verify", "replay"):
+                done = _run(system, "operators", verb)
                 assert done.returncode == 0, done.stdout + done.stderr
             name = sql.Identifier(fresh_name(database_url))
             database.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))

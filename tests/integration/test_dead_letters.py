@@ -57,7 +57,7 @@ class Ground:
 
     def cli(self, *arguments: str, answer: str = "", **environment: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [sys.executable, "-W", "error", "-m", "rabbitmq.dead_letters", *arguments],
+            [sys.executable, "-W", "error", "-m", "operators", "dead-letters", *arguments],
             cwd=ROOT,
             env=self.environment | environment,
             input=answer,
@@ -211,10 +211,11 @@ def test_misuse_is_said(ground: Ground, arguments: tuple[str, ...], code: int, s
 
 def test_a_missing_or_dead_server_is_said_and_not_taken_for_no_letters(ground: Ground) -> None:
     done = ground.cli("list", DATABASE_URL="")
-    assert (done.returncode, done.stderr) == (2, "dead letters: DATABASE_URL is not set: run `export $(make env)`\n")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("dead-letters list: DATABASE_URL is not set")
     done = ground.cli("list", DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("dead letters: cannot reach Postgres")
+    assert done.stderr.startswith("dead-letters list: cannot reach Postgres")
 
 
 # Letters of earlier versions, which kept them in a queue
@@ -244,10 +245,10 @@ def test_declaring_the_topology_moves_letters_out_of_the_queue_of_an_earlier_ver
     for _ in range(2):
         bury(earlier, 0, b"from nowhere", stream=None)
     earlier.flush()
-    declared = [sys.executable, "-W", "error", "-m", "rabbitmq.declare"]
+    declared = [sys.executable, "-W", "error", "-m", "operators", "declare"]
     environment = {"AMQP_URL": ground.environment["AMQP_URL"]}
     refused = subprocess.run(declared, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert (refused.returncode, "DATABASE_URL is not set" in refused.stderr) == (1, True)
+    assert (refused.returncode, "DATABASE_URL is not set" in refused.stderr) == (2, True)
     for said in ("23 dead letters of an earlier version were moved", ""):
         done = subprocess.run(declared, cwd=ROOT, env=ground.environment, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")

@@ -18,7 +18,7 @@ def test_a_state_that_changes_meanwhile_is_exported_as_it_was_at_one_moment(data
     with psycopg.connect(database_url) as worker, psycopg.connect(database_url, autocommit=True) as watcher:
         worker.execute("LOCK TABLE positions IN ACCESS EXCLUSIVE MODE")
         process = subprocess.Popen(
-            [sys.executable, "-m", "verification.exports", "state", file],
+            [sys.executable, "-m", "operators", "state", file],
             cwd=ROOT,
             env=os.environ | {"DATABASE_URL": database_url},
         )

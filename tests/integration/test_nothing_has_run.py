@@ -4,22 +4,21 @@ import sys
 
 import pytest
 
-from consumers.transactions.replay import __main__ as replay
-from verification import __main__ as verification
-from verification import exports
+from consumers.transactions.replay import screen
+from operators import __main__ as operators
 
 
 @pytest.fixture
 def run(monkeypatch, capsys, database_url):
-    """`run(module, *arguments)`: the exit code of its main, and all that it says."""
+    """`run(verb, *arguments)`: the exit code of the verb, and all that it says."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     # It would bind all logging of this process to what is captured here.
-    monkeypatch.setattr(replay, "set_up_logging", lambda *_: None)
+    monkeypatch.setattr(screen, "set_up_logging", lambda *_: None)
 
-    def call(module, *arguments: str) -> tuple[int, str]:
+    def call(*arguments: object) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["it", *map(str, arguments)])
         try:
-            code = module.main()
+            code = operators.main()
         except SystemExit as left:
             code = left.code
         said = capsys.readouterr()
@@ -29,12 +28,12 @@ def run(monkeypatch, capsys, database_url):
 
 
 def test_verification_of_nothing_proves_nothing(run):
-    code, said = run(verification, "verify")
+    code, said = run("verify")
     assert (code, "nothing is proven" in said, "all invariants hold" in said) == (1, True, False)
 
 
 def test_replay_of_nothing_proves_nothing(run, amqp_url):
-    code, said = run(replay)
+    code, said = run("replay")
     assert (code, "nothing to replay" in said, "equal" in said) == (2, True, False)
 
 
@@ -42,7 +41,7 @@ def test_replay_of_nothing_proves_nothing(run, amqp_url):
 def test_nothing_is_not_exported_and_an_earlier_export_stays(run, tmp_path, what):
     file = tmp_path / "export"
     file.write_text("of an earlier run")
-    code, said = run(exports, what, file)
+    code, said = run(what, file)
     assert (code, "nothing has run" in said, said.count("\n")) == (1, True, 1)
     assert file.read_text() == "of an earlier run"
     assert list(tmp_path.iterdir()) == [file]

@@ -22,9 +22,9 @@ def environment(environment) -> dict[str, str]:
     return environment | {"QUOTE_ATTEMPTS": "1"}
 
 
-def run(module: str, database_url: str, *arguments: str) -> subprocess.CompletedProcess:
+def run(verb: str, database_url: str, *arguments: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"DATABASE_URL": database_url}
-    command = [sys.executable, "-m", module, *arguments]
+    command = [sys.executable, "-m", "operators", verb, *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30)
 
 
@@ -70,11 +70,11 @@ def test_the_history_of_a_symbol_holds_what_was_paid_for_in_the_range(database_u
 
 def test_the_history_is_written_as_a_file_that_can_be_played(database_url):
     bought(database_url, ("ABC", 1, 101), ("ABC", 5, 105))
-    done = run("quotecache.price_history", database_url, "abc", "--from", str(T), "--to", str(T + 5))
+    done = run("price-history", database_url, "abc", "--from", str(T), "--to", str(T + 5))
     assert done.returncode == 0, done.stderr
     assert [(p.at_ms, p.price_cents) for p in read_prices(done.stdout.splitlines())] == [(T + 1, 101)]
     for wrong in (["ABCD"], ["ABC", "--from", "yesterday"]):
-        assert run("quotecache.price_history", database_url, *wrong).returncode == 2
+        assert run("price-history", database_url, *wrong).returncode == 2
 
 
 def test_what_if_tells_which_orders_of_a_user_would_have_fired(database_url, tmp_path: Path):
@@ -86,13 +86,13 @@ def test_what_if_tells_which_orders_of_a_user_would_have_fired(database_url, tmp
         )
     file = tmp_path / "prices.csv"
     file.write_text("2025-11-22T10:00:00Z,ABC,3.10\n2025-11-22T10:01:00Z,ABC,2.90\n2025-11-22T10:02:00Z,XYZ,2.00\n")
-    done = run("consumers.triggers.what_if", database_url, "ann", "--prices", str(file))
+    done = run("what-if", database_url, "ann", "--prices", str(file))
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "buy ABC at at most 3.00: fires at 2025-11-22T10:01:00.000Z at 2.90: "
         "3 shares bought, 8.70 spent, 1.30 of the reserve given back",
         "sell XYZ at at least 3.00: does not fire; closest was 2.00 at 2025-11-22T10:02:00.000Z",
     ]
-    assert "no armed trigger order" in run("consumers.triggers.what_if", database_url, "eve", "--prices", file).stdout
+    assert "no armed trigger order" in run("what-if", database_url, "eve", "--prices", file).stdout
     file.write_text("nonsense\n")
-    assert run("consumers.triggers.what_if", database_url, "ann", "--prices", str(file)).returncode == 2
+    assert run("what-if", database_url, "ann", "--prices", str(file)).returncode == 2

@@ -38,14 +38,18 @@ def system(amqp_url: str, database_url: str, tmp_path: Path) -> Iterator[System]
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def run(system: System, module: str, *arguments: str) -> subprocess.CompletedProcess:
+def run(system: System, verb: str, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", module, *arguments], cwd=ROOT, env=system.environment, capture_output=True, text=True
+        [sys.executable, "-m", "operators", verb, *arguments],
+        cwd=ROOT,
+        env=system.environment,
+        capture_output=True,
+        text=True,
     )
 
 
 def replay(system: System) -> subprocess.CompletedProcess:
-    return run(system, "consumers.transactions.replay")
+    return run(system, "replay")
 
 
 def finish(system: System, driver: subprocess.Popen) -> None:
@@ -69,7 +73,7 @@ def test_replay_comes_to_the_live_state_and_names_what_was_altered(system: Syste
     live, replayed = re.findall("sha256 ([0-9a-f]{64})", done.stdout)
     assert live == replayed
     state = system.folder / "state"
-    assert live in run(system, "verification.exports", "state", str(state)).stdout
+    assert live in run(system, "state", str(state)).stdout
 
     _every_account_is_its_folded_history(system, json.loads(state.read_text()))
 
@@ -94,10 +98,10 @@ def _every_account_is_its_folded_history(system: System, state: dict) -> None:
             assert account_at(connection, stored.user, 0).history_seq == 0
         with pytest.raises(NoSuchRow, match="the newest is"):
             account_at(connection, stored.user, stored.history_seq + 1)
-    shown = run(system, "verification.account_at", stored.user, str(stored.history_seq), "--json")
+    shown = run(system, "account-at", stored.user, str(stored.history_seq), "--json")
     exported = json.loads(shown.stdout)
     assert {key: exported[key] for key in state[stored.user]} == state[stored.user]
-    assert run(system, "verification.account_at", "nobody-of-this-name", "1").returncode == 1
+    assert run(system, "account-at", "nobody-of-this-name", "1").returncode == 1
 
 
 def test_replay_comes_to_the_live_state_after_kill_9_of_a_worker(system: System, wait_for) -> None:

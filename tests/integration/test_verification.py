@@ -56,7 +56,7 @@ def finding(findings: list[Finding], sentence: str) -> Finding:
 
 def command_line(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "verification", *arguments],
+        [sys.executable, "-W", "error", "-m", "operators", *arguments],
         cwd=ROOT,
         env=os.environ | environment,
         capture_output=True,
@@ -280,6 +280,6 @@ def test_kept_heads_that_say_nothing_are_refused_in_one_line(tmp_path, content, 
     kept.write_bytes(content)
     refused = command_line("verify", "--heads", kept, DATABASE_URL="")
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert refused.stderr.startswith(f"verification: {kept}")
+    assert refused.stderr.startswith(f"verify: {kept}")
     assert said in refused.stderr
     assert refused.stderr.count("\n") == 1

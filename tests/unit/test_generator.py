@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from operators import __main__ as operators
 from schema.commands import CommandName
-from workloads.__main__ import main
 from workloads.generator import USERS_MAX, workload_lines
 
 WORKLOADS = Path(__file__).parents[2] / "workloads"
@@ -84,7 +84,6 @@ def test_sells_crowd_on_a_few_symbols_and_buys_do_not(standard_load):
 
 
 def test_more_users_than_memory_holds_are_refused(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["workloads", "--users", str(USERS_MAX + 1)])
-    with pytest.raises(SystemExit):
-        main()
+    monkeypatch.setattr("sys.argv", ["daytradectl", "workload", "--users", str(USERS_MAX + 1)])
+    assert operators.main() == 2
     assert "1 to 10,000,000 users" in capsys.readouterr().err

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from loadtest import __main__
+from loadtest import load_test
 from schema.errors import SettingsError
 
 
@@ -14,13 +14,12 @@ def environment(monkeypatch, tmp_path):
     monkeypatch.setenv("AMQP_URL", "amqp://127.0.0.1:1/")
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/none")
     monkeypatch.setenv("WORKLOAD", str(tmp_path / "load.txt"))
-    monkeypatch.setattr("sys.argv", ["loadtest"])
     for name in ("REPORT", "RATE", "REPLICAS", "QUOTES"):
         monkeypatch.delenv(name, raising=False)
 
 
 def test_a_missing_file_is_one_clear_line(environment, capsys):
-    assert __main__.main() == 2
+    assert load_test.main() == 2
     assert capsys.readouterr().err.rstrip().endswith("load.txt: No such file or directory")
 
 
@@ -29,7 +28,7 @@ def test_a_missing_file_is_one_clear_line(environment, capsys):
 )
 def test_a_file_without_a_command_is_one_clear_line(environment, tmp_path, capsys, content, why):
     (tmp_path / "load.txt").write_text(content)
-    assert __main__.main() == 2
+    assert load_test.main() == 2
     said = capsys.readouterr().err
     assert "there is no command in it" in said
     assert why in said
@@ -40,7 +39,7 @@ def test_a_file_without_a_command_is_one_clear_line(environment, tmp_path, capsy
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "99999999999", "9" * 5_000])
 def test_a_bad_number_names_its_variable(name, value):
     with pytest.raises(SettingsError, match=name):
-        __main__.options_from({"WORKLOAD": "x", name: value})
+        load_test.options_from({"WORKLOAD": "x", name: value})
 
 
 @pytest.mark.parametrize("workload", ["file", "link", "standard input"])
@@ -53,7 +52,7 @@ def test_a_report_never_takes_the_place_of_its_workload(tmp_path, workload):
     os.dup2(opened, 0)
     try:
         with pytest.raises(SettingsError, match=r"REPORT=.*the workload itself"):
-            __main__.options_from({"WORKLOAD": name, "REPORT": str(file)})
+            load_test.options_from({"WORKLOAD": name, "REPORT": str(file)})
     finally:
         os.dup2(before, 0)
         os.close(before)
@@ -61,10 +60,10 @@ def test_a_report_never_takes_the_place_of_its_workload(tmp_path, workload):
 
 
 def test_a_name_with_brackets_is_shown_as_it_is(capsys):
-    __main__._console().print("Load test of a/[/x].txt and [red]b.txt")
+    load_test._console().print("Load test of a/[/x].txt and [red]b.txt")
     assert capsys.readouterr().out == "Load test of a/[/x].txt and [red]b.txt\n"
 
 
 def test_without_a_workload_there_is_nothing_to_do():
     with pytest.raises(SettingsError, match="WORKLOAD"):
-        __main__.options_from({})
+        load_test.options_from({})

@@ -1,12 +1,9 @@
-"""`python -m consumers.transactions.replay`: rebuilds the state from the command streams, and compares it.
+"""A replay on screen: a bar while it runs, then what it found.
 
-Reads the live database and RabbitMQ, changes neither; writes to a database of its own beside the live one. Exit codes:
-0 the same, 1 different or something disagrees, 2 not done.
+Reads the live database and RabbitMQ, changes neither; writes to a database of its own beside the live one.
 """
 
-import argparse
 import gc
-import os
 import sys
 import time
 
@@ -18,33 +15,19 @@ from consumers.transactions.replay.fresh import fresh_name
 from consumers.transactions.replay.run import Result, replay
 from database import postgres
 from rabbitmq.connection import open_connection
-from runtime import entry_point
 from runtime.log_setup import set_up_logging
-from schema import settings
-from schema.errors import DayTradeError
+from schema.settings import Settings
 
-SAME, DIFFERENT, NOT_DONE, INTERRUPTED = 0, 1, 2, 130
+SAME, DIFFERENT, NOT_DONE = 0, 1, 2
 
 
-def main() -> int:
-    argparse.ArgumentParser(
-        prog="python -m consumers.transactions.replay",
-        description="Rebuilds the state of DATABASE_URL from the command streams of AMQP_URL, in the database of that "
-        "name and _replay, which it makes anew; and compares the two.",
-    ).parse_args()
+def replay_and_show(chosen: Settings) -> int:
+    """Exit code: 0 the same, 1 different or something disagrees, 2 nothing has run. Raises DayTradeError."""
     # Rows and commands come and go by the ten thousand, without circles.
     gc.set_threshold(100_000, 50, 100)
-    try:
-        chosen = settings.from_environment(os.environ)
-        set_up_logging(chosen.log_level, "replay")
-        started = time.monotonic()
-        result = _replay(chosen.amqp_url, chosen.database_url)
-    except DayTradeError as error:
-        print(f"replay: {error}", file=sys.stderr)
-        return NOT_DONE
-    except KeyboardInterrupt:
-        print("replay: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    set_up_logging(chosen.log_level, "replay")
+    started = time.monotonic()
+    result = _replay(chosen.amqp_url, chosen.database_url)
     if result.passed and not result.findings.rows:
         print(
             "replay: nothing has run on this database: there is nothing to replay, and nothing is proven",
@@ -92,7 +75,3 @@ def _report(result: Result, rebuilt: str, seconds: float) -> None:
 
 def _counts(found: Findings) -> str:
     return f"{found.commands:,} commands, {found.fills:,} fills, {found.expiries:,} expiries"
-
-
-if __name__ == "__main__":
-    entry_point.run("replay", main)

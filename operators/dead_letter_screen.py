@@ -1,15 +1,10 @@
-"""`python -m rabbitmq.dead_letters list|show|requeue|discard`: people deal with messages that could not be read.
+"""Screen of the dead letters: lists, one letter whole, the questions before any is published or discarded."""
 
-Only the screen and its questions.
-"""
-
-import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated
 
 import msgspec
 import psycopg
@@ -18,19 +13,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from database import postgres
-from rabbitmq.connection import Connection, open_connection
+from operators import given_servers
 from rabbitmq.dead_letters import store
 from rabbitmq.dead_letters.returning import publish_again, whole_body
 from rabbitmq.dead_letters.store import Choice, KeptLetter
-from runtime import entry_point
+from runtime.entry_point import FAILED
 from schema.dead_letters import KEPT_BYTES_MAX
-from schema.errors import DayTradeError, SettingsError
+from schema.errors import DayTradeError
 
-DONE, FAILED, MISUSED = 0, 1, 2
+DONE = 0
 
-LISTED_DEFAULT, LISTED_MAX = 50, 1_000
-"""Letters that one list shows. `--after` shows those behind them."""
+SHOWN_BEFORE_QUESTION = 50
+"""Letters that are listed before the question whether to deal with all that are meant."""
 
 PAGE_LETTERS = 100
 """Letters that are in memory at once while they are dealt with: 7 MB."""
@@ -39,29 +33,17 @@ BYTES_SHOWN = 32
 WIDTH_OF_FILES = 160
 """Columns where there is no terminal to say."""
 
+PURPOSE = "dead-letters"
 PATIENCE_SECONDS = 5.0
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
-
-Ids = Annotated[list[str] | None, typer.Option("--id", help="stream/offset, as listed; may be given again")]
-All = Annotated[bool, typer.Option("--all", help="instead of --id")]
-Limit = Annotated[int | None, typer.Option(min=1, help="letters at most, the oldest first")]
-Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
 
 Deal = Callable[[list[KeptLetter]], tuple[int, tuple[str, ...]]]
 """Deals with a page of letters: how many are gone now, and why each of the others is not."""
 
 
-@app.command("list")
-def list_command(
-    limit: Annotated[int, typer.Option(min=1, max=LISTED_MAX, help="letters at most, the oldest first")] = (
-        LISTED_DEFAULT
-    ),
-    after: Annotated[int, typer.Option(min=0, help="only letters behind this number")] = 0,
-) -> None:
-    """Show the letters: where from, why, how large, how they begin. They stay where they are."""
+def show_list(limit: int, after: int) -> None:
+    """Shows the letters behind number `after`, at most `limit` of them."""
     behind = Choice(after=after)
-    with _database() as connection:
+    with given_servers.database(PURPOSE) as connection:
         count = store.count(connection, behind)
         letters = store.page(connection, behind, limit, BYTES_SHOWN)
     if not letters:
@@ -72,40 +54,34 @@ def list_command(
         print(f"{len(letters):,} of {count:,} letters, the oldest: `--after {letters[-1].number}` shows the next ones")
 
 
-@app.command()
-def show(
-    ids: Annotated[list[str], typer.Option("--id", help="stream/offset, as listed; may be given again")],
-    whole: Annotated[bool, typer.Option("--whole", help="get what is not kept here from the stream")] = False,
-) -> None:
-    """Show letters: their reason, and their message, as text where it is MessagePack or text. They stay there."""
-    with _database() as connection:
+def show(ids: list[str], whole: bool) -> None:
+    """Shows letters with their messages; `whole`: what is not kept here comes from the stream. Raises NoSuchLetter."""
+    with given_servers.database(PURPOSE) as connection:
         choice = _choice(connection, ids)
         for one in _pages(connection, choice, None, 1):
             _show(one[0], whole)
 
 
-@app.command()
-def requeue(ids: Ids = None, everything: All = False, limit: Limit = None, yes: Yes = False) -> None:
-    """Publish letters to the streams they came from, and remove them. Commands done already have no effect again."""
-    with _database() as connection, _broker() as broker:
+def requeue(ids: list[str] | None, everything: bool, limit: int | None, yes: bool) -> int:
+    """Publishes letters again and removes them; returns the exit code. Raises NoSuchLetter, BrokerError, StoreError."""
+    with given_servers.database(PURPOSE) as connection, given_servers.broker(PURPOSE, PATIENCE_SECONDS) as broker:
 
         def deal(letters: list[KeptLetter]) -> tuple[int, tuple[str, ...]]:
             returned = publish_again(broker, connection, letters)
             return returned.count, returned.kept
 
-        _deal(connection, "requeue", "requeued", deal, ids, everything, limit, yes)
+        return _deal(connection, "requeue", "requeued", deal, ids, everything, limit, yes)
 
 
-@app.command()
-def discard(ids: Ids = None, everything: All = False, limit: Limit = None, yes: Yes = False) -> None:
-    """Remove letters for good."""
-    with _database() as connection:
+def discard(ids: list[str] | None, everything: bool, limit: int | None, yes: bool) -> int:
+    """Removes letters for good; returns the exit code. Raises NoSuchLetter, StoreError."""
+    with given_servers.database(PURPOSE) as connection:
 
         def deal(letters: list[KeptLetter]) -> tuple[int, tuple[str, ...]]:
             with connection.transaction(), connection.cursor() as cursor:
                 return len(store.remove(cursor, [one.number for one in letters])), ()
 
-        _deal(connection, "discard", "discarded", deal, ids, everything, limit, yes)
+        return _deal(connection, "discard", "discarded", deal, ids, everything, limit, yes)
 
 
 def _deal(
@@ -117,15 +93,17 @@ def _deal(
     everything: bool,
     limit: int | None,
     yes: bool,
-) -> None:
+) -> int:
     if bool(ids) == everything:
         raise typer.BadParameter("give either --id, once or more, or --all")
     choice = _choice(connection, ids)
     if not yes:
         # Nothing is held while somebody thinks it over, and what comes in meanwhile is not meant.
         count = min(store.count(connection, choice), limit or sys.maxsize)
-        _list(store.page(connection, choice, min(count, LISTED_DEFAULT), BYTES_SHOWN))
-        typer.confirm(f"{what.capitalize()} {count:,} letters?", abort=True)
+        _list(store.page(connection, choice, min(count, SHOWN_BEFORE_QUESTION), BYTES_SHOWN))
+        if not typer.confirm(f"{what.capitalize()} {count:,} letters?"):
+            print(f"dead-letters {what}: nothing was changed", file=sys.stderr)
+            return FAILED
     gone = 0
     kept: list[str] = []
     try:
@@ -136,9 +114,8 @@ def _deal(
     finally:
         print(f"{gone:,} {done}")
     for reason in kept:
-        print(f"dead letters: {reason}", file=sys.stderr)
-    if kept:
-        raise typer.Exit(FAILED)
+        print(f"dead-letters: {reason}", file=sys.stderr)
+    return FAILED if kept else DONE
 
 
 def _choice(connection: psycopg.Connection, ids: list[str] | None) -> Choice:
@@ -172,32 +149,10 @@ def _pages(connection: psycopg.Connection, choice: Choice, limit: int | None, si
         choice = replace(choice, after=letters[-1].number)
 
 
-@contextmanager
-def _database() -> Iterator[psycopg.Connection]:
-    with postgres.translated(), postgres.connect(_setting("DATABASE_URL"), "dead-letters") as connection:
-        yield connection
-
-
-@contextmanager
-def _broker() -> Iterator[Connection]:
-    connection = open_connection(_setting("AMQP_URL"), "dead-letters", PATIENCE_SECONDS)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def _setting(name: str) -> str:
-    value = os.environ.get(name)
-    if not value:
-        raise SettingsError(f"{name} is not set: run `export $(make env)`")
-    return value
-
-
 def _show(one: KeptLetter, whole: bool) -> None:
     letter, body = one.letter, one.letter.body
     if whole and not letter.is_whole:
-        with _broker() as broker:
+        with given_servers.broker(PURPOSE, PATIENCE_SECONDS) as broker:
             body = whole_body(broker, letter)
     print(f"{letter.id}: {letter.reason}")
     print(f"  given up at {_moment(one.given_up_at_ms)}")
@@ -237,17 +192,3 @@ def _list(letters: list[KeptLetter]) -> None:
         table.add_row(str(one.number), letter.id, escape(letter.reason), size, start, at)
     console = Console()
     (console if console.is_terminal else Console(width=WIDTH_OF_FILES)).print(table)
-
-
-def main() -> int:
-    """Exit codes: 0 done, 1 not done, 2 misused."""
-    try:
-        app(prog_name="python -m rabbitmq.dead_letters")
-    except DayTradeError as error:
-        print(f"dead letters: {error}", file=sys.stderr)
-        return MISUSED if isinstance(error, SettingsError) else FAILED
-    return DONE
-
-
-if __name__ == "__main__":
-    entry_point.run("dead letters", main)

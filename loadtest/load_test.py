@@ -1,11 +1,10 @@
-"""`python -m loadtest`: runs a workload through the whole system and reports. Settings, wiring, exit.
+"""Load test: runs a workload through the whole system and reports. Settings, wiring, exit code.
 
 Variables, beside those of `schema.settings`: WORKLOAD (a file, a pipe, or `-` for standard input), REPORT (a JSON file
 to write), RATE (commands per second; as fast as possible without), REPLICAS (of the transactions worker, for the
-report). With `--held NEWS ORDERS`, two file descriptors, it waits for its servers (`start_line.py`).
+report).
 """
 
-import argparse
 import os
 import secrets
 import sys
@@ -30,7 +29,6 @@ from producers.command_publisher import CommandPublisher
 from producers.workload import NothingToRun, Workload
 from producers.workload_input import InputError, WorkloadInput, is_workload
 from rabbitmq.connection import open_connection
-from runtime import entry_point
 from runtime.log_setup import set_up_logging
 from runtime.output_file import require_writable
 from runtime.wall_clock import now_ms
@@ -78,8 +76,11 @@ def options_from(environment: Mapping[str, str]) -> Options:
     return Options(workload, Path(report_file) if report_file else None, rate, replicas)
 
 
-def main() -> int:
-    held = _arguments().held
+def main(held: tuple[int, int] | None = None) -> int:
+    """Exit code: 0 all checks passed, 1 not, 2 misused, 130 interrupted.
+
+    `held`: file descriptors for news and orders, with which it waits for its servers (`start_line.py`).
+    """
     start = StartLine(*held) if held else None
     so_far = "nothing was published"
     try:
@@ -131,12 +132,6 @@ def run_load(
     return result
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__)
-    parser.add_argument("--held", nargs=2, type=int, metavar=("NEWS", "ORDERS"), help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
 def _wait_for_workers(ledger: Ledger, replicas: int | None) -> None:
     deadline = time.monotonic() + READY_SECONDS_MAX
     while missing := unready(ledger, replicas):
@@ -167,7 +162,3 @@ _END = "UPDATE runs SET published = :published WHERE source = :source"
 
 _LIVE_REPLICAS = """
     SELECT count(*) FROM replicas WHERE consumer_group = 'transactions' AND live_until > clock_timestamp()"""
-
-
-if __name__ == "__main__":
-    entry_point.run("loadtest", main)

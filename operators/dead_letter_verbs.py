@@ -1,0 +1,59 @@
+"""Verbs of `daytradectl dead-letters`: list, show, requeue, discard. Options only; the screen does the rest."""
+
+from typing import Annotated
+
+import typer
+
+from operators.verb import a_typer, verb
+
+LISTED_DEFAULT, LISTED_MAX = 50, 1_000
+"""Letters that one list shows. `--after` shows those behind them."""
+
+GROUP = "dead-letters"
+
+app = a_typer("Look at messages that could not be decoded, publish them again, or discard them.")
+
+Ids = Annotated[list[str] | None, typer.Option("--id", help="stream/offset, as listed; may be given again")]
+All = Annotated[bool, typer.Option("--all", help="instead of --id")]
+Limit = Annotated[int | None, typer.Option(min=1, help="letters at most, the oldest first")]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
+
+
+@verb(app, "list", group=GROUP)
+def list_letters(
+    limit: Annotated[int, typer.Option(min=1, max=LISTED_MAX, help="letters at most, the oldest first")] = (
+        LISTED_DEFAULT
+    ),
+    after: Annotated[int, typer.Option(min=0, help="only letters behind this number")] = 0,
+) -> None:
+    """List the letters: where they came from, why, their size, how they begin. Changes nothing."""
+    from operators import dead_letter_screen
+
+    dead_letter_screen.show_list(limit, after)
+
+
+@verb(app, "show", group=GROUP)
+def show(
+    ids: Annotated[list[str], typer.Option("--id", help="stream/offset, as listed; may be given again")],
+    whole: Annotated[bool, typer.Option("--whole", help="get what is not kept here from the stream")] = False,
+) -> None:
+    """Show letters: their reason, and their message, as text where it is MessagePack or text. Changes nothing."""
+    from operators import dead_letter_screen
+
+    dead_letter_screen.show(ids, whole)
+
+
+@verb(app, "requeue", group=GROUP)
+def requeue(ids: Ids = None, everything: All = False, limit: Limit = None, yes: Yes = False) -> int:
+    """Publish letters to the streams they came from, and remove them. Commands done already have no effect again."""
+    from operators import dead_letter_screen
+
+    return dead_letter_screen.requeue(ids, everything, limit, yes)
+
+
+@verb(app, "discard", group=GROUP)
+def discard(ids: Ids = None, everything: All = False, limit: Limit = None, yes: Yes = False) -> int:
+    """Remove letters for good."""
+    from operators import dead_letter_screen
+
+    return dead_letter_screen.discard(ids, everything, limit, yes)

@@ -1,0 +1,103 @@
+"""Verbs that show figures: alarms, quotes-today, price-history, what-if. Wiring only.
+
+They read, and change nothing.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from operators.verb import MISUSED, verb
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds these verbs to the command line."""
+    verb(app, "alarms")(alarms)
+    verb(app, "quotes-today", failed=MISUSED)(quotes_today)
+    verb(app, "price-history")(price_history)
+    verb(app, "what-if")(what_if)
+
+
+def alarms() -> None:
+    """Say which sources of the log of record have stopped; say nothing where all is well."""
+    from consumers.audit.alarms import alarms as stopped
+    from operators import given_servers
+
+    for line in stopped(given_servers.setting("DATABASE_URL")):
+        print(line)
+
+
+def quotes_today() -> None:
+    """Say what prices were needed for today (UTC), what was paid for them, and the least that could have been.
+
+    Exit codes: 0 said, 2 not said.
+    """
+    import os
+    from datetime import UTC, datetime
+
+    from database.patient_reads import Ledger
+    from loadtest import quote_figures
+    from schema import settings
+
+    chosen = settings.from_environment(os.environ)
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    ledger = Ledger(chosen.database_url, patience_seconds=0)
+    figures = quote_figures.since(ledger, int(midnight.timestamp() * 1000), chosen.quote_cost_cents)
+    print(f"Quotes today: {quote_figures.sentence(figures)}")
+    ledger.close()
+
+
+def price_history(
+    symbol: Annotated[str, typer.Argument(help="1 to 3 letters")],
+    begin: Annotated[str, typer.Option("--from", help="ISO 8601 (UTC) or ms since the epoch")] = "1970-01-01",
+    end: Annotated[str, typer.Option("--to", help="the same; itself no longer included")] = "9999-12-31",
+) -> None:
+    """Print the paid prices of a symbol as CSV, which QUOTE_SOURCE and the verb what-if can read.
+
+    Exit codes: 0 printed, 1 Postgres cannot be reached, 2 misused.
+    """
+    from operators import given_servers
+    from quotecache.price_history import price_history as paid_prices
+    from runtime.price_file import HEADING, format_time, parse_time
+    from schema.commands import is_symbol
+    from schema.errors import SettingsError
+    from schema.money import format_cents
+
+    symbol = symbol.upper()
+    if not is_symbol(symbol):
+        raise SettingsError(f"{symbol!r} is not a symbol: 1 to 3 letters")
+    try:
+        bounds = parse_time(begin), parse_time(end)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    with given_servers.database("price-history") as connection:
+        print(",".join(HEADING))
+        for point in paid_prices(connection, symbol, *bounds):
+            print(f"{format_time(point.at_ms)},{symbol},{format_cents(point.price_cents)}")
+
+
+def what_if(
+    user: Annotated[str, typer.Argument(help="user id")],
+    prices: Annotated[Path, typer.Option("--prices", help="CSV: time,symbol,price")],
+) -> None:
+    """Show which trigger orders of a user recorded prices would have fired. Nothing is fired.
+
+    Exit codes: 0 shown, 1 Postgres cannot be reached, 2 misused.
+    """
+    from consumers.triggers import store
+    from consumers.triggers import what_if as trial
+    from operators import given_servers
+    from schema.commands import is_user
+    from schema.errors import SettingsError
+
+    points = trial.recorded_prices(prices)
+    given_servers.setting("DATABASE_URL")
+    if not is_user(user):
+        raise SettingsError(f"{user!r} is not a user id")
+    with given_servers.database("what-if") as connection:
+        orders = store.armed_of(connection, user)
+    if not orders:
+        print(f"{user} has no armed trigger order.")
+    for line in trial.as_lines(orders, points):
+        print(line)

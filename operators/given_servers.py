@@ -1,0 +1,34 @@
+"""The servers that a verb works on: one way to read their addresses, one way to open a connection to each."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from database import postgres
+from rabbitmq.connection import Connection, open_connection
+from schema import environment
+
+
+def setting(name: str) -> str:
+    """The address of a server. Raises SettingsError, which says what it is for and how to get it."""
+    return environment.required(os.environ, name)
+
+
+@contextmanager
+def database(purpose: str) -> Iterator[psycopg.Connection]:
+    """A connection to DATABASE_URL, which Postgres lists as `purpose`. Raises SettingsError, StoreError."""
+    with postgres.translated(), postgres.connect(setting("DATABASE_URL"), purpose) as connection:
+        yield connection
+
+
+@contextmanager
+def broker(purpose: str, patience_seconds: float | None = None) -> Iterator[Connection]:
+    """A connection to AMQP_URL, which RabbitMQ lists as `purpose`. Raises SettingsError, BrokerError."""
+    patience = {} if patience_seconds is None else {"patience_seconds": patience_seconds}
+    connection = open_connection(setting("AMQP_URL"), purpose, **patience)
+    try:
+        yield connection
+    finally:
+        connection.close()

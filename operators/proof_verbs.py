@@ -1,0 +1,140 @@
+"""Verbs that prove or show what a system holds: verify, heads, replay, state, history, account-at. Wiring only.
+
+They read, and change nothing; all but replay need Postgres only, with every other process down.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from operators.verb import MISUSED, verb
+
+if TYPE_CHECKING:
+    from verification.heads import Head
+
+Output = Annotated[Path, typer.Argument(help="the file to write; what it held before is replaced when all is written")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds these verbs to the command line."""
+    verb(app, "verify", failed=MISUSED)(verify)
+    verb(app, "heads", failed=MISUSED)(heads)
+    verb(app, "replay", failed=MISUSED)(replay)
+    verb(app, "state")(state)
+    verb(app, "history")(history)
+    verb(app, "account-at")(account_at)
+
+
+def verify(
+    dump: Annotated[Path | None, typer.Option(envvar="DUMP", help="a dump file to compare with the log")] = None,
+    heads_file: Annotated[
+        Path | None, typer.Option("--heads", envvar="HEADS", help="a file of heads that was kept elsewhere")
+    ] = None,
+) -> int:
+    """Recompute every invariant of the database.
+
+    Exit codes: 0 all hold, 1 one is violated or nothing has run there, 2 not done.
+    """
+    from operators import given_servers
+    from runtime import entry_point
+    from schema.errors import StoreError
+    from verification import verification
+    from verification.screen import Screen, show
+
+    try:
+        kept = _kept(heads_file) if heads_file else []
+        with Screen() as screen:
+            result = verification.verify(given_servers.setting("DATABASE_URL"), dump, kept, screen)
+    except OSError as error:
+        raise StoreError(entry_point.described(error)) from error
+    show(result.findings, result.history_rows, result.audit_entries, result.seconds)
+    proves_nothing = not (result.history_rows or result.audit_entries)
+    return int(proves_nothing or any(finding.violations for finding in result.findings))
+
+
+def _kept(file: Path) -> "list[Head]":
+    """Heads that were kept in a file. Raises DecodeError, which names the file; OSError."""
+    from schema.errors import DecodeError
+    from verification import heads as kept_heads
+
+    try:
+        return kept_heads.from_text(file.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise DecodeError(f"{file} is no text: {error}") from error
+    except DecodeError as error:
+        raise DecodeError(f"{file}: {error}") from error
+
+
+def heads() -> None:
+    """Print the newest link of each source's audit chain. Keep it where nobody who can write the database can write."""
+    from operators import given_servers
+    from schema.errors import StoreError
+    from verification import audit_chain, snapshot
+    from verification import heads as kept_heads
+
+    with snapshot.take(given_servers.setting("DATABASE_URL")) as at_once, at_once.connection() as connection:
+        name = connection.info.dbname
+        newest = list(audit_chain.heads(connection))
+        if not newest:
+            # An empty file that somebody keeps would prove nothing later.
+            raise StoreError(f"the audit log of {name} is empty: it has no heads to keep")
+        said = f"heads of the audit log of {name}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        print(kept_heads.to_text(newest, said), end="")
+
+
+def replay() -> int:
+    """Rebuild the state from the command streams, and compare it with the database.
+
+    The rebuilt state is left in a database of its own: the name of the live one, and _replay.
+    Exit codes: 0 the same, 1 different or something disagrees, 2 not done.
+    """
+    import os
+
+    from consumers.transactions.replay import screen
+    from schema import settings
+
+    return screen.replay_and_show(settings.from_environment(os.environ))
+
+
+def state(file: Output) -> None:
+    """Write every account as JSON: cash, positions, pending orders and trigger orders."""
+    from operators import given_servers
+    from verification import exports
+
+    with given_servers.database("exports") as connection:
+        exports.begin(connection)
+        print(f"sha256 {exports.write_state(connection, file)}  {file}")
+
+
+def history(file: Output) -> None:
+    """Write every history row as JSON, one a line, in the order in which the rows took effect."""
+    from operators import given_servers
+    from verification import exports
+
+    with given_servers.database("exports") as connection:
+        exports.begin(connection)
+        print(f"{exports.write_history(connection, file):,} rows  {file}")
+
+
+def account_at(
+    user: Annotated[str, typer.Argument(help="user id")],
+    seq: Annotated[int, typer.Argument(min=0, help="number of a history row; 0 is before the first")],
+    as_json: Annotated[bool, typer.Option("--json", help="as the verb state writes it")] = False,
+) -> None:
+    """Show the account of USER after history row SEQ.
+
+    Exit codes: 0 shown, 1 there is no such row or Postgres cannot be reached, 2 misused.
+    """
+    import json
+
+    from operators import given_servers
+    from verification import account_at as folded
+
+    with given_servers.database("account-at") as connection:
+        account = folded.account_at(connection, user, seq)
+    if as_json:
+        print(json.dumps(folded.as_exported(account), indent=2))
+    else:
+        print("\n".join(folded.as_lines(account)))

@@ -1,0 +1,104 @@
+"""Verbs that make servers and people ready: migrate, declare, admin; and run, which starts a process. Wiring only."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from operators.verb import MISUSED, verb
+
+
+class Process(StrEnum):
+    """Long-lived processes by the names that people call them."""
+
+    TRANSACTIONS = "transactions"
+    TRIGGERS = "triggers"
+    AUDIT = "audit"
+    QUOTECACHE = "quotecache"
+    SITE = "site"
+    LIVE = "live"
+    MARKET = "market"
+    SIMULATOR = "simulator"
+
+
+MODULES = {
+    Process.TRANSACTIONS: "consumers.transactions",
+    Process.TRIGGERS: "consumers.triggers",
+    Process.AUDIT: "consumers.audit",
+    Process.QUOTECACHE: "quotecache",
+    Process.SITE: "webapp",
+    Process.LIVE: "webapp.live",
+    Process.MARKET: "producers.market_simulation",
+    Process.SIMULATOR: "quotecache.simulator",
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds these verbs to the command line."""
+    verb(app, "migrate", failed=MISUSED)(migrate)
+    verb(app, "declare")(declare)
+    verb(app, "admin")(admin)
+    verb(app, "run")(run)
+
+
+def migrate() -> None:
+    """Bring the database to the newest schema. May be repeated; migrations at the same time wait for each other.
+
+    Exit codes: 0 done, 2 not done.
+    """
+    from database import migrate as migrations
+    from operators import given_servers
+
+    migrations.migrate(given_servers.setting("DATABASE_URL"))
+
+
+def declare(
+    fresh: Annotated[bool, typer.Option("--fresh", help="delete all queues first, with what is in them")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="delete all queues, and declare nothing")] = False,
+) -> None:
+    """Declare every exchange and queue in RabbitMQ. May be repeated.
+
+    Dead letters that an earlier version kept in a queue are moved into the database; with an option they are deleted.
+    """
+    import os
+
+    from operators import given_servers
+    from rabbitmq import declare as topology
+    from rabbitmq.dead_letters import earlier_queue
+
+    with given_servers.broker("declare") as connection:
+        if remove:
+            topology.remove(connection)
+            return
+        topology.declare(connection, fresh)
+        moved = earlier_queue.move(connection, os.environ.get("DATABASE_URL"))
+    if moved:
+        print(f"{moved:,} dead letters of an earlier version were moved from their queue into the database")
+
+
+def admin(name: Annotated[str, typer.Argument(help="1 to 64 of A-Z a-z 0-9 _ . @ -")]) -> int:
+    """Make somebody an administrator of the site; a person who is not there yet is made.
+
+    A new person's password is asked for, or read from PASSWORD. Exit codes: 0 done, 1 not possible now, 2 misused.
+    """
+    from operators import given_servers
+    from schema.commands import is_user
+    from schema.errors import SettingsError
+    from webapp.admin import promote
+    from webapp.store import Store
+
+    if not is_user(name):
+        raise SettingsError(f"{name!r} is not a name: a name has 1 to 64 of A-Z a-z 0-9 _ . @ -")
+    store = Store(given_servers.setting("DATABASE_URL"), 1)
+    try:
+        return promote(store, name)
+    finally:
+        store.close()
+
+
+def run(process: Annotated[Process, typer.Argument()]) -> None:
+    """Run a long-lived process in the foreground, until SIGTERM or Ctrl-C. Its settings are environment variables."""
+    import os
+    import sys
+
+    os.execv(sys.executable, [sys.executable, "-m", MODULES[process]])

@@ -1,0 +1,110 @@
+"""The operators' command line without servers: help needs nothing, and a missing setting is one line."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from operators import __main__ as operators
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = "daytradectl"
+
+NEED_A_DATABASE = [
+    ["verify"],
+    ["heads"],
+    ["state", "file"],
+    ["history", "file"],
+    ["account-at", "ann", "1"],
+    ["migrate"],
+    ["alarms"],
+    ["price-history", "ABC"],
+    ["admin", "ann"],
+    ["dead-letters", "list"],
+    ["dead-letters", "show", "--id", "commands.00/1"],
+    ["dead-letters", "requeue", "--all"],
+    ["dead-letters", "discard", "--all"],
+]
+NEED_A_BROKER = [["replay"], ["declare"], ["quotes-today"]]
+VERBS = NEED_A_DATABASE + NEED_A_BROKER
+OTHERS = [["load"], ["what-if"], ["workload"], ["run"]]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """`run(*arguments)`: exit code, standard output and standard error of a verb without any setting."""
+    for name in ("AMQP_URL", "DATABASE_URL", "DUMP", "HEADS"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", [SCRIPT, *arguments])
+        code = operators.main()
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def words_of(verb: list[str]) -> list[str]:
+    """The words of a verb without its arguments."""
+    return verb[: 2 if verb[0] == "dead-letters" else 1]
+
+
+@pytest.mark.parametrize("verb", VERBS + OTHERS, ids=lambda verb: " ".join(words_of(verb)))
+def test_help_of_every_verb_needs_no_settings(run, verb):
+    code, out, err = run(*words_of(verb), "--help")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"Usage: {SCRIPT} {' '.join(words_of(verb))} ")
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: " ".join(words_of(verb)))
+def test_a_missing_setting_is_one_line_that_says_how_to_get_it(run, verb):
+    code, out, err = run(*verb)
+    missing = "AMQP_URL" if verb in NEED_A_BROKER else "DATABASE_URL"
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"{' '.join(words_of(verb))}: {missing} is not set: it names ")
+    assert "make env" in err
+
+
+def test_help_lists_every_verb(run):
+    code, out, _ = run("--help")
+    assert code == 0
+    assert {verb[0] for verb in VERBS + OTHERS} <= set(out.split())
+
+
+@pytest.mark.parametrize(
+    "wrong", [["no-such-verb"], ["state"], ["verify", "--no-such-option"], ["account-at", "a"], ["run", "x"]]
+)
+def test_wrong_words_are_one_line_and_exit_code_2(run, wrong):
+    code, out, err = run(*wrong)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"{SCRIPT}: ")
+
+
+def test_help_loads_no_library_of_a_verb():
+    program = (
+        "import sys; from operators import __main__ as it; sys.argv = ['it', '--help']; code = it.main();"
+        " print('loaded:', *{'pika', 'psycopg', 'sqlalchemy', 'flask'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "loaded:"
+
+
+def test_the_script_says_what_to_do_where_there_is_no_virtual_environment(tmp_path):
+    shutil.copy(ROOT / SCRIPT, tmp_path)
+    done = subprocess.run([tmp_path / SCRIPT, "--help"], cwd="/", capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert f"make -C {tmp_path} venv" in done.stderr
+
+
+def test_the_script_runs_from_any_folder_and_through_a_link(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(ROOT / SCRIPT)
+    environment = {"PATH": os.environ["PATH"]}
+    done = subprocess.run([link, "verify", "--help"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: {SCRIPT} verify ")
