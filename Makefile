@@ -25,7 +25,7 @@ ifeq ($(realpath $(VENV)/bin/python),)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help venv servers lint up web admin bench-web bench-waiting down status env loadtest test chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
+.PHONY: help venv servers lint up web admin bench-web bench-waiting down status env loadtest test test-unit test-integration test-browser test-chaos chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
 
 ##@ Run the whole system
 
@@ -77,8 +77,20 @@ lint: $(STAMP) ## Check style, format and types
 	@$(AS_OWNER) $(VENV)/bin/ruff format --quiet --check .
 	@$(AS_OWNER) $(VENV)/bin/mypy --no-error-summary
 
-test: $(STAMP) ## Run the tests against real servers [ARGS="-k name"]
+test: $(STAMP) ## Run all tests, with four rounds of chaos; ARGS chooses some [ARGS="-k name"]
 	@$(DEPLOY) test
+
+test-unit: $(STAMP) ## Run the tests that need no server [ARGS="-k name"]
+	@$(DEPLOY) test unit
+
+test-integration: $(STAMP) ## Run the tests of processes on real servers [ARGS="-k name"]
+	@$(DEPLOY) test integration
+
+test-browser: $(STAMP) ## Run the tests of the site in a real browser [ARGS="-k name"]
+	@$(DEPLOY) test browser
+
+test-chaos: $(STAMP) ## Run ten short rounds of chaos, and the tests of what judges them [ARGS="-k name"]
+	@$(DEPLOY) test chaos
 
 chaos: $(STAMP) ## Run workloads while seeded faults strike, and check that nothing broke [SEED=1 ROUNDS=1]
 	@$(DEPLOY) chaos
@@ -104,7 +116,7 @@ bench-waiting: $(STAMP) ## Measure the site's pages while 40 people wait for quo
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 venv: $(STAMP) ## Make .venv and install requirements.txt into it
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from deploy.commands import live, misspelt, preconditions, runs
+from deploy.commands import live, misspelt, preconditions, runs, tiers
 from deploy.commands.stepping_down import step_down
 from deploy.servers import servers
 from deploy.stack import caller, others_files
@@ -141,10 +141,13 @@ def loadtest(replicas: Replicas = 1) -> None:
 
 
 @app.command()
-def test(arguments: Annotated[str, typer.Option(envvar="ARGS", help="for pytest")] = "") -> None:
-    """Run the tests against real servers."""
+def test(
+    tier: Annotated[str, typer.Argument(help=f"one of {', '.join(tiers.TIERS)}")] = tiers.ALL,
+    arguments: Annotated[str, typer.Option(envvar="ARGS", help="for pytest; alone, they choose the tests")] = "",
+) -> None:
+    """Run the tests, or one tier of them, against real servers."""
     with exclusive("test"):
-        raise typer.Exit(runs.tests(load(), arguments))
+        raise typer.Exit(runs.tests(load(), tiers.chosen(tier, preconditions.arguments_from(arguments))))
 
 
 @app.command()

@@ -1,16 +1,17 @@
 """What the commands that run something and clear up after it do: load test, tests, looks back."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from deploy.commands import preconditions
 from deploy.commands.driver import Driver
+from deploy.commands.tiers import Tier
 from deploy.servers import browser, needs, servers
 from deploy.stack import profiles
 from deploy.stack.failure import StackError
 from deploy.stack.profiles import LIVE, LOADTEST, PROFILES, TEST, urls_of
-from deploy.stack.progress import progress
+from deploy.stack.progress import progress, say
 from deploy.stack.record import Record
 from deploy.supervision import foreground, modules, workers
 
@@ -99,13 +100,23 @@ def what_if(record: Record, user: str, prices: str) -> int:
     return _look_back(record, "operators", "what-if", user, "--prices", prices, only_postgres=True)
 
 
-def tests(record: Record, arguments: str) -> int:
-    chosen = preconditions.arguments_from(arguments)
-    browser.ensure()
-    with _servers_for_a_while(record, emptied=True):
-        servers.ensure_database(record, TEST)
-        environment = urls_of(record, TEST).environment
-        return foreground.wait_for(modules.start(environment, "pytest", *chosen))
+def tests(record: Record, tiers: Sequence[Tier]) -> int:
+    """Runs each tier, also after one that failed; returns the exit code of the first that failed, else 0."""
+    if any(tier.browser for tier in tiers):
+        browser.ensure()
+    on_servers = any(tier.servers for tier in tiers)
+    with _servers_for_a_while(record, emptied=True) if on_servers else foreground.interruptible():
+        if on_servers:
+            servers.ensure_database(record, TEST)
+        failed = {tier.name: code for tier in tiers if (code := _run_tier(record, tier))}
+    if failed and len(tiers) > 1:
+        say(f"Tests failed in: {', '.join(failed)}")
+    return next(iter(failed.values()), 0)
+
+
+def _run_tier(record: Record, tier: Tier) -> int:
+    urls = urls_of(record, TEST).environment if tier.servers else {}
+    return foreground.wait_for(modules.start(urls | tier.environment, "pytest", *tier.arguments))
 
 
 def chaos(record: Record, arguments: list[str]) -> int:

@@ -1,5 +1,7 @@
 """The short rounds of the tests, and the one of them whose remains are kept, to be spoiled: a round takes long."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.chaos.__main__ import PATIENCE_SECONDS
@@ -14,7 +16,18 @@ FAULTS = 4
 POISONED = 4
 """The seed in whose round poison is sent. Run last, for the next round empties the database."""
 
-SEEDS = (*(seed for seed in range(1, 11) if seed != POISONED), POISONED)
+ALL_SEEDS = (*(seed for seed in range(1, 11) if seed != POISONED), POISONED)
+
+FEW_SEEDS = (5, 6, 7, POISONED)
+"""These kill every kind of worker and the broker, hang a transaction worker, and change the number of replicas."""
+
+
+def seeds_of(environment: Mapping[str, str]) -> tuple[int, ...]:
+    """Rounds that the tests run: few in `make test`, all in `make test-chaos` and `.ci/run`."""
+    return ALL_SEEDS if environment.get("DAYTRADE_CHAOS_SEEDS") == "all" else FEW_SEEDS
+
+
+SEEDS = seeds_of(os.environ)
 
 
 def short_plan(seed: int) -> Plan:
