@@ -9,8 +9,6 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
-import psycopg
-import pytest
 from lxml import etree
 
 from database.postgres import connect
@@ -40,14 +38,6 @@ def export(system: System, what: str) -> Path:
         capture_output=True,
     )
     return path
-
-
-def incarnations(connection: psycopg.Connection, name: str) -> set[str]:
-    """The names, one for each of its lives, under which a process competes for partitions."""
-    return {
-        row[0]
-        for row in connection.execute("SELECT replica FROM replicas WHERE starts_with(replica, %s)", (f"{name}@",))
-    }
 
 
 def test_small_workload_ends_with_all_checks_zero_and_an_exact_dump(system: System) -> None:
@@ -131,21 +121,3 @@ def test_a_dump_that_cannot_be_written_fails_the_run_and_is_named_with_the_reaso
     with connect(system.environment["DATABASE_URL"], "test") as connection:
         violated = [found for found in runner.judge(connection, dump_passes.FILES, lambda _: None) if found.violations]
     assert [found.first for found in violated] == [f"{named} was not written: {reason}"]
-
-
-@pytest.mark.parametrize("victim", ["transactions-0", "audit", "quotecache", "triggers"])
-def test_kill_9_during_a_run_loses_doubles_and_reorders_nothing(system: System, victim: str, wait_for) -> None:
-    system.start()
-    report_file = system.folder / "report.json"
-    driver = system.load(ROOT / "workloads" / "small.txt", report_file)
-    with connect(system.environment["DATABASE_URL"], "test") as connection:
-        connection.autocommit = True
-        # Some of it is done, and by now the victim is in the middle of things.
-        wait_for(lambda: connection.execute("SELECT count(*) >= 100 FROM history").fetchone()[0], what="100 rows")
-        system.kill(victim)
-        lives = incarnations(connection, victim)
-        system.start(victim)
-        wait_for(lambda: incarnations(connection, victim) - lives, what=f"{victim} is back")
-    assert driver.wait(timeout=90) == 0, system.log("loadtest")
-    assert json.loads(report_file.read_text())["checks"] == NO_VIOLATIONS
-    assert set(system.stop().values()) == {0}

@@ -54,9 +54,12 @@ def test_shares_are_even_soon_after_a_replica_comes_and_after_one_is_told_to_sto
     wait_for(lambda: shares(connection) == {"transactions-1": 16}, HANDOVER_SECONDS_MAX)
 
 
-@pytest.mark.parametrize("point", ["before-commit", "in-copy", "after-commit"])
+@pytest.mark.parametrize("point", ["in-copy", "after-commit"])
 def test_an_owner_that_hangs_is_replaced_and_fenced(system: System, connection, wait_for, point: str) -> None:
-    """Hanging inside COPY, it holds the locks of its partitions, and no timeout of Postgres would end that."""
+    """Hanging inside COPY, it holds the locks of its partitions, and no timeout of Postgres would end that.
+
+    A worker that hangs before its commit is a fault of the chaos rounds ("hang before-commit").
+    """
     system.start("quote-server", "quotecache", "triggers", "audit", "transactions-1")
     system.start("transactions-0", FAULT_POINT=f"{point}:2:stop")
     wait_for(lambda: shares(connection) == {"transactions-0": 8, "transactions-1": 8})
