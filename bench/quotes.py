@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import quotes_cost, quotes_hedging, quotes_takeover, quotes_virtual, quotes_waiting
-from bench.quotes_ground import ROOT
+from bench.processes import ROOT
 from runtime import entry_point
 
 PARTS: dict[str, Callable[[Path, Path], None]] = {

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench.quotes_ground import ROOT, Ground, load_average, table
+from bench.processes import ROOT
+from bench.quotes_ground import Ground, load_average, table
 
 RATE_DEFAULT = "500"
 ROUNDS_DEFAULT = 3

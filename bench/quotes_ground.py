@@ -9,7 +9,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -20,20 +19,13 @@ import psutil
 import psycopg
 from sqlalchemy.engine import make_url
 
+from bench import processes
 from database.migrate import migrate
 from producers.command_publisher import CommandPublisher
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
 from schema.commands import Command, CommandName, command_id
 
-ROOT = Path(__file__).resolve().parents[1]
-MODULES = {
-    "quote-server": "quotecache.simulator",
-    "quotecache": "quotecache",
-    "triggers": "consumers.triggers",
-    "audit": "consumers.audit",
-    "transactions": "consumers.transactions",
-}
 EXIT_SECONDS_MAX = 20
 PAUSE_SECONDS = 0.02
 
@@ -95,15 +87,7 @@ class Ground:
 
     def start(self, *names: str, **settings: str) -> None:
         for name in names:
-            module = MODULES[name.rstrip("-0123456789")]
-            with (self.folder / f"{name}.log").open("ab") as log:
-                self.processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", module],
-                    cwd=ROOT,
-                    env=self.environment | settings | {"REPLICA": name},
-                    stdout=log,
-                    stderr=log,
-                )
+            self.processes[name] = processes.start(name, self.folder, self.environment | settings)
 
     def await_owners(self, *groups: str) -> None:
         """Until every partition of these groups has a live owner."""

@@ -7,7 +7,6 @@ STREAMS are settings. Everything runs on this machine, the clients included: the
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,8 @@ from flask import session
 from flask.sessions import SecureCookieSessionInterface
 
 from bench import web_posts
-from bench.quotes_ground import ROOT, Ground, free_port, percentile, table, wait_until
+from bench.processes import SITE, start_module
+from bench.quotes_ground import Ground, free_port, percentile, table, wait_until
 from runtime import entry_point
 from webapp import make_flask, people, sessions, tokens
 from webapp.settings import WebSettings, from_environment
@@ -64,23 +64,16 @@ def main() -> int:
 
 def _start(ground: Ground) -> None:
     ground.start(*WORKERS)
-    for name, module in (("web", "webapp"), ("live", "webapp.live")):
-        run(ground, name, module)
+    ground.start(*SITE)
     ground.await_owners("transactions", "quotecache", "audit")
     for port in ("WEB_PORT", "LIVE_PORT"):
         wait_until(partial(web_posts.is_well, int(ground.environment[port])), 30, port)
 
 
 def run(ground: Ground, name: str, module: str, *arguments: str, said: int | None = None) -> subprocess.Popen[Any]:
-    with (ground.folder / f"{name}.log").open("ab") as log:
-        ground.processes[name] = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            cwd=ROOT,
-            env=ground.environment | {"REPLICA": name},
-            stdout=said or log,
-            stderr=log,
-        )
-    return ground.processes[name]
+    started = start_module(module, name, ground.folder, ground.environment | {"REPLICA": name}, *arguments, output=said)
+    ground.processes[name] = started
+    return started
 
 
 def _people(settings: WebSettings, streams: int) -> tuple[list[str], list[str]]:

@@ -14,13 +14,13 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 from sqlalchemy.engine import make_url
 
+from bench.processes import ROOT
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
 from tests.browser.person import Person
 from tests.browser.quote_server import SteeredQuotes
 from tests.browser.site import WORKERS, Site
 from tests.conftest import _setting
-from tests.e2e.system import ROOT
 
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_ARGUMENTS = [

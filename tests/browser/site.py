@@ -9,11 +9,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from bench import processes
+from bench.processes import ROOT
 from tests.browser.quote_server import SteeredQuotes
-from tests.e2e.system import ROOT, System
+from tests.e2e.system import System
 
 WORKERS = ("quotecache", "triggers", "audit", "transactions-0")
-WEB = {"web": "webapp", "live": "webapp.live"}
 SECRET_KEY = "a secret of the browser tests, nowhere else used"
 
 
@@ -43,15 +44,8 @@ class Site(System):
 
     def start_web(self, *names: str) -> None:
         """The site and its live updates, or those named."""
-        for name in names or WEB:
-            with (self.folder / f"{name}.log").open("ab") as log:
-                self.processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", WEB[name]],
-                    cwd=ROOT,
-                    env={**self.environment, "REPLICA": name},
-                    stdout=log,
-                    stderr=log,
-                )
+        for name in names or processes.SITE:
+            self.processes[name] = processes.start(name, self.folder, self.environment)
 
     def answers(self) -> bool:
         """Whether the site serves pages."""

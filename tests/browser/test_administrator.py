@@ -7,9 +7,9 @@ from pathlib import Path
 from lxml import etree
 from playwright.sync_api import expect
 
+from bench.processes import ROOT
 from tests.browser.person import PASSWORD, Person
 from tests.browser.site import Site
-from tests.e2e.system import ROOT
 
 SCHEMA = ROOT / "schema" / "log.xsd"
 

@@ -5,22 +5,15 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from tests.chaos.links import ROOT, Links
-
-MODULES = {
-    "quote-server": "quotecache.simulator",
-    "quotecache": "quotecache",
-    "triggers": "consumers.triggers",
-    "audit": "consumers.audit",
-    "transactions": "consumers.transactions",
-}
+from bench import processes
+from bench.processes import kind_of
+from tests.chaos.links import Links
 
 SLOTS = {"quote-server": 1, "quotecache": 2, "triggers": 2, "audit": 2, "transactions": 4}
 """How many of each there may be."""
@@ -34,10 +27,6 @@ POLL_SECONDS = 0.02
 
 def slots() -> list[str]:
     return [f"{kind}-{n}" for kind, count in SLOTS.items() for n in range(count)]
-
-
-def kind_of(slot: str) -> str:
-    return slot.rpartition("-")[0]
 
 
 @dataclass
@@ -71,15 +60,12 @@ class Fleet:
         if slot in self.lives:
             assert self.lives[slot].process.poll() is not None, f"{slot} still runs"
             self._note_end(slot)
-        environment = {**os.environ, **self._settings, **self._links.environment(slot), "REPLICA": slot}
+        environment = {**os.environ, **self._settings, **self._links.environment(slot)}
         if kind_of(slot) == "quote-server":
             environment["QUOTE_SERVER"] = self._settings["QUOTE_SERVER"]
         if point:
             environment["FAULT_POINT"] = point
-        with (self._folder / f"{slot}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", MODULES[kind_of(slot)]], cwd=ROOT, env=environment, stdout=log, stderr=log
-            )
+        process = processes.start(slot, self._folder, environment)
         self.lives[slot] = Life(process, time.monotonic(), point=point)
 
     def running(self, kind: str) -> list[str]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from bench.processes import MODULES
 from deploy.servers.private import POSTGRES, RABBITMQ
 from deploy.supervision.foreground import uninterrupted
 from schema.errors import BrokerError
@@ -13,7 +14,7 @@ from tests.chaos import evidence, excuses, invariants
 from tests.chaos.dumps import Dumps
 from tests.chaos.evenness import Evenness
 from tests.chaos.eye import Eye
-from tests.chaos.fleet import MODULES, Fleet, slots
+from tests.chaos.fleet import Fleet, slots
 from tests.chaos.ground import Ground
 from tests.chaos.invariants import Case, Judged
 from tests.chaos.links import PUBLISHER, Links

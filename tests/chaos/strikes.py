@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
+from bench.processes import kind_of
 from deploy.servers.private import POSTGRES, RABBITMQ
 from tests.chaos.evenness import Evenness
 from tests.chaos.eye import APPLICATION, Eye
-from tests.chaos.fleet import Fleet, kind_of
+from tests.chaos.fleet import Fleet
 from tests.chaos.links import AMQP, DATABASE, Links
 from tests.chaos.load import Load
 from tests.chaos.plan import POINTS, POISON_MESSAGES, WORKERS, Fault, victim_of

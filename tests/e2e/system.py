@@ -4,19 +4,11 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from bench import processes
 
-MODULES = {
-    "quote-server": "quotecache.simulator",
-    "quotecache": "quotecache",
-    "triggers": "consumers.triggers",
-    "audit": "consumers.audit",
-    "transactions-0": "consumers.transactions",
-    "transactions-1": "consumers.transactions",
-}
+PROCESSES = ("quote-server", "quotecache", "triggers", "audit", "transactions-0", "transactions-1")
 
 
 class System:
@@ -39,15 +31,8 @@ class System:
 
     def start(self, *names: str, **settings: str) -> None:
         """Starts these processes, or all; `settings` go into their environment."""
-        for name in names or MODULES:
-            with (self.folder / f"{name}.log").open("ab") as log:
-                self.processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", MODULES[name]],
-                    cwd=ROOT,
-                    env={**self.environment, "REPLICA": name, **settings},
-                    stdout=log,
-                    stderr=log,
-                )
+        for name in names or PROCESSES:
+            self.processes[name] = processes.start(name, self.folder, self.environment | settings)
 
     def kill(self, name: str) -> None:
         """kill -9, and gone for sure on return."""
@@ -74,14 +59,8 @@ class System:
 
     def load(self, workload: Path, report: Path) -> subprocess.Popen:
         """Starts the load driver; its output goes to a log file too."""
-        with (self.folder / "loadtest.log").open("ab") as log:
-            driver = subprocess.Popen(
-                [sys.executable, "-m", "operators", "load"],
-                cwd=ROOT,
-                env={**self.environment, "WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": "2"},
-                stdout=log,
-                stderr=log,
-            )
+        told = {"WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": "2"}
+        driver = processes.start_module("operators", "loadtest", self.folder, self.environment | told, "load")
         self.processes["loadtest"] = driver
         return driver
 

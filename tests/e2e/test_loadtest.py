@@ -11,9 +11,10 @@ from pathlib import Path
 
 from lxml import etree
 
+from bench.processes import ROOT
 from database.postgres import connect
 from deploy.commands.driver import Driver
-from tests.e2e.system import ROOT, System
+from tests.e2e.system import System
 from verification import dump_passes, runner
 
 NO_VIOLATIONS = {"lost": 0, "duplicated": 0, "out_of_order": 0, "unbalanced_users": 0, "unwritten_dumps": 0}

@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
+from bench.processes import ROOT
 from database.postgres import connect
-from tests.e2e.system import ROOT, System
+from tests.e2e.system import System
 from tests.e2e.test_loadtest import NO_VIOLATIONS
 
 EVEN_SECONDS_MAX = 5.0

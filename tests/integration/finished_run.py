@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 from sqlalchemy.engine import make_url
 
-from tests.e2e.system import ROOT, System
+from bench.processes import ROOT
+from tests.e2e.system import System
 
 WORKLOAD = ROOT / "workloads" / "small.txt"
 

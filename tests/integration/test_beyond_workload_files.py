@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from bench.processes import ROOT
 from consumers.transactions.replay.fresh import fresh_name
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
@@ -14,7 +15,7 @@ from rabbitmq.topology import command_stream
 from schema import codec
 from schema.commands import VERSION, Allowances, CommandBatch, partition_of
 from tests.builders import a_command
-from tests.e2e.system import ROOT, System
+from tests.e2e.system import System
 
 ALLOWANCES = Allowances(armed_max=1, paid_quotes_max=100)
 

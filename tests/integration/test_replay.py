@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from bench.processes import ROOT
 from consumers.transactions import store
 from consumers.transactions.replay.fresh import fresh_name
 from database.postgres import connect
@@ -22,7 +23,7 @@ from rabbitmq.topology import command_stream
 from schema import codec
 from schema.commands import PARTITIONS, VERSION, CommandBatch, partition_of
 from tests.builders import a_command
-from tests.e2e.system import ROOT, System
+from tests.e2e.system import System
 from verification.account_at import NoSuchRow, account_at
 
 SMALL = ROOT / "workloads" / "small.txt"

@@ -8,10 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from bench.processes import ROOT
 from consumers.audit import dump_store, dump_writing
 from schema.events import CLOCK_STEP_MS_MAX
 from schema.outcomes import DumpState
-from tests.e2e.system import ROOT
 from tests.integration import forgeries, lateness, violations
 from tests.integration.lateness import expiry
 from tests.integration.violations import done

@@ -14,7 +14,7 @@ from string import ascii_uppercase
 
 import pytest
 
-from tests.e2e.system import ROOT
+from bench.processes import ROOT
 from tests.integration.web.website import Browser, Website
 from webapp.live_address import SYMBOLS_MAX
 

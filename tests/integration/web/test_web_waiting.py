@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.e2e.system import ROOT
+from bench.processes import ROOT
 from tests.integration.web.website import Website
 from webapp.site import EXTENSION
 
