@@ -2,7 +2,7 @@
 
 import copy
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from consumers.transactions import engine
 from consumers.transactions.account import Account, Decision, Position, apply
@@ -116,6 +116,12 @@ class Trader:
         for _ in range(count):
             command = a_command(name, 1, user=self.account.user)
             apply(self.account, engine.decide(self.account, command, a_quote(1, asked_at_ms=self.now_ms), self.now_ms))
+
+    def sets_amounts_to_buy(self, symbols: Iterable[str]) -> None:
+        """A trigger order of one cent for each symbol, without a trigger, quickly and without a trace."""
+        for symbol in symbols:
+            command = a_command("SET_BUY_AMOUNT", 1, symbol, self.account.user)
+            apply(self.account, engine.decide(self.account, command, NO_QUOTE, self.now_ms))
 
     def decide(self, command: Command, given: Given) -> Decision | None:
         """The engine's decision, which leaves its arguments as they are."""

@@ -147,8 +147,7 @@ def test_a_named_order_that_expired_was_not_committed():
 def test_a_user_has_a_thousand_trigger_orders_at_most():
     ann = Trader(cash=5_000, shares={"ZZZ": 1})
     symbols = [f"{chr(65 + n // 26 // 26 % 26)}{chr(65 + n // 26 % 26)}{chr(65 + n % 26)}" for n in range(1_001)]
-    for symbol in symbols[:TRIGGER_ORDERS_MAX]:
-        ann.does("SET_BUY_AMOUNT", 1, symbol)
+    ann.sets_amounts_to_buy(symbols[:TRIGGER_ORDERS_MAX])
     assert ann.is_refused("SET_BUY_AMOUNT", 1, symbols[-1]) is Reason.TOO_MANY_TRIGGER_ORDERS
     assert ann.is_refused("SET_SELL_AMOUNT", 1, "ZZZ") is Reason.TOO_MANY_TRIGGER_ORDERS
     ann.does("SET_BUY_AMOUNT", 2, symbols[0])
