@@ -94,7 +94,10 @@ PURE = {
     *(f"schema.{name}" for name in ("bounds", "money", "outcomes", "errors", "commands", "events", "arguments")),
     *(f"schema.{name}" for name in ("codec", "filenames", "chain", "accounts", "history", "dead_letters")),
     *(f"consumers.transactions.{name}" for name in ("account", "verdict", "funds", "pending_rules", "trigger_rules")),
-    *(f"consumers.transactions.{name}" for name in ("engine", "entries", "look_ahead", "progress", "scheduler")),
+    *(
+        f"consumers.transactions.{name}"
+        for name in ("engine", "entries", "look_ahead", "progress", "scheduler", "turn")
+    ),
     *(f"consumers.transactions.{name}" for name in ("batch", "intake", "outgoing", "owned", "sources", "copies")),
     *(f"consumers.triggers.{name}" for name in ("book", "watch")),
     *(f"consumers.audit.{name}" for name in ("batch", "numbering", "copy_lines", "dump_xml")),

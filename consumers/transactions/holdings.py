@@ -1,6 +1,6 @@
 """Which partitions a session owns: even shares, takeovers in turns, and handing over (design §2)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -11,6 +11,7 @@ from consumers.transactions.intake import Intake
 from consumers.transactions.owned import OwnedPartition
 from consumers.transactions.progress import Progress
 from consumers.transactions.scheduler import Scheduler
+from consumers.transactions.turn import PREFETCH_MESSAGES, ActivePartition
 from ownership import outbox, partitions
 from ownership.clock import Clock
 from ownership.member import Member, Owner
@@ -22,28 +23,20 @@ from rabbitmq.stream_consumer import StreamConsumer
 from rabbitmq.topology import command_stream
 from schema.commands import partition_of
 
-PREFETCH_MESSAGES = 100
-"""Messages of a partition that are delivered and not taken up."""
-
 USERS_PER_TURN = 2_000
 """Loaded at once at a takeover, some 50 ms: leases, and the commands of other partitions, do not wait for all."""
 
 
-class Holding:
-    """A partition while this session owns it: its place, its state, its backlog, and the consumer that feeds it."""
+class Holding(ActivePartition):
+    """A partition while this session owns it: adds its ownership, and the consumer that feeds it."""
 
     def __init__(self, ownership: Ownership, doubtful_until: int):
+        super().__init__(
+            Intake(ownership.partition, max(ownership.high, doubtful_until)),
+            OwnedPartition(ownership.partition, Progress(ownership.position, ownership.high)),
+        )
         self.ownership = ownership
-        self.state = OwnedPartition(ownership.partition, Progress(ownership.position, ownership.high))
-        self.intake = Intake(ownership.partition, max(ownership.high, doubtful_until))
         self.consumer: StreamConsumer | None = None
-        self.served_at = 0
-        """Number of the batch that last took from its backlog."""
-
-    @property
-    def runs_far_ahead(self) -> bool:
-        """Whether to hold back credit. Looked at in earnest only where more than usual is unfinished."""
-        return self.state.progress.unfinished > PREFETCH_MESSAGES and self.state.runs_far_ahead
 
     @property
     def moved(self) -> bool:
@@ -136,10 +129,6 @@ class Holdings(Owner):
         holding.consumer = StreamConsumer(
             self._broker, command_stream(n), takeover.ownership.position, PREFETCH_MESSAGES, holding.intake.put
         )
-
-    def load(self, state: OwnedPartition, users: Collection[str]) -> None:
-        """Takes these users' accounts into memory, for as long as their partition is held."""
-        self._scheduler.adopt(state, store.load(self._database, users))
 
     def leave(self) -> None:
         """Hands everything over: nobody has to wait for a lease."""

@@ -1,7 +1,7 @@
-"""A worker's life with one connection to each server: what it owns, and the loop that takes, runs, commits, publishes.
+"""A worker's life with one connection to each server: the loop that receives, takes a turn, commits and publishes.
 
-Everything in here is dropped when a connection breaks or a partition turns out to be somebody else's; the streams
-and the database know all that matters (design §2).
+What happens in a turn is turn.py's. A session is dropped when a connection breaks or a partition turns out to be
+somebody else's; the streams and the database know all that matters (design §2).
 """
 
 from collections.abc import Callable
@@ -12,27 +12,20 @@ import structlog
 
 from consumers.transactions import store
 from consumers.transactions.batch import Batch
-from consumers.transactions.copies import Answers, Questions, is_settled, survey
-from consumers.transactions.holdings import Holding, Holdings
-from consumers.transactions.intake import Arrival
+from consumers.transactions.holdings import Holdings
 from consumers.transactions.outgoing import messages_of, news_of
-from consumers.transactions.owned import Item
-from consumers.transactions.scheduler import Scheduler
+from consumers.transactions.turn import Records, Turns
 from ownership.clock import Clock
 from quotecache.client import Prices
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import Publisher
 from runtime.faults import strike
 from runtime.wall_clock import now_ms
-from schema.commands import CommandBatch, DumpMarker
 
 BATCH_ROWS_MAX = 2_000
 """History rows of one transaction, more or less: larger ones gain little and delay heartbeats (design §7)."""
 
 IDLE_SECONDS_MAX = 0.05
-
-ACCOUNTS_MAX = 200_000
-"""Accounts kept in memory per partition; beyond it, those that nothing is pending on are forgotten."""
 
 log = structlog.get_logger()
 
@@ -45,14 +38,14 @@ class Session:
         self._database = database
         self._publisher = Publisher(broker)
         self._prices = Prices(broker, self._publisher)
-        self._scheduler = Scheduler(self._prices, BATCH_ROWS_MAX)
-        self._clock = Clock()
-        self._holdings = Holdings(broker, database, self._publisher, self._scheduler, self._clock, replica, doubtful)
-        self._held = self._holdings.held
-        self._questions = Questions(
-            self._holdings.load, partial(store.newest_ids, database), partial(store.answers, database)
+        clock = Clock()
+        records = Records(
+            partial(store.load, database), partial(store.newest_ids, database), partial(store.answers, database)
         )
-        self._batches = 0
+        self._turns = Turns(self._prices, records, clock.now_ms, BATCH_ROWS_MAX)
+        self._scheduler = self._turns.scheduler
+        self._holdings = Holdings(broker, database, self._publisher, self._scheduler, clock, replica, doubtful)
+        self._held = self._holdings.held
         self.rows_written = 0
 
     def run(self, stopping: Callable[[], bool]) -> None:
@@ -97,56 +90,11 @@ class Session:
     # -- working
 
     def _work(self) -> None:
-        in_turn = self._in_turn()
-        answers = survey([(holding.intake, holding.state) for holding in in_turn], BATCH_ROWS_MAX, self._questions)
-        now = self._clock.now_ms()
-        batch = Batch()
-        self._batches += 1
-        self._prices.tick(now)
-        self._scheduler.hear(self._prices.take_answers(), now)
-        self._scheduler.run_ready(batch, now)
-        for holding in in_turn:
-            while holding.intake.surveyed and batch.has_room(BATCH_ROWS_MAX):
-                holding.served_at = self._batches
-                self._take(batch, holding, holding.intake.take(), answers, now)
-            self._scheduler.sweep(batch, holding.state, now)
+        batch, now = self._turns.run(self._held.values())
+        for share in batch.shares.values():
+            for letter in share.dead:
+                log.warning("dead letter", id=letter.id, reason=letter.reason)
         self._commit(batch, now)
-
-    def _in_turn(self) -> list[Holding]:
-        # The longest unserved first: a flood in one partition fills batch after batch, and must not hold up the others.
-        return sorted(self._held.values(), key=lambda holding: holding.served_at)
-
-    def _take(self, batch: Batch, holding: Holding, arrival: Arrival, answers: Answers, now: int) -> None:
-        state, delivery = holding.state, arrival.delivery
-        if arrival.dead is not None:
-            if delivery.offset > state.progress.high:  # else it is buried: in the transaction that stored this `high`
-                batch.bury(state.partition, arrival.dead)
-                log.warning("dead letter", id=arrival.dead.id, reason=arrival.dead.reason)
-            state.progress.begin(delivery.offset, delivery.tag, 0)
-            state.finished_tags.append(delivery.tag)
-            return
-        marker = arrival.message if isinstance(arrival.message, DumpMarker) else None
-        tag = delivery.tag
-        if not holding.runs_far_ahead:
-            # Credit for the next ones now: those behind a user who waits for a quote shall not wait as well.
-            state.finished_tags.append(tag)
-            tag = 0
-        message = state.progress.begin(delivery.offset, tag, len(arrival.orders), marker)
-        reply_to = arrival.message.reply_to if isinstance(arrival.message, CommandBatch) else None
-        queues = () if reply_to is None else (reply_to,)
-        published_at_ms = arrival.message.published_at_ms
-        if marker is None and not arrival.doubtful:
-            for order in arrival.orders:
-                self._scheduler.take(batch, state, Item(order, message, published_at_ms, queues), now)
-            return
-        for order in arrival.orders:
-            item = Item(order, message, published_at_ms, queues)
-            if arrival.doubtful and is_settled(batch, state, item, answers):
-                continue
-            if marker is not None:
-                self._scheduler.take_marker(state, message)
-            else:
-                self._scheduler.take(batch, state, item, now)
 
     # -- finishing
 
@@ -178,6 +126,4 @@ class Session:
             strike("after-publish")
         for holding in self._held.values():
             holding.consumer.acknowledge(holding.state.finished_tags)
-            holding.state.finished_tags.clear()
-            if len(holding.state.accounts) > ACCOUNTS_MAX:
-                holding.state.forget_idle()
+            holding.end_turn()

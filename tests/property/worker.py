@@ -1,20 +1,19 @@
-"""A worker with a database and a stream in memory, which can die at any time. No random choice is made in here.
+"""The world around a transaction worker's turns: a database, a stream and quotes in memory, and deaths at any time.
 
-`Worker.turn` follows `consumers.transactions.session`, `Database` follows `store` and the constraints of `tables.py`.
+The turns are the production code's (`consumers.transactions.turn`). `Database` follows `store` and the constraints of
+`tables.py`. No random choice is made in here.
 """
 
 from collections.abc import Iterable
 
 from consumers.transactions.account import Account, PendingOrder, Position, TriggerOrder
 from consumers.transactions.batch import Batch, Row
-from consumers.transactions.copies import Answers, Questions, is_settled, survey
-from consumers.transactions.intake import HEAD_BYTES, Arrival, Intake
-from consumers.transactions.owned import Item, Key, OwnedPartition
+from consumers.transactions.intake import HEAD_BYTES, Intake
+from consumers.transactions.owned import Key, OwnedPartition
 from consumers.transactions.progress import Progress
-from consumers.transactions.scheduler import Scheduler
 from consumers.transactions.sources import Sources, Stranger
+from consumers.transactions.turn import ACCOUNTS_MAX, ActivePartition, Records, Turns
 from rabbitmq.stream_consumer import Delivery
-from schema.commands import CommandBatch, DumpMarker
 from schema.events import AuditEntry, NoQuote, Quote, Reply
 from tests.desk import QuoteTable
 
@@ -97,6 +96,24 @@ def reply_of(row: Row) -> Reply:
     return Reply(row.command_id, row.user or None, row.seq, *of_row, row.at_ms)
 
 
+class HeardQuotes(QuoteTable):
+    """The quotes that a worker has heard; those since its last turn are answers as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._answers: list[Quote | NoQuote] = []
+
+    def hear(self, answers: Iterable[Quote | NoQuote]) -> None:
+        self._answers += answers
+        self.quotes |= {answer.symbol: answer for answer in answers if isinstance(answer, Quote)}
+
+    def tick(self, now_ms: int) -> None: ...
+
+    def take_answers(self) -> list[Quote | NoQuote]:
+        answers, self._answers = self._answers, []
+        return answers
+
+
 class Worker:
     """One life of a worker: from taking the partition over to its death. Quotes that it hears die with it.
 
@@ -112,38 +129,37 @@ class Worker:
         forgets: bool,
         sources: Sources,
     ):
-        self.quotes = QuoteTable()
-        self._stream, self._database, self._batch_max, self._forgets = stream, database, batch_max, forgets
-        self._next = database.position
+        self.quotes = HeardQuotes()
+        self._stream, self._database = stream, database
+        self._first = self._next = database.position
         self._intake = Intake(partition, database.high)
         self._owned = OwnedPartition(partition, Progress(database.position, database.high), sources=sources)
-        self._scheduler = Scheduler(self.quotes, batch_max, look_ahead_from=1)
-        self._scheduler.adopt(self._owned, database.load(database.users_with_pending()))
-        self._questions = Questions(self._load, database.newest, database.answers)
+        self._active = ActivePartition(self._intake, self._owned, accounts_max=0 if forgets else ACCOUNTS_MAX)
+        self._credited: set[int] = set()
+        records = Records(database.load, database.newest, database.answers)
+        self._turns = Turns(self.quotes, records, lambda: self._now_ms, batch_max, look_ahead_from=1)
+        self._turns.scheduler.adopt(self._owned, database.load(database.users_with_pending()))
 
     def receive(self, count: int) -> None:
         """At most so many more messages of the stream."""
         for offset in range(self._next, min(self._next + count, len(self._stream))):
             body, republished = self._stream[offset]
-            self._intake.put(Delivery(offset, body, republished, tag=offset))
+            self._intake.put(Delivery(offset, body, republished, tag=offset + 1))
             self._next = offset + 1
 
     def turn(self, answers: list[Quote | NoQuote], now_ms: int, dies: bool = False) -> None:
         """One batch, committed unless the worker dies just before."""
-        settled = survey([(self._intake, self._owned)], self._batch_max, self._questions)
-        batch = Batch()
-        for answer in answers:
-            if isinstance(answer, Quote):
-                self.quotes.quotes[answer.symbol] = answer
-        self._scheduler.hear(answers, now_ms)
-        self._scheduler.run_ready(batch, now_ms)
-        while self._intake.surveyed and batch.has_room(self._batch_max):
-            self._take(batch, self._intake.take(), settled, now_ms)
-        self._scheduler.sweep(batch, self._owned, now_ms)
+        self._now_ms = now_ms
+        self.quotes.hear(answers)
+        batch, _ = self._turns.run([self._active])
         if not dies:
             self._database.commit(batch, self._owned)
-            if self._forgets:
-                self._owned.forget_idle()
+            self._acknowledge(self._owned.finished_tags)
+            self._active.end_turn()
+
+    def _acknowledge(self, tags: list[int]) -> None:
+        assert len(set(tags)) == len(tags) and self._credited.isdisjoint(tags), "acknowledged twice"
+        self._credited.update(tags)
 
     @property
     def wants(self) -> list[str]:
@@ -153,26 +169,9 @@ class Worker:
     @property
     def is_idle(self) -> bool:
         """Whether nothing happens any more without a quote or time."""
-        return not self._intake.arrivals and self._next == len(self._stream) and not self._scheduler.has_ready
+        return not self._intake.arrivals and self._next == len(self._stream) and not self._turns.scheduler.has_ready
 
-    def _load(self, owned: OwnedPartition, users: Iterable[str]) -> None:
-        self._scheduler.adopt(owned, self._database.load(users))
-
-    def _take(self, batch: Batch, arrival: Arrival, settled: Answers, now_ms: int) -> None:
-        owned, delivery, orders = self._owned, arrival.delivery, arrival.orders
-        if arrival.dead is not None:
-            if delivery.offset > owned.progress.high:
-                batch.bury(owned.partition, arrival.dead)
-            owned.progress.begin(delivery.offset, delivery.tag, 0)
-            return
-        marker = arrival.message if isinstance(arrival.message, DumpMarker) else None
-        reply_to = (arrival.message.reply_to,) if isinstance(arrival.message, CommandBatch) else ()
-        message = owned.progress.begin(delivery.offset, delivery.tag, len(orders), marker)
-        for order in orders:
-            item = Item(order, message, arrival.message.published_at_ms, reply_to)
-            if arrival.doubtful and is_settled(batch, owned, item, settled):
-                continue
-            if marker is not None:
-                self._scheduler.take_marker(owned, message)
-            else:
-                self._scheduler.take(batch, owned, item, now_ms)
+    @property
+    def uncredited(self) -> set[int]:
+        """Offsets that were delivered to this life and that the broker still counts against its credit."""
+        return {offset for offset in range(self._first, self._next) if offset + 1 not in self._credited}

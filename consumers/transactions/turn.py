@@ -1,0 +1,146 @@
+"""One turn of the transaction worker: what it looks up, takes and runs, in which order, and when it gives credit.
+
+No I/O and no clock: quotes, the database and the time come through ports. The worker (session.py) fills the backlogs
+before a turn; after it, the worker commits the batch, publishes what follows from it, and acknowledges (design §2).
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from consumers.transactions import look_ahead
+from consumers.transactions.account import Account
+from consumers.transactions.batch import Batch
+from consumers.transactions.copies import Answers, Questions, is_settled, survey
+from consumers.transactions.intake import Arrival, Intake
+from consumers.transactions.owned import Item, Key, OwnedPartition
+from consumers.transactions.scheduler import Scheduler
+from consumers.transactions.sources import Stranger
+from schema.commands import CommandBatch, DumpMarker
+from schema.events import NoQuote, Quote, QuoteRefused
+
+PREFETCH_MESSAGES = 100
+"""Messages of a partition that are delivered and not taken up."""
+
+ACCOUNTS_MAX = 200_000
+"""Accounts kept in memory per partition; beyond it, the worker forgets those that nothing is pending on."""
+
+
+class Quotes(look_ahead.Quotes, Protocol):
+    """Where quotes come from: `quotecache.client.Prices`, or a table in a test."""
+
+    def tick(self, now_ms: int) -> None: ...
+
+    def take_answers(self) -> Collection[Quote | NoQuote | QuoteRefused]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Answers from the database, as of the last commit. `load` gives the accounts of these users; for `newest` and
+    `answers`, see `copies.Questions`.
+    """
+
+    load: Callable[[Collection[str]], Iterable[Account]]
+    newest: Callable[[Collection[Stranger]], dict[Stranger, bytes]]
+    answers: Callable[[Collection[Key]], Answers]
+
+
+class ActivePartition:
+    """A partition that a worker owns and takes from: its backlog, and what the worker knows of it."""
+
+    def __init__(self, intake: Intake, state: OwnedPartition, accounts_max: int = ACCOUNTS_MAX):
+        self.intake = intake
+        self.state = state
+        self.served_at = 0
+        """Number of the turn that last took from its backlog."""
+        self._accounts_max = accounts_max
+
+    @property
+    def runs_far_ahead(self) -> bool:
+        """Whether to hold back credit. Looks closely only where more than usual is unfinished."""
+        return self.state.progress.unfinished > PREFETCH_MESSAGES and self.state.runs_far_ahead
+
+    def end_turn(self) -> None:
+        """Call it once the turn's batch is committed and the finished tags are acknowledged."""
+        self.state.finished_tags.clear()
+        if len(self.state.accounts) > self._accounts_max:
+            self.state.forget_idle()
+
+
+class Turns:
+    """The turns of one worker, from its start to the loss of a connection.
+
+    `now_ms`: the worker's clock, read once a turn. `rows_max`: history rows of one batch, more or less.
+    """
+
+    def __init__(
+        self,
+        quotes: Quotes,
+        records: Records,
+        now_ms: Callable[[], int],
+        rows_max: int,
+        look_ahead_from: int = look_ahead.LOOK_AHEAD_FROM,
+    ):
+        self.scheduler = Scheduler(quotes, rows_max, look_ahead_from)
+        self._quotes = quotes
+        self._records = records
+        self._questions = Questions(self._load, records.newest, records.answers)
+        self._now_ms = now_ms
+        self._rows_max = rows_max
+        self._count = 0
+
+    def run(self, partitions: Iterable[ActivePartition]) -> tuple[Batch, int]:
+        """Runs what can run now; returns what is to be committed, and the time at which it was decided (ms).
+
+        Everything that turns before this one decided must be committed. Raises what the ports raise.
+        """
+        # The longest unserved first: a flood in one partition fills batch after batch, and must not hold up the others.
+        in_turn = sorted(partitions, key=lambda partition: partition.served_at)
+        answers = survey([(one.intake, one.state) for one in in_turn], self._rows_max, self._questions)
+        now = self._now_ms()
+        batch = Batch()
+        self._count += 1
+        self._quotes.tick(now)
+        self.scheduler.hear(self._quotes.take_answers(), now)
+        self.scheduler.run_ready(batch, now)
+        for partition in in_turn:
+            while partition.intake.surveyed and batch.has_room(self._rows_max):
+                partition.served_at = self._count
+                self._take(batch, partition, partition.intake.take(), answers, now)
+            self.scheduler.sweep(batch, partition.state, now)
+        return batch, now
+
+    def _load(self, state: OwnedPartition, users: Collection[str]) -> None:
+        self.scheduler.adopt(state, self._records.load(users))
+
+    def _take(self, batch: Batch, partition: ActivePartition, arrival: Arrival, answers: Answers, now: int) -> None:
+        state, delivery = partition.state, arrival.delivery
+        if arrival.dead is not None:
+            if delivery.offset > state.progress.high:  # else the transaction that stored this `high` stored it as well
+                batch.bury(state.partition, arrival.dead)
+            state.progress.begin(delivery.offset, delivery.tag, 0)
+            state.finished_tags.append(delivery.tag)
+            return
+        assert arrival.message is not None, arrival
+        marker = arrival.message if isinstance(arrival.message, DumpMarker) else None
+        tag = delivery.tag
+        if not partition.runs_far_ahead:
+            # Credit for the next ones now: those behind a user who waits for a quote shall not wait as well.
+            state.finished_tags.append(tag)
+            tag = 0
+        message = state.progress.begin(delivery.offset, tag, len(arrival.orders), marker)
+        reply_to = arrival.message.reply_to if isinstance(arrival.message, CommandBatch) else None
+        queues = () if reply_to is None else (reply_to,)
+        published_at_ms = arrival.message.published_at_ms
+        if marker is None and not arrival.doubtful:
+            for order in arrival.orders:
+                self.scheduler.take(batch, state, Item(order, message, published_at_ms, queues), now)
+            return
+        for order in arrival.orders:
+            item = Item(order, message, published_at_ms, queues)
+            if arrival.doubtful and is_settled(batch, state, item, answers):
+                continue
+            if marker is not None:
+                self.scheduler.take_marker(state, message)
+            else:
+                self.scheduler.take(batch, state, item, now)
