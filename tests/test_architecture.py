@@ -99,7 +99,7 @@ PURE = {
         for name in ("engine", "entries", "look_ahead", "progress", "scheduler", "turn")
     ),
     *(f"consumers.transactions.{name}" for name in ("batch", "intake", "outgoing", "owned", "sources", "copies")),
-    *(f"consumers.triggers.{name}" for name in ("book", "watch")),
+    *(f"consumers.triggers.{name}" for name in ("book", "watch", "turn")),
     *(f"consumers.audit.{name}" for name in ("batch", "numbering", "copy_lines", "dump_xml")),
     "quotecache.awaited",
     "quotecache.budgets",

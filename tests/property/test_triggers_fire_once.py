@@ -124,7 +124,7 @@ class TriggersFireOnce(RuleBasedStateMachine):
             self.judge(*outcome)
         for n, worker in enumerate(self.world.workers):
             armed = [order for symbol in SYMBOLS if self.world.owner[symbol] == n for order in self.world.armed(symbol)]
-            assert worker.watch.armed == len(armed), "it has lost an order, or watches a ghost"
+            assert worker.turns.armed == len(armed), "it has lost an order, or watches a ghost"
         for symbol in SYMBOLS:
             quote = self.world.usable(symbol)
             for user, order in self.world.armed(symbol):
@@ -135,7 +135,7 @@ class TriggersFireOnce(RuleBasedStateMachine):
 
     def pauses(self, symbol: str) -> bool:
         """After a failure a symbol is left in peace for a while: each attempt is paid."""
-        due_ms = self.world.workers[self.world.owner[symbol]].watch.next_refresh_ms
+        due_ms = self.world.workers[self.world.owner[symbol]].turns.next_refresh_ms
         return due_ms is not None and due_ms > self.world.now_ms
 
 

@@ -1,19 +1,20 @@
 """Trigger workers, the owners of accounts and the quote cache in memory, with all that may be under way between them.
 
-Real are the engine, the announced changes, and the workers' `Watch`; messages are lists that a test delivers, late or
+Real are the engine, the announced changes, and the workers' turns; messages are lists that a test delivers, late or
 twice, and workers die. No random choice is made in here.
 """
 
 from collections import deque
 
 from consumers.transactions import engine
-from consumers.triggers.watch import Watch
+from consumers.triggers.turn import Turns
 from schema.commands import Fill
-from schema.events import NoQuote, Quote, TriggerChange
+from schema.events import NoQuote, Quote, TriggerChange, trigger_partition_of
 from schema.outcomes import Outcome, Side
 from tests.builders import T0, Trader, a_quote
 
 SYMBOLS = ("A", "B")
+assert len({trigger_partition_of(symbol) for symbol in SYMBOLS}) == len(SYMBOLS), "each changes hands by itself"
 FILLS_MAX = 3
 
 
@@ -23,6 +24,20 @@ class Table:
     def __init__(self) -> None:
         self.quotes: dict[str, Quote] = {}
         self.asked: set[str] = set()
+        self.answers: list[Quote | NoQuote] = []
+
+    def hear(self, answer: Quote | NoQuote) -> None:
+        self.asked.discard(answer.symbol)
+        known = self.quotes.get(answer.symbol)
+        if isinstance(answer, Quote) and (known is None or answer.quote_id > known.quote_id):
+            self.quotes[answer.symbol] = answer
+        self.answers.append(answer)
+
+    def tick(self, now_ms: int) -> None: ...
+
+    def take_answers(self) -> list[Quote | NoQuote]:
+        answers, self.answers = self.answers, []
+        return answers
 
     def peek(self, symbol: str, now_ms: int) -> Quote | None:
         quote = self.quotes.get(symbol)
@@ -35,39 +50,22 @@ class Table:
 
 
 class Worker:
-    """One life of a trigger worker; `turn` follows `consumers.triggers.session`."""
+    """One life of a trigger worker, and what is on its way to it. `owned`: partitions of the symbols."""
 
     def __init__(self) -> None:
         self.quotes = Table()
-        self.watch = Watch(self.quotes)
-        self.owned: set[str] = set()
-        self.loads: deque[list[TriggerChange]] = deque()
-        self.changes: deque[TriggerChange] = deque()
-        self.answers: list[Quote | NoQuote] = []
-
-    def hear(self, answer: Quote | NoQuote) -> None:
-        self.quotes.asked.discard(answer.symbol)
-        known = self.quotes.quotes.get(answer.symbol)
-        if isinstance(answer, Quote) and (known is None or answer.quote_id > known.quote_id):
-            self.quotes.quotes[answer.symbol] = answer
-        self.answers.append(answer)
+        self.owned: set[int] = set()
+        self.turns = Turns(self.quotes, FILLS_MAX)
+        self.news: deque[list[TriggerChange]] = deque()
 
     def turn(self, now_ms: int) -> list[Fill]:
-        if self.loads:
-            self.watch.hear_changes(self._ours(self.loads.popleft()), now_ms)
-        self.watch.hear_changes(self._ours(self.changes), now_ms)
-        self.changes.clear()
-        self.watch.hear_answers(self.answers, now_ms)
-        self.answers = []
-        self.watch.refresh(now_ms)
-        return self.watch.take_fills(FILLS_MAX)
+        fills = self.turns.run(self.news, self.owned, now_ms)
+        self.news.clear()
+        return fills
 
     @property
     def has_work(self) -> bool:
-        return bool(self.loads or self.changes or self.answers or self.watch.fills_due)
-
-    def _ours(self, changes) -> list[TriggerChange]:
-        return [change for change in changes if change.symbol in self.owned]
+        return bool(self.turns.loading or self.news or self.quotes.answers or self.turns.fills_due)
 
 
 class World:
@@ -110,8 +108,8 @@ class World:
         self._announced[user] = len(changes)
         for change in changes[first:]:
             for worker in self.workers:
-                if change.symbol in worker.owned:
-                    worker.changes.append(change)
+                if trigger_partition_of(change.symbol) in worker.owned:
+                    worker.news.append([change])
 
     def armed(self, symbol: str) -> list:
         """(user, order) of every armed order on a symbol, as Postgres has it."""
@@ -128,16 +126,28 @@ class World:
         """From now on the worker hears of the symbol; what is armed by now it reads in its next turns."""
         self.owner[symbol] = n
         worker = self.workers[n]
-        worker.owned.add(symbol)
-        for user, o in self.armed(symbol):
-            state = (o.trigger_cents, o.reserved_cents, o.reserved_shares, o.transaction_number)
-            worker.loads.append([TriggerChange(user, symbol, o.side, o.version, *state)])
+        worker.owned.add(trigger_partition_of(symbol))
+        changes = [
+            TriggerChange(
+                user,
+                symbol,
+                o.side,
+                o.version,
+                o.trigger_cents,
+                o.reserved_cents,
+                o.reserved_shares,
+                o.transaction_number,
+            )
+            for user, o in self.armed(symbol)
+        ]
+        worker.turns.load(iter([[change] for change in changes]))
 
     def notice(self, n: int) -> None:
         """The worker finds out which symbols are no longer its own."""
-        lost = {symbol for symbol in self.workers[n].owned if self.owner[symbol] != n}
-        self.workers[n].owned -= lost
-        self.workers[n].watch.drop(lambda symbol: symbol in lost)
+        worker = self.workers[n]
+        lost = {trigger_partition_of(symbol) for symbol, owner in self.owner.items() if owner != n} & worker.owned
+        worker.owned -= lost
+        worker.turns.drop(lost)
 
     def restart(self, n: int) -> None:
         """It dies, with all that it has heard and not sent, and its next life takes its symbols over."""
@@ -166,7 +176,7 @@ class World:
             self._bought += 1
             self.quotes[symbol] = a_quote(price_cents, symbol, self.now_ms, self._bought)
         for worker in self.workers:
-            worker.hear(self.quotes[symbol])
+            worker.quotes.hear(self.quotes[symbol])
 
     def fail(self, symbol: str) -> None:
         """No quote is to be had for those who asked; the quote cache says so only while it has none."""
@@ -174,13 +184,13 @@ class World:
             return
         for worker in self.workers:
             if symbol in worker.quotes.asked:
-                worker.hear(NoQuote(symbol, self.now_ms, "silence"))
+                worker.quotes.hear(NoQuote(symbol, self.now_ms, "silence"))
 
     def come_to_rest(self, price_cents: int) -> None:
         """Everything arrives and is answered, without any time passing; what is bought costs `price_cents`."""
         for n in range(len(self.workers)):
             self.notice(n)
-        for _ in range(200):
+        for _ in range(400):
             for user in self.traders:
                 self.announce(user)
             for n in range(len(self.workers)):
