@@ -231,3 +231,16 @@ class SchedulerOrder(Log):
 
 TestSchedulerOrder = SchedulerOrder.TestCase
 TestSchedulerOrder.settings = settings(max_examples=250, stateful_step_count=40)
+
+
+def test_a_dead_letter_behind_a_waiting_user_is_stored_once_though_its_worker_dies():
+    world = SchedulerOrder()
+    world.begin(False, 1_000, False, 1_000, 1_000)
+    world.publish([(0, CommandName.BUY, 0, 20)], False, (None,))
+    world.publish_garbage()
+    world.works(3)
+    garbage = len(world.stream) - 1
+    assert world.database.position < garbage, "the message is read again in the worker's next life"
+    world.dies(False, 0)
+    world.works(3)
+    assert world.database.dead == [garbage]
