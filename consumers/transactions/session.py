@@ -125,5 +125,6 @@ class Session:
                     self._publisher.publish(message)
             strike("after-publish")
         for holding in self._held.values():
+            assert holding.consumer is not None, "an owned partition is read"
             holding.consumer.acknowledge(holding.state.finished_tags)
             holding.end_turn()
