@@ -5,6 +5,7 @@ twice, and workers die. No random choice is made in here.
 """
 
 from collections import deque
+from collections.abc import Iterator
 
 from consumers.transactions import engine
 from consumers.triggers.turn import Turns
@@ -127,20 +128,15 @@ class World:
         self.owner[symbol] = n
         worker = self.workers[n]
         worker.owned.add(trigger_partition_of(symbol))
-        changes = [
-            TriggerChange(
-                user,
-                symbol,
-                o.side,
-                o.version,
-                o.trigger_cents,
-                o.reserved_cents,
-                o.reserved_shares,
-                o.transaction_number,
-            )
-            for user, o in self.armed(symbol)
-        ]
-        worker.turns.load(iter([[change] for change in changes]))
+        worker.turns.load(self._pages(symbol))
+
+    def _pages(self, symbol: str) -> Iterator[list[TriggerChange]]:
+        """One armed order a page, each as of when it is read, as `consumers.triggers.store.armed` reads them."""
+        for user, side in [(user, o.side) for user, o in self.armed(symbol)]:
+            o = self.traders[user].account.triggers.get((symbol, side))
+            if o is not None and o.trigger_cents is not None:
+                state = (o.trigger_cents, o.reserved_cents, o.reserved_shares, o.transaction_number)
+                yield [TriggerChange(user, symbol, o.side, o.version, *state)]
 
     def notice(self, n: int) -> None:
         """The worker finds out which symbols are no longer its own."""
