@@ -1,1 +1,1 @@
-"""Owning partitions of a log: leases, epochs, the outbox, and the life of a process that does so (design §2)."""
+"""Ownership of a log's partitions: leases, epochs, the outbox, and the life of an owning process (design §2)."""

@@ -1,4 +1,4 @@
-"""The processes' own clock, in ms since the epoch (spec §1). The pure cores never see it: time is their argument."""
+"""Clock of a process, in ms since the epoch (spec §1). The pure cores never read it: they get time as an argument."""
 
 import structlog
 
@@ -9,21 +9,21 @@ log = structlog.get_logger()
 
 
 class Clock:
-    """Wall-clock time that does not go back where the host's clock is set back a little.
+    """Wall-clock time that does not go back when the host's clock is set back by at most `CLOCK_STEP_MS_MAX`.
 
-    Where it is set back further, or somebody's clock was far ahead before, the wall is followed: to stand still until
-    it catches up would mean no quote and no expiry for as long.
+    After a larger step back, or after another host's clock was far ahead, this clock follows the wall clock down.
+    If it stood still until the wall clock caught up, there would be no quote and no expiry for that long.
     """
 
     def __init__(self) -> None:
         self._newest_ms = 0
 
     def not_before(self, at_ms: int) -> None:
-        """Takes into account what was decided at this time, perhaps elsewhere."""
+        """Raises the clock to this time, at which a decision was made, perhaps on another host."""
         self._newest_ms = max(self._newest_ms, at_ms)
 
     def now_ms(self) -> int:
-        """The time, ms since the epoch."""
+        """Current time in ms since the epoch."""
         wall = now_ms()
         if self._newest_ms - wall > CLOCK_STEP_MS_MAX:
             log.warning("the clock went back", by_ms=self._newest_ms - wall)

@@ -1,4 +1,4 @@
-"""How a consumer process lives: until SIGTERM, through losses of its servers, each time from a clean slate."""
+"""Life of a consumer process: it works until SIGTERM, and starts a new session whenever it loses a server."""
 
 import contextlib
 import random
@@ -13,13 +13,13 @@ from schema.errors import BrokerError, StoreError
 PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX = 0.1, 1.0
 
 GOOD_SECONDS = 5.0
-"""A session that lasted this long was a good one: the next pause is short again."""
+"""Seconds after which a session counts as good: the pause after it is the first, short one again."""
 
 log = structlog.get_logger()
 
 
 class StopSignal:
-    """Turns SIGTERM and SIGINT into a flag that loops look at between batches. Callable: has it come?"""
+    """Flag that SIGTERM and SIGINT set. Loops call it between batches: it returns whether a signal has come."""
 
     def __init__(self) -> None:
         self._stopping = False
@@ -34,10 +34,10 @@ class StopSignal:
 
 
 def live(session: Callable[[], None], stopping: Callable[[], bool], finishes: bool = False) -> None:
-    """Runs sessions until one ends by itself; after a lost server, a new one follows a jittered, growing pause.
+    """Runs sessions until one ends by itself. After a lost server it starts a new one, with a jittered, growing pause.
 
-    A session opens its own connections and closes them. Only BrokerError and StoreError are survived. `finishes`: once
-    stopping, one more session is begun, because there is work to finish after the stop; what that one loses is left.
+    A session opens and closes its own connections. Only BrokerError and StoreError lead to a new session. `finishes`:
+    there is work to finish after the stop signal, so one more session begins even then; it is not repeated if it fails.
     """
     pause = PAUSE_SECONDS_FIRST
     while True:

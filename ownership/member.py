@@ -1,7 +1,7 @@
-"""A replica's membership in a consumer group: when it ticks, and in which order it gives and takes partitions.
+"""Membership of a replica in a consumer group: when it ticks, and in which order it releases and claims partitions.
 
-Every owner of a log shares this loop. What a group does with a partition is its `Owner`; which partitions a tick gives
-and takes is decided in partitions.py. Nothing of what a partition means may be in here.
+All groups share this loop. A group's `Owner` says what to do with a partition; partitions.py decides which partitions
+a tick releases and claims. Nothing in here may depend on what a partition means.
 """
 
 import time
@@ -18,32 +18,32 @@ log = structlog.get_logger()
 
 
 class Owner:
-    """What a group does with its partitions. A hook that a group does not need does nothing.
+    """Hooks in which a group works on its partitions. They do nothing unless the group overrides them.
 
     `Member.tick` calls the hooks in the order in which they are written here. A hook that raises ends the session.
     """
 
     def before_release(self, surplus: frozenset[int]) -> None:
-        """Finishes what must be finished before another replica may own these: they are still this replica's."""
+        """Finishes what must end before another replica owns these partitions. This replica still owns them."""
 
     def ended(self, lost: frozenset[int], released: frozenset[int]) -> None:
-        """Drops the state of partitions that are not this replica's any more. Not called where there are none.
+        """Drops the state of partitions that this replica no longer owns. Called only if there are any.
 
-        `lost`: another replica may own them already. `released`: let go a moment ago.
+        `lost`: another replica may own them already. `released`: this replica has just released them.
         """
 
     def renewed(self, began: float) -> None:
-        """Notes that all leases were renewed. `began`: `time.monotonic()` before that; leases count from no earlier."""
+        """Notes that all leases were renewed. `began`: `time.monotonic()` just before; no lease began earlier."""
 
     def gained(self, ownerships: Sequence[Ownership]) -> None:
-        """Begins to work on these partitions. Not called where there are none."""
+        """Begins to work on these partitions. Called only if there are any."""
 
 
 class Member:
     """One replica in one group, for one session. Every method raises StoreError, and what the owner's hooks raise.
 
-    `keeps_surplus`: it keeps what it owns for as long as it lives, even where that is due to another replica.
-    `standby_ms`: pause between two ticks, at most, while it owns nothing.
+    `keeps_surplus`: the replica keeps what it owns for as long as it lives, even if another replica is due to own it.
+    `standby_ms`: longest pause between two ticks while the replica owns nothing.
     """
 
     def __init__(
@@ -65,21 +65,21 @@ class Member:
 
     @property
     def owned(self) -> Mapping[int, int]:
-        """The partitions that are this replica's, each with the epoch of its ownership."""
+        """Partitions that this replica owns, each with the epoch of its ownership."""
         return self._epochs
 
     @property
     def seconds_to_tick(self) -> float:
-        """Seconds until the next tick is due; negative where it is overdue."""
+        """Seconds until the next tick is due; negative if it is overdue."""
         return self._next_tick - time.monotonic()
 
     def tick(self) -> None:
-        """Ticks if it is time to."""
+        """Ticks if a tick is due."""
         if self.seconds_to_tick <= 0:
             self.tick_now()
 
     def tick_now(self) -> None:
-        """Shows life, renews leases, lets go of what is lost or due to others, begins with what is new."""
+        """Sends a heartbeat, renews leases, ends lost and surplus ownerships, and begins with gained ones."""
         began = time.monotonic()
         with postgres.translated():
             changes = partitions.tick(self._database, self._group, self._replica, self._epochs, self._lease_ms)
@@ -102,13 +102,13 @@ class Member:
             log.info("partitions changed", group=self._group, owned=sorted(self._epochs), lost=sorted(changes.lost))
 
     def release_all(self) -> None:
-        """Lets everything go, but is still counted among the live: it is about to come back."""
+        """Releases all partitions. The replica still counts as live, because it is about to come back."""
         with postgres.translated():
             partitions.release(self._database, self._group, self._epochs)
         self._epochs.clear()
 
     def leave(self) -> None:
-        """Hands everything over, so that nobody has to wait for a lease, and is not counted among the live any more."""
+        """Releases all partitions, so that no successor waits for a lease, and stops counting as a live replica."""
         self._owner.before_release(frozenset(self._epochs))
         with postgres.translated():
             partitions.leave(self._database, self._group, self._replica, self._epochs)

@@ -1,7 +1,8 @@
-"""The outbox: what a batch has to publish, kept in the batch's own transaction until it is known to be published.
+"""The outbox: messages that a batch has to publish, stored in the batch's transaction until the broker confirms them.
 
-One row a partition. The row of a batch is replaced by the next batch, which therefore may begin only after the first
-one's messages were confirmed; after a takeover the new owner publishes what is left before anything newer (design §2).
+One row per partition. Each batch replaces the row of the one before, so a batch may commit only after the broker has
+confirmed the messages of the one before. After a takeover the new owner publishes what is left before anything newer
+(design §2).
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +19,7 @@ _OFF = sabotaged("outbox")
 
 
 def replace(cursor: psycopg.Cursor, group: str, messages: Mapping[int, list[Outgoing]]) -> None:
-    """Puts each partition's messages in the place of those of its batch before. Part of the batch's transaction."""
+    """Replaces each partition's messages of the previous batch by these. Part of the batch's transaction."""
     cursor.execute(
         _REPLACE,
         (group, list(messages), [_encoder.encode(of_partition) for of_partition in messages.values()]),
@@ -27,7 +28,7 @@ def replace(cursor: psycopg.Cursor, group: str, messages: Mapping[int, list[Outg
 
 
 def left_over(cursor: psycopg.Cursor, group: str, partitions: Iterable[int]) -> list[Outgoing]:
-    """What the owner before may not have published; publish it first. Duplicates are dropped by their readers."""
+    """Messages that the previous owner may not have published. Publish them first; their readers drop duplicates."""
     cursor.execute(
         "SELECT messages FROM outbox WHERE consumer_group = %s AND partition = ANY(%s::smallint[]) ORDER BY partition",
         (group, list(partitions)),
@@ -36,7 +37,7 @@ def left_over(cursor: psycopg.Cursor, group: str, partitions: Iterable[int]) -> 
 
 
 def clear(cursor: psycopg.Cursor, group: str, partitions: Iterable[int]) -> None:
-    """Empties the outbox of partitions whose messages are known to be out, so that no owner repeats them."""
+    """Empties the outbox of partitions whose messages the broker has confirmed, so that no owner repeats them."""
     cursor.execute(
         "DELETE FROM outbox WHERE consumer_group = %s AND partition = ANY(%s::smallint[])", (group, list(partitions))
     )

@@ -1,13 +1,13 @@
 """Ownership of partitions: replicas' heartbeats, even shares, leases, and the epoch that fences late owners.
 
-Holds for every consumer group alike. All times here are the database's (design §2). Nothing of what a partition
-means may be in here.
+Serves every consumer group alike. All times here are the database's (design §2). Nothing in here may depend on what
+a partition means.
 
-Whenever an ownership ends, its span is put on record in `ownership_spans`, in the statement that ends it; renewing a
-lease writes none. A span goes
-- up to now, where the owner lets the partition go;
-- up to the end of the lease, where the owner comes back after that (it hung, or the machine slept): another one begins;
-- up to the last renewal, where the owner never comes back. It died or hung between that and the end of its lease.
+The statement that ends an ownership also records its span in `ownership_spans`; renewing a lease records nothing. A
+span ends
+- now, if the owner releases the partition;
+- at the end of the lease, if the owner comes back after that (it hung, or the machine slept): a new span begins then;
+- at the last renewal, if the owner never comes back. It died or hung between that and the end of its lease.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,14 +19,14 @@ from runtime.faults import sabotaged
 from schema.errors import Fenced
 
 LEASE_MS = 3_000
-"""A partition whose owner has died or hangs is free after this; recovery must take 5 s at most. A group may choose
-another one, the same for all its replicas."""
+"""Milliseconds after which the lease of an owner that died or hangs expires; recovery must take 5 s at most. A group
+may choose another length, the same for all its replicas."""
 
 TICK_MS = 500
-"""How often a replica shows that it lives, and looks for what to take or to give."""
+"""Milliseconds from one tick to the next. In a tick a replica sends a heartbeat, claims and releases partitions."""
 
 SOON_MS = 50
-"""The same, while what a dead replica held is not free yet: a takeover should take hardly longer than the lease."""
+"""The same while a dead replica's lease has yet to expire: a takeover should take hardly longer than the lease."""
 
 
 _FENCE_OFF = sabotaged("fence")
@@ -34,7 +34,7 @@ _FENCE_OFF = sabotaged("fence")
 
 @dataclass
 class Ownership:
-    """A replica's hold on one partition, at its last commit. `epoch` is the number of this ownership."""
+    """Ownership of one partition by a replica, with its place in the log at the last commit. `epoch` is its number."""
 
     partition: int
     epoch: int
@@ -46,9 +46,9 @@ class Ownership:
 
 @dataclass(frozen=True)
 class Changes:
-    """Changes that a tick brought: `lost` is no longer ours (drop it at once), `surplus` is ours to drain and release.
+    """Changes that a tick brought. `lost`: the replica owns these no longer, and must drop their state at once.
 
-    `pause_ms`: the next tick is due after this.
+    `surplus`: the replica still owns these, and has to drain and release them. `pause_ms`: time until the next tick.
     """
 
     lost: frozenset[int]
@@ -60,9 +60,9 @@ class Changes:
 def tick(
     connection: psycopg.Connection, group: str, replica: str, owned: Mapping[int, int], lease_ms: int = LEASE_MS
 ) -> Changes:
-    """Shows life, renews the leases of `owned` (partition → epoch), takes what is free and due to this replica.
+    """Sends a heartbeat, renews the leases of `owned` (partition → epoch), and claims this replica's free partitions.
 
-    One transaction. Partitions are dealt to the live replicas in turn, so shares differ by one at most.
+    One transaction. The partitions go to the live replicas in rotation, so their shares differ by at most one.
     """
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_SHOW_LIFE, (group, replica, lease_ms))
@@ -80,7 +80,7 @@ def tick(
     missing = due - kept - {ownership.partition for ownership in gained}
     if any(partition in missing and owner not in living_ms for partition, owner, _ in rows):
         pause_ms = SOON_MS
-    else:  # who lives shows it long before; where somebody does not, when that is sure is when to look again
+    else:  # tick again when the first heartbeat would expire: a live replica renews its own long before that
         others_ms = [ms for other, ms in living_ms.items() if other != replica]
         pause_ms = max(SOON_MS, min([TICK_MS, *others_ms]))
     return Changes(frozenset(owned.keys() - kept), frozenset(kept - due), gained, pause_ms)
@@ -92,7 +92,7 @@ def _renew(cursor: psycopg.Cursor, group: str, owned: Mapping[int, int], lease_m
 
 
 def _resume(cursor: psycopg.Cursor, group: str, owned: Mapping[int, int], lease_ms: int) -> None:
-    """Leases that ran out, and that nobody has taken over, begin anew; what lies between was owned by nobody."""
+    """Begins expired leases anew if nobody has taken over. In between, nobody owned these partitions."""
     cursor.execute(_RESUME, (list(owned), list(owned.values()), group, 0, lease_ms))
 
 
@@ -104,16 +104,17 @@ def _claim(cursor: psycopg.Cursor, group: str, replica: str, free: set[int], lea
     gained = tuple(Ownership(*row) for row in cursor)
     locked = free - {ownership.partition for ownership in gained}
     if locked:
-        # By their owner's unfinished transaction, or another replica's claim. An owner that hangs inside a COPY is
-        # bound by no timeout of Postgres: it would keep the partition as long as it hangs.
+        # The lock is another replica's claim, or the owner's unfinished transaction. No timeout of Postgres ends an
+        # owner that hangs inside a COPY: it would keep the partition as long as it hangs.
         cursor.execute(_END_HANGING, (group, list(locked), lease_ms))
     return gained
 
 
 def fence(cursor: psycopg.Cursor, group: str, ownerships: Iterable[Ownership], lease_ms: int = LEASE_MS) -> None:
-    """First statement of every batch: stores its place in the log, and fails where the epoch is not ours any more.
+    """Stores each partition's place in the log, and fails if an epoch is no longer current.
 
-    Raises Fenced; the caller's transaction must then be rolled back and all state of these partitions dropped.
+    The first statement of every batch. Raises Fenced: the caller must then roll its transaction back, and drop
+    all state of these partitions.
     """
     rows = [(o.partition, o.epoch, o.position, o.high, o.audit_number, o.clock_ms) for o in ownerships]
     values = (lease_ms, *map(list, zip(*rows, strict=True)), group)
@@ -126,10 +127,11 @@ def fence(cursor: psycopg.Cursor, group: str, ownerships: Iterable[Ownership], l
 
 
 def succeed(connection: psycopg.Connection, place: str, replica: str, lease_ms: int = LEASE_MS) -> None:
-    """Frees what an earlier process in the same place (`Settings.place`) owned, in every group.
+    """Releases what an earlier process in the same place (`Settings.place`) owned, in every group.
 
-    Its supervisor starts a process only when the one before is dead, so nobody has to wait for that one's lease, and
-    it is not counted among the live. Were it alive after all, it would be fenced. `lease_ms`: how long its leases were.
+    The supervisor starts a process only after the previous one is dead, so nobody has to wait for that one's leases,
+    and it stops counting as live. If it were alive after all, its next commit would be fenced. `lease_ms`: length of
+    its leases.
     """
     if place:
         with connection.transaction(), connection.cursor() as cursor:
@@ -137,13 +139,13 @@ def succeed(connection: psycopg.Connection, place: str, replica: str, lease_ms: 
 
 
 def release(connection: psycopg.Connection, group: str, owned: Mapping[int, int]) -> None:
-    """Lets partitions go, so that their next owner need not wait for a lease to run out."""
+    """Releases partitions, so that their next owner need not wait for a lease to expire."""
     with connection.transaction(), connection.cursor() as cursor:
         _release(cursor, group, owned)
 
 
 def leave(connection: psycopg.Connection, group: str, replica: str, owned: Mapping[int, int]) -> None:
-    """Releases everything and stops being counted among the live replicas."""
+    """Releases all partitions and removes the replica from the live ones."""
     with connection.transaction(), connection.cursor() as cursor:
         _release(cursor, group, owned)
         cursor.execute("DELETE FROM replicas WHERE consumer_group = %s AND replica = %s", (group, replica))
@@ -158,7 +160,7 @@ _SHOW_LIFE = """
     VALUES (%s, %s, clock_timestamp() + %s * interval '1 ms')
     ON CONFLICT (consumer_group, replica) DO UPDATE SET live_until = excluded.live_until"""
 
-# Names are never used twice; without this, each restart would leave a row for good.
+# No two processes have the same name, so without this each restart would leave a row for good.
 _FORGET_DEAD = """
     DELETE FROM replicas WHERE consumer_group = %s AND live_until < clock_timestamp() - interval '10 min'"""
 
@@ -169,9 +171,9 @@ _RENEW = """
       AND p.lease_until >= clock_timestamp()
     RETURNING p.partition"""
 
-# Puts the spans of the partitions in `ending` on record. They end so many ms before their leases do, and not in time
-# to come: where the database's clock was set back, a lease may end long after now, and begin so. An owner of an earlier
-# version of this project let go without a word of its span: then there is nobody to put on record.
+# Records the spans of the partitions in `ending`. A span ends the given number of ms before its lease does, but never
+# in the future: if the database's clock was set back, a lease may begin and end long after now. A row without an owner
+# is left out: an earlier version of this project released the partition, and recorded no span.
 _RECORD = """
     INSERT INTO ownership_spans (consumer_group, partition, epoch, owner, owned_from, owned_until)
     SELECT consumer_group, partition, epoch, owner, owned_from,
@@ -190,7 +192,7 @@ _RESUME = f"""
     SET owned_from = clock_timestamp(), lease_until = clock_timestamp() + %s * interval '1 ms'
     FROM ending WHERE p.consumer_group = ending.consumer_group AND p.partition = ending.partition"""
 
-# A time further ahead than a lease is long was written before the database's clock was set back.
+# A time more than one lease ahead was written before the database's clock was set back, so it does not count.
 _RUNS = "BETWEEN clock_timestamp() AND clock_timestamp() + %s * interval '1 ms'"
 
 _LIVE = f"""
@@ -198,8 +200,8 @@ _LIVE = f"""
     FROM replicas WHERE consumer_group = %s AND (live_until {_RUNS} OR replica = %s)
     ORDER BY replica"""
 
-# What this replica owned in a session that broke it may take at once: its name is nobody else's, and the new epoch
-# fences whatever that session left behind.
+# A replica may claim at once what it owned in an earlier session that broke: no other replica has its name, and the
+# new epoch fences anything that session left running.
 _FREE = f"(owner IS NULL OR lease_until NOT {_RUNS} OR owner = %s)"
 
 _PARTITIONS = f"""
@@ -218,7 +220,7 @@ _SUCCEED = f"""
     recorded AS ({_RECORD})
     {_SET_FREE}"""
 
-# Rows that are locked belong to somebody's running transaction: they are looked at again at the next tick.
+# Skips rows that a running transaction has locked: the next tick tries them again.
 _CLAIM = f"""
     WITH ending AS (
         SELECT * FROM partitions
@@ -232,7 +234,7 @@ _CLAIM = f"""
     FROM ending WHERE p.consumer_group = %s AND p.partition = ending.partition
     RETURNING p.partition, p.epoch, p.position, p.high, p.audit_number, p.clock_ms"""
 
-# Sessions call themselves by their replica's name (`database.postgres.connect`).
+# The `application_name` of a session is its replica's name (`database.postgres.connect`).
 _END_HANGING = f"""
     SELECT pg_terminate_backend(a.pid) FROM partitions p JOIN pg_stat_activity a ON a.application_name = p.owner
     WHERE p.consumer_group = %s AND p.partition = ANY(%s::smallint[]) AND p.lease_until NOT {_RUNS}

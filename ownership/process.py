@@ -1,4 +1,4 @@
-"""The frame of an owning process: settings, logging, SIGTERM, and a fresh pair of connections for each session."""
+"""Frame of an owning process: settings, logging, SIGTERM, and a fresh pair of connections for each session."""
 
 import os
 import sys
@@ -18,20 +18,21 @@ from schema import settings
 from schema.errors import DayTradeError, SettingsError
 
 Session = Callable[[Connection, psycopg.Connection], None]
-"""Work with one connection to each server, until the process is to stop or one of them is lost."""
+"""Work with one connection to each server, until the process has to stop or loses a server."""
 
 Work = Callable[[Connection, psycopg.Connection, str, Callable[[], bool]], None]
-"""A session: broker, database, its name among its peers, and whether to stop."""
+"""Session of a consumer; arguments: broker, database, the replica's name, and a function that says whether to stop."""
 
 CONNECT_SECONDS_MAX = 2.0
-"""Time for one attempt at the broker; `live` makes as many attempts as it takes."""
+"""Seconds for one attempt to connect to the broker; `live` makes as many attempts as it takes."""
 
 log = structlog.get_logger()
 
 
 def run_consumer(process: str, work: Work) -> int:
-    """Runs sessions until SIGTERM; returns the exit code. What a session raises as BrokerError or StoreError, or
-    psycopg does, ends that session only.
+    """Runs sessions until SIGTERM, and returns the exit code.
+
+    A BrokerError, a StoreError or an error of psycopg ends only the session that raises it.
     """
     try:
         chosen = settings.from_environment(os.environ)
@@ -62,10 +63,11 @@ def run_sessions(
     connect_seconds: float = CONNECT_SECONDS_MAX,
     finishes: bool = False,
 ) -> None:
-    """Runs sessions, each with connections of its own, until one ends by itself; see `live` for losses and `finishes`.
+    """Runs sessions, each with connections of its own, until one ends by itself. `live` explains losses and `finishes`.
 
-    `lease_ms`: how long the group's leases are. `connect_seconds`: for one attempt at the broker; short, as SIGTERM is
-    heard between two attempts. Raises what a session raises, but for BrokerError and StoreError.
+    `lease_ms`: length of the group's leases. `connect_seconds`: limit of one attempt to connect to the broker; short,
+    because the process notices SIGTERM only between two attempts. Raises what a session raises, except BrokerError
+    and StoreError.
     """
 
     def connected() -> None:
