@@ -1,1 +1,1 @@
-"""The only one that talks to the legacy quote server, what others use to hear of prices, and a stand-in for it."""
+"""The quote cache, the only client of the legacy quote server; its own clients; and a stand-in for that server."""

@@ -1,4 +1,4 @@
-"""`python -m quotecache`: the quote cache. Settings, wiring, signals; nothing else."""
+"""Entry point of the quote cache (`python -m quotecache`). Settings, wiring, signals; nothing else."""
 
 import os
 import signal

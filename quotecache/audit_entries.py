@@ -1,4 +1,4 @@
-"""What the log of record says about paid requests (spec §6). Pure: values in, messages out."""
+"""Audit entries about paid requests (spec §6). Pure: values in, messages out."""
 
 from quotecache.fetch import Settled
 from quotecache.protocol import PriceLine
@@ -10,7 +10,7 @@ from schema.events import ENTRIES_PER_MESSAGE_MAX, QUOTECACHE_SOURCE, AuditEntry
 
 
 def audit_messages(settled: list[Settled], first_number: int) -> list[Outgoing]:
-    """One entry for each fetch that ended, numbered from `first_number` on, in their order."""
+    """Builds one entry for each fetch that ended, in their order, numbered from `first_number` on."""
     entries = [_entry(one) for one in settled]
     messages = []
     for start in range(0, len(entries), ENTRIES_PER_MESSAGE_MAX):
@@ -27,7 +27,7 @@ def _entry(settled: Settled) -> AuditEntry:
             AuditKind.QUOTE_SERVER,
             settled.at_ms,
             fetch.request.transaction_number,
-            # The log's layout demands a user here, and the server's own answer has one: the one that it was told.
+            # The log's format demands a user, and the server's answer names the one sent in the request.
             user=fetch.sender,
             symbol=fetch.symbol,
             funds_cents=line.price_cents,

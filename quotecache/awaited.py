@@ -1,7 +1,8 @@
-"""What a process knows of prices: the quotes that it has heard, and the symbols that it asked for in vain so far.
+"""The prices that one process knows: the quotes it has received, and the symbols it has requested without an answer.
 
-Pure: no I/O, no clock (time is an argument), no logging. Clocks may be far apart, and be set back at any moment: so
-only a quote that is usable here and now is an answer, and what was asked for in a time yet to come was asked just now.
+Pure: no I/O, no clock (time is an argument), no logging. The clocks of two processes may differ widely, and a clock
+may be set back at any moment. So only a quote that is usable by this process's clock counts as an answer, and a
+request whose recorded time lies in the future is treated as made just now.
 """
 
 from dataclasses import dataclass
@@ -9,10 +10,10 @@ from dataclasses import dataclass
 from schema.events import CLOCK_STEP_MS_MAX, NoQuote, PriceRequest, Quote, QuoteRefused, is_due
 
 RETRY_MS = 2_000
-"""A request is repeated this often while nothing is heard: it, or its answer, may have gone down with a process."""
+"""Milliseconds between repeats of an unanswered request: it, or its answer, may be lost with a dead process."""
 
 DEADLINE_MS = 20_000
-"""After this long a symbol has no quote. All attempts of the quote cache fit into it (3 × 5 s, by default)."""
+"""Milliseconds after which a request fails. All attempts of the quote cache fit into it (3 × 5 s, by default)."""
 
 
 @dataclass(slots=True)
@@ -23,26 +24,26 @@ class _Outstanding:
 
 
 class Awaited:
-    """`hear` what comes, `tick` every turn, then `take_answers`."""
+    """Quotes and outstanding requests of one process: `hear` each broadcast, `tick` every turn, then `take_answers`."""
 
     def __init__(self) -> None:
-        # Each is bounded by the number of symbols there are (26 + 26² + 26³), as are the answers of one turn.
+        # The number of possible symbols (26 + 26² + 26³) bounds each of these, and the answers of one turn.
         self._quotes: dict[str, Quote] = {}
         self._outstanding: dict[str, _Outstanding] = {}
         self._told: dict[str, bool] = {}
-        """Outstanding symbols of which a quote was heard since the last tick, and whether that one was news."""
+        """Outstanding symbols with a quote heard since the last tick, and whether any of these quotes was new."""
         self._lower: dict[str, Quote] = {}
-        """Quotes heard since the last tick whose number is below that of the one known."""
+        """Quotes heard since the last tick whose `quote_id` is below that of the quote known for the symbol."""
         self._answers: list[Quote | NoQuote | QuoteRefused] = []
         self._look_at_ms = 0
 
     def peek(self, symbol: str, now_ms: int) -> Quote | None:
-        """The newest quote, if it may still be used (spec §1)."""
+        """Returns the newest quote if it may still be used (spec §1)."""
         quote = self._quotes.get(symbol)
         return quote if quote is not None and quote.usable(now_ms) else None
 
     def ask(self, request: PriceRequest, now_ms: int) -> bool:
-        """Whether to send this request: not while its symbol is outstanding."""
+        """Registers a request. Returns whether to send it: not while its symbol is outstanding already."""
         if request.symbol in self._outstanding:
             return False
         if not self._outstanding:
@@ -51,11 +52,11 @@ class Awaited:
         return True
 
     def waits_for(self, symbol: str) -> bool:
-        """Whether the symbol was asked for and is not answered yet."""
+        """Whether the symbol was requested and is not answered yet."""
         return symbol in self._outstanding
 
     def hear(self, answer: Quote | NoQuote | QuoteRefused) -> None:
-        """Something that was broadcast. Whether a quote answers our request is judged by the next `tick`."""
+        """Takes in one broadcast answer. The next `tick` decides whether a quote answers an outstanding request."""
         symbol = answer.symbol
         if isinstance(answer, QuoteRefused):
             outstanding = self._outstanding.get(symbol)
@@ -78,7 +79,7 @@ class Awaited:
             self._told[symbol] = is_news or self._told.get(symbol, False)
 
     def tick(self, now_ms: int) -> list[PriceRequest]:
-        """Ends what is answered and what is past its deadline; returns the requests to repeat. Cheap."""
+        """Ends requests that are answered or past their deadline; returns the requests to repeat. Cheap."""
         if self._lower:
             self._prefer_usable(now_ms)
         if self._told:
@@ -99,19 +100,19 @@ class Awaited:
         return repeated
 
     def repeat_all(self) -> None:
-        """At the next tick: the quote cache has a new owner, and the one before may have taken our requests along."""
+        """Makes the next `tick` repeat every outstanding request: a new owner of the quote cache may not know them."""
         self._look_at_ms = 0
         for outstanding in self._outstanding.values():
             outstanding.repeat_at_ms = 0
 
     def take_answers(self) -> list[Quote | NoQuote | QuoteRefused]:
-        """What came since the last call: every new quote of any symbol, and the answers to what was asked for here."""
+        """Returns every new quote of any symbol and the answers to this process's requests since the last call."""
         answers, self._answers = self._answers, []
         return answers
 
     def _prefer_usable(self, now_ms: int) -> None:
-        # A number that no quote cache ever gave (somebody's mistake, or a forgery) must not keep every later quote of
-        # its symbol away: what cannot be used any more makes room.
+        # A quote with a false, too high number (a mistake or a forgery) must not block every later quote of its symbol.
+        # So once the known quote is no longer usable, a usable quote with a lower number replaces it.
         for symbol, quote in self._lower.items():
             if quote.usable(now_ms) and self.peek(symbol, now_ms) is None:
                 self._quotes[symbol] = quote
@@ -121,9 +122,9 @@ class Awaited:
         self._lower.clear()
 
     def _judge(self, now_ms: int) -> None:
-        # A broadcast that crossed our request may carry the quote that had just run out; and where the quote cache's
-        # clock is far from ours, it holds a quote for usable that we do not. To take either for an answer would be to
-        # ask again at once, without end: it goes on being outstanding instead, with its repeats and its deadline.
+        # A quote heard may be unusable here: the broadcast crossed the request and carries the quote that just expired,
+        # or the quote cache's clock differs and it still counts the quote as usable. If that counted as an answer, the
+        # caller would ask again at once, without end. So the request stays outstanding, with repeats and deadline.
         for symbol, was_news in self._told.items():
             quote = self.peek(symbol, now_ms)
             if quote is not None and self._outstanding.pop(symbol, None) is not None and not was_news:

@@ -1,16 +1,16 @@
-"""The heart of the quote cache: which quotes are usable, which symbols are being fetched, which are to be next.
+"""The core of the quote cache: decides which quotes are usable, which symbols are in flight, and which come next.
 
-Pure: no I/O, no clock (time is an argument), no logging. Holds that a symbol has at most one fetch in flight, or,
-where hedging was chosen, two; and that no quote is handed out past its life.
+Pure: no I/O, no clock (time is an argument), no logging. It guarantees that a symbol has at most one fetch in flight
+(two with hedging) and that no expired quote is handed out.
 
-A symbol is in one of four states:   unknown or run out ─ request ─▶ wanted ─ due ─▶ in flight ─ answer ─▶ usable
-A failed attempt goes back to `wanted` after a pause, or, as the last one, to `unknown` with a NoQuote. With hedging,
-a symbol in flight for long is asked for a second time; the first answer ends the attempt, and whatever becomes of the
-other request is no news to anybody (`late`). An attempt has failed when both have.
+A symbol is in one of four states:   unknown or expired ─ request ─▶ wanted ─ due ─▶ in flight ─ answer ─▶ usable
+After a failed attempt the symbol is `wanted` again after a pause; after the last attempt it is `unknown`, with a
+NoQuote. With hedging, a symbol that is in flight for long is requested a second time. The first answer ends the
+attempt, and the outcome of the other request is ignored (`late`). An attempt fails when both requests have failed.
 
-What is paid is charged when it becomes `wanted` (budgets.py). A person whose allowance is used up is refused. A symbol
-that only armed triggers need is wanted apart, in `refreshes`: those wait for the budget of the whole system, and become
-`wanted` at once when a command needs the symbol.
+A person is charged when the symbol becomes `wanted` (budgets.py), and refused if the allowance is used up. Symbols
+that only armed triggers need wait apart, in `refreshes`, for the budget of the whole system. When a command needs such
+a symbol, it becomes `wanted` at once.
 """
 
 from collections import deque
@@ -20,17 +20,17 @@ from quotecache.budgets import Allowances, RefreshBudget
 from schema.events import NoQuote, PriceRequest, Quote, QuoteRefused, is_due
 
 RETRY_PAUSE_MS = 100
-"""Before the second attempt; twice that before the third, and so on. A server that restarts is not asked in vain."""
+"""Milliseconds before the second attempt; twice that before the third, and so on, so that a server can restart."""
 
 REFRESH_FORGOTTEN_MS = 15_000
-"""A refresh that waits for the budget is dropped when nobody has asked for it for so long: its triggers are gone. Who
-still needs it repeats the request every 2 s, or pauses 10 s after giving up.
+"""Milliseconds without a request after which a refresh that waits for the budget is dropped: its triggers are gone. A
+trigger worker that still needs it repeats the request every 2 s, or pauses 10 s after giving up.
 """
 
 
 @dataclass
 class Counts:
-    """What the quote cache did, for its log and for the cost. Each request is a hit, joined, or starts fetches."""
+    """Counts for the quote cache's log and for the cost. Each request is a hit, joins a fetch, or starts fetches."""
 
     requests: int = 0
     hits: int = 0
@@ -47,21 +47,21 @@ class Counts:
 
 @dataclass(slots=True)
 class Want:
-    """A symbol without a usable quote: the request that was first, under which its fetches are logged."""
+    """A symbol without a usable quote. Its fetches are logged under `request`, the first request for it."""
 
     request: PriceRequest
     attempts: int = 0
     not_before_ms: int = 0
     open: int = 0
-    """Requests on their way, of this attempt."""
+    """Number of this attempt's requests on their way."""
     asked_ms: int = 0
-    """When a trigger worker asked last."""
+    """Time of a trigger worker's last request."""
     joined: PriceRequest | None = None
-    """A command's request that joined one for a trigger: if that fails, the next attempt is this one's."""
+    """First command's request that joined one for a trigger: if that fails, the next attempt is made for this one."""
 
     @property
     def pause_ms(self) -> int:
-        """Before the next attempt."""
+        """Milliseconds before the next attempt."""
         return RETRY_PAUSE_MS * self.attempts
 
     def is_due(self, now_ms: int) -> bool:
@@ -69,9 +69,11 @@ class Want:
 
 
 class Cache:
-    """`in_flight_max`: requests at once. `attempts_max`: attempts to get one answer, each one paid request, or two
-    where it takes longer than `hedge_ms` (None: never two). `refreshes_a_minute`: paid requests for armed triggers
-    (None: no limit).
+    """Quotes and wanted symbols of the one owner.
+
+    `in_flight_max`: maximum requests at once. `attempts_max`: attempts to get one answer; each is one paid request, or
+    two if it takes longer than `hedge_ms` (None: never two). `refreshes_a_minute`: maximum paid requests for armed
+    triggers (None: no limit).
     """
 
     def __init__(
@@ -89,13 +91,13 @@ class Cache:
         self._in_flight_max = in_flight_max
         self._attempts_max = attempts_max
         self._counts = counts
-        # Each is bounded by the number of symbols there are (26 + 26² + 26³); the first three share no symbol.
+        # The number of possible symbols (26 + 26² + 26³) bounds each of these; the first three share no symbol.
         self._wanted: dict[str, Want] = {}
         self._refreshes: dict[str, Want] = {}
         self._in_flight: dict[str, Want] = {}
         self._quotes: dict[str, Quote] = {}
         self._open = 0
-        # Attempts (symbol, want, which one) in the order in which they began, and when each may be asked for again.
+        # Attempts in the order in which they began: (time of the second request, symbol, want, number of the attempt).
         self._hedges: deque[tuple[int, str, Want, int]] = deque()
 
     @property
@@ -104,11 +106,11 @@ class Cache:
         return self._open
 
     def wanted(self, now_ms: int) -> int:
-        """Number of symbols that wait to be fetched, and not for the budget."""
+        """Returns the number of symbols that wait to be fetched, except those that wait for the budget."""
         return len(self._wanted) + self.refresh_budget.room(now_ms, len(self._refreshes))
 
     def learn(self, quote: Quote) -> None:
-        """A quote that was paid for earlier. The newest one of a symbol counts: by number, as clocks are set back."""
+        """Takes in a paid quote. A symbol's highest `quote_id` wins, not the latest time: clocks may be set back."""
         known = self._quotes.get(quote.symbol)
         if known is None or known.quote_id <= quote.quote_id:
             self._quotes[quote.symbol] = quote
@@ -118,9 +120,9 @@ class Cache:
         return quote if quote is not None and quote.usable(now_ms) else None
 
     def request(self, request: PriceRequest, now_ms: int) -> Quote | QuoteRefused | None:
-        """The usable quote, or None: then the symbol is fetched, or is being fetched already, and this one joins.
+        """Returns the usable quote or None; on None the symbol will be fetched, or the request joins a fetch under way.
 
-        A person's count must be known (`allowances`). A person is refused what would have to be paid beyond it.
+        A person's count must be known (`allowances`). Returns QuoteRefused if a fetch would exceed the allowance.
         """
         self._counts.requests += 1
         symbol = request.symbol
@@ -143,7 +145,7 @@ class Cache:
         return None
 
     def due(self, now_ms: int) -> list[PriceRequest]:
-        """What to fetch now, in the order in which it was wanted. All of it counts as in flight from here on."""
+        """Returns the requests to send now, in the order in which they became wanted. They now count as in flight."""
         if not self._wanted and not self._refreshes and not self._is_hedge_due(now_ms):
             return []
         free = self._in_flight_max - self._open
@@ -165,11 +167,11 @@ class Cache:
 
     @property
     def next_hedge_ms(self) -> int | None:
-        """When `due` may have a second request; None while there is nothing to hedge."""
+        """Time from which `due` may return a second request; None while there is nothing to hedge."""
         return self._hedges[0][0] if self._hedges else None
 
     def answered(self, quote: Quote, now_ms: int) -> Quote | NoQuote | QuoteRefused | None:
-        """A request in flight gave this quote. Returns what to tell those who wait; None: it is tried again."""
+        """Ends a request in flight with this quote. Returns the answer to broadcast; None if it will be retried."""
         assert quote.symbol in self._in_flight, quote.symbol
         if not quote.usable(now_ms):
             return self.failed(quote.symbol, "the answer came after its own life", now_ms)
@@ -179,8 +181,8 @@ class Cache:
         return quote
 
     def failed(self, symbol: str, reason: str, now_ms: int) -> NoQuote | QuoteRefused | None:
-        """A request in flight gave no price. Returns what to tell those who wait; None: it is tried again, or the
-        attempt's other request may still be answered.
+        """Ends a request in flight without a price. Returns the answer to broadcast; None if it will be retried, or if
+        the attempt's other request may still be answered.
         """
         self._counts.failed += 1
         want = self._in_flight[symbol]
@@ -201,12 +203,12 @@ class Cache:
         return None
 
     def late(self) -> None:
-        """A request ended whose attempt had been answered by the other one."""
+        """Ends a request whose attempt is already over because the other request was answered."""
         self._open -= 1
         assert self._open >= 0
 
     def _second_requests(self, free: int, now_ms: int) -> list[PriceRequest]:
-        """For attempts that have gone unanswered for too long; where connections are short, firsts go first."""
+        """Returns second requests for attempts unanswered for too long, as far as first requests leave connections."""
         requests: list[PriceRequest] = []
         while self._is_hedge_due(now_ms):
             _, symbol, want, attempt = self._hedges.popleft()
@@ -221,7 +223,7 @@ class Cache:
         return bool(self.refresh_budget.take(now_ms, 1)) if request.for_trigger else self.allowances.spend(request)
 
     def _due_refreshes(self, free: int, now_ms: int) -> list[str]:
-        """Refreshes that may be sent now, the longest wanted first."""
+        """Returns the refreshes that may be sent now, the longest wanted first."""
         if not self.refresh_budget.room(now_ms, min(free, len(self._refreshes))):
             return []
         for symbol, want in list(self._refreshes.items()):

@@ -1,7 +1,7 @@
-"""What others use to get at prices: keeps every quote it hears, and asks the quote cache for those it lacks.
+"""Client of the quote cache: keeps every quote it hears, and requests those it lacks.
 
-For the thread that owns the connection. Nothing here waits, and nothing here talks to the legacy quote server. What is
-an answer, and when to ask again, is awaited.py's.
+Only the thread that owns the connection may use it. Nothing here waits or talks to the legacy quote server.
+awaited.py decides what counts as an answer and when to repeat a request.
 """
 
 import structlog
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 class Prices:
-    """Quotes as heard on the prices exchange. `lookups` and `hits` count what `quote` was asked, and had."""
+    """Quotes heard on the prices exchange. `lookups` counts calls of `quote`, `hits` those that returned a quote."""
 
     def __init__(self, connection: Connection, publisher: Publisher):
         self.lookups = 0
@@ -30,14 +30,14 @@ class Prices:
         self._subscription = Subscription(connection, PRICES_EXCHANGE, [""], self._on_body)
 
     def quote(self, symbol: str, now_ms: int) -> Quote | None:
-        """The newest quote, if it may still be used (spec §1). Counts as a lookup."""
+        """Returns the newest quote if it may still be used (spec §1). Counts as a lookup."""
         self.lookups += 1
         quote = self.peek(symbol, now_ms)
         self.hits += quote is not None
         return quote
 
     def peek(self, symbol: str, now_ms: int) -> Quote | None:
-        """As `quote`, without being counted: for look-ahead, and for looking again after having waited."""
+        """Returns the same as `quote`, uncounted: for look-ahead, and for a second look after waiting."""
         return self._awaited.peek(symbol, now_ms)
 
     def request(
@@ -49,8 +49,8 @@ class Prices:
         paid_quotes_max: int | None = None,
         for_trigger: bool = False,
     ) -> None:
-        """Asks for a symbol, once while it is outstanding; `take_answers` will have an answer for it: a Quote, a
-        NoQuote, or a QuoteRefused where the user has caused `paid_quotes_max` paid quotes today (None: no limit).
+        """Requests a quote, unless the symbol is outstanding already. `take_answers` will return the answer: a Quote, a
+        NoQuote, or a QuoteRefused if the user has caused `paid_quotes_max` paid quotes today (None: no limit).
 
         Does not wait for the broker's confirm. Raises BrokerError.
         """
@@ -59,11 +59,11 @@ class Prices:
             self._send(request)
 
     def waits_for(self, symbol: str) -> bool:
-        """Whether the symbol was asked for and is not answered yet."""
+        """Whether the symbol was requested and is not answered yet."""
         return self._awaited.waits_for(symbol)
 
     def tick(self, now_ms: int) -> None:
-        """Takes up what answers our requests, repeats those that go unanswered, gives up those past their deadline.
+        """Resolves answered requests, repeats unanswered ones, and gives up those past their deadline.
 
         Cheap; call it every turn, before `take_answers`. Raises BrokerError.
         """
@@ -71,9 +71,9 @@ class Prices:
             self._send(request)
 
     def take_answers(self) -> list[Quote | NoQuote | QuoteRefused]:
-        """What came since the last call: every new quote of any symbol, and the answers to what was asked for here.
+        """Returns every new quote of any symbol and the answers to this process's requests since the last call.
 
-        A quote may have run out between its sending and now: who still needs it asks again.
+        A quote may have expired since it was sent; a caller that still needs one requests it again.
         """
         return self._awaited.take_answers()
 

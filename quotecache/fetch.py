@@ -8,24 +8,24 @@ from schema.commands import NOBODY
 from schema.events import PriceRequest, Quote
 
 SENDER = "quotecache"
-"""Named to the legacy server where a request names no user: it insists on one, and echoes it."""
+"""User sent to the legacy server if a request names none: the server demands a user and echoes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The reason why a request brought no price. It is paid for all the same, if only it was sent (spec §4)."""
+    """Reason why a request brought no price. The request is paid all the same if it was sent (spec §4)."""
 
     reason: str
     paid: bool
 
 
 ABANDONED = Failure("abandoned", paid=True)
-"""The end of a fetch whose owner died before the answer came: paid, as it may have been sent."""
+"""Failure of a fetch whose owner died before the answer came. It counts as paid, as it may have been sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """A request that is on record, and sent, or about to be."""
+    """A recorded request that was sent or is about to be sent."""
 
     quote_id: int
     request: PriceRequest
@@ -37,13 +37,13 @@ class Fetch:
 
     @property
     def sender(self) -> str:
-        """The user that the legacy server is told."""
+        """The user named in the request to the legacy server."""
         return SENDER if self.request.user == NOBODY else self.request.user
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A fetch that ended, with the answer's line or without one."""
+    """A fetch that ended, with its answer or its failure."""
 
     fetch: Fetch
     at_ms: int
@@ -51,16 +51,16 @@ class Settled:
 
     @property
     def failure(self) -> str | None:
-        """Why there is no price, cut to what messages may hold; None where there is one."""
+        """Reason why there is no price, cut to the length that messages allow; None if there is a price."""
         return self.outcome.reason[:REASON_CHARACTERS_MAX] if isinstance(self.outcome, Failure) else None
 
     @property
     def paid(self) -> bool:
-        """Whether the quote server is paid for this fetch."""
+        """Whether this fetch costs money."""
         return not isinstance(self.outcome, Failure) or self.outcome.paid
 
     def quote(self) -> Quote:
-        """The price as others hear it; only of a fetch that has one."""
+        """Returns the quote to broadcast. Only for a fetch that has a price."""
         assert isinstance(self.outcome, PriceLine), self.outcome
         fetch, request = self.fetch, self.fetch.request
         return Quote(

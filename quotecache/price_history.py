@@ -1,6 +1,6 @@
-"""The prices that were paid for, per symbol and range, for charts.
+"""Paid prices of a symbol in a time range, for charts.
 
-Reads only: nothing here buys a quote, or says what a price is now.
+Reads only: nothing here buys a quote or returns a current price.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from runtime.price_file import PricePoint
 from schema.bounds import INT64_MAX
 
 POINTS_MAX = 1_000_000
-"""A year of a symbol that is refreshed whenever it runs out is half of this."""
+"""Maximum points per request: about two years of a symbol whose quote is bought again whenever it expires."""
 
 ROWS_PER_PAGE = 10_000
 
@@ -24,9 +24,9 @@ def price_history(
     to_ms: int = INT64_MAX,
     most: int = POINTS_MAX,
 ) -> Iterator[PricePoint]:
-    """Each paid price of the symbol asked for in [from_ms, to_ms), the oldest first; at most so many.
+    """Yields the symbol's paid prices requested in [from_ms, to_ms), oldest first, at most `most` of them.
 
-    From a server-side cursor, in bounded memory. Raises StoreError.
+    Uses a server-side cursor, so memory is bounded. Raises StoreError.
     """
     with postgres.translated(), connection.transaction(), connection.cursor("price_history") as cursor:
         cursor.itersize = ROWS_PER_PAGE
@@ -35,7 +35,7 @@ def price_history(
             yield PricePoint(at_ms, symbol, price_cents)
 
 
-# By the index on (symbol, asked_at_ms).
+# Uses the index on (symbol, asked_at_ms).
 _HISTORY = """
     SELECT asked_at_ms, price_cents FROM quote_fetches
     WHERE symbol = %s AND asked_at_ms >= %s AND asked_at_ms < %s AND price_cents IS NOT NULL

@@ -1,6 +1,6 @@
-"""The line protocol of the legacy quote server (spec §4): `SYM,user` there, `price,SYM,user,time,cryptokey` back.
+"""Line protocol of the legacy quote server (spec §4): request `SYM,user`, answer `price,SYM,user,time,cryptokey`.
 
-Pure. What is not exactly an answer to what was asked is a QuoteError with its reason; nothing is mended or guessed.
+Pure. Anything but an exact answer to the request raises QuoteError with the reason; nothing is repaired or guessed.
 """
 
 import re
@@ -12,7 +12,7 @@ from schema.errors import MalformedMoney, QuoteError
 from schema.money import parse_cents
 
 LINE_BYTES_MAX = CRYPTOKEY_CHARACTERS_MAX
-"""An honest line has 160 bytes at most; whatever grows beyond this is no answer."""
+"""Maximum bytes of an answer. A genuine line has at most 160; the parser refuses anything longer than this."""
 
 _TIMESTAMP = re.compile(r"[0-9]{1,18}")
 _CRYPTOKEY = re.compile(r"[ -~]+")
@@ -20,7 +20,7 @@ _CRYPTOKEY = re.compile(r"[ -~]+")
 
 @dataclass(frozen=True, slots=True)
 class PriceLine:
-    """An answer: the price and what the log of record needs, as it came. The time is the server's own clock."""
+    """A parsed answer: the price, and the fields that the audit log records unchanged. The time is the server's."""
 
     price_cents: int
     quote_server_time: int
@@ -28,13 +28,13 @@ class PriceLine:
 
 
 def request_line(symbol: str, user: str) -> bytes:
-    """What is sent for one quote."""
+    """Encodes the request for one quote."""
     assert is_symbol(symbol) and is_user(user), (symbol, user)
     return f"{symbol},{user}\n".encode("ascii")
 
 
 def parse_answer(received: bytes, symbol: str, user: str) -> PriceLine:
-    """`received`: everything that came until a newline was seen or the connection ended. Raises QuoteError."""
+    """Parses everything received up to the newline or the end of the connection. Raises QuoteError."""
     if len(received) > LINE_BYTES_MAX:
         raise QuoteError(f"more than {LINE_BYTES_MAX} bytes")
     if not received:

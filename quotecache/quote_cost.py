@@ -1,6 +1,6 @@
-"""The count of quotes needed, quotes paid for, and the least that would have served (spec §4). Pure.
+"""Counts of the quotes needed, the quotes paid for, and the least that would have sufficed (spec §4). Pure.
 
-The SQL is for SQLAlchemy's `text`; whoever asks runs it over a connection of its own.
+The SQL is for SQLAlchemy's `text`; the caller runs it on its own connection.
 """
 
 from collections import Counter
@@ -15,23 +15,24 @@ NEEDS = """
     UNION ALL SELECT symbol, asked_at_ms, asked_at_ms, 'trigger' FROM quote_fetches
     WHERE for_trigger AND paid AND {fetches}
     ORDER BY needed_at_ms"""
-"""Needs of a price: those of commands that used one, and those of armed triggers, which are their paid requests."""
+"""Needs of a price: one for each command that used a price, and one for each paid request for armed triggers."""
 
 FETCHES = """
     SELECT count(*), count(failure) FROM quote_fetches WHERE paid AND {fetches}"""
-"""Paid requests, and those of them that brought no price."""
+"""Numbers of all paid requests and of those that brought no price."""
 
 SINCE = {"commands": "at_ms >= :since_ms", "fetches": "asked_at_ms >= :since_ms"}
-"""The conditions in `NEEDS` and `FETCHES` for everything from `:since_ms` on."""
+"""Conditions for `NEEDS` and `FETCHES` that select everything from `:since_ms` on."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuoteCost:
     """Numbers of lookups and of quotes.
 
-    `lookups` are the commands whose price decided, and the refreshes of armed triggers: each lookup of a command
-    was a hit, joined a request under way, or caused one itself. `fetches` are paid; the `abandoned` of them brought no
-    price. `floor` is the least number of quotes that could have served the lookups.
+    `lookups` are the commands whose outcome depended on a price, and the refreshes for armed triggers. Each lookup of
+    a command was a hit, joined a request under way, or caused one itself. `fetches` are the paid requests;
+    `abandoned` counts those of them that brought no price. `floor` is the least number of quotes that could have served
+    the lookups.
     """
 
     lookups: int
@@ -43,7 +44,7 @@ class QuoteCost:
 
 
 def quote_cost(needs: Iterable[Sequence[Any]], fetches: Sequence[Any]) -> QuoteCost:
-    """The figures from the rows of `NEEDS`, which may come from a cursor, and from the row of `FETCHES`."""
+    """Computes the figures from the rows of `NEEDS`, which may come from a cursor, and the one row of `FETCHES`."""
     floor = QuoteFloor()
     served: Counter[str] = Counter()
     for symbol, needed_at_ms, _, served_by in needs:

@@ -1,4 +1,4 @@
-"""The least number of paid quotes that could serve a run (spec §4). Pure."""
+"""Least number of paid quotes that could have served a run (spec §4). Pure."""
 
 from collections.abc import Iterable
 from operator import itemgetter
@@ -7,10 +7,10 @@ from schema.events import QUOTE_LIFETIME_MS
 
 
 class QuoteFloor:
-    """Counter of the quotes that must be paid for, fed with needs in the order of their time.
+    """Counter of the quotes that must be paid for. It takes the needs in the order of their time.
 
-    Greedy is least: the first need not yet served must be bought at the latest when it arises, and buying it then
-    serves the most of what follows. A quote serves what is less than its lifetime later.
+    The greedy choice is optimal: a quote for the first unserved need must be bought no later than that need arises,
+    and bought at that moment it serves the most later needs. A quote serves needs less than its lifetime later.
     """
 
     def __init__(self, lifetime_ms: int = QUOTE_LIFETIME_MS):
@@ -19,14 +19,14 @@ class QuoteFloor:
         self._served_until_ms: dict[str, int] = {}
 
     def need(self, symbol: str, at_ms: int) -> None:
-        """Counts a quote if none bought so far serves this need. `at_ms` is never before that of an earlier call."""
+        """Counts a quote if none bought so far serves this need. `at_ms` must not decrease from call to call."""
         if at_ms >= self._served_until_ms.get(symbol, at_ms):
             self._served_until_ms[symbol] = at_ms + self._lifetime_ms
             self.quotes += 1
 
 
 def quote_floor(needs: Iterable[tuple[str, int]], lifetime_ms: int = QUOTE_LIFETIME_MS) -> int:
-    """The floor of these needs: a symbol and a time in ms at which a price was truly needed, in any order."""
+    """Returns the floor of these needs, in any order: symbols and the times in ms at which a price was truly needed."""
     floor = QuoteFloor(lifetime_ms)
     for symbol, at_ms in sorted(needs, key=itemgetter(1)):
         floor.need(symbol, at_ms)

@@ -1,7 +1,8 @@
 """Prices from a recorded file in place of the legacy quote server, behind the interface of `upstream.Upstream`.
 
-The recording plays from the moment at which it is opened: what is asked for then sees the prices of its first moment,
-a minute later those of a minute later, and after its end the last ones. It answers at once, and nobody is paid.
+The recording starts to play when it is opened: a request at that moment gets the prices of its first moment, a
+request a minute later those of a minute later, and a request after its end the last ones. Answers come at once and
+cost nothing.
 """
 
 import bisect
@@ -17,11 +18,11 @@ from runtime.price_file import PricePoint, read_prices
 from schema.errors import DecodeError, SettingsError
 
 CRYPTOKEY = "recorded"
-"""The log of record wants one with each price; this one says that no server gave it."""
+"""Cryptokey of recorded prices. The audit log demands one with each price; this one says that no server sent it."""
 
 
 class Recording:
-    """A file's prices by symbol. Pure: which moment is asked for is an argument."""
+    """Prices of a recorded file by symbol. Pure: the moment is an argument."""
 
     def __init__(self, points: list[PricePoint]):
         assert points
@@ -31,14 +32,14 @@ class Recording:
             self._points.setdefault(point.symbol, []).append(point)
 
     def price(self, symbol: str, at_ms: int) -> PricePoint | None:
-        """The newest price of that moment; None before the symbol's first."""
+        """Returns the symbol's newest price at that moment; None before its first."""
         points = self._points.get(symbol, [])
         number = bisect.bisect_right(points, at_ms, key=attrgetter("at_ms"))
         return points[number - 1] if number else None
 
 
 class Recorded:
-    """Answers from a recording. For the thread that owns it; `on_outcome` is called as in `Upstream`."""
+    """Source that answers from a recording. Only the owner's thread uses it, and `on_outcome` runs in that thread."""
 
     def __init__(self, recording: Recording, began_ms: int, on_outcome: Callable[[], None]):
         self._recording = recording
@@ -47,7 +48,7 @@ class Recorded:
         self._outcomes: deque[Outcome] = deque()
 
     def ask(self, fetches: Iterable[Fetch]) -> None:
-        """Answers; each comes back through `take`."""
+        """Answers the fetches at once; each comes back through `take`."""
         for fetch in fetches:
             at_ms = self._recording.begins_ms + max(0, fetch.asked_at_ms - self._began_ms)
             point = self._recording.price(fetch.symbol, at_ms)
@@ -59,19 +60,19 @@ class Recorded:
         self._on_outcome()
 
     def take(self) -> list[Outcome]:
-        """What was answered since the last call."""
+        """Returns the fetches answered since the last call."""
         taken = list(self._outcomes)
         self._outcomes.clear()
         return taken
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing, as nothing is open."""
 
 
 def open_recording(path: Path) -> Recording:
     """Reads a file of prices (`runtime.price_file`). Raises SettingsError."""
     if path.exists() and not path.is_file():
-        # Every quote cache reads it, and reads it again when it is started again.
+        # Every replica of the quote cache reads the file, and reads it again at each restart.
         raise SettingsError(f"QUOTE_SOURCE={path}: must be a plain file, as it is read more than once")
     try:
         with path.open(encoding="utf-8", newline="") as lines:

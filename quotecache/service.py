@@ -1,7 +1,7 @@
-"""The quote cache as a process: connects, becomes the owner or stands by, starts anew when a server goes away.
+"""Process of the quote cache: connects, becomes the owner or a standby, and reconnects when a server goes away.
 
-Only the owner takes requests. There is one partition, so shares cannot be uneven: an owner keeps it for as long as
-it lives, even where the machinery would rather deal it to another replica. What an owner does is tenure.py's.
+Only the owner takes requests. There is one partition, so the owner keeps it as long as it lives, even if the even
+distribution of partitions would give it to another replica. tenure.py holds what an owner does.
 """
 
 import contextlib
@@ -27,21 +27,21 @@ from schema.errors import Fenced, StoreError
 from schema.settings import Settings
 
 STANDBY_TICK_MS = 200
-"""A standby looks more often than an owner shows life: one that lets go is followed at once."""
+"""Milliseconds between a standby's checks, shorter than an owner's renewals: it takes over a released lease at once."""
 
 DRAIN_SECONDS_MAX = 10.0
-"""Less than the supervisor's patience of 15 s; the slowest honest answer takes 4 s."""
+"""Maximum seconds to drain: below the supervisor's 15 s before SIGKILL, above the slowest genuine answer (4 s)."""
 
 STANDBY_PUMP_SECONDS = 0.05
 
 COUNTS_SECONDS = 60.0
-"""How often an owner logs what it did, for those who look at cost live."""
+"""Seconds between two log lines with the owner's counts, from which an operator follows the cost."""
 
 log = structlog.get_logger()
 
 
 def run(settings: Settings, stopping: Callable[[], bool]) -> None:
-    """Serves until `stopping()`; then finishes what is in flight and leaves. Raises SettingsError."""
+    """Serves until `stopping()`, then finishes what is in flight and leaves the group. Raises SettingsError."""
     counts = Counts()
     connections_max = allow_sockets(settings.quote_connections)
     open_source = source_of(settings)
@@ -58,7 +58,7 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> None:
 
 
 class _Session(Owner):
-    """From one connecting to the next: this process's part in the ownership of the quote cache."""
+    """One session between two connects: this process as a member of the group that owns the quote cache."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class _Session(Owner):
         self._counted_at = time.monotonic()
 
     def serve(self, stopping: Callable[[], bool]) -> None:
-        """Until `stopping()`, then drains and leaves. Raises BrokerError, StoreError."""
+        """Serves until `stopping()`, then drains and leaves the group. Raises BrokerError, StoreError."""
         while not stopping():
             self._turn()
         if self._tenure is not None:
@@ -95,7 +95,7 @@ class _Session(Owner):
         self._member.leave()
 
     def drop(self) -> None:
-        """Forgets all that an owner knows, and lets go if the database still hears it; what is on record stays."""
+        """Drops the owner's memory, and releases the lease if the database can be reached. Recorded fetches stay."""
         if self._tenure is None:
             return
         self._tenure.close()
@@ -104,15 +104,15 @@ class _Session(Owner):
             self._member.release_all()
 
     def ended(self, lost: frozenset[int], released: frozenset[int]) -> None:
-        """Ends the session: an owner gives nothing up, so another one has taken it, and may have asked already."""
+        """Ends the session: an owner never gives up, so another process took over and may have sent requests."""
         raise Fenced("another process owns the quote cache by now")
 
     def renewed(self, began: float) -> None:
-        """Lets requests be sent for as long as this renewal makes sure of the lease."""
+        """Allows requests to be sent while this renewal still guarantees the lease (`hold.SURE_SECONDS`)."""
         self._hold.renewed(began)
 
     def gained(self, ownerships: Sequence[Ownership]) -> None:
-        """Takes the only partition over."""
+        """Takes over the only partition."""
         for ownership in ownerships:
             self._tenure = Tenure(
                 self._settings,

@@ -1,7 +1,7 @@
-"""`python -m quotecache.simulator`: stands in for the legacy quote server: real TCP, its protocol, delays and prices.
+"""Stand-in for the legacy quote server (`python -m quotecache.simulator`): real TCP, its protocol, delays and prices.
 
-It knows nothing of the system that asks it, and counts for itself what it was asked: `!hits,total` or `!hits,SYM`
-gives the number of requests it answered or began to answer. How prices and delays are drawn is market.py's.
+It knows nothing about its clients and keeps its own count of requests: `!hits,total` or `!hits,SYM` returns the
+number of requests that it answered or began to answer. market.py draws prices and delays.
 """
 
 import asyncio
@@ -22,23 +22,23 @@ from schema.money import format_cents
 from schema.settings import Settings, from_environment
 
 BACKLOG = 4_096
-"""Connections that wait to be accepted: as many as Linux grants by default, for a thousand may come in one instant."""
+"""Maximum connections waiting to be accepted: Linux's default limit, as a thousand clients may connect at once."""
 
 SOCKETS_MAX = 12_000
-"""More than any client of ours opens (QUOTE_CONNECTIONS is at most 10,000)."""
+"""Maximum sockets: more than this project's client opens (QUOTE_CONNECTIONS is at most 10,000)."""
 
 SKEW_MS = 254_000
-"""How far the clock of the legacy server was seen to be off: who uses its time for expiry is found out."""
+"""Clock skew seen on the real server, in ms. Code that expires quotes by the server's time fails visibly with it."""
 
 REQUEST_BYTES_MAX = 128
 SILENCE_SECONDS_MAX = 30.0
-"""Who connects and does not ask is sent away."""
+"""Seconds without a complete request after which the simulator closes a connection."""
 
 log = structlog.get_logger()
 
 
 class QuoteServer:
-    """Counts and answers. `instant`: without the measured delays."""
+    """Answers request lines and counts them. With `instant` it answers without the measured delays."""
 
     def __init__(self, seed: int, instant: bool):
         self.market = Market(seed)
@@ -46,7 +46,7 @@ class QuoteServer:
         self._instant = instant
 
     def answer(self, request: str) -> tuple[float, str] | None:
-        """Delay in seconds and line for a request line; None for what the legacy server would not answer."""
+        """Returns the delay in seconds and the answer line; None if the legacy server would not answer the request."""
         first, comma, second = request.strip().partition(",")
         if first == "!hits" and comma:
             return 0.0, f"{self.hits if second == 'total' else self.market.hits.get(second, 0)}\n"
@@ -60,7 +60,7 @@ class QuoteServer:
 
 
 class _Client(asyncio.Protocol):
-    """One connection: one request, one line, closed."""
+    """One connection: reads one request, sends one line, closes."""
 
     _transport: asyncio.Transport
     _later: asyncio.TimerHandle
@@ -76,7 +76,7 @@ class _Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._gathered.endswith(b"\n"):
-            return  # it has asked; the legacy server reads one line
+            return  # the request is complete; the legacy server reads one line only
         self._gathered += data
         if len(self._gathered) > REQUEST_BYTES_MAX:
             self._transport.abort()
@@ -99,7 +99,7 @@ class _Client(asyncio.Protocol):
 
 
 async def serve(settings: Settings) -> QuoteServer:
-    """Answers until SIGTERM or SIGINT; connections that are open then are dropped. Raises OSError."""
+    """Answers until SIGTERM or SIGINT, then drops the connections that are open. Raises OSError."""
     loop = asyncio.get_running_loop()
     quotes = QuoteServer(settings.quote_seed, instant=settings.quotes == "instant")
     stop = asyncio.Event()

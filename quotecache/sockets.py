@@ -1,17 +1,17 @@
-"""How many sockets this process may have open. Client sockets are what runs out first (spec §4)."""
+"""Number of sockets that this process may open. Client sockets run out before any other resource (spec §4)."""
 
 import resource
 
 import structlog
 
 OTHERS = 64
-"""Files besides quote connections: broker, database, logs, the event loop."""
+"""Open files reserved for everything but quote connections: broker, database, logs, the event loop."""
 
 log = structlog.get_logger()
 
 
 def allow_sockets(wanted: int) -> int:
-    """Raises this process's own limit of open files as far as it may. Returns how many sockets fit, at least 1."""
+    """Raises this process's limit of open files as far as allowed. Returns how many sockets fit, at least 1."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted + OTHERS:
         soft = wanted + OTHERS if hard == resource.RLIM_INFINITY else min(hard, wanted + OTHERS)

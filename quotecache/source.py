@@ -1,4 +1,4 @@
-"""Where the quote cache gets prices from: the legacy quote server, or a recorded file. Chooses; fetches nothing."""
+"""Choice of the source of prices: the legacy quote server or a recorded file. Nothing is fetched here."""
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -12,7 +12,7 @@ from schema.settings import Settings
 
 
 class Source(Protocol):
-    """Every fetch that is handed to `ask` comes back through `take` exactly once, with its answer or its failure."""
+    """Source of prices: each fetch given to `ask` comes back through `take` once, with its answer or its failure."""
 
     def ask(self, fetches: Iterable[Fetch]) -> None: ...
 
@@ -22,11 +22,11 @@ class Source(Protocol):
 
 
 OpenSource = Callable[[Callable[[], None], Hold], Source]
-"""Opens the source; given what to call when there is something to take, and what must be sure to send anything."""
+"""Opens the source. Arguments: the callback for new outcomes, and the `Hold` that must be sure before any send."""
 
 
 def source_of(settings: Settings) -> OpenSource:
-    """Raises SettingsError where a recorded file cannot be read."""
+    """Returns the opener of the configured source. Raises SettingsError if the recorded file cannot be read."""
     if settings.quote_source is None:
         return lambda on_outcome, hold: Upstream(settings.quote_server, settings.quote_timeout_ms, on_outcome, hold)
     recording, began_ms = open_recording(settings.quote_source), now_ms()

@@ -1,8 +1,8 @@
-"""The quote cache in Postgres: fetches before they are sent, how they ended, and what a new owner finds.
+"""Storage of the quote cache in Postgres: fetches before they are sent, their ends, and the state for a new owner.
 
-Each step is one transaction, fenced by the ownership of the group's only partition. In its row of `partitions`,
-`position` is a quote_id below which every fetch has ended, and `high` the highest one known to have been ended or
-asked: so a new owner finds the open ones without reading years of them. No decisions in here.
+Each write is one transaction, fenced by the ownership of the group's only partition. In that partition's row of
+`partitions`, every fetch with a quote_id below `position` has ended, and `high` is the highest quote_id known to be
+asked or ended. So a new owner finds the open fetches without reading years of rows. No decisions here.
 """
 
 from collections.abc import Iterable
@@ -24,8 +24,8 @@ GROUP = "quotecache"
 PARTITION = 0
 
 LEASE_MS = 2_500
-"""Shorter than others': with the standby's tick and its look at Postgres, a takeover stays within 3 s. Not shorter,
-as the fetches in flight of an owner that merely paused are paid, and lost.
+"""Milliseconds of the lease. Shorter than other groups': with the standby's tick and its query, a takeover stays within
+3 s. Not shorter still: if a merely paused owner loses the lease, its fetches in flight are paid and lost.
 """
 
 
@@ -37,10 +37,10 @@ def record(
     messages: list[Outgoing],
     now_ms: int,
 ) -> list[Fetch]:
-    """One turn: puts new fetches on record, ends others, leaves their messages in the outbox.
+    """Commits one turn: records new fetches, ends others, and stores the messages about those in the outbox.
 
-    `asks` are for distinct symbols; they come back as fetches, asked at `now_ms`. `ownership` is stored as given.
-    Raises StoreError, Fenced; nothing is kept then.
+    `asks` name distinct symbols; they are returned as fetches with `asked_at_ms` = `now_ms`. `ownership` is stored as
+    given. Raises StoreError, Fenced; then nothing is stored.
     """
     with postgres.translated(), connection.transaction(), connection.cursor() as cursor:
         partitions.fence(cursor, GROUP, [ownership], LEASE_MS)
@@ -51,13 +51,13 @@ def record(
 
 
 def left_over(connection: psycopg.Connection) -> list[Outgoing]:
-    """What the owner before us may not have published."""
+    """Returns the messages that the previous owner may not have published."""
     with postgres.translated(), connection.transaction(), connection.cursor() as cursor:
         return outbox.left_over(cursor, GROUP, [PARTITION])
 
 
 def open_fetches(connection: psycopg.Connection, ownership: Ownership) -> list[Fetch]:
-    """Fetches that an owner before us asked for and never ended: paid, and their answers are gone."""
+    """Returns fetches that a previous owner recorded and never ended: they count as paid; their answers are lost."""
     with postgres.translated(), connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_OPEN, (ownership.position,))
         return [
@@ -67,7 +67,7 @@ def open_fetches(connection: psycopg.Connection, ownership: Ownership) -> list[F
 
 
 def usable_quotes(connection: psycopg.Connection, now_ms: int) -> list[Quote]:
-    """Every quote that is still alive, the newest last."""
+    """Returns every quote that has not expired, the newest last."""
     with postgres.translated(), connection.transaction(), connection.cursor() as cursor:
         died_ms = now_ms - QUOTE_LIFETIME_MS
         cursor.execute(_USABLE, (died_ms, died_ms))
@@ -75,7 +75,7 @@ def usable_quotes(connection: psycopg.Connection, now_ms: int) -> list[Quote]:
 
 
 def paid_since(connection: psycopg.Connection, users: Iterable[str], since_ms: int) -> dict[str, int]:
-    """How many paid quotes each of these people has caused by their own commands since then (spec §3a)."""
+    """Counts the paid quotes that each of these people caused by their own commands since `since_ms` (spec §3a)."""
     counts = dict.fromkeys(users, 0)
     with postgres.translated(), connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_PAID_SINCE, (list(counts), since_ms))
@@ -83,16 +83,16 @@ def paid_since(connection: psycopg.Connection, users: Iterable[str], since_ms: i
 
 
 def refreshes_since(connection: psycopg.Connection, since_ms: int) -> list[int]:
-    """When paid requests for armed triggers were sent since then, oldest first."""
+    """Returns the times (ms) of the requests for armed triggers since `since_ms`, oldest first."""
     with postgres.translated(), connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_REFRESHES_SINCE, (since_ms,))
         return [asked_at_ms for (asked_at_ms,) in cursor]
 
 
 def advanced(ownership: Ownership, open_ids: list[int], known_id_max: int, entries: int, now_ms: int) -> Ownership:
-    """The ownership after a turn that leaves `open_ids` in flight and adds `entries` to the audit log.
+    """Returns the ownership after a turn that leaves `open_ids` in flight and adds `entries` audit entries.
 
-    Fetches inserted in the turn itself need not be among them: their numbers are above all known ones.
+    `open_ids` need not contain the fetches inserted in the turn itself: their numbers are above all known ones.
     """
     high = max(ownership.high, known_id_max)
     return replace(
@@ -139,7 +139,7 @@ _PAID_SINCE = """
 _REFRESHES_SINCE = """
     SELECT asked_at_ms FROM quote_fetches WHERE for_trigger AND asked_at_ms > %s ORDER BY asked_at_ms"""
 
-# A fetch ends once: the condition and the count of rows hold it.
+# A fetch ends once: this condition and the check of the row count enforce it.
 _END = """
     UPDATE quote_fetches f
     SET answered_at_ms = v.answered_at_ms, price_cents = v.price_cents, quote_server_time = v.quote_server_time,
@@ -153,7 +153,7 @@ _OPEN = """
     SELECT quote_id, symbol, user_id, transaction_number, for_trigger, asked_at_ms FROM quote_fetches
     WHERE quote_id >= %s AND answered_at_ms IS NULL AND failure IS NULL ORDER BY quote_id"""
 
-# Newer rows have higher numbers, so the newest dead one bounds what must be looked at; it is found from the end.
+# Newer rows have higher quote_ids, so only rows above the newest expired one are read; a search from the end finds it.
 _USABLE = """
     SELECT quote_id, symbol, price_cents, asked_at_ms, transaction_number, user_id FROM quote_fetches
     WHERE price_cents IS NOT NULL AND asked_at_ms > %s AND quote_id > coalesce(

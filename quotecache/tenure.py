@@ -1,7 +1,7 @@
-"""What the owner of the quote cache does, from taking over until it lets go: one turn after another.
+"""Work of the quote cache's owner from takeover to release, one turn after another.
 
-A turn first decides (cache.py), then commits (store.py), then sends and publishes. Nothing of it outlives a lost
-ownership: whoever owns next starts from Postgres. Who owns, and reconnecting, are service.py's.
+A turn first decides (cache.py), then commits (store.py), then sends and publishes. The memory of a turn does not
+outlive the ownership: the next owner starts from Postgres. service.py handles ownership and reconnects.
 """
 
 import time
@@ -29,7 +29,7 @@ from schema.events import NoQuote, PriceMessage, PriceRequest, Quote, QuoteRefus
 from schema.settings import Settings
 
 ANSWERS_PER_MESSAGE_MAX = 500
-"""About 40 kB."""
+"""Maximum answers per broadcast message; that many take about 40 kB."""
 
 Answer = Quote | NoQuote | QuoteRefused
 
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 
 class Tenure:
-    """For one ownership, on one connection to each server. Every method raises BrokerError, StoreError, Fenced."""
+    """One ownership, with one connection to each server. Every method raises BrokerError, StoreError, Fenced."""
 
     def __init__(
         self,
@@ -61,12 +61,12 @@ class Tenure:
         )
         self._in_flight: dict[int, Fetch] = {}
         self._racing: dict[str, set[int]] = {}
-        """By symbol, the fetches in flight of which the first one that is answered gives the quote."""
+        """Fetches in flight by symbol; the first one to be answered gives the quote."""
         self._known_id_max = ownership.high
         self._bodies: list[bytes] = []
         self._draining = False
         self._take_over(now_ms)
-        # An owner before us that hangs is a consumer until its heartbeats end: from here on it is handed nothing.
+        # A hung previous owner stays a consumer until its heartbeats end; this higher priority keeps messages from it.
         self._requests = QueueConsumer(connection, PRICE_REQUESTS_QUEUE, self._bodies.append, priority=self.epoch)
         self._tell([])
         self._source = open_source(connection.wake, hold)
@@ -77,17 +77,17 @@ class Tenure:
 
     @property
     def idle(self) -> bool:
-        """Nothing is on its way to the legacy server or back."""
+        """Whether no request is on its way to the legacy server or back."""
         return not self._in_flight
 
     def patience_seconds(self, now_ms: int) -> float:
-        """How long the owner may wait for something to happen: requests and answers end the waiting by themselves."""
+        """Returns the seconds that the owner may wait for events; requests and answers end the wait early."""
         patience = 0.02 if self._cache.wanted(now_ms) else 0.1
         hedge_ms = self._cache.next_hedge_ms
         return patience if hedge_ms is None else max(0.0, min(patience, (hedge_ms - now_ms) / 1_000))
 
     def turn(self, now_ms: int) -> None:
-        """Takes what has come, from both sides, and does all that follows from it."""
+        """Handles the answers and the requests that have arrived: decides, commits, sends and broadcasts."""
         settled = [Settled(fetch, now_ms, outcome) for fetch, outcome in self._source.take()]
         if settled:
             strike("before-answer")
@@ -99,7 +99,7 @@ class Tenure:
         self._broadcast(answers)
 
     def _take_requests(self, now_ms: int) -> list[Answer]:
-        """Takes the requests that have come; returns the answers that there are already, a quote of a symbol once."""
+        """Takes the requests that have arrived; returns the immediate answers, at most one quote per symbol."""
         bodies = self._bodies.copy()
         self._bodies.clear()
         requests = [request for body in bodies if (request := self._read(body)) is not None]
@@ -118,17 +118,17 @@ class Tenure:
         return list(answers.values())
 
     def drain(self) -> None:
-        """Takes no more requests and starts no more fetches; turns go on until `idle`."""
+        """Stops taking requests and starting fetches; the caller goes on with turns until `idle`."""
         self._draining = True
         self._requests.close()
 
     def close(self) -> None:
-        """Lets go of requests and of the legacy server; never raises."""
+        """Stops the consumer of requests and closes the source; never raises."""
         self._requests.close()
         self._source.close()
 
     def _take_over(self, now_ms: int) -> None:
-        """Finishes what the owner before left: its last messages, its open fetches; keeps what it had bought."""
+        """Publishes the previous owner's last messages, ends its open fetches, and loads the quotes that it bought."""
         self._publish(store.left_over(self._database))
         abandoned = [Settled(fetch, now_ms, ABANDONED) for fetch in store.open_fetches(self._database, self._ownership)]
         self._known_id_max = max([self._known_id_max, *(one.fetch.quote_id for one in abandoned)])
@@ -162,7 +162,7 @@ class Tenure:
         return answer
 
     def _read(self, body: bytes) -> PriceRequest | None:
-        """None, and a line in our log, for what no honest requester sends: it must not reach a socket or the store."""
+        """Decodes a request. Logs an undecodable one and returns None, so it reaches neither a socket nor the store."""
         try:
             return decode_request(body)
         except DecodeError as error:
@@ -171,7 +171,7 @@ class Tenure:
             return None
 
     def _commit(self, asks: list[PriceRequest], settled: list[Settled], now_ms: int) -> None:
-        """Puts the turn on record; then sends the new fetches, and has the log of the ended ones confirmed."""
+        """Records the turn, sends the new fetches, and publishes the audit entries of the ended ones with confirms."""
         messages = audit_messages(settled, self._ownership.audit_number + 1)
         after = store.advanced(self._ownership, list(self._in_flight), self._known_id_max, len(settled), now_ms)
         began = time.monotonic()
@@ -195,11 +195,11 @@ class Tenure:
         self._publisher.flush()
 
     def _broadcast(self, answers: list[Answer]) -> None:
-        # Only ever called after the log of these quotes was confirmed: no dump holds a trade without its quote.
+        # Called only after the quotes' audit entries are confirmed, so that no dump has a trade without its quote.
         for start in range(0, len(answers), ANSWERS_PER_MESSAGE_MAX):
             self._tell(answers[start : start + ANSWERS_PER_MESSAGE_MAX])
 
     def _tell(self, answers: list[Answer]) -> None:
-        """Without answers it says that there is a new owner: what the one before was asked may be lost."""
+        """Broadcasts answers. An empty list announces a new owner: requests to the previous one may be lost."""
         message = PriceMessage(VERSION, answers)
         self._publisher.publish(Outgoing(PRICES_EXCHANGE, "", encode(message), mandatory=False))

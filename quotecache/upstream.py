@@ -1,8 +1,8 @@
-"""The client of the legacy quote server: many TCP requests at once, in a thread of its own, each with a deadline.
+"""Client of the legacy quote server: many TCP requests at once, in its own thread, each with a deadline.
 
-Knows the line protocol and sockets; knows nothing of caching, retries, RabbitMQ or Postgres. Whatever goes wrong
-with a request becomes its outcome, so that every fetch handed over comes back exactly once. Nothing is sent while it
-is not sure that this process still owns the quote cache.
+It knows the line protocol and sockets, but nothing of caching, retries, RabbitMQ or Postgres. Any error of a request
+becomes its outcome, so every fetch handed over comes back exactly once. It sends nothing unless this process certainly
+still owns the quote cache (`Hold`).
 """
 
 import asyncio
@@ -19,13 +19,14 @@ from schema.errors import QuoteError
 CLOSE_SECONDS_MAX = 5.0
 
 Outcome = tuple[Fetch, PriceLine | Failure]
-"""A fetch and its answer, or why there is none."""
+"""A fetch with its answer or its failure."""
 
 
 class Upstream:
-    """`on_outcome` is called in the other thread when there is something to take; it must not block.
+    """Thread that sends fetches and gathers their outcomes.
 
-    How many are open at once is up to the caller: every fetch handed over is sent at once.
+    It calls `on_outcome` from its own thread when there is something to take; the callback must not block. The caller
+    limits the number of open requests: every fetch handed over is sent at once.
     """
 
     def __init__(self, address: tuple[str, int], timeout_ms: int, on_outcome: Callable[[], None], hold: Hold):
@@ -46,7 +47,7 @@ class Upstream:
         self._loop.call_soon_threadsafe(self._start, list(fetches))
 
     def take(self) -> list[Outcome]:
-        """What has ended since the last call. Raises what broke the thread, if anything did."""
+        """Returns the outcomes since the last call. Raises any unexpected exception of the thread."""
         if self._defect is not None:
             raise self._defect
         taken = []
@@ -55,13 +56,13 @@ class Upstream:
         return taken
 
     def close(self) -> None:
-        """Drops the connections; what was not taken is lost."""
+        """Drops the connections. Outcomes that were not taken are lost."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._closing.set)
         self._thread.join(CLOSE_SECONDS_MAX)
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:  # cancels what is left, and closes the loop
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:  # cancels remaining tasks and closes the loop
             runner.run(self._closing.wait())
 
     def _start(self, fetches: list[Fetch]) -> None:
@@ -97,17 +98,17 @@ class Upstream:
         finally:
             exchange.abort()
         self._outcomes.append((fetch, outcome))
-        # Whoever takes, takes all: only the first one needs to tell that there is something.
+        # `take` takes all outcomes, so only the first one must wake the caller.
         if len(self._outcomes) == 1:
             self._on_outcome()
 
 
 class _NotSure(Exception):
-    """Another process may own the quote cache by now."""
+    """Refusal to send, as another process may own the quote cache by now."""
 
 
 class _Exchange(asyncio.Protocol):
-    """One request on one connection: sends the line, gathers bytes until a newline, the bound, or the end."""
+    """One request on one connection: sends the line, then reads to a newline, the byte limit, or the end."""
 
     def __init__(self, request: bytes, received: asyncio.Future[bytes], hold: Hold):
         self.received = received
@@ -135,7 +136,7 @@ class _Exchange(asyncio.Protocol):
         self._finish(error)
 
     def abort(self) -> None:
-        """Lets the socket go at once, whatever state it is in."""
+        """Closes the socket at once, whatever its state."""
         if self._transport is not None:
             self._transport.abort()
 
