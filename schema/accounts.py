@@ -10,7 +10,7 @@ from schema.money import BALANCE_MAX
 from schema.outcomes import Side
 
 PENDING_LIFETIME_MS = 60_000
-"""A pending order that is this old can no longer be committed, and is released (spec §3)."""
+"""Age at which a pending order can no longer be committed, and is released (spec §3)."""
 
 
 class Position(msgspec.Struct, gc=False):
@@ -53,7 +53,7 @@ class TriggerOrder(msgspec.Struct, frozen=True, gc=False):
 
 
 class Account(msgspec.Struct):
-    """All that decides on a user's commands. Not `opened` before the first ADD; such a one holds nothing."""
+    """All state that decides a user's commands. Before the first ADD it is not `opened`, and holds nothing."""
 
     user: str
     opened: bool = False
@@ -70,13 +70,13 @@ class Account(msgspec.Struct):
         return self.buys if side is Side.BUY else self.sells
 
     def position(self, symbol: str) -> Position:
-        """What is held of a symbol; a zero position where nothing is."""
+        """The user's position in a symbol; a zero position if the user holds none."""
         return self.positions.get(symbol) or Position()
 
     def has_room(self, cents: int) -> bool:
         """Whether this much more cash stays within the limit (spec §1).
 
-        What is reserved counts too: it comes back, and an expiry cannot be rejected.
+        Reserved cash counts too: an expiry may return it, and an expiry cannot be rejected.
         """
         return self.cash_cents + self.reserved_cents + cents <= BALANCE_MAX
 

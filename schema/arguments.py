@@ -1,6 +1,6 @@
-"""From a command's name and its text arguments to a `Command`: the one place that judges arguments (spec §2).
+"""Makes a `Command` from a name and text arguments. Arguments are judged nowhere else (spec §2).
 
-Serves the workload reader, the web pages and the API alike. Never raises for bad arguments: they become a defect.
+The workload reader, the web pages and the API use it. Bad arguments raise nothing: they become the command's defect.
 """
 
 import functools
@@ -57,10 +57,10 @@ SITE_SIGNATURES: dict[CommandName, tuple[str, ...]] = {
     CommandName.COMMIT_SELL: OF_ORDER,
     CommandName.CANCEL_SELL: OF_ORDER,
 }
-"""The further form that a command may have from the site and the API. No workload file can express it."""
+"""Additional form that a command from the site or the API may have. No workload file can express it."""
 
 DEFECTS = frozenset({Reason.BAD_ARGUMENTS, Reason.AMOUNT_NOT_POSITIVE, Reason.BAD_FILE_NAME, Reason.NOT_ADMINISTRATOR})
-"""What the edge may find wrong with a command. All other reasons are the engine's to give."""
+"""Reasons that can be found while a command is made, before it is published. Only the engine gives the others."""
 
 _WHOLE = re.compile(r"[+]?([0-9]{1,30})")
 
@@ -72,11 +72,10 @@ def make_command(
     arguments: list[str],
     form: tuple[str, ...] | None = None,
 ) -> Command:
-    """The command that these text arguments say; surrounding white space is not part of an argument.
+    """Makes a command from text arguments. White space around an argument is ignored.
 
-    `form`: names of the arguments; None: the form of workload files with so many arguments. With a wrong number of
-    arguments, those that stand at their place and are valid are still kept (spec §2: the userCommand shows the fields
-    that are valid).
+    `form`: names of the arguments; None selects the workload-file form that has this many. If none has, the command
+    still keeps each argument that is valid at its place (spec §2: the userCommand shows the valid fields).
     """
     assert form is None or form == SITE_SIGNATURES[name], (name, form)
     forms = SIGNATURES[name] if form is None else (form,)
@@ -103,8 +102,9 @@ def make_command(
 
 
 def is_sound(command: Command) -> bool:
-    """Whether a command has exactly what its name calls for, or a defect and nothing beyond that: what the engine, and
-    the constraints of the history, may rely on.
+    """Whether a command has exactly the fields of one of its forms, or has a defect and no field outside its forms.
+
+    The engine and the constraints of the history rely on this.
     """
     if command.defect is not None:
         return command.defect in DEFECTS and not _present(command) & ~_POSSIBLE[command.name]
@@ -139,12 +139,12 @@ def _user(text: str) -> str | None:
 
 
 def _symbol(text: str) -> str | None:
-    # Folding before the check would let in letters whose upper case is ASCII (the dotless i).
+    # A check after `upper` alone would accept letters whose upper case is ASCII (the dotless i).
     return text.upper() if text.isascii() and is_symbol(text.upper()) else None
 
 
 def _filename(text: str) -> str | None:
-    # A lone surrogate is text to Python, but to no wire, table or file.
+    # Python accepts a lone surrogate in a str, but UTF-8 cannot encode it, so no message, table or file can hold it.
     return text if text and not any("\ud800" <= character <= "\udfff" for character in text) else None
 
 

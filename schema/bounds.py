@@ -1,8 +1,8 @@
-"""Bounds of the values in messages: what a field of each kind may hold, judged where messages are decoded.
+"""Types of the fields in messages, each with the bounds that decoding enforces.
 
-Every field of every message has one of these types, so nothing that decodes is too large for Postgres, for a date, for
-an index or for memory. The tables of `tables.py` take whatever these let through. Types only: nothing here decides what
-a command may do.
+Every field of every message has one of these types, so no decoded value is too large for Postgres, for a date, for an
+index or for memory. The tables of `tables.py` accept every value within these bounds. Nothing here decides what a
+command may do.
 """
 
 from typing import Annotated
@@ -17,19 +17,22 @@ MILLISECONDS_MAX = 253_402_300_799_999
 
 USER_PATTERN = r"[A-Za-z0-9_.@-]{1,64}"
 SYMBOL_PATTERN = r"[A-Z]{1,3}"
-"""Spec §1."""
+"""Pattern of a valid stock symbol, as `USER_PATTERN` is that of a user (spec §1)."""
 
 FILENAME_CHARACTERS_MAX = 1_000
-"""Far more than a name that may be dumped to has (`filenames.py`). Whoever makes a command leaves a longer one out."""
+"""Maximum characters of a file name in a message, far above the limit of `filenames.py`.
+
+`make_command` leaves a longer name out of the command.
+"""
 
 REASON_CHARACTERS_MAX = 500
-"""Of why the quote server gave no price: whatever says so cuts it."""
+"""Maximum characters of the reason why the quote server gave no price. The sender cuts a longer one."""
 
 MESSAGE_CHARACTERS_MAX = 1_000
-"""Of an entry's errorMessage or debugMessage, which may hold such a reason."""
+"""Maximum characters of an audit entry's errorMessage or debugMessage, which may include such a reason."""
 
 CRYPTOKEY_CHARACTERS_MAX = 512
-"""As long as the whole line of the quote server may be; an honest key has 56."""
+"""Maximum characters of a cryptokey: the limit on the quote server's whole line. A usual key has 56."""
 
 Milliseconds = Annotated[int, Meta(ge=0, le=MILLISECONDS_MAX)]
 """Time, ms since the epoch, UTC."""
@@ -44,13 +47,15 @@ Symbol = Annotated[str, Meta(pattern=rf"\A{SYMBOL_PATTERN}\Z")]
 
 ShortUser = Annotated[str, Meta(min_length=1, max_length=64)]
 ShortSymbol = Annotated[str, Meta(min_length=1, max_length=3)]
-"""Users and symbols where messages hold many of them: bounded by their length alone. Matching both patterns for each
-would treble the time of decoding (500 audit entries: 0.16 ms so, 0.52 ms with patterns). `codec.decode_log` matches
-each distinct value of a command log; the log of record is written by processes that have done so.
+"""Symbol in a message that holds many of them. Only its length is bounded, and likewise that of a `ShortUser`.
+
+Matching both patterns for each value would treble the decoding time (500 audit entries: 0.16 ms by length, 0.52 ms
+with patterns). `codec.decode_log` matches each distinct value of a command log once, and the processes that write the
+log of record have done so for theirs.
 """
 
 NewsOfUser = Annotated[str, Meta(max_length=64)]
-"""A user of whom there is news, or nobody: receivers look them up among those they know."""
+"""User whose account has news, or empty for nobody. Receivers look the user up among those they know."""
 
 Filename = Annotated[str, Meta(min_length=1, max_length=FILENAME_CHARACTERS_MAX)]
 WhyNot = Annotated[str, Meta(max_length=REASON_CHARACTERS_MAX)]
@@ -60,5 +65,8 @@ Cryptokey = Annotated[str, Meta(max_length=CRYPTOKEY_CHARACTERS_MAX)]
 CommandId = Annotated[bytes, Meta(min_length=16, max_length=16)]
 
 ReplyQueue = Annotated[str, Meta(pattern=r"\Aamq\.gen-[ -~]{1,247}\Z")]
-"""Name of a queue that the broker named, which takes 255 bytes. Any other could be one of our own logs, and the answer
-to a stranger's command would be written there; a name that no broker takes would end the connection of who answers."""
+"""Name of a queue that the broker named itself; names have at most 255 bytes.
+
+Any other name could be that of a command log, and the answer to a stranger's command would be published there. A name
+that the broker refuses would end the connection of the worker that answers.
+"""

@@ -1,15 +1,15 @@
-"""The hash chain over the audit log: what exactly is hashed, and how. The one definition, for writer and verification.
+"""Hash chain over the audit log: the one definition of its bytes, for the audit writer and for verification.
 
 A link covers the rows that one source got in one transaction:
 
     digest = SHA-256(previous digest | "source first_number last_number\\n" | rows | row checks)
 
 `rows` are the rows as Postgres's COPY writes them as text: COLUMNS in their order, tab between, \\N for null, line feed
-behind each. That is unambiguous, and anyone gets the very bytes with COPY … TO. `row checks` are a CRC-32 of each row:
-they prove nothing, but tell which row it is once a digest does not fit. The first link's previous digest is `genesis`.
+behind each. That is unambiguous, and anyone gets the same bytes with COPY … TO. `row checks` are the CRC-32 of each
+row: they prove nothing, but show which row changed when a digest does not match. The first link's previous digest is
+`genesis`.
 
-Pure, and final: other bytes here would be another chain, and every log written so far would look forged. Never any
-I/O, and never a second form.
+Pure: no I/O. This format is final: with any other bytes, every log written so far would look forged.
 """
 
 import hashlib
@@ -32,10 +32,10 @@ COLUMNS = (
     "quote_server_time",
     "cryptokey",
 )
-"""Of `audit_events`, all of them, in the order in which they are hashed."""
+"""All columns of `audit_events`, in the order in which they are hashed."""
 
 CHECK_BYTES = 4
-"""Length of a row's check."""
+"""Bytes of one row's check."""
 
 
 class Link(NamedTuple):
@@ -49,13 +49,13 @@ class Link(NamedTuple):
 
 
 def genesis(source: int) -> bytes:
-    """Stands for the digest before a source's first link."""
+    """The previous digest of a source's first link."""
     return hashlib.sha256(b"day trade audit log, source %d" % source).digest()
 
 
 def row_checks(rows: bytes) -> bytes:
-    """CRC-32 of each row, its line feed included, big-endian, in their order."""
-    # No row holds a line feed or carriage return of its own: COPY escapes them.
+    """CRC-32 of each row with its line feed, big-endian, in the order of the rows."""
+    # Only line ends are line feeds or carriage returns: COPY escapes those within a row.
     checks = list(map(zlib.crc32, rows.splitlines(keepends=True)))
     return struct.pack(f">{len(checks)}I", *checks)
 

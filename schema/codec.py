@@ -1,4 +1,4 @@
-"""Bytes on the wire to structs and back: MessagePack by msgspec, one error type, versions checked. No I/O."""
+"""Encodes and decodes messages: MessagePack by msgspec, with one error type and a version check. No I/O."""
 
 import functools
 import re
@@ -51,11 +51,11 @@ _replies = msgspec.msgpack.Decoder(ReplyMessage)
 _changed = msgspec.msgpack.Decoder(AccountsChanged)
 
 encode = _encoder.encode
-"""Any struct of the contract to bytes."""
+"""Encodes any struct of the contract as bytes."""
 
 
 def decode_log(body: bytes) -> LogMessage:
-    """A message of a command log, every command in it sound (`arguments.is_sound`). Raises DecodeError."""
+    """Decodes a message of a command log; every command in it is sound (`arguments.is_sound`). Raises DecodeError."""
     message = _decode(_log, body)
     if isinstance(message, CommandBatch):
         _check_names(message.commands)
@@ -77,7 +77,7 @@ def decode_log(body: bytes) -> LogMessage:
 
 
 def decode_audit(body: bytes) -> AuditMessage:
-    """A message of the audit stream, of which every entry can be stored and dumped (spec §6). Raises DecodeError."""
+    """Decodes a message of the audit stream; each entry can be stored and dumped (spec §6). Raises DecodeError."""
     message = _decode(_audit, body)
     if message.source not in SOURCES:
         raise DecodeError(f"source {message.source} is none of ours")
@@ -100,12 +100,12 @@ def decode_audit(body: bytes) -> AuditMessage:
 
 
 def decode_prices(body: bytes) -> PriceMessage:
-    """A broadcast of the quote cache. Raises DecodeError."""
+    """Decodes a broadcast of the quote cache. Raises DecodeError."""
     return _decode(_price, body)
 
 
 def decode_request(body: bytes) -> PriceRequest:
-    """A request to the quote cache. Raises DecodeError."""
+    """Decodes a request to the quote cache. Raises DecodeError."""
     request = _decode(_request, body)
     if request.paid_quotes_max is not None and request.user == NOBODY:
         raise DecodeError("an allowance of nobody")
@@ -113,17 +113,17 @@ def decode_request(body: bytes) -> PriceRequest:
 
 
 def decode_triggers(body: bytes) -> TriggerMessage:
-    """Changes of trigger orders. Raises DecodeError."""
+    """Decodes changes of trigger orders. Raises DecodeError."""
     return _decode(_trigger, body)
 
 
 def decode_replies(body: bytes) -> ReplyMessage:
-    """Outcomes of commands. Raises DecodeError."""
+    """Decodes outcomes of commands. Raises DecodeError."""
     return _decode(_replies, body)
 
 
 def decode_accounts_changed(body: bytes) -> AccountsChanged:
-    """Whose accounts have news. Raises DecodeError."""
+    """Decodes the users whose accounts have news. Raises DecodeError."""
     return _decode(_changed, body)
 
 
@@ -137,7 +137,7 @@ def _check_names(commands: Sequence[Command]) -> None:
 
 
 def _is_marker(entry: AuditEntry) -> bool:
-    # Both become part of a path: the dump's file, and the name that it has while it is written.
+    # The dump id and the file name become parts of paths: that of the file, and that of the draft before it is whole.
     return (
         entry.message is not None
         and _DUMP_ID.fullmatch(entry.message) is not None
@@ -147,7 +147,7 @@ def _is_marker(entry: AuditEntry) -> bool:
 
 
 def _check_id(command_id: bytes) -> None:
-    # An expiry would then meet its id in the history, and no look-up of what was published could tell.
+    # Otherwise an expiry could find its id taken in the history, and a look-up of published commands would not show it.
     if command_id.startswith(EXPIRY_PREFIX):
         raise DecodeError("a command id that is kept for expiries")
 

@@ -1,6 +1,6 @@
-"""Commands as they travel in the partition logs: one struct for all sixteen, batched in messages (spec §2, §3).
+"""Messages of the partition logs: commands, one struct for all sixteen kinds, in batches (spec §2, §3).
 
-What is in a partition's stream is a `LogMessage`: commands of users, fills of trigger orders, or the marker of a
+Each message of a partition's stream is a `LogMessage`: commands of users, fills of trigger orders, or the marker of a
 DUMPLOG. Structs are arrays in MessagePack: fields are only ever added at the end, with a default.
 """
 
@@ -29,16 +29,16 @@ from schema.bounds import (
 from schema.outcomes import Reason, Side
 
 VERSION = 1
-"""Of every message of the contract. A reader refuses a version it does not know."""
+"""Version of every message of the contract. A reader refuses any other version."""
 
 PARTITIONS = 16
-"""Number of command logs. Part of the data: changing it moves users between logs. Checked against the database."""
+"""Number of command logs. It is checked against the database, because a change would move users between logs."""
 
 COMMANDS_PER_MESSAGE_MAX = 100
-"""Bounds the work that one message brings, and what a poison message can take with it."""
+"""Maximum commands in a message: bounds the work per message, and the commands lost with an undecodable one."""
 
 NOBODY = ""
-"""Stands for 'no user' wherever a key is needed: the root DUMPLOG, and commands whose user is not valid."""
+"""Key for commands without a user: the root DUMPLOG, and commands whose user is not valid."""
 
 EXPIRY_PREFIX = b"expiry: "
 
@@ -69,8 +69,8 @@ class Allowances(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Limits of one person who trades through the site or the API (spec §3a). Commands of workload files have none.
 
     They travel with the command, so that a replay decides by the limits of that time. `armed_max`: trigger orders of
-    the account that may be armed at once. `paid_quotes_max`: paid quotes a UTC day that the person's own QUOTE, BUY
-    and SELL may cause.
+    the account that may be armed at once. `paid_quotes_max`: paid quotes that the person's own QUOTE, BUY and SELL may
+    cause per UTC day.
     """
 
     armed_max: NotNegative
@@ -100,14 +100,15 @@ class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def key(self) -> str:
-        """The user in keys and for ordering; commands of nobody keep an order among themselves."""
+        """User by which commands are keyed and ordered. Commands without a user share NOBODY, and one order."""
         return self.user or NOBODY
 
 
 class Fill(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An order of the trigger worker to the owner of an account: execute this trigger order at this quote.
+    """Instruction of a trigger worker to the owner of an account: execute this trigger order at this quote.
 
-    `version` is that of the trigger order that was matched: a fill for another version is void (spec §3, fires once).
+    `version` is that of the trigger order that the worker matched. If the trigger order has changed since, the fill is
+    void (spec §3, fires once).
     """
 
     command_id: CommandId
@@ -121,7 +122,7 @@ class Fill(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class CommandBatch(msgspec.Struct, frozen=True, array_like=True, tag="commands", gc=False):
-    """Commands of one partition. `reply_to`: the queue in which somebody waits for their outcomes."""
+    """Commands of one partition. `reply_to`: the queue that gets their outcomes, if a process waits for them."""
 
     version: NotNegative
     published_at_ms: Milliseconds
@@ -136,10 +137,11 @@ class FillBatch(msgspec.Struct, frozen=True, array_like=True, tag="fills", gc=Fa
 
 
 class DumpMarker(msgspec.Struct, frozen=True, array_like=True, tag="marker", gc=False):
-    """A root DUMPLOG: stands in every partition behind all that its publisher put there before (design §5).
+    """Marker of a root DUMPLOG: each partition gets it after all that its publisher put there before (design §5).
 
-    The partition of NOBODY executes `command`; all of them pass the marker on to the audit log. Its command id is
-    the id of the dump. `asked_by`: the person, where there is one: the dump holds nothing that follows of theirs.
+    The partition of NOBODY executes `command`; every partition passes the marker on to the audit log. The command's id
+    is the id of the dump. `asked_by`: the person who gave the DUMPLOG, if any; the dump includes nothing that this
+    person does afterwards.
     """
 
     version: NotNegative
@@ -152,25 +154,25 @@ LogMessage = CommandBatch | FillBatch | DumpMarker
 
 
 def partition_of(user: str) -> int:
-    """The command log that holds all of a user's commands, and so their order (design §1)."""
+    """Partition whose log holds all of a user's commands, and so determines their order (design §1)."""
     return zlib.crc32(user.encode()) % PARTITIONS
 
 
 def command_id(source: int, number: int) -> bytes:
-    """Id of a publisher's n-th command: 8 bytes of source, 8 of number: the ids of a source sort by their number."""
+    """Id of a publisher's n-th command: 8 bytes of source, then 8 of number, so a source's ids sort by number."""
     return source.to_bytes(8, "big") + number.to_bytes(8, "big")
 
 
 def expiry_id(seq: int) -> bytes:
-    """Id of the expiry of a user's pending order, which nobody publishes: no command may have such a one."""
+    """Id of the expiry of a user's pending order. Expiries are not published; a published command may not have one."""
     return EXPIRY_PREFIX + seq.to_bytes(8, "big")
 
 
 def is_user(text: str) -> bool:
-    """1 to 64 of A-Z a-z 0-9 _ . @ - (spec §1)."""
+    """Whether a text is 1 to 64 of A-Z a-z 0-9 _ . @ - (spec §1)."""
     return _USER.fullmatch(text) is not None
 
 
 def is_symbol(text: str) -> bool:
-    """1 to 3 capital letters (spec §1); lower case is folded before, at the edge."""
+    """Whether a text is 1 to 3 capital letters (spec §1). `arguments` has changed lower case to upper case before."""
     return _SYMBOL.fullmatch(text) is not None

@@ -1,19 +1,19 @@
-"""A message that no consumer may obey, as it is kept for people: where it lies, why, and how it begins. Pure.
+"""Dead letter: a message that consumers refused, kept for people with its place, the reason and its first bytes. Pure.
 
-Its stream still holds the message at its offset, so that only the beginning of a large one is kept beside the reason.
+The stream still holds the message at its offset, so only the beginning of a large message is kept here.
 """
 
 from dataclasses import dataclass
 
 KEPT_BYTES_MAX = 65_536
-"""Bytes of a message that are kept. An honest message has some tens of kB, so it is kept whole."""
+"""Maximum bytes kept of a message. This project's own messages have some tens of kB, so they are kept whole."""
 
 REASON_CHARACTERS_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message at its place in a stream. `body`: its first bytes, `size_bytes`: how many it has. See `dead_letter`."""
+    """A message at its place in a stream. `body`: its first bytes, `size_bytes`: its whole size. See `dead_letter`."""
 
     stream: str
     offset: int
@@ -23,7 +23,7 @@ class DeadLetter:
 
     @property
     def id(self) -> str:
-        """Its place, by which people name it. No two letters have the same."""
+        """Stream and offset, by which people name the letter. No two letters share them."""
         return f"{self.stream}/{self.offset}"
 
     @property
@@ -33,9 +33,10 @@ class DeadLetter:
 
 
 def dead_letter(stream: str, offset: int, body: bytes, reason: str) -> DeadLetter:
-    """The letter for a message, within the bounds of what is kept. Any body and any reason will do.
+    """Makes the letter for a message; cuts body and reason to their limits. Accepts any body and any reason.
 
-    A reason often quotes the message, so it may hold what no database takes or a terminal would obey: that is escaped.
+    A reason often quotes the message, so it may hold characters that Postgres refuses or that a terminal obeys. They
+    are escaped.
     """
     plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in reason)
     return DeadLetter(stream, offset, plain[:REASON_CHARACTERS_MAX], len(body), bytes(body[:KEPT_BYTES_MAX]))

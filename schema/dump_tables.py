@@ -1,4 +1,4 @@
-"""The tables of dumps: which were asked for, up to where each goes in the log, and what has become of its file."""
+"""Tables of dumps: each requested dump with the state of its file, and the last log entries that it includes."""
 
 from sqlalchemy import (
     BigInteger,

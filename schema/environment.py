@@ -1,6 +1,6 @@
 """Readers of single environment variables. Each raises SettingsError with the variable's name and what it may be.
 
-Which variables there are, and what they mean, is said in `schema.settings` and `webapp.settings`.
+`schema.settings` and `webapp.settings` list the variables and their meanings.
 """
 
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ from pathlib import Path
 from schema.errors import SettingsError
 
 SHOWN_CHARACTERS_MAX = 60
-"""Length at which a wrong value is cut in the message about it."""
+"""Maximum characters of a wrong value that an error message shows."""
 
 
 NAMED = {"AMQP_URL": "the RabbitMQ server to use", "DATABASE_URL": "the Postgres database to use"}
-"""Meaning of the variables without which hardly anything can start."""
+"""Meanings of the two variables that nearly every process needs."""
 
 
 def required(environment: Mapping[str, str], name: str) -> str:
@@ -83,7 +83,7 @@ def integer_or_off(environment: Mapping[str, str], name: str, least: int, most: 
 
 
 def address(environment: Mapping[str, str], name: str, default: str) -> tuple[str, int]:
-    """A host and a port; a host in brackets (IPv6) comes without them."""
+    """A host and a port, without the brackets of an IPv6 host."""
     text = environment.get(name) or default
     host, separator, digits = text.rpartition(":")
     port = whole_number(digits, 1, 65535)

@@ -1,4 +1,4 @@
-"""The exception tree: what the world may do to us. Outcomes of commands are values (`outcomes.py`), never these."""
+"""Exceptions for failures of servers, settings and input. Outcomes of commands are values (`outcomes.py`) instead."""
 
 
 class DayTradeError(Exception):
@@ -38,15 +38,15 @@ class StoreAway(StoreError):
 
 
 class Fenced(StoreError):
-    """Somebody else owns the partition by now: whatever was decided on it must be dropped (design §2)."""
+    """Another worker owns the partition by now: this one must drop whatever it decided on it (design §2)."""
 
 
 class LogGap(DayTradeError):
-    """A stream lacks messages that were not read yet, or is another one than before: to go on would lose commands."""
+    """A stream lacks messages that were not read yet, or was replaced: reading on would lose commands."""
 
 
 class DumpImpossible(DayTradeError):
-    """There can never be a file for a dump; the text says why, to the person who asked for it."""
+    """The file of a dump can never be written; the text explains why to the person who asked for it."""
 
 
 class QuoteError(DayTradeError):

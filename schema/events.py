@@ -1,6 +1,6 @@
-"""What processes tell each other beside commands: audit entries, prices, changes of trigger orders.
+"""Messages between processes other than commands: audit entries, prices, changes of trigger orders, replies.
 
-Same rules as `commands.py`: arrays in MessagePack, fields only added at the end.
+The rules of `commands.py` apply: structs are arrays in MessagePack, and fields are only added at the end.
 """
 
 import enum
@@ -31,36 +31,39 @@ from schema.commands import PARTITIONS, CommandName
 from schema.outcomes import Outcome, Reason, Side
 
 QUOTE_LIFETIME_MS = 60_000
-"""A quote may be used for this long from the moment we asked for it (spec §1)."""
+"""Time for which a quote may be used, from the moment the quote cache asked for it (spec §1)."""
 
 CLOCK_STEP_MS_MAX = 2_000
-"""How far two of our clocks may be apart, or one be set back, without being taken for wrong."""
+"""Maximum difference between the clocks of two processes, or step back of one clock, that is tolerated."""
 
 ENTRIES_PER_MESSAGE_MAX = 500
-"""Audit entries in one message: about 40 kB, far from any limit, and few enough confirms (design §7)."""
+"""Maximum audit entries in a message: about 40 kB, far below any limit, and enough to need few confirms (design §7)."""
 
 NEWS_PER_MESSAGE_MAX = 5_000
-"""Prices, changes of trigger orders, replies, or users with news in one message. A batch seldom has as many; whoever
-has more makes more messages."""
+"""Maximum prices, changes of trigger orders, replies, or users with news in a message.
+
+A batch seldom has as many; a sender that has more sends several messages.
+"""
 
 TRIGGER_PARTITIONS = 8
-"""Number of shares in which symbols are dealt to trigger workers. Nothing is stored by it but ownership."""
+"""Number of partitions in which symbols are divided among trigger workers. Only ownership is stored by it."""
 
 QUOTECACHE_SOURCE = 64
 """Number of the quote cache as a source of audit entries; 0 to 63 are the command partitions."""
 
 SOURCES = frozenset([*range(PARTITIONS), QUOTECACHE_SOURCE])
-"""All that write into the log of record."""
+"""Numbers of all sources that write into the log of record."""
 
 
 def is_usable(asked_at_ms: int, now_ms: int) -> bool:
-    """Whether a quote that was asked for then may be used now; one from the future is somebody's wrong clock."""
+    """Whether a quote asked for at `asked_at_ms` may be used now. One from the future comes from a wrong clock."""
     return -CLOCK_STEP_MS_MAX <= now_ms - asked_at_ms < QUOTE_LIFETIME_MS
 
 
 def is_due(at_ms: int, now_ms: int, ahead_ms_max: int) -> bool:
-    """Whether a time has come that was set at most so far ahead. One that is further ahead than that was set before a
-    clock was set back: to wait for it would be to stand still for as long.
+    """Whether a time has come that was set at most `ahead_ms_max` ahead.
+
+    A time further ahead was set before a clock was set back. It counts as due, for waiting would stall the process.
     """
     return at_ms <= now_ms or at_ms > now_ms + ahead_ms_max + CLOCK_STEP_MS_MAX
 
@@ -78,10 +81,10 @@ class AuditKind(enum.StrEnum):
 
 
 class AuditEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One row of the log of record. What does not apply is None.
+    """One row of the log of record. Fields that do not apply are None.
 
-    `funds_cents`: of an accountTransaction signed, so that a user's entries sum to the available cash (add > 0,
-    remove < 0); of a quoteServer its price. `message`: errorMessage or debugMessage; of a marker the id of its dump,
+    `funds_cents`: for an accountTransaction signed, so that a user's entries sum to the available cash (add > 0,
+    remove < 0); for a quoteServer the price. `message`: errorMessage or debugMessage; for a marker the id of its dump,
     hexadecimal. `quote_server_time` and `cryptokey`: exactly as the quote server answered.
     """
 
@@ -108,11 +111,13 @@ class AuditMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 PRICE_CENTS_MIN = 101
-"""The least price that the legacy quote server gives (spec §4): who cannot pay it for each share needs no quote."""
+"""Lowest price of the legacy quote server (spec §4): a BUY by shares that cannot pay it per share needs no quote."""
 
 
 class PriceRequest(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Ask the quote cache for a symbol; the answer is broadcast. User and transaction number go into the log of a hit.
+    """Request to the quote cache for the price of a symbol. The quote cache broadcasts its answer.
+
+    If a quote is bought for it, the log names this user and transaction number.
 
     `for_trigger`: the symbol is wanted because a trigger order is armed on it, not because a command needs it.
     `paid_quotes_max`: paid quotes that the user may cause a UTC day (spec §3a); None: no limit.
@@ -127,9 +132,9 @@ class PriceRequest(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Quote(msgspec.Struct, frozen=True, array_like=True, tag="quote", gc=False):
-    """A price, usable by everyone for QUOTE_LIFETIME_MS from `asked_at_ms` (our clock).
+    """A price, usable by everyone for QUOTE_LIFETIME_MS from `asked_at_ms` (by the quote cache's clock).
 
-    The cause is the command that the paid hit is logged under.
+    The cause is the command under which the paid request is logged.
     """
 
     quote_id: Positive
@@ -144,7 +149,7 @@ class Quote(msgspec.Struct, frozen=True, array_like=True, tag="quote", gc=False)
 
 
 class NoQuote(msgspec.Struct, frozen=True, array_like=True, tag="no-quote", gc=False):
-    """All attempts failed: whoever waits for this symbol goes on without (spec §4)."""
+    """Answer when all attempts failed: commands that wait for this symbol go on without a quote (spec §4)."""
 
     symbol: Symbol
     at_ms: Milliseconds
@@ -152,7 +157,7 @@ class NoQuote(msgspec.Struct, frozen=True, array_like=True, tag="no-quote", gc=F
 
 
 class QuoteRefused(msgspec.Struct, frozen=True, array_like=True, tag="refused", gc=False):
-    """The user's allowance of paid quotes is used up (spec §3a). Others who wait for this symbol ask for themselves."""
+    """Answer when a user's allowance of paid quotes is used up (spec §3a). Other users' commands request it anew."""
 
     symbol: Symbol
     user: UserId
@@ -160,7 +165,7 @@ class QuoteRefused(msgspec.Struct, frozen=True, array_like=True, tag="refused", 
 
 
 class PriceMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What the quote cache broadcasts. Without answers: it has a new owner, who may not know what was asked before."""
+    """Broadcast of the quote cache. One without answers announces a new owner, which may not know earlier requests."""
 
     version: NotNegative
     answers: Annotated[list[Quote | NoQuote | QuoteRefused], Meta(max_length=NEWS_PER_MESSAGE_MAX)]
@@ -188,10 +193,10 @@ class TriggerMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The outcome of one command, for whoever waits for it: the key fields of its history row.
+    """Outcome of one command for the process that waits for it: the main fields of its history row.
 
-    `newest_order_seq`: the user's newest pending order of that side, where a COMMIT or CANCEL named another one.
-    May be lost with a process; the history has the answer for good, under the same command id.
+    `newest_order_seq`: the user's newest pending order of that side, if a COMMIT or CANCEL named another one.
+    A reply may be lost with a process; the history keeps the outcome under the same command id.
     """
 
     command_id: CommandId
@@ -212,14 +217,14 @@ class ReplyMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class AccountsChanged(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Users of a partition for whom something new is in the database. A hint, not a record: it may be lost."""
+    """Users of a partition whose data in the database has changed. A hint, not a record: it may be lost."""
 
     version: NotNegative
     users: Annotated[list[NewsOfUser], Meta(max_length=NEWS_PER_MESSAGE_MAX)]
 
 
 def trigger_partition_of(symbol: str) -> int:
-    """Which trigger worker's share a symbol is in."""
+    """Trigger partition that a symbol belongs to."""
     return zlib.crc32(symbol.encode()) % TRIGGER_PARTITIONS
 
 

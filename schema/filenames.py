@@ -1,26 +1,29 @@
-"""Names of dump files: what may be written inside the dump folder, and what leaves it (spec §6)."""
+"""Names of dump files, and the check that a name stays inside the dump folder (spec §6)."""
 
 import posixpath
 
 FILENAME_CHARACTERS_MAX = 100
 
 OWN_FOLDERS = "~"
-"""What the names of people's own folders begin with."""
+"""Prefix of the names of people's own folders."""
 
 FILENAME_BYTES_MAX = 240
-"""In UTF-8. File systems take 255 for each part of a path; the rest is for the suffix of a file being written."""
+"""Maximum bytes of a name in UTF-8.
+
+File systems take 255 for each part of a path; the rest is for the suffix of a file that is being written.
+"""
 
 
 def own_folder(user: str) -> str:
-    """Where the dumps that a person asks for from the web go. Users' names have no slash."""
+    """Folder for the dumps that a person asks for from the web. No user's name contains a slash."""
     return f"{OWN_FOLDERS}{user}/"
 
 
 def dump_path(filename: str, user: str | None = None) -> str | None:
     """The relative path a DUMPLOG may write, `./` dropped; None where the name must be rejected (spec §6).
 
-    `user`: whose log it is. That user's own folder does not count for the limits: with any user's name, any file name
-    may be given.
+    `user`: the user whose log is dumped. That user's own folder does not count towards the limits, so people with long
+    names may use the same file names as others.
     """
     folder = own_folder(user) if user is not None and filename.startswith(own_folder(user)) else ""
     name = filename.removeprefix(folder)

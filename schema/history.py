@@ -1,9 +1,9 @@
-"""A row of the history; and the rows of a user folded into the account that they leave.
+"""History rows, and the account that a user's rows lead to.
 
-Pure: no I/O, no clock. Derives from what rows say was done; no rule of spec §3 is decided again in here (that is what
-`replay` does). All of an account is derivable: what a BUY reserved says how many shares it was for, a COMMIT or
-CANCEL took the newest of its stack, an expiry's id names its order, and a trigger order's version is the seq of the
-row that changed it last.
+Pure: no I/O, no clock. The account is derived from the effects that the rows record; no rule of spec §3 is decided
+again (`replay` does that). The rows determine the whole account: the reserve of a BUY tells its number of shares, a
+COMMIT or CANCEL took the newest order of its stack, an expiry's id names its order, and a trigger order's version is
+the seq of the row that changed it last.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,14 +17,14 @@ from schema.outcomes import HistoryKind, Outcome, Side
 
 
 class BrokenHistory(DayTradeError):
-    """Rows that no run of this system can have left: one is missing, or was altered."""
+    """The rows cannot come from a run of this system: one is missing, or was altered."""
 
 
 class HistoryRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of the table `history`, without its user. Enumerations may be plain text: their values, which are equal.
+    """A row of the table `history`, without its user. Enumerations may be plain text, as they equal their values.
 
-    `command_id` of an expiry ends with the number of the row of its order. `shares` and `order_seq` are what the
-    command named (spec §3a); `newest_order_seq` is the newest pending order where the named one was not it.
+    The `command_id` of an expiry ends with the seq of its order. `shares` and `order_seq` are what the command named
+    (spec §3a); `newest_order_seq` is the newest pending order, if the command named another one.
     """
 
     seq: int
@@ -50,7 +50,7 @@ class HistoryRow(msgspec.Struct, frozen=True, gc=False):
 
 
 def fold(user: str, rows: Iterable[HistoryRow]) -> Account:
-    """The account after the last of these rows, which are the user's 1, 2, 3, … Raises BrokenHistory."""
+    """The account after the last of these rows. They must be the user's rows 1, 2, 3, … Raises BrokenHistory."""
     account = Account(user)
     for row in rows:
         if row.seq != account.history_seq + 1:
@@ -65,7 +65,7 @@ def fold(user: str, rows: Iterable[HistoryRow]) -> Account:
 
 
 def expired_seq(row: HistoryRow) -> int:
-    """Which order an expiry released: the history seq of its BUY or SELL."""
+    """The history seq of the BUY or SELL whose order an expiry released."""
     return int.from_bytes(row.command_id[8:], "big")
 
 
@@ -195,7 +195,7 @@ _EFFECTS: dict[str, Callable[[Account, HistoryRow], None]] = {
     CommandName.SET_SELL_TRIGGER: _of(Side.SELL, _set_trigger),
     CommandName.CANCEL_SET_SELL: _of(Side.SELL, _cancel_trigger),
 }
-"""What a done command does beside its deltas: to the stacks and to the trigger orders."""
+"""Effects of a done command besides its deltas: on the stacks and on the trigger orders."""
 
 _EXPIRIES: dict[str, Side] = {CommandName.BUY: Side.BUY, CommandName.SELL: Side.SELL}
 

@@ -1,7 +1,6 @@
-"""Tables about the logs themselves: who reads them and how far, what is still to be published, what nobody can read,
-which sources of the log of record have stopped, which messages of its stream are no part of it.
+"""Tables about the logs: owners and positions, the outbox, dead letters, stopped sources, given-up audit messages.
 
-Apart from `tables.py`, which is the ledger. Leases are by the database's own clock.
+They are separate from `tables.py`, which is the ledger. Times of leases are by the database's clock.
 """
 
 from sqlalchemy import (

@@ -5,16 +5,16 @@ import re
 from schema.errors import MalformedMoney
 
 BALANCE_MAX = 2**62
-"""No balance may pass this (spec §1): cents of cash, and likewise shares of a symbol, reserved ones included."""
+"""Maximum balance (spec §1), in cents of cash and in shares of a symbol. What is reserved counts too."""
 
 CENTS_MAX = 2**63 - 1
 _DECIMAL = re.compile(r"([+-]?)([0-9]{1,30})(?:\.([0-9]{1,2}))?")
 
 
 def parse_cents(text: str) -> int:
-    """Cents in decimal text: optional sign, digits, at most two fraction digits (spec §1).
+    """Cents from decimal text: optional sign, digits, at most two fraction digits (spec §1).
 
-    Raises MalformedMoney for anything else, and for what does not fit 64 bits.
+    Raises MalformedMoney for any other text, and for an amount that does not fit 64 bits.
     """
     match = _DECIMAL.fullmatch(text)
     if match is None:
@@ -34,6 +34,6 @@ def format_cents(cents: int) -> str:
 
 
 def whole_shares(amount_cents: int, price_cents: int) -> int:
-    """How many whole shares an amount buys: floor(amount / price); what is left over never moves (spec §1)."""
+    """Number of whole shares that an amount buys: floor(amount / price). The remainder never moves (spec §1)."""
     assert price_cents > 0, price_cents
     return amount_cents // price_cents

@@ -1,4 +1,4 @@
-"""What a command can end in (spec §3), and what can become of a dump's file. Values, never exceptions."""
+"""Outcomes of commands (spec §3), and states of a dump's file. Values, never exceptions."""
 
 import enum
 
@@ -9,9 +9,9 @@ class Outcome(enum.StrEnum):
 
 
 class Reason(enum.StrEnum):
-    """Why a command was rejected. Where several apply, the one that stands first here is given.
+    """Reason why a command was rejected. If several apply, the first in this order is given.
 
-    The order is that of spec §3 merged over all commands: no command checks two of them the other way round, but for a
+    The order is that of spec §3 merged over all commands. No command checks two of them the other way round, except a
     SELL by shares, which checks TOO_FEW_SHARES before NO_QUOTE (spec §3a).
     """
 
@@ -63,13 +63,13 @@ SENTENCES = {
     Reason.TRIGGER_ALLOWANCE_USED_UP: "trigger allowance used up: cancel an armed trigger order first",
     Reason.BALANCE_LIMIT: "the balance would pass its limit",
 }
-"""For people: the audit log's error message and the web."""
+"""Sentences for people: the audit log's error messages, and the web."""
 
 assert set(SENTENCES) == set(Reason)
 
 
 class HistoryKind(enum.StrEnum):
-    """What wrote a history row: somebody's command, a trigger order's fill, or a pending order's expiry (spec §5)."""
+    """Origin of a history row: a user's command, a trigger order's fill, or a pending order's expiry (spec §5)."""
 
     COMMAND = "command"
     FILL = "fill"
@@ -82,10 +82,11 @@ class Side(enum.StrEnum):
 
 
 class DumpState(enum.StrEnum):
-    """What has become of the file that a DUMPLOG asked for. All but `WAITING` are final, but for a file's replacement.
+    """State of the file that a DUMPLOG asked for.
 
-    `WAITING`: its log is not complete yet, or the file is still to be written. `REPLACED`: the file of its name is that
-    of a later dump. `FAILED`: there will never be a file.
+    `WAITING`: its log is not complete yet, or the file is still to be written. `REPLACED`: the file with its name is
+    that of a later dump. `FAILED`: the file will never be written. Only `WAITING` and `WRITTEN` can change, the latter
+    only to `REPLACED`.
     """
 
     WAITING = "waiting"

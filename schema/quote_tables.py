@@ -1,4 +1,4 @@
-"""The table of requests to the legacy quote server. Apart from `tables.py`, which is the ledger."""
+"""The table of requests to the legacy quote server, separate from `tables.py`, which is the ledger."""
 
 from sqlalchemy import (
     BigInteger,

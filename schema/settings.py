@@ -1,6 +1,6 @@
 """Every setting of every process: its environment variable, unit, default and limits, in one place.
 
-Constants that are part of the data or of the algorithms are not settings; they stand beside what they govern.
+Constants that are part of the data or of the algorithms are not settings; they are defined beside the code they govern.
 """
 
 import secrets
@@ -13,51 +13,51 @@ from schema.environment import address, choice, file_or, integer, integer_or_off
 from schema.errors import SettingsError
 
 REPLICA_CHARACTERS_MAX = 50
-"""With the mark behind it, the name still fits what Postgres keeps of an application's name (63)."""
+"""Maximum characters of a replica's name before its mark. Name and mark fit Postgres's application name (63 bytes)."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a process is told from outside. Read it once, at start, with `from_environment`."""
+    """Settings of a process. Read them once, at start, with `from_environment`."""
 
     amqp_url: str
     database_url: str
     replica: str
-    """Name of this process among its peers: `REPLICA`, the host, and a mark that no other process ever has."""
+    """Name of this process among its peers: `REPLICA`, the host, and a random mark that makes it unique."""
     dump_dir: Path
     quote_server: tuple[str, int]
     """Host and port of the legacy quote server."""
     quote_source: Path | None
-    """A recorded file of prices (`runtime.price_file`) to use in place of the quote server; None: none."""
+    """File of recorded prices (`runtime.price_file`) to use instead of the quote server; None: use the server."""
     quotes: str
-    """What the simulator plays: `realistic` (measured delays) or `instant` (none)."""
+    """Delays of the simulated quote server: `realistic` (as measured) or `instant` (none)."""
     quote_seed: int
     quote_cost_cents: int
     """Price of one answer; an assumption, no source states it (spec §4)."""
     quote_timeout_ms: int
-    """Silence for longer than this is a failed attempt; the slowest honest answer takes 4,026 ms."""
+    """Time after which an attempt without an answer has failed; the slowest answer measured took 4,026 ms."""
     quote_attempts: int
     quote_connections: int
-    """Requests open to the legacy server at once; client sockets run out, its own limit was never seen (spec §4)."""
+    """Maximum open requests to the legacy server. Client sockets run out before any limit of its own (spec §4)."""
     refreshes_a_minute: int | None
-    """Paid requests for armed triggers a minute, of the whole system (spec §3a); None: no limit."""
+    """Maximum paid requests for armed triggers per minute in the whole system (spec §3a); None: no limit."""
     quote_hedge_ms: int | None
-    """After this long without an answer a second request is sent, and paid; None: never."""
+    """Time without an answer after which a second request is sent, and paid; None: never."""
     log_level: str
     environment: Mapping[str, str] = field(repr=False, compare=False, default_factory=dict)
 
     @property
     def place(self) -> str:
-        """What the names of all processes begin with that ever ran as this `REPLICA` of this host.
+        """Prefix of the names of all processes that ever ran as this `REPLICA` on this host.
 
-        Empty where that cannot be told: `REPLICA` is not set, or the name was cut and may be that of others as well.
+        Empty if there is no such prefix: `REPLICA` is not set, or the name was cut and may be that of others as well.
         """
         name = self.replica.rpartition("#")[0]
         return f"{name}#" if self.environment.get("REPLICA") and len(name) < REPLICA_CHARACTERS_MAX else ""
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Raises SettingsError with the variable's name and what it may be."""
+    """Reads all settings. Raises SettingsError with the variable's name and its allowed values."""
     if not __debug__:
         raise SettingsError("Python leaves out assertions, which guard every cent: unset PYTHONOPTIMIZE, and drop -O")
     return Settings(

@@ -1,4 +1,4 @@
-"""Every table, with named constraints that repeat the engine's assertions (style: assertions in pairs).
+"""Tables of the ledger and the log of record; named constraints repeat the engine's assertions (assertions in pairs).
 
 Reads and migrations use these; the hot path writes with psycopg. `user_id` leads every key of a per-user table, so
 that the database can be sharded by user (design §6). Money is bigint cents, time bigint ms since the epoch.
@@ -39,7 +39,7 @@ metadata = MetaData(
 
 
 def named_enum(cls: type[enum.Enum], name: str) -> Enum:
-    """The database's type of this name, with the values of a Python enum."""
+    """The database's enum type of this name, with the values of a Python enum."""
     return Enum(
         cls,
         name=name,

@@ -1,7 +1,7 @@
 """The web's own tables: people, their sessions and tokens, idempotency keys, watch lists. None of them moves money.
 
-Apart from `tables.py`, which is the ledger: no consumer knows these. `user_id` leads the keys here as well, but where
-a secret is what is looked up by.
+They are separate from `tables.py`, the ledger, and no consumer uses them. `user_id` leads their keys too, except where
+rows are looked up by a secret.
 """
 
 from sqlalchemy import (
@@ -69,7 +69,7 @@ idempotency_keys = Table(
     Column("body_digest", LargeBinary(16), nullable=False, comment="of the command's name and arguments"),
     Column("transaction_number", BigInteger, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
-    # Kept for good: a key whose row is gone would give its old command's outcome to a new command.
+    # Rows are never deleted: without its row, a key that is used again would get its old command's outcome.
     PrimaryKeyConstraint("user_id", "key"),
     UniqueConstraint("user_id", "command_id", name="idempotency_keys_command_id_key"),
     CheckConstraint("length(command_id) = 16", name="command_id_whole"),
