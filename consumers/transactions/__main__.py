@@ -16,7 +16,7 @@ from runtime import entry_point
 log = structlog.get_logger()
 
 _doubtful: dict[int, int] = {}
-"""Partition → offset up to which the next session has to look commands up, after an AlreadyDone."""
+"""Offset up to which the next session has to look commands up after an AlreadyDone, by partition."""
 
 
 def work(broker: Connection, database: psycopg.Connection, replica: str, stopping: Callable[[], bool]) -> None:
@@ -25,14 +25,15 @@ def work(broker: Connection, database: psycopg.Connection, replica: str, stoppin
     try:
         session.run(stopping)
     except store.AlreadyDone:
-        # A first copy came after its second: everything seen so far has to be looked up.
+        # The log holds a command that is done already: the next session has to look up everything seen so far.
         _doubtful.update(session.newest_offsets())
         raise
     log.info("drained and left", rows=session.rows_written)
 
 
 if __name__ == "__main__":
-    # Accounts and backlogs live long and hold no circles: the collector would only walk them again and again.
+    # Accounts and backlogs live long and hold no reference cycles: the collector would scan them again and again for
+    # nothing.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     entry_point.run_logged("transactions", partial(run_consumer, "transactions", work))

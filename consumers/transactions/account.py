@@ -1,6 +1,6 @@
-"""The decision on a command, and its effect on an account (the values are `schema.accounts`'). No rule of any command.
+"""Decisions on commands, and their effect on an account (its fields are in `schema.accounts`).
 
-No I/O, no clock.
+No rule of any command, no I/O, no clock.
 """
 
 from typing import TypedDict
@@ -17,11 +17,12 @@ __all__ = ["Account", "Decision", "PendingOrder", "Position", "TriggerOrder", "a
 
 
 class Decision(msgspec.Struct, gc=False):
-    """The outcome of a command, fill or expiry: its history row, and the orders that appear or go.
+    """The outcome of a command, fill or expiry: its history row, and the orders that it opens, closes or changes.
 
-    The deltas are of the available and of the reserved amount. `quote` is set when its price decided the command.
-    `trigger_order` is the new state of the order named by `trigger_key`; None there: it is gone. `shares` and
-    `order_seq` are what the command named; `newest_order_seq` is the newest pending order where it named another one.
+    The deltas change the available and the reserved amounts. `quote` is set when its price decided the command.
+    `trigger_order` is the new state of the order that `trigger_key` names; None means that this order is gone.
+    `shares` and `order_seq` repeat what the command named. If the command named a pending order that is not the newest
+    one, `newest_order_seq` is the newest one.
     """
 
     kind: HistoryKind
@@ -50,7 +51,7 @@ class Decision(msgspec.Struct, gc=False):
 
 
 class Deltas(TypedDict, total=False):
-    """Fields of a decision that say what it moves."""
+    """Fields of a decision that change amounts."""
 
     cash_delta_cents: int
     reserved_delta_cents: int
@@ -59,7 +60,7 @@ class Deltas(TypedDict, total=False):
 
 
 class Changes(Deltas, total=False):
-    """Fields of a decision that a rule sets, by their names."""
+    """Fields of a decision that a rule may set, by name."""
 
     symbol: str | None
     amount_cents: int | None
@@ -75,7 +76,7 @@ class Changes(Deltas, total=False):
 
 
 def apply(account: Account, decision: Decision) -> None:
-    """Changes the account as decided. The only place that changes one; the constraints of `tables.py` repeat it."""
+    """Changes the account as decided. Nothing else does; constraints in `tables.py` repeat the asserts."""
     account.history_seq += 1
     if decision.outcome is Outcome.REJECTED:
         return
@@ -103,7 +104,7 @@ def apply(account: Account, decision: Decision) -> None:
 
 
 def _close(stack: list[PendingOrder], order: PendingOrder) -> None:
-    # Commits and cancels take the newest; an expiry mostly the oldest, but where a clock was set back, any.
+    # Commits and cancels close the newest order. An expiry closes the oldest, or any after a clock was set back.
     if stack[-1] is order:
         stack.pop()
     else:

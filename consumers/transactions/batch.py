@@ -1,6 +1,6 @@
-"""What one database transaction will hold: filled by the scheduler, written by the store, published by the worker.
+"""Contents of one database transaction: the scheduler fills it, the store writes it, the worker publishes it.
 
-Only accumulates. Nothing here decides, and nothing here does I/O.
+It only collects. Nothing here decides, and nothing here does I/O.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from schema.outcomes import Side
 
 @dataclass(slots=True)
 class Row:
-    """A decision with what its history row needs beside it."""
+    """Decision with the other values of its history row."""
 
     user: str
     seq: int
@@ -30,26 +30,26 @@ class Row:
 
 
 DEAD_BYTES_MAX = 8_000_000
-"""Bytes of unreadable messages that one batch keeps; the message that reaches this is the batch's last one.
+"""Bytes of undecodable messages after which a batch takes no further message.
 
-More of them than Postgres stores in the time of one statement (5 s) would fail for ever.
+Postgres must be able to store them within the time limit of one statement (5 s); a larger batch would fail each time.
 """
 
 
 @dataclass(slots=True)
 class Share:
-    """A partition's part of a batch: what it will tell others."""
+    """A partition's part of a batch: what the worker stores and publishes beside the history rows."""
 
     entries: list[AuditEntry] = field(default_factory=list)
     changes: list[TriggerChange] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     users: set[str] = field(default_factory=set)
     replies: dict[str, list[Reply]] = field(default_factory=dict)
-    """By the queue in which they are waited for."""
+    """Replies by the queue in which their client waits."""
 
 
 class Batch:
-    """Rows in order of effect; touched accounts, positions and trigger orders; pending orders that came and went."""
+    """Rows in order of effect; changed accounts, positions and trigger orders; pending orders opened and closed."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -61,20 +61,20 @@ class Batch:
         self.shares: dict[int, Share] = {}
         self._dead_bytes = 0
         self._row_of: dict[tuple[str, bytes], Row] = {}
-        """By user and command id; of the first `_found` rows."""
+        """Index of the first `_found` rows, by user and command id."""
         self._found = 0
 
     def has_room(self, rows_max: int) -> bool:
-        """Whether one more message may be taken up."""
+        """Whether the batch may take one more message."""
         return len(self.rows) < rows_max and self._dead_bytes < DEAD_BYTES_MAX
 
     def bury(self, partition: int, letter: DeadLetter) -> None:
-        """Takes up a message that cannot be read."""
+        """Adds an undecodable message, to be stored as a dead letter."""
         self.share(partition).dead.append(letter)
         self._dead_bytes += len(letter.body)
 
     def share(self, partition: int) -> Share:
-        """What this batch holds for a partition; being asked for makes it part of the batch."""
+        """The batch's share for a partition. The first call for a partition makes it part of the batch."""
         share = self.shares.get(partition)
         if share is None:
             share = self.shares[partition] = Share()
@@ -91,7 +91,7 @@ class Batch:
         reply_to: Iterable[str] = (),
         waited_since_ms: int | None = None,
     ) -> None:
-        """A command that was decided and applied. `waited_since_ms`: when its turn came, if it then lacked a quote."""
+        """Adds a command that was decided and applied. `waited_since_ms`: when it first lacked a quote, if it did."""
         share = self.share(partition)
         entries.log_command(share.entries, command, decision, published_at_ms, at_ms)
         if decision.filename is not None and command.user is not None:
@@ -101,11 +101,11 @@ class Batch:
             self.answer(partition, queue, _reply(self.rows[-1]))
 
     def answer(self, partition: int, queue: str, reply: Reply) -> None:
-        """Lets this queue have the outcome of a command, once the batch is committed."""
+        """Adds a reply, which the worker sends to this queue once the batch is committed."""
         self.share(partition).replies.setdefault(queue, []).append(reply)
 
     def reply_to_copy(self, key: tuple[str, bytes]) -> Reply | None:
-        """The outcome of the command of this user and id, if this batch holds it."""
+        """Reply with the outcome of the command of this user and id; None if this batch does not hold it."""
         for row in itertools.islice(self.rows, self._found, None):
             self._row_of[row.user, row.command_id] = row
         self._found = len(self.rows)
@@ -113,7 +113,7 @@ class Batch:
         return None if found is None else _reply(found)
 
     def add_marker(self, partition: int, command: Command, at_ms: int) -> None:
-        """A root DUMPLOG that all before it in the partition is done for; a bad file name has no dump."""
+        """Adds the marker of a root DUMPLOG once all before it in the partition is done. A bad file name has none."""
         assert command.filename is not None, command
         path = dump_path(command.filename)
         if path is not None:
@@ -122,13 +122,13 @@ class Batch:
     def add_fill(
         self, partition: int, account: Account, command_id: bytes, published_at_ms: int, at_ms: int, decision: Decision
     ) -> None:
-        """A trigger order's fill that took effect."""
+        """Adds a trigger order's fill that took effect."""
         share = self.share(partition)
         entries.log_changes(share.entries, account.user, decision, at_ms)
         self._add(share, account, command_id, published_at_ms, at_ms, decision)
 
     def add_expiry(self, partition: int, account: Account, at_ms: int, decision: Decision) -> None:
-        """A pending order's expiry. Its id says which order: nobody can expire one twice."""
+        """Adds a pending order's expiry. Its id is made from the order's number, so no order can expire twice."""
         share = self.share(partition)
         entries.log_expiry(share.entries, account.user, decision, at_ms)
         order = decision.closed

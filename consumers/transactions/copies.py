@@ -1,9 +1,9 @@
-"""Commands that are published more than once: a copy has no effect, and gets the answer of the first (spec §3).
+"""Commands that are published more than once: a copy has no effect, and gets the first one's answer (spec §3).
 
-Before a turn decides anything it is surveyed: what may be a copy is looked up in the history, all partitions at once.
-What the history does not know by then is in this turn's batch, or waits in memory, or is new. The history's unique key
-only proves it: when the key refuses a row, accounts in memory hold its decision already, and all of them are dropped.
-Pure, but for the questions that it is given.
+Before a turn decides anything, `survey` looks up in the history all commands that may be copies, for all partitions at
+once. A command that is not in the history then is in this turn's batch, or waits in memory, or is new. The history's
+unique key is only the last safeguard: when it refuses a row, the accounts in memory already include that decision, and
+the worker has to drop them all. The database is asked only through `Questions`; the rest is pure.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -16,17 +16,18 @@ from consumers.transactions.sources import Stranger
 from schema.events import Reply
 
 ANSWERS_OWED_MAX = 16
-"""Copies of one waiting command that are answered when it is done; those of further ones find it in the history."""
+"""Maximum copies of one waiting command that get its answer when it is done. The clients of further copies find the
+outcome in the history."""
 
 Answers = Mapping[Key, Reply]
 
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What a survey asks the world.
+    """Questions that a survey asks the database.
 
-    `load`: takes these users' accounts into a partition's memory. `newest`: the greatest id in the history of each user
-    and source, where there is one. `answers`: what became of these commands, where they are in the history.
+    `load`: loads these users' accounts into a partition's memory. `newest`: greatest command id in the history of each
+    user and source that has any. `answers`: outcomes of those of these commands that are in the history.
     """
 
     load: Callable[[OwnedPartition, Collection[str]], None]
@@ -35,9 +36,10 @@ class Questions:
 
 
 def survey(places: Iterable[tuple[Intake, OwnedPartition]], orders_max: int, ask: Questions) -> Answers:
-    """Chooses what may be taken in this turn, about `orders_max` orders from the front of the backlogs, loads the
-    accounts that it needs, and looks up what of it may be a copy. Call it at the beginning of a turn, when everything
-    that was taken before is committed or waits in memory.
+    """Chooses the arrivals that this turn may take, about `orders_max` orders from the front of the backlogs.
+
+    Loads the accounts that they need, and returns the answers of those that are copies. Call it at the beginning of a
+    turn, when everything that was taken before is committed or waits in memory.
     """
     window = []
     for intake, owned in places:
@@ -49,7 +51,7 @@ def survey(places: Iterable[tuple[Intake, OwnedPartition]], orders_max: int, ask
                 break
             orders_max -= len(arrival.orders) or 1
             intake.surveyed += 1
-            # In the order of the log: judged before its first, which is in question, a copy would pass for new.
+            # All arrivals behind one in question are too: a copy judged before its original would pass for new.
             in_question = in_question or not owned.surely_new(arrival)
             if in_question:
                 window.append((owned, arrival))
@@ -57,8 +59,9 @@ def survey(places: Iterable[tuple[Intake, OwnedPartition]], orders_max: int, ask
 
 
 def is_settled(batch: Batch, owned: OwnedPartition, item: Item, answers: Answers) -> bool:
-    """Whether this is a copy of a command that was taken up before. It is finished then, and its answer is on the way:
-    with the batch, or with the first one, where that still waits.
+    """Whether this is a copy of a command that was taken before.
+
+    If so, it is finished. Its answer goes out with the batch or, if the original still waits, with the original's.
     """
     key = key_of(item.order)
     reply = answers.get(key) or batch.reply_to_copy(key)

@@ -1,8 +1,7 @@
-"""The rules of the sixteen commands, of fills and of expiries: from an account, a command, a quote and the time to a
-decision (spec §3).
+"""Rules of the sixteen commands, of fills and of expiries: they make a decision from account, command, quote and time.
 
-Pure: nothing here does I/O, knows a clock, draws a number, logs, or changes its arguments. Outcomes are values; an
-assertion that fails means that the system, not the user, is wrong.
+Source: spec §3. Pure: nothing here does I/O, reads a clock, draws random numbers, logs, or changes its arguments.
+Outcomes are values; a failed assertion means that the system, not the user, is wrong.
 """
 
 from collections.abc import Callable
@@ -45,7 +44,7 @@ expire = pending_rules.expire
 
 
 def decide(account: Account, command: Command, given: Given, now_ms: int) -> Decision | None:
-    """The outcome of a command at this time. WANTS_QUOTE (None) where only a quote can tell, and none was given.
+    """Decides a command at this time. Returns WANTS_QUOTE (None) if the outcome depends on a quote and none was given.
 
     `given`: a usable quote of the command's symbol; None if there is none yet; NO_QUOTE if there will be none.
     Pending orders that are due must have been expired before.
@@ -57,7 +56,7 @@ def decide(account: Account, command: Command, given: Given, now_ms: int) -> Dec
 
 
 def due(account: Account, now_ms: int) -> PendingOrder | None:
-    """The pending order that has to be released first, if one's 60 s are over (spec §3, expiry)."""
-    # All are looked at: where a clock was set back, the oldest need not be the first to expire.
+    """The pending order that has to expire first; None if no order's 60 s are over (spec §3, expiry)."""
+    # Checks all orders: after a clock was set back, the oldest need not be the first to expire.
     orders = [order for order in (*account.buys, *account.sells) if pending_rules.is_over(order, now_ms)]
     return min(orders, key=lambda order: (order.expires_at_ms, order.seq), default=None)

@@ -1,4 +1,4 @@
-"""From a decision to its entries in the log of record (spec §6) and to what trigger workers must know. Pure."""
+"""Entries of a decision in the log of record (spec §6), and news of trigger orders for trigger workers. Pure."""
 
 from consumers.transactions.account import Decision
 from schema.commands import Command
@@ -15,7 +15,7 @@ _MESSAGES = {reason: f"{reason}: {sentence}" for reason, sentence in SENTENCES.i
 def log_command(
     entries: list[AuditEntry], command: Command, decision: Decision, published_at_ms: int, at_ms: int
 ) -> None:
-    """Appends all entries of a command: the userCommand, then what came of it."""
+    """Appends all entries of a command: the userCommand, then its effects or its error."""
     number, name, user = command.transaction_number, command.name, command.user
     filename = command.filename if command.filename and dump_path(command.filename, user) else None
     entries.append(AuditEntry(_USER_COMMAND, at_ms, number, name, user, command.symbol, filename, command.amount_cents))
@@ -33,18 +33,18 @@ def log_command(
 
 
 def _paid_for(quote: Quote, command: Command, published_at_ms: int) -> bool:
-    """Whether this command caused the hit, which the quote cache has logged under its number.
+    """Whether this command caused the paid quote, which the quote cache then has logged under its number.
 
-    Numbers repeat: one file loaded twice, a file beside the web. What was asked for before a command was published it
-    cannot have caused. Two hosts' clocks may differ; no tolerance is given for that, as an entry too many repeats a
-    price that was used, and one too few loses the use of a cached quote (spec §6).
+    Numbers repeat, for example when a file is loaded twice. So the quote must also have been asked for after the
+    command was published. No tolerance is given for differing clocks of two hosts: one entry too many only repeats a
+    price that was used, but one too few would hide the use of a cached quote (spec §6).
     """
     is_cause = quote.cause_transaction_number == command.transaction_number and quote.cause_user == command.user
     return is_cause and quote.asked_at_ms >= published_at_ms
 
 
 def log_changes(entries: list[AuditEntry], user: str | None, decision: Decision, at_ms: int) -> None:
-    """Appends what a decision did to the account: cash, and shares or trigger orders. All there is of a fill."""
+    """Appends what a decision did to the account: cash, and shares or trigger orders. A fill has no other entries."""
     number, name = decision.transaction_number, decision.command
     if decision.cash_delta_cents:
         entries.append(AuditEntry(_MONEY, at_ms, number, name, user, decision.symbol, None, decision.cash_delta_cents))
@@ -62,7 +62,7 @@ def log_expiry(entries: list[AuditEntry], user: str, decision: Decision, at_ms: 
 
 
 def marker(command: Command, path: str, at_ms: int) -> AuditEntry:
-    """The place of a DUMPLOG in a source's numbering: its dump holds what stands before (design §5)."""
+    """Marker of a DUMPLOG in a source's numbered entries: its dump holds the entries before the marker (design §5)."""
     return AuditEntry(
         _MARKER,
         at_ms,
@@ -77,7 +77,7 @@ def marker(command: Command, path: str, at_ms: int) -> AuditEntry:
 
 
 def trigger_change(user: str, decision: Decision, version: int) -> TriggerChange:
-    """The trigger order after this decision; without a price where it is gone or not armed."""
+    """The trigger order after this decision; without a price if it is gone or not armed."""
     assert decision.trigger_key is not None, decision
     symbol, side = decision.trigger_key
     order = decision.trigger_order

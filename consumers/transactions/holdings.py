@@ -1,4 +1,4 @@
-"""Which partitions a session owns: even shares, takeovers in turns, and handing over (design §2)."""
+"""Partitions that a session owns: takeovers step by step, and handing over (design §2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,11 +24,11 @@ from rabbitmq.topology import command_stream
 from schema.commands import partition_of
 
 USERS_PER_TURN = 2_000
-"""Loaded at once at a takeover, some 50 ms: leases, and the commands of other partitions, do not wait for all."""
+"""Users that one step of a takeover loads, in some 50 ms. Leases and other partitions' commands wait no longer."""
 
 
 class Holding(ActivePartition):
-    """A partition while this session owns it: adds its ownership, and the consumer that feeds it."""
+    """Partition that this session owns and works on, with its ownership and the stream consumer that feeds it."""
 
     def __init__(self, ownership: Ownership, doubtful_until: int):
         super().__init__(
@@ -40,7 +40,7 @@ class Holding(ActivePartition):
 
     @property
     def moved(self) -> bool:
-        """Whether more is done than the database knows."""
+        """Whether more of the log is done than the database has stored."""
         return self.state.progress.position != self.ownership.position
 
     def close(self) -> None:
@@ -51,7 +51,7 @@ class Holding(ActivePartition):
 
 @dataclass
 class _Takeover:
-    """A partition that is ours already, and not at work yet. `users`: who of those with pending orders is missing."""
+    """Partition that this session owns but does not work on yet. `users`: those with pending orders, not yet loaded."""
 
     ownership: Ownership
     users: list[str]
@@ -59,7 +59,7 @@ class _Takeover:
 
 
 class Holdings(Owner):
-    """The partitions of a session. `held`: those at work, by number; `member`: when to tick, and which are its own."""
+    """The partitions of a session. `held`: those it works on, by number. `member`: its membership in the group."""
 
     def __init__(
         self,
@@ -80,11 +80,11 @@ class Holdings(Owner):
 
     @property
     def taking_over(self) -> bool:
-        """Whether `take_over` has something to do at once."""
+        """Whether a takeover is under way, so that `take_over` has work to do."""
         return bool(self._takeovers)
 
     def before_release(self, surplus: frozenset[int]) -> None:
-        """Has all messages confirmed, so that the next owner repeats none."""
+        """Waits until all messages are confirmed, so that the next owner repeats none."""
         self._publisher.flush()
         self._clear_outbox([self.held[n].ownership for n in surplus & self.held.keys()])
 
@@ -97,7 +97,7 @@ class Holdings(Owner):
                 del self._takeovers[partition]
 
     def gained(self, ownerships: Sequence[Ownership]) -> None:
-        """Publishes what the owners before left, before anything newer can be in the outbox; begins the takeovers."""
+        """Publishes what previous owners left in the outbox, before anything newer is in it. Begins the takeovers."""
         with self._database.transaction(), self._database.cursor() as cursor:
             left_over = outbox.left_over(cursor, store.GROUP, [o.partition for o in ownerships])
         for message in left_over:
@@ -114,7 +114,7 @@ class Holdings(Owner):
         self._takeovers |= takeovers
 
     def take_over(self) -> None:
-        """One step of the takeovers under way. Many users have pending orders, and leases last for seconds only."""
+        """Does one step of the takeovers: loading all users with pending orders at once could outlast a lease."""
         if not self._takeovers:
             return
         n, takeover = next(iter(self._takeovers.items()))
@@ -131,17 +131,17 @@ class Holdings(Owner):
         )
 
     def leave(self) -> None:
-        """Hands everything over: nobody has to wait for a lease."""
+        """Releases all partitions, so that their next owners need not wait for a lease to expire."""
         self.member.leave()
         for holding in self.held.values():
             holding.close()
 
     def newest_offsets(self) -> dict[int, int]:
-        """The newest offset seen of each partition held."""
+        """Newest offset that each partition's stream has delivered."""
         return {n: holding.intake.newest_offset for n, holding in self.held.items()}
 
     def _clear_outbox(self, ownerships: Sequence[Ownership]) -> None:
-        # All of it is confirmed by now: nothing has to be repeated, by whatever version of this program owns it next.
+        # The broker has confirmed all of it, so no next owner, of whatever version of this program, has to repeat it.
         if ownerships:
             with self._database.transaction(), self._database.cursor() as cursor:
                 partitions.fence(cursor, store.GROUP, ownerships)

@@ -1,4 +1,4 @@
-"""What a partition's stream delivers: decoded, checked, and kept in order until the scheduler takes it. No I/O."""
+"""Deliveries of a partition's stream: decoded, checked, and kept in order until the scheduler takes them. No I/O."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -15,16 +15,17 @@ from schema.errors import DecodeError
 USERS_REMEMBERED_MAX = 1_000_000
 
 ID_BYTES, HEAD_BYTES = 16, 8
-"""Length of a command id, and of its head, which names its source (`schema.commands.command_id`)."""
+"""Length of a command id, and of its head, the leading bytes that name its source (`schema.commands.command_id`)."""
 
 
 @dataclass(slots=True)
 class Arrival:
-    """A delivery of a partition's log. Exactly one of `message` and `dead`, for what cannot be read, is None.
+    """A delivery of a partition's log. Exactly one of `message` and `dead` is None: `dead` is for undecodable messages.
 
-    `users`: everybody whose account it needs. `judged`: the commands whose ids tell whether they are new. Fills are not
-    among them: the version of its trigger order makes a second copy of one void (spec §3). Nor is a marker outside the
-    partition of nobody, which only passes it on; the log of record knows a dump by its id.
+    `users`: all users whose accounts it needs. `judged`: the commands that must be checked for being copies, by their
+    ids. Fills are not among them: the version of the trigger order makes a second copy of a fill void (spec §3). Nor
+    are markers that this partition only passes on, as all but the partition of nobody do: the log of record recognises
+    a repeated dump by its id.
     """
 
     delivery: Delivery
@@ -33,18 +34,18 @@ class Arrival:
     users: set[str] | frozenset[str] = frozenset()
     judged: Sequence[Command] = ()
     rises: bool = False
-    """Whether `judged` is of one source, in the rising order of its numbers: so it is in nearly all messages."""
+    """Whether the ids in `judged` are of one source and rise, as in nearly all messages."""
     must_be_looked_up: bool = False
     doubtful: bool | None = None
-    """Whether it may hold copies of commands that were taken up before; None until it was surveyed (copies.py)."""
+    """Whether it may hold copies of commands that were taken before; None until it is judged (copies.py)."""
     dead: DeadLetter | None = None
 
 
 class Intake:
     """The backlog of one partition.
 
-    Offsets up to `doubtful_until` may hold commands that are done, and so may a message whose publisher says that it
-    may have been published before: these are looked up, whatever their ids tell (design §2).
+    Messages up to the offset `doubtful_until` may hold commands that are done. So may messages that their publisher
+    has marked as possibly published before. The worker looks all of these up, whatever their ids say (design §2).
     """
 
     def __init__(self, partition: int, doubtful_until: int):
@@ -54,26 +55,26 @@ class Intake:
         self._ours: set[str] = set()
         self.arrivals: deque[Arrival] = deque()
         self.surveyed = 0
-        """Arrivals at the front that may be taken in this turn (copies.py)."""
+        """Number of arrivals at the front that this turn may take (copies.py)."""
         self.newest_offset = -1
 
     def put(self, delivery: Delivery) -> None:
-        """Called by the stream consumer for each delivery, in order."""
+        """Adds a delivery to the backlog. The stream consumer calls it for each delivery, in order."""
         self.newest_offset = delivery.offset
         try:
             arrival = self._read(delivery)
         except DecodeError as error:
             dead = dead_letter(self._stream, delivery.offset, delivery.body, str(error))
-            # Without its body: as many as a hundred of 16 MB each may wait here.
+            # Without its body: a hundred messages of 16 MB each may wait here.
             arrival = Arrival(replace(delivery, body=b""), None, dead=dead)
-        # A marker that is only passed on has no row of its own in the history: nobody's row says nothing of it.
+        # A marker that is only passed on has no history row of its own: the row of nobody does not tell whether it was.
         is_passed_on = isinstance(arrival.message, DumpMarker) and not arrival.judged
         is_from_before = delivery.possibly_duplicate or delivery.offset <= self._doubtful_until
         arrival.must_be_looked_up = is_from_before and not is_passed_on
         self.arrivals.append(arrival)
 
     def take(self) -> Arrival:
-        """The next arrival that was surveyed in this turn."""
+        """Removes and returns the next arrival of those that were surveyed in this turn."""
         self.surveyed -= 1
         return self.arrivals.popleft()
 
@@ -97,7 +98,7 @@ class Intake:
         return Arrival(delivery, message, orders, users, judged, _rises([order.command_id for order in judged]))
 
     def _check(self, users: set[str]) -> None:
-        # A user in a foreign log would have two writers; better one message refused than one account wrong.
+        # A user whose commands are in two logs would have two writers. Rather refuse a message than corrupt an account.
         for user in users:
             home = partition_of(user)
             if home != self._partition:

@@ -1,8 +1,8 @@
-"""Asking early for quotes that waiting commands will surely need, so that a cold cache costs one slowest answer.
+"""Early requests for quotes that waiting commands will surely need, so that a user waits for slow answers only once.
 
-Never for one that may turn out not to be needed: a rejection before the quote would make it money thrown away
-(design §3). And only for users who are far behind: a quote's life begins when it is asked for, so what is asked for
-early runs out early, which costs money where a symbol goes on being used.
+The worker never asks early for a quote that may turn out not to be needed: if the command were rejected before it uses
+the quote, the money would be lost (design §3). It asks early only for users who are far behind: a quote's 60 s begin
+when it is asked for, so an early quote expires early, and a symbol that stays in use needs another one sooner.
 """
 
 from typing import Protocol
@@ -14,15 +14,15 @@ from schema.events import Quote
 from schema.money import BALANCE_MAX
 
 LOOK_AHEAD_FROM = 64
-"""Commands of a user that wait. Whoever sends 5 commands a second has fewer after three slowest answers; in a flood of
-commands everybody has more (docs/decisions.md).
+"""Number of a user's waiting commands from which on the worker asks early. A user who sends 5 commands a second has
+fewer waiting even after three of the slowest answers; in a flood of commands every user has more (docs/decisions.md).
 """
 
 _TAKES_CASH = frozenset({CommandName.BUY, CommandName.SET_BUY_AMOUNT})
 
 
 class Quotes(Protocol):
-    """Where quotes come from: `quotecache.client.Prices`, or a table in a test."""
+    """Source of quotes: `quotecache.client.Prices`, or a table in a test."""
 
     def quote(self, symbol: str, now_ms: int) -> Quote | None: ...
 
@@ -34,19 +34,19 @@ class Quotes(Protocol):
 
 
 def claim_cents(command: Command) -> int:
-    """The most that a waiting command may take from the available cash before those behind it run."""
+    """Maximum that a waiting command may take from the available cash before the commands behind it run."""
     if command.name not in _TAKES_CASH or command.defect is not None:
         return 0
     if command.shares is not None:
-        return BALANCE_MAX  # shares at a price that nobody knows yet
+        return BALANCE_MAX  # the price of these shares is not known yet
     assert command.amount_cents is not None, command
     return command.amount_cents
 
 
 def surely_needs_quote(command: Command, account: Account, claimed_cents: int) -> bool:
-    """Whether the command will need its symbol's price, whatever becomes of those before it in its user's queue.
+    """Whether the command will need its symbol's price, whatever the outcomes of the commands before it in the queue.
 
-    `claimed_cents`: the sum of their claims. A SELL is never sure: the shares may be gone by then.
+    `claimed_cents`: the sum of those commands' claims. A SELL is never sure: the shares may be gone by then.
     """
     if command.defect is not None:
         return False

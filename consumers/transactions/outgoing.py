@@ -1,6 +1,6 @@
-"""From a partition's share of a batch to the messages that announce it: audit entries, trigger changes.
+"""Messages that announce a partition's share of a batch: audit entries, trigger changes, replies and hints.
 
-Pure. What goes where is `rabbitmq.topology`'s.
+Pure. `rabbitmq.topology` defines the exchanges and keys.
 """
 
 from typing import TypeVar
@@ -35,7 +35,7 @@ def messages_of(partition: int, share: Share, first_number: int) -> list[Outgoin
 
 
 def news_of(partition: int, share: Share) -> list[Outgoing]:
-    """Replies and hints for those who watch. Sent after the commit and not kept: the database has it all."""
+    """Replies and change hints for clients. Sent after the commit and not kept: the database has it all."""
     messages = [
         Outgoing("", queue, codec.encode(ReplyMessage(VERSION, replies)), mandatory=False)
         for queue, all_replies in share.replies.items()
@@ -51,7 +51,7 @@ def _trigger_messages(changes: list[TriggerChange]) -> list[Outgoing]:
     by_partition: dict[int, list[TriggerChange]] = {}
     for change in changes:
         by_partition.setdefault(trigger_partition_of(change.symbol), []).append(change)
-    # Not mandatory: a trigger worker that is away reads the trigger orders from the database when it comes.
+    # Not mandatory: a trigger worker that is down reads the trigger orders from the database when it starts.
     return [
         Outgoing(TRIGGERS_EXCHANGE, trigger_key(n), codec.encode(TriggerMessage(VERSION, some)), mandatory=False)
         for n, of_n in by_partition.items()
@@ -60,5 +60,5 @@ def _trigger_messages(changes: list[TriggerChange]) -> list[Outgoing]:
 
 
 def _cut(items: list[T], most: int) -> list[list[T]]:
-    """Lists of at most so many, all items in their order."""
+    """Cuts a list into lists of at most `most` items, in order."""
     return [items[start : start + most] for start in range(0, len(items), most)]

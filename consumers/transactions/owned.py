@@ -1,6 +1,6 @@
-"""What a worker knows of a partition while it owns it: accounts as it left them, who waits for what, how far it is.
+"""A partition in its owner's memory: accounts after the last command, waiting commands, progress in the log.
 
-Dropped with the ownership. Values and bookkeeping only: no I/O, and no rule of what may run when (scheduler.py).
+The worker drops it when the ownership ends. Values and bookkeeping only: no I/O; what may run when is in scheduler.py.
 """
 
 from collections import deque
@@ -13,52 +13,52 @@ from consumers.transactions.sources import Sources
 from schema.commands import NOBODY, Command, Fill
 
 Key = tuple[str, bytes]
-"""User and command id: what the history's unique key holds (`history_command_id_key`)."""
+"""User and command id, as in the history's unique key (`history_command_id_key`)."""
 
 UNFINISHED_MESSAGES_MAX = 20_000
-"""How far others may run ahead of a parked user: 4 s at 5,000 messages a second, and what a successor looks up."""
+"""Messages by which others may run ahead of a parked user: 4 s at 5,000 a second. A successor looks them all up."""
 
 PARKED_ITEMS_MAX = 20_000
-"""Commands of a partition that wait in memory: about 10 MB."""
+"""Maximum commands of a partition that wait in memory: about 10 MB."""
 
 
 def key_of(order: Command | Fill) -> Key:
-    """The key under which an order is done at most once."""
+    """Key under which an order is executed at most once."""
     return order.user or NOBODY, order.command_id
 
 
 @dataclass(slots=True)
 class Item:
-    """A command or fill of the log, on its way to being done. `reply_to`: queues in which its outcome is awaited."""
+    """A command or fill of the log that is to be executed. `reply_to`: queues in which clients wait for its outcome."""
 
     order: Command | Fill
     message: Message
     published_at_ms: int
     reply_to: tuple[str, ...] = ()
     in_vain: bool = False
-    """Its quote was asked for early, and none was to be had: that was its attempt, and it was paid."""
+    """Whether its quote was requested early and none was available. That was its one attempt, which was paid for."""
     waited_since_ms: int | None = None
-    """When its turn came and it found no usable quote."""
+    """Time at which its turn came and no usable quote was at hand, ms since the epoch; None if there was one."""
 
 
 @dataclass(slots=True)
 class Parked:
-    """A user's commands from the one that waits for a quote, or from a marker that they keep behind, on."""
+    """Waiting commands of one user. The first one waits for a quote, or is a marker that the others wait behind."""
 
     items: deque[Item] = field(default_factory=deque)
     claimed_cents: int = 0
-    """The most that these may take from the available cash."""
+    """Maximum that these commands may take from the available cash."""
     _by_key: dict[Key, Item] | None = None
-    """Made when somebody looks for a command, and dropped when one leaves."""
+    """Index that `find` builds, and `popleft` drops."""
 
     def append(self, item: Item) -> None:
-        """Puts a command behind all that wait."""
+        """Adds a command behind all waiting ones."""
         self.items.append(item)
         if self._by_key is not None:
             self._by_key.setdefault(key_of(item.order), item)
 
     def popleft(self) -> Item:
-        """Takes the first one out."""
+        """Removes and returns the first command."""
         self._by_key = None
         return self.items.popleft()
 
@@ -73,7 +73,7 @@ class Parked:
 
 @dataclass(slots=True, eq=False)
 class OwnedPartition:
-    """A partition in its owner's memory. `sources`: what tells new commands from copies."""
+    """A partition in its owner's memory. `sources` tells new commands from possible copies."""
 
     partition: int
     progress: Progress
@@ -85,7 +85,7 @@ class OwnedPartition:
 
     @property
     def runs_far_ahead(self) -> bool:
-        """Whether so much waits for parked users that no more should be read before some of it is done."""
+        """Whether so many commands wait that the worker should read no more before some of them are done."""
         return (
             self.progress.unfinished > UNFINISHED_MESSAGES_MAX
             or self.sources.crowded
@@ -93,8 +93,9 @@ class OwnedPartition:
         )
 
     def surely_new(self, arrival: Arrival) -> bool:
-        """Whether its accounts are in memory, and its ids, of known sources and users, rise above all that was there:
-        so it is with nearly all arrivals, and there is nothing to ask. From now on, what is in it has been there.
+        """Whether its accounts are in memory and all its commands are known to be new, as in nearly all arrivals.
+
+        If so, nothing has to be looked up, and its ids count as seen from now on.
         """
         if not self.accounts.keys() >= arrival.users:
             return False
@@ -103,13 +104,13 @@ class OwnedPartition:
         return arrival.doubtful is False
 
     def finish(self, message: Message) -> None:
-        """One more of a message's commands is done."""
+        """Notes that one more of a message's commands is done."""
         message.remaining -= 1
         if message.remaining == 0 and message.tag:
             self.finished_tags.append(message.tag)
 
     def forget_idle(self) -> None:
-        """Drops the accounts that nothing waits for and nothing is pending on; between batches only."""
+        """Drops accounts that have no waiting command and no pending order. Call it only between batches."""
         self.accounts = {
             user: account
             for user, account in self.accounts.items()

@@ -1,4 +1,4 @@
-"""Rules of BUY and SELL, of their commits and cancels, and of what happens to those nobody commits (spec §3). Pure."""
+"""Rules of BUY and SELL, of their commits and cancels, and of the expiry of pending orders (spec §3). Pure."""
 
 from typing import Unpack
 
@@ -11,7 +11,7 @@ from schema.money import BALANCE_MAX, whole_shares
 from schema.outcomes import HistoryKind, Reason, Side
 
 PENDING_ORDERS_MAX = 1_000
-"""Of one user, buys and sells together (spec §3)."""
+"""Maximum pending orders of one user, buys and sells together (spec §3)."""
 
 
 def buy(account: Account, command: Command, given: Given, now_ms: int) -> Decision | None:
@@ -56,7 +56,8 @@ def sell(account: Account, command: Command, given: Given, now_ms: int) -> Decis
     if _is_full(account):
         return rejected(command, Reason.TOO_MANY_PENDING, given)
     order = _order(account, command, Side.SELL, shares, given, now_ms)
-    if order.amount_cents > BALANCE_MAX:  # only by shares; nobody could ever commit it, and its row could not hold it
+    # Possible if the SELL names shares. No commit of this order could succeed, and its row could not hold the amount.
+    if order.amount_cents > BALANCE_MAX:
         return rejected(command, Reason.BALANCE_LIMIT, given)
     return _done_at(command, given, order, shares_delta=-shares, reserved_shares_delta=shares)
 
@@ -102,7 +103,7 @@ def cancel_sell(account: Account, command: Command, given: Given, now_ms: int) -
 
 
 def least_cost_cents(command: Command) -> int:
-    """The cash that a BUY needs whatever its quote will say: with less, no quote is fetched (spec §3, §3a)."""
+    """Cash that a BUY needs whatever its quote will say. With less, no quote is fetched (spec §3, §3a)."""
     if command.shares is not None:
         return command.shares * PRICE_CENTS_MIN
     assert command.amount_cents is not None, command
@@ -110,7 +111,7 @@ def least_cost_cents(command: Command) -> int:
 
 
 def expire(order: PendingOrder) -> Decision:
-    """Releases an order that nobody committed; logged under the BUY or SELL that made it."""
+    """Releases an order that nobody committed. The log names it under the BUY or SELL that made it."""
     return Decision(
         HistoryKind.EXPIRY,
         CommandName.BUY if order.side is Side.BUY else CommandName.SELL,
@@ -124,8 +125,10 @@ def expire(order: PendingOrder) -> Decision:
 
 
 def is_over(order: PendingOrder, now_ms: int) -> bool:
-    """Whether an order's 60 s are over. One that would live longer than that was made before a clock was set back: how
-    old it is nobody can tell, and to let it live would be to trade at a price of any age.
+    """Whether an order's 60 s are over.
+
+    An order that would live on for longer than that was made before a clock was set back. Its age is unknown, so it
+    counts as over: otherwise it might trade at a price of any age.
     """
     return is_due(order.expires_at_ms, now_ms, PENDING_LIFETIME_MS)
 

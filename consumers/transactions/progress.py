@@ -1,5 +1,6 @@
-"""How far a partition's log is done: which messages are unfinished, what `position` and `high` are, whom a marker
-waits for. Pure bookkeeping: no I/O, nothing of accounts (design §3).
+"""Progress in a partition's log: unfinished messages, `position`, `high`, and when a marker's turn comes.
+
+Pure bookkeeping: no I/O, nothing of accounts (design §3).
 """
 
 from collections import deque
@@ -10,9 +11,9 @@ from schema.commands import DumpMarker
 
 @dataclass(slots=True)
 class Message:
-    """A message of the log that was taken up. Finished when none of its commands remains to be done.
+    """A message that the worker has taken from the log. It is finished when `remaining`, its commands to do, is 0.
 
-    `tag`: to be acknowledged with when it is finished; 0 where that has been done already.
+    `tag`: delivery tag to acknowledge when the message is finished; 0 if it is acknowledged already.
     """
 
     offset: int
@@ -31,16 +32,16 @@ class Progress:
 
     @property
     def position(self) -> int:
-        """Lowest unfinished offset: where a new owner has to begin."""
+        """Lowest unfinished offset, at which a new owner has to begin."""
         return self._unfinished[0].offset if self._unfinished else self._next
 
     @property
     def unfinished(self) -> int:
-        """Number of messages taken up and not yet swept."""
+        """Number of messages that were taken and not swept yet."""
         return len(self._unfinished)
 
     def begin(self, offset: int, tag: int, commands: int, marker: DumpMarker | None = None) -> Message:
-        """Takes up the next message of the log."""
+        """Adds the next message of the log."""
         assert offset >= self._next, (offset, self._next)
         message = Message(offset, tag, commands, marker)
         self._next = offset + 1
@@ -49,9 +50,9 @@ class Progress:
         return message
 
     def sweep(self) -> Message | None:
-        """Drops what is finished from the front; returns the marker that now stands first, if one does.
+        """Drops finished messages from the front. Returns the first message then left if it is a marker, else None.
 
-        All commands before it are done: it is up to the caller to act on it, finish it, and sweep again.
+        All commands before that marker are done. The caller has to act on it, finish it, and sweep again.
         """
         unfinished = self._unfinished
         while unfinished and unfinished[0].remaining == 0:

@@ -1,7 +1,7 @@
-"""Which command may run now: one order per user, a user who waits for a quote parked, nobody else delayed (design §3).
+"""Order of execution: each user's commands run one after another; a user who waits for a quote delays nobody else.
 
-Runs commands through the engine on accounts in memory and fills a batch. No I/O: quotes come through what it is
-given, accounts are loaded beforehand, time is an argument.
+Runs commands through the engine on accounts in memory, and fills a batch (design §3). No I/O: quotes come through the
+`Quotes` that it is given, accounts are loaded beforehand, time is an argument.
 """
 
 import heapq
@@ -21,14 +21,14 @@ from schema.commands import NOBODY, Command, Fill, partition_of
 from schema.events import CLOCK_STEP_MS_MAX, NoQuote, Quote, QuoteRefused, is_due
 
 HOME_OF_NOBODY = partition_of(NOBODY)
-"""The partition that executes root DUMPLOGs; the others only pass their markers on."""
+"""Partition that executes root DUMPLOGs; the others only pass their markers on."""
 
 
 class Scheduler:
-    """All owned partitions of a worker. Every method that takes a batch adds to it what took effect.
+    """Scheduler of all partitions that a worker owns. Every method that gets a batch adds to it what took effect.
 
-    `batch_max`: once a batch holds this many rows, what could still run waits for the next one. `look_ahead_from`:
-    only for commands with at least so many of their user's before them is a quote asked for early.
+    `batch_max`: once a batch holds this many rows, ready users wait for the next one. `look_ahead_from`: number of the
+    user's commands that must wait before a command for the scheduler to request its quote early.
     """
 
     def __init__(self, quotes: Quotes, batch_max: int, look_ahead_from: int = LOOK_AHEAD_FROM):
@@ -36,24 +36,24 @@ class Scheduler:
         self._look_ahead_from = look_ahead_from
         self._batch_max = batch_max
         self._waiting: dict[str, list[tuple[OwnedPartition, str]]] = {}
-        # By symbol, whose attempt it is that is under way; whatever is asked for is answered, and goes from here.
+        # By symbol: the command whose early request is under way. Every request is answered, which removes it here.
         self._early: dict[str, Item] = {}
-        # A user is waiting for one symbol, or is ready once, or has a marker in front: never two of these.
+        # A parked user waits for one symbol, or is in here once, or has a marker in front: never two of these.
         self._ready: deque[tuple[OwnedPartition, str, Given]] = deque()
         self._expiries: list[tuple[int, int, OwnedPartition, str, int]] = []
-        """When to look at whose orders, for the sake of which expiry."""
+        """Heap of: when to check a user's orders, tie breaker, partition, user, the expiry that is due then."""
         self._furthest_expiry_ms = 0
         self._count = itertools.count()
 
     def adopt(self, owned: OwnedPartition, accounts: Iterable[Account]) -> None:
-        """Puts loaded accounts under the partition's care, with the expiries of their pending orders."""
+        """Adds loaded accounts to a partition, and schedules the expiries of their pending orders."""
         for account in accounts:
             owned.accounts[account.user] = account
             for order in (*account.buys, *account.sells):
                 self._note_expiry(owned, account.user, order.expires_at_ms)
 
     def take(self, batch: Batch, owned: OwnedPartition, item: Item, now_ms: int) -> None:
-        """The next command or fill of a log: runs it, or lets it wait behind its user's earlier ones."""
+        """Runs the next command or fill of a log, unless it must wait for a quote or behind its user's earlier ones."""
         user = item.order.user or NOBODY
         parked = owned.parked.get(user)
         if parked is not None:
@@ -62,7 +62,7 @@ class Scheduler:
             self._park(owned, user, item)
 
     def take_marker(self, owned: OwnedPartition, message: Message) -> None:
-        """A root DUMPLOG. Later commands of nobody and of who asked for it keep behind it; other users do not wait."""
+        """Queues a root DUMPLOG. Later commands without a user, or of its sender, wait behind it; others do not."""
         marker = message.marker
         assert marker is not None, message
         for user in _kept_behind(owned, message):
@@ -70,9 +70,10 @@ class Scheduler:
             owned.parked.setdefault(user, Parked()).append(item)
 
     def hear(self, answers: Iterable[Quote | NoQuote | QuoteRefused], now_ms: int) -> None:
-        """Makes the users ready who wait for these symbols.
+        """Makes the users ready who wait for the symbols of these answers.
 
-        A refusal is for one user (spec §3a). The others who wait for its symbol run again, and ask for themselves.
+        A refusal concerns one user (spec §3a). The others who wait for its symbol run again, and request the quote
+        themselves.
         """
         for answer in answers:
             missing = not isinstance(answer, Quote) and self._quotes.peek(answer.symbol, now_ms) is None
@@ -82,16 +83,16 @@ class Scheduler:
                 early.in_vain = missing
             lack = NO_QUOTE if refused is None else QUOTE_REFUSED
             waiting = self._waiting.pop(answer.symbol, ())
-            # Others first: the next request shall be one of theirs, not the next command of the refused user.
+            # Others first: the next request shall be for one of them, not for the refused user's next command.
             for owned, user in sorted(waiting, key=lambda one: one[1] == refused):
                 self._ready.append((owned, user, lack if missing and refused in (None, user) else None))
 
     def run_ready(self, batch: Batch, now_ms: int) -> None:
-        """Runs what expired, and the commands of users who are ready, as far as the batch has room."""
+        """Runs due expiries, then the commands of ready users, until the batch is full."""
         while self._something_expires(now_ms) and len(batch.rows) < self._batch_max:
             _, _, owned, user, expires_at_ms = heapq.heappop(self._expiries)
             if not is_due(expires_at_ms, now_ms, PENDING_LIFETIME_MS):
-                self._note_expiry(owned, user, expires_at_ms)  # brought forward, and the clock has run on since
+                self._note_expiry(owned, user, expires_at_ms)  # brought forward, but not due: the clock caught up
                 continue
             account = owned.accounts.get(user) if owned.owned else None
             if account is not None:
@@ -102,14 +103,14 @@ class Scheduler:
                 self._resume(batch, owned, user, given, now_ms)
 
     def sweep(self, batch: Batch, owned: OwnedPartition, now_ms: int) -> None:
-        """Moves the partition's position on, and acts on the markers that it reaches."""
+        """Moves the partition's position on, and executes the markers that it reaches."""
         while (message := owned.progress.sweep()) is not None:
             for user in _kept_behind(owned, message):
                 parked = owned.parked[user]
                 item = parked.popleft()
                 assert item.message is message, item
                 items = parked.items
-                if not items or items[0].message.marker is None:  # else the next marker will: one entry is enough
+                if not items or items[0].message.marker is None:  # else sweeping that marker makes the user ready
                     self._ready.append((owned, user, None))
             if owned.partition == HOME_OF_NOBODY:
                 self._run(batch, owned, item, None, now_ms)
@@ -125,7 +126,7 @@ class Scheduler:
 
     @property
     def next_expiry_ms(self) -> int | None:
-        """When `run_ready` has something to expire next."""
+        """Time of the next expiry for `run_ready`, ms since the epoch; None if there is none."""
         return self._expiries[0][0] if self._expiries else None
 
     def _park(self, owned: OwnedPartition, user: str, item: Item) -> None:
@@ -150,7 +151,7 @@ class Scheduler:
                 self._early.setdefault(order.symbol, item)
 
     def _resume(self, batch: Batch, owned: OwnedPartition, user: str, given: Given, now_ms: int) -> None:
-        """Runs a parked user's commands in order: until one must wait, or the batch is full."""
+        """Runs a parked user's commands in order, until one must wait or the batch is full."""
         parked = owned.parked[user]
         items = parked.items
         while items and items[0].message.marker is None:
@@ -167,11 +168,11 @@ class Scheduler:
             del owned.parked[user]
 
     def _run(self, batch: Batch, owned: OwnedPartition, item: Item, given: Given, now_ms: int) -> bool:
-        """Decides and applies one command or fill. False: it wants a quote, which was asked for."""
+        """Decides and applies one command or fill. Returns False if it wants a quote, which is then requested."""
         order = item.order
         account = owned.accounts[order.user or NOBODY]
         if self._something_expires(now_ms):
-            self._expire(batch, owned, account, now_ms)  # something is due, and it may be this account's
+            self._expire(batch, owned, account, now_ms)  # something is due, perhaps in this account
         if isinstance(order, Fill):
             decision = engine.decide_fill(account, order, now_ms)
             if decision is not None:
@@ -221,7 +222,7 @@ class Scheduler:
         return bool(self._expiries) and self._expiries[0][0] <= now_ms
 
     def _bring_forward(self, longest_ms: int) -> None:
-        """A clock was set back: orders that would live longer than any order does are over, as the engine has it."""
+        """Makes orders due that would live too long: a clock was set back (see `pending_rules.is_over`)."""
         self._expiries = [
             (0 if expires_at_ms > longest_ms else at_ms, count, owned, user, expires_at_ms)
             for at_ms, count, owned, user, expires_at_ms in self._expiries
@@ -239,7 +240,7 @@ def _paid_max(command: Command) -> int | None:
 
 
 def _kept_behind(owned: OwnedPartition, message: Message) -> list[str]:
-    """Whose later commands wait for this marker's turn: its dump holds none of theirs (spec §6)."""
+    """Users whose later commands wait for this marker's turn, because its dump must hold none of them (spec §6)."""
     assert message.marker is not None, message
     asked_by = message.marker.asked_by
     users = [NOBODY] if owned.partition == HOME_OF_NOBODY else []

@@ -1,7 +1,7 @@
-"""A worker's life with one connection to each server: the loop that receives, takes a turn, commits and publishes.
+"""Session of a worker with one connection to each server: the loop that receives, takes a turn, commits and publishes.
 
-What happens in a turn is turn.py's. A session is dropped when a connection breaks or a partition turns out to be
-somebody else's; the streams and the database know all that matters (design §2).
+turn.py decides what happens in a turn. The process drops a session when a connection breaks, or when a partition turns
+out to have another owner; nothing is lost, because the streams and the database hold all that matters (design §2).
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from runtime.faults import strike
 from runtime.wall_clock import now_ms
 
 BATCH_ROWS_MAX = 2_000
-"""History rows of one transaction, more or less: larger ones gain little and delay heartbeats (design §7)."""
+"""Approximate maximum of history rows per transaction. Larger ones gain little and delay heartbeats (design §7)."""
 
 IDLE_SECONDS_MAX = 0.05
 
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 class Session:
-    """One BlockingConnection, one database connection, one thread."""
+    """Session of a transaction worker: one BlockingConnection, one database connection, one thread."""
 
     def __init__(self, broker: Connection, database: psycopg.Connection, replica: str, doubtful: dict[int, int]):
         self._broker = broker
@@ -58,13 +58,11 @@ class Session:
         self._holdings.leave()
 
     def newest_offsets(self) -> dict[int, int]:
-        """The newest offset seen of each partition held."""
+        """Newest offset that each owned partition's stream has delivered."""
         return self._holdings.newest_offsets()
 
-    # -- taking in
-
     def _receive(self) -> None:
-        """Waits for something to do; under load, takes what is there until it makes a full batch."""
+        """Waits for something to do; under load, receives what has arrived, up to a full batch."""
         self._broker.pump(self._patience())
         before, backlog = -1, self._backlog()
         while before < backlog < BATCH_ROWS_MAX:
@@ -87,8 +85,6 @@ class Session:
     def _backlog(self) -> int:
         return sum(len(a.orders) for holding in self._held.values() for a in holding.intake.arrivals)
 
-    # -- working
-
     def _work(self) -> None:
         batch, now = self._turns.run(self._held.values())
         for share in batch.shares.values():
@@ -96,12 +92,10 @@ class Session:
                 log.warning("dead letter", id=letter.id, reason=letter.reason)
         self._commit(batch, now)
 
-    # -- finishing
-
     def _commit(self, batch: Batch, now: int) -> None:
         changed = [h for n, h in self._held.items() if h.moved or n in batch.shares]
         if changed:
-            self._publisher.flush()  # the outbox row of the batch before is replaced now
+            self._publisher.flush()  # the commit below replaces the previous batch's outbox row
             messages = {}
             for holding in changed:
                 share = batch.shares.get(holding.state.partition)

@@ -1,11 +1,11 @@
-"""Which commands of a partition's log are surely new: told by their ids alone, without asking the database.
+"""Recognition of new commands in a partition's log by their ids alone, without asking the database.
 
-The ids of a publisher rise: 8 bytes of source, 8 of number (`schema.commands.command_id`). So the newest id of a source
-tells new commands from possible copies: what is above it is new, and what is not has to be looked up. Ids of any other
-making are judged alike, each as a source of its own; they cost a look-up each.
+The ids of one publisher rise: 8 bytes of source, 8 of number (`schema.commands.command_id`). So an id above the newest
+one of its source belongs to a new command; any other may belong to a copy, and has to be looked up. Ids of another
+format are treated alike: each counts as a source of its own, and costs a look-up.
 
-What holds at the beginning of every turn: for a user whom a source knows, none of the user's ids from that source is
-above the source's newest, be it in the history or on its way there. Pure: no I/O, no clock.
+Invariant at the beginning of every turn: if a source knows a user, then no id of that user from that source is above
+the source's newest one, neither in the history nor on its way there. Pure: no I/O, no clock.
 """
 
 from collections import OrderedDict
@@ -17,13 +17,13 @@ from consumers.transactions.intake import HEAD_BYTES, Arrival
 from schema.commands import NOBODY
 
 SOURCES_MAX = 1_000
-"""Sources that a partition remembers beside those of unfinished messages: about 500 bytes each."""
+"""Maximum sources that a partition remembers beside those of unfinished messages: about 500 bytes each."""
 
 SOURCES_CROWDED = 100_000
-"""No more of the log is read ahead while a partition remembers so many: about 50 MB."""
+"""Remembered sources above which a partition reads no further ahead in its log: about 50 MB."""
 
 USERS_MAX = 400_000
-"""Users that the sources of a partition know together: about 30 MB. Beyond it, everybody is asked for once more."""
+"""Maximum users that the sources of a partition know together: about 30 MB. Beyond it, they forget all users."""
 
 Stranger = tuple[str, bytes]
 """A user and the head of a source that does not know the user."""
@@ -32,19 +32,21 @@ Stranger = tuple[str, bytes]
 @dataclass(slots=True)
 class _Source:
     offset: int
-    """Of the newest message that holds one of its ids."""
+    """Offset of the newest message that holds one of the source's ids."""
     newest: bytes = b""
     users: set[str] = field(default_factory=set)
 
 
 class Sources:
-    """The sources of one partition, for as long as it is owned. Each arrival is judged once, in the order of
-    the log: by `continues`, where that is so, otherwise by `may_hold_copies`, after all `strangers` were introduced.
+    """The sources of one partition, while a worker owns it.
+
+    The worker judges each arrival once, in the order of the log: by `continues` and, if that returns False, by
+    `may_hold_copies`, after it has introduced all `strangers`.
     """
 
     def __init__(self, sources_max: int = SOURCES_MAX, users_max: int = USERS_MAX):
         self._sources_max, self._users_max = sources_max, users_max
-        # In the order of their last use, so of their offsets.
+        # In the order of their last use, and so of their offsets.
         self._known: OrderedDict[bytes, _Source] = OrderedDict()
         self._users = 0
 
@@ -54,8 +56,10 @@ class Sources:
         return len(self._known) > SOURCES_CROWDED
 
     def forget(self, position: int) -> None:
-        """Drops the longest unused sources, if there are many. Everything below `position` must be committed: all that
-        was known of these sources is in the history then. A source with a command on its way is never forgotten.
+        """Drops the sources that are unused for longest, if there are many.
+
+        Everything below `position` must be committed, so that the history has all that these sources knew. A source
+        with an unfinished command is never dropped.
         """
         while len(self._known) > self._sources_max and next(iter(self._known.values())).offset < position:
             _, source = self._known.popitem(last=False)
@@ -66,9 +70,9 @@ class Sources:
             self._users = 0
 
     def strangers(self, arrival: Arrival, accounts: Mapping[str, Account]) -> list[Stranger]:
-        """Whom the arrival's sources do not know: only the history tells their newest ids. For `introduce`.
+        """Users whom the arrival's sources do not know. The caller looks up their newest ids for `introduce`.
 
-        Those without a history, as their loaded accounts say, are introduced at once.
+        Users whose loaded accounts have no history are introduced at once, and not returned.
         """
         pairs = set()
         for order in arrival.judged:
@@ -81,7 +85,7 @@ class Sources:
         return [(user, head) for user, head in pairs if accounts[user].history_seq]
 
     def introduce(self, user: str, head: bytes, newest: bytes | None) -> None:
-        """Makes a user known to a source. `newest`: the user's greatest id of that source in the history, if any."""
+        """Makes a user known to a source. `newest`: the user's greatest id from that source in the history, if any."""
         source = self._known[head]
         if user not in source.users:
             source.users.add(user)
@@ -91,7 +95,7 @@ class Sources:
             source.newest = newest
 
     def continues(self, arrival: Arrival) -> bool:
-        """Whether it is of one source, known to all its users, and above its newest id. Then it counts as judged."""
+        """Whether its ids are of one source that knows all its users, and above the newest one. If so, it is judged."""
         if not arrival.rises:
             return False
         first = arrival.judged[0].command_id
@@ -102,7 +106,7 @@ class Sources:
         return True
 
     def may_hold_copies(self, arrival: Arrival) -> bool:
-        """Whether something in it may have been taken up before, or stand in it twice. From now on, all of it has."""
+        """Whether one of its commands may have come before, or is in it twice. This call counts all its ids as seen."""
         doubtful = False
         for order in arrival.judged:
             source = self._use(order.command_id, arrival)

@@ -1,6 +1,6 @@
 """Accounts in Postgres: loading them, looking commands up, and writing a batch in one transaction (design §2).
 
-The only SQL of the hot path. Knows no rule: it writes what the batch says, and the constraints of `tables.py` judge.
+The only SQL of the hot path. It knows no rules: it writes what the batch says, and constraints in `tables.py` check it.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -28,7 +28,7 @@ _LOOK_UP_OFF = sabotaged("lookup")
 _NULL = r"\N"
 
 _LEAST, _GREATEST = b"\x00" * (ID_BYTES - HEAD_BYTES), b"\xff" * (ID_BYTES - HEAD_BYTES)
-"""Ends of the range of ids that begin with a source."""
+"""Endings of the least and the greatest id of a source."""
 
 
 class AlreadyDone(StoreError):
@@ -41,7 +41,7 @@ def commit(
     ownerships: Iterable[Ownership],
     messages: Mapping[int, list[Outgoing]],
 ) -> None:
-    """Effects, history, dead letters, places in the logs and outgoing messages, all or nothing.
+    """Stores effects, history, dead letters, places in the logs and outgoing messages, all or nothing.
 
     Raises Fenced, AlreadyDone, and psycopg.Error where the database is away.
     """
@@ -64,7 +64,7 @@ def commit(
 
 
 def load(connection: psycopg.Connection, users: Iterable[str]) -> list[Account]:
-    """The accounts of these users with all that belongs to them; new and not opened where there is none yet."""
+    """Loads the accounts of these users with positions and orders. A user without one gets a new, unopened one."""
     accounts = {user: Account(user) for user in users}
     keys = (list(accounts),)
     with connection.transaction(), connection.cursor() as cursor:
@@ -81,7 +81,7 @@ def load(connection: psycopg.Connection, users: Iterable[str]) -> list[Account]:
 
 
 def check_partitions(connection: psycopg.Connection) -> None:
-    """Raises SettingsError where the database was made for another number of partitions: users would change logs."""
+    """Raises SettingsError if the database was made for another number of partitions: users would change logs."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM partitions WHERE consumer_group = %s", (GROUP,))
         (count,) = only_row(cursor)
@@ -90,7 +90,7 @@ def check_partitions(connection: psycopg.Connection) -> None:
 
 
 def users_with_pending(connection: psycopg.Connection) -> list[str]:
-    """Everybody who has a pending order: their expiry must come whether or not they ever come back."""
+    """Users who have a pending order: it must expire even if its user never sends another command."""
     with connection.transaction(), connection.cursor() as cursor:
         return [user for (user,) in cursor.execute("SELECT DISTINCT user_id FROM pending_orders")]
 
@@ -98,7 +98,7 @@ def users_with_pending(connection: psycopg.Connection) -> list[str]:
 def newest_ids(
     connection: psycopg.Connection, sources: Collection[tuple[str, bytes]]
 ) -> dict[tuple[str, bytes], bytes]:
-    """The greatest command id in the history of each user and source (an id's leading bytes), where there is one."""
+    """Greatest command id in the history of each user and source (an id's leading bytes) that has any."""
     if _LOOK_UP_OFF:
         return {}
     rows = [(user, head + _LEAST, head + _GREATEST) for user, head in sources]
@@ -108,7 +108,7 @@ def newest_ids(
 
 
 def answers(connection: psycopg.Connection, keys: Collection[tuple[str, bytes]]) -> dict[tuple[str, bytes], Reply]:
-    """What became of the commands of these users and ids, where they are in the history."""
+    """Outcomes of those commands, named by user and id, that are in the history."""
     if _LOOK_UP_OFF:
         return {}
     with connection.transaction(), connection.cursor(binary=True) as cursor:
@@ -162,7 +162,7 @@ def _write_triggers(cursor: psycopg.Cursor, batch: Batch) -> None:
 
 
 def _write_history(cursor: psycopg.Cursor, rows: list[Row]) -> None:
-    text = "".join(map(_history_line, rows))  # before COPY begins, which no timeout of Postgres bounds
+    text = "".join(map(_history_line, rows))  # before COPY begins: no timeout of Postgres ends a COPY
     with cursor.copy(_COPY_HISTORY) as copy:
         copy.write(text)
         strike("in-copy")
@@ -170,7 +170,7 @@ def _write_history(cursor: psycopg.Cursor, rows: list[Row]) -> None:
 
 def _history_line(row: Row) -> str:
     # Text format of COPY. No field can hold a tab, newline or backslash: users, symbols and names are checked.
-    # `_value_` of enumerations, and None looked at in place: their __format__ and a call cost 0.3 µs a row more.
+    # `_value_` and tests for None in place, because enums' __format__ and a function call cost 0.3 µs a row more.
     d = row.decision
     symbol, amount, price, quote_id, waited = d.symbol, d.amount_cents, d.price_cents, d.quote_id, row.waited_since_ms
     return (
@@ -186,7 +186,7 @@ def _history_line(row: Row) -> str:
 
 def _named(decision: Decision) -> str:
     if decision.shares is None and decision.order_seq is None:
-        return "\t\\N\t\\N\t\\N"  # every command of a workload file
+        return "\t\\N\t\\N\t\\N"  # so it is with every command of a workload file
     named = (decision.shares, decision.order_seq, decision.newest_order_seq)
     return "".join(f"\t{_NULL if value is None else value}" for value in named)
 
@@ -209,8 +209,9 @@ _LOAD_TRIGGERS = """
            transaction_number
     FROM trigger_orders WHERE user_id = ANY(%s)"""
 
-# Row by row behind LIMIT: joined, a statement that was prepared while the table was small would read all of it, for as
-# long as the connection lives (150 ms at 300,000 rows). Ids travel in binary: as text, each costs the client 3 µs more.
+# One LIMIT query per row: with a join, a statement that was prepared while the table was small would read the whole
+# table for as long as the connection lives (150 ms at 300,000 rows). Ids travel in binary: as text, each costs the
+# client 3 µs more.
 _NEWEST_IDS = """
     SELECT s.user_id, h.command_id FROM unnest(%s::text[], %b::bytea[], %b::bytea[]) AS s(user_id, least, greatest)
     CROSS JOIN LATERAL (

@@ -117,10 +117,10 @@ def cancel_set_sell(account: Account, command: Command, given: Given, now_ms: in
 
 
 def fill(account: Account, ordered: Fill, now_ms: int) -> Decision | None:
-    """Executes a trigger order at a quote that satisfies it; None where it is void, and nothing is written.
+    """Executes a trigger order at a quote that satisfies it. Returns None if the fill is void: it changes nothing.
 
-    Void: the order is gone or was changed since it was matched, the quote is over 60 s old by now, does not satisfy
-    it, or buys no whole share (it stays armed), or would pass the balance limit.
+    A fill is void if the order is gone or was changed since it was matched, or if the quote is over 60 s old by now,
+    does not satisfy the order, moves no share, or would exceed the balance limit. The order then stays as it is.
     """
     order = account.triggers.get((ordered.symbol, ordered.side))
     if order is None or order.version != ordered.version or order.trigger_cents is None:
@@ -134,7 +134,7 @@ def fill(account: Account, ordered: Fill, now_ms: int) -> Decision | None:
 
 
 def satisfied(side: Side, trigger_cents: int, price_cents: int) -> bool:
-    """Buy at or below the trigger price, sell at or above it (spec §3)."""
+    """Whether a price satisfies a trigger: a buy at or below the trigger price, a sell at or above it (spec §3)."""
     return price_cents <= trigger_cents if side is Side.BUY else price_cents >= trigger_cents
 
 
@@ -195,7 +195,7 @@ def _may_arm(account: Account, command: Command, order: TriggerOrder) -> bool:
 
 
 def _set_by(old: TriggerOrder | None, command: Command) -> int:
-    # A fill goes under the number of the command that armed the order; a new amount keeps an armed price.
+    # A fill bears the number of the command that armed the order. A new amount leaves an armed order armed.
     return old.transaction_number if old and old.trigger_cents is not None else command.transaction_number
 
 

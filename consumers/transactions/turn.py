@@ -1,4 +1,4 @@
-"""One turn of the transaction worker: what it looks up, takes and runs, in which order, and when it gives credit.
+"""Turn of the transaction worker: what it looks up, takes and runs, in which order, and when it gives credit.
 
 No I/O and no clock: quotes, the database and the time come through ports. The worker (session.py) fills the backlogs
 before a turn; after it, the worker commits the batch, publishes what follows from it, and acknowledges (design §2).
@@ -20,14 +20,14 @@ from schema.commands import CommandBatch, DumpMarker
 from schema.events import NoQuote, Quote, QuoteRefused
 
 PREFETCH_MESSAGES = 100
-"""Messages of a partition that are delivered and not taken up."""
+"""Maximum messages of a partition that the broker has delivered and the worker has not taken."""
 
 ACCOUNTS_MAX = 200_000
-"""Accounts kept in memory per partition; beyond it, the worker forgets those that nothing is pending on."""
+"""Accounts of a partition in memory above which the worker drops those without waiting commands or pending orders."""
 
 
 class Quotes(look_ahead.Quotes, Protocol):
-    """Where quotes come from: `quotecache.client.Prices`, or a table in a test."""
+    """Source of quotes: `quotecache.client.Prices`, or a table in a test."""
 
     def tick(self, now_ms: int) -> None: ...
 
@@ -36,8 +36,9 @@ class Quotes(look_ahead.Quotes, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Answers from the database, as of the last commit. `load` gives the accounts of these users; for `newest` and
-    `answers`, see `copies.Questions`.
+    """Answers from the database, as of the last commit.
+
+    `load` returns the accounts of these users; `copies.Questions` explains `newest` and `answers`.
     """
 
     load: Callable[[Collection[str]], Iterable[Account]]
@@ -46,18 +47,18 @@ class Records:
 
 
 class ActivePartition:
-    """A partition that a worker owns and takes from: its backlog, and what the worker knows of it."""
+    """Partition that a worker owns and works on: its backlog, and its state in memory."""
 
     def __init__(self, intake: Intake, state: OwnedPartition, accounts_max: int = ACCOUNTS_MAX):
         self.intake = intake
         self.state = state
         self.served_at = 0
-        """Number of the turn that last took from its backlog."""
+        """Number of the last turn that took from its backlog."""
         self._accounts_max = accounts_max
 
     @property
     def runs_far_ahead(self) -> bool:
-        """Whether to hold back credit. Looks closely only where more than usual is unfinished."""
+        """Whether to hold back credit. Does the costly check only if more messages than usual are unfinished."""
         return self.state.progress.unfinished > PREFETCH_MESSAGES and self.state.runs_far_ahead
 
     def end_turn(self) -> None:
@@ -70,7 +71,7 @@ class ActivePartition:
 class Turns:
     """The turns of one worker, from its start to the loss of a connection.
 
-    `now_ms`: the worker's clock, read once a turn. `rows_max`: history rows of one batch, more or less.
+    `now_ms`: the worker's clock, read once a turn. `rows_max`: approximate maximum of history rows per batch.
     """
 
     def __init__(
@@ -90,11 +91,11 @@ class Turns:
         self._count = 0
 
     def run(self, partitions: Iterable[ActivePartition]) -> tuple[Batch, int]:
-        """Runs what can run now; returns what is to be committed, and the time at which it was decided (ms).
+        """Runs what can run now. Returns the batch to commit, and the time of its decisions (ms since the epoch).
 
         Everything that turns before this one decided must be committed. Raises what the ports raise.
         """
-        # The longest unserved first: a flood in one partition fills batch after batch, and must not hold up the others.
+        # The partition unserved for longest comes first: a flood in one partition must not hold up the others.
         in_turn = sorted(partitions, key=lambda partition: partition.served_at)
         answers = survey([(one.intake, one.state) for one in in_turn], self._rows_max, self._questions)
         now = self._now_ms()
@@ -116,7 +117,7 @@ class Turns:
     def _take(self, batch: Batch, partition: ActivePartition, arrival: Arrival, answers: Answers, now: int) -> None:
         state, delivery = partition.state, arrival.delivery
         if arrival.dead is not None:
-            if delivery.offset > state.progress.high:  # else the transaction that stored this `high` stored it as well
+            if delivery.offset > state.progress.high:  # else it was stored along with this `high`
                 batch.bury(state.partition, arrival.dead)
             state.progress.begin(delivery.offset, delivery.tag, 0)
             state.finished_tags.append(delivery.tag)
@@ -125,7 +126,7 @@ class Turns:
         marker = arrival.message if isinstance(arrival.message, DumpMarker) else None
         tag = delivery.tag
         if not partition.runs_far_ahead:
-            # Credit for the next ones now: those behind a user who waits for a quote shall not wait as well.
+            # Acknowledges at once, which gives credit for more: nobody waits behind a user who waits for a quote.
             state.finished_tags.append(tag)
             tag = 0
         message = state.progress.begin(delivery.offset, tag, len(arrival.orders), marker)

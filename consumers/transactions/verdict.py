@@ -1,4 +1,4 @@
-"""How rules say their verdict: the rejection, the done decision, and the states a quote can be in. No rule in here."""
+"""Verdicts of rules: the rejected and the done decision, and the reasons why a quote is missing. No rule in here."""
 
 import enum
 from typing import Unpack
@@ -9,7 +9,7 @@ from schema.events import Quote
 from schema.outcomes import HistoryKind, Outcome, Reason
 
 WANTS_QUOTE = None
-"""A rule's answer when it cannot go on without a quote: the user is parked, and the rule asked again later."""
+"""Result of a rule that cannot decide without a quote. The scheduler parks the user and calls the rule again later."""
 
 
 class Missing(enum.Enum):
@@ -18,16 +18,16 @@ class Missing(enum.Enum):
 
 
 NO_QUOTE = Missing.NO_QUOTE
-"""Given instead of a quote where none is to be had (spec §4)."""
+"""Given to a rule instead of a quote if no quote is available (spec §4)."""
 
 QUOTE_REFUSED = Missing.QUOTE_REFUSED
-"""Given instead of a quote where the user's allowance of paid quotes is used up (spec §3a)."""
+"""Given to a rule instead of a quote if the user's allowance of paid quotes is used up (spec §3a)."""
 
 Given = Quote | Missing | None
 
 
 def done(command: Command, **changes: Unpack[Changes]) -> Decision:
-    """The command takes effect, with these fields of its decision."""
+    """Decision that the command takes effect, with these fields."""
     changes.setdefault("symbol", command.symbol)
     return Decision(
         HistoryKind.COMMAND,
@@ -40,14 +40,14 @@ def done(command: Command, **changes: Unpack[Changes]) -> Decision:
 
 
 def without_quote(command: Command, missing: Missing) -> Decision:
-    """The rejection of a command that needs a quote and gets none."""
+    """Rejection of a command that needs a quote and gets none."""
     return rejected(command, Reason.QUOTE_ALLOWANCE_USED_UP if missing is QUOTE_REFUSED else Reason.NO_QUOTE)
 
 
 def rejected(
     command: Command, reason: Reason, quote: Quote | None = None, newest_order_seq: int | None = None
 ) -> Decision:
-    """The command changes nothing, for this reason; `quote` where its price was what decided."""
+    """Decision that the command changes nothing, for this reason. `quote`: set if its price decided."""
     return Decision(
         HistoryKind.COMMAND,
         command.name,

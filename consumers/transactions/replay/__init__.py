@@ -1,1 +1,1 @@
-"""Rebuilding the state from the command streams, to prove that it is what the streams say (docs/architecture.md)."""
+"""Rebuild of the state from the command streams, to prove that it is what the streams say (docs/architecture.md)."""

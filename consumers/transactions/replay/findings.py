@@ -1,4 +1,4 @@
-"""What a replay found: kinds of disagreement, how many of each, and the first. No I/O, no judgement."""
+"""Findings of a replay: kinds of disagreement, the count of each, and the first of each. No I/O, no judgement."""
 
 import enum
 from dataclasses import dataclass, field
@@ -16,8 +16,10 @@ class Kind(enum.StrEnum):
 
 @dataclass
 class Findings:
-    """Counts. `void_by_age`: fills that were void only if their quote ran out before they were taken, which nothing
-    recorded says.
+    """Counts of what a replay found.
+
+    `void_by_age`: fills that were void only if their quote expired before they were taken. No record tells whether it
+    did.
     """
 
     commands: int = 0
@@ -32,11 +34,11 @@ class Findings:
     first: dict[Kind, str] = field(default_factory=dict)
 
     def note(self, kind: Kind, what: str) -> None:
-        """One more violation; `what` names it."""
+        """Counts one more violation; `what` describes it."""
         self.violations[kind] = self.violations.get(kind, 0) + 1
         self.first.setdefault(kind, what)
 
     @property
     def rows(self) -> int:
-        """History rows recomputed."""
+        """Number of history rows recomputed."""
         return self.commands + self.fills + self.expiries

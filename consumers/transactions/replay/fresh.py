@@ -1,7 +1,7 @@
-"""The database that replay writes to: made anew beside the live one, and owned by replay alone.
+"""Database that replay writes to: made anew beside the live one, and owned by replay alone.
 
-Rows go in through the store of the live worker, with replay as the owner of every partition: the same statements, the
-same constraints. It stays afterwards, to be looked at.
+Replay owns every partition of it and writes through the live worker's store: the same statements, the same
+constraints. The database stays afterwards, for inspection.
 """
 
 import psycopg
@@ -22,21 +22,21 @@ OWNER = "replay"
 
 
 def fresh_url(database_url: str) -> str:
-    """Of the database beside this one."""
+    """URL of the replay database that belongs to this live database."""
     return beside(database_url, SUFFIX)
 
 
 def fresh_name(database_url: str) -> str:
-    """Its name."""
+    """Name of the replay database that belongs to this live database."""
     return name_of(fresh_url(database_url))
 
 
 def recreate(database_url: str) -> None:
-    """Drops what is there from the last replay, makes it anew, with today's schema. Raises StoreError."""
+    """Drops the database of the last replay and makes it anew, with the current schema. Raises StoreError."""
     name = fresh_name(database_url)
     try:
         with postgres.connect(database_url, OWNER) as connection:
-            # Making a database cannot be part of a transaction, and takes longer than a batch may.
+            # CREATE DATABASE cannot run in a transaction, and takes longer than a batch's statement may.
             connection.autocommit = True
             connection.execute("SET statement_timeout = 0")
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
@@ -47,7 +47,7 @@ def recreate(database_url: str) -> None:
 
 
 class Fresh:
-    """A connection to the fresh database, with all partitions taken."""
+    """Connection to the fresh database; it owns all partitions."""
 
     def __init__(self, database_url: str):
         self.connection = postgres.connect(fresh_url(database_url), OWNER)
@@ -56,11 +56,11 @@ class Fresh:
         self._ownerships = {ownership.partition: ownership for ownership in gained}
 
     def write(self, partition: int, batch: Batch) -> None:
-        """The rows and orders of a batch of one partition, and the accounts as they are now. Raises psycopg.Error."""
+        """Writes one partition's batch: its rows and orders, and the accounts as they are now. Raises psycopg.Error."""
         store.commit(self.connection, batch, [self._ownerships[partition]], {})
 
     def finish(self, partition: int, place: Place) -> None:
-        """All that was executed of this partition's log is written."""
+        """Stores the partition's place in the log, once all that was executed of it is written."""
         ownership = self._ownerships[partition]
         ownership.position, ownership.high, ownership.clock_ms = place.position, place.high, place.clock_ms
         store.commit(self.connection, Batch(), [ownership], {})

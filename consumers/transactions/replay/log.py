@@ -1,6 +1,6 @@
-"""A partition's stream as replay wants it: each user's commands and fills in the order in which they stand there.
+"""A partition's stream, sorted for replay: each user's commands and fills, in the order of the stream.
 
-Judges messages as the live worker does (`intake.py`). No I/O; one partition at a time is in memory.
+Decodes and checks messages as the live worker does (`intake.py`). No I/O; one partition at a time is in memory.
 """
 
 from collections import deque
@@ -18,7 +18,7 @@ NEVER_TOUCHED = -1
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """A command or fill where it stands: `place` counts the orders of the partition, `offset` is its message's."""
+    """A command or fill in the stream. `place`: its number among the partition's orders. `offset`: its message's."""
 
     place: int
     offset: int
@@ -38,13 +38,13 @@ class UserLog:
 class PartitionLog:
     users: dict[str, UserLog] = field(default_factory=dict)
     poison: int = 0
-    """Messages that cannot be read; they are in the dead letters."""
+    """Number of undecodable messages; they are in the dead letters."""
     duplicates: int = 0
-    """Second and further copies of a command."""
+    """Number of second and further copies of commands."""
 
 
 def read_log(partition: int, deliveries: Iterable[Delivery]) -> PartitionLog:
-    """The partition's log out of its stream, from its beginning on."""
+    """Reads a partition's log; `deliveries` must begin at the beginning of its stream."""
     log = PartitionLog()
     intake = Intake(partition, NEVER_TOUCHED)
     place = 0
@@ -56,7 +56,7 @@ def read_log(partition: int, deliveries: Iterable[Delivery]) -> PartitionLog:
             log.poison += 1
             continue
         if isinstance(message, DumpMarker) and partition != HOME_OF_NOBODY:
-            continue  # executed in one partition, only passed on in the others
+            continue  # only passed on here, and executed in the home of nobody
         for order in arrival.orders:
             place += 1
             user = log.users.get(order.user or NOBODY)

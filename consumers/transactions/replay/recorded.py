@@ -1,7 +1,7 @@
-"""What replay reads of the live database, in one snapshot: history rows with their quotes, and how far logs are done.
+"""Snapshot of the live database for replay: history rows with their quotes, and how far each log is done.
 
-Of a row only what came from outside is used as input: when it was decided, and the quote at hand. All else in it is
-there to be compared. The only SQL of replay on the live database; nothing here writes.
+Replay uses as input only what came to a row from outside: when it was decided, and the quote at hand. It compares all
+other fields with its own results. The only SQL of replay on the live database; nothing here writes.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from verification.account_at import COLUMNS, ROWS_PER_FETCH
 
 
 class RecordedRow(HistoryRow, frozen=True, gc=False):
-    """A history row, whose it is, and the quote it names as `quote_fetches` has it."""
+    """History row with its user, and with the quote that it names, as stored in `quote_fetches`."""
 
     user: str
     quoted_symbol: str | None
@@ -28,7 +28,7 @@ class RecordedRow(HistoryRow, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a partition's log was done: `position` is the lowest unfinished offset, `high` the highest touched."""
+    """Progress in a partition's log: `position` is the lowest unfinished offset, `high` the highest offset taken."""
 
     position: int
     high: int
@@ -36,36 +36,36 @@ class Place:
 
 
 class Recorded:
-    """A snapshot of the live database, until `close`; raises StoreError where it cannot be had."""
+    """Snapshot of the live database, until `close`. Raises StoreError if the database cannot be reached."""
 
     def __init__(self, database_url: str):
         self.connection = postgres.connect(database_url, "replay")
         self.connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         self.connection.read_only = True
-        # A replay takes as long as the history is, with pauses for the streams: one transaction all the same.
+        # The whole replay is one transaction, however long the history is, with pauses while it reads the streams.
         self.connection.execute("SET LOCAL statement_timeout = 0")
         self.connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         self.connection.execute("SET LOCAL work_mem = '64MB'")
 
     def places(self) -> dict[int, Place]:
-        """By partition."""
+        """Progress in each partition's log, by partition."""
         rows = self.connection.execute(_PLACES, (store.GROUP,))
         return {partition: Place(*values) for partition, *values in rows}
 
     def count_rows(self) -> int:
-        """Of the history."""
+        """Number of rows in the history."""
         count: int = only_row(self.connection.execute("SELECT count(*) FROM history"))[0]
         return count
 
     def users(self) -> dict[int, list[str]]:
-        """Everybody who has a history, by partition."""
+        """Users who have an account or a history, by partition."""
         users: dict[int, list[str]] = {}
         for (user,) in self.connection.execute(_USERS):
             users.setdefault(partition_of(user), []).append(user)
         return users
 
     def rows(self, users: list[str]) -> Iterator[RecordedRow]:
-        """The history of these users, by user and seq."""
+        """History of these users, ordered by user and seq."""
         with self.connection.cursor("recorded", binary=True) as cursor:
             cursor.itersize = ROWS_PER_FETCH
             for row in cursor.execute(_ROWS, (users,)):

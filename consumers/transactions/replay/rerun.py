@@ -1,7 +1,7 @@
-"""Running a user's log through the engine again, and holding every decision against the one that was recorded.
+"""Rerun of a user's log through the engine, which compares every decision with the recorded one.
 
-Decides with the engine's own functions; takes from the record only what came from outside: the times, and the quotes
-at hand. No I/O, no clock. What disagrees is noted, and the run goes on with what was recomputed.
+Uses the engine's own functions. From the record it takes only what came from outside: the times, and the quotes at
+hand. It notes each disagreement, and goes on with what it recomputed. No I/O, no clock.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ COMPARED = (
     "order_seq",
     "newest_order_seq",
 )
-"""All that a decision says in its history row."""
+"""Fields of a history row that come from its decision."""
 
 _said = attrgetter(*COMPARED)
 
@@ -45,7 +45,7 @@ BEFORE_ALL = 0
 
 
 class Rerun:
-    """One user. `step` for each history row in order, then `finish`."""
+    """Rerun of one user. Call `step` for each history row in order, then `finish`."""
 
     def __init__(self, user: str, log: UserLog, place: Place, partition: int, findings: Findings):
         self.account = Account(user)
@@ -57,7 +57,7 @@ class Rerun:
         self._at_ms = 0
 
     def step(self, batch: Batch, row: RecordedRow) -> None:
-        """Recomputes this row; what comes of it goes into the batch."""
+        """Recomputes this row, and adds the result to the batch."""
         account = self.account
         if row.seq != account.history_seq + 1:
             self._note(Kind.GAP, row, f"follows row {account.history_seq}")
@@ -69,11 +69,11 @@ class Rerun:
         else:
             done = self._expiry(batch, row)
         if not done:
-            account.history_seq = row.seq  # in step again with the numbers of what follows
+            account.history_seq = row.seq  # so that the next rows' numbers match again
         self._at_ms = row.at_ms
 
     def finish(self) -> None:
-        """Accounts for what stands in the stream and has no history row."""
+        """Notes the orders that are in the stream and have no history row."""
         for entry in self._log.commands.values():
             if entry.offset < self._place.position or entry.place < self._reached:
                 order = _command_of(entry)
@@ -109,7 +109,7 @@ class Rerun:
         if all(entry.order.command_id != row.command_id for entry in self._log.fills):
             self._note(Kind.UNKNOWN, row, f"fill id {row.command_id.hex()}, at this place of its log")
             return False
-        # The same fill may stand there more than once, void at first: which copy it was makes no difference.
+        # The stream may hold the same fill more than once, void at first. It does not matter which copy took effect.
         while (entry := self._log.fills.popleft()).order.command_id != row.command_id:
             self._void(entry, row.at_ms)
         self._reach(entry, row)
@@ -140,7 +140,7 @@ class Rerun:
         return True
 
     def _reach(self, entry: Entry, row: RecordedRow) -> None:
-        """The row's order is next in the stream, and everything due was released before it, as the worker does."""
+        """Checks that the row's order is next in the stream, and that everything due had expired before it."""
         while self._log.fills and self._log.fills[0].place < entry.place:
             self._void(self._log.fills.popleft(), row.at_ms)
         if entry.place < self._reached:
@@ -151,7 +151,7 @@ class Rerun:
             self._note(Kind.MISMATCH, row, f"order {order.seq} was due and not released before it")
 
     def _given(self, row: RecordedRow, entry: Entry) -> Given:
-        """The quote at hand, as recorded."""
+        """Quote that the worker had for this row, as recorded."""
         if row.reason == Reason.NO_QUOTE:
             return NO_QUOTE
         if row.reason == Reason.QUOTE_ALLOWANCE_USED_UP:
@@ -170,10 +170,11 @@ class Rerun:
         return quote
 
     def _void(self, entry: Entry, until_ms: int) -> None:
-        """A fill without a history row, taken between the row before and `until_ms`: the engine must call it void.
+        """Checks a fill without a history row, taken between the row before and `until_ms`: it must have been void.
 
-        Whether orders that expired meanwhile were released before or after makes no difference: what is reserved
-        counts for the limits too. Its age does, and when it was taken is not recorded.
+        The result does not depend on whether orders that expired meanwhile were released before or after the fill,
+        because reserved amounts count for the limits too. It does depend on the quote's age, and nothing records when
+        the fill was taken.
         """
         fill = _fill_of(entry)
         if engine.decide_fill(self.account, fill, self._at_ms) is None:

@@ -1,4 +1,4 @@
-"""A replay from beginning to end: partition by partition, streams and record in, fresh database out, states compared.
+"""Whole replay: reads streams and record partition by partition, writes a fresh database, and compares the states.
 
 Wiring only: decides nothing, prints nothing.
 """
@@ -22,15 +22,15 @@ from rabbitmq.topology import command_stream
 from verification import exports
 
 BATCH_ROWS_MAX = 10_000
-"""Rows of one transaction: nobody waits for its heartbeat here, so larger than the live worker's."""
+"""Rows of one transaction. More than the live worker's, because no heartbeat has to be in time here."""
 
 Progress = Callable[[int, int], None]
-"""Told now and then: rows recomputed so far, rows there are."""
+"""Function that replay calls now and then with the number of rows recomputed so far, and of all rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`difference` says what of which account is different; empty where the hashes are equal."""
+    """Result of a replay. `difference`: the first account and field that differ; empty if the hashes are equal."""
 
     live_hash: str
     rebuilt_hash: str
@@ -47,14 +47,14 @@ class Result:
 
 
 def replay(broker: Connection, database_url: str, progress: Progress) -> Result:
-    """Raises BrokerError, StoreError, psycopg.Error."""
+    """Replays all partitions, and compares both states. Raises BrokerError, StoreError, psycopg.Error."""
     recreate(database_url)
     recorded = Recorded(database_url)
     fresh = Fresh(database_url)
     try:
         places, total = recorded.places(), recorded.count_rows()
         live = exports.state(recorded.connection)
-        # After the snapshot: so the streams hold all that the record does.
+        # Asked after the snapshot, so that the streams hold all that the record does.
         touched = {command_stream(n): place.high for n, place in places.items() if place.high >= 0}
         streams = map(command_stream, places)
         newest = newest_offsets(broker, streams, awaited=touched, patience_seconds=PATIENCE_SECONDS)
@@ -77,7 +77,7 @@ def replay(broker: Connection, database_url: str, progress: Progress) -> Result:
 
 
 class _Partition:
-    """One partition's users, one after the other."""
+    """Rerun of one partition's users, one after the other."""
 
     def __init__(self, partition: int, place: Place, log: PartitionLog, findings: Findings, fresh: Fresh):
         self._partition = partition
@@ -88,7 +88,7 @@ class _Partition:
         self._batch = Batch()
 
     def rerun(self, recorded: Recorded, users: list[str]) -> Iterator[int]:
-        """Yields the number of rows recomputed so far, now and then."""
+        """Reruns these users, then those in the stream alone. Yields now and then how many rows are recomputed."""
         for user, rows in itertools.groupby(recorded.rows(users), lambda row: row.user):
             run = self._begin(user)
             for row in rows:
@@ -96,7 +96,7 @@ class _Partition:
                 if len(self._batch.rows) >= BATCH_ROWS_MAX:
                     yield self._write()
             run.finish()
-        for user in list(self._log.users):  # who are in the stream alone
+        for user in list(self._log.users):  # left: users who are in the stream alone
             self._begin(user).finish()
         yield self._write()
 
@@ -112,7 +112,7 @@ class _Partition:
 
 
 def _hash(state: dict[str, dict[str, Any]]) -> str:
-    """As `make state` computes it."""
+    """SHA-256 of a state, as `make state` computes it."""
     return hashlib.sha256(exports.canonical(state) + b"\n").hexdigest()
 
 

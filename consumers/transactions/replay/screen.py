@@ -1,6 +1,6 @@
-"""A replay on screen: a bar while it runs, then what it found.
+"""Replay on the screen: a progress bar while it runs, then its findings.
 
-Reads the live database and RabbitMQ, changes neither; writes to a database of its own beside the live one.
+Reads the live database and RabbitMQ, and changes neither. Writes to a database of its own beside the live one.
 """
 
 import gc
@@ -22,8 +22,11 @@ SAME, DIFFERENT, NOT_DONE = 0, 1, 2
 
 
 def replay_and_show(chosen: Settings) -> int:
-    """Exit code: 0 the same, 1 different or something disagrees, 2 nothing has run. Raises DayTradeError."""
-    # Rows and commands come and go by the ten thousand, without circles.
+    """Replays, and prints what it found. Raises DayTradeError.
+
+    Exit code: 0 if the states are the same, 1 if they differ or anything disagrees, 2 if nothing has run.
+    """
+    # Rows and commands are made and freed by the ten thousand. They hold no reference cycles for the collector to find.
     gc.set_threshold(100_000, 50, 100)
     set_up_logging(chosen.log_level, "replay")
     started = time.monotonic()
