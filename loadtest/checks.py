@@ -1,6 +1,6 @@
-"""The checks of a run, computed from what the database holds after it: each a query of its own that finds offenders.
+"""Checks of a run, computed from the database after it. Each check is a query that finds offending rows.
 
-Nothing here may rest on what the driver or the engine believes, but the number of commands that the broker confirmed.
+Nothing here may rely on what the driver or the engine believes, except the number of commands the broker confirmed.
 """
 
 import time
@@ -14,20 +14,20 @@ EXAMPLES_MAX = 5
 
 LOOKS = 4
 LOOK_PAUSE_SECONDS = 0.5
-"""Orders expire and triggers fire while we look, and their log entries come a moment after the accounts change: a
-user is unbalanced who is so at every look."""
+"""Pause between two of the `LOOKS`. Orders expire and triggers fire during the check, and their audit entries arrive a
+moment after the accounts change. So a user counts as unbalanced only if every look finds the same fault."""
 
 
 @dataclass
 class Checks:
-    """Numbers of offenders, and some of them, for people."""
+    """Numbers of offending rows and users, with some examples to show."""
 
     lost: int
     duplicated: int
     out_of_order: int
     unbalanced_users: int
     unwritten_dumps: int
-    """DUMPLOGs that were done, and whose file failed or is still to be written."""
+    """DUMPLOGs that were done, but whose file failed or is not written yet."""
     findings: list[str] = field(default_factory=list)
 
     @property
@@ -35,7 +35,7 @@ class Checks:
         return not any(self.numbers().values())
 
     def numbers(self) -> dict[str, int]:
-        """Each check by name."""
+        """Returns the number of offenders by the name of the check."""
         return {
             "lost": self.lost,
             "duplicated": self.duplicated,
@@ -46,7 +46,7 @@ class Checks:
 
 
 def check(ledger: Ledger, run: Run, look_pause_seconds: float = LOOK_PAUSE_SECONDS) -> Checks:
-    """Raises StoreError."""
+    """Runs every check on a finished run. Raises StoreError."""
     findings: list[str] = []
     commands, distinct = ledger.row(_COMMANDS, **run.ids)
     absent = run.published - distinct
@@ -79,7 +79,7 @@ def check(ledger: Ledger, run: Run, look_pause_seconds: float = LOOK_PAUSE_SECON
 
 
 def _unbalanced(ledger: Ledger, pause_seconds: float) -> set[tuple[str, str]]:
-    """Users with what is wrong about them."""
+    """Returns pairs of a user and what is wrong, found at every look."""
     found = _look(ledger)
     for _ in range(LOOKS - 1):
         if not found:
@@ -94,19 +94,19 @@ def _look(ledger: Ledger) -> set[tuple[str, str]]:
     return {(user, what) for what, rows in answers.items() for (user,) in rows}
 
 
-# How many commands of the run the history has, and how many different ones.
+# Number of history rows for commands of the run, and number of distinct commands among them.
 _COMMANDS = """
     SELECT coalesce(sum(n), 0)::bigint, count(*) FROM (
         SELECT count(*) AS n FROM history
         WHERE kind = 'command' AND command_id BETWEEN :low AND :high GROUP BY command_id) AS each"""
 
-# A user's rows are 1, 2, 3, … up to the account's newest: whatever is missing there was lost.
+# A user's rows are numbered 1, 2, 3, … up to the account's newest: any missing number was lost.
 _GAPS = """
     SELECT coalesce(sum(greatest(a.history_seq, h.newest) - h.n), 0)::bigint
     FROM (SELECT user_id, count(*) AS n, max(seq) AS newest FROM history GROUP BY user_id) AS h
     FULL JOIN accounts AS a USING (user_id)"""
 
-# Each command has one userCommand in the log. Command ids are not in the log: number, user and name stand for them.
+# Each command has one userCommand in the log. The log has no command ids, so number, user and name identify it.
 _USER_COMMANDS = """
     SELECT coalesce(sum(greatest(done - logged, 0)), 0)::bigint, coalesce(sum(greatest(logged - done, 0)), 0)::bigint
     FROM (
@@ -127,7 +127,7 @@ _OUT_OF_ORDER = """
     WHERE command_id < before"""
 
 _UNBALANCED = {
-    # Whoever folds the history gets the account.
+    # The sum of the history must be the account.
     "cash and reserve are not the sum of the history": """
         SELECT user_id FROM accounts AS a FULL JOIN (
             SELECT user_id, sum(cash_delta_cents) AS cash, sum(reserved_delta_cents) AS reserved
@@ -142,7 +142,7 @@ _UNBALANCED = {
         USING (user_id, symbol)
         WHERE coalesce(p.shares, 0) <> coalesce(h.shares, 0)
            OR coalesce(p.reserved_shares, 0) <> coalesce(h.reserved, 0)""",
-    # What is reserved is reserved for something.
+    # Every reserved cent must belong to a pending or trigger order.
     "reserve is not what pending and trigger orders hold": """
         SELECT user_id FROM accounts AS a FULL JOIN (
             SELECT user_id, sum(cents) AS cents FROM (
@@ -158,13 +158,13 @@ _UNBALANCED = {
                 UNION ALL SELECT user_id, symbol, reserved_shares FROM trigger_orders) AS held
             GROUP BY user_id, symbol) AS h USING (user_id, symbol)
         WHERE coalesce(p.reserved_shares, 0) <> coalesce(h.shares, 0)""",
-    # The log of record tells the same story (spec §6: Σ add − Σ remove = available cash).
+    # The audit log must agree (spec §6: Σ add − Σ remove = available cash).
     "cash is not the sum of the log's account transactions": """
         SELECT user_id FROM accounts AS a FULL JOIN (
             SELECT user_id, sum(funds_cents) AS funds
             FROM audit_events WHERE kind = 'accountTransaction' GROUP BY user_id) AS e USING (user_id)
         WHERE coalesce(a.cash_cents, 0) <> coalesce(e.funds, 0)""",
-    # The tables' constraints say so too; this is for a table somebody altered.
+    # Table constraints forbid this too; this check covers a table that somebody altered.
     "something is negative": """
         SELECT user_id FROM accounts WHERE cash_cents < 0 OR reserved_cents < 0
         UNION SELECT user_id FROM positions WHERE shares < 0 OR reserved_shares < 0

@@ -1,6 +1,6 @@
-"""How far a run is: executed, settled, audited, dumped; and, when it does not move, what is behind.
+"""Progress of a run: executed, settled, audited, dumped; and if it does not move, what is behind.
 
-Every query here is asked many times a second, so each says why it is cheap.
+The driver runs these queries many times a second, so each says why it is cheap.
 """
 
 import time
@@ -12,12 +12,12 @@ from schema.commands import PARTITIONS
 from schema.events import QUOTE_LIFETIME_MS, QUOTECACHE_SOURCE
 
 EXACT_SECONDS = 5.0
-"""At least so often the run's rows are really counted: only they tell progress from other rows' coming. One count of a
-million rows takes 0.1 s of Postgres's time, so counts every 2 s took 4 % of a core from the run that they watch."""
+"""Maximum seconds between exact counts of the run's rows: estimates also include rows that are not the run's. One count
+of a million rows takes 0.1 s of Postgres's time; counting every 2 s took 4 % of a core from the measured run."""
 
 
 def baseline_of(ledger: Ledger) -> Baseline:
-    """What is in the database now, before a run."""
+    """Returns the state of the database before a run."""
     return Baseline(
         history_rows=ledger.value(_HISTORY_ROWS),
         quote_id=ledger.value("SELECT coalesce(max(quote_id), 0) FROM quote_fetches"),
@@ -27,9 +27,9 @@ def baseline_of(ledger: Ledger) -> Baseline:
 
 
 def unready(ledger: Ledger, replicas: int | None) -> str:
-    """What is missing before a run may start, so that no process's start is measured; empty when nothing is.
+    """Returns what is missing before a run may start, or "". So the run does not measure the start of processes.
 
-    Every partition of every group must have a live owner; as many as `replicas` must share the transactions'.
+    Every partition of every group must have a live owner, and `replicas` workers must share the transactions group.
     """
     missing = []
     for group, unowned, owners in ledger.rows(_OWNED):
@@ -41,7 +41,7 @@ def unready(ledger: Ledger, replicas: int | None) -> str:
 
 
 class Completion:
-    """Watches one run."""
+    """Progress of one run, read from the database."""
 
     def __init__(self, ledger: Ledger, run: Run):
         self._ledger = ledger
@@ -51,12 +51,12 @@ class Completion:
         self._counted_at = 0.0
 
     def executed(self) -> int:
-        """How many of the commands published so far are executed; exact when it says all."""
+        """Returns how many published commands are executed: an estimate, but exact if all are."""
         if self._executed == self._run.published:
             return self._executed
         rows = self._ledger.value(_HISTORY_ROWS) - self._run.baseline.history_rows
         overdue = time.monotonic() - self._counted_at > EXACT_SECONDS
-        # Each command brings a row at least: before so many more there is nothing to be learned by counting.
+        # Each command adds at least one row: with fewer new rows than missing commands, the run cannot be done.
         if rows - self._rows_counted >= self._run.published - self._executed or overdue:
             self._executed = self._ledger.value(_EXECUTED, **self._run.ids)
             self._rows_counted = rows
@@ -65,32 +65,32 @@ class Completion:
         return max(self._executed, min(int(rows), self._run.published - 1))
 
     def executed_exactly(self) -> int:
-        """As of the last real count."""
+        """Returns the result of the last exact count."""
         return self._executed
 
     def unsettled_triggers(self) -> int:
-        """Armed trigger orders that ought to fire, or whose symbol has no quote that could tell."""
+        """Returns the number of armed trigger orders that should fire, or whose symbol has no usable quote."""
         return int(self._ledger.value(_UNSETTLED, alive_since_ms=now_ms() - QUOTE_LIFETIME_MS))
 
     def audit_numbers(self) -> dict[int, int]:
-        """Source → number of its newest entry, stored or on its way."""
+        """Returns for each audit source the number of its newest entry, stored or on its way."""
         return dict(map(tuple, self._ledger.rows(_AUDIT_NUMBERS, quotecache=QUOTECACHE_SOURCE)))
 
     def stored(self) -> dict[int, int]:
-        """Source → number of its newest stored entry."""
+        """Returns for each audit source the number of its newest stored entry."""
         return dict(map(tuple, self._ledger.rows("SELECT source, stored FROM audit_sources")))
 
     def dump_ids(self) -> list[str]:
-        """Of the dumps that the run asked for and is to get. Scans the history: ask once."""
+        """Returns the ids of the run's accepted DUMPLOGs. Scans the history, so call it once."""
         return [dump_id for (dump_id,) in self._ledger.rows(_DUMP_IDS, **self._run.ids)]
 
     def dumps_left(self, dump_ids: list[str]) -> tuple[int, int]:
-        """How many of these are neither written nor given up, and of how many of those an attempt has failed."""
+        """Counts the dumps that are neither written nor given up, and those of them with a failed attempt."""
         ended, delayed = self._ledger.row(_DUMPS, dump_ids=dump_ids)
         return len(dump_ids) - ended, delayed
 
     def behind(self, sent: list[int]) -> str:
-        """For people: which partitions, sources and dumps are behind. `sent`: messages published, per partition."""
+        """Describes the partitions, sources and dumps that are behind. `sent`: messages published, per partition."""
         found = []
         for partition, position, owner in self._ledger.rows(_OWNERS):
             missing = self._run.baseline.positions.get(partition, 0) + sent[partition] - position
@@ -108,7 +108,7 @@ class Completion:
         return "; ".join(found) or "nothing that is known"
 
 
-# One row per user: no scan of the history. Fills and expiries count too, so it only bounds what may be done.
+# Reads one row per user, not the history. It also counts fills and expiries, so it is only an upper bound.
 _HISTORY_ROWS = "SELECT coalesce(sum(history_seq), 0)::bigint FROM accounts"
 
 _EXECUTED = "SELECT count(*) FROM history WHERE kind = 'command' AND command_id BETWEEN :low AND :high"
@@ -124,13 +124,13 @@ _OWNED = """
            count(DISTINCT owner)
     FROM partitions GROUP BY 1 ORDER BY 1"""
 
-# A partition is the source of its number.
+# A partition's number is the number of its audit source.
 _AUDIT_NUMBERS = """
     SELECT CASE consumer_group WHEN 'quotecache' THEN :quotecache ELSE partition END AS source, audit_number
     FROM partitions WHERE consumer_group IN ('transactions', 'quotecache') ORDER BY 1"""
 
-# Armed symbols are few, and the newest quote of each comes from the index on (symbol, asked_at_ms). A sell of 0 shares
-# is filled by no price, and no price is asked for on its account.
+# Armed symbols are few, and the newest quote of each comes from the index on (symbol, asked_at_ms). No price fills a
+# sell of 0 shares, so no price is requested for it.
 _UNSETTLED = """
     SELECT count(*) FROM trigger_orders t LEFT JOIN LATERAL (
         SELECT price_cents FROM quote_fetches f

@@ -1,4 +1,4 @@
-"""What a person sees while a load test runs: bars on a terminal, otherwise a line now and then."""
+"""Progress display of a load test: bars on a terminal, otherwise a line now and then."""
 
 import time
 from types import TracebackType
@@ -10,13 +10,13 @@ LINE_SECONDS = 2.0
 
 
 class Bars:
-    """For a terminal; gone when it is over, so that the report stands alone."""
+    """Progress bars on a terminal. They disappear at the end, so that only the report remains."""
 
     def __init__(self, console: Console, lines: int | None):
         columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._progress = Progress(*columns, console=console, transient=True)
         self.lines = lines
-        """What the bars run to; None while that is not known."""
+        """Lines of the workload, the end of the bars; None while unknown."""
 
     def __enter__(self) -> "Bars":
         self._doing = self._progress.add_task("", total=None)
@@ -30,7 +30,7 @@ class Bars:
         self._progress.stop()
 
     def show(self, doing: str, published: int, executed: int, stored: int, entries: int) -> None:
-        """Commands published and executed; audit entries stored, of those that there are so far."""
+        """Shows commands published and executed, and how many of the `entries` made so far are stored."""
         self._progress.update(self._published, completed=published, total=self.lines)
         self._progress.update(self._executed, completed=executed, total=self.lines)
         self._progress.update(self._stored, completed=stored, total=entries)
@@ -38,12 +38,12 @@ class Bars:
 
 
 class Lines:
-    """For a file or a pipe: one line every two seconds, none for a run that is over by then."""
+    """Progress lines for a file or a pipe: one every two seconds, none for a run that ends before."""
 
     def __init__(self, console: Console, lines: int | None):
         self._console = console
         self.lines = lines
-        """As of the bars."""
+        """Lines of the workload; None while unknown."""
         self._next = 0.0
 
     def __enter__(self) -> "Lines":
@@ -54,7 +54,7 @@ class Lines:
         pass
 
     def show(self, doing: str, published: int, executed: int, stored: int, entries: int) -> None:
-        """As of the bars."""
+        """Prints a progress line if one is due, with the same numbers as the bars."""
         if time.monotonic() >= self._next:
             self._next += LINE_SECONDS
             told = f"{published:,} commands published, {executed:,} executed"
@@ -64,5 +64,5 @@ class Lines:
 
 
 def display_for(console: Console, lines: int | None) -> Bars | Lines:
-    """As suits where the output goes. `lines` of the workload: what the bars run to; None where nobody knows."""
+    """Returns bars for a terminal, else lines. `lines`: lines of the workload; None if unknown."""
     return Bars(console, lines) if console.is_terminal else Lines(console, lines)

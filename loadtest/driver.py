@@ -1,7 +1,7 @@
-"""The course of a load test: publish a file, wait until all of it is executed, logged and dumped.
+"""Steps of a load test: publish a file, then wait until all of it is executed, logged and dumped.
 
-A file's last command, where it is a DUMPLOG of everything, is held back until what came before has taken effect and
-the triggers have come to rest: so the customer's dump holds the fills that the commands caused.
+If the last command is a DUMPLOG of everything, the driver holds it back until all earlier commands are executed and
+the triggers have settled. So the customer's dump contains the fills that the commands caused.
 """
 
 import time
@@ -20,25 +20,27 @@ POLL_SECONDS = 0.05
 SHOW_SECONDS = 0.25
 
 STALL_SECONDS_MAX = 60.0
-"""Longer than anything that heals by itself takes: a lease, a reconnection, a quote with all its attempts."""
+"""Seconds without progress after which the run has stalled: longer than a lease expiry, a reconnection, or all attempts
+to get a quote take."""
 
 DUMP_STALL_FACTOR = 10
-"""A dump is one step, however large: ten million entries take two minutes. One that cannot be written for the time of
-a stall, however often it is tried, is not waited for any longer."""
+"""Factor of the stall time for dumps: a dump is one step, and one of ten million entries takes two minutes. If every
+remaining dump has a failed attempt, the driver waits only the plain stall time."""
 
 SETTLE_SECONDS_MAX = 15.0
-"""Triggers whose symbol had no quote wait for one: 4 s at most from an honest server, thrice with failures."""
+"""Maximum seconds to wait for triggers to settle. One without a quote waits for it: at most 4 s from a sound server,
+three times that with failures."""
 
 COMMANDS_BETWEEN_LOOKS = 1_000
-"""While publishing: a look at the clock each, so that it costs nothing."""
+"""Commands published between two looks at the clock, so that the looks cost next to nothing."""
 
 
 class Stalled(DayTradeError):
-    """Nothing has moved for too long; the text says what is behind."""
+    """Failure because nothing has moved for too long; the text says what is behind."""
 
 
 class Driver:
-    """One load test."""
+    """Driver of one load test."""
 
     def __init__(
         self,
@@ -58,11 +60,12 @@ class Driver:
         self._published_before = 0
 
     def drive(self, workload: Workload, rate: int | None) -> None:
-        """Returns when everything is done, but for dumps that cannot be written.
+        """Runs the workload; returns when everything is done, except dumps that cannot be written.
 
-        `rate`: commands per second, None for as fast as they are taken.
+        `rate`: commands per second; None publishes as fast as the broker takes them.
 
-        Where the workload breaks off, what came before is run to its end. Raises Stalled, BrokerError, StoreError.
+        If the workload breaks off, the commands before that are run to their end. Raises Stalled, BrokerError,
+        StoreError.
         """
         run = self._run
         held = self._publish_all(workload, rate)
@@ -83,7 +86,7 @@ class Driver:
         self._wait_for_dumps()
 
     def _publish_all(self, workload: Workload, rate: int | None) -> Command | None:
-        """Publishes all, but a root DUMPLOG that is the last command: that is returned."""
+        """Publishes every command except a final DUMPLOG of everything, which it returns."""
         held = None
         look_every = COMMANDS_BETWEEN_LOOKS if rate is None else max(1, min(COMMANDS_BETWEEN_LOOKS, rate // 200))
         self._run.started_at_ms = now_ms()
@@ -104,7 +107,7 @@ class Driver:
         return held
 
     def _while_input_is_awaited(self) -> None:
-        """What was published does not linger, and the connection is kept alive, however long a pipe takes."""
+        """Sends lingering commands and keeps the connection alive, however long the input takes."""
         self._publisher.pump()
         self._doing = "publishing" if self._run.published > self._published_before else "waiting for input"
         self._published_before = self._run.published
@@ -115,7 +118,7 @@ class Driver:
         self._run.published += 1
 
     def _pace(self, due: float) -> None:
-        """Returns when the time has come; commands that were published do not linger meanwhile."""
+        """Waits until `due` (`time.monotonic()`), and sends lingering commands meanwhile."""
         while (early := due - time.monotonic()) > 0:
             self._publisher.pump()
             time.sleep(min(early, POLL_SECONDS / 10))
@@ -140,7 +143,7 @@ class Driver:
         self._run.triggers_unsettled = unsettled
 
     def _wait_for_dumps(self) -> None:
-        """Until each is written or given up; the report names those that cannot be written for long."""
+        """Waits until each dump is written or given up. The report names those that could not be written in time."""
         dump_ids = self._completion.dump_ids()
         moved_at, last = time.monotonic(), None
         while (left := self._completion.dumps_left(dump_ids)) != (0, 0):
@@ -166,7 +169,7 @@ class Driver:
         what: str,
         mark: Callable[[], int] | None = None,
     ) -> None:
-        """Until nothing remains. `mark` changes with true progress, where `remaining` may change without it."""
+        """Waits until nothing remains; raises Stalled. `mark` changes with true progress; default: `remaining`."""
         self._doing = doing
         moved_at, last_mark = time.monotonic(), None
         while left := remaining():

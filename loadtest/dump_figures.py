@@ -1,4 +1,4 @@
-"""The dumps of a run: how many there are of each state, and why one has no file. From the database; judges nothing."""
+"""Figures of a run's dumps: how many are in each state, and why one has no file. From the database; judges nothing."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from schema.commands import NOBODY
 from schema.outcomes import DumpState
 
 UNWRITTEN_MAX = 100
-"""Dumps without a file that the report's JSON lists; it counts all."""
+"""Maximum dumps without a file that the report's JSON lists; its counts include all."""
 
 WITHOUT_FILE = (DumpState.FAILED, DumpState.WAITING)
 
 
 @dataclass(frozen=True)
 class Unwritten:
-    """A DUMPLOG that was done, and has no file: `state` is failed or waiting."""
+    """A DUMPLOG that was done but has no file; its `state` is failed or waiting."""
 
     transaction_number: int
     user: str | None
@@ -24,7 +24,7 @@ class Unwritten:
     reason: str | None
 
     def sentence(self) -> str:
-        """What happened, for people."""
+        """Says in one sentence what happened to the dump."""
         if self.filename is None:
             return f"the dump that transaction {self.transaction_number} asked for is not in the log"
         name = f"dump {self.filename} of {self.user or 'all users'} (transaction {self.transaction_number})"
@@ -34,13 +34,13 @@ class Unwritten:
 
 
 def counts(ledger: Ledger, run: Run) -> dict[str, int]:
-    """The run's dumps by state."""
+    """Counts the run's dumps by state."""
     found = dict(map(tuple, ledger.rows(f"SELECT state, count(*) {_DUMPS} GROUP BY 1", **run.ids)))
     return {state.value: found.get(state.value, 0) for state in DumpState}
 
 
 def unwritten(ledger: Ledger, run: Run, most: int = UNWRITTEN_MAX) -> list[Unwritten]:
-    """The run's dumps that have no file and no later one in their place, in the order of its lines; the first ones."""
+    """Returns the first `most` of the run's failed or waiting dumps, in line order. Replaced ones are left out."""
     rows = ledger.rows(_UNWRITTEN, without_file=[state.value for state in WITHOUT_FILE], most=most, **run.ids)
     return [
         Unwritten(number, None if user == NOBODY else user, filename, DumpState(state), failure)

@@ -1,8 +1,8 @@
-"""The figures of a run, each from the database after it: outcomes, times, latencies. Judges nothing.
-Those of quotes are quote_figures.py's.
+"""Figures of a run, each read from the database after it: outcomes, times, latencies. Judges nothing.
+The figures about quotes are in quote_figures.py.
 
-A row's time of commit comes from its xmin (track_commit_timestamp = on); rows of one transaction share it, so it is
-looked up once for each xmin.
+A row's commit time comes from its xmin (track_commit_timestamp = on). Rows of one transaction share the xmin, so each
+is looked up once.
 """
 
 from database.patient_reads import Ledger
@@ -10,23 +10,23 @@ from loadtest.run import Run
 
 
 def timed_by_database(ledger: Ledger) -> bool:
-    """Whether the server remembers when it committed."""
+    """Whether Postgres records commit timestamps."""
     return bool(ledger.value("SHOW track_commit_timestamp") == "on")
 
 
 def outcomes(ledger: Ledger, run: Run) -> dict[str, int]:
-    """Commands by outcome, and lines that were not even commands."""
+    """Counts commands by outcome, and the unreadable lines."""
     counts = {"done": 0, "rejected": 0} | dict(map(tuple, ledger.rows(_OUTCOMES, **run.ids)))
     return counts | {"unreadable": run.unreadable}
 
 
 def rejections(ledger: Ledger, run: Run) -> dict[str, int]:
-    """Commands by the reason why they were rejected, the most frequent first."""
+    """Counts rejected commands by reason, the most frequent first."""
     return dict(map(tuple, ledger.rows(_REJECTIONS, **run.ids)))
 
 
 def seconds(ledger: Ledger, run: Run) -> dict[str, float]:
-    """From just before the first publish to the last confirm, the last history row, the last audit row."""
+    """Returns the seconds from just before the first publish to the last confirm, history row and audit row."""
     ends = {"published": run.published_at_ms, "executed": run.executed_at_ms, "audited": run.audited_at_ms}
     if timed_by_database(ledger):
         targets = run.audit_targets
@@ -44,13 +44,13 @@ def seconds(ledger: Ledger, run: Run) -> dict[str, float]:
 
 
 def latency_ms(ledger: Ledger, run: Run) -> dict[str, int | None]:
-    """From the hand-over to the broker to the commit (without commit times: to the decision) of each command."""
+    """Returns percentiles from hand-over to the broker to commit (to decision, if commit times are not recorded)."""
     query = _LATENCY_TO_COMMIT if timed_by_database(ledger) else _LATENCY_TO_DECISION
     return dict(ledger.row(query, **run.ids)._mapping)
 
 
 def triggers(ledger: Ledger, run: Run) -> dict[str, int]:
-    """Trigger orders: armed now, fired in the run, and those that had not come to rest before the last DUMPLOG."""
+    """Counts trigger orders: armed now, fired in the run, and not settled before the last DUMPLOG."""
     armed, fired = ledger.row(_TRIGGERS, started_at_ms=run.started_at_ms)
     return {"armed": armed, "fired": fired, "unsettled": run.triggers_unsettled}
 
@@ -76,7 +76,7 @@ _AUDITED_AT = """
             AS s(source, after, upto) ON e.source = s.source AND e.number > s.after AND e.number <= s.upto
         GROUP BY e.xmin) AS batches"""
 
-# Percentiles as percentile_disc defines them, from counts: commands of a message and a batch share their latency.
+# Percentiles as percentile_disc defines them, but from counts: commands of one message and batch share a latency.
 _PERCENTILES = """
     , ranked AS (
         SELECT ms, sum(n) OVER (ORDER BY ms) AS upto, sum(n) OVER () AS total

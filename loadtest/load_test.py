@@ -1,8 +1,8 @@
 """Load test: runs a workload through the whole system and reports. Settings, wiring, exit code.
 
-Variables, beside those of `schema.settings`: WORKLOAD (a file, a pipe, or `-` for standard input), REPORT (a JSON file
-to write), RATE (commands per second; as fast as possible without), REPLICAS (of the transactions worker, for the
-report).
+Environment variables besides those of `schema.settings`: WORKLOAD (a file, a pipe, or `-` for standard input), REPORT
+(a JSON file to write), RATE (commands per second; as fast as possible without it), REPLICAS (number of transaction
+workers, for the report).
 """
 
 import os
@@ -42,14 +42,14 @@ REPLICAS_MAX = 1_000
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 WIDTH_OF_FILES = 110
-"""Columns of the report where there is no terminal to say."""
+"""Columns of the report if the output is not a terminal."""
 
 READY_SECONDS_MAX = 30.0
 READY_POLL_SECONDS = 0.05
 
 
 class NotReady(DayTradeError):
-    """The workers are not there."""
+    """Failure because workers did not start in time."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Options:
     report: Path | None
     rate: int | None
     replicas: int | None
-    """As started; None asks the database how many are alive."""
+    """Number of transaction workers started; None asks the database how many are alive."""
 
 
 def options_from(environment: Mapping[str, str]) -> Options:
-    """Raises SettingsError, also where the report could not be written."""
+    """Reads the options. Raises SettingsError, also if the report could not be written."""
     workload, report_file = environment.get("WORKLOAD"), environment.get("REPORT")
     if not workload:
         raise SettingsError("WORKLOAD is not set: it must be a workload file, or - for standard input")
@@ -77,9 +77,9 @@ def options_from(environment: Mapping[str, str]) -> Options:
 
 
 def main(held: tuple[int, int] | None = None) -> int:
-    """Exit code: 0 all checks passed, 1 not, 2 misused, 130 interrupted.
+    """Runs a load test. Exit codes: 0 all checks passed, 1 not, 2 misused, 130 interrupted.
 
-    `held`: file descriptors for news and orders, with which it waits for its servers (`start_line.py`).
+    `held`: file descriptors for news and orders, through which it waits for its servers (`start_line.py`).
     """
     start = StartLine(*held) if held else None
     so_far = "nothing was published"
@@ -111,7 +111,7 @@ def main(held: tuple[int, int] | None = None) -> int:
 def run_load(
     settings: Settings, options: Options, workload: Workload, console: Console, begun: Callable[[], None]
 ) -> dict[str, Any]:
-    """The load test from its first publish to its report, which is shown. Raises DayTradeError."""
+    """Runs the load test, from waiting for the workers to showing the report. Raises DayTradeError."""
     ledger = Ledger(settings.database_url)
     _wait_for_workers(ledger, options.replicas)
     run = Run(workload.source, workload.name, baseline_of(ledger))
@@ -141,7 +141,7 @@ def _wait_for_workers(ledger: Ledger, replicas: int | None) -> None:
 
 
 def _console() -> Console:
-    console = Console(markup=False)  # [ ] in the name of a file is no style
+    console = Console(markup=False)  # brackets in a file name are not markup
     return console if console.is_terminal else Console(width=WIDTH_OF_FILES, markup=False)
 
 

@@ -1,4 +1,4 @@
-"""Prices a run or a day needed: what was paid for them, and the least that could have been paid (spec §4)."""
+"""Figures of the quotes that a run or a day needed: the cost, and the least possible cost (spec §4)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,23 +11,23 @@ from schema.money import format_cents
 
 
 def of_run(ledger: Ledger, run: Run, until_ms: int, cost_cents: int) -> dict[str, Any]:
-    """Armed triggers go on needing prices when the run is over, at `until_ms`; that is not the run's."""
+    """Returns the figures of a run, which ended at `until_ms`. Later prices for armed triggers are not the run's."""
     bounds = {"quote_id": run.baseline.quote_id, "until_ms": until_ms}
     answers = ledger.snapshot({name: query.format(**_OF_RUN) for name, query in _QUERIES.items()}, **bounds, **run.ids)
     return _figures(answers, cost_cents)
 
 
 def since(ledger: Ledger, since_ms: int, cost_cents: int) -> dict[str, Any]:
-    """The same figures, live: of everything from then on."""
+    """Returns the same figures for everything since `since_ms`."""
     queries = {name: query.format(**SINCE) for name, query in _QUERIES.items()}
     return _figures(ledger.snapshot(queries, since_ms=since_ms), cost_cents)
 
 
 def _figures(answers: Mapping[str, Sequence[Sequence[Any]]], cost_cents: int) -> dict[str, Any]:
-    """The figures of `quote_cost`, and the cost in cents.
+    """Adds the cost in cents and other figures to those of `quote_cost`.
 
-    `failed`: commands rejected because there was no quote. `floor_by_decision` takes each command's need as late as
-    possible: when it was decided.
+    `failed`: commands rejected because no quote was available. `floor_by_decision` is the floor if each command needs
+    its price only when it is decided, as late as possible.
     """
     cost = quote_cost(answers["needs"], answers["fetches"][0])
     return {
@@ -45,7 +45,7 @@ def _figures(answers: Mapping[str, Sequence[Sequence[Any]]], cost_cents: int) ->
 
 
 def sentence(figures: dict[str, Any]) -> str:
-    """For people, on one line."""
+    """Formats the figures as one line of text."""
     ratio = figures["cost_ratio"]
     return (
         f"{figures['lookups']:,} lookups, {figures['hits']:,} hits, {figures['joined']:,} joined; "

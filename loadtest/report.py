@@ -1,4 +1,4 @@
-"""The report of a load test: put together from the database, written as JSON. How it looks is `report_screen.py`'s."""
+"""Report of a load test: compiled from the database, written as JSON. `report_screen.py` formats it for a terminal."""
 
 import json
 import platform
@@ -18,7 +18,7 @@ LIBRARIES = ("pika", "psycopg", "msgspec", "SQLAlchemy")
 
 
 def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rabbitmq: str) -> dict[str, Any]:
-    """Everything that is known about a finished run. Raises StoreError."""
+    """Compiles everything known about a finished run. Raises StoreError."""
     seconds = figures.seconds(ledger, run)
     ended_at_ms = run.started_at_ms + int(seconds["audited"] * 1000)
     checks = check(ledger, run)
@@ -46,12 +46,12 @@ def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rab
 
 
 def passed(report: dict[str, Any]) -> bool:
-    """Whether every check is 0, of all that the workload holds."""
+    """Whether every check is 0 and the workload was read to its end."""
     return not any(report["checks"].values()) and report["input_fault"] is None
 
 
 def write_json(report: dict[str, Any], path: Path) -> None:
-    """The whole file or none of it. Raises OSError."""
+    """Writes the report, as a whole file or not at all. Raises OSError."""
     with written_whole(path) as file:
         file.write((json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
 

@@ -1,4 +1,4 @@
-"""The report as a person reads it. Computes nothing: it shows what `report.py` put together."""
+"""Report formatted for people. Computes nothing: it shows what `report.py` compiled."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ REASONS_SHOWN_MAX = 8
 
 
 def show(report: dict[str, Any], console: Console) -> None:
-    """Prints the report; the verdict comes last, where the eye is."""
+    """Prints the report. The verdict comes last, where people look first on a terminal."""
     table = Table(title=f"Load test of {report['workload']}", show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column()

@@ -1,4 +1,4 @@
-"""What a load test is about: its ids in the history, and where everything stood before it began. Values only."""
+"""Identity of a load test: its ids in the history, and the state of the database before it. Values only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ assert TEXT_SHOWN_MAX < 100, "unreadable lines are shown in a table"
 
 @dataclass(frozen=True)
 class Baseline:
-    """What was in the database before the run: none of it is the run's."""
+    """State of the database before the run, to subtract from the state after it."""
 
     history_rows: int
     quote_id: int
@@ -24,7 +24,7 @@ class Baseline:
 
 @dataclass
 class Run:
-    """A load test under way. Times are our clock, ms since the epoch."""
+    """A load test under way. Times are the driver's clock, ms since the epoch."""
 
     source: int
     workload: str
@@ -34,14 +34,14 @@ class Run:
     published: int = 0
     """Commands published, the held-back DUMPLOG included."""
     published_at_ms: int = 0
-    """The last confirm; of a DUMPLOG that was held back on purpose it says nothing, so that is not counted."""
+    """Time of the last confirm, the held-back DUMPLOG not included: its delay is on purpose."""
     executed_at_ms: int = 0
     audited_at_ms: int = 0
-    """As the driver saw it: later than it was. The report prefers the database's own times."""
+    """Time at which the driver saw the end, a little late. The report prefers the database's own times."""
     unreadable: int = 0
     unreadable_shown: list[Unreadable] = field(default_factory=list)
     input_fault: str | None = None
-    """Why the workload could not be read to its end."""
+    """Reason why the workload could not be read to its end; None if it could."""
     audit_targets: Mapping[int, int] = field(default_factory=dict)
     """Source → number of its newest audit entry when everything was executed."""
     triggers_unsettled: int = 0

@@ -1,7 +1,7 @@
-"""A load test that waits, checked, for its servers: what `deploy/` and the driver say to each other.
+"""Protocol between `deploy/` and a load test that has checked its input and waits for its servers.
 
-The driver looks into its settings and its workload before anything is started or dropped on its account. A pipe can be
-read only once, so the process that looked is the one that runs.
+The driver checks its settings and its workload before `deploy/` starts servers or drops data for it. A pipe can be read
+only once, so the process that checked the workload also runs it.
 """
 
 import json
@@ -11,25 +11,25 @@ from collections.abc import Mapping
 from schema.errors import DayTradeError
 
 CHECKED, BEGUN = "checked", "begun"
-"""The news, a line each; the first with the number of lines of the workload, or `-` where nobody knows."""
+"""News from the load test, a line each. A number follows the first: the workload's lines, or `-` if unknown."""
 
 UNKNOWN_SERVERS = {"AMQP_URL": "amqp://not-known-yet", "DATABASE_URL": "postgresql://not-known-yet"}
-"""What settings are checked with before the servers are known."""
+"""Placeholder addresses with which settings are checked before the servers are known."""
 
 
 class CalledOff(DayTradeError):
-    """Whoever was to start the servers ended, or could not."""
+    """Failure because the process that should start the servers has ended or could not start them."""
 
 
 class StartLine:
-    """Two pipes: news go out by one, the servers' addresses come in by the other."""
+    """Two pipes: the load test sends news through one and receives the servers' addresses through the other."""
 
     def __init__(self, news: int, orders: int):
         self._news = news
         self._orders = orders
 
     def wait(self, lines: int | None) -> Mapping[str, str]:
-        """Says that all is checked, and how much there is; returns the variables to run with. Raises CalledOff."""
+        """Reports that the workload is checked; returns the environment variables to run with. Raises CalledOff."""
         self._tell(f"{CHECKED} {'-' if lines is None else lines}")
         with os.fdopen(self._orders, "rb") as orders:
             line = orders.readline()
@@ -39,7 +39,7 @@ class StartLine:
         return addresses
 
     def begun(self) -> None:
-        """Says that the first command is about to be published. Raises CalledOff."""
+        """Reports that the first command is about to be published. Raises CalledOff."""
         self._tell(BEGUN)
 
     def _tell(self, news: str) -> None:

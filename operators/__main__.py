@@ -1,4 +1,4 @@
-"""`./daytradectl VERB`, which is `python -m operators VERB`: runs a verb of the operators' command line."""
+"""Entry point of the operators' command line: `./daytradectl VERB`, the same as `python -m operators VERB`."""
 
 import sys
 
@@ -8,7 +8,7 @@ PROGRAM = "daytradectl"
 
 
 def main() -> int:
-    """Exit code of the verb; 2 where the command line is wrong, 1 where a package cannot be loaded."""
+    """Runs a verb. Exit code: the verb's own; 2 if the command line is wrong, 1 if a package cannot be loaded."""
     try:
         from operators.command_line import run  # noqa: PLC0415 - a package that cannot be loaded is one line
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""The verbs put together, and the exit code of one that a person called with the wrong words."""
+"""Assembly of all verbs into one command line, and the exit code for wrong words."""
 
 import sys
 
@@ -18,7 +18,7 @@ app.add_typer(dead_letter_verbs.app, name=dead_letter_verbs.GROUP)
 
 
 def run(program: str) -> int:
-    """Runs the verb of `sys.argv`. Exit codes are the verb's own; 2: no such verb or option; 130: interrupted."""
+    """Runs the verb in `sys.argv`. Exit code: the verb's own; 2 no such verb or option; 130 interrupted."""
     try:
         return app(prog_name=program, standalone_mode=False) or 0
     except TyperException as error:

@@ -1,4 +1,4 @@
-"""Screen of the dead letters: lists, one letter whole, the questions before any is published or discarded."""
+"""Screen of the dead letters: the list, whole letters, and the question before any is published or discarded."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -24,24 +24,24 @@ from schema.errors import DayTradeError
 DONE = 0
 
 SHOWN_BEFORE_QUESTION = 50
-"""Letters that are listed before the question whether to deal with all that are meant."""
+"""Maximum letters listed before the question whether to go on with all chosen ones."""
 
 PAGE_LETTERS = 100
-"""Letters that are in memory at once while they are dealt with: 7 MB."""
+"""Letters in memory at once while they are published or discarded: 7 MB."""
 
 BYTES_SHOWN = 32
 WIDTH_OF_FILES = 160
-"""Columns where there is no terminal to say."""
+"""Columns if the output is not a terminal."""
 
 PURPOSE = "dead-letters"
 PATIENCE_SECONDS = 5.0
 
 Deal = Callable[[list[KeptLetter]], tuple[int, tuple[str, ...]]]
-"""Deals with a page of letters: how many are gone now, and why each of the others is not."""
+"""Handler of a page of letters. Returns how many were removed, and the reason for each one that was not."""
 
 
 def show_list(limit: int, after: int) -> None:
-    """Shows the letters behind number `after`, at most `limit` of them."""
+    """Shows at most `limit` letters whose number is above `after`."""
     behind = Choice(after=after)
     with given_servers.database(PURPOSE) as connection:
         count = store.count(connection, behind)
@@ -55,7 +55,7 @@ def show_list(limit: int, after: int) -> None:
 
 
 def show(ids: list[str], whole: bool) -> None:
-    """Shows letters with their messages; `whole`: what is not kept here comes from the stream. Raises NoSuchLetter."""
+    """Shows letters with their messages; `whole` reads a cut message from its stream. Raises NoSuchLetter."""
     with given_servers.database(PURPOSE) as connection:
         choice = _choice(connection, ids)
         for one in _pages(connection, choice, None, 1):
@@ -98,7 +98,7 @@ def _deal(
         raise typer.BadParameter("give either --id, once or more, or --all")
     choice = _choice(connection, ids)
     if not yes:
-        # Nothing is held while somebody thinks it over, and what comes in meanwhile is not meant.
+        # No lock is held during the question. Letters that arrive meanwhile are not included.
         count = min(store.count(connection, choice), limit or sys.maxsize)
         _list(store.page(connection, choice, min(count, SHOWN_BEFORE_QUESTION), BYTES_SHOWN))
         if not typer.confirm(f"{what.capitalize()} {count:,} letters?"):
@@ -119,7 +119,7 @@ def _deal(
 
 
 def _choice(connection: psycopg.Connection, ids: list[str] | None) -> Choice:
-    """Those of these ids, or all that there are now. Raises NoSuchLetter where one, or any at all, is not there."""
+    """Chooses the letters with these ids, or all there are. Raises NoSuchLetter if one is missing or none exists."""
     choice = Choice(tuple(map(_place, ids)) if ids else None, until=store.newest_number(connection))
     if not store.count(connection, choice):
         raise NoSuchLetter(f"there is no dead letter {', '.join(ids)}" if ids else "there are no dead letters")
@@ -137,11 +137,11 @@ def _place(text: str) -> tuple[str, int]:
 
 
 class NoSuchLetter(DayTradeError):
-    """Nothing of that name, or nothing at all, is among the dead letters."""
+    """Failure because there is no dead letter with that id, or none at all."""
 
 
 def _pages(connection: psycopg.Connection, choice: Choice, limit: int | None, size: int) -> Iterator[list[KeptLetter]]:
-    """The letters that are meant, the oldest first, some at a time. Those dealt with may be gone by the next page."""
+    """Yields pages of the chosen letters, oldest first. The caller may remove a page's letters before the next page."""
     left = limit or sys.maxsize
     while left and (letters := store.page(connection, choice, min(size, left), KEPT_BYTES_MAX)):
         yield letters
@@ -164,7 +164,7 @@ def _show(one: KeptLetter, whole: bool) -> None:
 
 
 def _readable(body: bytes) -> str:
-    """What a program of another version may have meant, else the bytes."""
+    """Returns the message as JSON if it is MessagePack, else as text, else as escaped bytes."""
     with suppress(msgspec.MsgspecError, UnicodeDecodeError, TypeError, RecursionError):
         message = msgspec.msgpack.decode(body)
         if isinstance(message, dict | list):
@@ -175,7 +175,7 @@ def _readable(body: bytes) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without what a terminal would obey."""
+    """Escapes text that contains control characters, so that a terminal does not obey them."""
     return text if text.isprintable() else repr(text)[1:-1]
 
 

@@ -7,7 +7,7 @@ import typer
 from operators.verb import a_typer, verb
 
 LISTED_DEFAULT, LISTED_MAX = 50, 1_000
-"""Letters that one list shows. `--after` shows those behind them."""
+"""Letters that one list shows. `--after` continues the list."""
 
 GROUP = "dead-letters"
 
@@ -26,7 +26,7 @@ def list_letters(
     ),
     after: Annotated[int, typer.Option(min=0, help="only letters behind this number")] = 0,
 ) -> None:
-    """List the letters: where they came from, why, their size, how they begin. Changes nothing."""
+    """List the letters: origin, reason, size, first bytes. Changes nothing."""
     from operators import dead_letter_screen
 
     dead_letter_screen.show_list(limit, after)
@@ -37,7 +37,7 @@ def show(
     ids: Annotated[list[str], typer.Option("--id", help="stream/offset, as listed; may be given again")],
     whole: Annotated[bool, typer.Option("--whole", help="get what is not kept here from the stream")] = False,
 ) -> None:
-    """Show letters: their reason, and their message, as text where it is MessagePack or text. Changes nothing."""
+    """Show letters with their reason and message; MessagePack is shown as JSON. Changes nothing."""
     from operators import dead_letter_screen
 
     dead_letter_screen.show(ids, whole)
@@ -45,7 +45,7 @@ def show(
 
 @verb(app, "requeue", group=GROUP)
 def requeue(ids: Ids = None, everything: All = False, limit: Limit = None, yes: Yes = False) -> int:
-    """Publish letters to the streams they came from, and remove them. Commands done already have no effect again."""
+    """Publish letters to their original streams, and remove them. A command that was done has no second effect."""
     from operators import dead_letter_screen
 
     return dead_letter_screen.requeue(ids, everything, limit, yes)

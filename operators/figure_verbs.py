@@ -20,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def alarms() -> None:
-    """Say which sources of the log of record have stopped; say nothing where all is well."""
+    """List the audit sources that have stopped. Prints nothing if all is well."""
     from consumers.audit.alarms import alarms as stopped
     from operators import given_servers
 
@@ -29,9 +29,9 @@ def alarms() -> None:
 
 
 def quotes_today() -> None:
-    """Say what prices were needed for today (UTC), what was paid for them, and the least that could have been.
+    """Show the quotes needed today (UTC), what was paid for them, and the least that could have been paid.
 
-    Exit codes: 0 said, 2 not said.
+    Exit codes: 0 shown, 2 not shown.
     """
     import os
     from datetime import UTC, datetime
@@ -53,7 +53,7 @@ def price_history(
     begin: Annotated[str, typer.Option("--from", help="ISO 8601 (UTC) or ms since the epoch")] = "1970-01-01",
     end: Annotated[str, typer.Option("--to", help="the same; itself no longer included")] = "9999-12-31",
 ) -> None:
-    """Print the paid prices of a symbol as CSV, which QUOTE_SOURCE and the verb what-if can read.
+    """Print the paid prices of a symbol as CSV, the format that QUOTE_SOURCE and the verb what-if read.
 
     Exit codes: 0 printed, 1 Postgres cannot be reached, 2 misused.
     """
@@ -81,7 +81,7 @@ def what_if(
     user: Annotated[str, typer.Argument(help="user id")],
     prices: Annotated[Path, typer.Option("--prices", help="CSV: time,symbol,price")],
 ) -> None:
-    """Show which trigger orders of a user recorded prices would have fired. Nothing is fired.
+    """Show which of a user's trigger orders would have fired at recorded prices. Fires nothing.
 
     Exit codes: 0 shown, 1 Postgres cannot be reached, 2 misused.
     """

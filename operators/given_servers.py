@@ -1,4 +1,4 @@
-"""The servers that a verb works on: one way to read their addresses, one way to open a connection to each."""
+"""Servers that a verb works on: reads their addresses and opens a connection to each."""
 
 import os
 from collections.abc import Iterator
@@ -12,20 +12,20 @@ from schema import environment
 
 
 def setting(name: str) -> str:
-    """The address of a server. Raises SettingsError, which says what it is for and how to get it."""
+    """Returns a server's address. Raises SettingsError, which says what it is for and how to get it."""
     return environment.required(os.environ, name)
 
 
 @contextmanager
 def database(purpose: str) -> Iterator[psycopg.Connection]:
-    """A connection to DATABASE_URL, which Postgres lists as `purpose`. Raises SettingsError, StoreError."""
+    """Connects to DATABASE_URL; Postgres lists the connection as `purpose`. Raises SettingsError, StoreError."""
     with postgres.translated(), postgres.connect(setting("DATABASE_URL"), purpose) as connection:
         yield connection
 
 
 @contextmanager
 def broker(purpose: str, patience_seconds: float | None = None) -> Iterator[Connection]:
-    """A connection to AMQP_URL, which RabbitMQ lists as `purpose`. Raises SettingsError, BrokerError."""
+    """Connects to AMQP_URL; RabbitMQ lists the connection as `purpose`. Raises SettingsError, BrokerError."""
     patience = {} if patience_seconds is None else {"patience_seconds": patience_seconds}
     connection = open_connection(setting("AMQP_URL"), purpose, **patience)
     try:

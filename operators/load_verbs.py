@@ -1,4 +1,4 @@
-"""Verbs about load: workload makes a file of commands, load runs one through the system. Wiring only."""
+"""Verbs about load: `workload` makes a file of commands, `load` runs one through the system. Wiring only."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,10 +15,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def load(held: Annotated[tuple[int, int] | None, typer.Option("--held", hidden=True)] = None) -> int:
-    """Run a workload through the system that is up, and report. Its settings are environment variables.
+    """Run a workload through the running system, and report. Its settings are environment variables.
 
-    WORKLOAD: a file, a pipe, or - for standard input. REPORT: a JSON file to write. RATE: commands a second; as fast
-    as possible without it. REPLICAS: of the transactions worker, for the report.
+    WORKLOAD: a file, a pipe, or - for standard input. REPORT: a JSON file to write. RATE: commands per second; as fast
+    as possible without it. REPLICAS: number of transaction workers, for the report.
     Exit codes: 0 all checks passed, 1 not, 2 misused.
     """
     from loadtest import load_test
@@ -36,7 +36,7 @@ def workload(
     ] = False,
     output: Annotated[Path | None, typer.Option(help="a file; otherwise standard output")] = None,
 ) -> None:
-    """Make a workload file: commands of many users, in the mix that was measured. Needs no server."""
+    """Make a workload file: commands of many users in the measured mix. Needs no server."""
     import sys
 
     from runtime.output_file import written_whole

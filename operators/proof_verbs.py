@@ -1,6 +1,6 @@
 """Verbs that prove or show what a system holds: verify, heads, replay, state, history, account-at. Wiring only.
 
-They read, and change nothing; all but replay need Postgres only, with every other process down.
+They change nothing in the database they read. All but replay need only Postgres; every other process may be down.
 """
 
 from datetime import UTC, datetime
@@ -55,7 +55,7 @@ def verify(
 
 
 def _kept(file: Path) -> "list[Head]":
-    """Heads that were kept in a file. Raises DecodeError, which names the file; OSError."""
+    """Reads kept heads from a file. Raises DecodeError, which names the file; OSError."""
     from schema.errors import DecodeError
     from verification import heads as kept_heads
 
@@ -68,7 +68,7 @@ def _kept(file: Path) -> "list[Head]":
 
 
 def heads() -> None:
-    """Print the newest link of each source's audit chain. Keep it where nobody who can write the database can write."""
+    """Print the newest link of each audit source's chain. Keep it where no writer of the database can write."""
     from operators import given_servers
     from schema.errors import StoreError
     from verification import audit_chain, snapshot
@@ -78,7 +78,7 @@ def heads() -> None:
         name = connection.info.dbname
         newest = list(audit_chain.heads(connection))
         if not newest:
-            # An empty file that somebody keeps would prove nothing later.
+            # An empty file would prove nothing later.
             raise StoreError(f"the audit log of {name} is empty: it has no heads to keep")
         said = f"heads of the audit log of {name}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
         print(kept_heads.to_text(newest, said), end="")
@@ -87,8 +87,8 @@ def heads() -> None:
 def replay() -> int:
     """Rebuild the state from the command streams, and compare it with the database.
 
-    The rebuilt state is left in a database of its own: the name of the live one, and _replay.
-    Exit codes: 0 the same, 1 different or something disagrees, 2 not done.
+    The rebuilt state stays in a separate database, named like the live one with _replay appended.
+    Exit codes: 0 the same, 1 something differs, 2 not done.
     """
     import os
 
@@ -109,7 +109,7 @@ def state(file: Output) -> None:
 
 
 def history(file: Output) -> None:
-    """Write every history row as JSON, one a line, in the order in which the rows took effect."""
+    """Write every history row as JSON, one per line, in the order in which the rows took effect."""
     from operators import given_servers
     from verification import exports
 

@@ -1,4 +1,4 @@
-"""Verbs that make servers and people ready: migrate, declare, admin; and run, which starts a process. Wiring only."""
+"""Verbs that prepare servers and administrators (migrate, declare, admin) or start a process (run). Wiring only."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -9,7 +9,7 @@ from operators.verb import MISUSED, verb
 
 
 class Process(StrEnum):
-    """Long-lived processes by the names that people call them."""
+    """Long-lived processes by the names that operators use."""
 
     TRANSACTIONS = "transactions"
     TRIGGERS = "triggers"
@@ -42,7 +42,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def migrate() -> None:
-    """Bring the database to the newest schema. May be repeated; migrations at the same time wait for each other.
+    """Bring the database to the newest schema. May be repeated; concurrent migrations wait for each other.
 
     Exit codes: 0 done, 2 not done.
     """
@@ -77,9 +77,9 @@ def declare(
 
 
 def admin(name: Annotated[str, typer.Argument(help="1 to 64 of A-Z a-z 0-9 _ . @ -")]) -> int:
-    """Make somebody an administrator of the site; a person who is not there yet is made.
+    """Make somebody an administrator of the site; creates the person if necessary.
 
-    A new person's password is asked for, or read from PASSWORD. Exit codes: 0 done, 1 not possible now, 2 misused.
+    Asks for a new person's password, or reads it from PASSWORD. Exit codes: 0 done, 1 not possible now, 2 misused.
     """
     from operators import given_servers
     from schema.commands import is_user

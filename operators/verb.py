@@ -1,4 +1,4 @@
-"""The frame of every verb: which exit code a failure has, and the line that says why."""
+"""Frame of every verb: the exit code of a failure, and the line that says why."""
 
 import functools
 import sys
@@ -10,13 +10,13 @@ from runtime.entry_point import FAILED, MISUSED
 from schema.errors import DayTradeError, SettingsError
 
 Verb = Callable[..., int | None]
-"""A function that does what a verb says, and returns the exit code; None is 0."""
+"""Function behind a verb. It returns the exit code; None is 0."""
 
 __all__ = ["FAILED", "MISUSED", "a_typer", "verb"]
 
 
 def a_typer(help_text: str) -> typer.Typer:
-    """A group of verbs whose help is plain text, and whose failures are lines."""
+    """Makes a group of verbs with plain-text help and failures of one line."""
     return typer.Typer(
         help=help_text,
         add_completion=False,
@@ -27,10 +27,10 @@ def a_typer(help_text: str) -> typer.Typer:
 
 
 def verb(app: typer.Typer, name: str, failed: int = FAILED, group: str = "") -> Callable[[Verb], Verb]:
-    """Makes a function a verb of `app`. The number it returns is the exit code; None is 0.
+    """Returns a decorator that makes a function a verb of `app`; the function returns the exit code, None is 0.
 
-    `failed` is the exit code when the world fails (DayTradeError). A wrong or missing setting is always MISUSED.
-    `group` is the name of the group of verbs that `app` is, for messages.
+    `failed` is the exit code for a DayTradeError. A wrong or missing setting is always MISUSED.
+    `group` is the name of `app` if it is a group of verbs, for messages.
     """
 
     def register(function: Verb) -> Verb:

@@ -1,1 +1,1 @@
-"""What puts commands into the partition logs: the workload reader, the publisher, the load driver and its report."""
+"""Producers of commands in the partition logs: the workload reader, the publisher, the market simulation."""

@@ -1,6 +1,6 @@
-"""Commands into the partition logs: batched, confirmed, and in each user's order whatever the connection does.
+"""Publisher of commands to the partition logs: batched, confirmed, in each user's order across connection losses.
 
-Used by the load driver and the web alike. Knows nothing of files, and never decides what a command may do.
+The load driver and the site use it. It knows nothing of files, and never decides what a command may do.
 """
 
 import contextlib
@@ -29,25 +29,26 @@ from schema.commands import (
 from schema.errors import BrokerError, Unroutable
 
 LINGER_MS = 5
-"""A command waits at most this long for company in its message; a message of 100 fills faster under load."""
+"""Maximum milliseconds that a command waits for others in its message. Under load, a message of 100 fills faster."""
 
 USERS_CACHED_MAX = 1_000_000
 
 PATIENCE_SECONDS = 60.0
-"""A broker that takes nothing for so long, reconnections included, is given up."""
+"""Seconds of failed attempts, reconnections included, after which the publisher raises BrokerError."""
 
 RETRY_PAUSE_SECONDS = 0.2
-"""Between attempts; `connect` has longer, growing pauses of its own while nobody answers."""
+"""Seconds between attempts. `connect` itself makes longer, growing pauses while the broker does not answer."""
 
 log = structlog.get_logger()
 
 
 class CommandPublisher:
-    """For one thread. `connect` opens a connection, the first one and those after a loss.
+    """Publisher for one thread. `connect` opens the first connection, and a new one after each loss.
 
-    `publish` counts on being called often, or on `pump`: that is what sends commands that have lingered.
-    `possibly_duplicate`: for a publisher that takes up the work of one that died: all it publishes is looked up.
-    `reply_to`: the queue for the commands' outcomes; asked for with each message, as a lost connection may take it.
+    The caller must call `pump` often: it sends the commands that have lingered.
+    `possibly_duplicate`: for a publisher that continues the work of a dead one. Workers look up all it publishes.
+    `reply_to`: returns the queue for the commands' outcomes. It is called for each message, as the queue may be lost
+    with a connection.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class CommandPublisher:
         self._headers = {POSSIBLY_DUPLICATE: True} if possibly_duplicate else None
         self._reply_to = reply_to
         self._lost: Sequence[Outgoing] = ()
-        """What has to be published on the next connection before anything else; whoever gives up keeps it."""
+        """Messages that the next connection must publish before any other; kept when the publisher gives up."""
         self._linger_seconds = linger_ms / 1000
         self._open()
         self._batches: list[list[Command]] = [[] for _ in range(PARTITIONS)]
@@ -71,14 +72,14 @@ class CommandPublisher:
         self._batch_of: dict[str, list[Command]] = {}
         self._partition_of_batch = {id(batch): partition for partition, batch in enumerate(self._batches)}
         self.published = 0
-        """Commands taken on so far."""
+        """Number of commands accepted so far."""
         self.messages = [0] * PARTITIONS
-        """Messages handed over so far, by partition; repetitions are not counted."""
+        """Number of messages sent so far, by partition, without repetitions."""
 
     def publish(self, command: Command, asked_by: str | None = None) -> None:
-        """Takes a command on: behind everything of its user before. Raises BrokerError when the broker stays away.
+        """Queues a command after the same user's earlier ones. Raises BrokerError if the broker stays unreachable.
 
-        `asked_by`: of a DUMPLOG of the whole log, which has no user, the person who gave it.
+        `asked_by`: the person who gave a DUMPLOG of the whole log, which names no user.
         """
         if is_root_dumplog(command):
             self._publish_marker(command, asked_by)
@@ -95,12 +96,12 @@ class CommandPublisher:
             self._send_batch(self._partition_of_batch[id(batch)])
 
     def publish_at_once(self, command: Command) -> None:
-        """One command, confirmed on return: for a caller that waits for it. Raises BrokerError."""
+        """Publishes one command and returns when it is confirmed. Raises BrokerError."""
         self.publish(command)
         self.flush()
 
     def publish_again(self, command: Command, asked_by: str | None = None) -> None:
-        """A command that may have been published before: alone in its message, which is marked. Raises BrokerError."""
+        """Publishes a command that may be a repetition, alone in a message marked as such. Raises BrokerError."""
         self._send_batches()
         headers, self._headers = self._headers, {POSSIBLY_DUPLICATE: True}
         try:
@@ -110,8 +111,8 @@ class CommandPublisher:
             self._headers = headers
 
     def pump(self, seconds: float = 0) -> None:
-        """Sends what has lingered, takes in confirms, keeps the connection alive; waits for at most this long for
-        something to come. Raises BrokerError.
+        """Sends lingering commands, takes in confirms, keeps the connection alive. Waits at most `seconds` for events.
+        Raises BrokerError.
         """
         due = time.monotonic() - self._linger_seconds
         for partition, batch in enumerate(self._batches):
@@ -130,11 +131,11 @@ class CommandPublisher:
 
     @property
     def server_version(self) -> str:
-        """Of the broker."""
+        """Version of the broker."""
         return self._connection.server_version
 
     def close(self) -> None:
-        """Drops the connection; what is not flushed is not published."""
+        """Drops the connection. Commands that were not flushed may be lost."""
         self._connection.close()
 
     def _assign(self, user: str) -> list[Command]:
@@ -146,7 +147,7 @@ class CommandPublisher:
     def _publish_marker(self, command: Command, asked_by: str | None) -> None:
         self._send_batches()
         body = encode(DumpMarker(VERSION, now_ms(), command, asked_by))
-        # The partition that answers for it comes last: done there, it is on its way everywhere.
+        # The partition that executes the DUMPLOG comes last: once it executes it, all others were sent theirs.
         for partition in sorted(range(PARTITIONS), key=lambda n: n == partition_of(NOBODY)):
             self._send(partition, body)
         self.published += 1
@@ -170,7 +171,7 @@ class CommandPublisher:
 
     @contextlib.contextmanager
     def _surviving(self, newest: Outgoing | None = None) -> Iterator[None]:
-        """Makes up for a lost connection. `newest` may have been lost before it was handed over."""
+        """Recovers from a lost connection. `newest` is the message being sent; it may not have been handed over."""
         try:
             yield
         except Unroutable:
@@ -179,9 +180,9 @@ class CommandPublisher:
             self._recover(error, newest)
 
     def _recover(self, error: BrokerError, newest: Outgoing | None) -> None:
-        """A new connection, and on it, in order and marked, all whose fate is unknown; returns when it is confirmed.
+        """Reconnects and publishes all unconfirmed messages again, in order and marked; returns when confirmed.
 
-        Confirmed before anything newer is published: so however often this fails, the order holds.
+        They are confirmed before anything newer is published, so the order holds however often this fails.
         """
         self._publisher.require_routable()
         lost = list(self._lost) or self._publisher.unconfirmed()
@@ -193,9 +194,9 @@ class CommandPublisher:
         self._open()
 
     def _open(self) -> None:
-        """A connection to a broker that knows the logs, on which all that was lost is confirmed. Raises BrokerError.
+        """Connects to a broker that has the streams, and publishes the lost messages. Raises BrokerError.
 
-        Tries again until the patience is over: a broker that has just started does not know its streams.
+        Retries for `patience_seconds`: a broker that has just started does not know its streams yet.
         """
         deadline = time.monotonic() + self._patience_seconds
         while True:

@@ -1,7 +1,7 @@
-"""`python -m producers.market_simulation`: keeps prices moving for a site that is looked at, by asking for quotes.
+"""Process that keeps prices moving on the site by requesting quotes (`python -m producers.market_simulation`).
 
-A quote is good for 60 s, so a symbol's price moves once a minute at most; the symbols take turns, so that something
-moves every few seconds. Each turn is a QUOTE command of a user of its own, like anybody's. It costs paid hits: it is
+A quote is valid for 60 s, so a symbol's price moves at most once a minute. The symbols take turns, so that some price
+moves every few seconds. Each turn is an ordinary QUOTE command of a user made for this. Quotes are paid: the process is
 meant for the simulated quote server, and never runs in a load test.
 """
 
@@ -28,18 +28,18 @@ from schema.events import QUOTE_LIFETIME_MS
 USER = "market"
 
 SYMBOLS = ("ABC", "FIN", "GEM", "OIL", "S", "SKY", "SUN", "XYZ", "ZEN")
-"""Always on show; to them come those that people watch."""
+"""Symbols that always take turns, in addition to those that people watch."""
 
 SYMBOLS_MAX = 40
 
 ROUND_SECONDS = QUOTE_LIFETIME_MS / 1000 + 1
-"""In which each symbol has its turn: by then its price has run out."""
+"""Seconds in which each symbol has one turn; by the next turn its price has expired."""
 
 log = structlog.get_logger()
 
 
 class Market:
-    """Takes turns through the symbols until `stop`."""
+    """Loop that requests each symbol in turn until `stop`."""
 
     def __init__(self, ledger: Ledger, publisher: CommandPublisher):
         self._ledger = ledger
@@ -52,7 +52,7 @@ class Market:
         self._stopping = True
 
     def run(self) -> None:
-        """Raises BrokerError, StoreError when a server stays away."""
+        """Requests quotes until `stop`. Raises BrokerError, StoreError if a server stays unreachable."""
         while not self._stopping:
             symbols = self._symbols()
             for symbol in symbols:
@@ -74,7 +74,7 @@ class Market:
         )
 
     def _wait(self, seconds: float) -> None:
-        # In short pieces: the connection wants to be kept alive, and a signal wants to be seen.
+        # In short waits, to keep the connection alive and to notice a signal soon.
         deadline = time.monotonic() + seconds
         while not self._stopping and (left := deadline - time.monotonic()) > 0:
             self._publisher.pump(min(left, 0.5))

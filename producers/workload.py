@@ -1,4 +1,4 @@
-"""A workload on its way through a load test: its commands in order, and a note of all that could not be read."""
+"""A workload during a load test: its commands in order, and a record of every unreadable line."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,11 +11,11 @@ from schema.errors import DayTradeError
 UNREADABLE_SHOWN_MAX = 5
 
 PATIENCE_SECONDS = 2.0
-"""After so long without a command people are told, and again after each five times as long."""
+"""Seconds without a command until the first notice; further notices follow at five times this interval."""
 
 
 class NothingToRun(DayTradeError):
-    """The workload has no command in it."""
+    """Failure because the workload has no command in it."""
 
 
 class Workload:
@@ -25,20 +25,20 @@ class Workload:
         self._opened = opened
         self.name = opened.name
         self.source = source
-        """What the ids of its commands begin with."""
+        """Number with which the ids of its commands begin."""
         self.lines: int | None = None
-        """How many lines it has; None for a pipe, until it has ended."""
+        """Number of lines; None for a pipe until it has ended."""
         self.unreadable = 0
         self.unreadable_shown: list[Unreadable] = []
         self.fault: str | None = None
-        """Why it could not be read to its end; known when `commands` has ended."""
+        """Reason why it could not be read to its end, set when `commands` has ended; None if it could."""
         self._first: Command | None = None
         self._rest: Iterator[Command] = iter(())
 
     def prepare(self, notice: Callable[[str], None]) -> None:
         """Reads a file once to its end, and a pipe to its first command. Raises InputError, NothingToRun.
 
-        After that, nothing is left that could be found wrong before the run. `notice` is told when it takes long.
+        It finds every fault that can be found before the run. It calls `notice` with a message if it takes long.
         """
         if self._opened.rereadable:
             self.lines = self._opened.count_lines()
@@ -53,7 +53,7 @@ class Workload:
             raise NothingToRun(f"{self.name}: there is no command in it{why}")
 
     def commands(self, while_waiting: Callable[[], None]) -> Iterator[Command]:
-        """All commands in order; it ends early, with `fault` set, where the input breaks off.
+        """Yields all commands in order. If the input breaks off, it ends early and sets `fault`.
 
         `while_waiting` is called many times a second while a pipe has nothing to read.
         """
@@ -86,7 +86,7 @@ class Workload:
 
 
 class _Waiting:
-    """Tells people, now and then, that no command has come so far."""
+    """Periodic notices that no command has arrived yet."""
 
     def __init__(self, name: str, notice: Callable[[str], None]):
         self.over = False

@@ -1,6 +1,6 @@
-"""The bytes of a workload, whatever it is: a file, a pipe, a terminal; packed or not, in UTF-8, UTF-16 or UTF-32.
+"""Bytes of a workload from a file, a pipe or a terminal; packed or not; in UTF-8, UTF-16 or UTF-32.
 
-Memory is bounded whatever comes. What the lines mean is `workload_reader.py`'s; nothing here knows a command.
+Memory is bounded for any input. `workload_reader.py` interprets the lines; nothing here knows a command.
 """
 
 import codecs
@@ -23,16 +23,16 @@ except ImportError:  # Python before 3.14
 from schema.errors import DayTradeError
 
 CHUNK_BYTES = 1 << 18
-"""Read at once: large enough to make the cost of a read vanish, small enough not to be noticed."""
+"""Bytes per read: large enough that the cost of a read does not matter, small enough for a smooth run."""
 
 WAIT_MS = 50
-"""Between two calls of `while_waiting` while a pipe is read."""
+"""Milliseconds between two calls of `while_waiting` while a pipe is read."""
 
 STANDARD_INPUT = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 
 UTF_8_MARK = codecs.BOM_UTF8
 ENCODINGS = (
-    # The longer marks first: that of UTF-32 begins like that of UTF-16.
+    # Longer marks come first: the UTF-32-LE mark begins with the UTF-16-LE mark.
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -41,13 +41,13 @@ ENCODINGS = (
 
 UNPACKERS: tuple[tuple[re.Pattern[bytes], Callable[["_Raw"], "_Readable"]], ...] = (
     (re.compile(rb"\x1f\x8b"), lambda raw: gzip.GzipFile(fileobj=cast(io.BufferedReader, raw))),
-    # The second mark is that of a frame without content, which some packers put first.
+    # The second mark begins a frame without content, which some packers write first.
     (re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"), zstd.ZstdFile),
 )
-"""By how a packed file begins; its name does not matter, for a pipe has none."""
+"""Unpackers by the first bytes of a packed file. Its name is not used, as a pipe has none."""
 
 MARK_BYTES = 4
-"""The longest mark of a packed file or an encoding."""
+"""Bytes of the longest mark of a packed file or an encoding."""
 
 UNKNOWN_FORMATS = (
     (0, b"\xfd7zXZ\0", "packed by xz", "xz -dc {name} | make loadtest WORKLOAD=-"),
@@ -56,11 +56,11 @@ UNKNOWN_FORMATS = (
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "7z x -so {name} | make loadtest WORKLOAD=-"),
     (257, b"ustar", "a tar archive", "tar -xOf {name} | make loadtest WORKLOAD=-"),
 )
-"""Formats that would be read as a few broken lines: where their mark is, the mark, their name, and what to do."""
+"""Unsupported formats: offset of the mark, the mark, name, remedy. Read as text they would be a few broken lines."""
 
 
 class InputError(DayTradeError):
-    """The workload cannot be read, or not to its end; the text names it and says why."""
+    """Failure to read the workload to its end; the text names the workload and the reason."""
 
 
 class _Readable(Protocol):
@@ -71,7 +71,7 @@ class WorkloadInput:
     """An opened workload, to be closed. A file can be read again, a pipe only once."""
 
     def __init__(self, name: str):
-        """`name`: a path, or `-` for standard input. Raises InputError."""
+        """Opens `name`, a path or `-` for standard input. Raises InputError."""
         self.name = "standard input" if name in STANDARD_INPUT else name
         self.path = name
         try:
@@ -81,15 +81,15 @@ class WorkloadInput:
 
     @property
     def rereadable(self) -> bool:
-        """Whether `chunks` may be asked for more than once."""
+        """Whether `chunks` may be called more than once."""
         return self._raw.rereadable
 
     def wait_with(self, while_waiting: Callable[[], None]) -> None:
-        """Has this called every WAIT_MS while a pipe is read, whether it has something for us or not."""
+        """Sets a callback to run every WAIT_MS while a pipe is read, whether data arrives or not."""
         self._raw.while_waiting = while_waiting
 
     def chunks(self) -> Iterator[bytes]:
-        r"""The text from its beginning, unpacked, in UTF-8, with \n for every line end. Raises InputError."""
+        r"""Yields the text from its beginning, unpacked, in UTF-8, with \n for every line end. Raises InputError."""
         raw = self._raw
         raw.rewind()
         try:
@@ -99,7 +99,7 @@ class WorkloadInput:
         raw.require_unchanged()
 
     def count_lines(self) -> int:
-        """The number of lines of a file; that it can be read to its end is then known too. Raises InputError."""
+        """Counts the lines of a file, and so checks that it can be read to its end. Raises InputError."""
         lines, last = 0, b"\n"
         for chunk in self.chunks():
             lines += chunk.count(b"\n")
@@ -117,7 +117,7 @@ class WorkloadInput:
 
 
 def is_workload(file: str, name: str) -> bool:
-    """Whether this file, which exists, is what `WorkloadInput(name)` would read; a shell may have opened it for us."""
+    """Whether the existing `file` is what `WorkloadInput(name)` would read, standard input from a shell included."""
     try:
         return os.path.samestat(os.stat(file), os.fstat(0) if name in STANDARD_INPUT else os.stat(name))
     except OSError:
@@ -125,7 +125,7 @@ def is_workload(file: str, name: str) -> bool:
 
 
 class _Raw:
-    """A file descriptor that is waited for with a callback, and whose beginning can be looked at."""
+    """A file descriptor that can be peeked at, and that runs a callback while it waits for data."""
 
     def __init__(self, name: str, descriptor: int):
         self.while_waiting: Callable[[], None] = lambda: None
@@ -133,7 +133,7 @@ class _Raw:
         self._descriptor = descriptor
         self._state = os.fstat(descriptor)
         self.rereadable = stat.S_ISREG(self._state.st_mode)
-        # Standard input may be a file of which a shell has read the beginning already.
+        # If standard input is a file, a shell may have read its beginning already.
         self._start = os.lseek(descriptor, 0, os.SEEK_CUR) if self.rereadable else 0
         self._head = b""
         self._bytes_read = 0
@@ -142,13 +142,13 @@ class _Raw:
         self._poll.register(descriptor, select.POLLIN)
 
     def peek(self, least: int) -> bytes:
-        """The beginning of what comes next: so many bytes at least, unless there are no more."""
+        """Returns the next bytes without consuming them: at least `least`, unless the input ends before."""
         while len(self._head) < least and (more := self._take(CHUNK_BYTES)):
             self._head += more
         return self._head
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
-        """What is there, at most `size` bytes; empty at the end. Raises InputError."""
+        """Reads the available bytes, at most `size`; empty at the end. Raises InputError."""
         if not self._head:
             return self._take(size)
         taken, self._head = self._head[:size], self._head[size:]
@@ -162,7 +162,7 @@ class _Raw:
             self._head, self._bytes_read = b"", 0
 
     def require_unchanged(self) -> None:
-        """At the end of a file. Raises InputError where it is another one than when it was opened."""
+        """Checks, at the end of a file, that it did not change since it was opened. Raises InputError."""
         if not self.rereadable:
             return
         state = os.fstat(self._descriptor)
@@ -189,7 +189,7 @@ class _Raw:
             raise InputError(f"{self._name} cannot be read: {error.strerror}") from error
 
     def _comes_within(self, wait_ms: int) -> bool:
-        # By the clock, not by silence: a line every few ms is no reason to let connections starve.
+        # By the clock, not after a silence: a line every few ms must not keep the callback from serving connections.
         if time.monotonic() >= self._next_call:
             self.while_waiting()
             self._next_call = time.monotonic() + wait_ms / 1000
@@ -197,10 +197,10 @@ class _Raw:
 
 
 def _opened(name: str) -> int:
-    """Raises OSError."""
+    """Opens the input; returns its file descriptor. Raises OSError."""
     if name in STANDARD_INPUT:
         return os.dup(0)
-    # Without O_NONBLOCK, a named pipe would keep us here, in silence, until somebody opens its other end.
+    # Without O_NONBLOCK, opening a named pipe would block silently until somebody opens its other end.
     descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -217,7 +217,7 @@ def _unpacked(raw: _Raw) -> _Readable:
 
 
 def _chunks(readable: _Readable, name: str) -> Iterator[bytes]:
-    """What comes; the first chunk is long enough for any mark, unless there is no more."""
+    """Yields chunks; the first is long enough for any mark, unless the input is shorter. Raises InputError."""
     head = b""
     while len(head) < MARK_BYTES and (more := readable.read1(CHUNK_BYTES)):
         head += more
@@ -244,7 +244,7 @@ def _in_utf_8(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _with_newlines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    r"""The chunks that are not empty, with \n in place of every \r\n and every lone \r."""
+    r"""Yields the chunks that are not empty, with \n in place of every \r\n and every lone \r."""
     held = b""
     for chunk in chunks:
         text = held + chunk if held else chunk

@@ -1,7 +1,7 @@
-"""Workload files to commands, line by line, as the customer ships them with all their oddities (spec §2).
+"""Reader of workload files: turns lines into commands, with all the oddities of the customer's files (spec §2).
 
-Streams: memory is bounded whatever the file holds. Judging arguments is `schema.arguments`' job; the fast path here
-only takes what is sound beyond doubt and leaves the rest to it. No broker, no clock.
+It streams: memory is bounded for any file. `schema.arguments` judges the arguments; the fast path here only takes lines
+that are certainly valid and leaves the rest to it. No broker, no clock.
 """
 
 import re
@@ -20,24 +20,24 @@ from schema.filenames import OWN_FOLDERS, dump_path
 from schema.outcomes import Reason
 
 LINE_CHARACTERS_MAX = 4096
-"""The longest honest line has about 150. What is beyond is not kept; the argument that was cut counts as blank."""
+"""Maximum characters of a line; a genuine one has about 150. The rest is dropped; a cut argument counts as blank."""
 
 LINE_BYTES_KEPT = 4 * (LINE_CHARACTERS_MAX + 1)
-"""Of a longer line: at least so many characters that it is seen to be too long."""
+"""Bytes kept of a longer line: enough characters to recognise it as too long."""
 
 CACHED_MAX = 1_000_000
-"""Users and symbols remembered as valid; files have thousands."""
+"""Maximum users, and maximum symbols, remembered as valid; files have thousands."""
 
 TEXT_SHOWN_MAX = 80
-"""Characters of an unreadable line that are kept, to show them."""
+"""Characters kept of an unreadable line to show it."""
 
 LINE = re.compile(r"[\s\ufeff]*\[\s*([0-9]+)\s*\]\s*([^,]*)(,?)(.*)", re.DOTALL)
 DIGITS_MAX = 16
-"""So many digits and a point are an amount that surely fits 64 bits."""
+"""Maximum digits of a number on the fast path; so many always fit into 64 bits."""
 
 
 class Unreadable(NamedTuple):
-    """A line from which no command can be made: it is counted and reported, and stops nothing."""
+    """A line that is no command. It is counted and reported, and the run goes on."""
 
     line_number: int
     text: str
@@ -45,15 +45,15 @@ class Unreadable(NamedTuple):
 
 
 def read_workload(path: Path, source: int) -> Iterator[Command | Unreadable]:
-    """The commands of a file in order, as `read_lines`. Raises InputError."""
+    """Yields the commands of a file in order, like `read_lines`. Raises InputError."""
     with WorkloadInput(str(path)) as workload:
         yield from read_lines(workload.chunks(), source)
 
 
 def read_lines(chunks: Iterable[bytes], source: int) -> Iterator[Command | Unreadable]:
-    r"""The commands of a text in order; empty lines are passed over. Chunks are UTF-8, lines end with \n.
+    r"""Yields the commands of a text in order and skips empty lines. Chunks are UTF-8, lines end with \n.
 
-    A command's id is made of `source` and its line number, not of its transaction number: files may repeat those.
+    A command's id consists of `source` and the line number; transaction numbers may repeat within a file.
     """
     reader = _LineReader(source)
     for number, text in _numbered_lines(chunks):
@@ -68,7 +68,7 @@ def _numbered_lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, str]]:
         try:
             lines = block.decode().split("\n")
         except UnicodeDecodeError:
-            # surrogateescape keeps bad bytes apart from all text, so that an argument with one is never valid.
+            # surrogateescape turns bad bytes into lone surrogates, so an argument with one is never valid.
             lines = [line.decode(errors="surrogateescape") for line in block.split(b"\n")]
         for line in lines:
             number += 1
@@ -76,7 +76,7 @@ def _numbered_lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, str]]:
 
 
 def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Whole lines, many at once, without the newline of the last; of a line that is too long its beginning."""
+    """Yields blocks of whole lines without the last newline. Only the beginning of a too long line is kept."""
     rest, skipping = b"", False
     for chunk in chunks:
         whole = chunk
@@ -105,7 +105,7 @@ class _LineReader:
         self._symbols: set[str] = set()
 
     def fast(self, number: int, text: str) -> Command | None:
-        """The command of a line that is as it should be; None leaves it to `slow`."""
+        """Returns the command of a well-formed line; None leaves the line to `slow`."""
         head, _, rest = text.partition("] ")
         word, *arguments = rest.rstrip().split(",")
         shape = _FAST.get((word, len(arguments)))
@@ -130,7 +130,7 @@ class _LineReader:
         return Command(command_id, transaction_number, name, arguments[0], symbol, amount_cents)
 
     def slow(self, number: int, text: str) -> Command | Unreadable | None:
-        """Any line: a command, sound or not; None if there is nothing on it."""
+        """Returns the command of any line, valid or not, or an Unreadable; None if the line is blank."""
         try:
             return self._command(number, text)
         except UnreadableLine as error:
@@ -153,7 +153,7 @@ class _LineReader:
         command = make_command(command_id(self._source, number), int(digits), name, arguments)
         path = dump_path(command.filename) if command.filename else None
         if path is not None and path.startswith(OWN_FOLDERS):
-            # A person's folder, which no workload writes into (spec §3a). What is not valid is not logged.
+            # A person's folder, which no workload may write into (spec §3a). An invalid file name is not logged.
             command = replace(command, filename=None, defect=command.defect or Reason.BAD_FILE_NAME)
         self._remember(command)
         return command
@@ -166,18 +166,18 @@ class _LineReader:
 
 
 def _positive(digits: str) -> int:
-    """What ASCII digits say, if they surely fit 64 bits; otherwise 0."""
+    """Returns the number that the ASCII digits spell if they certainly fit 64 bits; otherwise 0."""
     return int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= DIGITS_MAX else 0
 
 
 def _is_text(argument: str) -> bool:
-    """Whether it came from good UTF-8."""
+    """Whether the argument came from valid UTF-8."""
     return argument.isascii() or not any("\ud800" <= character <= "\udfff" for character in argument)
 
 
 _NAMES = {name.value: name for name in CommandName}
 
-# By word and number of arguments: the name, whether the second argument is a symbol, whether the last is an amount.
+# (word, number of arguments) → name, whether the second argument is a symbol, whether the last is an amount.
 _FAST = {
     (name.value, len(form)): (name, SYMBOL in form, AMOUNT in form)
     for name, (form, *_) in SIGNATURES.items()
