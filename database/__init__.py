@@ -1,1 +1,1 @@
-"""The home of psycopg and SQLAlchemy: connections, what their errors mean, migrations. No SQL of any feature."""
+"""The home of psycopg and SQLAlchemy: connections, classification of errors, migrations. No SQL of any feature."""

@@ -1,4 +1,4 @@
-"""SQLAlchemy's engines, and the meaning of the errors that they raise. No SQL of any feature."""
+"""SQLAlchemy engines, and the classification of their errors. No SQL of any feature."""
 
 import sqlalchemy
 from sqlalchemy.engine import make_url
@@ -7,7 +7,7 @@ from database import libpq_urls, postgres
 
 
 def engine(database_url: str) -> sqlalchemy.Engine:
-    """SQLAlchemy over psycopg 3, for reads, exports and migrations; connects on first use."""
+    """Makes a SQLAlchemy engine over psycopg 3, for reads, exports and migrations; it connects on first use."""
     libpq_urls.drop_libpq_variables(database_url)
     url = make_url(database_url).set(drivername="postgresql+psycopg")
     return sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=postgres.KEEPALIVE)

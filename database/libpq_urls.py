@@ -1,7 +1,7 @@
-"""URLs of databases: whose server one names, and which of libpq's environment variables may complete it.
+"""URLs of databases: whether this project started the server, and which libpq environment variables may complete them.
 
-libpq takes whatever a URL does not say from PGHOSTADDR, PGSSLMODE, PGSERVICE and forty more variables. A shell has them
-for some server of its own. Nothing here connects.
+libpq takes whatever a URL leaves out from PGHOSTADDR, PGSSLMODE, PGSERVICE and forty more variables. In a shell these
+may be set for another server. Nothing here connects.
 """
 
 import os
@@ -9,18 +9,20 @@ from collections.abc import MutableMapping
 from urllib.parse import parse_qs, urlsplit
 
 VARIABLES = "PG"
-"""Beginning of the names of libpq's variables."""
+"""Prefix of the names of libpq's variables."""
 
 OURS = ("fallback_application_name", "daytrade")
-"""In the query of a URL: this project started the server itself and knows everything about it. libpq knows the word (it
-names a connection that has no other name), so that every client takes such a URL."""
+"""Query parameter of the URL of a server that this project started, and so knows completely.
+
+libpq knows the parameter (it names a connection that has no other name), so every client accepts such a URL.
+"""
 
 OUR_SESSIONS = ("PGCLIENTENCODING", "PGDATESTYLE", "PGGEQO", "PGTZ")
-"""Variables that change what a session reads and writes. Our SQL is written for Postgres's defaults, on any server."""
+"""Variables that change what a session reads and writes. This project's SQL needs Postgres's defaults on any server."""
 
 
 def for_own_server(url: str) -> str:
-    """The same URL, which now says that the server is ours."""
+    """The same URL with the parameter that says that this project started the server."""
     assert "?" not in url, url
     return f"{url}?{'='.join(OURS)}"
 
@@ -42,15 +44,16 @@ def name_of(url: str) -> str:
 
 
 def beside(url: str, suffix: str) -> str:
-    """The URL of another database on the same server: the name has `suffix` behind it, all else is the same."""
+    """The URL of another database on the same server, whose name has `suffix` appended."""
     address, mark, query = url.partition("?")
     return f"{address}{suffix}{mark}{query}"
 
 
 def drop_libpq_variables(url: str, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Leaves only those variables in the environment that connections to this server are to follow.
+    """Removes the libpq variables that connections to this server must not follow from the environment.
 
-    For a server of ours these are none. A given one may need them: its certificates, its password, options.
+    For a server that this project started, these are all. Any other server may need some: certificates, a password,
+    options.
     """
     own = is_own_server(url)
     for name in [name for name in environment if name.startswith(VARIABLES) and (own or name in OUR_SESSIONS)]:
@@ -58,6 +61,6 @@ def drop_libpq_variables(url: str, environment: MutableMapping[str, str] = os.en
 
 
 def session_options(url: str, ours: str) -> str:
-    """Command-line options for a session: those of the user, in the URL or in PGOPTIONS, then ours, which win."""
+    """Command-line options for a session: those in the URL or in PGOPTIONS, then `ours`, which override them."""
     given = parse_qs(urlsplit(url).query).get("options", [os.environ.get("PGOPTIONS", "")])[-1]
     return f"{given} {ours}".strip()

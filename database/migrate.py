@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema. Idempotent; concurrent callers queue up."""
+"""Brings a database to the newest schema. Idempotent; concurrent callers wait for each other."""
 
 from pathlib import Path
 
@@ -12,11 +12,11 @@ from schema.errors import StoreError
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "schema" / "migrations"
 _LOCK = 468_001
-"""Advisory lock that only one migrating process holds; any number does."""
+"""Key of the advisory lock that one migrating process holds at a time; the number is arbitrary."""
 
 
 def migrate(database_url: str) -> None:
-    """Up to the newest revision, in one transaction. Raises StoreError, also where the database is not in UTF-8."""
+    """Migrates to the newest revision in one transaction. Raises StoreError, also if the database is not in UTF-8."""
     _require_utf8(database_url)
     engine = engines.engine(database_url)
     try:
@@ -31,7 +31,7 @@ def _upgrade(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         config = Config()
-        # Alembic's settings are those of an INI file, where % begins the name of another setting.
+        # Alembic reads its settings as an INI file does, where % begins the name of another setting.
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
@@ -39,7 +39,10 @@ def _upgrade(engine: Engine) -> None:
 
 
 def _require_utf8(database_url: str) -> None:
-    """File names hold any letters, and one that Postgres refuses would stop the log of record. Raises StoreError."""
+    """Raises StoreError if the database is not in UTF-8.
+
+    File names may hold any letters, and a name that Postgres refuses would stop the log of record.
+    """
     with postgres.translated(), postgres.connect(database_url, "migrate") as connection:
         encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":

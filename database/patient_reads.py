@@ -1,6 +1,6 @@
-"""Asking the database, patiently: a Postgres that restarts in the middle of a load test is no reason to stop it.
+"""Reads that are retried while Postgres is away, so that its restart does not stop a load test.
 
-Reads, and the row that says what a run was. No knowledge of what is asked.
+It also writes the row that describes a run. It does not know what is read.
 """
 
 import time
@@ -20,28 +20,28 @@ Result = TypeVar("Result")
 
 
 class Ledger:
-    """Each question is a transaction of its own; `snapshot` asks several of the same state."""
+    """Runs each query in a transaction of its own, except that `snapshot` reads one state with several queries."""
 
     def __init__(self, database_url: str, patience_seconds: float = PATIENCE_SECONDS):
         self._engine = engines.engine(database_url).execution_options(isolation_level="REPEATABLE READ")
         self._patience_seconds = patience_seconds
 
     def rows(self, query: str, **parameters: object) -> Sequence[Row[*tuple[Any, ...]]]:
-        """Raises StoreError when the database stays away, or the query is wrong."""
+        """Rows of a query. Raises StoreError if the database stays away, or the query is wrong."""
         return self.snapshot({"rows": query}, **parameters)["rows"]
 
     def row(self, query: str, **parameters: object) -> Row[*tuple[Any, ...]]:
-        """The only row there is."""
+        """The only row of a query."""
         (row,) = self.rows(query, **parameters)
         return row
 
     def value(self, query: str, **parameters: object) -> Any:
-        """The only value there is."""
+        """The only value of the only row of a query."""
         (value,) = self.row(query, **parameters)
         return value
 
     def snapshot(self, queries: Mapping[str, str], **parameters: object) -> dict[str, Sequence[Row[*tuple[Any, ...]]]]:
-        """The answers to several queries, of one and the same state of the database; each takes what it names."""
+        """Rows of several queries by name, all from one state of the database; each query uses its own parameters."""
 
         def ask(connection: Connection) -> dict[str, Sequence[Row[*tuple[Any, ...]]]]:
             return {name: connection.execute(text(query), parameters).fetchall() for name, query in queries.items()}
@@ -49,7 +49,7 @@ class Ledger:
         return self._patiently(ask)
 
     def write(self, statement: str, **parameters: object) -> None:
-        """One statement, repeated if the database cannot do it now: it must bear that. Raises StoreError."""
+        """Runs one idempotent statement, and retries it if the database cannot do it now. Raises StoreError."""
         self._patiently(lambda connection: connection.execute(text(statement), parameters))
 
     def close(self) -> None:
@@ -66,6 +66,6 @@ class Ledger:
                     raise StoreError(f"Postgres: {error}") from error
                 if time.monotonic() > deadline:
                     raise StoreAway(f"Postgres: {getattr(error, 'orig', error)}") from error
-                # The server behind the connections may be the one that is a standby by now.
+                # The pooled connections may lead to a server that has become a standby.
                 self._engine.dispose()
             time.sleep(RETRY_PAUSE_SECONDS)

@@ -1,6 +1,6 @@
-"""Connections to Postgres for hot paths, and the meaning of the errors that they raise. No SQL of any feature.
+"""Connections to Postgres for hot paths, and the classification of their errors. No SQL of any feature.
 
-Every worker imports this module, and none needs SQLAlchemy, whose import takes 0.2 s: engines are in `engines.py`.
+Every worker imports this module, and none needs SQLAlchemy, whose import takes 0.2 s. So engines are in `engines.py`.
 """
 
 import contextlib
@@ -13,10 +13,10 @@ from database import libpq_urls
 from schema.errors import StoreAway, StoreError
 
 STATEMENT_TIMEOUT_MS = 5_000
-"""A batch takes tens of milliseconds; what takes this long is stuck, and would starve heartbeats."""
+"""Maximum time of a statement. A batch takes tens of milliseconds; a slower statement would starve heartbeats."""
 
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 2_000
-"""A process paused inside a transaction loses its locks before its partitions' next owner wants them."""
+"""Maximum idle time in a transaction: a process paused in one loses its locks before the next owner needs them."""
 
 
 KEEPALIVE: dict[str, Any] = {
@@ -25,12 +25,14 @@ KEEPALIVE: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 8_000,
 }
-"""A path that swallows packets is noticed after 9 s (8,000 ms for what was sent), not after a quarter of an hour:
-libpq's words, in seconds but for the last."""
+"""Connection parameters of libpq, in seconds except for the last (ms).
+
+With them a network path that drops packets is noticed after 9 s (8 s if data was sent), not after a quarter of an hour.
+"""
 
 
 def connect(database_url: str, application: str) -> psycopg.Connection:
-    """A connection for one thread's hot path: autocommit off, time limits set. Raises StoreError."""
+    """Opens a connection for one thread's hot path: autocommit off, time limits set. Raises StoreAway."""
     libpq_urls.drop_libpq_variables(database_url)
     url = libpq_urls.for_libpq(database_url)
     ours = (
@@ -58,7 +60,7 @@ def only_row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """Turns what psycopg raises into StoreAway where it means "not now", into StoreError where it does not."""
+    """Turns psycopg's errors into StoreAway if a later attempt may succeed (`means_not_now`), else into StoreError."""
     try:
         yield
     except psycopg.Error as error:
@@ -67,12 +69,12 @@ def translated() -> Iterator[None]:
 
 
 READ_ONLY = "25006"
-"""SQLSTATE of a write that Postgres refuses because it is a standby, or is told to take no writes."""
+"""SQLSTATE of a write that Postgres refuses because it is a standby or is configured as read-only."""
 
 _NOT_NOW_CLASSES = frozenset(
     {
         "08",  # the connection failed
-        "28",  # the login was refused: a password is being changed, or the server is not the one it was
+        "28",  # the login was refused: a password is being changed, or the server is another one now
         "40",  # the transaction was rolled back: deadlock, serialization failure
         "53",  # out of disk, memory or connections
         "57",  # an operator or a timeout intervened: shutdown, start, cancelled statement
@@ -92,14 +94,14 @@ _NOT_NOW = frozenset(
         "55P03",  # a lock was not available in time
     }
 )
-"""SQLSTATEs of the same meaning in classes that otherwise name mistakes of ours."""
+"""SQLSTATEs after which the same statement may succeed later, in classes that else mean a mistake in this project."""
 
 
 def means_not_now(error: BaseException) -> bool:
-    """Whether an error says that the database cannot do this now, rather than that it never will.
+    """Whether an error of psycopg says that the database cannot do this now, but may later.
 
-    `error`: what psycopg raised. Anything else means a mistake of ours, and so does a program limit
-    (class 54): the same statement would fail for ever.
+    Any other error means a mistake in this project, and so does a program limit (class 54): the same statement would
+    fail every time.
     """
     state = sqlstate(error)
     if state is None:  # Postgres said nothing: the connection is lost, or there never was one
@@ -108,14 +110,14 @@ def means_not_now(error: BaseException) -> bool:
 
 
 def refuses_data(error: psycopg.Error) -> bool:
-    """Whether Postgres took offence at the values themselves: out of range, against a constraint, too large.
+    """Whether Postgres refused the values themselves: out of range, against a constraint, too large.
 
-    The same values would be refused for ever.
+    It would refuse the same values every time.
     """
     state = sqlstate(error)
     return state is not None and state[:2] in ("22", "23", "54")
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """The SQLSTATE of what psycopg or SQLAlchemy raised; None where Postgres did not give any."""
+    """The SQLSTATE of an error of psycopg or SQLAlchemy; None if Postgres gave none."""
     return getattr(getattr(error, "orig", error), "sqlstate", None)

@@ -1,7 +1,7 @@
-"""The outermost frame of every command and process: whatever it raises becomes one line and an exit code.
+"""The outermost frame of every command and process: any exception becomes one line and an exit code.
 
-What a command foresees it says itself. Here is the rest: what the machine refuses (a full disk, a file of somebody
-else), and our own mistakes, whose traceback is for us and not for the screen.
+Commands report the failures that they foresee themselves. This module handles the others: those of the machine (a full
+disk, a file of another user), and mistakes in this project, whose traceback goes to a file and not to the screen.
 """
 
 import contextlib
@@ -21,7 +21,10 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".stack" / "log"
 
 FAILED, MISUSED, MISTAKE, INTERRUPTED, NO_READER = 1, 2, 70, 130, 141
-"""Exit codes. MISTAKE is one of ours, as sysexits.h numbers it; the last two are what a shell makes of the signals."""
+"""Exit codes. MISTAKE (EX_SOFTWARE of sysexits.h) means a mistake in this project's code.
+
+The last two are the codes that a shell gives for SIGINT and SIGPIPE.
+"""
 
 REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -34,24 +37,24 @@ REMEDIES = {
     errno.ENOMEM: "there is not enough memory",
     errno.EAGAIN: "the machine has no more processes or threads to give",
 }
-"""What an operating system's error means, and what to do."""
+"""Meaning of an operating system's error, and what to do."""
 
 
 def run(name: str, main: Callable[[], int | None]) -> NoReturn:
-    """Ends this process with the code that `main` returns; with a line and a code where it raises."""
+    """Runs `main` and ends this process with the code that it returns; if it raises, with a line and a code."""
     sys.exit(code_of(name, main))
 
 
 def run_logged(name: str, main: Callable[[], int | None]) -> NoReturn:
-    """As `run`, for a process whose standard error is a log: a traceback goes there, before the line."""
+    """Does what `run` does, for a process whose standard error is a log: a traceback goes there before the line."""
     sys.exit(code_of(name, main, logged=True))
 
 
 def code_of(name: str, main: Callable[[], int | None], logged: bool = False) -> int:
-    """The exit code. Only what was meant to end the process in its own way (SystemExit) is raised on."""
+    """Runs `main` and returns the exit code. It re-raises only SystemExit, which ends the process in its own way."""
     try:
         code = main() or 0
-        if sys.stdout:  # closed by whoever started us (>&-), it is None
+        if sys.stdout:  # None if the caller closed it (>&-)
             sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -65,7 +68,7 @@ def code_of(name: str, main: Callable[[], int | None], logged: bool = False) -> 
             traceback.print_exc()
         if error.filename is None:
             _give_up_output()
-        if isinstance(error, BrokenPipeError):  # whoever read our output (head, less) has had enough
+        if isinstance(error, BrokenPipeError):  # the reader of the output (head, less) has ended
             return NO_READER
         return _say(f"{name}: {described(error)}", FAILED)
     except Exception as error:
@@ -73,7 +76,7 @@ def code_of(name: str, main: Callable[[], int | None], logged: bool = False) -> 
 
 
 def described(error: OSError) -> str:
-    """What happened, to which file, and what to do, in one line."""
+    """Describes in one line what happened, to which file, and what to do."""
     what = _one_line(error.strerror or str(error) or type(error).__name__)
     where = f"{error.filename}: " if error.filename else ""
     remedy = REMEDIES.get(error.errno or 0, "")
@@ -83,7 +86,7 @@ def described(error: OSError) -> str:
 
 
 def _keep(name: str, logged: bool) -> str:
-    """Writes the traceback away; says where it is."""
+    """Writes the traceback to a file, and returns a text that names it; otherwise prints it, and returns ""."""
     if logged:
         traceback.print_exc()
         return ""
@@ -98,7 +101,7 @@ def _keep(name: str, logged: bool) -> str:
 
 
 def _give_up_output() -> None:
-    """It may have been what failed; then Python would complain again at its end."""
+    """Redirects standard output to nothing if it fails, or Python would report its failure again at exit."""
     with contextlib.suppress(OSError, ValueError):
         if sys.stdout:
             sys.stdout.flush()

@@ -1,11 +1,11 @@
-"""Switches that only tests/chaos throws: points at which a process ends itself, and defences that are switched off.
+"""Faults that tests/chaos injects: points at which a process ends itself, and defences that are switched off.
 
-Without FAULT_POINT and SABOTAGE in the environment, which nothing but tests/chaos sets, nothing here does anything.
-Imports nothing of this project, and nothing else may ever read these two variables.
+Only tests/chaos sets FAULT_POINT and SABOTAGE in the environment. Without them nothing here does anything. The module
+imports nothing of this project, and no other module may read these two variables.
 
 `FAULT_POINT=name:n` kills the process (-9) when it passes the point `name` for the n-th time; `name:n:stop` stops it
-there (SIGSTOP). `SABOTAGE=fence` (or outbox, lookup, numbering) leaves out that defence, so that a test can hold that
-the chaos run sees what it is for.
+there (SIGSTOP). `SABOTAGE=fence` (or outbox, lookup, numbering) switches that defence off, so that a test can prove
+that the chaos run detects the damage.
 """
 
 import os
@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 
 def _nothing(_point: str) -> None:
-    """What `strike` is outside of tests."""
+    """Replaces `strike` outside of tests."""
 
 
 def _striker(setting: str) -> Callable[[str], None]:
@@ -35,11 +35,11 @@ def _striker(setting: str) -> Callable[[str], None]:
 
 
 strike = _striker(os.environ.get("FAULT_POINT", ""))
-"""`strike(point)`: this process passes a point at which a test may want it dead."""
+"""`strike(point)` marks a point at which a test may kill or stop this process."""
 
 _sabotage = os.environ.get("SABOTAGE", "")
 
 
 def sabotaged(defence: str) -> bool:
-    """Whether this defence is to be left out. Ask once, at import."""
+    """Whether a test has switched this defence off. Ask once, at import."""
     return defence == _sabotage

@@ -1,4 +1,4 @@
-"""How processes log about themselves (structlog to standard error). Not the log of record: that is the audit log."""
+"""Set-up of the processes' own logs (structlog to standard error). The log of record is the audit log instead."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ import structlog
 
 
 def set_up_logging(level: str, process: str) -> None:
-    """One line an event, key=value, with the process's name."""
+    """Makes this process log one line per event, as key=value pairs, with the process's name."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     structlog.configure(
         processors=[

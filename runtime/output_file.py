@@ -1,4 +1,4 @@
-"""What a command writes for its user: tried before the work begins, and written whole or not at all."""
+"""Output files of commands: tested for writing before the work begins, and written whole or not at all."""
 
 import os
 import stat
@@ -41,9 +41,10 @@ def require_writable_folder(path: Path, variable: str) -> None:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """The file to write to. It takes its place when the block ends well; otherwise what was there stays.
+    """Opens a file to write, which replaces the one at `path` when the block ends without an exception.
 
-    A device or a pipe is written to directly. Raises OSError, which names `path`.
+    After an exception, a file that was there stays. A device or a pipe is written to directly. Raises OSError, which
+    names `path`.
     """
     if not _takes_the_place_of(path):
         with path.open("wb") as file:
@@ -56,7 +57,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
             yield file
         draft.replace(path.resolve())
     except OSError as error:
-        if error.filename == str(draft):  # a name that nobody gave
+        if error.filename == str(draft):  # the user does not know the draft's name
             error.filename = str(path)
         raise
     finally:
@@ -64,7 +65,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def _takes_the_place_of(path: Path) -> bool:
-    """Whether it is a plain file, or not there yet. Raises OSError where that cannot be told."""
+    """Whether the path is a plain file, or does not exist yet. Raises OSError if that cannot be found out."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
@@ -72,5 +73,5 @@ def _takes_the_place_of(path: Path) -> bool:
 
 
 def _draft_of(path: Path) -> Path:
-    """A name in the folder of the file itself, not of a link to it: only there it can take its place."""
+    """A name in the folder of the file itself, not of a link to it: only from there can the draft replace the file."""
     return path.resolve().with_name(f".daytrade-{os.getpid()}")

@@ -1,7 +1,7 @@
 """Recorded prices as a CSV file: `time,symbol,price`, in any order of rows, with or without that heading.
 
-Time is ISO 8601 (`2026-11-22T10:15:00.250Z`; without a zone it is UTC) or ms since the epoch, price is dollars.
-Serves the quote cache (QUOTE_SOURCE) and what-if alike. Pure: lines in, values out.
+Time is ISO 8601 (`2026-11-22T10:15:00.250Z`; without a zone it is UTC) or ms since the epoch, price is dollars. The
+quote cache (QUOTE_SOURCE) and what-if use it. Pure: lines in, values out.
 """
 
 import csv
@@ -16,12 +16,12 @@ from schema.money import parse_cents
 
 HEADING = ["time", "symbol", "price"]
 ROWS_MAX = 10_000_000
-"""About 1 GB in memory."""
+"""Maximum prices in a file; they take about 1 GB of memory."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class PricePoint:
-    """A symbol's price from a moment on."""
+    """Price of a symbol from a moment on."""
 
     at_ms: int
     symbol: str
@@ -29,9 +29,9 @@ class PricePoint:
 
 
 def read_prices(lines: Iterable[str]) -> list[PricePoint]:
-    """The points in the order of time; those of one moment in the order of the file.
+    """Reads the points, sorted by time; points of the same time keep the order of the file.
 
-    Raises DecodeError with the line's number for anything that is not a point: a price that was guessed would decide
+    Raises DecodeError with the line's number for anything that is not a point, because a guessed price would decide
     about money.
     """
     points: list[PricePoint] = []
@@ -53,7 +53,7 @@ def _rows(lines: Iterable[str]) -> Iterator[list[str]]:
     reader = csv.reader(lines)
     try:
         yield from reader
-    except csv.Error as error:  # a field of more than 128 kB, as where a quote is not closed
+    except csv.Error as error:  # a field of more than 128 kB, for instance after an unclosed quotation mark
         raise DecodeError(f"line {reader.line_num}: {error}") from error
 
 
@@ -73,7 +73,7 @@ def _point(fields: list[str]) -> PricePoint:
 
 
 def parse_time(text: str) -> int:
-    """ISO 8601 or ms since the epoch, as ms since the epoch. Raises ValueError."""
+    """Parses ISO 8601 or ms since the epoch into ms since the epoch. Raises ValueError."""
     if text.isascii() and text.isdecimal() and len(text) > 8:
         at_ms = int(text)
     else:
@@ -85,5 +85,5 @@ def parse_time(text: str) -> int:
 
 
 def format_time(at_ms: int) -> str:
-    """For people and charts: ISO 8601 in UTC, with ms."""
+    """Formats a time for people and charts: ISO 8601 in UTC, with ms."""
     return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

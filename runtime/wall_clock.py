@@ -1,8 +1,8 @@
-"""The wall's clock, in the one unit that messages and tables have (spec §1). No core sees it: time is an argument."""
+"""The wall clock, in the unit of messages and tables (spec §1). Pure code gets the time as an argument instead."""
 
 import time
 
 
 def now_ms() -> int:
-    """ms since the epoch."""
+    """Current time, ms since the epoch."""
     return time.time_ns() // 1_000_000

@@ -1,1 +1,1 @@
-"""Workload files: a generator with the statistics of the official ones, and two small files of its making."""
+"""Workload files: a generator with the statistics of the official files, and two small files that it made."""

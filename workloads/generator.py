@@ -1,4 +1,4 @@
-"""Workload files in the customer's format and with the statistics of `mix`, the same bytes for the same arguments."""
+"""Generator of workload files in the customer's format with the statistics of `mix`; same arguments, same bytes."""
 
 import itertools
 import random
@@ -13,10 +13,10 @@ from workloads import mix
 USER_ID_CHARACTERS = 10
 SYMBOL_CHARACTERS = 3
 SYMBOLS_MAX = 10_000
-"""Of the 17,576 names there are: drawing distinct ones at random must stay quick."""
+"""Maximum symbols in a file. There are 17,576 names, and drawing distinct ones at random must stay quick."""
 
 USERS_MAX = 10_000_000
-"""All of them are in memory: 1.5 GB."""
+"""Maximum users in a file. All of them are in memory: 1.5 GB."""
 
 ROOT_DUMP = "DUMPLOG,./testLOG"
 USER_DUMP = "./userLOG"
@@ -24,7 +24,7 @@ TRIGGERS = {
     CommandName.SET_BUY_TRIGGER: CommandName.SET_BUY_AMOUNT,
     CommandName.SET_SELL_TRIGGER: CommandName.SET_SELL_AMOUNT,
 }
-"""Each with the command that sets its amount."""
+"""Trigger commands, each with the command that sets its amount."""
 
 USER_ONLY = frozenset(
     {
@@ -40,7 +40,7 @@ WITHOUT_AMOUNT = frozenset({CommandName.QUOTE, CommandName.CANCEL_SET_BUY, Comma
 
 @dataclass(slots=True)
 class _User:
-    """Where a user stands: the newest command, and what it was about."""
+    """State of a user's chain: the newest command, with its symbol and amount."""
 
     id: str
     command: CommandName | None = None
@@ -49,8 +49,9 @@ class _User:
 
 
 def workload_lines(users: int, commands: int, symbols: int, seed: int, user_dump: bool = False) -> Iterator[str]:
-    """The lines of a file, without line ends. The last is the root DUMPLOG; with `user_dump`, the one before dumps
-    the first user's log, which the official large files never do.
+    """Generates the lines of a file, without line ends; the last is the root DUMPLOG.
+
+    With `user_dump`, the line before it dumps the first user's log, which the official large files never do.
     """
     assert 1 <= users <= USERS_MAX and 1 <= symbols <= SYMBOLS_MAX and commands >= 2 + user_dump
     walk = _Walk(random.Random(seed), users, symbols)
@@ -65,7 +66,7 @@ def workload_lines(users: int, commands: int, symbols: int, seed: int, user_dump
 
 
 class _Walk:
-    """All users' chains, and what they share: the symbols, and the favourites among them."""
+    """Chains of all users, with the symbols and favourite symbols that they share."""
 
     def __init__(self, random: random.Random, users: int, symbols: int):
         self._random = random

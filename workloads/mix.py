@@ -1,8 +1,7 @@
 """The statistics of the official workload files, measured on `100users.txt` (100,000 commands). Figures only.
 
 In the official files each user walks a Markov chain of commands, and each line belongs to a user drawn at random.
-The weights are the measured shares of what follows what, in per mille, rounded to the round figures that they are
-within sampling error of.
+The weights are the measured frequencies of each next command, in per mille, rounded within the sampling error.
 """
 
 from schema.commands import CommandName as C
@@ -24,8 +23,12 @@ AFTER_ANYTHING_ELSE = {
     C.COMMIT_SELL: 10,
     C.CANCEL_SELL: 10,
 }
-"""Measured: 199, 153, 100, 98, 99, 72, 71, 69, 70, 19, 11, 10, 10, 10, 11. Lone commits and cancels come from here:
-they act deeper in the stack (5 % of commits are 77 commands or more after their BUY), or miss."""
+"""Weights of the next command after any command that `AFTER` does not list.
+
+Measured: 199, 153, 100, 98, 99, 72, 71, 69, 70, 19, 11, 10, 10, 10, 11. Commits and cancels that do not follow their
+BUY or SELL at once come from here. They find an older order (5 % of commits are 77 commands or more after their BUY),
+or none.
+"""
 
 AFTER = {
     C.ADD: {
@@ -113,26 +116,43 @@ AFTER = {
         C.BUY: 50,
     },
 }
-"""What a user does next after these; six of ten buys are committed or cancelled at once, half of the rest never."""
+"""Weights of a user's next command after these commands.
+
+Six of ten buys are committed or cancelled at once, half of the rest never.
+"""
 
 ADD_CENTS_MEAN = 7_000_000
 ADD_CENTS_DEVIATION = 1_500_000
-"""Normal: measured quartiles 598, 700, 800 hundred dollars, from 127 to 1,314 hundred."""
+"""Deviation of an ADD's amount, which is normally distributed around `ADD_CENTS_MEAN`.
+
+Measured quartiles: 598, 700, 800 hundred dollars; range: 127 to 1,314 hundred dollars.
+"""
 
 AMOUNT_CENTS_MAX = 75_000
-"""BUY, SELL and SET_*_AMOUNT: uniform from a cent to 750.00; measured quartiles 188, 375, 563 dollars."""
+"""Maximum amount of BUY, SELL and SET_*_AMOUNT, drawn uniformly from 0.01 to 750.00.
+
+Measured quartiles: 188, 375, 563 dollars.
+"""
 
 TRIGGER_CENTS_MAX = 20_000
-"""SET_*_TRIGGER on its own: uniform up to 200.00. Straight after the user's SET_*_AMOUNT: uniform up to that amount."""
+"""Maximum price of a SET_*_TRIGGER, drawn uniformly. Right after the user's SET_*_AMOUNT the maximum is that amount."""
 
 FAVOURITES = frozenset({C.SELL, C.SET_BUY_AMOUNT, C.SET_SELL_AMOUNT})
-"""These draw their symbol from the favourites, all users from the same; everything else from all symbols alike (so a
-BUY hits each of the 981 symbols with 0.1 %, a SELL the most frequent one with 6.5 %)."""
+"""Commands that draw their symbol from the favourites, which all users share.
+
+All others draw from all symbols alike: a BUY hits each of the 981 symbols with 0.1 %, but a SELL hits the most
+frequent one with 6.5 %.
+"""
 
 COMMANDS_PER_USER_AND_FAVOURITE = 13
-"""A favourite joins each time every user has done so many commands: 76 of 981 symbols at the end of 100 × 1,000.
-Hence the skew: the first one has 46 % of the favourites' picks among the first 5,000 lines, 7 % overall."""
+"""Commands per user after which another symbol becomes a favourite: 76 of 981 at the end of 100 users × 1,000 commands.
+
+This makes the skew: the first favourite has 46 % of the favourites' picks in the first 5,000 lines, 7 % overall.
+"""
 
 SAME_SYMBOL_AFTER = {C.SET_SELL_TRIGGER: C.SET_SELL_AMOUNT, C.CANCEL_SET_SELL: C.SET_SELL_AMOUNT}
-"""Straight after that command, these take its symbol, always. For the buying side that holds no oftener than chance
-(1 %): most SET_BUY_TRIGGER of the official files are rejected, and so are these."""
+"""Commands that always take the symbol of the user's previous command, if that was the one named here.
+
+On the buying side the symbols agree only by chance (1 %): most SET_BUY_TRIGGER of the official files are rejected, and
+so are the generated ones.
+"""
