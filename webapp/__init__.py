@@ -1,6 +1,6 @@
 """The web: pages, JSON API and live updates. It publishes commands and reads the database; it changes no account.
 
-`create_app` is the composition of one web process; `webapp.live` is another process. Nothing connects at import.
+`create_app` puts one web process together; `webapp.live` runs as another process. Importing this opens no connection.
 """
 
 from datetime import timedelta
@@ -20,7 +20,7 @@ from webapp.waiting import WaitingPlaces
 
 
 def create_app(settings: WebSettings) -> Flask:
-    """A running application: its gateway connects by itself, and goes on trying. End it with `close_app`."""
+    """A running application, whose gateway connects in the background and keeps trying. End it with `close_app`."""
     app = make_flask(settings)
     app.config |= {
         "RATELIMIT_ENABLED": settings.limits,
@@ -37,7 +37,7 @@ def create_app(settings: WebSettings) -> Flask:
     app.extensions[EXTENSION] = Site(settings, store, gateway, CommandIds(settings.secret_key), waiting)
     limits.limiter.init_app(app)
     protection = CSRFProtect(app)
-    protection.exempt(api.blueprint)  # it demands the token itself, of those who come with a cookie
+    protection.exempt(api.blueprint)  # it demands the token itself, from calls with a session
     app.register_blueprint(api.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(pages)
@@ -50,18 +50,18 @@ def create_app(settings: WebSettings) -> Flask:
 
 
 def close_app(app: Flask) -> None:
-    """Publishes what was taken on, and lets go of broker and database."""
+    """Publishes the commands already accepted, then closes the connections to the broker and the database."""
     here: Site = app.extensions[EXTENSION]
     here.gateway.close()
     here.store.close()
 
 
 def make_flask(settings: WebSettings) -> Flask:
-    """Flask with this site's sessions and nothing else: what `webapp.live` needs to read their cookies."""
+    """Flask application with this site's sessions and nothing else; `webapp.live` needs it to read session cookies."""
     app = Flask(__name__, static_url_path=static_files.static_url_path())
     app.config |= {
         "SECRET_KEY": settings.secret_key,
-        # Sites on other ports of one host share a jar: the name keeps two of ours apart.
+        # Browsers send a host's cookies to all its ports: the port in the name keeps two of these sites apart.
         "SESSION_COOKIE_NAME": f"{'__Host-' if settings.https else ''}daytrade_{settings.port}",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",

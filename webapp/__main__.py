@@ -1,7 +1,7 @@
 """`python -m webapp`: the site under gunicorn, until SIGTERM. Settings and wiring only.
 
-One worker process with many threads: commands go in through one gateway, limits are counted in one place, and a
-person's commands keep the order in which they came. What else may run beside it is `webapp.live`.
+One worker process with many threads, so that one gateway publishes all commands, rate limits are counted in one place,
+and each person's commands keep their order. `webapp.live` runs beside it as a process of its own.
 """
 
 import os
@@ -20,14 +20,14 @@ from webapp.settings import WebSettings, from_environment
 from webapp.worker import Worker
 
 REQUEST_SECONDS_MAX = 30
-"""A worker that is silent for so long is replaced; waiting for an outcome takes 10 s at most."""
+"""gunicorn replaces a worker that is silent for this long; a request waits at most 10 s for an outcome."""
 
 DRAIN_SECONDS_MAX = 12
 KEEP_ALIVE_SECONDS = 15
 CONNECTIONS_MAX = 2_000
 
 UNUSED_SECONDS_MAX = 15
-"""How long the kernel keeps a connection on which nothing has come yet to itself."""
+"""Seconds for which the kernel holds back a new connection that has brought no bytes yet."""
 
 
 class Site(BaseApplication):
@@ -67,9 +67,9 @@ class Site(BaseApplication):
 
 
 def _take_with_first_bytes(listeners: Iterable[socket.socket]) -> None:
-    """Makes the kernel hand over a connection with the first bytes of its request.
+    """Makes the kernel hand over a connection only once its first bytes have arrived.
 
-    Browsers open connections ahead, and may never use them. gunicorn lets each have a thread for 5 s.
+    Browsers open connections in advance and may never use them; gunicorn would give each of them a thread for 5 s.
     """
     for listener in listeners:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, UNUSED_SECONDS_MAX)

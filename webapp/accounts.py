@@ -1,6 +1,6 @@
-"""People: signing up, logging in and out, changing a password; who is asking right now, and what they may see.
+"""Sign-up, login, logout, change of password, and the person behind the current request.
 
-What a person can do something about is raised as ProblemForPeople, with a sentence to show. Renders no page.
+A fault that the person can mend is raised as ProblemForPeople, with a sentence to show. Nothing here renders a page.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ LOG_IN_ENDPOINT = "pages.log_in"
 
 
 class ProblemForPeople(ValueError):
-    """What is wrong with what somebody typed. `field`: of the form, "" where it is none of them in particular."""
+    """A fault in what somebody typed. `field` names the form's field at fault, "" if no single field is."""
 
     def __init__(self, sentence: str, field: str = ""):
         super().__init__(sentence)
@@ -31,7 +31,7 @@ class ProblemForPeople(ValueError):
 
 
 def current_user() -> Person | None:
-    """Whose session this request carries, or whose API token; None for nobody. Raises Unavailable."""
+    """The person whose API token or session this request carries; None without a valid one. Raises Unavailable."""
     if "person" not in g:
         bearer = bearer_token()
         g.person = tokens.person_of(site().store, bearer) if bearer else _person_of_session()
@@ -40,14 +40,14 @@ def current_user() -> Person | None:
 
 
 def logged_in() -> Person:
-    """The person whose request this is, behind `login_required`. Raises Unavailable."""
+    """The person behind this request; only for views under `login_required`. Raises Unavailable."""
     person = current_user()
     assert person is not None, "only for those who are logged in"
     return person
 
 
 def bearer_token() -> str | None:
-    """The token in the request's Authorization header; such a request's session is not looked at."""
+    """The token in the request's Authorization header, or None. A request with a token has its session ignored."""
     authorization = request.authorization
     if authorization is None or authorization.type != "bearer":
         return None
@@ -55,7 +55,7 @@ def bearer_token() -> str | None:
 
 
 def sign_up(user_id: str, password: str) -> Person:
-    """Makes a person and logs them in. Fields: user_id, password. Raises ProblemForPeople, Unavailable."""
+    """Creates a person and logs them in. Raises ProblemForPeople (fields: user_id, password), Unavailable."""
     if not is_user(user_id):
         raise ProblemForPeople("A name has 1 to 64 of the characters A-Z a-z 0-9 _ . @ -", "user_id")
     if (fault := passwords.fault(password, user_id)) is not None:
@@ -68,14 +68,14 @@ def sign_up(user_id: str, password: str) -> Person:
 
 
 def log_in(user_id: str, password: str) -> Person:
-    """Begins a new session; whatever session the browser had is over. Raises ProblemForPeople, Unavailable."""
+    """Begins a new session and ends the one that the browser had. Raises ProblemForPeople, Unavailable."""
     person = check_password(user_id, password)
     _begin_session(person)
     return person
 
 
 def check_password(user_id: str, password: str) -> Person:
-    """The person, if this is their password; begins no session. Raises ProblemForPeople, Unavailable."""
+    """The person with this name and password; begins no session. Raises ProblemForPeople, Unavailable."""
     store = site().store
     found = people.find(store, user_id) if is_user(user_id) else None
     person, password_hash = found or (None, None)
@@ -88,15 +88,15 @@ def check_password(user_id: str, password: str) -> Person:
 
 
 def log_out() -> None:
-    """Ends this session for good: a copy of its cookie is worth nothing any more. Raises Unavailable."""
+    """Ends this session for good: a copy of its cookie no longer works. Raises Unavailable."""
     sessions.end(site().store)
     g.person = None
 
 
 def change_password(old: str, new: str) -> None:
-    """Of the current user: ends all their sessions, and begins a new one here. Raises ProblemForPeople, Unavailable.
+    """Changes the current person's password, ends all their sessions and begins a new one for this browser.
 
-    Fields: old, new.
+    Raises ProblemForPeople (fields: old, new), Unavailable.
     """
     person = logged_in()
     found = people.find(site().store, person.user_id)
@@ -108,7 +108,7 @@ def change_password(old: str, new: str) -> None:
 
 
 def login_required(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
-    """Sends nobody to the login page, with `?next=` the address that was asked for."""
+    """Redirects requests without a login to the login page; `?next=` carries the address of a GET."""
 
     @wraps(view)
     def guarded(*arguments: object, **named: object) -> ResponseReturnValue:
@@ -118,7 +118,7 @@ def login_required(view: Callable[..., ResponseReturnValue]) -> Callable[..., Re
 
 
 def administrator_required(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
-    """403 for everybody else; nobody is sent to log in."""
+    """Answers 403 to people who are not administrators; redirects requests without a login to the login page."""
 
     @wraps(view)
     def guarded(*arguments: object, **named: object) -> ResponseReturnValue:

@@ -1,6 +1,6 @@
-"""Makes somebody an administrator of the site; a person who is not there yet is made.
+"""Makes a person an administrator of the site, and creates the person if they do not exist.
 
-The new person's password is asked for, or read from PASSWORD. Existing people keep theirs. Only questions.
+A new person's password is read from PASSWORD, or asked for on the terminal. An existing person keeps theirs.
 """
 
 import getpass
@@ -13,7 +13,7 @@ from webapp.store import Store
 
 
 def promote(store: Store, user_id: str) -> int:
-    """Returns the exit code: 0 done, 1 the password is refused. Raises StoreError; SettingsError without a password."""
+    """Returns the exit code: 0 done, 1 password refused. Raises Unavailable; SettingsError without a password."""
     if people.set_role(store, user_id, people.ADMINISTRATOR):
         print(f"{user_id} is an administrator now.")
         return 0
@@ -27,10 +27,10 @@ def promote(store: Store, user_id: str) -> int:
 
 
 def _asked_for(user_id: str) -> str:
-    """Raises SettingsError where there is nobody to ask."""
+    """The password typed on the terminal. Raises SettingsError if there is no terminal."""
     question = f"A password for the new person {user_id}: "
     try:
-        with open("/dev/tty", "rb"):  # where getpass asks; without one it would read, and show, standard input
+        with open("/dev/tty", "rb"):  # getpass asks here; without it, it would read standard input and echo it
             pass
         return getpass.getpass(question)
     except (OSError, EOFError) as error:

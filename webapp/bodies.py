@@ -1,20 +1,20 @@
-"""Request bodies that nobody read: they are read to their end, so that the connection stays good for the next request.
+"""Limits on request bodies. A body that no view has read is drained, so that the connection can serve the next request.
 
-gunicorn closes a connection with an unread body without saying so, and the client's next request is lost on it. Flask's
-development server does better by itself, and gives us the bare socket, which has no end to read to.
+gunicorn silently closes a connection with an unread body, and the client's next request on it is lost. Flask's
+development server does not; it passes on the bare socket, which has no end to read to.
 """
 
 from flask import Flask, Response, request
 
 TAKEN_MAX = 64 * 1024
-"""Of one request, the largest that is served."""
+"""Maximum bytes of a request body; a larger one is answered with 413."""
 
 DRAINED_MAX = 1024 * 1024
-"""Whoever sends more may lose the connection."""
+"""Maximum bytes of an unread body that are drained; a client that sends more may lose its connection."""
 
 
 def limit(app: Flask) -> None:
-    """Refuses large bodies with 413, and drains what was refused."""
+    """Refuses large bodies with 413, and drains bodies that were not read."""
     app.config["MAX_CONTENT_LENGTH"] = TAKEN_MAX
     app.config["MAX_FORM_PARTS"] = 100
     app.after_request(_drain)

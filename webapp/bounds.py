@@ -1,6 +1,6 @@
-"""Bounds of what stands in addresses: one type for each kind of value, for pages and API alike. Nothing is looked up.
+"""Types of the values in addresses, with their bounds, shared by pages and API. Nothing is looked up here.
 
-An address may hold any text. Whatever these types let through, the database can look for and a page can show.
+An address may hold any text. A value that passes these types can be searched for in the database and shown on a page.
 """
 
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from msgspec import Meta
 from schema.bounds import MILLISECONDS_MAX
 
 EXACT_IN_JSON_MAX = 2**53
-"""Largest whole number up to which JavaScript, and so JSON in a browser, knows every one."""
+"""Limit up to which JavaScript, and so JSON in a browser, represents every whole number exactly."""
 
 PAGE_MAX = 1_000_000
 
@@ -23,7 +23,7 @@ TokenNumber = Annotated[int, Meta(ge=1, le=EXACT_IN_JSON_MAX)]
 WaitMs = Annotated[int, Meta(ge=0, le=10_000)]
 
 HexId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
-"""Id of a command, which is also that of the dump it asks for."""
+"""Id of a command; a DUMPLOG's id is also that of its dump."""
 
 SymbolLetters = Annotated[str, Meta(pattern="^[A-Za-z]{1,3}$")]
 FigureName = Annotated[
@@ -32,16 +32,16 @@ FigureName = Annotated[
 
 
 def bounded(given: str | dict[str, str], kind: Any) -> Any:
-    """The value of type `kind` that a text, or several by their names, mean. Raises msgspec.ValidationError."""
+    """Converts a text, or several by their names, to a value of type `kind`. Raises msgspec.ValidationError."""
     for text in [given] if isinstance(given, str) else given.values():
-        # In Python's patterns `$` also matches before a line end, which would pass unchecked.
+        # `$` in a Python pattern also matches before a final line end, which would slip through.
         if text.endswith("\n"):
             raise msgspec.ValidationError("Unexpected line end")
     return msgspec.convert(given, kind, strict=False)
 
 
 def in_bounds(text: str | None, kind: Any, otherwise: Any = None) -> Any:
-    """The same, or `otherwise` where there is no text or it means no such value."""
+    """Converts like `bounded`; returns `otherwise` if there is no text or it is not such a value."""
     try:
         return otherwise if text is None else bounded(text, kind)
     except msgspec.ValidationError:

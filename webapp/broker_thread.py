@@ -1,6 +1,6 @@
-"""A thread that speaks with the broker for threads that must not: how it is started, woken and ended.
+"""A thread that talks to the broker on behalf of threads that must not: starting, waking and ending it.
 
-What it says and hears is its subclasses'.
+Subclasses decide what it publishes and consumes.
 """
 
 import threading
@@ -11,13 +11,13 @@ CLOSE_SECONDS_MAX = 5.0
 
 
 class BrokerThread:
-    """`start` before use; `close` ends it. Safe for any thread. Subclasses have `_run`, which is the thread's."""
+    """Call `start` before use and `close` to end it, from any thread. Subclasses define `_run`, the thread's body."""
 
     def __init__(self, amqp_url: str, name: str, thread_name: str):
         self._amqp_url = amqp_url
         self._name = name
         self._connection: Connection | None = None
-        """The one that the thread pumps, for others to wake it by."""
+        """The connection that the thread pumps; other threads wake it through this."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=thread_name, daemon=True)
 
@@ -30,11 +30,11 @@ class BrokerThread:
         self._thread.join(CLOSE_SECONDS_MAX)
 
     def _wake(self) -> None:
-        """Ends the thread's waiting for messages: there is something else to do."""
+        """Interrupts the thread's wait for messages, so that it sees new work."""
         connection = self._connection
         if connection is not None:
             connection.wake()
 
     def _run(self) -> None:
-        """Until `_stopping` is set."""
+        """Runs until `_stopping` is set."""
         raise NotImplementedError

@@ -1,7 +1,7 @@
-"""Giving a command for a person: from its name and text arguments to its outcome, at most once per idempotency key.
+"""Submission of a person's command: from name and text arguments to its outcome, at most once per idempotency key.
 
-The one way into the system for pages and API. The user is an argument of its own, from session or token, never one
-of the texts. Nothing here knows of HTTP or HTML.
+Pages and API submit every command through here. The user is a separate argument, taken from the session or token, never
+from the texts. Nothing here knows of HTTP or HTML.
 """
 
 import threading
@@ -28,7 +28,7 @@ from webapp.unavailable import Unavailable
 __all__ = ["Given", "KeyReused", "Result", "give", "look_up", "run"]
 
 LOOK_SECONDS_FIRST, LOOK_SECONDS_MAX = 0.25, 1.0
-"""A reply may be lost: in these intervals the history is asked as well."""
+"""First and longest interval between reads of the history, which has the outcome if the reply was lost."""
 
 ALL = "all"
 """Second argument of a DUMPLOG of the whole log."""
@@ -36,10 +36,10 @@ ALL = "all"
 PENDING = "pending"
 
 SUBMIT_SECONDS_MAX = 3.0
-"""A confirm takes 1 ms. Short breaks of the broker are sat out; then the person hears of it."""
+"""Longest wait for a confirm, which takes 1 ms: it outlasts short outages of the broker; then the person is told."""
 
 HASTY_SECONDS_MAX = 0.5
-"""The same for who has no place to wait in: a broker that is slower must not have all of the site's threads."""
+"""The same for a request without a waiting place: a slow broker must not occupy all of the site's threads."""
 
 _BOUGHT_OR_SOLD = frozenset(
     {
@@ -57,11 +57,11 @@ _key_locks = [threading.Lock() for _ in range(64)]
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What became of a command. `status`: done, rejected, or pending (not known yet; ask for it by `command_id`).
+    """State of a command. `status`: done, rejected, or pending (not known yet; ask for it by `command_id`).
 
-    `reason` and `sentence` say why it was rejected, the latter for people. `shares`: of orders. `seq`: of its history
-    row. `newest_order`: the `seq` of the newest pending order, where a COMMIT or CANCEL named another one. Transaction
-    number and name may be unknown of a pending command that another process took.
+    `reason` and `sentence` (for people) say why it was rejected. `shares`: of a BUY, a SELL, their COMMIT and CANCEL.
+    `seq`: of its history row. `newest_order`: `seq` of the newest pending order, if a COMMIT or CANCEL named another
+    one. Transaction number and name may be unknown for a pending command that another process submitted.
     """
 
     command_id: str
@@ -112,14 +112,13 @@ def give(
     administrator: bool = False,
     form: tuple[str, ...] | None = None,
 ) -> Given:
-    """Publishes a command and waits for its outcome, at most `wait_ms`; then it is pending, and goes on all the same.
-    Where no place to wait in is left (`webapp.waiting`), it is pending at once.
+    """Publishes a command and waits for its outcome; after `wait_ms` the result is pending, and the command goes on.
+    If no waiting place is free (`webapp.waiting`), the result is pending at once.
 
     `arguments` are the texts after the user, as a person typed them: BUY has ["ABC", "100.00"], COMMIT_BUY has []. With
-    `form`, they are those of this form of the command (`schema.arguments.SITE_SIGNATURES`): ["ABC", "5"] are shares.
-    What is wrong with them is the outcome (bad_arguments), not an error. `key`: 1 to 200 printable characters; the
-    same key with the same command gives the same command's outcome again and has no second effect. Raises KeyReused,
-    Unavailable.
+    `form`, they follow that form of the command (`schema.arguments.SITE_SIGNATURES`): ["ABC", "5"] then means 5 shares.
+    A bad argument makes the outcome bad_arguments and raises nothing. `key`: 1 to 200 printable characters; the same
+    key with the same command returns the first one's outcome and has no second effect. Raises KeyReused, Unavailable.
 
     DUMPLOG: ["file"] writes the user's own log, in the user's own folder; ["file", "all"] the whole log, which only
     an administrator may.
@@ -152,9 +151,9 @@ def give(
 
 
 def look_up(command_id: bytes, user: str, administrator: bool = False, wait_ms: int = 0) -> Result | None:
-    """What became of a user's command given earlier, at most `wait_ms` from now; None where there never was one.
+    """State of a command that the user submitted earlier, after at most `wait_ms`; None if there never was one.
 
-    Where no place to wait in is left, what is known now.
+    If no waiting place is free, it returns at once what is known.
     """
     here = site()
     submitted = here.gateway.submitted(command_id)
@@ -177,7 +176,7 @@ def look_up(command_id: bytes, user: str, administrator: bool = False, wait_ms: 
 
 @contextmanager
 def _alone_with(command_id: bytes, seconds: float) -> Iterator[None]:
-    """While in it, no other request of this process has the same command. Raises Unavailable."""
+    """Keeps other requests of this process off the same command meanwhile. Raises Unavailable after `seconds`."""
     lock = _key_locks[command_id[0] % len(_key_locks)]
     if not lock.acquire(timeout=seconds):
         raise Unavailable("another request with this key is being taken")
@@ -211,16 +210,16 @@ def _whole_dump(command: Command, user: str, administrator: bool) -> Command:
     assert command.filename is not None, "a DUMPLOG without a defect names its file"
     path = dump_path(command.filename)
     if path is not None and path.startswith(OWN_FOLDERS):
-        return replace(command, user=user, defect=Reason.BAD_FILE_NAME)  # its owner could read the log of everybody
+        return replace(command, user=user, defect=Reason.BAD_FILE_NAME)  # the folder's owner could read everybody's log
     if administrator:
         return command
-    # Reasons are given in the order of spec §3. The command is published all the same: it belongs into the log.
+    # Reasons are given in the order of spec §3. The command is published all the same: it belongs in the log.
     defect = Reason.NOT_ADMINISTRATOR if path else Reason.BAD_FILE_NAME
     return replace(command, user=user, defect=defect)
 
 
 def _own_dump(command: Command, user: str) -> Command:
-    """In a folder of the user's own, that nobody else's dump may take its place. A bad name is left as it is."""
+    """Moves the file to the user's own folder, where nobody else's dump can replace it. Leaves a bad name as it is."""
     path = dump_path(command.filename) if command.filename else None
     return replace(command, filename=own_folder(user) + path) if path else command
 
@@ -245,7 +244,7 @@ def _await(here: Site, command: Command, wait_ms: int) -> Result:
 
 
 def _row_if_there(command: Command) -> HistoryRow | None:
-    """None also while the database is away: the command is published, so what to say of it is "pending"."""
+    """The command's history row. None also while the database is away: a published command is then pending."""
     try:
         return history_row(_owner(command), command.command_id)
     except Unavailable:

@@ -1,7 +1,7 @@
-"""`python -m webapp.demo`: a person to look around with, who has cash, positions and trigger orders.
+"""`python -m webapp.demo`: creates a demo person with cash, positions and trigger orders.
 
-All of it comes from real commands through the gateway, with idempotency keys: run again, it adds nothing. The
-password is DEMO_PASSWORD; that of a person who is there already is set to it.
+It sends real commands through the gateway with idempotency keys, so a second run adds nothing. The person's password
+becomes DEMO_PASSWORD, also if the person exists already.
 """
 
 import os
@@ -44,7 +44,7 @@ STORY: tuple[tuple[CommandName, list[str]], ...] = (
 
 
 def main() -> int:
-    """Exit codes: 0 the person is there, 1 not possible now, 2 misused."""
+    """Exit codes: 0 the demo person exists, 1 not possible now, 2 a setting is missing or wrong."""
     password = os.environ.get("DEMO_PASSWORD")
     try:
         if not password:

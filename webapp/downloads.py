@@ -1,4 +1,4 @@
-"""Files of dumps, for those who may have them, from the dump folder that this process shares with the audit worker."""
+"""Downloads of dump files for people who may have them, from the folder shared with the audit worker."""
 
 import os
 from pathlib import Path
@@ -32,7 +32,7 @@ def listed(person: Person) -> list[DumpFile]:
 
 
 def send(person: Person, dump_id: str) -> Response | None:
-    """The file of a dump as a download; None where there is none for this person."""
+    """The file of a dump as a download; None if there is no file that this person may have."""
     dump = reads.dump(person.user_id, dump_id, person.administrator)
     file = _file(person, dump) if dump is not None else None
     if file is None:
@@ -41,7 +41,7 @@ def send(person: Person, dump_id: str) -> Response | None:
 
 
 def _file(person: Person, dump: reads.Dump) -> Path | None:
-    """Where it lies; None where there is none for this person."""
+    """Path of the dump's file; None if there is no file that this person may have."""
     if dump.state is not DumpState.WRITTEN or not _is_own(person, dump):
         return None
     if dump_path(dump.filename, None if dump.whole else person.user_id) != dump.filename:
@@ -51,11 +51,11 @@ def _file(person: Person, dump: reads.Dump) -> Path | None:
     try:
         # A link in the dump folder may lead out of it; no dump is written through one.
         there = file.is_file() and file.resolve() == file and os.access(file, os.R_OK)
-    except OSError:  # the dump folder cannot be looked into
+    except OSError:  # the dump folder cannot be read
         return None
     return file if there else None
 
 
 def _is_own(person: Person, dump: reads.Dump) -> bool:
-    # Another's dump may have taken the place of one that a workload file asked for.
+    # Another user's dump may have replaced one that a workload file asked for.
     return dump.whole or dump.filename.startswith(own_folder(person.user_id))

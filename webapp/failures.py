@@ -1,5 +1,6 @@
-"""Handlers of every error of the site: under /api a problem (RFC 9457), elsewhere a page. What they look like is not
-decided here, but in `webapp.api.problems` and `webapp.pages.errors`.
+"""Handlers of every error of the site: under /api a problem (RFC 9457), elsewhere a page.
+
+`webapp.api.problems` and `webapp.pages.errors` decide what the answers look like.
 """
 
 import structlog
@@ -11,7 +12,7 @@ from webapp.pages import errors
 from webapp.unavailable import ReadOnly, Unavailable
 
 CODES = (400, 403, 404, 405, 429)
-"""HTTP errors that have a page of their own. A mistake of ours (500) has one too, drawn by `unexpected`."""
+"""HTTP errors that have a page of their own. A programming error (500) has one too, which `unexpected` answers with."""
 
 log = structlog.get_logger()
 
@@ -42,7 +43,7 @@ def perhaps_taken(error: Unavailable) -> bool:
     """Whether the command that this request carries may have taken effect, or may do so yet.
 
     If the request failed before its idempotency key was looked up, an earlier request with that key may already have
-    run. A command that a database without writes refused was neither done nor published: all writes come before that.
+    run. A command refused because the database takes no writes was not published: all writes precede publishing.
     """
     if error.perhaps_taken is not None:
         return error.perhaps_taken
@@ -52,7 +53,7 @@ def perhaps_taken(error: Unavailable) -> bool:
         return request.method == "POST" and "Idempotency-Key" in request.headers
     try:
         return "form_token" in request.form
-    except HTTPException:  # it cannot be read: nobody has looked at it so far
+    except HTTPException:  # the form cannot be read, so nothing has acted on it
         return False
 
 
@@ -62,7 +63,7 @@ def refused(error: HTTPException) -> Response | HTTPException:
 
 
 def unexpected(error: Exception) -> Response | HTTPException:
-    """500 for a mistake of ours: the log has all of it, the answer nothing."""
+    """500 for a programming error: the log has the details, the answer has none."""
     if isinstance(error, HTTPException):
         return error
     log.exception("request failed", path=request.path, method=request.method)

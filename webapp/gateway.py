@@ -1,7 +1,7 @@
-"""The way commands go in: one thread with one connection publishes them with confirms and hears their outcomes.
+"""The site's publisher of commands: one thread with one connection publishes with confirms and receives the replies.
 
-Flask's threads hand commands over and wait; nothing else of the web publishes. Nothing here knows of HTTP, decides
-what a command may do, or reads the database (that is `webapp.commands`, when a reply was lost).
+Flask's threads hand commands over and wait; nothing else in the site publishes. Nothing here knows of HTTP, decides
+what a command may do, or reads the database (`webapp.commands` does, in case a reply was lost).
 """
 
 import math
@@ -23,13 +23,13 @@ from webapp.submission import Submission
 from webapp.unavailable import Unavailable
 
 QUEUED_MAX = 1_000
-"""Commands that wait for the broker; more would wait longer than anybody does."""
+"""Maximum commands queued for the broker; more would wait longer than any client does."""
 
 REMEMBERED_MAX = 10_000
-"""Submissions kept so that their outcome can be waited for; of older ones the history tells."""
+"""Submissions kept so that a request can wait for their outcome; the history has the outcomes of older ones."""
 
 DOWN_SECONDS_MAX = 3.0
-"""A broker that has been away for so long is not waited for: waiting would take all of the site's threads."""
+"""Requests do not wait for a broker that has been away longer: they would occupy all of the site's threads."""
 
 CONNECT_SECONDS_MAX = 1.0
 PAUSE_SECONDS = 0.2
@@ -39,11 +39,11 @@ log = structlog.get_logger()
 
 
 class _Stopping(Exception):
-    """Ends the wait for a broker that stays away."""
+    """Ends the wait for a broker that stays away, when the gateway closes."""
 
 
 class Gateway(BrokerThread):
-    """`start` before use; `close` publishes what was taken, and ends. Safe for any thread."""
+    """Call `start` before use; `close` publishes what is queued and ends the thread. Safe for any thread."""
 
     def __init__(self, amqp_url: str, name: str):
         super().__init__(amqp_url, name, "gateway")
@@ -53,11 +53,11 @@ class Gateway(BrokerThread):
         self._reply_to: str | None = None
         self._down_since: float | None = time.monotonic()
         self._sent_since: float | None = None
-        """Since when the broker has had commands that it does not confirm."""
+        """Monotonic time of the oldest publishing that the broker has not confirmed, in s; None if there is none."""
 
     @property
     def up(self) -> bool:
-        """Whether the broker was there, knew its logs, and answered, when it was last needed."""
+        """Whether the broker, when it was last used, was connected, had its streams, and confirmed in time."""
         return self._down_since is None and self._silent_seconds <= DOWN_SECONDS_MAX
 
     def begin(self, command: Command, user: str, seconds: float, again: bool = False) -> Submission:
@@ -72,7 +72,7 @@ class Gateway(BrokerThread):
         return submission
 
     def confirm(self, submission: Submission, seconds: float) -> None:
-        """Returns when the broker has confirmed it, or raises Unavailable after so long, as `begin` does."""
+        """Waits for the broker's confirm. Raises Unavailable after `seconds` or if publishing failed, like `begin`."""
         if not submission.wait_settled(seconds):
             with self._lock:
                 cancelled = submission.cancel()
@@ -84,7 +84,7 @@ class Gateway(BrokerThread):
             raise Unavailable("the message broker refused the order", perhaps_taken=True)
 
     def submitted(self, command_id: bytes) -> Command | None:
-        """The command with this id, if it was submitted here lately: its outcome may be waited for."""
+        """The command with this id, if it was submitted here lately, so that `wait` can wait for its outcome."""
         submission = self._remembered.get(command_id)
         return submission.command if submission and not submission.failed else None
 
@@ -126,7 +126,7 @@ class Gateway(BrokerThread):
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                # It waits for a lost broker for as long as that takes, keeping what was not confirmed in order.
+                # The publisher waits for a lost broker without limit, and keeps unconfirmed commands in order.
                 publisher = CommandPublisher(
                     self._connect, linger_ms=0, patience_seconds=math.inf, reply_to=lambda: self._reply_to
                 )
@@ -137,7 +137,7 @@ class Gateway(BrokerThread):
                 log.warning("gateway starts anew", error=str(error))
                 self._stopping.wait(PAUSE_SECONDS)
             except Exception:
-                # A mistake of ours must not leave a site that takes no more orders.
+                # A programming error must not leave a site that takes no more orders.
                 log.exception("gateway starts anew")
                 self._stopping.wait(PAUSE_SECONDS)
 
@@ -145,7 +145,7 @@ class Gateway(BrokerThread):
         taken: list[Submission] = []
         try:
             while True:
-                # Only here: a broker may take connections and no commands yet.
+                # Cleared only here: a broker may accept connections before it accepts commands.
                 self._down_since = self._sent_since = None
                 taken = self._take()
                 if taken:
@@ -160,7 +160,7 @@ class Gateway(BrokerThread):
             publisher.close()
 
     def _take(self) -> list[Submission]:
-        """What is waiting: all that came while the round before was being confirmed."""
+        """Takes what was queued while the previous round was being confirmed, at most one message's worth."""
         taken: list[Submission] = []
         with self._lock:
             while self._queued and len(taken) < COMMANDS_PER_MESSAGE_MAX:
@@ -179,7 +179,7 @@ class Gateway(BrokerThread):
             submission.settle()
 
     def _connect(self) -> Connection:
-        """For the publisher: a connection with a reply queue of its own, as the last one's went with it."""
+        """Opens a connection for the publisher, with a new reply queue: the old queue ended with the old connection."""
         if self._down_since is None:
             self._down_since = time.monotonic()
         if self._stopping.is_set():

@@ -1,4 +1,4 @@
-"""`/healthz`: whether this process can do its work, for whoever watches processes. Tells nothing about anybody."""
+"""`/healthz`: tells monitoring whether this process can do its work. It reveals nothing about any person."""
 
 import math
 import time
@@ -15,10 +15,10 @@ from webapp.unavailable import Unavailable
 RETRY_AFTER_SECONDS = 2
 
 FRESH_SECONDS = 0.2
-"""The database is tried no more often, however many ask: each trial is a write."""
+"""Seconds for which one check of the database serves all requests: each check is a write."""
 
 _WRITE = "SELECT 1 FROM alembic_version FOR UPDATE SKIP LOCKED"
-"""Changes nothing, yet is a write: it locks a row, which a database without writes refuses."""
+"""A write that changes nothing: it locks a row, which a database that takes no writes refuses."""
 
 blueprint = Blueprint("health", __name__)
 log = structlog.get_logger()
@@ -29,8 +29,8 @@ log = structlog.get_logger()
 def healthz() -> ResponseReturnValue:
     """200 when the broker takes commands and the database takes writes, else 503, saying which does not.
 
-    `log`: whether the log of record is stored. Where it is not, the site does its work all the same, and whoever takes
-    sites that answer 503 out of service would end the trade for a fault that loses nothing.
+    `log`: whether the log of record is being stored. If not, the answer is still 200: the site works and nothing is
+    lost, and a load balancer that drops sites answering 503 would stop trading.
     """
     here = site()
     takes_writes, is_logged = _look_at_database(here)
@@ -40,7 +40,7 @@ def healthz() -> ResponseReturnValue:
 
 
 def _look_at_database(here: Site) -> tuple[bool, bool]:
-    """Whether it takes writes, and whether the log of record is stored in it."""
+    """Whether the database takes writes, and whether the log of record is being stored in it."""
     found: tuple[bool, bool]
     at, found = here.kept.get("database", (-math.inf, (False, False)))
     if time.monotonic() - at > FRESH_SECONDS:

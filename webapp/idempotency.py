@@ -1,4 +1,4 @@
-"""Idempotency keys: which command a user's key stands for. Each key is kept for good, with its command's number."""
+"""Idempotency keys and the commands they are bound to. Each key is kept for good, with its command's number."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`first`: nobody used the key before. The transaction number is that of the key's command."""
+    """Binding of a key. `first`: the key was not used before. `transaction_number`: of the command bound to it."""
 
     transaction_number: int
     first: bool
@@ -40,8 +40,9 @@ def claim(store: Store, user: str, key: str, command_id: bytes, body_digest: byt
 
 
 def _bound_without_writing(store: Store, user: str, key: str, error: ReadOnly) -> Row[*tuple[Any, ...]]:
-    """What a key is bound to already. Raises Unavailable where it is not: whether it ever was, a standby that lags
-    behind cannot tell.
+    """Binding of a key in a database that takes no writes. Raises Unavailable if there is none.
+
+    A standby may lag behind an earlier binding, so the error's `perhaps_taken` is None there, and False elsewhere.
     """
     bound = store.row(_BOUND, user=user, key=key)
     if bound is None:
@@ -51,7 +52,7 @@ def _bound_without_writing(store: Store, user: str, key: str, error: ReadOnly) -
 
 
 def is_bound(store: Store, user: str, command_id: bytes) -> int | None:
-    """The transaction number of the command with this id, if a key of the user stands for it."""
+    """The transaction number of the command with this id, if one of the user's keys is bound to it."""
     row = store.row(_BY_ID, user=user, command_id=command_id)
     return row.transaction_number if row else None
 

@@ -1,7 +1,7 @@
-"""Command ids as the web gives them: of a key, or drawn, and then recognisable as ours without being kept anywhere.
+"""Ids of the site's commands: derived from an idempotency key, or drawn at random and marked with the site's secret.
 
-That is how `GET /commands/{id}` tells a command that is still on its way from one that never was. Pure but for the
-drawing.
+The mark lets `GET /commands/{id}` tell a command that is still on its way from an id that was never issued, without
+storing ids. Everything but `draw` is pure.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ MARK_BYTES = 8
 
 
 class CommandIds:
-    """With the site's secret, which nobody outside knows."""
+    """Drawing and recognition of marked ids, with the site's secret, which nobody outside knows."""
 
     def __init__(self, secret_key: str):
         self._secret = hashlib.blake2b(secret_key.encode(), person=b"command ids").digest()
@@ -25,7 +25,7 @@ class CommandIds:
         return drawn + self._mark(user, drawn)
 
     def is_drawn(self, command_id: bytes, user: str) -> bool:
-        """Whether `draw` gave it, for this user."""
+        """Whether `draw` made this id for this user."""
         return secrets.compare_digest(command_id[DRAWN_BYTES:], self._mark(user, command_id[:DRAWN_BYTES]))
 
     def _mark(self, user: str, drawn: bytes) -> bytes:
@@ -33,11 +33,11 @@ class CommandIds:
 
 
 def of_key(user: str, key: str) -> bytes:
-    """The id of the command that a user gave this idempotency key."""
+    """The id of the command that a user sends with this idempotency key."""
     return hashlib.blake2b(f"{user}\0{key}".encode(), digest_size=16, person=b"idempotency key").digest()
 
 
 def body_digest(name: CommandName, arguments: list[str], form: tuple[str, ...] | None = None) -> bytes:
-    """Digest of what was asked for: a key stands for one body. The texts as given: another spelling is another body."""
+    """Digest of a command as it was typed: a key is bound to one digest, and another spelling gives another one."""
     text = "\0".join([name, *(form or ()), *arguments])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

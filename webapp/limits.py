@@ -1,6 +1,6 @@
-"""How often one may try: logins, sign-ups, commands. Counted in memory, so per process: the site has one.
+"""Rate limits of logins, sign-ups and API calls. Counted in memory, so per process: the site has one.
 
-The views that people use put `login_limit` and `sign_up_limit` on themselves; the API's limits are set there.
+Views apply `login_limit` and `sign_up_limit` themselves; `webapp.api.blueprint` applies API_RATE.
 """
 
 from flask import request
@@ -10,15 +10,15 @@ from flask_limiter.util import get_remote_address
 limiter = Limiter(get_remote_address, headers_enabled=True, storage_uri="memory://")
 
 login_limit = limiter.limit("10 per minute; 100 per hour", methods=["POST"])
-"""From one address. Guessing a password of eight characters at this rate takes ages."""
+"""Limit per address. Guessing a password of eight characters at this rate takes ages."""
 
 sign_up_limit = limiter.limit("10 per hour", methods=["POST"])
-"""From one address: each costs us an argon2 and a row for good."""
+"""Limit per address: each sign-up costs an argon2 hash and a permanent row."""
 
 API_RATE = "6000 per minute"
-"""Of one token or address."""
+"""Limit per token or address."""
 
 
 def token_or_address() -> str:
-    """What API calls are counted by."""
+    """Key by which API calls are counted."""
     return request.headers.get("Authorization") or get_remote_address()

@@ -1,6 +1,6 @@
-"""Where browsers find the live updates, which another process serves (`webapp.live`): on the same host, another port.
+"""Address of the live updates, which another process (`webapp.live`) serves on the same host at another port.
 
-Cookies know no ports, so the session cookie comes along; but it is another origin, hence: the page opens it with
+Cookies ignore ports, so browsers send the session cookie there too. But it is another origin. So the page opens it with
 `new EventSource(url, {withCredentials: true})`, the Content-Security-Policy names it, and `webapp.live` answers with
 CORS headers for the site's origin only. Behind a proxy that puts both under one origin, LIVE_URL is a path (/live).
 """
@@ -32,6 +32,6 @@ def stream_url() -> str:
 
 
 def live_origin() -> str:
-    """For the page's Content-Security-Policy; empty where it is the page's own."""
+    """Origin of the live updates for the page's Content-Security-Policy; empty if it is the page's own."""
     parts = urlsplit(stream_url())
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""

@@ -1,4 +1,4 @@
-"""Passwords: what one may be, and argon2id over it. Nothing here knows of people, tables or requests."""
+"""Passwords: the rules for a new one, and its argon2id hash. Nothing here knows of people, tables or requests."""
 
 import threading
 
@@ -8,16 +8,16 @@ from argon2.exceptions import InvalidHashError, VerificationError
 CHARACTERS_MIN, CHARACTERS_MAX = 8, 200
 
 _hasher = PasswordHasher()
-"""With the library's parameters, which follow RFC 9106; `verify` says when they have moved on."""
+"""Hasher with the library's parameters, which follow RFC 9106; `is_outdated` recognises hashes made with older ones."""
 
-# Each takes 64 MiB and a good part of a core for 50 ms: more at once would be slower for all, and take the memory.
+# One hash takes 64 MiB and most of a core for 50 ms: more at once would slow everybody down and use up the memory.
 _places = threading.BoundedSemaphore(2)
 
 _NOBODYS_HASH = _hasher.hash("a password that nobody has")
 
 
 def fault(password: str, user_id: str) -> str | None:
-    """What is wrong with a new password, as a sentence."""
+    """Fault of a new password, as a sentence; None if it has none."""
     if len(password) < CHARACTERS_MIN:
         return f"The password must have at least {CHARACTERS_MIN} characters."
     if len(password) > CHARACTERS_MAX:
@@ -35,7 +35,7 @@ def hashed(password: str) -> str:
 
 
 def verify(password_hash: str | None, password: str) -> bool:
-    """Whether this is the password. Of somebody who does not exist (None) it takes as long to say no."""
+    """Whether this is the password. For a person who does not exist (None), saying no takes as long."""
     try:
         with _places:
             _hasher.verify(password_hash or _NOBODYS_HASH, password[: CHARACTERS_MAX + 1])
@@ -45,5 +45,5 @@ def verify(password_hash: str | None, password: str) -> bool:
 
 
 def is_outdated(password_hash: str) -> bool:
-    """Whether it was made with other parameters than those of today."""
+    """Whether the hash was made with parameters other than the current ones."""
     return _hasher.check_needs_rehash(password_hash)

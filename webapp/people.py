@@ -21,8 +21,9 @@ class Person(msgspec.Struct, frozen=True):
 
 
 def make(store: Store, user_id: str, password_hash: str, role: str = USER, take_account: bool = False) -> Person | None:
-    """None where the name is taken: by a person, or by an account that was made without one (`take_account`: unless
-    it is meant to become theirs). Nobody may sign up to somebody else's money.
+    """Creates a person; None if the name is taken, by a person or by an account that has no person.
+
+    With `take_account`, such an account becomes theirs. Without it, nobody can sign up to somebody else's money.
     """
     parameters = {"user": user_id, "password_hash": password_hash, "role": role, "take_account": take_account}
     row = store.row(_MAKE, **parameters)
@@ -30,23 +31,23 @@ def make(store: Store, user_id: str, password_hash: str, role: str = USER, take_
 
 
 def find(store: Store, user_id: str) -> tuple[Person, str] | None:
-    """A person and their password's hash."""
+    """A person and their password's hash; None if there is no such person."""
     row = store.row(_FIND, user=user_id)
     return (Person(*row[:-1]), row.password_hash) if row else None
 
 
 def set_hash(store: Store, user_id: str, password_hash: str) -> None:
-    """The same password, hashed anew."""
+    """Stores a new hash of the same password."""
     store.write("UPDATE people SET password_hash = :hash WHERE user_id = :user", user=user_id, hash=password_hash)
 
 
 def set_password(store: Store, user_id: str, password_hash: str) -> Person:
-    """Another password; every session of the person is over."""
+    """Changes the password, and ends every session of the person."""
     return Person(*store.only(_SET_PASSWORD, user=user_id, password_hash=password_hash))
 
 
 def set_role(store: Store, user_id: str, role: str) -> bool:
-    """False where there is no such person."""
+    """Changes a person's role. Returns False if there is no such person."""
     changed = store.write(
         "UPDATE people SET role = CAST(:role AS person_role) WHERE user_id = :user", user=user_id, role=role
     )

@@ -1,4 +1,4 @@
-"""Headers that tell browsers what a page of ours may do: nothing but its own scripts, styles, calls. No logic else."""
+"""Headers that make browsers restrict a page to this site's own scripts, styles and calls. Nothing else here."""
 
 from flask import Flask, Response
 
@@ -41,6 +41,6 @@ def protect(app: Flask, https: bool) -> None:
         if https:
             response.headers["Strict-Transport-Security"] = f"max-age={HTTPS_SECONDS}"
         if "Cache-Control" not in response.headers:
-            # Balances are nobody's but their owner's, and out of date a moment later.
+            # Balances are private, and out of date a moment later.
             response.headers["Cache-Control"] = "no-store"
         return response

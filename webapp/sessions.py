@@ -1,7 +1,7 @@
 """Sessions: an id in the signed cookie, its digest in the database, so that one can be ended for good.
 
-Ids rotate: each login, logout and change of password begins with a new one, and the old one is worth nothing. No
-passwords and no pages here.
+Each login and each change of password issues a new id and ends the old session; a logout ends it too. No passwords and
+no pages here.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ LIFETIME_MS = 7 * 24 * 3600 * 1000
 """A person who comes every day logs in once a week."""
 
 ID = "sid"
-"""In the cookie. What else is in there (the CSRF token) goes when it changes."""
+"""Name of the session id in the cookie. When the id changes, the rest of the cookie (the CSRF token) is cleared."""
 
 
 def begin(store: Store, person: Person) -> None:
-    """A new session for this request's browser; the one it had is over."""
+    """Begins a new session for this request's browser, and ends the one it had."""
     end(store)
     session_id = secrets.token_urlsafe(32)
     now = now_ms()
@@ -47,7 +47,7 @@ def end(store: Store) -> None:
 
 
 def person_of(store: Store, session_id: str | None) -> Person | None:
-    """Whose session this is; None where it is over, or never was."""
+    """The person whose session this is; None if it has ended or never existed."""
     if not session_id:
         return None
     row = store.row(_PERSON, digest=_digest(session_id), now_ms=now_ms())
@@ -67,7 +67,7 @@ def _digest(session_id: str) -> bytes:
     return hashlib.sha256(session_id.encode()).digest()
 
 
-# Whoever logs in clears away what ran out, their own only: no scan.
+# A login also deletes the person's own expired sessions, without scanning the table.
 _BEGIN = """
     WITH cleared AS (DELETE FROM web_sessions WHERE user_id = :user AND expires_at_ms < :now_ms)
     INSERT INTO web_sessions (session_digest, user_id, session_epoch, created_at_ms, expires_at_ms)

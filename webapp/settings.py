@@ -1,4 +1,4 @@
-"""Every setting of the web's processes, beside those all processes have (`schema.settings`)."""
+"""Settings of the web's processes, in addition to those of all processes (`schema.settings`)."""
 
 import os
 import secrets
@@ -20,28 +20,28 @@ SECRET_KEY_FILE = ".stack/web_secret_key"
 
 @dataclass(frozen=True)
 class WebSettings:
-    """Read it once, at start, with `from_environment`."""
+    """Settings of one web process; `from_environment` reads them once, at start."""
 
     base: Settings
     secret_key: str
-    """Signs cookies; whoever knows it can be anybody. All processes of a site share it."""
+    """Signs cookies; anyone who knows it can pose as any person. All processes of a site share it."""
     host: str
     port: int
     live_port: int
     live_url: str
-    """Where browsers find the live updates: a path of the site, or an address on its host; empty: at `live_port`."""
+    """Address of the live updates: a path of the site, or an address on its host; empty: at `live_port`."""
     https: bool
-    """Whether browsers come by https (through a proxy): cookies are then sent by https only."""
+    """Whether browsers reach the site by https (through a proxy): they then send cookies by https only."""
     proxies: int
-    """How many proxies of ours stand before the site and tell the client's address in X-Forwarded-For."""
+    """Number of trusted proxies before the site, which pass on the client's address in X-Forwarded-For."""
     threads: int
     """Requests served at once."""
     waiting_max: int
-    """Requests that wait for an outcome at once; the threads that are left serve pages."""
+    """Maximum requests that wait for an outcome at once; the remaining threads serve pages."""
     waiting_each_max: int
-    """The same, of one person."""
+    """The same, per person."""
     streams_max: int
-    """Open streams of live updates; one more is told to come back later."""
+    """Maximum open streams of live updates; one more is refused and told when to retry."""
     allowances: Allowances
     """What each person's commands may use: armed trigger orders, and paid quotes a UTC day (spec §3a)."""
     limits: bool
@@ -49,7 +49,7 @@ class WebSettings:
 
 
 def from_environment(environment: Mapping[str, str]) -> WebSettings:
-    """Raises SettingsError with the variable's name and what it may be."""
+    """Reads the settings. Raises SettingsError with the variable's name and its allowed values."""
     port = integer(environment, "WEB_PORT", 8080, 1, 65535)
     threads = integer(environment, "WEB_THREADS", 32, 1, 256)
     return WebSettings(
@@ -90,7 +90,7 @@ def _secret_key(environment: Mapping[str, str]) -> str:
 
 
 def _kept_key(file: Path) -> str:
-    """Drawn by whichever process comes first, whole or not at all, readable by its owner only."""
+    """The key in the file. The first process draws it and writes it atomically, readable by the file's owner only."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         draft = file.with_name(f"{file.name}.{os.getpid()}.{time.monotonic_ns()}")

@@ -1,4 +1,4 @@
-"""What one web process holds for all its requests: settings, database, gateway. Wiring only, no behaviour."""
+"""Objects that one web process shares among its requests: settings, database, gateway. Wiring only, no behaviour."""
 
 from dataclasses import dataclass, field
 from threading import Lock
@@ -25,11 +25,11 @@ class Site:
     waiting: WaitingPlaces
     turns: Turns = field(default_factory=Turns)
     kept: dict[str, Any] = field(default_factory=dict)
-    """What looks at the whole system keep for a moment, so that a second one asking costs nothing."""
+    """Results of reads over the whole system, kept for a moment so that the next request costs nothing."""
     keeping: Lock = field(default_factory=Lock)
 
 
 def site() -> Site:
-    """Of the current application."""
+    """The site of the current application."""
     here: Site = current_app.extensions[EXTENSION]
     return here

@@ -1,7 +1,7 @@
-"""Scripts, styles and icons, at addresses that change with their content: kept by browsers for good, never out of date.
+"""Scripts, styles and icons at addresses that change with their content: browsers cache them for good, never stale.
 
-The version is a part of the path, not of a query: scripts import each other, and styles name files, by relative
-addresses, which so carry it as well. It is one for all files together, since they are written for each other.
+The version is part of the path, not of a query, so that the relative addresses in scripts and styles carry it too. All
+files share one version, because they are written for each other.
 """
 
 from hashlib import blake2b
@@ -18,7 +18,7 @@ KEPT_SECONDS = 31_536_000
 
 
 def static_url_path(folder: Path = FOLDER) -> str:
-    """Where the files of this folder are served: /static/ and a digest of all their names and contents."""
+    """Path at which the files of this folder are served: /static/ and a digest of all their names and contents."""
     digest = blake2b(digest_size=VERSION_BYTES)
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         content = file.read_bytes()
@@ -27,14 +27,14 @@ def static_url_path(folder: Path = FOLDER) -> str:
 
 
 def serve(app: Flask) -> None:
-    """Lets browsers keep what is served; leads pages from before an upgrade to the files of today."""
+    """Lets browsers cache the files, and redirects addresses from before an upgrade to the current files."""
     app.after_request(_keep)
     app.add_url_rule("/static/<version>/<path:filename>", "static_of_another_version", _of_another_version)
 
 
 def _keep(response: Response) -> Response:
     if request.endpoint == "static" and response.status_code in (200, 206, 304):
-        # Without this, Flask would have them asked for each time.
+        # Otherwise browsers would ask for the files each time.
         response.cache_control.no_cache = None
         response.cache_control.public = True
         response.cache_control.max_age = KEPT_SECONDS

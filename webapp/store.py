@@ -1,4 +1,4 @@
-"""The web's way to the database: a pool of connections, plain SQL in, rows out. No SQL of any feature in here."""
+"""The web's access to the database: a pool of connections, plain SQL in, rows out. No SQL of any feature in here."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,13 +16,13 @@ from webapp.unavailable import ReadOnly, Unavailable
 CONNECT_SECONDS_MAX = 2
 STATEMENT_MS_MAX = 5_000
 SILENCE_SECONDS_MAX = 6.0
-"""Longer than any statement may take: a Postgres that hangs, or a proxy before it, says nothing, not even that."""
+"""Longest silence of Postgres, above STATEMENT_MS_MAX: a hanging server or proxy does not report its own timeout."""
 
 POOL_WAIT_SECONDS_MAX = 2.0
-"""A person sees "unavailable" after these rather than a page that never comes."""
+"""Longest wait for a connection; then a person sees "unavailable" rather than a page that never comes."""
 
 ROWS_PER_FETCH = 2_000
-"""Of an export: bounds its memory."""
+"""Rows an export fetches at once; bounds its memory."""
 
 RETRY_SECONDS = 2
 
@@ -31,18 +31,18 @@ _ERRORS = (sqlalchemy.exc.SQLAlchemyError, psycopg.Error)
 
 
 class _Impatient(psycopg.Connection):
-    """A connection that is given up where Postgres stays silent: nobody waits for its answer for ever."""
+    """A connection that closes itself when Postgres stays silent, so that no request waits for ever."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         try:
             return super().wait(gen, interval, SILENCE_SECONDS_MAX if timeout is None else timeout)
         except psycopg.errors._WaitTimeout as error:
-            self.close()  # its answer, should it come yet, would be taken for that of the next statement
+            self.close()  # a late answer would be taken for that of the next statement
             raise psycopg.OperationalError(f"Postgres has been silent for {SILENCE_SECONDS_MAX:g} s") from error
 
 
 class Store:
-    """For all threads of a process."""
+    """Database access for all threads of a process."""
 
     def __init__(self, database_url: str, connections_max: int):
         libpq_urls.drop_libpq_variables(database_url)
@@ -83,7 +83,7 @@ class Store:
             return connection.execute(text(query), _sound(parameters)).first()
 
     def write(self, statement: str, **parameters: object) -> int:
-        """One statement, committed; the number of rows it touched. Raises Unavailable."""
+        """Runs one statement and commits it; returns the number of rows it touched. Raises Unavailable."""
         with self._connection() as connection:
             return connection.execute(text(statement), _sound(parameters)).rowcount
 
@@ -99,14 +99,14 @@ class Store:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        """One of the pool. What means "not now" is raised as Unavailable; mistakes of ours pass."""
+        """A connection of the pool. Temporary failures are raised as Unavailable; programming errors pass."""
         try:
             with self._engine.connect() as connection:
                 try:
                     yield connection
                 except _ERRORS as error:
                     if engines.means_not_now(error):
-                        # The server behind it may be the one that is a standby by now: the next request asks anew.
+                        # The server behind it may be a standby by now: the next request connects anew.
                         connection.invalidate(error)
                     raise
         except _ERRORS as error:
@@ -124,7 +124,7 @@ def _connect(
 
 
 def _sound(parameters: dict[str, object]) -> dict[str, object]:
-    """Without what Postgres cannot even look for: NUL, and halves of surrogate pairs. No text there has any."""
+    """Replaces what no text in Postgres can hold, and no query can search for: NUL, and halves of surrogate pairs."""
     return {name: _sound_value(value) for name, value in parameters.items()}
 
 
@@ -135,6 +135,6 @@ def _sound_value(value: object) -> object:
 
 
 def store() -> Store:
-    """Of the current application."""
+    """The store of the current application."""
     here: Store = current_app.extensions["daytrade"].store
     return here

@@ -1,4 +1,4 @@
-"""One command on its way through the gateway: its states, and who waits for what. No I/O."""
+"""One command on its way through the gateway: its states, and the events that requests wait for. No I/O."""
 
 import enum
 import threading
@@ -8,7 +8,7 @@ from schema.events import Reply
 
 
 class State(enum.Enum):
-    """QUEUED → SENT → CONFIRMED or FAILED; QUEUED → CANCELLED, and it surely was not published."""
+    """QUEUED → SENT → CONFIRMED or FAILED; QUEUED → CANCELLED, which was surely not published."""
 
     QUEUED = enum.auto()
     CANCELLED = enum.auto()
@@ -18,7 +18,7 @@ class State(enum.Enum):
 
 
 class Submission:
-    """`send` and `cancel` exclude each other: call them under one lock. The rest is safe for any thread."""
+    """A command in the gateway. Call `send` and `cancel` under one lock; the rest is safe for any thread."""
 
     __slots__ = ("_answered", "_reply", "_settled", "_state", "again", "command", "user")
 
@@ -33,34 +33,34 @@ class Submission:
 
     @property
     def failed(self) -> bool:
-        """Given up by the gateway, or by whoever submitted it."""
+        """Whether the gateway gave it up, or its submitter cancelled it."""
         return self._state in (State.FAILED, State.CANCELLED)
 
     def cancel(self) -> bool:
-        """Takes it back, if it has not left yet."""
+        """Cancels it unless it was sent; returns whether it is cancelled."""
         if self._state is State.QUEUED:
             self._state = State.CANCELLED
         return self._state is State.CANCELLED
 
     def send(self) -> bool:
-        """It leaves now, unless it was cancelled."""
+        """Marks it as sent unless it was cancelled; returns whether it is to be published."""
         if self._state is State.QUEUED:
             self._state = State.SENT
         return self._state is State.SENT
 
     def settle(self) -> None:
-        """The broker has it."""
+        """Records the broker's confirm."""
         self._state = State.CONFIRMED
         self._settled.set()
 
     def fail(self) -> None:
-        """Nobody knows, and nobody will publish it again; nothing where it is settled."""
+        """Records that it may or may not be published, and is not retried. A confirmed one stays confirmed."""
         if self._state is State.SENT:
             self._state = State.FAILED
             self._settled.set()
 
     def answer(self, reply: Reply) -> None:
-        """Its outcome. Who has an outcome needs no confirm."""
+        """Records its outcome, which implies that the broker has it."""
         self._reply = reply
         self._answered.set()
         self._settled.set()

@@ -1,4 +1,4 @@
-"""API tokens: shown once, kept as digests, each with a name its owner knows it by. No passwords and no pages here."""
+"""API tokens: shown once, kept as digests, each with a name that its owner chose. No passwords and no pages here."""
 
 import hashlib
 import secrets
@@ -11,11 +11,11 @@ from webapp.store import Store
 from webapp.unavailable import ReadOnly
 
 PREFIX = "dt_"
-"""So that a token that leaked into a file or a log can be found."""
+"""Beginning of every token, so that one that leaked into a file or a log can be found."""
 
 NAME_CHARACTERS_MAX = 100
 TOKENS_MAX = 20
-"""Of one person, revoked ones left out."""
+"""Maximum tokens of one person, not counting revoked ones."""
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -28,29 +28,29 @@ class Token(msgspec.Struct, frozen=True):
 
 
 def create(store: Store, user_id: str, name: str) -> tuple[Token, str] | None:
-    """A new token and its text, which nobody can show again; None where the person has too many."""
+    """Creates a token; returns it and its text, which cannot be shown again. None if the person has TOKENS_MAX."""
     text = PREFIX + secrets.token_urlsafe(32)
     row = store.row(_CREATE, digest=_digest(text), user=user_id, name=name[:NAME_CHARACTERS_MAX], most=TOKENS_MAX)
     return (Token(*row), text) if row else None
 
 
 def of_person(store: Store, user_id: str) -> list[Token]:
-    """Those that work, the newest first."""
+    """The person's valid tokens, the newest first."""
     return [Token(*row) for row in store.rows(_LIST, user=user_id)]
 
 
 def revoke(store: Store, user_id: str, token_id: int) -> bool:
-    """It works no longer. False where the person has no such token."""
+    """Revokes a token. Returns False if the person has no such token."""
     return store.write(_REVOKE, user=user_id, token_id=token_id) == 1
 
 
 def person_of(store: Store, text: str) -> Person | None:
-    """Whose token this is; None for one that does not work."""
+    """The person whose token this is; None if it is not valid."""
     row = store.row(_PERSON, digest=_digest(text))
     if row is None:
         return None
     if row.stale:
-        # Only a note: who may read, may read also while the database takes no changes.
+        # The time of use is only a note: a person may read while the database takes no writes.
         with suppress(ReadOnly):
             store.write(_USED, digest=_digest(text))
     return Person(*row[:-1])
@@ -75,7 +75,7 @@ _REVOKE = f"""
     UPDATE api_tokens SET revoked_at_ms = {_NOW}
     WHERE user_id = :user AND token_id = :token_id AND revoked_at_ms IS NULL"""
 
-# Noted once a minute at most: a write for each call would cost more than the call.
+# The use is noted at most once a minute: a write for each call would cost more than the call.
 _PERSON = f"""
     SELECT p.user_id, p.role::text, p.created_at_ms, p.session_epoch,
            coalesce(t.last_used_at_ms, 0) < {_NOW} - 60000 AS stale

@@ -1,28 +1,28 @@
-"""Turns: of one client's requests few are worked on at once, so that a burst of them leaves the processor to others.
+"""Turns: only a few requests of one client run at once, so that its burst leaves processor time to others.
 
-Python runs one thread at a time: 30 requests of one program at work make every page of other people 30 times as slow.
-A turn ends where a request begins to wait for an outcome, which takes no processor.
+Python runs one thread at a time: 30 running requests of one program make other people's pages 30 times as slow. A
+request's turn ends when it begins to wait for an outcome, which takes no processor time.
 """
 
 import threading
 
 AT_ONCE_MAX = 2
 CLIENTS = 64
-"""Clients are told apart by a hash: two that share one share their turns as well."""
+"""Slots for clients, chosen by hash: two clients in one slot share its turns."""
 
 SECONDS_MAX = 0.5
-"""Whoever has waited so long goes on without a turn: this only spreads a burst, and refuses nobody."""
+"""Longest wait for a turn; then the request runs without one. Turns only spread a burst, and refuse nobody."""
 
 
 class Turns:
-    """`take` and `end` belong to one thread, which works on one request at a time."""
+    """Turns of all clients. The thread that serves a request calls both `take` and `end`."""
 
     def __init__(self) -> None:
         self._turns = [threading.Semaphore(AT_ONCE_MAX) for _ in range(CLIENTS)]
         self._mine = threading.local()
 
     def take(self, client: str) -> None:
-        """Returns when it is this client's turn, or after SECONDS_MAX."""
+        """Waits for this client's turn, at most SECONDS_MAX."""
         self.end()
         turn = self._turns[hash(client) % CLIENTS]
         if turn.acquire(timeout=SECONDS_MAX):

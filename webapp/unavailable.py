@@ -4,12 +4,12 @@ from schema.errors import DayTradeError
 
 
 class Unavailable(DayTradeError):
-    """RabbitMQ or Postgres is away, or too much is waiting. The text is for people.
+    """RabbitMQ or Postgres is away, or too many requests are waiting. The text is for people.
 
-    `perhaps_taken`: the order, or an earlier one with the same key, had left for the broker: it may have taken effect,
-    or take it yet, once; asking again with the same Idempotency-Key finds it. False: it surely had and will have none.
-    None: whoever raised this does not know of orders (`webapp.failures` judges by the request). The same key sent to
-    two processes of the site at one moment is beyond what each of them knows.
+    `perhaps_taken` True: the command, or an earlier one with the same key, was sent to the broker. It may have taken
+    effect, or may do so yet, at most once; a retry with the same Idempotency-Key finds it. False: it had no effect and
+    will have none. None: the code that raised this knows no command; `webapp.failures` judges by the request. If one
+    key goes to two processes of the site at the same moment, neither knows what the other did.
     """
 
     def __init__(self, what: str, retry_after_seconds: int = 2, perhaps_taken: bool | None = None):
@@ -19,4 +19,4 @@ class Unavailable(DayTradeError):
 
 
 class ReadOnly(Unavailable):
-    """Postgres answers, but takes no writes: it is a standby, or is told to take none."""
+    """Postgres answers, but takes no writes: it is a standby, or is set to read-only."""

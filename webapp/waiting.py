@@ -1,6 +1,6 @@
-"""Places for requests that wait: how many may wait at once, in all and of one person. No I/O.
+"""Waiting places: limits on the requests that wait for an outcome at once, in total and per person. No I/O.
 
-Who waits holds one of the site's threads. Without bounds, 32 slow quotes are the end of everybody's pages.
+A waiting request holds one of the site's threads. Without limits, 32 slow quotes would block everybody's pages.
 """
 
 import threading
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 class WaitingPlaces:
-    """`places` in all, `places_each` for one person. Safe for any thread."""
+    """Places for `places` requests in total, `places_each` per person. Safe for any thread."""
 
     def __init__(self, places: int, places_each: int):
         self._places = places
@@ -20,7 +20,7 @@ class WaitingPlaces:
 
     @contextmanager
     def place_of(self, user: str) -> Iterator[bool]:
-        """Whether this person has a place to wait in, from here to the end of the block. Never blocks."""
+        """Whether this person got a waiting place, which they keep until the `with` block ends. Never blocks."""
         has_place = self._take(user)
         try:
             yield has_place

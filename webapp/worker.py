@@ -1,6 +1,6 @@
-"""gunicorn's worker with threads, whose loop waits for no client: everybody's requests go through the loop.
+"""gunicorn's threaded worker, changed so that its loop, which all requests pass through, never waits for a client.
 
-Nothing here knows of the site. What it overrides is internal to gunicorn, whose version is pinned.
+Nothing here knows of the site. The overridden methods are internal to gunicorn, whose version is pinned.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,12 +9,14 @@ from typing import Any
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 CLOSING_MAX = 16
-"""Connections that linger at once; each takes 2 s where the client does not close its own side."""
+"""Maximum connections closed at once; each takes 2 s if the client does not close its side."""
 
 
 class Worker(ThreadWorker):
-    """Closes connections in threads. gunicorn does it in the loop, and waits there for each client to close as well:
-    ten that did not close kept everybody waiting for 20 s.
+    """Closes connections in threads.
+
+    gunicorn closes them in its loop, and waits there for each client to close its side: ten clients that did not
+    kept everybody waiting for 20 s.
     """
 
     def init_process(self) -> None:
