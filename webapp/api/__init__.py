@@ -1,6 +1,6 @@
-"""The JSON API under /api/v1: calls that translate, from HTTP to `webapp.commands` and `webapp.reads` and back.
+"""The JSON API under /api/v1: views that translate between HTTP and `webapp.commands` or `webapp.reads`.
 
-Requests and answers are msgspec structs; the OpenAPI document is made from the same ones. No SQL, no broker in here.
+Requests and answers are msgspec structs, from which the OpenAPI document is generated. No SQL and no broker in here.
 """
 
 from webapp.api import commands, lists, openapi, people, problems, state

@@ -1,6 +1,6 @@
-"""The blueprint that every call of the API hangs on, and what holds for all of them: how often, how many at once.
+"""The blueprint of all API calls, with the limits common to them: the rate, and how many run at once.
 
-No call is in here, so that views can import it without a circle.
+It holds no call, so that views can import it without a circle.
 """
 
 from flask import Blueprint
@@ -16,7 +16,7 @@ limiter.limit(API_RATE, key_func=token_or_address)(blueprint)
 
 @blueprint.before_request
 def take_turn() -> None:
-    """Spreads a burst of one client's calls, each of which goes on in its turn."""
+    """Makes each call wait for its client's turn, which spreads a burst of calls."""
     site().turns.take(token_or_address())
 
 

@@ -1,4 +1,4 @@
-"""Commands by API: giving one, and asking what became of one."""
+"""API calls for commands: submitting one, and asking for its outcome."""
 
 from flask import Response, url_for
 
@@ -48,7 +48,7 @@ def give_command(person: Person, body: AnyCommand, query: Waiting, headers: Keye
     try:
         return _answer(result, 202 if result.pending else 200, person)
     except Unavailable as error:
-        raise Unavailable(str(error), error.retry_after_seconds, perhaps_taken=True) from error  # it was published
+        raise Unavailable(str(error), error.retry_after_seconds, perhaps_taken=True) from error  # it is published
 
 
 @operation(
@@ -71,6 +71,6 @@ def _answer(result: commands.Result, status: int, person: Person) -> Response:
     done = result.command is CommandName.DISPLAY_SUMMARY and result.status == "done"
     answer = CommandAnswer(**fields, summary=summary_of(person.user_id) if done else None)
     location = url_for("api.get_command", command_id=result.command_id)
-    # Who had no place to wait in is answered at once, and should not ask again at once.
+    # A client without a waiting place is answered at once, and should not ask again at once.
     later = {"Retry-After": str(ASK_AGAIN_SECONDS)} if result.pending else {}
     return answered(answer, status, Location=location, **later)

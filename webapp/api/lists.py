@@ -1,4 +1,4 @@
-"""What grows, by API: history and its exports, the watch list, dumps of the log, and the state of operations."""
+"""API calls for history and its exports, the watch list, dumps of the log, and the state of operations."""
 
 from flask import Response
 

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the calls as they are declared: what it says is what is checked."""
+"""The OpenAPI 3.1 document, generated from the declarations of the calls, which also check the requests."""
 
 from functools import cache
 from http import HTTPStatus
@@ -27,7 +27,7 @@ def openapi() -> Response:
 
 @cache
 def document() -> dict[str, Any]:
-    """OpenAPI 3.1."""
+    """The OpenAPI 3.1 document as JSON values."""
     schemas, components = _schemas()
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
@@ -49,7 +49,7 @@ def _encoded() -> bytes:
 
 
 def _schemas() -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
-    """Schemas by the id() of the type, which need not be hashable, and what they refer to."""
+    """Schemas by the id() of their type (types need not be hashable), and the components that they refer to."""
     types: list[Any] = [Problem]
     for operation in OPERATIONS:
         types += [operation.body, *operation.place.values(), *operation.answers.values()]
@@ -64,7 +64,7 @@ def _schemas() -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
 
 
 def _with_one_of(names: tuple[str, ...], schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of an object that has exactly one of these properties: a form for each."""
+    """Schema of an object that has exactly one of these properties, as one form for each."""
     forms = []
     for name in names:
         properties = {key: value for key, value in schema["properties"].items() if key == name or key not in names}
@@ -104,7 +104,7 @@ def _parameters(struct: Any, place: str, schemas: dict[int, dict[str, Any]]) -> 
 
 
 def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A parameter that is optional is left out; it cannot be null."""
+    """Schema without null: an optional parameter is left out, never null."""
     choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
     return choices[0] if len(choices) == 1 else schema
 

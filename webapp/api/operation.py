@@ -1,4 +1,4 @@
-"""What a call of the API is: address, what it takes, what it answers; checked here, described in the OpenAPI document.
+"""Declaration of an API call: its address, parameters and answers, checked here and described in the OpenAPI document.
 
 A view gets its parts as values of the declared types, and returns a value of one. No particular call is known here.
 """
@@ -25,9 +25,9 @@ SAFE_METHODS = ("GET",)
 
 @dataclass(frozen=True)
 class Operation:
-    """`answers`: type of the body by status; None for none, str for another media type than JSON.
+    """A declared API call. `answers`: type of the body by status; None for no body, a str for a media type but JSON.
 
-    `errors`: statuses it may have beside those that follow from its parts. `place`: types of what varies in the path.
+    `errors`: its error statuses besides those that follow from its parts. `place`: types of the path's parameters.
     """
 
     method: str
@@ -42,7 +42,7 @@ class Operation:
     errors: tuple[int, ...] = ()
     open_to_all: bool = False
     limit: Callable[..., Any] | None = None
-    """Beside the API's own, how often it may be called."""
+    """Rate limit of this call, in addition to the API's own."""
 
 
 OPERATIONS: list[Operation] = []
@@ -51,10 +51,10 @@ OPERATIONS: list[Operation] = []
 def operation(
     method: str, path: str, answers: dict[int, Any], **parts: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
-    """Makes a view a call of the API. `path` is written as in OpenAPI: /quotes/{symbol}.
+    """Registers a view as a call of the API. `path` is written as in OpenAPI: /quotes/{symbol}.
 
-    The view is called with `person` (unless open to all), and with `body`, `query`, `headers` and the path's names
-    as far as they are declared.
+    The view is called with `person` (unless open to all), and with those of `body`, `query`, `headers` and the path's
+    parameters that are declared.
     """
 
     def register(view: Callable[..., Any]) -> Callable[..., Response]:
@@ -84,12 +84,12 @@ def operation(
 
 
 def answered(value: Any, status: int = 200, **headers: str) -> Response:
-    """A value as JSON."""
+    """Response with a value as JSON."""
     return Response(msgspec.json.encode(value), status, headers, mimetype=JSON)
 
 
 def authenticated(method: str) -> Person:
-    """Who asks: by token, or by the session of a page of ours, which then has to show the page's CSRF token too."""
+    """The person behind the call, by API token or session. With a session, all but GET need the page's CSRF token."""
     person = current_user()
     if person is None:
         raise ProblemError(401, "a token is needed: Authorization: Bearer …", WWW_Authenticate="Bearer")
@@ -125,7 +125,7 @@ def _converted(values: dict[str, str], kind: Any, where: str) -> Any:
     except msgspec.ValidationError as error:
         raise ProblemError(422, f"{where}: {error}") from error
     for part in msgspec.structs.fields(kind):
-        # What is optional is left out: "null" is a text, which msgspec takes for none.
+        # An optional parameter is left out, never null: msgspec would take the text "null" for None.
         if part.encode_name in values and getattr(converted, part.name) is None:
             raise ProblemError(422, f"{where}: {part.encode_name} cannot be null")
     return converted

@@ -1,4 +1,4 @@
-"""API tokens by API: getting one for name and password, listing and revoking one's own."""
+"""API calls for tokens: getting one for a name and password, listing and revoking a person's own."""
 
 import msgspec
 from flask import Response

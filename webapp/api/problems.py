@@ -1,4 +1,4 @@
-"""Errors of the API as RFC 9457 problem details: one shape for all of them. Nothing about what went wrong inside."""
+"""Errors of the API as RFC 9457 problem details, all in one shape. They reveal no internal cause."""
 
 from http import HTTPStatus
 
@@ -21,11 +21,11 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str = ""
     type: str = "about:blank"
     perhaps_taken: bool | None = None
-    """Of a 503: whether the command may have taken effect, or take it yet. Ask again with the same Idempotency-Key."""
+    """Only in a 503: whether the command may have taken effect, or may yet. Retry with the same Idempotency-Key."""
 
 
 class ProblemError(Exception):
-    """Ends a request with this problem."""
+    """Raised to end a request with this problem."""
 
     def __init__(self, status: int, detail: str, **headers: str):
         super().__init__(detail)
@@ -67,7 +67,7 @@ DETAILS = {
 
 
 def of_response(response: Response) -> Response:
-    """An error that Flask answered in its own way, as a problem."""
+    """Turns an error answered by Flask itself into a problem."""
     status = HTTPStatus(response.status_code)
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
     return answer(Problem(status.phrase, status, DETAILS.get(status, "")), headers)

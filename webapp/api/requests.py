@@ -1,7 +1,7 @@
-"""What the API is told: one struct per command, and the parameters of the lists. No behaviour but their own texts.
+"""Requests of the API: one struct per command, and the parameters of the lists. Their only behaviour is to give texts.
 
-Arguments are texts, as in a workload file: what is wrong with one (no money, no symbol) is the command's outcome,
-`rejected` for `bad_arguments`, and is in the log like any other. Only what has not the form of a command is refused.
+Arguments are texts, as in a workload file. A bad one (not an amount, not a symbol) makes the command's outcome
+`rejected` for `bad_arguments`, logged like any other. The API refuses only what does not have the form of a command.
 """
 
 from typing import Annotated, ClassVar, cast
@@ -16,7 +16,7 @@ from webapp.reads.history import SIZE_MAX
 
 Amount = Annotated[str, Meta(max_length=40, description="Dollars, with at most two decimals.", examples=["100.00"])]
 WHOLE_MAX = 2**53 - 1
-"""Every whole number up to here, and none beyond it, is one float: JSON knows one kind of number, and 5.0 is 5."""
+"""Limit up to which a float represents every whole number exactly. JSON has one kind of number, so 5.0 means 5."""
 
 Shares = Annotated[
     float, Meta(ge=1, le=WHOLE_MAX, multiple_of=1, description="Whole shares, instead of an amount.", examples=[5])
@@ -39,18 +39,18 @@ FileName = Annotated[
 
 
 class CommandBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="command"):
-    """`arguments`: the texts after the user."""
+    """Body that gives a command. `arguments` returns the texts after the user."""
 
     def arguments(self) -> list[str]:
         return [getattr(self, name) for name in self.__struct_fields__]
 
     def form(self) -> tuple[str, ...] | None:
-        """Names of the arguments where they are not those of a workload file (`schema.arguments`)."""
+        """Names of the arguments, if they differ from those of a workload file (`schema.arguments`)."""
         return None
 
 
 class OrderBody(CommandBody, frozen=True, forbid_unknown_fields=True):
-    """A BUY or SELL: of an amount, or of a number of shares."""
+    """Body of a BUY or SELL, for an amount or for a number of shares."""
 
     symbol: SymbolText
     amount: Amount | UnsetType = UNSET
@@ -70,7 +70,7 @@ class OrderBody(CommandBody, frozen=True, forbid_unknown_fields=True):
 
 
 class ClosingBody(CommandBody, frozen=True, forbid_unknown_fields=True):
-    """A COMMIT or CANCEL: of the newest pending order, or of the one that it names if that is the newest."""
+    """Body of a COMMIT or CANCEL of the newest pending order; an order that it names must be the newest."""
 
     order: OrderSeq | UnsetType = UNSET
 
@@ -178,13 +178,13 @@ AnyCommand = (
 
 
 class Waiting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`wait`: how long to wait for the outcome, in ms."""
+    """Query parameters of calls that wait. `wait`: longest wait for the outcome, in ms."""
 
     wait: WaitMs = 0
 
 
 class Keyed(msgspec.Struct, frozen=True):
-    """`Idempotency-Key`: anything of your own that is new for each command: sent again, it is not done again."""
+    """Headers of a command. `Idempotency-Key`: chosen by the client, new for each command, the same for a retry."""
 
     key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")] | None = msgspec.field(
         default=None, name="Idempotency-Key"
@@ -198,7 +198,7 @@ Kind = Annotated[
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which rows. Times are inclusive, in ms since the epoch."""
+    """Filter of the history's rows. Times are inclusive, in ms since the epoch."""
 
     kind: Kind | None = None
     symbol: SymbolLetters | None = None
@@ -206,25 +206,25 @@ class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     to_ms: TimeMs | None = None
 
     def chosen(self) -> HistoryFilter:
-        """As `webapp.reads` takes it."""
+        """The filter that `webapp.reads` takes."""
         return HistoryFilter(self.kind, self.symbol.upper() if self.symbol else None, self.from_ms, self.to_ms)
 
 
 class HistoryPageQuery(HistoryQuery, frozen=True, forbid_unknown_fields=True):
-    """Which rows, and which page of them."""
+    """Filter of the history's rows, and the page of them."""
 
     page: Page = 1
     size: Annotated[int, Meta(ge=1, le=SIZE_MAX)] = 50
 
 
 class DeadLettersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`after`: only letters behind this number; what `next_after` of the page before says."""
+    """Page of dead letters. `after`: only letters after this number, which is `next_after` of the previous page."""
 
     after: LetterNumber = 0
 
 
 class Since(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`from_ms`: the earliest time, in ms since the epoch."""
+    """Beginning of a period. `from_ms`: the earliest time, in ms since the epoch."""
 
     from_ms: TimeMs = 0
 

@@ -1,4 +1,4 @@
-"""What stands, by API: account, positions, orders, triggers, summary, quotes and prices."""
+"""API calls for a person's account, positions, orders, triggers and summary, and for quotes and prices."""
 
 import msgspec
 

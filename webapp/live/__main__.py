@@ -17,15 +17,15 @@ from webapp.live.server import create_server
 from webapp.settings import from_environment
 
 BACKLOG = 2_048
-"""All pages come back at once after a restart."""
+"""Connections the kernel queues: after a restart all pages reconnect at once."""
 
 END_SECONDS_MAX = 3
 FILES_SPARE = 200
-"""Descriptors beside one for each stream."""
+"""File descriptors in addition to one per stream."""
 
 
 class Server(uvicorn.Server):
-    """Ends the streams when it is asked to end; they would never end by themselves."""
+    """Ends the streams on a signal to exit; they would never end by themselves."""
 
     def __init__(self, config: uvicorn.Config, hub: Hub):
         super().__init__(config)
@@ -37,7 +37,7 @@ class Server(uvicorn.Server):
         await super().serve(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # Not super's, which raises the signal once more at the end: that would be no clean exit.
+        # Replaces uvicorn's, which raises the signal again at the end: that would be no clean exit.
         self.should_exit = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._hub.stop)

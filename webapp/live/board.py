@@ -1,6 +1,6 @@
-"""What all open pages are told from: the newest prices, the streams that are open, and whose accounts have news.
+"""State that feeds all open pages: the newest prices, the open streams, and the users whose accounts have news.
 
-For the event loop's thread alone. No broker, no database, no HTTP: those call in.
+Only the event loop's thread may use it. No broker, no database, no HTTP: their code calls this module.
 """
 
 from collections import defaultdict
@@ -12,11 +12,11 @@ from webapp.live.stream import Stream
 
 
 class Full(Exception):
-    """As many streams as there may be are open."""
+    """The maximum number of streams is open already."""
 
 
 class Board:
-    """`streams_max`: one more is refused."""
+    """Open streams and the news for them. `streams_max`: further streams are refused."""
 
     def __init__(self, streams_max: int):
         self._streams_max = streams_max
@@ -28,7 +28,7 @@ class Board:
         self.live = False
 
     def open(self, stream: Stream) -> None:
-        """From now on it hears of its account and symbols, beginning with what is known. Raises Full."""
+        """Adds a stream, which now hears of its account and symbols, beginning with what is known. Raises Full."""
         if len(self._streams) >= self._streams_max:
             raise Full
         self._streams.add(stream)
@@ -47,7 +47,7 @@ class Board:
             _drop(self._by_symbol, symbol, stream)
 
     def hear_quotes(self, quotes: Iterable[Quote]) -> None:
-        """Prices as broadcast, or as found in the database; an older one never follows a newer."""
+        """Takes prices from a broadcast or the database; a stream never hears an older price after a newer one."""
         for quote in quotes:
             known = self._quotes.get(quote.symbol)
             if known is None or _supersedes(quote, known):
@@ -56,15 +56,15 @@ class Board:
                     self._tell(stream, quote)
 
     def hear_changed(self, users: Iterable[str]) -> None:
-        """There is something new of these users; who has no page open does not matter."""
+        """Notes that these users' accounts have changed; users without an open page are ignored."""
         self._stale.update(user for user in users if user in self._by_user)
 
     def hear_bound(self, partitions: set[int]) -> None:
-        """News of these partitions come from now on; what came before may have been missed."""
+        """Notes that news of these partitions come from now on; earlier news may have been missed."""
         self._stale.update(user for user in self._by_user if partition_of(user) in partitions)
 
     def hear_status(self, live: bool) -> None:
-        """The broker came or went. What was missed meanwhile, nobody knows: every account is looked at."""
+        """Notes that the broker came or went. News may have been missed meanwhile, so every account is looked up."""
         self.live = live
         if live:
             self._stale.update(self._by_user)
@@ -72,37 +72,37 @@ class Board:
             stream.tell_status(live)
 
     def take_stale(self) -> list[str]:
-        """Users whose newest row has to be looked up; they count as looked up."""
+        """Takes the users whose newest row has to be looked up; from then on they count as looked up."""
         stale, self._stale = list(self._stale), set()
         return stale
 
     def put_back(self, users: Iterable[str]) -> None:
-        """They could not be looked up."""
+        """Returns users whose look-up failed, so that it is retried."""
         self._stale.update(users)
 
     def tell_seqs(self, seqs: Iterable[tuple[str, int]]) -> None:
-        """User and number of the newest row."""
+        """Tells the streams the number of their user's newest row. `seqs`: pairs of user and number."""
         for user, seq in seqs:
             for stream in self._by_user.get(user, ()):
                 stream.tell_account(seq)
 
     def unknown(self, symbols: Iterable[str]) -> list[str]:
-        """Symbols no price of which was heard yet."""
+        """Those of these symbols for which no price was heard yet."""
         return [symbol for symbol in symbols if symbol not in self._quotes]
 
     def end(self) -> None:
-        """Wakes every stream, for the last time."""
+        """Wakes every stream for the last time."""
         for stream in self._streams:
             stream.news.set()
 
     @property
     def partitions(self) -> frozenset[int]:
-        """Of the users who have a page open: only their news are of interest."""
+        """Partitions of the users who have a page open: only their news are of interest."""
         return frozenset(map(partition_of, self._by_user))
 
     @property
     def count(self) -> int:
-        """Open streams."""
+        """Number of open streams."""
         return len(self._streams)
 
     @staticmethod
@@ -111,7 +111,7 @@ class Board:
 
 
 def _supersedes(quote: Quote, known: Quote) -> bool:
-    """Whether a quote is newer, by its number; or by its time, where a number that no quote cache gave is known."""
+    """Whether a quote has a higher number, or is a lifetime newer: the known number may come from no quote cache."""
     return quote.quote_id > known.quote_id or quote.asked_at_ms >= known.asked_at_ms + QUOTE_LIFETIME_MS
 
 

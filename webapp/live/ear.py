@@ -1,6 +1,6 @@
 """The thread that listens to the broker for the event loop: prices, and news of accounts. It decides nothing.
 
-It hears only the partitions of users who have a page open: a load test beside it costs it nothing.
+It binds only the partitions of users who have a page open, so that a load test beside it costs it nothing.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 class Ear(BrokerThread):
-    """Calls these from its own thread. `on_bound`: news of these partitions come from now on, and not before."""
+    """Listener that calls its callbacks from its own thread. `on_bound`: news of these partitions come from now on."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Ear(BrokerThread):
         self._bound: set[int] = set()
 
     def want(self, partitions: frozenset[int]) -> None:
-        """Whose news to hear from now on; for any thread."""
+        """Sets the partitions whose accounts' news it hears from now on. Safe for any thread."""
         if partitions != self._wanted:
             self._wanted = partitions
             self._wake()
@@ -89,7 +89,7 @@ class Ear(BrokerThread):
         except DecodeError as error:
             log.warning("prices cannot be read", error=str(error))
             return
-        # One from a time yet to come is somebody's mistake, and would count as the newest until then.
+        # A quote dated in the future is a mistake, and would count as the newest until then.
         latest_ms = now_ms() + CLOCK_STEP_MS_MAX
         self._on_quotes([one for one in answers if isinstance(one, Quote) and one.asked_at_ms <= latest_ms])
 

@@ -1,4 +1,4 @@
-"""Brings together what is heard and what is looked up, and feeds it to the open streams. On the event loop; no HTTP."""
+"""Feeds the open streams with news from the broker and rows from the database. Runs on the event loop; no HTTP."""
 
 import asyncio
 import contextlib
@@ -23,14 +23,14 @@ from webapp.unavailable import Unavailable
 DATABASE_THREADS = 4
 
 GATHER_SECONDS = 0.02
-"""Hints that come together are looked up together."""
+"""Pause before a look-up, so that hints that come together are looked up together."""
 
 RETRY_SECONDS = 1.0
 HEARTBEAT_SECONDS = 10.0
-"""Silence for longer than a few of these tells a page that its line is broken."""
+"""Interval of heartbeats; a page that hears nothing for a few of them takes its connection for broken."""
 
 SESSION_CHECK_SECONDS = 60.0
-"""A session that was ended hears at most this long."""
+"""Interval of session checks: a stream goes on at most this long after its session ended."""
 
 RECONNECT_MS = 2_000
 
@@ -40,7 +40,7 @@ Found = TypeVar("Found")
 
 
 class Hub:
-    """`start` and `close` on the event loop that it is used on."""
+    """Source of all streams. Call `start`, `close` and the rest on one event loop."""
 
     def __init__(self, settings: WebSettings, flask: Flask):
         self.board = Board(settings.streams_max)
@@ -80,14 +80,14 @@ class Hub:
         self._store.close()
 
     async def user_of(self, cookie: str | None) -> str | None:
-        """Whose session a cookie carries. Raises Unavailable."""
+        """The user whose session a cookie carries; None without a valid one. Raises Unavailable."""
         session_id = sessions.id_in_cookie(self._flask, cookie)
         return await self._in_thread(lookups.user_of, session_id) if session_id else None
 
     async def open(self, user: str, named: Iterable[str]) -> Stream:
-        """A stream that is told all that is current: of the account, of the user's own symbols and of those named.
+        """Opens a stream that begins with the current state of the account, the user's own symbols and those named.
 
-        A page that comes to show another symbol asks anew, so the user's own are looked up here and not again.
+        The user's own symbols are looked up only here: a page that comes to show another symbol opens a new stream.
         Raises Full, Unavailable.
         """
         own = await self._in_thread(lookups.own_symbols, user)
@@ -109,7 +109,7 @@ class Hub:
         self._ear.want(self.board.partitions)
 
     async def events(self, stream: Stream, cookie: str | None) -> AsyncIterator[bytes]:
-        """The wire's bytes, until the page goes, its session ends, or this process does."""
+        """Bytes of the stream's events, until the page closes, its session ends, or this process does."""
         try:
             yield f"retry: {RECONNECT_MS}\n\n".encode()
             check_at = time.monotonic() + SESSION_CHECK_SECONDS
@@ -152,7 +152,7 @@ class Hub:
         return await self._loop.run_in_executor(self._threads, look, self._store, *arguments)
 
     def _on_loop(self, hear: Callable[..., object]) -> Callable[..., None]:
-        """For the ear's thread: what it hears is told on the loop."""
+        """Wraps a callback for the listening thread, so that it runs on the event loop."""
 
         def tell(*arguments: object) -> None:
             hear(*arguments)
@@ -165,6 +165,6 @@ class Hub:
         return told
 
     def _next_id(self) -> str:
-        # Of no meaning to us: whoever comes back is told all that is current.
+        # The server ignores the id of a returning page: it sends all that is current.
         self._events_sent += 1
         return f"{self._began_ms}-{self._events_sent}"

@@ -1,4 +1,4 @@
-"""What the live updates ask the database: sessions, newest rows of accounts, own symbols, prices. Blocking SQL."""
+"""Queries of the live updates: sessions, newest rows of accounts, own symbols, prices. Blocking SQL."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from webapp.store import Store
 
 
 def user_of(store: Store, session_id: str | None) -> str | None:
-    """Whose session this is. Raises Unavailable."""
+    """The user whose session this is; None if it is not valid. Raises Unavailable."""
     person = sessions.person_of(store, session_id)
     return person.user_id if person else None
 
 
 def newest_seqs(store: Store, users: Sequence[str]) -> list[tuple[str, int]]:
-    """Number of each user's newest history row; 0 for who has none. Raises Unavailable."""
+    """Number of each user's newest history row; 0 if there is none. Raises Unavailable."""
     found = dict(map(tuple, store.rows(_SEQS, users=list(users))))
     return [(user, found.get(user, 0)) for user in users]
 

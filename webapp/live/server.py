@@ -1,4 +1,4 @@
-"""The HTTP of the live updates: who may open a stream, from which page, and what is told to who may not."""
+"""The HTTP of the live updates: who may open a stream, from which pages, and the answers to refused requests."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -66,7 +66,7 @@ def create_server(settings: WebSettings) -> tuple[Starlette, Hub]:
 
 
 def _headers(request: Request, settings: WebSettings) -> dict[str, str] | None:
-    """Those of every answer; None for a page of another site. The cookie comes along from any port of this host."""
+    """Headers of every answer; None for a page of another site, as pages at any port of this host send the cookie."""
     headers = {
         "Cache-Control": "no-store",
         "X-Accel-Buffering": "no",
@@ -81,14 +81,14 @@ def _headers(request: Request, settings: WebSettings) -> dict[str, str] | None:
         port = theirs.port or DEFAULT_PORTS.get(theirs.scheme)
     except ValueError:
         return None
-    # Behind a proxy the site's port is the proxy's, which nobody tells us.
+    # Behind a proxy the site's port is the proxy's, which this process does not know.
     if theirs.hostname != ours.hostname or not (settings.proxies or port == settings.port):
         return None
     return headers | {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}
 
 
 def _host(request: Request, settings: WebSettings) -> str:
-    """As the browser addressed us: many proxies put the address they forward to in its place, and tell it beside."""
+    """Host as the browser addressed it: many proxies replace it in Host, and pass it on in X-Forwarded-Host."""
     told = [host.strip() for host in request.headers.get("x-forwarded-host", "").split(",")]
     if settings.proxies and len(told) >= settings.proxies and told[-settings.proxies]:
         return told[-settings.proxies]

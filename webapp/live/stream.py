@@ -1,4 +1,4 @@
-"""One open page: what it still has to be told. Newest values only, so a slow page costs no memory. No I/O."""
+"""News that one open page has yet to receive: only the newest values, so a slow page costs no memory. No I/O."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 class Stream:
-    """For the event loop's thread. `take` gives what there is to say; `news` is set when there is something."""
+    """News of one page, for the event loop's thread. `news` is set when `take` has something to return."""
 
     def __init__(self, user: str, symbols: Iterable[str]):
         self.user = user
@@ -17,25 +17,25 @@ class Stream:
         self._told_seq = -1
 
     def tell_price(self, symbol: str, price_cents: int, asked_at_ms: int) -> None:
-        """A newer price; those of symbols nobody asked for are dropped here."""
+        """Adds a newer price; drops it if the page does not follow the symbol."""
         if symbol in self.symbols:
             self._prices[symbol] = {"symbol": symbol, "price_cents": price_cents, "asked_at_ms": asked_at_ms}
             self.news.set()
 
     def tell_account(self, seq: int) -> None:
-        """The user's history has grown to this row; the same again is no news."""
+        """Adds that the user's history has grown to this row; ignores a number told before."""
         if seq > self._told_seq:
             self._told_seq = seq
             self._others["account"] = {"seq": seq}
             self.news.set()
 
     def tell_status(self, live: bool) -> None:
-        """Whether news can be trusted to come."""
+        """Adds whether news come reliably at present."""
         self._others["status"] = {"live": live}
         self.news.set()
 
     def take(self) -> list[tuple[str, dict[str, object]]]:
-        """Events to send, and forgets them."""
+        """Returns the events to send, and forgets them."""
         self.news.clear()
         events = [*self._others.items(), *(("price", price) for price in self._prices.values())]
         self._others, self._prices = {}, {}
@@ -43,5 +43,5 @@ class Stream:
 
 
 def event(name: str, data: dict[str, object], event_id: str) -> bytes:
-    """In the form of the wire (HTML standard, server-sent events)."""
+    """Encodes an event for the wire (HTML standard, server-sent events)."""
     return f"id: {event_id}\nevent: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()

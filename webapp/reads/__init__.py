@@ -1,4 +1,4 @@
-"""What pages and API show, read from the database with plain SQL: one module per subject, all names offered here.
+"""Reads for pages and API, from the database with plain SQL: one module per subject, all names exported here.
 
 Every function needs a Flask application context (its database), returns msgspec structs, and raises Unavailable when
 the database is away. Nothing in here writes, decides, or knows of HTTP.

@@ -39,30 +39,30 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Portfolio(msgspec.Struct, frozen=True):
-    """What is held; `realised_cents` is of all symbols, also of those that are not held any more."""
+    """A user's positions. `realised_cents` covers all symbols, also those that are no longer held."""
 
     positions: list[Position]
     realised_cents: int
 
 
 def account(user: str) -> Account:
-    """What a user has; of one who never did anything: nothing."""
+    """A user's account; an empty one for a user who never did anything."""
     row = store().row(_ACCOUNT, user=user)
     return Account(user, *row) if row else Account(user, False, 0, 0, 0)
 
 
 def positions(user: str) -> list[Position]:
-    """Symbols of which shares are held, by symbol."""
+    """The user's positions with shares, by symbol."""
     return portfolio(user).positions
 
 
 def portfolio(user: str, quotes_of: Callable[[Sequence[str]], Mapping[str, Quote | None]] = latest_quotes) -> Portfolio:
-    """The positions, and the profit of all sales: from one look at the trades.
+    """The positions, and the profit of all sales, from one read of the trades.
 
     `quotes_of` gives the prices; a page passes the ones it shows elsewhere.
     """
     held = store().rows(_POSITIONS, user=user)
-    profit = realised(user)  # after the positions: no trade of theirs can be missing
+    profit = realised(user)  # read after the positions, so that none of their trades is missing
     books = {book.symbol: book for book in profit.symbols}
     quotes = quotes_of([row.symbol for row in held])
     found = [

@@ -1,4 +1,4 @@
-"""What a person's allowances come to, and whether refreshes for armed triggers are paused (spec §3a)."""
+"""A person's allowances and their use, and whether refreshes for armed triggers are paused (spec §3a)."""
 
 import msgspec
 
@@ -31,7 +31,7 @@ class PersonAllowances(msgspec.Struct, frozen=True):
 
 
 def allowances(user: str) -> PersonAllowances:
-    """What this person has used, and may use."""
+    """The person's use and limits."""
     now = now_ms()
     most = site().settings.allowances
     armed, paid = store().only(_USED, user=user, midnight_ms=now - now % DAY_MS)
@@ -39,7 +39,7 @@ def allowances(user: str) -> PersonAllowances:
 
 
 def refreshes() -> Refreshes:
-    """How much of the budget for refreshes is used."""
+    """Use of the budget for refreshes."""
     most = site().settings.base.refreshes_a_minute
     last = store().only(_REFRESHED, since_ms=now_ms() - MINUTE_MS)[0]
     return Refreshes(last, most, most is not None and last >= most)

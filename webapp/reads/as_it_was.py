@@ -1,4 +1,4 @@
-"""The account as any row of its history left it: all of it, folded from the rows up to that one."""
+"""The account as any row of its history left it, folded from all rows up to that one."""
 
 import msgspec
 
@@ -28,7 +28,7 @@ class AccountAt(msgspec.Struct, frozen=True):
 
 
 def account_at(user: str, seq: int) -> AccountAt | None:
-    """The account as row `seq` left it; None if there is no such row. Seq 0 is before the first."""
+    """The account as row `seq` left it; None if there is no such row. Seq 0 means before the first."""
     newest = store().row(_ROW_AT, user=user, seq=seq)
     if newest is None and seq != 0:
         return None

@@ -1,11 +1,11 @@
-"""The outcome of one command, from the history: what answers for good when a reply was lost."""
+"""The outcome of one command, from the history, which has it even if the reply was lost."""
 
 from webapp.reads.history import COLUMNS, HistoryRow
 from webapp.store import store
 
 
 def command(user: str, command_id: bytes) -> HistoryRow | None:
-    """The history row of a user's command; None while there is none."""
+    """The history row of a user's command; None as long as there is none."""
     row = store().row(_COMMAND, user=user, command_id=command_id)
     return HistoryRow(*row) if row else None
 

@@ -1,4 +1,4 @@
-"""Messages that could not be read, for administrators to look at. Looking takes nothing, and nothing is dealt with."""
+"""Undecodable messages, for administrators to inspect. Reading them changes nothing."""
 
 import msgspec
 
@@ -31,7 +31,7 @@ class DeadLetters(msgspec.Struct, frozen=True):
 
 
 def dead_letters(after: int = 0) -> DeadLetters:
-    """The letters behind this number, LETTERS_SHOWN at most. Raises Unavailable."""
+    """The letters after this number, LETTERS_SHOWN at most. Raises Unavailable."""
     rows = store().rows(_PAGE, after=after, limit=LETTERS_SHOWN + 1)
     shown = [
         DeadLetter(row.letter_number, row.id, row.reason, row.size_bytes, repr(row.start)[2:-1], row.given_up_at_ms)
@@ -41,7 +41,7 @@ def dead_letters(after: int = 0) -> DeadLetters:
 
 
 def count_dead_letters() -> int:
-    """How many there are. Raises Unavailable."""
+    """Number of dead letters. Raises Unavailable."""
     count: int = store().only("SELECT count(*) FROM dead_letters")[0]
     return count
 

@@ -1,4 +1,4 @@
-"""Dumps of the log that were asked for, and what has become of each. The files themselves are `webapp.downloads`'."""
+"""Requested dumps of the log and their states. `webapp.downloads` handles the files themselves."""
 
 from typing import Any
 
@@ -11,8 +11,9 @@ DUMPS_MAX = 100
 
 
 class Dump(msgspec.Struct, frozen=True):
-    """`id`: of its DUMPLOG command, hexadecimal. `whole`: of all users. `failure`: of a dump that failed, why there
-    will never be a file; of one that waits, why the last attempt to write it failed.
+    """A requested dump. `id`: of its DUMPLOG command, hexadecimal. `whole`: of all users.
+
+    `failure`: of a failed dump, why there will never be a file; of a waiting one, why the last attempt failed.
     """
 
     id: str
@@ -31,18 +32,18 @@ class DumpTroubles(msgspec.Struct, frozen=True):
 
 
 def dump_troubles() -> DumpTroubles:
-    """Counts over all dumps."""
+    """Counts of failed and delayed dumps, over all users."""
     return DumpTroubles(*store().only(_TROUBLES))
 
 
 def dumps(user: str, administrator: bool = False) -> list[Dump]:
-    """A user's own dumps, the newest first; an administrator's with those of the whole log."""
+    """A user's own dumps, the newest first; for an administrator also those of the whole log."""
     rows = store().rows(_DUMPS, user=user, whole=administrator, limit=DUMPS_MAX)
     return [_dump(*row) for row in rows]
 
 
 def dump(user: str, dump_id: str, administrator: bool = False) -> Dump | None:
-    """One that this user may know of."""
+    """The dump with this id; None if there is none that this user may know of."""
     row = store().row(_DUMP, user=user, whole=administrator, dump_id=dump_id)
     return _dump(*row) if row else None
 

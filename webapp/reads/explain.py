@@ -1,4 +1,4 @@
-"""Why a figure is what it is: the history rows that add up to it."""
+"""Explanation of a figure: the history rows that add up to it."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from webapp.reads.profit import bookings
 from webapp.store import store
 
 ROWS_MAX = 1_000
-"""Shown one by one; what is older is carried over as one sum."""
+"""Maximum rows shown one by one; older ones are carried over as one sum."""
 
 FIGURES = {
     "cash": "cash_delta_cents",
@@ -15,10 +15,10 @@ FIGURES = {
     "shares": "shares_delta",
     "reserved_shares": "reserved_shares_delta",
 }
-"""What can be explained, and the column that adds up to it. The last two are of a symbol: `shares:ABC`."""
+"""Figures and the columns that add up to them. The last two are per symbol: `shares:ABC`."""
 
 BOOKED = {"cost": "cost_delta_cents", "realised": "realised_delta_cents"}
-"""What adds up to a figure that no column holds: how each trade is booked. `cost:ABC`; `realised`, `realised:ABC`."""
+"""Figures that no column adds up to, and the field of a Booking that does. `cost:ABC`; `realised`, `realised:ABC`."""
 
 OF_SYMBOL = {"shares", "reserved_shares", "cost"}
 OF_ALL = {"cash", "reserved"}
@@ -43,9 +43,9 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 def explain(user: str, figure: str) -> Explanation | None:
-    """`figure`: cash, reserved, realised, or of a symbol shares:SYM, reserved_shares:SYM, cost:SYM, realised:SYM.
+    """The rows behind a figure: cash, reserved, realised, shares:SYM, reserved_shares:SYM, cost:SYM or realised:SYM.
 
-    None for anything else.
+    None for any other name.
     """
     name, _, symbol = figure.partition(":")
     if name not in FIGURES | BOOKED or (name in OF_SYMBOL and not symbol) or (name in OF_ALL and symbol):
@@ -61,7 +61,7 @@ def explain(user: str, figure: str) -> Explanation | None:
 
 
 def _summed(user: str, name: str, symbol: str | None) -> tuple[int, list[tuple[int, HistoryRow]]]:
-    """A figure, and what the newest rows added to it; of them the newest first."""
+    """A figure, and what its newest rows added to it, the newest first."""
     column = FIGURES[name]
     total = store().only(_TOTAL.format(column=column), user=user, symbol=symbol)[0]
     rows = store().rows(_ROWS.format(column=column), user=user, symbol=symbol, limit=ROWS_MAX)

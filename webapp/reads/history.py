@@ -1,4 +1,4 @@
-"""The rows of what happened to an account: pages of them, one, and all of them for export."""
+"""Rows of an account's history: a page of them, a single one, and all of them for export."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ class HistoryRow(history_rows.HistoryRow, frozen=True):
 
 
 class HistoryFilter(msgspec.Struct, frozen=True):
-    """Which rows; None: not restricted. `kind`: command, fill or expiry, or the name of a command.
+    """Filter of history rows; None means not restricted. `kind`: command, fill, expiry, or the name of a command.
 
     Times are in ms since the epoch, inclusive.
     """
@@ -67,7 +67,7 @@ def history(user: str, chosen: HistoryFilter = ALL, page: int = 1, size: int = 5
 
 
 def history_row(user: str, seq: int) -> HistoryRow | None:
-    """One row."""
+    """One row; None if there is no such row."""
     row = store().row(_ONE, user=user, seq=seq)
     return HistoryRow(*row) if row else None
 
@@ -75,18 +75,18 @@ def history_row(user: str, seq: int) -> HistoryRow | None:
 def history_csv(user: str, chosen: HistoryFilter = ALL) -> Iterator[str]:
     """All rows that `history` would page through, the oldest first, as lines of CSV with a header.
 
-    Read while they are sent, outside of any request.
+    The rows are read while they are sent, outside of any request.
     """
     return _csv(_begun(user, chosen))
 
 
 def history_json(user: str, chosen: HistoryFilter = ALL) -> Iterator[str]:
-    """The same as one JSON array."""
+    """All rows that `history_csv` gives, as one JSON array."""
     return _json(_begun(user, chosen))
 
 
 def _begun(user: str, chosen: HistoryFilter) -> Iterable[Row[*tuple[Any, ...]]]:
-    """All rows, with the first one read: a database that is away is a 503, and not a torn file."""
+    """All rows, the first already read: a database that is away then causes a 503 and not a truncated file."""
     rows = store().stream(_ALL, user=user, **msgspec.structs.asdict(chosen))
     first = next(rows, None)
     return () if first is None else chain((first,), rows)
@@ -116,10 +116,10 @@ _COLUMNS = """seq, kind::text, {command_id}, transaction_number, command::text, 
     price_cents, outcome::text, reason::text, cash_delta_cents, reserved_delta_cents, shares_delta,
     reserved_shares_delta, quote_id, published_at_ms, at_ms, shares, order_seq, newest_order_seq"""
 COLUMNS = _COLUMNS.format(command_id="encode(command_id, 'hex')")
-"""Of `history`, in the order of HistoryRow's fields."""
+"""Columns of `history`, in the order of HistoryRow's fields."""
 
 RECORDED_COLUMNS = _COLUMNS.format(command_id="command_id")
-"""The same as `schema.history` has them."""
+"""The same columns as `schema.history.HistoryRow` has them."""
 
 _CHOSEN = """
     WHERE user_id = :user

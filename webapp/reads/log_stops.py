@@ -1,4 +1,4 @@
-"""Sources of the log of record that have stopped: their entries are not stored at present. For those who watch."""
+"""Sources of the log of record that have stopped: their entries are not stored at present. For operators."""
 
 import msgspec
 
@@ -16,12 +16,12 @@ class LogStop(msgspec.Struct, frozen=True):
 
 
 def log_stops() -> list[LogStop]:
-    """All of them; none as long as all is well. Raises Unavailable."""
+    """All stopped sources; none as long as all is well. Raises Unavailable."""
     return [LogStop(source_name(source), *values) for source, *values in store().rows(_STOPS)]
 
 
 def is_log_stored(here: Store) -> bool:
-    """Whether somebody stores the log at present, and every source's entries. Raises Unavailable."""
+    """Whether an audit worker owns the log at present and no source has stopped. Raises Unavailable."""
     return bool(here.only(_STORED)[0])
 
 

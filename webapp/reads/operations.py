@@ -1,4 +1,4 @@
-"""How the system is doing, for administrators: rates, who owns what and how far behind, dead letters, quote cost."""
+"""State of the system for administrators: rates, owners and lag of partitions, dead letters, quote cost."""
 
 import math
 import time
@@ -21,7 +21,7 @@ from webapp.site import site
 from webapp.store import store
 
 FRESH_SECONDS = 1.0
-"""Lengths are asked for no more often, however many administrators are looking."""
+"""Seconds for which the lengths from the broker are reused, however many administrators are watching."""
 
 
 class PartitionLag(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ class Operations(msgspec.Struct, frozen=True):
 
 
 def operations() -> Operations:
-    """Looks at everything now; the cost of quotes may be a minute old. Raises Unavailable."""
+    """Reads the state as it is now; the cost of quotes may be a minute old. Raises Unavailable."""
     seen = rates()
     rows = {(row.consumer_group, row.partition): row for row in store().rows(_PARTITIONS)}
     owned = {command_stream(number): rows["transactions", number] for number in range(PARTITIONS)}
@@ -89,7 +89,7 @@ def operations() -> Operations:
 
 
 def _lengths(positions: dict[str, int]) -> dict[str, int]:
-    """Of the streams; nothing while the broker is away."""
+    """Lengths of the streams; empty while the broker is away."""
     here = site()
     with here.keeping:
         lengths: dict[str, int]

@@ -1,4 +1,4 @@
-"""Orders that stand: pending ones with the end of their 60 seconds, trigger orders with the distance to go."""
+"""Open orders: pending ones with the end of their 60 seconds, trigger orders with the distance to their price."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -48,14 +48,17 @@ class TriggerOrder(TriggerTerms, frozen=True):
 
 
 def pending_orders(user: str) -> list[PendingOrder]:
-    """The newest first: the stack from its top. One that ran out this moment may still be there."""
+    """The user's pending orders, the newest first: the stack from its top. It may include one that has just expired."""
     return [PendingOrder(*row) for row in store().rows(_PENDING, user=user)]
 
 
 def trigger_orders(
     user: str, quotes_of: Callable[[Sequence[str]], Mapping[str, Quote | None]] = latest_quotes
 ) -> list[TriggerOrder]:
-    """By symbol and side. `quotes_of` gives the prices; a page passes the ones it shows elsewhere."""
+    """The user's trigger orders, by symbol and side.
+
+    `quotes_of` gives the prices; a page passes the ones it shows elsewhere.
+    """
     rows = store().rows(_TRIGGERS, user=user)
     quotes = quotes_of(sorted({row.symbol for row in rows}))
     orders = []

@@ -1,4 +1,4 @@
-"""Prices that were paid for: the newest of each symbol, the past of one, and a user's own trades to mark in it."""
+"""Prices that were paid for: the newest per symbol, the history of one symbol, and a user's trades to mark in it."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from schema.events import QUOTE_LIFETIME_MS
 from webapp.store import store
 
 POINTS_MAX = 5_000
-"""Of a chart; the newest are kept."""
+"""Maximum points of a chart; the newest are kept."""
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -43,12 +43,12 @@ class Trade(msgspec.Struct, frozen=True):
 
 
 def latest_quote(symbol: str) -> Quote | None:
-    """None where nobody ever got a price for the symbol."""
+    """The newest quote; None if nobody ever got a price for the symbol."""
     return latest_quotes([symbol]).get(symbol)
 
 
 def latest_quotes(symbols: Sequence[str]) -> dict[str, Quote]:
-    """By symbol; those that have no price are left out."""
+    """The newest quotes by symbol; symbols without a price are left out."""
     now = now_ms()
     quotes = {}
     for symbol, price_cents, asked_at_ms in store().rows(_LATEST, symbols=list(symbols)) if symbols else ():
@@ -58,13 +58,13 @@ def latest_quotes(symbols: Sequence[str]) -> dict[str, Quote]:
 
 
 def price_history(symbol: str, from_ms: int = 0) -> list[Price]:
-    """Every price asked for since then, the oldest first."""
+    """Prices asked for since `from_ms`, the oldest first; at most the newest POINTS_MAX."""
     rows = store().rows(_PRICES, symbol=symbol, from_ms=from_ms, limit=POINTS_MAX)
     return [Price(*row) for row in reversed(rows)]
 
 
 def trades(user: str, symbol: str, from_ms: int = 0) -> list[Trade]:
-    """A user's own trades of a symbol since then, the oldest first."""
+    """A user's own trades of a symbol since `from_ms`, the oldest first."""
     return [Trade(*row) for row in store().rows(_TRADES, user=user, symbol=symbol, from_ms=from_ms)]
 
 

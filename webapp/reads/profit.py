@@ -1,9 +1,9 @@
-"""What trades cost, and what sales brought beyond it: by average cost, over all of a user's history.
+"""Cost of positions and realised profit of sales, by average cost over all of a user's history.
 
-A purchase adds its shares, and what was paid for them, to what is held of the symbol. A sale takes its part of that
-cost with it: cost x shares sold / shares held, rounded down to the cent; what rounding leaves stays with the shares
-that are left, and the last share takes all of it. What a sale brought beyond its part is *realised*, for good: also
-when no share is left, and when the symbol is bought again later.
+A purchase adds its shares, and the price paid for them, to the position. A sale removes its part of the position's
+cost: cost x shares sold / shares held, rounded down to the cent. The remainder of the rounding stays with the shares
+that are left, and the sale of the last share removes it. A sale's proceeds beyond its part are *realised* for
+good: also when no share is left, and when the symbol is bought again later.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from webapp.store import store
 
 
 class Booking(msgspec.Struct, frozen=True):
-    """A trade, and what it changed: the cost of what is held of its symbol, and what was realised."""
+    """A trade, and its changes to the cost of the position and to the realised profit."""
 
     seq: int
     symbol: str
@@ -38,7 +38,7 @@ class Realised(msgspec.Struct, frozen=True):
 
 
 def realised(user: str) -> Realised:
-    """Over all symbols that the user ever bought, those sold to the last share among them."""
+    """Realised profit over all symbols that the user ever bought, including those sold to the last share."""
     cost: dict[str, int] = {}
     gain: dict[str, int] = {}
     for booking in bookings(user):
@@ -49,12 +49,12 @@ def realised(user: str) -> Realised:
 
 
 def bookings(user: str, symbol: str | None = None) -> Iterator[Booking]:
-    """Of all trades of a user, or of those of one symbol; the oldest first."""
+    """Bookings of a user's trades, of all symbols or of one, the oldest first."""
     return booked(store().rows(_TRADES, user=user, symbol=symbol))
 
 
 def booked(trades: Iterable[tuple[int, str, int, int]]) -> Iterator[Booking]:
-    """`trades` are the oldest first: seq, symbol, shares that came (or went, negative), cents paid or received."""
+    """Books trades, which come oldest first: seq, symbol, shares (negative in a sale), cents paid or received."""
     held: dict[str, int] = {}
     cost: dict[str, int] = {}
     for seq, symbol, shares, amount_cents in trades:

@@ -1,4 +1,4 @@
-"""What quotes cost today (UTC), against the least that could have served (spec §4). A minute old at most."""
+"""Cost of today's quotes (UTC), against the least that could have served (spec §4). At most a minute old."""
 
 import math
 import time
@@ -12,7 +12,7 @@ from webapp.site import site
 from webapp.store import store
 
 FRESH_SECONDS = 60
-"""It reads the whole day's history: once a minute is often enough for a meter."""
+"""Seconds for which the cost is reused: computing it reads the whole day's history."""
 
 
 class QuoteCost(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class QuoteCost(msgspec.Struct, frozen=True):
 
 
 def quote_cost() -> QuoteCost:
-    """Of this day so far."""
+    """Cost of this day so far."""
     here = site()
     with here.keeping:
         cost: QuoteCost | None

@@ -1,6 +1,6 @@
 """How fast the history grows, from Postgres's own counter of rows: nothing is scanned, and the hot path pays nothing.
 
-A rate needs two looks at the counter: it is there once somebody has been looking for as long as the rate's span.
+A rate needs two readings of the counter: it is known once someone has been watching for as long as the rate's span.
 """
 
 import time
@@ -15,7 +15,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def rates() -> dict[int, float | None]:
-    """Rows a second over each span; None while it is not known yet."""
+    """History rows a second over each span in seconds; None while a rate is not known yet."""
     now, count = time.monotonic(), store().only(_COUNT)[0]
     here = site()
     with here.keeping:
@@ -26,7 +26,7 @@ def rates() -> dict[int, float | None]:
 
 
 def _rate(looks: deque[tuple[float, int]], now: float, count: int, span: int) -> float | None:
-    # The youngest look that is old enough; much older, it would be the rate of another time.
+    # Takes the newest reading that is old enough; a much older one would give the rate of another time.
     for at, count_then in reversed(looks):
         if now - at >= span:
             return round((count - count_then) / (now - at), 1) if now - at < 1.5 * span else None

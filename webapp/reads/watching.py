@@ -1,24 +1,24 @@
-"""The symbols a person keeps an eye on. The one list written here rather than by a command: it moves nothing."""
+"""The watch list of a person. The site writes it itself, without a command, because it moves no money or shares."""
 
 from webapp.store import store
 
 SYMBOLS_MAX = 50
-"""Of one person: each is a live price on the page."""
+"""Maximum symbols per person: each is a live price on the page."""
 
 
 def watched_symbols(user: str) -> list[str]:
-    """In the order in which they were added."""
+    """The person's watched symbols, in the order in which they were added."""
     return [symbol for (symbol,) in store().rows(_WATCHED, user=user)]
 
 
 def watch(user: str, symbol: str) -> bool:
-    """Adds a symbol; false where the list is full. Adding one twice changes nothing."""
+    """Adds a symbol; returns False if the list is full. Adding one twice changes nothing."""
     store().write(_WATCH, user=user, symbol=symbol, symbols_max=SYMBOLS_MAX)
     return symbol in watched_symbols(user)
 
 
 def unwatch(user: str, symbol: str) -> None:
-    """Takes a symbol off the list, if it is there."""
+    """Removes a symbol from the list, if it is on it."""
     store().write(_UNWATCH, user=user, symbol=symbol)
 
 
