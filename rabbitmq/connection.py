@@ -1,4 +1,4 @@
-"""A connection to RabbitMQ for one thread: opening with bounded, jittered retries, pumping, errors translated."""
+"""A connection to RabbitMQ for one thread: opened with bounded, jittered retries, pumped, errors translated."""
 
 import contextlib
 import logging
@@ -15,21 +15,24 @@ import rabbitmq.foreign_headers  # noqa: F401  (for what it does to pika)
 from schema.errors import BrokerError, SettingsError
 
 HEARTBEAT_SECONDS = 20
-"""A dead link is noticed after two of these at most; the longest bounded batch is far shorter."""
+"""Heartbeat interval. A dead link is noticed after at most two of these; the longest batch is far shorter."""
 
 BLOCKED_SECONDS_MAX = 60
-"""How long the broker may hold publishers back (memory or disk alarm) before we say so and start anew."""
+"""Maximum time for which the broker may block publishers (memory or disk alarm) before the connection fails."""
 
 RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.1, 1.0
-"""Between attempts. A broker is back some 5 s after it was killed: whoever waits should notice at once."""
+"""Pauses between attempts to connect: short, so that a process notices at once when the broker is back.
+
+A killed broker is back after some 5 s.
+"""
 
 CLOSE_POLL_SECONDS = 0.05
-"""For one look at whether a channel is closed."""
+"""Time for one check that a channel is closed."""
 
 NOT_FOUND = 404
 
-# pika logs a traceback for every attempt that a lost broker refuses. We raise and log the same in one line; and in
-# Python before 3.11.9 formatting tracebacks in one thread breaks ast.parse in another (CPython issue 106905).
+# pika logs a traceback for every refused attempt to connect, which this module raises and logs in one line. Besides,
+# before Python 3.11.9 formatting a traceback in one thread breaks ast.parse in another (CPython issue 106905).
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 log = structlog.get_logger()
@@ -37,7 +40,7 @@ log = structlog.get_logger()
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """Turns what pika and the socket raise into BrokerError."""
+    """Turns the errors of pika and of the socket into BrokerError."""
     try:
         yield
     except (pika.exceptions.AMQPError, OSError) as error:
@@ -45,7 +48,7 @@ def translated() -> Iterator[None]:
 
 
 def channel_beneath(channel: BlockingChannel) -> Any:
-    """The channel that a BlockingChannel drives: it has callbacks that the other one hides."""
+    """The channel that a BlockingChannel drives; it has callbacks that BlockingChannel hides."""
     return channel._impl  # type: ignore[attr-defined]  # pika's stubs leave out what is private
 
 
@@ -55,21 +58,22 @@ class Connection:
     def __init__(self, blocking: pika.BlockingConnection):
         self._blocking = blocking
         self.blocked_because = ""
-        """Why the broker takes no messages at present, in its own words ("low on disk"); empty where it takes them."""
+        """Reason of the broker for taking no messages at present ("low on disk"); empty while it takes them."""
         blocking.add_on_connection_blocked_callback(lambda _, frame: self._note_blocked(frame.method.reason))
         blocking.add_on_connection_unblocked_callback(lambda *_: self._note_blocked(""))
         self._watched: set[int] = set()
         self._ended: BrokerError | None = None
 
     def channel(self) -> BlockingChannel:
-        """A new channel. Raises BrokerError."""
+        """Opens a new channel. Raises BrokerError."""
         with translated():
             return self._blocking.channel()
 
     def watch(self, channel: BlockingChannel, what: str) -> None:
-        """From now on the end of a consumer by the broker's doing is an error, raised by every `pump` from then on: to
-        go on would be to wait for ever. Kept, because it may come while somebody else waits for something else.
-        `unwatch`, or `close_channel`, when it is not wanted any more.
+        """Makes every later `pump` raise BrokerError once the broker has ended the consumer on this channel.
+
+        Without the error the caller would wait for messages for ever. The error is kept, because the broker may end the
+        consumer while another caller pumps. Call `unwatch` or `close_channel` to stop watching.
         """
         number = channel.channel_number
         self._watched.add(number)
@@ -88,14 +92,14 @@ class Connection:
             ended("closed")
 
     def unwatch(self, channel: BlockingChannel) -> None:
-        """Its end is ours from now on."""
+        """Stops watching a channel, because this process is about to close it."""
         self._watched.discard(channel.channel_number)
 
     def close_channel(self, channel: BlockingChannel) -> None:
         """Closes a channel with a consumer on it; never raises.
 
-        BlockingChannel's own close rejects what it has not handed out yet, one by one: a quorum queue then has it in
-        disorder, and a stream answers by closing the whole connection. The channel beneath it just closes.
+        BlockingChannel's own close rejects each message that it has not handed out yet. A quorum queue then requeues
+        them in another order, and a stream answers by closing the whole connection. The channel beneath it just closes.
         """
         self.unwatch(channel)
         with contextlib.suppress(pika.exceptions.AMQPError, OSError, BrokerError):
@@ -104,10 +108,11 @@ class Connection:
                 self._process(CLOSE_POLL_SECONDS)
 
     def require_queues(self, names: Iterable[str]) -> None:
-        """Raises BrokerError where the broker does not know all of these.
+        """Raises BrokerError unless the broker knows all of these queues.
 
-        One that has just started takes connections a moment before it knows its streams. Until then it returns what
-        is published to them, or, where somebody has bound a queue of another type beside them, confirms and drops it.
+        A broker that has just started accepts connections a moment before it knows its streams. Until then it returns
+        messages published to them. If a queue of another type is bound beside a stream, it confirms them although the
+        stream never gets them.
         """
         channel = self.channel()
         with translated():
@@ -122,12 +127,12 @@ class Connection:
 
     @property
     def server_version(self) -> str:
-        """Of the broker, as it introduced itself."""
+        """Version that the broker reported when the connection was opened."""
         version = self._blocking._impl.server_properties["version"]  # type: ignore[attr-defined]  # private, not in stubs
         return version.decode() if isinstance(version, bytes) else str(version)
 
     def pump(self, seconds: float) -> None:
-        """Reads and dispatches what has come; waits for at most this long for something. Raises BrokerError."""
+        """Reads and dispatches what has arrived; waits at most `seconds` for something. Raises BrokerError."""
         self._require_consumers()
         self._process(seconds)
         self._require_consumers()
@@ -140,7 +145,7 @@ class Connection:
             log.warning("RabbitMQ takes messages again")
 
     def _process(self, seconds: float) -> None:
-        if not self._blocking.is_open:  # lost inside another call, whose error was not for its caller
+        if not self._blocking.is_open:  # lost during an earlier call that suppressed the error
             raise BrokerError("RabbitMQ: the connection is closed")
         with translated():
             self._blocking.process_data_events(seconds)
@@ -150,14 +155,14 @@ class Connection:
             raise self._ended
 
     def end_pump(self) -> None:
-        """Makes the `pump` that called back into us return now instead of at the end of its time.
+        """Makes the `pump` whose callback this is called from return at once, not at the end of its time.
 
         BlockingConnection does this for deliveries, but not for confirms.
         """
         self._blocking._request_channel_dispatch(-1)  # type: ignore[attr-defined]  # private, not in pika's stubs
 
     def wake(self) -> None:
-        """Makes `pump` return. The one method that another thread may call; nothing happens on a closed connection."""
+        """Makes `pump` return; no effect on a closed connection. Other threads may call this method, and no other."""
         with contextlib.suppress(pika.exceptions.ConnectionWrongStateError):
             self._blocking.add_callback_threadsafe(lambda: None)
 
@@ -168,7 +173,10 @@ class Connection:
 
 
 def open_connection(url: str, name: str, patience_seconds: float = 30.0) -> Connection:
-    """Connects, trying again with growing, jittered pauses until the patience is over. Raises BrokerError."""
+    """Connects, with retries after growing, jittered pauses for at most `patience_seconds`.
+
+    Raises BrokerError, and SettingsError for a malformed URL.
+    """
     try:
         parameters = pika.URLParameters(url)
     except Exception as error:
@@ -194,5 +202,5 @@ def _connect(parameters: pika.URLParameters) -> pika.BlockingConnection:
         with translated():
             return pika.BlockingConnection(parameters)
     except ValueError as error:
-        # How pika takes it when a connection is reset in the instant in which it was accepted.
+        # pika raises this when a connection is reset at the moment it is accepted.
         raise BrokerError(f"RabbitMQ: {error}") from error

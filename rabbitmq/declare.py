@@ -6,7 +6,7 @@ from rabbitmq.topology import EXCHANGES, QUEUES
 
 
 def declare(connection: Connection, fresh: bool = False) -> None:
-    """Makes every exchange and queue exist; with `fresh`, without any message. Raises BrokerError."""
+    """Declares every exchange and queue; with `fresh`, also empties the queues. Raises BrokerError."""
     channel = connection.channel()
     with translated():
         for exchange, kind in EXCHANGES.items():
@@ -23,7 +23,7 @@ def declare(connection: Connection, fresh: bool = False) -> None:
 
 
 def remove(connection: Connection) -> None:
-    """Deletes every queue with what is in it. Raises BrokerError."""
+    """Deletes every queue with its messages. Raises BrokerError."""
     channel = connection.channel()
     with translated():
         for queue in QUEUES:

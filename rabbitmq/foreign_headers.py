@@ -1,13 +1,12 @@
-"""Headers that a stranger may give a message: none of them ends a connection, or passes for one of the broker's own.
+"""Protection from headers of foreign publishers: none may end a connection or replace a header of the broker.
 
-What pika cannot turn into a Python value is None in here. pika turns headers into values while it reads frames. A time
-beyond the year 9999, or lists within lists, raise an exception in there, which ends the connection; and where the
-message is in a stream, so it ends each later connection that comes to it. None of our programs reads such a header.
+A header value that pika cannot turn into a Python value becomes None. pika decodes headers while it reads frames: a
+time beyond the year 9999, or deeply nested lists, raise an exception there, which ends the connection. If the message
+is in a stream, it would end each later connection that reads it. None of this project's programs reads such a header.
 
-Of a name that comes more than once the first value counts: a stream puts the offset that it gives a message before
-whatever its publisher has called `x-stream-offset`. pika takes the last one, and a reader that believed it would miss
-messages, or end at each attempt. pika is pinned, and tests hold this. Importing the module changes pika; nothing else
-may do that.
+If a name occurs more than once, the first value counts. A stream writes the offset of a message before any
+`x-stream-offset` of the publisher. pika takes the last value, and a reader that used it would miss messages, or end at
+each attempt. pika is pinned, and tests check this behaviour. Importing this module changes pika; no other module may.
 """
 
 import struct
@@ -15,13 +14,13 @@ import struct
 from pika import data
 
 _FIXED_BYTES = {b"T": 8, b"d": 8, b"f": 4}
-"""Length of the values whose decoding may fail, by their kind. Lists and tables begin with theirs."""
+"""Bytes of the values whose decoding may fail, by their kind. Lists and tables begin with their own length."""
 
 _decode_value = data.decode_value
 
 
 def decode_value(encoded: bytes, offset: int) -> tuple[object, int]:
-    """As pika's own: the value that begins at `offset`, and where it ends."""
+    """Replaces pika's function: returns the value that begins at `offset`, and the offset of its end."""
     try:
         return _decode_value(encoded, offset)
     except (ValueError, OverflowError, OSError, RecursionError):
@@ -34,7 +33,7 @@ def decode_value(encoded: bytes, offset: int) -> tuple[object, int]:
 
 
 def decode_table(encoded: bytes, offset: int) -> tuple[dict[str | bytes, object], int]:
-    """As pika's own, with the first value of each name."""
+    """Replaces pika's function: takes the first value of each name."""
     table: dict[str | bytes, object] = {}
     end = offset + 4 + struct.unpack_from(">I", encoded, offset)[0]
     offset += 4

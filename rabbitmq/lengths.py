@@ -1,7 +1,7 @@
-"""Where streams begin and end, and how long queues are. It declares nothing, takes nothing, and keeps no place.
+"""First and last offsets of streams, and lengths of queues. Declares nothing, removes nothing, stores no position.
 
-The broker's own count of a stream's messages is seconds behind, and may count chunks: so each stream is asked for its
-newest chunk, which comes at once.
+The broker's own count of a stream's messages is seconds behind, and may count chunks. So this module asks each stream
+for its newest chunk, which comes at once.
 """
 
 import time
@@ -16,16 +16,16 @@ from rabbitmq.connection import Connection, translated
 from schema.errors import BrokerError, LogGap
 
 QUIET_SECONDS = 0.5
-"""A stream that says nothing for so long is empty, unless it is known to hold something."""
+"""Silence after which a stream counts as empty, unless it is known to hold messages."""
 
 GLANCE_SECONDS = 0.05
-"""Likewise, where nothing depends on it."""
+"""Silence after which a stream counts as empty, where a wrong answer does no harm."""
 
 SILENCE_SECONDS_MAX = 1.0
-"""For streams that are known to hold something."""
+"""Maximum wait, for people's displays, for streams that are known to hold messages."""
 
 PATIENCE_SECONDS = 5.0
-"""Likewise, where their messages are needed: a stream's leader may just be starting."""
+"""Maximum wait for streams that are known to hold messages, when these are needed: a leader may be just starting."""
 
 
 def newest_offsets(
@@ -35,10 +35,10 @@ def newest_offsets(
     awaited: Mapping[str, int] = MappingProxyType({}),
     patience_seconds: float = 0.0,
 ) -> dict[str, int]:
-    """The offset of each stream's newest message; -1 where it is empty.
+    """The offset of each stream's newest message; -1 if the stream is empty.
 
-    `awaited`: for streams that are known to hold something, an offset that is far enough; they get `patience_seconds`
-    to come to it. Raises BrokerError where one of these says nothing: its silence does not mean that it is empty.
+    `awaited`: for streams that are known to hold messages, an offset that suffices; the call waits up to
+    `patience_seconds` for it. Raises BrokerError if one of these delivers nothing, since it cannot be empty.
     """
     newest = _listen(connection, streams, quiet_seconds, awaited, patience_seconds)
     for stream, offset in awaited.items():
@@ -51,9 +51,9 @@ def newest_offsets(
 
 
 def stream_lengths(connection: Connection, known: Mapping[str, int]) -> dict[str, int]:
-    """Messages ever published to each stream, for people who watch. `known`: how many there are at least.
+    """Messages ever published to each stream, for people's displays. `known`: minimum number for each.
 
-    A stream that is known to hold some and says nothing is left out: its leader is away. Raises BrokerError.
+    A stream that is known to hold messages and delivers none is left out: its leader is away. Raises BrokerError.
     """
     awaited = {stream: length - 1 for stream, length in known.items() if length}
     newest = _listen(connection, known, GLANCE_SECONDS, awaited, SILENCE_SECONDS_MAX)
@@ -68,7 +68,7 @@ def _listen(
     awaited: Mapping[str, int],
     patience_seconds: float,
 ) -> dict[str, int]:
-    """The offset of each stream's newest message; -1 where it says nothing. Raises BrokerError."""
+    """The offset of each stream's newest message; -1 if the stream delivers nothing. Raises BrokerError."""
     newest = dict.fromkeys(streams, -1)
     silent = set(awaited)
     heard_at = 0.0
@@ -78,7 +78,7 @@ def _listen(
         def on_message(channel: BlockingChannel, method: Any, properties: Any, _body: bytes) -> None:
             nonlocal heard_at
             now = time.monotonic()
-            # Its newest chunk comes at once. What comes later is new: nobody waits for a busy stream to fall silent.
+            # The newest chunk comes at once. Later messages are new and do not prolong the wait for silence.
             if now < first_heard_at.setdefault(stream, now) + quiet_seconds:
                 heard_at = now
             newest[stream] = max(newest[stream], int(properties.headers["x-stream-offset"]))
@@ -101,11 +101,11 @@ def _listen(
 
 
 def check_reach(connection: Connection, positions: Mapping[str, int]) -> None:
-    """Makes sure that streams hold all up to these positions (offsets that are next to be read).
+    """Makes sure that streams reach these positions (the offsets to be read next).
 
-    A stream that lost its end, or was made anew, would deliver nothing below the offset it is asked for: what is
-    published until it has grown so far again would be confirmed, and never read. Raises LogGap where a stream ends
-    too early, BrokerError where it does not say where it ends.
+    A stream that lost its end, or was declared anew, delivers nothing until it has grown to the requested offset again.
+    The messages published until then would be confirmed, and never read. Raises LogGap if a stream ends too early, and
+    BrokerError if it delivers nothing.
     """
     wanted = {stream: position for stream, position in positions.items() if position > 0}
     if not wanted:
@@ -120,9 +120,9 @@ def check_reach(connection: Connection, positions: Mapping[str, int]) -> None:
 
 
 def oldest_offset(connection: Connection, stream: str) -> int:
-    """The offset of the oldest message that a stream still holds: retention drops what is older.
+    """The offset of the oldest message that a stream still holds: retention drops older ones.
 
-    For streams that are known to hold something. Raises BrokerError where it gives nothing: its leader is away.
+    For streams that are known to hold messages. Raises BrokerError if the stream delivers none: its leader is away.
     """
     arrived: list[int] = []
 
@@ -143,7 +143,7 @@ def oldest_offset(connection: Connection, stream: str) -> int:
 
 
 def queue_length(connection: Connection, queue: str) -> int | None:
-    """Messages in a queue that is no stream; None where there is no such queue. Raises BrokerError."""
+    """Number of messages in a queue that is not a stream; None if it does not exist. Raises BrokerError."""
     channel = connection.channel()
     try:
         length = channel.queue_declare(queue, passive=True).method.message_count

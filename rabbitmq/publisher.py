@@ -1,4 +1,4 @@
-"""Publishing with confirms awaited in windows: a message counts as published only when the broker has said so."""
+"""Publisher that awaits confirms in windows: a message counts as published only when the broker has confirmed it."""
 
 import time
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from rabbitmq.connection import Connection, channel_beneath, translated
 from schema.errors import BrokerError, Unroutable
 
 WINDOW_MESSAGES = 256
-"""Unconfirmed messages at most: enough to hide the round trip, few enough to hold and to repeat."""
+"""Maximum unconfirmed messages: enough to hide the round trip, few enough to keep and to publish again."""
 
 CONFIRM_SECONDS_MAX = 30.0
 
@@ -23,7 +23,7 @@ PERSISTENT: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message on its way. `mandatory`: that no queue takes it is an error."""
+    """A message to publish. `mandatory`: it is an error if no queue takes the message."""
 
     exchange: str
     routing_key: str
@@ -33,19 +33,19 @@ class Outgoing:
 
 
 class Publisher:
-    """Publishes on a channel of its own. After a BrokerError, `unconfirmed()` are the messages of unknown fate."""
+    """Publishes on its own channel. After a BrokerError, the messages of `unconfirmed()` may be published or not."""
 
     def __init__(self, connection: Connection, window: int = WINDOW_MESSAGES):
         self._connection = connection
         self._window = window
         self._next_tag = 1
-        self._awaited = -1  # number of waiting messages at which somebody who pumps wants to go on
+        self._awaited = -1  # `_await` continues as soon as no more messages than this are waiting
         self._waiting: dict[int, Outgoing] = {}
         self._refused: dict[int, Outgoing] = {}
         self._unroutable: list[str] = []
         self._channel = connection.channel()
-        # BlockingChannel's own confirm mode awaits each message by itself, one round trip each. The channel
-        # beneath it has the callbacks that windows need; pika is pinned, and a test holds this.
+        # BlockingChannel's own confirm mode awaits each message separately, one round trip each. The channel
+        # beneath it has the callbacks that windows need. pika is pinned, and a test checks this.
         beneath = channel_beneath(self._channel)
         self._selected = False
         with translated():
@@ -55,7 +55,7 @@ class Publisher:
             connection.pump(1.0)
 
     def publish(self, message: Outgoing) -> None:
-        """Hands a message over; waits only while the window is full. Raises BrokerError."""
+        """Sends a message; waits only while the window is full. Raises BrokerError, Unroutable."""
         if len(self._waiting) >= self._window:
             self._await(self._window // 2)
         properties = pika.BasicProperties(delivery_mode=PERSISTENT, headers=message.headers)
@@ -67,15 +67,15 @@ class Publisher:
             )
 
     def flush(self) -> None:
-        """Returns when everything published so far is confirmed. Raises BrokerError, Unroutable."""
+        """Waits until everything published so far is confirmed. Raises BrokerError, Unroutable."""
         self._await(0)
 
     def unconfirmed(self) -> list[Outgoing]:
-        """What was handed over and is not confirmed, in order. Without what came back: `require_routable`."""
+        """Messages that were sent and are not confirmed, in order, without unroutable ones (`require_routable`)."""
         return [message for _, message in sorted((self._refused | self._waiting).items())]
 
     def require_routable(self) -> None:
-        """Raises Unroutable where a message came back because no queue takes it: it is confirmed all the same."""
+        """Raises Unroutable if a message came back because no queue takes it. The broker confirms such a one too."""
         if self._unroutable:
             raise Unroutable(f"no queue takes {self._unroutable[0]}: is the topology declared?")
 
@@ -117,5 +117,5 @@ class Publisher:
         self._connection.end_pump()
 
     def _on_return(self, _channel: object, method: Any, _properties: object, _body: bytes) -> None:
-        # The broker confirms an unroutable message after it returns it; only this tells that it is gone.
+        # The broker returns an unroutable message and then confirms it. Only the return shows that it is lost.
         self._unroutable.append(f"{method.exchange!r}/{method.routing_key!r}")

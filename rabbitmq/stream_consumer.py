@@ -1,4 +1,4 @@
-"""Reading a stream from an offset on. The reader owns its offsets; the broker keeps none for it."""
+"""Consumer that reads a stream from an offset on. The reader stores its offsets itself; the broker keeps none."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,13 +9,16 @@ from rabbitmq.publisher import POSSIBLY_DUPLICATE
 from schema.errors import LogGap
 
 OWN_OFFSETS_MAX = 1
-"""Each further segment of a stream begins with a chunk of the broker's own, which takes an offset (measured: 12 of 12
-on 3.10.8). Retention drops whole segments, so a real gap is far wider."""
+"""Maximum consecutive offsets that the broker uses itself.
+
+Each segment of a stream but the first begins with a chunk of the broker, which takes an offset (measured: 12 of 12 on
+3.10.8). Retention drops whole segments, so a real gap is far wider.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message of a stream at its offset. `tag` goes back to `StreamConsumer.acknowledge`."""
+    """A message of a stream at its offset. Pass `tag` to `StreamConsumer.acknowledge`."""
 
     offset: int
     body: bytes
@@ -24,7 +27,7 @@ class Delivery:
 
 
 def check_order(stream: str, expected: int, offset: int) -> None:
-    """Raises LogGap where messages are missing, or the stream is not the one whose offsets are known."""
+    """Raises LogGap if messages are missing, or if the stream was replaced by another one."""
     if offset < expected:
         raise LogGap(f"{stream} gives offset {offset} where {expected} was next: it was replaced by another stream")
     if offset - expected > OWN_OFFSETS_MAX:
@@ -36,10 +39,10 @@ def check_order(stream: str, expected: int, offset: int) -> None:
 class StreamConsumer:
     """Delivers a stream from `offset` on, each message once per consumer, in order.
 
-    Its pump raises LogGap when the stream turns out to lack messages.
+    The connection's `pump` raises LogGap if the stream lacks messages.
 
-    At most `prefetch` deliveries are unacknowledged; acknowledging grants credit and keeps nothing. On a channel of
-    its own, so that closing it is all there is to stopping.
+    At most `prefetch` deliveries are unacknowledged. Acknowledging grants the broker credit for more; the broker stores
+    no position. The consumer has its own channel, and closing that stops it.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class StreamConsumer:
         connection.watch(self._channel, stream)
 
     def acknowledge(self, tags: Iterable[int]) -> None:
-        """Grants the broker credit for as many more deliveries. Raises BrokerError."""
+        """Acknowledges deliveries, which grants the broker credit for as many more. Raises BrokerError."""
         with translated():
             for tag in tags:
                 self._channel.basic_ack(tag)

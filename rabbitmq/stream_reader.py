@@ -1,4 +1,4 @@
-"""Reading streams once: from the first message to where they end now, or one message. Nothing follows a stream on."""
+"""Reads a stream once, from its first message to a given offset, or a single message. Never follows a stream."""
 
 import time
 from collections import deque
@@ -11,13 +11,13 @@ from schema.errors import BrokerError, LogGap
 PREFETCH_MESSAGES = 1_000
 
 SILENCE_SECONDS_MAX = 30.0
-"""For a message that is known to be there."""
+"""Maximum wait for a message that is known to exist."""
 
 
 def read(connection: Connection, stream: str, until: int) -> Iterator[Delivery]:
-    """Every message of the stream from offset 0 up to `until`, in order.
+    """Reads every message of the stream from offset 0 up to `until`, in order.
 
-    Raises BrokerError, and LogGap where the stream's beginning is gone: retention has dropped it.
+    Raises BrokerError, and LogGap if retention has dropped the stream's beginning.
     """
     if until < 0:
         return
@@ -38,10 +38,10 @@ def read(connection: Connection, stream: str, until: int) -> Iterator[Delivery]:
 
 
 def read_one(connection: Connection, stream: str, offset: int) -> bytes:
-    """The message at an offset.
+    """Reads the body of the message at an offset.
 
-    Raises LogGap where the stream begins behind it: retention has dropped it. Raises BrokerError where the stream gives
-    nothing: it is away, or ends before that offset.
+    Raises LogGap if the stream begins after that offset, because retention has dropped the message. Raises BrokerError
+    if the stream delivers nothing: its leader is away, or it ends before that offset.
     """
     arrived: deque[Delivery] = deque()
     consumer = StreamConsumer(connection, stream, offset, 1, arrived.append)

@@ -1,4 +1,4 @@
-"""Reading queues of passing messages: broadcasts and requests, which are repeated by their senders if lost."""
+"""Consumers of messages that may be lost: broadcasts and replies, and requests that their senders repeat."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -9,7 +9,10 @@ from rabbitmq.connection import Connection, translated
 
 
 class Subscription:
-    """Hears an exchange through a private queue that goes with the connection: what was missed is not repeated."""
+    """Receives an exchange's messages through a private queue, which is deleted with the connection.
+
+    Messages published while there is no queue are not delivered later.
+    """
 
     def __init__(self, connection: Connection, exchange: str, keys: Iterable[str], on_body: Callable[[bytes], None]):
         self._exchange = exchange
@@ -23,18 +26,18 @@ class Subscription:
         connection.watch(self._channel, exchange)
 
     def bind(self, key: str) -> None:
-        """Hear messages with this routing key too. Raises BrokerError."""
+        """Starts to receive messages with this routing key too. Raises BrokerError."""
         with translated():
             self._channel.queue_bind(self._queue, self._exchange, key)
 
     def unbind(self, key: str) -> None:
-        """Hear them no longer. Raises BrokerError."""
+        """Stops receiving messages with this routing key. Raises BrokerError."""
         with translated():
             self._channel.queue_unbind(self._queue, self._exchange, key)
 
 
 class ReplyQueue:
-    """A private queue, named by the broker, to which anyone may send answers; it goes with the connection."""
+    """A private queue, named by the broker, to which any process may send answers; deleted with the connection."""
 
     def __init__(self, connection: Connection, on_body: Callable[[bytes], None]):
         self._channel = connection.channel()
@@ -45,9 +48,9 @@ class ReplyQueue:
 
 
 class QueueConsumer:
-    """Takes messages of a shared queue, acknowledged as they are handed out: for requests that are repeated if lost.
+    """Takes messages of a shared queue, which are acknowledged on delivery: for requests that are repeated if lost.
 
-    Of several consumers the one of the highest `priority` gets all messages, as long as it takes them.
+    Among several consumers the one of the highest `priority` gets all messages as long as it takes them.
     """
 
     def __init__(self, connection: Connection, queue: str, on_body: Callable[[bytes], None], priority: int = 0):
@@ -59,7 +62,7 @@ class QueueConsumer:
         connection.watch(self._channel, queue)
 
     def close(self) -> None:
-        """Stops taking; never raises."""
+        """Stops the consumer; never raises."""
         self._connection.unwatch(self._channel)
         with contextlib.suppress(pika.exceptions.AMQPError, OSError):
             self._channel.close()

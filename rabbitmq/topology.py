@@ -1,4 +1,4 @@
-"""The exchanges and queues, as data. Nothing here connects; `declare.py` makes it so."""
+"""The exchanges and queues, as data. Nothing here connects; `declare.py` declares them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,25 +6,28 @@ from typing import Any
 from schema.commands import PARTITIONS
 
 AUDIT_EXCHANGE = "audit"
-"""Fanout: whoever wants the log of record binds a queue; the audit stream is one of them."""
+"""Fanout exchange of the log of record. The audit stream is bound to it; other readers may bind their own queues."""
 
 AUDIT_STREAM = "audit"
 
 PRICES_EXCHANGE = "prices"
-"""Fanout: every consumer keeps what it hears (design §3)."""
+"""Fanout exchange of prices: every consumer keeps the prices that it receives (design §3)."""
 
 TRIGGERS_EXCHANGE = "trigger-changes"
-"""Direct, keyed by trigger partition: what became of trigger orders."""
+"""Direct exchange of changes of trigger orders, keyed by trigger partition."""
 
 ACCOUNTS_EXCHANGE = "accounts-changed"
-"""Direct, keyed by partition: hints that there is something new in the database, for those who show accounts live."""
+"""Direct exchange of hints that accounts have changed in the database, keyed by partition, for live displays."""
 
 PRICE_REQUESTS_QUEUE = "price-requests"
 PRICE_REQUEST_LIFETIME_MS = 10_000
-"""Whoever still waits after this has asked again; old requests would only buy quotes nobody wants."""
+"""Time after which the broker drops a price request.
+
+A worker that still waits has sent its request again by then, and an older one would buy a quote that no one needs.
+"""
 
 STREAM_BYTES_MAX = 20_000_000_000
-"""Retention: about 400 million commands a partition, far beyond any lag that would not have been noticed."""
+"""Maximum bytes that a stream retains: about 400 million commands a partition, far more than any unnoticed backlog."""
 
 SEGMENT_BYTES_MAX = 50_000_000
 
@@ -51,12 +54,12 @@ def command_stream(partition: int) -> str:
 
 
 def account_key(partition: int) -> str:
-    """Routing key of news of a partition's accounts."""
+    """Routing key for changes of a partition's accounts."""
     return f"{partition:02d}"
 
 
 def trigger_key(trigger_partition: int) -> str:
-    """Routing key of a trigger partition's changes."""
+    """Routing key for changes of a trigger partition's orders."""
     return f"{trigger_partition:02d}"
 
 

@@ -1,1 +1,1 @@
-"""Messages that no consumer may obey: kept in the database, shown to people, published again or discarded."""
+"""Messages that consumers refused: kept in the database, shown to people, published again or discarded."""

@@ -15,10 +15,10 @@ QUEUE = "dead-letters"
 
 
 def move(broker: Connection, database_url: str | None) -> int:
-    """Moves every letter of the queue into the database and deletes the queue; returns how many there were.
+    """Moves every letter of the queue into the database and deletes the queue; returns the number of letters.
 
-    Safe to repeat after a crash: a letter leaves the queue when the database has it, and the database keeps it once.
-    Raises SettingsError where there are letters and no database to put them, BrokerError, StoreError.
+    Safe to repeat after a crash: a letter leaves the queue once the database has it, and the database keeps it once.
+    Raises SettingsError if the queue exists and `database_url` is empty, BrokerError, StoreError.
     """
     length = queue_length(broker, QUEUE)
     if length is None:
@@ -38,7 +38,7 @@ def _empty(broker: Connection, connection: psycopg.Connection) -> int:
     count = 0
     with translated():
         while True:
-            # One at a time, by asking: the broker says when there is no more, and no silence has to be interpreted.
+            # Get, not consume: the broker answers when the queue is empty, while a consumer could only wait.
             method, properties, body = channel.basic_get(QUEUE)
             if method is None or properties is None or body is None or method.delivery_tag is None:
                 break
@@ -53,7 +53,7 @@ def _empty(broker: Connection, connection: psycopg.Connection) -> int:
 def _letter(cursor: psycopg.Cursor, headers: Mapping[str, object], body: bytes) -> DeadLetter:
     stream, offset = headers.get("stream"), headers.get("offset")
     if not isinstance(stream, str) or not isinstance(offset, int):
-        # Somebody else's, without an address. It gets one here, so that none takes another's place.
+        # The letter of another program has no place in a stream. It gets a unique one here.
         stream, offset = QUEUE, store.newest_number(cursor.connection) + 1
     return dead_letter(stream, offset, body, str(headers.get("reason", "it does not say")))
 

@@ -1,4 +1,4 @@
-"""Publishing dead letters again to the streams they came from, and removing them from where they are kept."""
+"""Publishes dead letters again to the streams they came from, and removes them from the database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,26 +18,26 @@ from schema.errors import DayTradeError, LogGap
 STREAMS = frozenset({AUDIT_STREAM, *map(command_stream, range(PARTITIONS))})
 
 CONFIRM_SECONDS_MAX = 60
-"""Seconds that a transaction may wait for the broker's confirms. Nobody else needs the rows that it locks."""
+"""Maximum seconds for which a transaction waits for the broker's confirms. No other process needs its locked rows."""
 
 
 class NotReturnable(DayTradeError):
-    """A letter that can only be discarded; the text says why."""
+    """The letter can only be discarded; the text says why."""
 
 
 @dataclass(frozen=True)
 class Returned:
-    """How many letters were published again, and why each of the others stays where it is."""
+    """Number of letters that were published again, and the reason why each of the others is still kept."""
 
     count: int
     kept: tuple[str, ...]
 
 
 def publish_again(broker: Connection, database: psycopg.Connection, letters: Sequence[KeptLetter]) -> Returned:
-    """Publishes letters to their streams, marked as possibly there already, and removes them once that is confirmed.
+    """Publishes letters to their streams, marked as possible duplicates, and removes them once they are confirmed.
 
-    Letters that somebody else has removed meanwhile are passed over. A crash in between may leave a letter published
-    and still kept: published once more, it has no effect on what is done already. Raises BrokerError, StoreError.
+    Letters that another process has removed meanwhile are left out. A crash in between may leave a letter published and
+    still kept; if it is published once more, its commands have no second effect. Raises BrokerError, StoreError.
     """
     publisher = Publisher(broker)
     count, kept, small = 0, [], []
@@ -49,13 +49,13 @@ def publish_again(broker: Connection, database: psycopg.Connection, letters: Seq
         else:
             if one.letter.is_whole:
                 small.append((one, body))
-            else:  # alone: two of them at once may be more than anybody wants in memory
+            else:  # alone: several large messages at once would take too much memory
                 count += _publish(publisher, database, [(one, body)])
     return Returned(count + _publish(publisher, database, small), tuple(kept))
 
 
 def whole_body(broker: Connection, letter: DeadLetter) -> bytes:
-    """All of a letter's message, from its stream where it is not kept whole. Raises NotReturnable, BrokerError."""
+    """The whole message of a letter; reads it from its stream if necessary. Raises NotReturnable, BrokerError."""
     if letter.stream not in STREAMS:
         raise NotReturnable(f"{letter.id} came from no stream of ours: it can only be discarded")
     if letter.is_whole:

@@ -1,7 +1,7 @@
-"""The SQL of dead letters: consumers keep them here, people read and remove them.
+"""The SQL of dead letters: consumers store them, people read and remove them.
 
-Reading takes nothing. A consumer keeps a letter in the transaction that moves its position on, so that each message is
-here once, under its stream and offset, whatever dies in between.
+Reading removes nothing. A consumer stores a letter in the transaction that moves its position on. So each message is
+stored once, under its stream and offset, whichever process dies in between.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from schema.dead_letters import DeadLetter
 
 @dataclass(frozen=True, slots=True)
 class KeptLetter:
-    """A dead letter, its number in the order in which letters were given up, and when that was (ms since the epoch)."""
+    """A dead letter with its number, in the order in which letters were stored, and the time (ms since the epoch)."""
 
     number: int
     given_up_at_ms: int
@@ -24,7 +24,7 @@ class KeptLetter:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Letters that are meant: those at `places` (stream and offset; None: anywhere), `after` < number ≤ `until`."""
+    """Selection of letters: those at `places` (stream and offset; None: anywhere), with `after` < number ≤ `until`."""
 
     places: tuple[tuple[str, int], ...] | None = None
     after: int = 0
@@ -32,9 +32,9 @@ class Choice:
 
 
 def keep(cursor: psycopg.Cursor, letters: Sequence[DeadLetter]) -> None:
-    """Keeps letters, as part of the caller's transaction: that which stores the position behind them.
+    """Stores letters in the caller's transaction, which also stores the position behind them.
 
-    A letter that is kept already stays as it is.
+    A letter that is stored already stays as it is.
     """
     if letters:
         rows = [(one.stream, one.offset, one.reason, one.size_bytes, one.body) for one in letters]
@@ -42,14 +42,14 @@ def keep(cursor: psycopg.Cursor, letters: Sequence[DeadLetter]) -> None:
 
 
 def newest_number(connection: psycopg.Connection) -> int:
-    """Number of the letter that was given up last; 0 where there is none."""
+    """Number of the letter that was stored last; 0 if there is none."""
     with connection.transaction():
         number: int = only_row(connection.execute("SELECT coalesce(max(letter_number), 0) FROM dead_letters"))[0]
         return number
 
 
 def count(connection: psycopg.Connection, choice: Choice) -> int:
-    """How many of the letters that are meant are there."""
+    """Number of the selected letters that are stored."""
     chosen, values = _chosen(choice)
     with connection.transaction():
         count: int = only_row(connection.execute(f"SELECT count(*) FROM dead_letters WHERE {chosen}", values))[0]
@@ -57,7 +57,7 @@ def count(connection: psycopg.Connection, choice: Choice) -> int:
 
 
 def page(connection: psycopg.Connection, choice: Choice, limit: int, body_bytes_max: int) -> list[KeptLetter]:
-    """The oldest `limit` of the letters that are meant; of their bodies no more than `body_bytes_max` is read."""
+    """The oldest `limit` of the selected letters, with at most `body_bytes_max` of each body."""
     chosen, values = _chosen(choice)
     with connection.transaction():
         rows = connection.execute(_PAGE.format(chosen=chosen), (body_bytes_max, *values, limit), binary=True)
@@ -65,7 +65,7 @@ def page(connection: psycopg.Connection, choice: Choice, limit: int, body_bytes_
 
 
 def remove(cursor: psycopg.Cursor, numbers: Iterable[int]) -> set[int]:
-    """Removes letters as part of the caller's transaction; returns which of them were still there."""
+    """Removes letters in the caller's transaction; returns the numbers of those that were still stored."""
     cursor.execute("DELETE FROM dead_letters WHERE letter_number = ANY(%s) RETURNING letter_number", (list(numbers),))
     return {number for (number,) in cursor}
 
@@ -78,7 +78,7 @@ def _chosen(choice: Choice) -> tuple[str, tuple[object, ...]]:
     return f"{condition} AND {_AT_PLACES}", (*values, streams, offsets)
 
 
-# In binary: as text, bodies would be sent in hexadecimal.
+# Bodies are sent in binary, because in text they would be sent in hexadecimal.
 _KEEP = """
     INSERT INTO dead_letters (stream, stream_offset, reason, size_bytes, body, given_up_at_ms)
     SELECT stream, stream_offset, reason, size_bytes, body, extract(epoch FROM clock_timestamp()) * 1000
