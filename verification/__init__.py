@@ -1,1 +1,1 @@
-"""Recomputes from a database what the system promises, without a line of the code that it judges: only schema/."""
+"""Recomputes the system's invariants from a database. Of the code that it judges it shares only schema/."""

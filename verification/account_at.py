@@ -1,6 +1,6 @@
-"""An account as a row of its history left it, for people and as JSON.
+"""An account as it was after a given history row, for people and as JSON.
 
-Reads only; works with every other process down. How rows become an account is `schema.history`'s.
+Reads only; works with every other process down. `schema.history` turns the rows into an account.
 """
 
 from typing import Any
@@ -16,13 +16,13 @@ COLUMNS = """h.seq, h.kind::text, h.command_id, h.transaction_number, h.command:
     h.price_cents, h.outcome::text, h.reason::text, h.cash_delta_cents, h.reserved_delta_cents, h.shares_delta,
     h.reserved_shares_delta, h.quote_id, h.published_at_ms, h.at_ms, h.shares,
     h.order_seq, h.newest_order_seq"""
-"""Of `history h`, in the order of HistoryRow's fields."""
+"""Columns of `history h`, in the order of HistoryRow's fields."""
 
 ROWS_PER_FETCH = 10_000
 
 
 class NoSuchRow(DayTradeError):
-    """The user's history has no row of that number."""
+    """The user's history has no row with that number."""
 
 
 def account_at(connection: psycopg.Connection, user: str, seq: int) -> Account:

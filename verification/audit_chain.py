@@ -1,6 +1,6 @@
-"""Recomputes the audit log's hash chain from its rows, and names the first row that is not what was chained.
+"""Recomputes the audit log's hash chain from its rows, and names the first row that differs from the chained one.
 
-What is hashed is `schema.chain`'s to say; here it is only compared. Never writes, and mends nothing.
+`schema.chain` defines what is hashed; this module only compares. It never writes or repairs anything.
 """
 
 import time
@@ -25,7 +25,7 @@ NUMBER_MIN = -(2**63)
 
 @dataclass(frozen=True)
 class Fault:
-    """Where a source's log first departs from its chain, and how."""
+    """First entry at which a source's log differs from its chain, and how."""
 
     source: int
     number: int
@@ -36,7 +36,7 @@ class Fault:
 
 
 def verify(connection: psycopg.Connection, kept: Iterable[Head], advanced: Callable[[int], None]) -> list[Finding]:
-    """A finding on the chain of all sources together, and one on the heads that were kept, if any were."""
+    """Returns a finding for the chains of all sources together, and one for the kept heads, if there are any."""
     started = time.monotonic()
     # Rows come in the key's order straight from its index: sorting them would double the time.
     for method in ("sort", "bitmapscan"):
@@ -89,16 +89,16 @@ class _Source:
         self.looked = 0
 
     def fault(self, advanced: Callable[[int], None]) -> Fault | None:
-        """Where it first goes wrong, None where nothing is."""
+        """The first difference between rows and chain; None if there is none."""
         before = Link(self._source, 0, 0, b"", chain.genesis(self._source))
         rows = copy_rows(self._connection, _ROWS.format(source=self._source))
         bad = None
         for link in self._links:
-            # Forged numbers may lead anywhere: so many rows are read only where the link says so of the next ones.
+            # A forged link may name any numbers. Rows are read only if the link continues the one before it.
             if not before.last_number + 1 == link.first_number <= link.last_number:
                 bad = link
                 break
-            # Added up one by one: a list of thousands of rows keeps the garbage collector busy, which doubles the time.
+            # Rows are appended one by one: a list of thousands of rows costs garbage collection and doubles the time.
             taken = bytearray()
             for row in islice(rows, link.last_number - before.last_number):
                 taken += row
@@ -109,7 +109,7 @@ class _Source:
                 bad = link
                 break
             before = link
-        # What is left has to be read in any case, or the connection could not be used on.
+        # The remaining rows are always read, because the connection is unusable before the end of COPY.
         surplus = next(rows, None)
         self.looked += (surplus is not None) + sum(1 for _ in rows)
         return self._locate(before, bad) if bad else self._end_fault(before, surplus)
@@ -123,12 +123,12 @@ class _Source:
         return None
 
     def _locate(self, before: Link, link: Link) -> Fault:
-        """Which row of the first link that does not fit is the first bad one; by its check, where that tells."""
+        """Finds the first bad row of the first link that does not match, by the rows' checks where these differ."""
         expected = before.last_number + 1
         if link.first_number != expected:
             what = f"the chain goes on with {link.first_number}: the link over it is missing, or one beside it altered"
             return Fault(self._source, expected, what)
-        # The first link answers for whatever stands before number 1, too.
+        # The first link also covers any row with a number below 1.
         behind = before.last_number or NUMBER_MIN
         query = _SOME_ROWS.format(source=self._source, behind=behind, last=link.last_number)
         for row in list(map(bytes, copy_rows(self._connection, query))):
@@ -159,7 +159,7 @@ def _number(row: bytes) -> int:
 
 
 def heads(connection: psycopg.Connection) -> Iterator[Head]:
-    """The newest link of each source, as it stands in the database: to be kept elsewhere."""
+    """Yields the newest link of each source in the database, to be kept elsewhere."""
     for source, stored, head in connection.execute(_NOTED):
         yield Head(source, stored, head)
 

@@ -1,10 +1,10 @@
-"""Passes over what is held now, against the history and the orders that hold it. SQL of checks, nothing else."""
+"""Passes that compare current balances with the history and with live orders. Only SQL of checks."""
 
 from verification.invariants import Invariant, Pass
 
 
 def _lowest(deltas: str, total: str) -> str:
-    """SQL for the least that the sum of an array ever was, in the order of `seqs`. Most positions have one row."""
+    """SQL for the minimum of an array's running sum in the order of `seqs`. Most positions have a single row."""
     return f"""CASE WHEN n = 1 THEN {total} ELSE (
         SELECT min(at_row) FROM (
             SELECT sum(delta) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS at_row
@@ -12,7 +12,7 @@ def _lowest(deltas: str, total: str) -> str:
 
 
 def _first_below(delta: str) -> str:
-    """SQL that names the first row after which the sum of a column was negative."""
+    """SQL that names the first row after which the running sum of a column was negative."""
     return f"""(
         SELECT format('history row %s of user %L', seq, found.user_id) FROM (
             SELECT seq, sum({delta}) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS at_row FROM history AS h
@@ -20,7 +20,7 @@ def _first_below(delta: str) -> str:
         WHERE at_row < 0 ORDER BY seq LIMIT 1)"""
 
 
-# Why arrays: see history_passes.
+# `history_passes` explains why the rows are gathered in arrays.
 POSITIONS = Pass(
     "positions",
     f"""

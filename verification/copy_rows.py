@@ -1,5 +1,7 @@
-"""The rows of COPY … TO STDOUT as Postgres sends them, read straight from libpq: psycopg's own reader takes twice the
-time, and reading is most of what checking the chain costs. No SQL, and no opinion on what a row is.
+"""Reads the rows of COPY … TO STDOUT directly from libpq, as Postgres sends them.
+
+psycopg's own reader takes twice the time, and reading is most of the cost of checking the chain. No SQL here; rows are
+not interpreted.
 """
 
 import select
@@ -10,7 +12,7 @@ from psycopg import pq
 
 
 def copy_rows(connection: psycopg.Connection, query: str) -> Iterator[memoryview]:
-    """A row each, line feed included. Read it to its end: before that the connection is of no use.
+    """Yields each row with its line feed. Read to the end: before that the connection can do nothing else.
 
     The connection must be in a transaction. Raises psycopg.DatabaseError.
     """
@@ -41,6 +43,6 @@ def _next_result(libpq: pq.abc.PGconn) -> pq.abc.PGresult | None:
 
 
 def _wait(libpq: pq.abc.PGconn) -> None:
-    # Other threads work meanwhile: libpq's own waiting would keep them out.
+    # Waiting inside libpq would block the other threads; `select` lets them run.
     select.select([libpq.socket], [], [])
     libpq.consume_input()

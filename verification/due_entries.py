@@ -1,12 +1,13 @@
-"""What the log of record must say of a history row (spec §6), as SQL over `history` and `audit_events`. No pass.
+"""Log entries that history rows call for (spec §6), as SQL over `history` and `audit_events`. Defines no pass.
 
-Entries are compared by sums of 64-bit hashes per user: the same entries in any order give the same sum, and others
-give it by chance once in 2^64. So no entry needs a place in memory. Who is bad is then looked at exactly.
+Entries are compared by sums of 64-bit hashes per user. The same entries in any order give the same sum; different ones
+give it by chance once in 2^64. So no entry is held in memory. For a user whose sums differ, the entries themselves are
+then compared.
 """
 
 
 def _mark(command: str, symbol: str, funds: str) -> str:
-    """An entry's hash. Postgres folds a number that it hashes to 32 bits, but not a seed: hence money as a seed."""
+    """SQL for an entry's hash. Money is part of the seed: Postgres folds a hashed number to 32 bits, but not a seed."""
     number = f"hashenumextended({command}, hashint8extended(at_ms, transaction_number) # coalesce({funds}, -1))"
     return f"hashtextextended(coalesce({symbol}, ''), {number})"
 
@@ -15,30 +16,31 @@ def _mark_of_error(reason: str) -> str:
     return f"hashtextextended({reason}, hashenumextended(command, hashint8extended(at_ms, transaction_number)))"
 
 
-# A partition's entries have its decisions' order, so a user's commands must stand there as they do in the history: else
-# rows' contents changed places. Times would not tell: those of one batch are the same, and a clock may be set back. A
-# command's place is packed with half a hash into one number: an array of these takes half the time of two.
+# A partition's entries are in the order of its decisions, so a user's commands must have the same order in the log and
+# in the history. Otherwise the contents of rows were exchanged. Times would not show it: they are equal within a batch,
+# and a clock may be set back. The place of a command and half of its hash are packed into one number, because one array
+# takes half the time of two.
 def _place(number: str) -> str:
     return f"array_agg(({number} << 32) | (hashint8extended(at_ms, transaction_number) & x'ffffffff'::bigint))"
 
 
 def in_order(places: str) -> str:
-    """SQL for a hash over all of a user's commands in their order, from the column `places` of either side's marks."""
+    """SQL for a hash over all of a user's commands in order, from `places` of MARKS_OF_HISTORY or MARKS_OF_LOG."""
     return f"""(SELECT hash_array_extended(array_agg(place & x'ffffffff'::bigint), 0)
         FROM (SELECT unnest({places}) AS place ORDER BY 1) AS commands)"""
 
 
-# A commit or cancel names no symbol and no amount: its row shows those of the order that it closed.
+# A commit or cancel command names no symbol and no amount; its history row has those of the order that it closed.
 _CLOSES = "outcome = 'done' AND command IN ('COMMIT_BUY', 'CANCEL_BUY', 'COMMIT_SELL', 'CANCEL_SELL')"
 _SYMBOL_GIVEN = f"CASE WHEN {_CLOSES} THEN NULL ELSE symbol END"
-# An order by shares names no amount: its row shows what its shares cost (spec §3a).
+# An order by shares names no amount; its history row has the price of its shares (spec §3a).
 _FUNDS_GIVEN = """CASE WHEN outcome = 'rejected' THEN amount_cents
     WHEN shares IS NOT NULL THEN NULL
     WHEN command IN ('SET_BUY_TRIGGER', 'SET_SELL_TRIGGER') THEN price_cents
     WHEN command IN ('COMMIT_BUY', 'CANCEL_BUY', 'COMMIT_SELL', 'CANCEL_SELL', 'CANCEL_SET_BUY', 'CANCEL_SET_SELL')
     THEN NULL ELSE amount_cents END"""
 
-# A quote that the command itself caused is in the log as paid, not as used.
+# For a command that caused its quote itself, the log has a paid quote and no use of a cached one.
 _USES_CACHED = """(kind = 'command' AND quote_id IS NOT NULL AND (cause_user = user_id
     AND cause_number = transaction_number AND asked_at_ms >= published_at_ms) IS NOT TRUE)"""
 
@@ -50,7 +52,7 @@ _FUNDS_MOVED = "CASE WHEN kind = 'expiry' THEN amount_cents ELSE coalesce(price_
 HISTORY = """(
     SELECT h.*, q.user_id AS cause_user, q.transaction_number AS cause_number, q.asked_at_ms
     FROM history AS h LEFT JOIN quote_fetches AS q USING (quote_id))"""
-"""History rows, each with what caused the quote that it used."""
+"""History rows, each with the user and number of the command that caused its quote, and when that was asked for."""
 
 MARKS_OF_HISTORY = f"""
     count(*) FILTER (WHERE kind = 'command') AS commands,
@@ -63,7 +65,7 @@ MARKS_OF_HISTORY = f"""
     coalesce(sum({_mark("command", "symbol", "price_cents")}) FILTER (WHERE {_USES_CACHED}), 0)
         + coalesce(sum({_mark("command", "symbol", _FUNDS_MOVED)}) FILTER (WHERE {_MOVES}), 0) AS events_mark,
     {_place("seq")} FILTER (WHERE kind = 'command') AS places"""
-"""Of a user's rows of HISTORY, what the log must say."""
+"""Counts and sums of hashes of the entries that a user's rows of HISTORY call for."""
 
 _LOGGED = _mark("command", "symbol", "funds_cents")
 
@@ -77,11 +79,11 @@ MARKS_OF_LOG = f"""
     count(*) FILTER (WHERE kind = 'systemEvent') AS events,
     coalesce(sum({_LOGGED}) FILTER (WHERE kind = 'systemEvent'), 0) AS events_mark,
     {_place("number")} FILTER (WHERE kind = 'userCommand') AS places"""
-"""Of a user's entries, what the log does say."""
+"""Counts and sums of hashes of a user's entries in the log."""
 
 
 def _due(symbol: str, funds: str, condition: str, reason: str = "NULL") -> str:
-    """The entries that a user's rows call for, one by one."""
+    """SQL for the entries that a user's rows call for, one row each."""
     return f"""
         SELECT seq, transaction_number, at_ms, command, {symbol} AS symbol, {funds} AS funds, {reason} AS reason,
             1 AS n FROM {HISTORY} AS rows WHERE user_id = found.user_id AND {condition}"""
@@ -96,7 +98,7 @@ _DUE = {
 
 
 def first_difference(kind: str) -> str:
-    """SQL that names the first transaction of `found.user_id` of which the log's entries of this kind differ."""
+    """SQL that names the first transaction of `found.user_id` whose entries of this kind differ from the due ones."""
     fields = "NULL, NULL, split_part(message, ':', 1)" if kind == "errorEvent" else "symbol, funds_cents, NULL"
     return f"""(
         SELECT format('user %L, transaction %s%s', found.user_id, transaction_number, ', history row ' || min(seq))

@@ -1,7 +1,7 @@
-"""A dump file against the database: valid by the log's schema, and exactly the entries up to the dump's markers.
+"""Checks a dump file against the database: valid by the log's schema, and exactly the entries up to its markers.
 
-Streams both sides in bounded memory; a dump's order is that of time, then of source and number. Elements are built
-here from rows anew, so that a mistake of the writer's is not repeated.
+Both sides are streamed in bounded memory. A dump is ordered by time, then by source and number. This module builds the
+elements from the rows itself, so that it cannot repeat a mistake of the dump's writer.
 """
 
 import re
@@ -28,21 +28,21 @@ ROWS_PER_FETCH = 5_000
 XSD = Path(__file__).resolve().parents[1] / "schema" / "log.xsd"
 
 Element = tuple[str, tuple[tuple[str, str], ...]]
-"""Its name, and the names and texts of its fields in their order."""
+"""Name of an element, and the names and texts of its fields in order."""
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
 class Dump:
-    """Which dump a file is of."""
+    """Identity of a dump. `user`: the user whose log it holds; None: all users."""
 
     dump_id: str
     user: str | None
 
 
 def find(connection: psycopg.Connection, file: Path) -> Dump:
-    """The dump whose file this name has: who wrote it last. Raises DecodeError where there is none."""
+    """Finds the dump that was written last under this file name. Raises DecodeError if there is none."""
     path = file.resolve().as_posix()
     for dump_id, user, filename in connection.execute(_WRITTEN):
         if path.endswith(f"/{filename}"):
@@ -51,7 +51,7 @@ def find(connection: psycopg.Connection, file: Path) -> Dump:
 
 
 def verify(connection: psycopg.Connection, file: Path, advanced: Callable[[int], None]) -> list[Finding]:
-    """Two findings; the first difference is named. Raises DecodeError, OSError."""
+    """Returns the findings VALID and EXACT, with the first difference. Raises DecodeError, OSError."""
     started = time.monotonic()
     dump = find(connection, file)
     looked, differences, first, invalid = 0, 0, "", ""
@@ -75,7 +75,7 @@ def _elements(file: Path) -> Iterator[Element]:
     schema = etree.XMLSchema(etree.parse(XSD))
     for _, element in etree.iterparse(str(file), events=("end",), tag=list(_KINDS), schema=schema):
         yield element.tag, tuple((field.tag, field.text or "") for field in element)
-        # What was read is let go, or the whole log would gather in memory.
+        # Elements already read are freed; otherwise the whole log would accumulate in memory.
         element.clear()
         while element.getprevious() is not None:
             del element.getparent()[0]
@@ -140,7 +140,8 @@ _ORDER = " ORDER BY e.at_ms, e.source, e.number"
 
 _OF_ALL = _SELECT + _ORDER
 
-# A paid quote is in if a command up to the DUMPLOG has its user, number and symbol: nothing else names its cause.
+# A paid quote belongs to the dump if a command up to the DUMPLOG has its user, number and symbol: only these name the
+# command that caused it.
 _OF_USER = f"""{_SELECT} AND e.user_id = %(user)s AND (e.source <> %(quotecache)s OR EXISTS (
         SELECT FROM audit_events AS c JOIN dump_markers AS d ON d.source = c.source AND c.number <= d.number
         WHERE d.dump_id = %(dump)s AND c.source <> %(quotecache)s AND c.kind = 'userCommand'

@@ -1,16 +1,18 @@
-"""Passes over dumps: up to where each goes and whose it is, as the chained log says; and that each was written. SQL of
-checks, nothing else.
+"""Passes over dumps: each ends at its markers in the chained log, has the right user, and was written.
+
+Only SQL of checks.
 """
 
 from schema.commands import PARTITIONS
 from schema.events import QUOTECACHE_SOURCE
 from verification.invariants import Invariant, Pass
 
-# A DUMPLOG leaves a marker in its user's source, or, for the whole log, in each. One that was published twice may have
-# left two in a source, of which the first counts. With the last of them the dump is complete, and its row of the quote
-# cache is made: that says how many entries of the cache were stored by the end of that transaction, and a link of the
-# chain ends with each transaction. Only the first link may be one over a log from before the chain, of many of them.
-# A dump that was given up because its marker cannot be stored has none.
+# A DUMPLOG leaves a marker in its user's source, or, for the whole log, in each partition's source. A DUMPLOG that was
+# published twice may have left two markers in a source; the first counts. The last marker completes the dump. With it
+# the audit worker writes the dump's row for the quote cache: the number of the cache's entries that were stored by the
+# end of that transaction. A link of the chain ends with each transaction. Only the first link may cover many
+# transactions: those of a log from before the chain. A dump that was given up because its marker cannot be stored has
+# no marker.
 MARKERS = Pass(
     "markers of dumps",
     f"""
@@ -55,8 +57,8 @@ MARKERS = Pass(
     ),
 )
 
-# A DUMPLOG that is done promised a file. One that is not written yet is told apart by its words alone: where the system
-# has come to rest, it counts as much. The file of a replaced dump is that of the later one which has its name.
+# A DUMPLOG that is done promised a file. A dump that is not written yet is a violation too, since verification judges a
+# system at rest; only its text differs. The file of a replaced dump is that of the later dump with its name.
 FILES = Pass(
     "files of dumps",
     """

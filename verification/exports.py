@@ -1,4 +1,4 @@
-"""Exports of the state and of the history: what anyone needs to check this system, from the database.
+"""Exports of the state and of the history from the database, with which anyone can check this system.
 
 Canonical: the same database gives the same bytes. Reads only; works with every other process down.
 """
@@ -41,7 +41,7 @@ def state(connection: psycopg.Connection) -> dict[str, dict[str, Any]]:
 
 
 def history(connection: psycopg.Connection) -> Iterator[dict[str, Any]]:
-    """Every history row by user and seq: the order in which it took effect; from a server-side cursor."""
+    """Yields every history row by user and seq, the order of effect; reads with a server-side cursor."""
     with connection.cursor("history", row_factory=dict_row) as cursor:
         cursor.itersize = ROWS_PER_FETCH
         yield from cursor.execute(_HISTORY)
@@ -53,7 +53,7 @@ def canonical(value: object) -> bytes:
 
 
 def write_state(connection: psycopg.Connection, path: Path) -> str:
-    """Writes the state, or nothing where it fails; returns its SHA-256, hexadecimal. Raises OSError."""
+    """Writes the state, or nothing if that fails; returns its SHA-256, hexadecimal. Raises OSError."""
     content = canonical(state(connection)) + b"\n"
     with written_whole(path) as file:
         file.write(content)
@@ -61,7 +61,7 @@ def write_state(connection: psycopg.Connection, path: Path) -> str:
 
 
 def write_history(connection: psycopg.Connection, path: Path) -> int:
-    """Writes the history, one object a line, or nothing where it fails; returns the number of lines. Raises OSError."""
+    """Writes the history, one object a line, or nothing if that fails; returns the number of lines. Raises OSError."""
     count = 0
     with written_whole(path) as file:
         for row in history(connection):
@@ -71,8 +71,8 @@ def write_history(connection: psycopg.Connection, path: Path) -> int:
 
 
 def begin(connection: psycopg.Connection) -> None:
-    """Makes the connection read one snapshot, however long that takes. Raises StoreError where nothing has run."""
-    # One snapshot for all queries: on a live system each would otherwise see another state.
+    """Makes the connection read one snapshot, without a time limit. Raises StoreError if nothing has run."""
+    # Without one snapshot for all queries, each would see another state of a live system.
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     connection.execute("SET LOCAL statement_timeout = 0")
@@ -80,7 +80,7 @@ def begin(connection: psycopg.Connection) -> None:
 
 
 def _require_something(connection: psycopg.Connection) -> None:
-    """An export of nothing would pass for that of a run. Raises StoreError."""
+    """Raises StoreError if nothing has run, because an empty export would look like that of a run."""
     if not only_row(connection.execute(_ANYTHING))[0]:
         raise StoreError(f"nothing has run on the database {connection.info.dbname}: there is nothing to write")
 

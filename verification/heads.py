@@ -1,6 +1,6 @@
-"""The heads of the audit log's chain as text, to be kept where whoever can write the database cannot write.
+"""Heads of the audit log's chain as text, to be kept out of reach of anyone who can write to the database.
 
-A line for each source: its number, the number of its newest entry, and the digest. No I/O.
+Each source has a line: its number, the number of its newest entry, and the digest. No I/O.
 """
 
 import re
@@ -22,12 +22,15 @@ class Head:
 
 
 def to_text(heads: Iterable[Head], said: str) -> str:
-    """`said` stands in the first line, for people."""
+    """Formats the heads. `said` is the text of the first line, for people."""
     return "".join([f"# {said}\n", *(f"{h.source:2} {h.number:12} {h.digest.hex()}\n" for h in heads)])
 
 
 def from_text(text: str) -> list[Head]:
-    """Lines that begin with # and empty ones say nothing; some line must say something. Raises DecodeError."""
+    """Parses heads; skips empty lines and those that begin with #.
+
+    Raises DecodeError for any other line that is not a head, and if there is no head at all.
+    """
     heads = []
     for n, line in enumerate(text.splitlines(), 1):
         if line.startswith("#") or not line.strip():

@@ -1,4 +1,4 @@
-"""Passes over the history: every row, every user's rows in order, every command once. SQL of checks, nothing else."""
+"""Passes over the history: every row, every user's rows in order, every command once. Only SQL of checks."""
 
 from verification.invariants import Invariant, Pass
 
@@ -11,7 +11,7 @@ _SHARES = "(amount_cents / nullif(price_cents, 0))"
 _CASH_BACK = f"cash_delta_cents = amount_cents AND reserved_delta_cents = -amount_cents AND {_NO_SHARES}"
 _SHARES_BACK = f"shares_delta = {_SHARES} AND reserved_shares_delta = -shares_delta AND {_NO_CASH}"
 
-# What a row of each kind moves, from its own amount and price (spec §3).
+# True if the row moves what its kind, command, amount and price require (spec §3).
 _MOVES = f"""
     CASE
     WHEN outcome = 'rejected' THEN {_STILL}
@@ -45,7 +45,7 @@ _MOVES = f"""
             AND cash_delta_cents = amount_cents AND reserved_delta_cents = 0 AND shares_delta = 0 END
     END"""
 
-# A rejection for another order than the newest names that one: an order of the same side, placed before it.
+# A command rejected because it did not name the newest order must record that one: of its side, placed before it.
 _NAMES_AN_ORDER = """EXISTS (SELECT FROM history AS o WHERE o.user_id = rows.user_id AND o.seq = rows.newest_order_seq
     AND o.seq < rows.seq AND o.kind = 'command' AND o.outcome = 'done'
     AND o.command::text = substring(rows.command::text FROM '_(BUY|SELL)$'))"""
@@ -77,10 +77,10 @@ EACH_ROW = Pass(
     ),
 )
 
-# Rows in a user's order, of many users at once, come cheapest like this: gather each user's in arrays, which takes one
-# scan and no sort; then sort each user's for themselves, which are few and nearly in order. One sort over all users'
-# names and numbers takes twice the time, and the key's index, which has the order, three times: it leads to a million
-# places of the table one by one. Arrays of one query are filled by the same rows in the same order.
+# The cheapest way to read the rows of many users, each user's in order: gather each user's rows in arrays, which takes
+# one scan and no sort; then sort each user's arrays, which are short and nearly in order. One sort of all rows by user
+# and number takes twice the time. Reading along the key's index takes three times, as it visits a million places of the
+# table one by one. All arrays of one query are filled from the same rows in the same order.
 CASH_IN_ORDER = Pass(
     "users' cash in order",
     """
@@ -103,7 +103,7 @@ CASH_IN_ORDER = Pass(
     hashed=True,
 )
 
-# The leading 8 bytes of a command's id are its publisher, the last 8 the number that it gave.
+# The first 8 bytes of a command's id are its publisher, the last 8 the publisher's number for it.
 PUBLISH_ORDER = Pass(
     "publish order",
     """
@@ -120,10 +120,10 @@ PUBLISH_ORDER = Pass(
     hashed=True,
 )
 
-# An expiry has its order for an id, and is judged with it; all other ids are of the whole system. A run's commands
-# have its source for a publisher. Different ids are counted by setting bits, 64 ids a word, as publishers number their
-# commands one by one: that takes a quarter of the time of looking each id up. An id is 16 bytes; of a shorter one
-# Postgres says that it cannot be computed.
+# An expiry's id names its order, and the pass over pending orders judges it; all other ids are unique in the whole
+# system. The publisher in the ids of a run's commands is the run's source. Publishers number their commands one by one,
+# so different ids are counted by setting bits, 64 ids a word. That takes a quarter of the time of looking up each id.
+# An id has 16 bytes; with a shorter one Postgres raises an error, and the finding says that it cannot be computed.
 COMMAND_IDS = Pass(
     "command ids",
     """

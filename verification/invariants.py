@@ -1,4 +1,4 @@
-"""What an invariant is, what a pass over some rows is, and what was found. Values only: no SQL of any check, no I/O."""
+"""Values of verification: invariants, passes over rows, findings. No SQL of any check, no I/O."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ import psycopg
 
 @dataclass(frozen=True)
 class Weighed:
-    """What came of the rows of which an invariant does not hold at first sight.
+    """Judgement on the rows for which the SQL expression of an invariant is not true.
 
-    `violations`: how many of them violate it; `first`: the first of these by name; `note`: for people, of the others.
+    `violations`: number of rows that violate the invariant; `first`: the name of the first of them; `note`: text for
+    people about the other rows.
     """
 
     violations: int
@@ -24,10 +25,10 @@ Weigh = Callable[[psycopg.Connection, Iterable[tuple[Any, ...]]], Weighed]
 
 @dataclass(frozen=True)
 class Invariant:
-    """A sentence about rows, and the SQL expression that is true of every row for which it holds; null is a violation.
+    """A sentence about rows, and an SQL expression that is true for each row that keeps it; null is a violation.
 
-    `named`: names a bad row to people in words of its own, where those of the pass would not do. `weigh`: judges the
-    rows for which the expression is not true, where that takes more than they hold: it gets their names, and the
+    `named`: SQL expression that names a bad row to people, if that of the pass does not suit. `weigh`: function that
+    judges the rows for which the expression is not true, if the rows alone do not decide; it gets their names and the
     columns `weighed`.
     """
 
@@ -40,11 +41,12 @@ class Invariant:
 
 @dataclass(frozen=True)
 class Pass:
-    """Invariants that are judged in one go over the same rows.
+    """Invariants that one query judges over the same rows.
 
-    `rows`: a query; its column `looked` says how many rows of the database one of its rows stands for. `named`: the
-    SQL expression that names one of its rows to people; `order`: which of several is named first. `hashed`: Postgres
-    must group by hashing, not by sorting or along an index. It knows too little of the groups to choose well.
+    `rows`: the query; its column `looked` is the number of rows of the database that one of its rows covers. `named`:
+    SQL expression that names one of its rows to people; `order`: sort order, by which the first bad row is named.
+    `hashed`: forces Postgres to group by hashing, not by sorting or along an index, as it knows too little about the
+    groups to choose well.
     """
 
     name: str
@@ -57,9 +59,9 @@ class Pass:
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of an invariant. `first`: the first bad row by name, empty where there is none.
+    """Result for one invariant. `first`: the name of the first bad row, empty if there is none.
 
-    `note`: what people should know besides.
+    `note`: further text for people.
     """
 
     sentence: str

@@ -1,4 +1,4 @@
-"""Passes over the log of record alone: its numbers, and whether it is stored at all. SQL of checks, nothing else."""
+"""Passes over the log of record alone: its numbers, and whether all of it is stored. Only SQL of checks."""
 
 from schema.events import QUOTECACHE_SOURCE
 from verification.invariants import Invariant, Pass
@@ -8,9 +8,9 @@ _MISPLACED = """
         WHERE a.source = found.source) AS numbered
     WHERE number <> place"""
 
-# Numbers from 1 to n, n of them, none twice: there is no gap. That none is there twice is the key's promise; where
-# somebody took the key away, each number is looked at. What a batch's transaction announced is what the log must hold
-# in the end.
+# If there are n numbers from 1 to n and none occurs twice, there is no gap. The primary key guarantees that none occurs
+# twice; if somebody dropped the key, each number is checked. In the end the log must hold exactly the entries that the
+# transactions of the batches announced.
 SOURCES = Pass(
     "numbers of the log",
     f"""
@@ -41,7 +41,7 @@ SOURCES = Pass(
     ),
 )
 
-# The audit worker notes a source whose entries it cannot store (schema/log_tables.py); each row is one too many.
+# The audit worker notes each source whose entries it cannot store (schema/log_tables.py); any such row is a violation.
 STOPS = Pass(
     "sources of the log that have stopped",
     "SELECT source, number, reason, 1 AS looked FROM audit_stops",

@@ -1,4 +1,4 @@
-"""Passes that replay pending orders and trigger orders from the history alone. SQL of checks, nothing else."""
+"""Passes that replay pending orders and trigger orders from the history alone. Only SQL of checks."""
 
 from functools import partial
 
@@ -6,19 +6,22 @@ from verification.invariants import Invariant, Pass
 from verification.ownership import weigh_lateness
 
 LIFETIME_MS = 60_000
-"""How long a pending order may be committed (spec §3)."""
+"""Time for which a pending order may be committed (spec §3)."""
 
 CLOCKS_APART_MS = 2_000
-"""How far clocks may be apart. What looks younger than that was made before one was set back: it expires at once."""
+"""Maximum difference between clocks.
+
+An order whose age is below minus this was made before a clock was set back; it expires at once.
+"""
 
 LATE_MS = 5_000
-"""How much later than that its reserve must be back (spec §3)."""
+"""Time after the end of an order's life within which its reserve must be returned (spec §3)."""
 
 LATE = "no reserve outlives its order by more than 5 s in which its partition is owned"
 
-# The stack of a user and side: an order stands on the level that the stack has with it, and the commit or cancel
-# that follows on that level is its own. What expires is left out of the stack, as no commit takes it: mostly that is
-# the lowest, but where a clock was set back it may be any. Why arrays: see history_passes.
+# The stack of a user and side: an order's level is the height of the stack including it, and the next commit or cancel
+# on that level closes it. Orders that expire are left out of the stack, because no commit takes them. Mostly the lowest
+# order expires, but after a clock was set back it may be any. `history_passes` explains why there are arrays.
 PENDING = Pass(
     "pending orders",
     """
@@ -113,8 +116,8 @@ PENDING = Pass(
     hashed=True,
 )
 
-# A trigger order lives from its first SET_*_AMOUNT until a fill or a cancel: one row here is one life. It goes under
-# the number of the command that armed it last; a new amount does not change that.
+# A trigger order lives from its first SET_*_AMOUNT until a fill or a cancel; one row here is one life. Its transaction
+# number is that of the command that armed it last; a new amount does not change it.
 TRIGGERS = Pass(
     "trigger orders",
     """

@@ -1,7 +1,7 @@
-"""When partitions were owned, as is on record; and how late an order's reserve came back by that. SQL of checks.
+"""Recorded ownership times of partitions, and the lateness of released orders measured by them. SQL of checks.
 
-Only the owner of its partition can release an order. So what counts is the time in which there was one: after a stop of
-all workers the orders that ran out meanwhile are released when somebody owns their partitions again, and are not late.
+Only the owner of its partition can release an order. So lateness counts only the time in which the partition had an
+owner. Orders that expired while all workers were stopped are released at the next takeover, and are not late.
 """
 
 from bisect import bisect_right
@@ -15,10 +15,14 @@ from schema.commands import partition_of
 from verification.invariants import Invariant, Pass, Weighed
 
 Span = tuple[int, int]
-"""From, until: ms since the epoch, by the clock of the database. The times of decisions are by the clocks of workers,
-which may differ from that by 2 s; that matters only where an ownership begins or ends."""
+"""Start and end of a time span: ms since the epoch, by the clock of the database.
 
-# Ownerships are numbered. The record of an older database begins with the number that was the newest then.
+Times of decisions are by the workers' clocks, which may differ from it by 2 s. The difference matters only near the
+beginning and end of an ownership.
+"""
+
+# Ownerships have numbers (epochs). In an older database the record begins with the number that was the newest when the
+# record was introduced.
 OWNERSHIPS = Pass(
     "ownerships",
     """
@@ -37,13 +41,13 @@ OWNERSHIPS = Pass(
 def weigh_lateness(connection: psycopg.Connection, rows: Iterable[tuple[Any, ...]], late_ms: int) -> Weighed:
     """Judges orders that were released more than `late_ms` after they were due. Raises psycopg.Error.
 
-    `rows`: name of the order, user, when its release was due and when it came (ms since the epoch). It is late where
-    the order's partition was owned for longer than `late_ms` in between.
+    `rows`: name of the order, user, time when its release was due, and time of its release (ms since the epoch). The
+    release is late if the order's partition was owned for longer than `late_ms` in between.
     """
     owned = _owned(connection)
     violations, excused, first, longest_ms = 0, 0, "", 0
     for name, user, due_ms, released_ms in rows:
-        if due_ms is None:  # no such order: nobody can tell when
+        if due_ms is None:  # the order does not exist, so its release was never due
             violations, first = violations + 1, first or name
             continue
         owned_ms = _overlap(owned.get(partition_of(user), []), due_ms, released_ms)
@@ -61,7 +65,7 @@ def weigh_lateness(connection: psycopg.Connection, rows: Iterable[tuple[Any, ...
 
 
 def _owned(connection: psycopg.Connection) -> dict[int, list[Span]]:
-    """The time in which each partition was owned: spans in order, none of which touch each other."""
+    """Spans of time in which each partition was owned, in order; touching spans are merged."""
     owned: dict[int, list[Span]] = {}
     for partition, begin, end in connection.execute(_SPANS, (INT64_MAX,)):
         spans = owned.setdefault(partition, [])
@@ -73,7 +77,7 @@ def _owned(connection: psycopg.Connection) -> dict[int, list[Span]]:
 
 
 def _overlap(spans: list[Span], begin: int, end: int) -> int:
-    """How much of the time from `begin` to `end` lies within the spans."""
+    """Time from `begin` to `end` that lies within the spans, ms."""
     total = 0
     for n in range(max(0, bisect_right(spans, (begin, INT64_MAX)) - 1), len(spans)):
         if spans[n][0] >= end:
@@ -82,7 +86,7 @@ def _overlap(spans: list[Span], begin: int, end: int) -> int:
     return total
 
 
-# An ownership that goes on has no end yet. One whose lease has run out ended with it, unless its owner comes back.
+# A current ownership has no end yet. If its lease has expired, it ended then, unless its owner renews it.
 _SPANS = """
     SELECT partition, (extract(epoch FROM owned_from) * 1000)::bigint AS owned_from,
         (extract(epoch FROM owned_until) * 1000)::bigint AS owned_until

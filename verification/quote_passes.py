@@ -1,15 +1,15 @@
-"""Passes over prices: those that trades were made at, and those that were paid for. SQL of checks, nothing else."""
+"""Passes over prices: those that trades used, and those that were paid for. Only SQL of checks."""
 
 from verification.invariants import Invariant, Pass
 
 LIFETIME_MS = 60_000
-"""How long a quote may be used, from the moment it was asked for (spec §1)."""
+"""Time for which a quote may be used, from the moment it was asked for (spec §1)."""
 
 CLOCKS_APART_MS = 2_000
-"""How far the clock of who bought a quote may be ahead of that of who uses it."""
+"""Maximum time by which the quote cache's clock may be ahead of the clock of the worker that uses a quote."""
 
 REQUEST_MS_MAX = 60_000
-"""The longest that a setting lets a request to the quote server take (`QUOTE_TIMEOUT_MS`)."""
+"""Maximum time of a request to the quote server: the largest allowed value of `QUOTE_TIMEOUT_MS`."""
 
 USED = Pass(
     "prices used",
@@ -33,7 +33,7 @@ USED = Pass(
     ),
 )
 
-# The quote server insists on a user: it is told, and so the log says, quotecache where nobody caused a request.
+# The quote server requires a user. If no user caused a request, the quote cache sends `quotecache`, and so logs it.
 LOGGED = Pass(
     "paid quotes and the log",
     """
@@ -76,8 +76,8 @@ FAILED = Pass(
     ),
 )
 
-# A request is paid for from its start, so it must have ended: with a price, or as failed. Only where the quote cache is
-# at work may one be under way. Whoever takes over from an owner that died ends what that one left.
+# A request counts as paid from its start, so it must have ended: with a price, or as failed. Only while the quote cache
+# has an owner may a request be under way. After the death of an owner, the next owner ends its open requests.
 BOUGHT = Pass(
     "quotes bought",
     f"""

@@ -1,4 +1,4 @@
-"""Runs all checks on one state of the database, some at once, and collects what they find. Knows no check's content."""
+"""Runs all checks on one state of the database, several at once, and collects their findings. Contains no check."""
 
 import os
 import time
@@ -13,32 +13,32 @@ from verification.invariants import Finding, Invariant, Pass, Weighed
 from verification.snapshot import Snapshot
 
 AT_ONCE = min(max(2, os.cpu_count() or 2), 8)
-"""Connections at work: a processor of Postgres's each, and for each up to 256 MB of its memory or more."""
+"""Connections that work at once. Each keeps one processor of Postgres busy, and may take 256 MB of memory or more."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A named piece of work on a connection of its own. It may tell how many rows it has looked at so far."""
+    """A named piece of work on its own connection. It may report how many more rows it has checked."""
 
     name: str
     run: Callable[[psycopg.Connection, Callable[[int], None]], list[Finding]]
 
 
 class Watcher:
-    """Who wants to know how it goes; this one does not. Called from several threads."""
+    """Receiver of progress reports; this one ignores them. Several threads call it."""
 
     def started(self, name: str) -> None:
         pass
 
     def advanced(self, name: str, rows: int) -> None:
-        """`rows` looked at since this was last said."""
+        """Reports the number of rows checked since the last report."""
 
     def ended(self, name: str, findings: list[Finding]) -> None:
         pass
 
 
 def run(snapshot: Snapshot, jobs: list[Job], watcher: Watcher) -> Iterator[list[Finding]]:
-    """The findings of each job, in the order of the jobs, which is also that in which they start. Raises StoreError."""
+    """Runs the jobs, started in their order, and yields the findings of each in the same order. Raises StoreError."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         futures = [pool.submit(_run_job, snapshot, job, watcher) for job in jobs]
         try:
@@ -60,12 +60,12 @@ def _run_job(snapshot: Snapshot, job: Job, watcher: Watcher) -> list[Finding]:
 
 
 def of_pass(one: Pass) -> Job:
-    """A pass as a job."""
+    """Makes a job of a pass."""
     return Job(one.name, lambda connection, advanced: judge(connection, one, advanced))
 
 
 def judge(connection: psycopg.Connection, one: Pass, advanced: Callable[[int], None]) -> list[Finding]:
-    """A finding for each invariant of a pass; a violated one costs a second look, for the first bad row's name."""
+    """Returns a finding for each invariant of a pass. A violated one costs a second query, for the first row's name."""
     started = time.monotonic()
     if one.hashed:
         for method in ("sort", "incremental_sort", "indexscan"):
@@ -76,7 +76,7 @@ def judge(connection: psycopg.Connection, one: Pass, advanced: Callable[[int], N
     try:
         looked, *violations = only_row(connection.execute(query))
     except psycopg.DataError as error:
-        # Only forged numbers leave 64 bits, or divide by nothing. Nobody can tell which of the invariants holds then.
+        # Only forged numbers exceed 64 bits, or divide by zero. It is then unknown which of the invariants hold.
         return [
             Finding(invariant.sentence, 0, 1, time.monotonic() - started, f"cannot be computed: {error}")
             for invariant in one.invariants
@@ -96,7 +96,7 @@ def judge(connection: psycopg.Connection, one: Pass, advanced: Callable[[int], N
 
 
 def _weigh(connection: psycopg.Connection, one: Pass, invariant: Invariant, condition: str) -> Weighed:
-    """Of the rows that do not hold at first sight, however many. A cursor of the server's gives some at a time."""
+    """Judges the rows for which the invariant's expression is not true; a server-side cursor bounds the memory."""
     assert invariant.weigh is not None
     columns = f"{invariant.named or one.named}, {invariant.weighed}"
     query = f"SELECT {columns} FROM ({one.rows}) AS found WHERE {condition} ORDER BY {one.order}"
@@ -108,7 +108,7 @@ def _weigh(connection: psycopg.Connection, one: Pass, invariant: Invariant, cond
 def _first(connection: psycopg.Connection, one: Pass, named: str, condition: str) -> str:
     query = f"SELECT {named} FROM ({one.rows}) AS found WHERE {condition} ORDER BY {one.order} LIMIT 1"
     try:
-        with connection.transaction():  # a savepoint: other invariants' first rows are still to be named
+        with connection.transaction():  # a savepoint, so that other invariants' rows can be named after an error
             return str(only_row(connection.execute(query))[0])
     except psycopg.DataError as error:
         return f"cannot be named: {error}"

@@ -1,4 +1,4 @@
-"""What people see of a verification: how it goes, on stderr, and the table of what was found. No decisions in here."""
+"""Display of a verification: its progress on stderr, and the table of findings on stdout. Decides nothing."""
 
 import sys
 import threading
@@ -15,7 +15,7 @@ WIDTH_WITHOUT_TERMINAL = 160
 
 
 class Screen(Watcher):
-    """A line for each check that ended; on a terminal, a moving one for each at work."""
+    """Prints a line for each check that has ended; on a terminal, also a progress line for each running check."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
@@ -58,7 +58,7 @@ class Screen(Watcher):
 
 
 def show(findings: list[Finding], rows: int, entries: int, seconds: float) -> None:
-    """The table, and the verdict in a sentence, on stdout."""
+    """Prints the table, and the verdict in a sentence, on stdout."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
     table = Table("invariant", title_justify="left")
     for heading in ("rows", "violations", "seconds"):
@@ -75,7 +75,7 @@ def show(findings: list[Finding], rows: int, entries: int, seconds: float) -> No
     violated = sum(finding.violations > 0 for finding in findings)
     verdict = f"{violated} of {len(findings)} invariants are violated" if violated else "all invariants hold"
     if not (violated or rows or entries):
-        # Of nothing, everything holds: to say so would be read as a run that went well.
+        # Every invariant holds for an empty database, but "all hold" would read like a successful run.
         console.print("nothing has run on this database, so nothing is proven", style="bold red")
         return
     console.print(

@@ -1,4 +1,4 @@
-"""One state of the database for all checks, however many connections they use. No SQL of any check."""
+"""Snapshot of the database, so that all checks see one state on all their connections. No SQL of any check."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from database.postgres import only_row
 
 APPLICATION = "verification"
 
-# Long queries are what this is for. Sorting and hashing have the machine to themselves; compiling a query takes
-# longer than most of them run. The checks are run side by side, which keeps all processors busy: workers of one query
-# would only take their share from the next, and a fifth more for starting and for handing rows over.
+# Verification runs long queries. Sorting and hashing may use much memory. Compiling a query (jit) takes longer than
+# most queries run. The checks run in parallel, which keeps all processors busy. Parallel workers of one query would
+# only take processors from another, and cost a fifth more for starting and for passing rows.
 _SETTINGS = (
     "SET statement_timeout = 0",
     "SET idle_in_transaction_session_timeout = 0",
@@ -25,7 +25,7 @@ _SETTINGS = (
 
 
 class Snapshot:
-    """Connections opened from it see the same state, for as long as it lives."""
+    """One state of the database, which all connections opened from it see for as long as it is open."""
 
     def __init__(self, database_url: str, exporter: psycopg.Connection):
         self._database_url = database_url
@@ -34,7 +34,7 @@ class Snapshot:
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[psycopg.Connection]:
-        """For one thread; reads only. Raises StoreError."""
+        """Opens a read-only connection for one thread. Raises StoreError."""
         with _open(self._database_url) as connection:
             connection.execute(f"SET TRANSACTION SNAPSHOT '{self._name}'")
             yield connection
@@ -42,7 +42,7 @@ class Snapshot:
 
 @contextlib.contextmanager
 def take(database_url: str) -> Iterator[Snapshot]:
-    """The state as of now. Raises StoreError."""
+    """Takes a snapshot of the current state. Raises StoreError."""
     with _open(database_url) as exporter:
         yield Snapshot(database_url, exporter)
 

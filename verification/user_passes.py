@@ -1,4 +1,4 @@
-"""What each user's account, history and log entries say together, in one scan of each. SQL of checks, nothing else."""
+"""Pass that compares each user's account, history and log entries, with one scan of each. Only SQL of checks."""
 
 from verification.due_entries import HISTORY, MARKS_OF_HISTORY, MARKS_OF_LOG, first_difference, in_order
 from verification.invariants import Invariant, Pass
@@ -26,8 +26,8 @@ _ELSEWHERE = """
     WHERE (h.at_ms, h.transaction_number) IS DISTINCT FROM (e.at_ms, e.transaction_number)
     ORDER BY place LIMIT 1)"""
 
-# A user's rows go from 1 to n, n of them, none twice by the key's promise: there is no gap. Where somebody took the key
-# away, each row is looked at.
+# If a user has n rows numbered from 1 to n and none occurs twice, there is no gap. The primary key guarantees that none
+# occurs twice; if somebody dropped the key, each row is checked.
 USERS = Pass(
     "accounts, history and log",
     f"""

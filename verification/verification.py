@@ -1,4 +1,4 @@
-"""All there is to verify, put together: which checks, in which order, on which state. No check itself, no screen."""
+"""Puts a verification together: its checks, their order, and the state they judge. No check itself, no display."""
 
 import time
 from collections.abc import Sequence
@@ -23,7 +23,8 @@ from verification.heads import Head
 from verification.invariants import Finding
 from verification.runner import Job, Watcher
 
-# As they start, and are read: short ones last, so that no processor is left waiting for a long one at the end.
+# Passes in the order in which they start and are shown. Short ones are last, so that no processor waits for a long one
+# at the end.
 PASSES = (
     *user_passes.PASSES,
     *history_passes.PASSES,
@@ -38,7 +39,7 @@ PASSES = (
 
 @dataclass(frozen=True)
 class Result:
-    """Findings in the order in which people read them, and how much there was to look at."""
+    """Findings in the order in which people read them, and the numbers of rows and entries checked."""
 
     findings: list[Finding]
     history_rows: int
@@ -54,7 +55,7 @@ def verify(
 ) -> Result:
     """Judges one state of the database. Raises StoreError, and for a dump DecodeError and OSError."""
     started = time.monotonic()
-    # The chain first: it takes the longest, and leaves a core to the others.
+    # The chain starts first: it takes the longest, and leaves a core to the others.
     jobs = [Job("hash chain", lambda connection, advanced: audit_chain.verify(connection, kept, advanced))]
     if dump is not None:
         jobs.append(Job("dump file", lambda connection, advanced: dump_file.verify(connection, dump, advanced)))
