@@ -50,9 +50,9 @@ def beside(url: str, suffix: str) -> str:
 
 
 def drop_libpq_variables(url: str, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Removes the libpq variables that connections to this server must not follow from the environment.
+    """Removes from the environment the libpq variables that connections to this server must not follow.
 
-    For a server that this project started, these are all. Any other server may need some: certificates, a password,
+    For a server that this project started, it removes all. Any other server may need some: certificates, a password,
     options.
     """
     own = is_own_server(url)

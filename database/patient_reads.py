@@ -1,6 +1,6 @@
 """Reads that are retried while Postgres is away, so that its restart does not stop a load test.
 
-It also writes the row that describes a run. It does not know what is read.
+It also writes the row that describes a run. The callers bring the queries.
 """
 
 import time

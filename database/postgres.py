@@ -94,7 +94,7 @@ _NOT_NOW = frozenset(
         "55P03",  # a lock was not available in time
     }
 )
-"""SQLSTATEs after which the same statement may succeed later, in classes that else mean a mistake in this project."""
+"""SQLSTATEs after which a statement may succeed later, in classes that otherwise mean a mistake in this project."""
 
 
 def means_not_now(error: BaseException) -> bool:

@@ -1,1 +1,1 @@
-"""Everything that touches RabbitMQ, and the only home of pika: its errors leave here as `schema.errors.BrokerError`."""
+"""All code that talks to RabbitMQ, and the only home of pika, whose errors become `schema.errors.BrokerError` here."""

@@ -22,7 +22,7 @@ GLANCE_SECONDS = 0.05
 """Silence after which a stream counts as empty, where a wrong answer does no harm."""
 
 SILENCE_SECONDS_MAX = 1.0
-"""Maximum wait, for people's displays, for streams that are known to hold messages."""
+"""Maximum wait for streams that are known to hold messages, when their lengths are only displayed."""
 
 PATIENCE_SECONDS = 5.0
 """Maximum wait for streams that are known to hold messages, when these are needed: a leader may be just starting."""

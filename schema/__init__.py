@@ -1,1 +1,1 @@
-"""The contracts of the system: what travels between processes and what is kept. No behaviour that needs I/O."""
+"""Contracts of the system: messages, stored rows, settings and errors. No behaviour that needs I/O."""

@@ -81,6 +81,6 @@ class Account(msgspec.Struct):
         return self.cash_cents + self.reserved_cents + cents <= BALANCE_MAX
 
     def has_room_for(self, symbol: str, shares: int) -> bool:
-        """The same limit on the shares of a symbol."""
+        """Whether this many more shares of a symbol stay within the limit (spec §1). Reserved shares count too."""
         position = self.position(symbol)
         return position.shares + position.reserved_shares + shares <= BALANCE_MAX

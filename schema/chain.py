@@ -4,10 +4,10 @@ A link covers the rows that one source got in one transaction:
 
     digest = SHA-256(previous digest | "source first_number last_number\\n" | rows | row checks)
 
-`rows` are the rows as Postgres's COPY writes them as text: COLUMNS in their order, tab between, \\N for null, line feed
-behind each. That is unambiguous, and anyone gets the same bytes with COPY … TO. `row checks` are the CRC-32 of each
-row: they prove nothing, but show which row changed when a digest does not match. The first link's previous digest is
-`genesis`.
+`rows` are the rows as Postgres's COPY writes them as text: COLUMNS in order, separated by tabs, \\N for null, a line
+feed after each row. This is unambiguous, and anyone gets the same bytes with COPY … TO. `row checks` are the CRC-32 of
+each row: they prove nothing, but show which row changed when a digest does not match. The first link's previous digest
+is `genesis`.
 
 Pure: no I/O. This format is final: with any other bytes, every log written so far would look forged.
 """

@@ -78,7 +78,7 @@ class Allowances(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One command. Fields that are absent or not valid are None; `defect` then says what is wrong (spec §2).
+    """One command. Fields that are absent or not valid are None; `defect` says what is wrong, if anything (spec §2).
 
     `command_id`: 16 bytes, unique; the same id published twice has its effect once. `amount_cents` is the price for
     SET_*_TRIGGER and dollars elsewhere. Only the site and the API set the last three fields (spec §3a): `shares` is

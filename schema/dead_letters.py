@@ -1,6 +1,6 @@
 """Dead letter: a message that consumers refused, kept for people with its place, the reason and its first bytes. Pure.
 
-The stream still holds the message at its offset, so only the beginning of a large message is kept here.
+The stream holds the message at its offset until retention drops it, so only the beginning of a large one is kept here.
 """
 
 from dataclasses import dataclass

@@ -43,7 +43,7 @@ def integer(environment: Mapping[str, str], name: str, default: int, least: int,
 
 
 def optional_integer(environment: Mapping[str, str], name: str, least: int, most: int) -> int | None:
-    """A whole number within these bounds; None where the variable is unset or empty."""
+    """A whole number within these bounds; None if the variable is unset or empty."""
     text = environment.get(name)
     if not text:
         return None
@@ -66,7 +66,7 @@ def _short(text: str) -> str:
 
 
 def file_or(environment: Mapping[str, str], name: str, default: str) -> Path | None:
-    """A path; None where the variable is unset or says `default`."""
+    """A path; None if the variable is unset or says `default`."""
     text = environment.get(name) or default
     return None if text == default else Path(text)
 

@@ -157,7 +157,7 @@ class NoQuote(msgspec.Struct, frozen=True, array_like=True, tag="no-quote", gc=F
 
 
 class QuoteRefused(msgspec.Struct, frozen=True, array_like=True, tag="refused", gc=False):
-    """Answer when a user's allowance of paid quotes is used up (spec §3a). Other users' commands request it anew."""
+    """Answer when a user's allowance of paid quotes is used up (spec §3a). Other users send their own requests."""
 
     symbol: Symbol
     user: UserId
@@ -172,9 +172,9 @@ class PriceMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class TriggerChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The state of a trigger order after a command: armed at `trigger_cents`, or, where that is None, not armed.
+    """State of a trigger order after a command: armed at `trigger_cents`, or not armed if that is None.
 
-    `version` grows with each change of a user's account; a receiver drops what is not newer than what it knows.
+    `version` grows with each change of a user's account; a receiver drops a change that is not newer than its own.
     """
 
     user: UserId

@@ -20,7 +20,7 @@ def own_folder(user: str) -> str:
 
 
 def dump_path(filename: str, user: str | None = None) -> str | None:
-    """The relative path a DUMPLOG may write, `./` dropped; None where the name must be rejected (spec §6).
+    """The relative path that a DUMPLOG may write, without `./`; None if the name must be rejected (spec §6).
 
     `user`: the user whose log is dumped. That user's own folder does not count towards the limits, so people with long
     names may use the same file names as others.

@@ -80,7 +80,7 @@ def _trigger(order: TriggerOrder) -> dict[str, Any]:
 
 
 def as_lines(account: Account) -> list[str]:
-    """The account for people, a line for each thing it holds."""
+    """The account as text for people, with a line for each position and order."""
     lines = [
         f"{account.user or 'nobody'} after history row {account.history_seq}"
         + ("" if account.opened else ": no account yet"),

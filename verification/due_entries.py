@@ -18,8 +18,8 @@ def _mark_of_error(reason: str) -> str:
 
 # A partition's entries are in the order of its decisions, so a user's commands must have the same order in the log and
 # in the history. Otherwise the contents of rows were exchanged. Times would not show it: they are equal within a batch,
-# and a clock may be set back. The place of a command and half of its hash are packed into one number, because one array
-# takes half the time of two.
+# and a clock may be set back. A command's place and half of its hash are packed into one number: one array takes half
+# the time of two.
 def _place(number: str) -> str:
     return f"array_agg(({number} << 32) | (hashint8extended(at_ms, transaction_number) & x'ffffffff'::bigint))"
 

@@ -1,4 +1,4 @@
-"""Exports of the state and of the history from the database, with which anyone can check this system.
+"""Exports the state and the history from the database, so that anyone can check this system.
 
 Canonical: the same database gives the same bytes. Reads only; works with every other process down.
 """

@@ -12,7 +12,7 @@ APPLICATION = "verification"
 
 # Verification runs long queries. Sorting and hashing may use much memory. Compiling a query (jit) takes longer than
 # most queries run. The checks run in parallel, which keeps all processors busy. Parallel workers of one query would
-# only take processors from another, and cost a fifth more for starting and for passing rows.
+# only take processors from the other queries, and cost a fifth more for starting and for passing rows.
 _SETTINGS = (
     "SET statement_timeout = 0",
     "SET idle_in_transaction_session_timeout = 0",
