@@ -1,4 +1,4 @@
-"""Sources of the log of record that have stopped, as sentences. Reads only; works with every other process down."""
+"""Alarms of the log of record: a sentence for each stopped source. Reads only; works with every other process down."""
 
 from consumers.audit import stops
 from database import postgres

@@ -1,7 +1,7 @@
-"""The contents of one transaction of the audit log, gathered delivery by delivery. No I/O and no clock.
+"""Contents of one transaction of the audit log, gathered delivery by delivery. No I/O and no clock.
 
-Deliveries are read as they come. Which of them belong in the log is settled at the end, in the transaction: only there
-it is known what their sources have committed.
+The batch decodes deliveries as they come. `settle` decides later, inside the transaction, which of them belong in the
+log: only there it is known what their sources have committed.
 """
 
 from collections.abc import Collection, Mapping
@@ -20,7 +20,7 @@ _MARKER = AuditKind.MARKER
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """The place of a DUMPLOG in a source's numbering. Without user, the dump is that of the whole log."""
+    """Place of a DUMPLOG in a source's numbering. Without a user, the dump holds the whole log."""
 
     dump_id: str
     source: int
@@ -31,7 +31,7 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Entries of one message that come next in the log: their first and last number, and their rows for COPY."""
+    """Entries of one message that are next to be stored: their first and last number, and their rows for COPY."""
 
     offset: int
     first_number: int
@@ -41,18 +41,18 @@ class Piece:
 
 @dataclass
 class Batch:
-    """`position` and `high` are those of the log once this is stored.
+    """Batch of the audit log. `position` and `high` are those of the log once the batch is stored.
 
-    Of what came, `pieces` are to be stored, of each source in the order of their numbers; `repeats` were let through
-    before, and are to be compared; `dead` may not become part of the log; `beyond_stops` are markers that cannot be
-    stored, as their source has stopped. `reads_again`: the position goes back, to what was passed over while a source
-    had stopped.
+    `settle` fills the other fields. `pieces` are to be stored, those of each source in the order of their numbers.
+    `repeats` were let through before, and are to be compared with what is stored. `dead` must not become part of the
+    log. `beyond_stops` are markers that cannot be stored, because their source has stopped. `reads_again`: the position
+    goes back to messages that were passed over while a source had stopped.
     """
 
     position: int
     high: int
     dead_before: Collection[int] = ()
-    """Offsets of messages that were given up before: they are kept already, and may not be taken for anything else."""
+    """Offsets of messages that became dead letters before. They are kept already, and must not become entries now."""
     arrivals: list[Arrival] = field(default_factory=list)
     entries: int = 0
     tags: list[int] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Batch:
     reads_again: bool = False
 
     def add(self, offset: int, body: bytes, tag: int) -> None:
-        """Takes a delivery in."""
+        """Decodes and adds a delivery."""
         self.tags.append(tag)
         is_new = offset > self.high
         self.position = offset + 1
@@ -82,7 +82,7 @@ class Batch:
         self.entries += len(message.entries)
 
     def may_end_a_stop(self, numbering: Numbering) -> bool:
-        """Whether an entry at which its source stopped has come once more, so that the stream may be read again."""
+        """Whether an entry at which its source stopped has been published again, so that the source may go on."""
         return any(
             arrival.is_new
             and (stop := numbering.stopped(arrival.source)) is not None
@@ -91,9 +91,10 @@ class Batch:
         )
 
     def settle(self, numbering: Numbering, committed: Mapping[int, int]) -> None:
-        """Finds what of all that came is to be stored. `committed`: number of each source's newest entry by now.
+        """Decides which arrivals are to be stored. `committed`: number of each source's newest committed entry.
 
-        What its source has not committed is nobody's: its numbers stay due, and the real entries come later.
+        A message that its source has not committed becomes a dead letter. Its numbers stay due: the real entries with
+        these numbers come later.
         """
         for arrival in self.arrivals:
             newest = committed.get(arrival.source, 0)
@@ -109,11 +110,11 @@ class Batch:
         self.position = self.position if held_from is None else min(self.position, held_from)
 
     def bury(self, arrival: Arrival, reason: str) -> None:
-        """Takes up a message that may not become part of the log."""
+        """Adds a message that must not become part of the log, to be stored as a dead letter."""
         self._bury(arrival.offset, arrival.body, reason)
 
     def note_stop(self, stop: Stop, dropped: list[Arrival]) -> None:
-        """A source stops with this batch; `dropped` are its messages that are passed over."""
+        """Notes that a source stops with this batch. `dropped`: its messages that are passed over."""
         self.new_stops.append(stop)
         for arrival in dropped:
             self.beyond_stops += _markers(arrival, stop.number)
@@ -124,7 +125,8 @@ class Batch:
     def _pass_over(self, numbering: Numbering, arrival: Arrival) -> bool:
         """Whether a message has to wait until its source, which has stopped, goes on.
 
-        It goes on when the entry at which it stopped is published once more: what was passed over is then read again.
+        The source goes on when the entry at which it stopped is published again. The worker then reads again the
+        messages that it passed over.
         """
         stop = numbering.stopped(arrival.source)
         if stop is None or arrival.last_number < stop.number:

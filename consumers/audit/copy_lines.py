@@ -1,6 +1,6 @@
-"""Audit entries as the text that Postgres copies into `audit_events`. It takes what `codec.decode_audit` lets through.
+"""Audit entries as the text that Postgres copies into `audit_events`, for entries that `codec.decode_audit` accepts.
 
-Pure, and the hottest loop of the process. No I/O, no SQL, and no opinion on which entries to store.
+Pure, and the hottest loop of the process. No I/O, no SQL, and no decision on which entries to store.
 """
 
 import functools
@@ -13,9 +13,9 @@ COLUMNS = chain.COLUMNS
 """Columns of `audit_events`, in the order in which `copy_lines` gives them."""
 
 _NULL = r"\N"
-# Postgres holds no NUL; one in somebody's text must not stop the log, so it becomes the replacement character.
-# All the rest is escaped just as Postgres itself does it: the chain is over these bytes, and is verified over those
-# that COPY … TO gives back.
+# Postgres stores no NUL. One in a user's text must not stop the log, so it becomes the replacement character. All other
+# characters are escaped just as Postgres does it: the hash chain covers these bytes, and verification compares it with
+# the bytes that COPY … TO returns.
 _ESCAPES = str.maketrans(
     {
         "\\": r"\\",
@@ -31,7 +31,7 @@ _ESCAPES = str.maketrans(
 
 
 def copy_lines(source: int, first_number: int, entries: Sequence[AuditEntry]) -> str:
-    """One line an entry, in Postgres's text format."""
+    """One line per entry, in Postgres's text format for COPY."""
     lines = [
         f"{source}\t{number}\t{e.kind._value_}\t{e.at_ms}\t{e.transaction_number}"
         f"\t{_NULL if e.command is None else e.command._value_}\t{_text(e.user)}\t{_text(e.symbol)}"

@@ -1,6 +1,6 @@
-"""The place of a dump's file: whether the dump folder can hold it, and what a refusal of the file system means.
+"""Place of a dump's file: whether the dump folder can hold it, and what an error of the file system means.
 
-Names and folders only: nothing here knows what a dump holds, or asks the database.
+Names and folders only: nothing here knows what a dump holds, or reads the database.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ _FOR_GOOD = {
     errno.EINVAL: "the file system does not take this file name",
     errno.EFBIG: "the log is larger than a file may be",
 }
-"""Errors of one dump that no later attempt can avoid. All others may pass: somebody mends the folder."""
+"""Errors that no later attempt at the same dump can avoid. All others may end when somebody repairs the folder."""
 
 _FOR_NOW = {
     errno.ENOSPC: "the disk is full",
@@ -32,9 +32,9 @@ _FOR_NOW = {
 
 
 def make_place(dump_dir: Path, filename: str, user: str | None) -> Path:
-    """Makes the folders for a dump's file, and returns where the file goes.
+    """Makes the folders for a dump's file, and returns the file's path.
 
-    Raises DumpImpossible where it can never go there, OSError where it cannot now.
+    Raises DumpImpossible if the file can never be there, OSError if it cannot be there now.
     """
     if dump_path(filename, user) != filename:
         raise DumpImpossible("the file name leaves the dump folder")
@@ -52,7 +52,7 @@ def make_place(dump_dir: Path, filename: str, user: str | None) -> Path:
 
 @contextlib.contextmanager
 def refusals() -> Iterator[None]:
-    """Turns what the file system refuses for good into DumpImpossible."""
+    """Turns errors that no later attempt can avoid into DumpImpossible."""
     try:
         yield
     except OSError as error:
@@ -64,7 +64,7 @@ def refusals() -> Iterator[None]:
 
 
 def why_not_now(error: OSError) -> str:
-    """The reason for the person who waits for the dump: no path of this machine is in it."""
+    """Reason of the failure for the person who waits for the dump. It contains no path of this machine."""
     return (
         _FOR_NOW.get(error.errno or 0) or f"the dump folder cannot be written: {error.strerror or type(error).__name__}"
     )
@@ -82,7 +82,7 @@ def _make_folder(folder: Path, name: Path) -> None:
 
 
 def _make_room(place: Path) -> None:
-    """Nothing, or a file, may be in the place; an empty folder, left by a dump that failed, is removed."""
+    """Removes an empty folder that a failed dump left in the place. Raises DumpImpossible if it is not empty."""
     if place.is_symlink() or not place.is_dir():
         return
     try:

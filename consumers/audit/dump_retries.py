@@ -1,4 +1,4 @@
-"""When a dump that could not be written is tried again. Pure: no clock, no randomness and no I/O."""
+"""Times at which failed dumps are tried again. Pure: no clock, no randomness and no I/O."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ class _Attempts:
 
 
 class Retries:
-    """Attempts that failed, each dump's on its own: the others are not tried less often for it, nor more often.
+    """Failed attempts, counted for each dump alone: one dump's failures do not change how often others are tried.
 
-    Times are seconds of one clock, whichever.
+    All times are seconds of the same clock, whichever it is.
     """
 
     def __init__(self) -> None:
         self._failed: dict[str, _Attempts] = {}
 
     def is_due(self, dump_id: str, now: float) -> bool:
-        """Whether it is time to try this one; always for one that never failed."""
+        """Whether it is time to try this dump; always true for one that never failed."""
         attempts = self._failed.get(dump_id)
         return attempts is None or attempts.due <= now
 
     def failed(self, dump_id: str, now: float) -> int:
-        """Notes an attempt that failed; returns how many have by now. The pause doubles each time."""
+        """Notes a failed attempt, and doubles the pause before the next one. Returns how many have failed by now."""
         attempts = self._failed.setdefault(dump_id, _Attempts(0, PAUSE_SECONDS_FIRST / 2, now))
         attempts.number += 1
         attempts.pause_seconds = min(attempts.pause_seconds * 2, PAUSE_SECONDS_MAX)
@@ -36,9 +36,9 @@ class Retries:
         return attempts.number
 
     def keep(self, dump_ids: Iterable[str]) -> None:
-        """Forgets all but these."""
+        """Forgets the attempts of all dumps but these."""
         self._failed = {dump_id: self._failed[dump_id] for dump_id in dump_ids if dump_id in self._failed}
 
     def next_due(self) -> float | None:
-        """When one of those that failed is to be tried next; None where there is none."""
+        """Time of the next attempt at any failed dump; None if there is none."""
         return min((attempts.due for attempts in self._failed.values()), default=None)

@@ -1,4 +1,4 @@
-"""The SQL of dumps: which are to be written, what is in one, and what has become of it. No file and no XML here."""
+"""The SQL of dumps: which are to be written, which entries each holds, and its state. No files and no XML here."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from schema.events import QUOTECACHE_SOURCE, AuditKind
 from schema.outcomes import DumpState
 
 ROWS_PER_FETCH = 2_000
-"""Bounds the memory of a dump; a quarter of a megabyte."""
+"""Rows that a dump has in memory at a time: a quarter of a megabyte."""
 
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
-"""Between two fetches the file is written; a process that is paused there must not keep the dump locked."""
+"""Limit for writing to the file between two fetches. A process that hangs there must not keep the dump locked."""
 
 WORK_MEMORY = "32MB"
-"""For the sort by time: half a million entries in memory, more on disk."""
+"""Memory for the sort by time: it holds half a million entries; Postgres sorts more on disk."""
 
 FAILURE_CHARACTERS_MAX = 300
 
 IN_THE_WAY_MAX = 100
-"""Dumps to look at for one whose file is in the way. A file of the others is found as well, but not named."""
+"""Maximum dumps to check for one whose file is in the way. Files of further dumps are noticed too, but not named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Dump:
 
 
 def connect(database_url: str, application: str) -> psycopg.Connection:
-    """A connection for reading dumps, which may take as long as the log is. Raises StoreError."""
+    """Opens a connection for reading dumps, without a time limit, because a log may be long. Raises StoreError."""
     connection = postgres.connect(database_url, application)
     with translated(), connection.transaction():
         connection.execute("SET statement_timeout = 0")
@@ -44,29 +44,27 @@ def connect(database_url: str, application: str) -> psycopg.Connection:
 
 
 def unwritten(connection: psycopg.Connection) -> list[Dump]:
-    """Dumps that are complete and wait for their file, in the order in which the log named them."""
+    """Dumps whose entries are all stored and that wait for their file, in the order in which the log named them."""
     with translated(), connection.transaction():
         return [Dump(*row) for row in connection.execute(_UNWRITTEN, (QUOTECACHE_SOURCE,))]
 
 
 def lock(connection: psycopg.Connection, dump: Dump) -> DumpState | None:
-    """Keeps others from writing this dump until the transaction ends, and says what has become of it by now.
+    """Locks this dump until the transaction ends, and returns its current state.
 
-    None where another process has it locked: that one is writing it.
+    None if another process has locked it: that one is writing it.
     """
     row = connection.execute(_LOCK, (dump.dump_id,)).fetchone()
     return DumpState(row[0]) if row else None
 
 
 def lock_name(connection: psycopg.Connection, dump: Dump) -> None:
-    """Waits until nobody else is about to put a file in this dump's place, and keeps all others from it until the
-    transaction ends.
-    """
+    """Locks this dump's file name until the transaction ends, once no other process is about to put a file there."""
     connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_NAME_LOCK, dump.filename))
 
 
 def later_is_written(connection: psycopg.Connection, dump: Dump) -> bool:
-    """Whether the file of this name is that of a later dump."""
+    """Whether the file of this name belongs to a later dump."""
     query = f"{_RIVALS} AND rival.filename = mine.filename AND rival.state = 'written' AND {_IS_LATER}"
     return connection.execute(query, (dump.dump_id,)).fetchone() is not None
 
@@ -78,8 +76,9 @@ def earlier_unwritten(connection: psycopg.Connection, dump: Dump) -> list[str]:
 
 
 def in_the_way(connection: psycopg.Connection, dump: Dump) -> list[tuple[str, DumpState]]:
-    """Names and states of dumps that need a folder where this one needs a file, or the other way round: earlier ones
-    that wait for their file, then written ones, whose file may be gone.
+    """Names and states of dumps that need a folder where this one needs a file, or the other way round.
+
+    First earlier dumps that wait for their file, then written ones, whose file may be gone.
     """
     clash = "starts_with(rival.filename, mine.filename || '/') OR starts_with(mine.filename, rival.filename || '/')"
     held = f"rival.state = 'written' OR rival.state = 'waiting' AND NOT {_IS_LATER}"
@@ -88,7 +87,7 @@ def in_the_way(connection: psycopg.Connection, dump: Dump) -> list[tuple[str, Du
 
 
 def rows(connection: psycopg.Connection, dump: Dump) -> Iterator[list[Row]]:
-    """Exactly the entries of this dump, by time, then source and number, some at a time."""
+    """Entries of this dump, ordered by time, then source and number, in chunks of at most `ROWS_PER_FETCH`."""
     query = _ALL_ROWS
     values: list[str | int] = [dump.dump_id]
     if dump.user is not None:
@@ -101,27 +100,27 @@ def rows(connection: psycopg.Connection, dump: Dump) -> Iterator[list[Row]]:
 
 
 def set_written(connection: psycopg.Connection, dump: Dump) -> None:
-    """Notes when the dump was written, by the database's clock, and that earlier ones of its name are replaced."""
+    """Notes when the dump was written, by the database's clock, and that it replaces earlier ones of its name."""
     connection.execute(_SET_WRITTEN, (dump.dump_id,))
     connection.execute(_SET_ITS_EARLIER_REPLACED, (dump.filename, dump.dump_id))
 
 
 def set_replaced(connection: psycopg.Connection, dump: Dump) -> None:
-    """Notes that a later dump's file was in its place before its own was written."""
+    """Notes that a later dump's file took this dump's place before its own file was written."""
     connection.execute("UPDATE dumps SET state = 'replaced', failure = NULL WHERE dump_id = %s", (dump.dump_id,))
 
 
 def fail(connection: psycopg.Connection | psycopg.Cursor, dump: Dump, failure: str) -> None:
-    """Notes that a dump will never have a file, and why, in the caller's transaction; no effect on one that has ended.
+    """Notes, in the caller's transaction, that a dump will never have a file, and why. Changes only waiting dumps.
 
-    The log need not have named the dump yet: its marker may be what cannot be stored. `failure` is shown to the person
-    who asked for the dump.
+    The dump need not be in the table yet: perhaps its marker is what cannot be stored. The site shows `failure` to the
+    person who asked for the dump.
     """
     connection.execute(_FAIL, (dump.dump_id, dump.user, dump.filename, failure[:FAILURE_CHARACTERS_MAX]))
 
 
 def note_failure(connection: psycopg.Connection, dump: Dump, failure: str) -> None:
-    """Notes why the last attempt to write a dump failed, while it goes on waiting."""
+    """Notes why the last attempt to write a dump failed. The dump goes on waiting."""
     connection.execute(_NOTE_FAILURE, {"dump_id": dump.dump_id, "failure": failure[:FAILURE_CHARACTERS_MAX]})
 
 
@@ -148,16 +147,17 @@ _NOTE_FAILURE = """
     WHERE dump_id = %(dump_id)s AND state = 'waiting' AND failure IS DISTINCT FROM %(failure)s"""
 
 _NAME_LOCK = 468_002
-"""First half of the advisory locks on file names; any number does that nobody else uses."""
+"""First half of the advisory locks' keys on file names: any number that no other advisory lock uses."""
 
 _RIVALS = """
     SELECT rival.dump_id, rival.filename, rival.state
     FROM dumps AS mine JOIN dumps AS rival ON rival.dump_id <> mine.dump_id
     WHERE mine.dump_id = %s"""
 
-# Later is what a partition that gets both markers says: the first one, which for two of the whole log is that in which
-# they take effect. Mine are all there; a marker that a whole log's dump still lacks in a partition of mine comes later.
-# Two users of different partitions have no order but that in which the log named their dumps.
+# The first partition that gets the markers of both dumps decides which one is later. For two dumps of the whole log,
+# that is the partition in which they take effect. `mine` has all its markers; if the rival is a dump of the whole log
+# and lacks its marker there, that marker is still to come. Dumps of users in different partitions are in the order in
+# which the log named them.
 _IS_LATER = f"""coalesce((
     SELECT coalesce(r.number > m.number, true)
     FROM dump_markers AS m LEFT JOIN dump_markers AS r ON r.dump_id = rival.dump_id AND r.source = m.source
@@ -175,8 +175,8 @@ _ORDER = " ORDER BY e.at_ms, e.source, e.number"
 
 _ALL_ROWS = _SELECT + _ORDER
 
-# The quote cache's numbers do not stand in the order of a user's commands: a hit is in the dump if the command that
-# caused it is. A hit names that one by user, number and symbol, all there is: see docs/decisions.md for its limit.
+# The quote cache's entries are not in the order of a user's commands: a paid quote is in the dump if the command that
+# caused it is. The quote names that command only by user, number and symbol: docs/decisions.md states the limit.
 _USER_ROWS = f"""{_SELECT} AND e.user_id = %s
     AND (e.source <> %s OR (e.user_id, e.transaction_number, e.symbol) IN (
         SELECT c.user_id, c.transaction_number, c.symbol FROM audit_events c

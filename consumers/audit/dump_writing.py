@@ -1,4 +1,4 @@
-"""The writing of one dump: its file whole or not at all, and that it is written noted with it. No SQL and no XML."""
+"""Writing of one dump: its file is written whole or not at all, and its state is noted with it. No SQL and no XML."""
 
 import contextlib
 import os
@@ -16,10 +16,10 @@ from schema.outcomes import DumpState
 
 
 def write(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> DumpState:
-    """Writes the dump's file, notes that it is written, and returns what has become of the dump.
+    """Writes the dump's file, notes that it is written, and returns the dump's state.
 
-    REPLACED: a later dump of the same name keeps its place. WAITING: another process is writing this one. Raises
-    DumpImpossible where there can never be a file; StoreError, OSError where there can be none now.
+    REPLACED: the file of a later dump of the same name stays in the place. WAITING: another process is writing this
+    dump. Raises DumpImpossible if there can never be a file; StoreError or OSError if there can be none now.
     """
     with translated(), connection.transaction():
         state = dump_store.lock(connection, dump)
@@ -36,17 +36,17 @@ def write(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> DumpSta
             dump_store.lock_name(connection, dump)
             if dump_store.later_is_written(connection, dump):
                 return _give_way(connection, dump, dump_dir)
-            # Who was about to put an earlier one in this place and lost the lock on it, paused for long, finds nothing
-            # to put there any more.
+            # A process that paused just before its rename has lost the lock on an earlier dump of this name. Without
+            # its draft it cannot put that dump here any more.
             for dump_id in dump_store.earlier_unwritten(connection, dump):
                 draft_path(dump_dir, dump, dump_id).unlink(missing_ok=True)
-            # Noted before the rename, committed after it: who lost the lock on the dump fails here and renames nothing.
+            # Noted before the rename, committed after it: a process that lost the dump's lock fails here, before it.
             dump_store.set_written(connection, dump)
             unfinished.replace(target)
             _sync_folder(target.parent)
         except Exception:
-            # A part of a dump on a full disk would keep others from being written. Where the lock was lost it may be
-            # another process' part, which that one then writes again.
+            # On a full disk, an unfinished file would keep other dumps from being written. If this process has lost the
+            # lock, the file may be another process's, which then writes it again.
             with contextlib.suppress(OSError):
                 unfinished.unlink()
             raise
@@ -54,16 +54,16 @@ def write(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> DumpSta
 
 
 def _check_room(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> None:
-    """Raises DumpImpossible where another dump has this one's place or is to have it."""
+    """Raises DumpImpossible if another dump's file is in the way, or is to be written there."""
     for rival, state in dump_store.in_the_way(connection, dump):
         if state is DumpState.WAITING or (dump_dir / rival).is_file():
             what = "its name is that of a folder" if rival.startswith(f"{dump.filename}/") else "its folder is the file"
-            name = rival.removeprefix(own_folder(dump.user)) if dump.user else rival  # as its person knows it
+            name = rival.removeprefix(own_folder(dump.user)) if dump.user else rival  # as the user knows it
             raise DumpImpossible(f"{what} of the dump {name}")
 
 
 def _fill(connection: psycopg.Connection, dump: Dump, path: Path) -> None:
-    # A file of its own: a process that lost its lock may still be writing into the one before.
+    # A new file: a process that has lost its lock may still be writing to the old one.
     path.unlink(missing_ok=True)
     with path.open("x", encoding="utf-8", newline="\n") as file:
         file.write(dump_xml.HEAD)
@@ -81,13 +81,13 @@ def _give_way(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> Dum
 
 
 def draft_path(dump_dir: Path, dump: Dump, dump_id: str) -> Path:
-    """The file in which a dump of this one's name is prepared. Its name is too long to be that of any dump."""
+    """File in which a dump of the same name as this one is prepared. Its own name is too long to be that of a dump."""
     name = f".{dump_id}.unfinished".ljust(FILENAME_CHARACTERS_MAX + 1, "_")
     return (dump_dir / dump.filename).with_name(name)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes a rename in it survive a power cut."""
+    """Makes sure that a rename in this folder survives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

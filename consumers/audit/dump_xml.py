@@ -1,6 +1,6 @@
 """Rows of the log as elements of the dump's XML (spec §6). Pure; text is escaped here and nowhere else.
 
-No money as float, and no field that a row does not have: what is absent is left out, never invented.
+No amount becomes a float. A field that a row does not have is left out, never invented.
 """
 
 import functools
@@ -14,13 +14,13 @@ from schema.money import format_cents
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<log>\n'
 TAIL = "</log>\n"
 
-# What XML 1.0 takes as it stands. A carriage return is allowed, but a parser would make a line feed of it.
+# Characters that XML 1.0 does not take unescaped, and the carriage return, which a parser would turn into a line feed.
 _UNSAFE = re.compile(r"[^\t\n\x20-\x25\x27-\x3b=\x3f-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 
 
 class Row(NamedTuple):
-    """What an element is made of; columns of `audit_events` in this order."""
+    """Fields of an element: columns of `audit_events`, in this order."""
 
     source: int
     kind: str

@@ -1,7 +1,8 @@
-"""The thread that writes dumps: each once, or not at all with the reason noted; again after a crash. No SQL here.
+"""Thread that writes each dump's file once, or notes why there can be none. No SQL here.
 
-It needs no ownership: a dump's content is fixed by its markers, and its row is locked while it is written. What it
-cannot write now it tries again and again, while the log and the other dumps go on.
+It needs no ownership: markers fix a dump's content, and the dump's row is locked while the file is written. After a
+crash it writes again what was unfinished. It retries a dump that cannot be written now, while the log and the other
+dumps go on.
 """
 
 import contextvars
@@ -22,28 +23,28 @@ from schema.outcomes import DumpState
 from schema.settings import Settings
 
 STOP_SECONDS_MAX = 5.0
-"""How long a stopping process goes on writing; what is left then is written at the next start."""
+"""Seconds for which a stopping process goes on writing. The next start writes what is left then."""
 
 MISTAKES_MAX = 3
-"""Attempts that may end in a mistake of ours. It is likely to happen each time, and somebody waits for an answer."""
+"""Attempts at a dump that may fail by a fault of this program. It is likely to fail each time, and somebody waits."""
 
 MISTAKE = "a mistake of this program: the log of its audit worker says more"
 
 DATABASE = "database"
-"""In place of a dump's id: asking for dumps failed."""
+"""Key of failed queries for dumps in `Retries`, in place of a dump's id."""
 
 log = structlog.get_logger()
 
 
 class Dumper:
-    """Writes whatever is complete when woken."""
+    """Writes all complete dumps whenever it is woken."""
 
     def __init__(self, settings: Settings):
         self._settings = settings
         self._wake = threading.Event()
         self._stopping = False
         self._retries = Retries()
-        # A daemon: a dump that takes longer than the patience of `stop` must not keep the process alive.
+        # A daemon: a dump that takes longer than `stop` waits must not keep the process alive.
         in_context = contextvars.copy_context().run
         self._thread = threading.Thread(target=in_context, args=(self._run,), name="dumper", daemon=True)
 
@@ -51,11 +52,11 @@ class Dumper:
         self._thread.start()
 
     def wake(self) -> None:
-        """There may be dumps to write."""
+        """Wakes the thread, because there may be dumps to write."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Returns when all that can be written now is, or takes too long."""
+        """Stops the thread once it has written all that it can now. Waits for `STOP_SECONDS_MAX` at most."""
         self._stopping = True
         self._wake.set()
         self._thread.join(STOP_SECONDS_MAX)
@@ -97,7 +98,7 @@ class Dumper:
             log.error("cannot write a dump", **said, error=str(error))
             self._try_again(connection, dump, "the database does not give its entries")
         except Exception:
-            # A mistake of ours in one dump may neither stop the log and the other dumps, nor go unseen.
+            # A fault of this program in one dump must neither stop the log and the other dumps, nor go unseen.
             log.exception("cannot write a dump", **said)
             if self._try_again(connection, dump, MISTAKE) >= MISTAKES_MAX:
                 self._give_up(connection, dump, MISTAKE)

@@ -1,7 +1,7 @@
-"""Which entries come next: drops what is known, holds back what came too early, passes over a source that has stopped.
+"""Order of the log's entries: drops known ones, holds back early ones, and passes over sources that have stopped.
 
-Sources number their entries without gaps and may publish some again, cut differently (design §2). An entry is let
-through once, and only after all before it: never past a gap. Pure: no I/O, no clock.
+Sources number their entries without gaps. They may publish some again, cut into other messages (design §2). An entry is
+let through once, and only after all entries before it. Pure: no I/O, no clock.
 """
 
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from schema.events import AuditMessage, source_name
 
 HELD_MESSAGES_MAX = 200
 HELD_BYTES_MAX = 20_000_000
-"""Bounds of what waits for an earlier message: some 100 MB of memory at most. A source publishes nothing newer before
-all of a batch is confirmed, so an honest one that has this much waiting has lost a message for good."""
+"""Limits for messages that wait for an earlier one: some 100 MB of memory at most. A source publishes nothing newer
+before all of a batch is confirmed. So if this much waits, an earlier message is lost for good."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message of the log at its offset. `is_new`: it was not read before."""
+    """Message of the audit stream at its offset. `is_new`: it was not read before."""
 
     offset: int
     message: AuditMessage
     lines: bytes
-    """Its entries as COPY takes them."""
+    """Rows of its entries, as COPY takes them."""
     body: bytes
     is_new: bool
 
@@ -45,7 +45,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A message that comes next: its first `known` entries were let through before, the others are let through now."""
+    """Message whose turn it is. Its first `known` entries were let through before, the others are let through now."""
 
     arrival: Arrival
     known: int
@@ -53,7 +53,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A source whose entries cannot be stored from `number` on. `offset`: from where the stream is to be read again."""
+    """Source whose entries cannot be stored from `number` on. `offset`: from where to read the stream again."""
 
     source: int
     number: int
@@ -65,11 +65,11 @@ class Stop:
 
 
 class Numbering:
-    """The newest number let through of each source, the messages that are ahead of it, and the sources that stopped.
+    """The newest number let through of each source, the messages that are ahead of it, and the stopped sources.
 
-    A message is ahead only if the broker refused one before it and its publisher has yet to repeat that one. Until
-    then the log is not done with: `held_from` is the offset from which it has to be read again after a crash.
-    Not `checked`, it lets everything through: that is for tests/chaos alone, which holds that this would be seen.
+    A message is ahead only if the broker refused one before it, which its publisher has yet to repeat. It is held back
+    until then; after a crash, the stream has to be read again from the offset `held_from`. With `checked=False`
+    everything is let through: only tests/chaos uses that, to prove that it would be noticed.
     """
 
     def __init__(self, stored: Mapping[int, int], checked: bool = True):
@@ -82,7 +82,7 @@ class Numbering:
 
     @property
     def held_from(self) -> int | None:
-        """Offset of the first message held back; None where there is none."""
+        """Offset of the first message held back; None if there is none."""
         return min((held.offset for held in self._held), default=None)
 
     @property
@@ -91,20 +91,20 @@ class Numbering:
         return len(self._held)
 
     def newest(self, source: int) -> int:
-        """Number of the newest entry of this source that was let through; 0 before the first."""
+        """Number of this source's newest entry that was let through; 0 if there is none."""
         return self._newest.get(source, 0)
 
     def stopped(self, source: int) -> Stop | None:
-        """Why and where a source has stopped; None where it goes on."""
+        """The stop of this source; None if it has not stopped."""
         return self._stopped.get(source)
 
     @property
     def stopped_sources(self) -> list[int]:
-        """Sources of which nothing is let through."""
+        """Sources that have stopped."""
         return list(self._stopped)
 
     def take(self, arrival: Arrival) -> list[Part]:
-        """The parts that may be stored or compared now that this message has come; none while it is ahead."""
+        """Returns the parts that may be stored or compared now that this message has come; none while it is ahead."""
         if not self._checked:
             return [Part(arrival, 0)]
         if arrival.first_number > self.newest(arrival.source) + 1:
@@ -117,9 +117,10 @@ class Numbering:
         return parts
 
     def stop(self, stop: Stop) -> tuple[Stop, list[Arrival]]:
-        """From now on nothing of this source is let through, from `stop.number` on. Returns the stop that is in force,
-        and what was held of the source. Where an earlier stop was tried again and lasts, the stream is to be read again
-        from where that one said: all that followed it was passed over.
+        """Stops a source at entry `stop.number`. Returns the stop in force, and the source's messages that were held.
+
+        If an earlier stop of the source was retried and did not end, its offset stays in force, because all messages
+        of the source after it were passed over.
         """
         earlier = self._retried.pop(stop.source, None)
         if earlier is not None:
@@ -131,30 +132,30 @@ class Numbering:
         return stop, dropped
 
     def retry(self, stop: Stop) -> None:
-        """The source may go on from where it stopped, if that goes well now (`overcome`)."""
+        """Lets a source go on from where it stopped. If that succeeds, `overcome` returns the stop."""
         self._stopped.pop(stop.source, None)
         self._retried[stop.source] = stop
         self._passed_over_from[stop.source] = min(stop.number, self._passed_over_from.get(stop.source, stop.number))
 
     def was_passed_over(self, arrival: Arrival) -> bool:
-        """Whether a message that is read again was passed over before, as its source had stopped."""
+        """Whether a message that is read again was passed over before, because its source had stopped."""
         first = self._passed_over_from.get(arrival.source)
         return first is not None and arrival.last_number >= first
 
     def bring_within_reach(self, oldest: int) -> None:
-        """Lets no source that has stopped go on from before the stream's oldest offset: nothing older can be read."""
+        """Raises the offsets of all stops to the stream's oldest offset, because nothing older can be read."""
         for source, stop in self._stopped.items():
             self._stopped[source] = replace(stop, offset=max(stop.offset, oldest))
 
     def overcome(self) -> list[Stop]:
-        """The stops whose entry was let through by now; each is told once."""
+        """Retried stops whose entry has been let through by now. Each is returned once."""
         passed = [stop for stop in self._retried.values() if self.newest(stop.source) >= stop.number]
         for stop in passed:
             del self._retried[stop.source]
         return passed
 
     def stop_lacking(self) -> tuple[Stop, list[Arrival]] | None:
-        """Stops the source of which most is held, where more is held than may be; returns what was held of it."""
+        """Stops the source with most bytes held if a limit is exceeded, and returns as `stop` does; otherwise None."""
         if self.held <= HELD_MESSAGES_MAX and sum(len(held.body) for held in self._held) <= HELD_BYTES_MAX:
             return None
         by_source: dict[int, list[Arrival]] = {}

@@ -1,6 +1,6 @@
-"""The SQL by which entries become rows: copied, linked into the hash chain, their markers noted; in a transaction.
+"""The SQL that stores entries: it copies rows, links them into the hash chain, and notes markers, in a transaction.
 
-Which entries those are is settled before; what becomes of a source whose rows Postgres refuses is store.py's.
+batch.py settles beforehand which entries to store. store.py handles sources whose rows Postgres refuses.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,9 +30,9 @@ def store(
     markers: Sequence[Marker],
     stopped: Sequence[int],
 ) -> int:
-    """Stores these, which follow on `heads`, and brings `heads` up to date; returns how many dumps that completed.
+    """Stores these pieces, which follow on `heads`, and updates `heads`. Returns how many dumps that completed.
 
-    `stopped`: sources whose entries are not stored at present, so that no dump that needs them may be completed.
+    `stopped`: sources whose entries are not stored at present. No dump that needs them may be completed.
     """
     with cursor.copy(_COPY) as copy:
         for of_source in pieces.values():
@@ -47,7 +47,7 @@ def store(
 
 @dataclass
 class Trial:
-    """One source's rows that Postgres refuses as a whole: stored as far as it takes them. `completed`: dumps so far."""
+    """Attempt to store one source's rows as far as Postgres takes them. `completed`: dumps completed so far."""
 
     cursor: psycopg.Cursor
     heads: Heads
@@ -57,7 +57,7 @@ class Trial:
     completed: int = 0
 
     def store(self, first_number: int, rows: Sequence[bytes]) -> tuple[int, str]:
-        """How many of these rows are stored, and why the next one is not; all, and nothing, where none is refused."""
+        """Stores rows up to the first refused one. Returns their number and the reason ("" if all are stored)."""
         last_number = first_number + len(rows) - 1
         markers = [marker for marker in self.markers if first_number <= marker.number <= last_number]
         before = self.heads[self.source]
@@ -81,13 +81,13 @@ class Trial:
 
 
 def _chain(cursor: psycopg.Cursor, heads: Heads, pieces: Mapping[int, Sequence[Piece]]) -> None:
-    """One link for each source, behind the newest there is."""
+    """Adds one link to each source's chain, behind its newest one."""
     links = []
     for source, of_source in pieces.items():
         stored, head = heads[source]
         newest = of_source[-1].last_number
         first, rows = stored + 1, b"".join(piece.rows for piece in of_source)
-        if NUMBERING_OFF:  # no link can cover rows that are there twice
+        if NUMBERING_OFF:  # no link can cover rows that are stored twice
             first, rows = newest + 1, b""
         links.append(chain.link(head, source, first, newest, rows))
         heads[source] = (newest, links[-1].digest)
@@ -107,7 +107,7 @@ def _mark(cursor: psycopg.Cursor, markers: Sequence[Marker], stopped: Sequence[i
 
 _COPY = f"COPY audit_events ({', '.join(COLUMNS)}) FROM STDIN"
 
-# In binary: as text, the checks would be sent in hexadecimal, and cost as much as computing them.
+# Binary, because sending the checks as hexadecimal text would cost as much as computing them.
 _LINK = """
     INSERT INTO audit_chain (source, first_number, last_number, row_checks, digest)
     SELECT * FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[], %b::bytea[], %b::bytea[])"""
@@ -120,8 +120,8 @@ _ANNOUNCE = "INSERT INTO dumps (dump_id, user_id, filename) VALUES (%s, %s, %s) 
 
 _MARK = "INSERT INTO dump_markers (dump_id, source, number) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 
-# A dump is complete when all its markers are stored: a user's one, or every partition's. What the quote cache has
-# logged by then is the rest of it; its row here both says so, and that the dump is complete.
+# A dump is complete when all its markers are stored: one for a user, one per partition for the whole log. It also holds
+# what the quote cache has logged by then. The marker row of the quote cache notes that, and that the dump is complete.
 _COMPLETE = """
     INSERT INTO dump_markers (dump_id, source, number)
     SELECT dump_id, %s, coalesce((SELECT stored FROM audit_sources WHERE source = %s), 0)

@@ -1,7 +1,7 @@
 """The SQL of stops: sources whose entries cannot be stored from some number on, and the dumps that fail with them.
 
-A stop is an alarm: the site, `make status` and verification show it for as long as it lasts. Nothing of its source is
-lost: the audit stream keeps the entries, and the log is read again from the stop's offset.
+A stop is an alarm: the site, `make status` and verification show it for as long as it lasts. While retention keeps the
+entries in the audit stream, nothing is lost: the worker reads the stream again from the stop's offset.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,28 +17,28 @@ from schema.events import QUOTECACHE_SOURCE, source_name
 
 
 def load(connection: psycopg.Connection) -> list[Stop]:
-    """The stops that last, in the caller's transaction."""
+    """Loads the stops in force, in the caller's transaction."""
     return [Stop(*row) for row in connection.execute(_LOAD)]
 
 
 def note(cursor: psycopg.Cursor, stops: Iterable[Stop]) -> None:
-    """Puts these in the place of their sources' earlier stops."""
+    """Stores these stops in place of their sources' earlier ones."""
     for stop in stops:
         reason = stop.reason[:REASON_CHARACTERS_MAX]
         cursor.execute(_NOTE, (stop.source, stop.number, stop.offset, reason))
 
 
 def lift(cursor: psycopg.Cursor, stops: Sequence[Stop]) -> None:
-    """Ends these: their entries are stored."""
+    """Ends these stops, because their entries are stored now."""
     if stops:
         cursor.execute("DELETE FROM audit_stops WHERE source = ANY(%s)", ([stop.source for stop in stops],))
 
 
 def fail_dumps(cursor: psycopg.Cursor, stopped: Iterable[int], beyond: Iterable[Marker]) -> None:
-    """Fails the dumps that need entries of these sources: those of the markers `beyond` a stop, and those that wait
-    for such a source's marker.
+    """Fails the dumps that need entries which cannot be stored.
 
-    Every dump waits for the quote cache's entries, the whole log's for every source's.
+    These are the dumps whose markers are `beyond` a stop, and those that wait for a marker of a source in `stopped`.
+    Every dump needs the quote cache's entries; a dump of the whole log needs those of every source.
     """
     for marker in beyond:
         dump_store.fail(cursor, Dump(marker.dump_id, marker.user, marker.filename), _why(marker.source))

@@ -1,4 +1,4 @@
-"""The SQL of storing the log: where each source is, and a batch as one transaction. Nothing of dump files."""
+"""The SQL that stores the log: the state of each source, and each batch as one transaction. No dump files."""
 
 from dataclasses import dataclass
 
@@ -21,14 +21,14 @@ GROUP = "audit"
 
 @dataclass(frozen=True)
 class Beginning:
-    """The state in which a new owner finds the log: what is stored of each source, and which of them have stopped."""
+    """State of the log for a new owner: number of each source's newest stored entry, and the stops in force."""
 
     stored: dict[int, int]
     stops: list[Stop]
 
 
 def beginning(database: psycopg.Connection, ownership: Ownership) -> Beginning:
-    """The state of each source. Raises Fenced, StoreError."""
+    """Reads the state of each source. Raises Fenced, StoreError."""
     with translated(), database.transaction(), database.cursor() as cursor:
         partitions.fence(cursor, GROUP, [ownership])
         cursor.execute(_FORGET_DEAD, (ownership.position,))
@@ -37,24 +37,24 @@ def beginning(database: psycopg.Connection, ownership: Ownership) -> Beginning:
 
 
 def dead_from(database: psycopg.Connection, position: int) -> frozenset[int]:
-    """Offsets of the messages that were given up, from `position` on. Raises StoreError."""
+    """Offsets, from `position` on, of messages that became dead letters. Raises StoreError."""
     with translated(), database.transaction():
         return frozenset(offset for (offset,) in database.execute(_DEAD, (position,)))
 
 
 def note_stops(database: psycopg.Connection, ownership: Ownership, changed: list[Stop]) -> None:
-    """Puts stops on record whose reason is another one by now. Raises Fenced, StoreError."""
+    """Stores stops whose reason has changed. Raises Fenced, StoreError."""
     with translated(), database.transaction(), database.cursor() as cursor:
         partitions.fence(cursor, GROUP, [ownership])
         stops.note(cursor, changed)
 
 
 def commit(database: psycopg.Connection, ownership: Ownership, batch: Batch, numbering: Numbering) -> int:
-    """Settles a batch, and stores it with its dead letters and the log's position, or nothing; returns how many dumps
-    that completed.
+    """Settles a batch, and stores it with its dead letters and the log's position, all or nothing.
 
-    A source of which Postgres refuses an entry stops there (`batch.new_stops`); of the others everything is stored.
-    Raises Fenced where the log has another owner by now, StoreError where Postgres is away.
+    Returns how many dumps that completed. If Postgres refuses an entry, its source stops there (`batch.new_stops`);
+    everything of the other sources is stored. Raises Fenced if the log has another owner by now, StoreError if
+    Postgres cannot be reached.
     """
     with translated():
         try:
@@ -93,7 +93,7 @@ def _commit(
 
 
 def _look(cursor: psycopg.Cursor) -> tuple[dict[int, int], Heads]:
-    """Number of the newest entry that each source has committed, and what of it is stored."""
+    """Number of each source's newest committed entry, and the head of what is stored of it."""
     committed, heads = {}, {}
     for source, number, stored, head in cursor.execute(_LOOK, (QUOTECACHE_SOURCE,)):
         committed[source] = number
@@ -102,9 +102,9 @@ def _look(cursor: psycopg.Cursor) -> tuple[dict[int, int], Heads]:
 
 
 def _try_each(cursor: psycopg.Cursor, heads: Heads, batch: Batch, numbering: Numbering) -> int:
-    """Stores source by source, each as far as Postgres takes it; returns how many dumps that completed."""
+    """Stores source by source, each as far as Postgres takes its rows. Returns how many dumps that completed."""
     completed = 0
-    # The quote cache first: where it stops, no dump is complete with this batch.
+    # The quote cache first: if it stops, this batch must complete no dump.
     for source, pieces in sorted(batch.pieces.items(), reverse=True):
         markers = [marker for marker in batch.markers if marker.source == source]
         trial = Trial(cursor, heads, source, markers, numbering.stopped_sources)
@@ -120,16 +120,16 @@ def _try_each(cursor: psycopg.Cursor, heads: Heads, batch: Batch, numbering: Num
 
 
 def _differs(cursor: psycopg.Cursor, part: Part) -> bool:
-    """Whether entries that came again are not those that are stored under their numbers."""
+    """Whether repeated entries differ from those that are stored under their numbers."""
     source, first = part.arrival.source, part.arrival.first_number
     with cursor.copy(_STORED, (source, first, first + part.known - 1)) as copy:
         stored = b"".join(map(bytes, copy))
-    # Fewer, where a source has stopped between them: the others are still to come.
+    # Fewer entries are stored if the source has stopped between them. The others are still to come.
     known = min(part.known, stored.count(b"\n"))
     return stored != copy_lines(source, first, part.arrival.message.entries[:known]).encode()
 
 
-# A partition is the source of its number.
+# The number of a partition is also its number as a source.
 _LOOK = """
     SELECT p.source, p.audit_number, s.stored, s.head
     FROM (
@@ -137,8 +137,8 @@ _LOOK = """
         FROM partitions WHERE consumer_group IN ('transactions', 'quotecache')) AS p
     LEFT JOIN audit_sources AS s USING (source)"""
 
-# Beside the letters, which people remove: read again, a forged message would pass for the entry whose number it has, as
-# its source has committed that number by now.
+# Kept apart from the dead letters, because people discard those. Otherwise a forged message that is read again would
+# pass for the real entry: its source may have committed that number by then.
 _REMEMBER_DEAD = "INSERT INTO audit_dead_offsets SELECT unnest(%s::bigint[]) ON CONFLICT DO NOTHING"
 
 _DEAD = "SELECT stream_offset FROM audit_dead_offsets WHERE stream_offset >= %s"

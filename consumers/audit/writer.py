@@ -1,7 +1,7 @@
-"""The audit worker: owns the audit stream, reads it from where the table ends, and stores it batch by batch.
+"""The audit worker: owns the audit stream, reads it from the stored position, and stores it batch by batch.
 
-Small loads are stored at once; under load batches grow, up to their limits. It keeps nothing that it could not read
-again: on any loss all state is dropped and claimed anew. No SQL here, and no file is written here.
+It stores small loads at once; under load, batches grow up to their limits. Its state in memory can all be read again:
+when it loses a server or its ownership, it drops that state and starts a new session. No SQL and no files here.
 """
 
 import contextlib
@@ -34,40 +34,40 @@ from schema.errors import StoreError
 from schema.settings import Settings
 
 BATCH_ENTRIES_MAX = 20_000
-"""Bounds a transaction to about a tenth of a second."""
+"""Maximum entries per batch: bounds a transaction to about a tenth of a second."""
 
 PREFETCH_MESSAGES = 200
-"""Bounds what waits here in memory to 8 MB, and is five times what a full batch of full messages takes."""
+"""Maximum messages that wait here, 8 MB of memory: five times what a full batch of full messages takes."""
 
 LOAD_ENTRIES = 200
 """Number of entries in one batch from which on the log counts as busy."""
 
 GATHER_SECONDS = 0.03
-"""Under load, how long more is gathered: fewer, larger transactions leave more of the machine to everybody else."""
+"""Seconds for which a busy worker gathers a batch: fewer, larger transactions leave more CPU to other processes."""
 
 SPACING_SECONDS = 0.01
-"""From one small transaction to the next. What comes alone is stored at once."""
+"""Seconds from one small transaction to the next. A message that comes after a pause is stored at once."""
 
 IDLE_SECONDS = 0.1
-"""How long SIGTERM may wait for an idle worker."""
+"""Seconds for which an idle worker waits at a time; it notices SIGTERM only then."""
 
 DRAIN_SECONDS_MAX = 10.0
-"""Less than the supervisor's patience of 15 s."""
+"""Seconds for draining: less than the 15 s that the supervisor waits after SIGTERM."""
 
 CONNECT_SECONDS_MAX = 1.0
-"""Time for one attempt at the broker. One may follow SIGTERM, and draining needs most of the supervisor's patience."""
+"""Seconds for one attempt to connect to the broker. Short, because one after SIGTERM leaves less for draining."""
 
 DROPPED = "retention has dropped it, and it has to be published again"
-"""Why a source has stopped for good: `audit` holds its entries no longer, and no restart helps."""
+"""Reason of a stop that no restart can end: the stream no longer holds the source's entries."""
 
 log = structlog.get_logger()
 
 
 def run(settings: Settings, stopping: Callable[[], bool], on_dump_complete: Callable[[], None]) -> None:
-    """Stores the log until `stopping()`, then what is in it by then. The loss of a server is waited out.
+    """Stores the log until `stopping()`, then stores what is in the stream by then. Survives the loss of a server.
 
-    `on_dump_complete` is called after a commit that completed dumps, and after a claim. Raises LogGap where the stream
-    itself is wrong.
+    Calls `on_dump_complete` after a commit that completed dumps, and after a claim. Raises LogGap if the stream has
+    lost messages that are not stored yet.
     """
 
     def session(broker: Connection, connection: psycopg.Connection) -> None:
@@ -79,12 +79,12 @@ def run(settings: Settings, stopping: Callable[[], bool], on_dump_complete: Call
         finally:
             one.leave()
 
-    # A session that is lost after SIGTERM had still to store what is in the log: one more is begun for that.
+    # If a session is lost after SIGTERM, one more begins, to store what is still in the stream.
     run_sessions(settings, session, stopping, connect_seconds=CONNECT_SECONDS_MAX, finishes=True)
 
 
 class _Session(Owner):
-    """One pair of connections, and the ownership that lasts no longer than they do."""
+    """Session of the audit worker: one pair of connections, and an ownership that ends with them."""
 
     def __init__(
         self, broker: Connection, connection: psycopg.Connection, replica: str, on_dump_complete: Callable[[], None]
@@ -98,7 +98,7 @@ class _Session(Owner):
         self._ownership: Ownership | None = None
 
     def step(self) -> None:
-        """Ticks when it is time to, then gathers a batch and stores it."""
+        """Ticks if a tick is due, then gathers a batch and stores it."""
         self._member.tick()
         if self._ownership is None:
             self._broker.pump(IDLE_SECONDS)
@@ -108,7 +108,10 @@ class _Session(Owner):
             self._store()
 
     def drain(self) -> None:
-        """Stores what is in the stream by now, within limits: who stops this worker last leaves a complete log."""
+        """Stores what is in the stream by now, so that the log is complete if this worker is stopped last.
+
+        Gives up after `DRAIN_SECONDS_MAX`.
+        """
         deadline = time.monotonic() + DRAIN_SECONDS_MAX
         if self._ownership is None:
             self._member.tick_now()
@@ -121,19 +124,19 @@ class _Session(Owner):
                 self.step()
 
     def _left(self) -> int:
-        """Messages that are in the stream and not stored."""
+        """Number of messages that are in the stream and not stored."""
         known = {AUDIT_STREAM: self._batch.high} if self._batch.high >= 0 else {}
         quiet_seconds = GLANCE_SECONDS if known else QUIET_SECONDS
         newest = newest_offsets(self._broker, [AUDIT_STREAM], quiet_seconds, known, SILENCE_SECONDS_MAX)
         return max(0, newest[AUDIT_STREAM] - self._batch.high)
 
     def leave(self) -> None:
-        """Lets the log go, so that the next owner need not wait for the lease to run out; never raises."""
+        """Releases the log, so that the next owner need not wait for the lease to expire. Never raises."""
         with contextlib.suppress(StoreError):
             self._member.leave()
 
     def ended(self, lost: frozenset[int], released: frozenset[int]) -> None:
-        """Stops reading; where another owner has the log, ends the session."""
+        """Stops reading. Raises StoreError, which ends the session, if the log may have another owner."""
         if lost:
             raise StoreError("the audit log has another owner")
         self._consumer.close()
@@ -155,10 +158,10 @@ class _Session(Owner):
         self._on_dump_complete()
 
     def _try_again(self, stops: Sequence[Stop]) -> list[int]:
-        """Lets sources go on that have stopped; returns the offsets from which the stream has to be read for that.
+        """Lets stopped sources go on. Returns the offsets from which the stream has to be read for that.
 
-        A stop from before the oldest message of the stream lasts: retention has dropped what would have to be stored.
-        Reading from there would end in LogGap, and with it the log of all other sources.
+        A stop whose offset is before the stream's oldest message stays, because retention has dropped what would have
+        to be stored. Reading from there would raise LogGap, and so stop the log of all other sources.
         """
         oldest = oldest_offset(self._broker, AUDIT_STREAM) if stops else 0
         within = [stop for stop in stops if stop.offset >= oldest]

@@ -1,1 +1,1 @@
-"""The consumers that watch prices and order fills of trigger orders; they change no account themselves."""
+"""Trigger workers: they watch prices and request fills of trigger orders. They change no account themselves."""

@@ -22,7 +22,7 @@ def work(broker: Connection, database: psycopg.Connection, replica: str, stoppin
 
 
 if __name__ == "__main__":
-    # The book lives long and holds no circles: the collector would only walk it again and again.
+    # The book lives long and holds no reference cycles: the collector would scan it again and again for nothing.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     entry_point.run_logged("triggers", partial(run_consumer, "triggers", work))

@@ -1,7 +1,7 @@
 """The book of armed trigger orders, sorted by price per symbol and side. Pure: no I/O, no clock (spec §3, triggers).
 
-A price touches only the orders it fills. An order leaves the book when its account's owner says that it is gone,
-never because a fill was sent: the owner decides whether a fill takes effect.
+The work for a price depends only on the number of orders that it fills. An order leaves the book when its account's
+owner announces that it is gone, never because a fill was sent: the owner decides whether a fill takes effect.
 """
 
 from collections import OrderedDict
@@ -15,13 +15,13 @@ from schema.events import TriggerChange
 from schema.outcomes import Side
 
 GONE_REMEMBERED_MAX = 100_000
-"""Orders that are gone are remembered, so that a late, repeated message does not bring one back as a ghost."""
+"""Maximum gone orders to remember, so that a late, repeated message does not bring one back."""
 
 Key = tuple[str, str, Side]
 
 
 class Armed(msgspec.Struct, gc=False):
-    """An armed order. `tried_quote_id`: the last quote for which its fill was sent, so that none is sent twice."""
+    """An armed order. `tried_quote_id`: last quote for which a fill was sent, so that none is sent twice."""
 
     user: str
     symbol: str
@@ -39,17 +39,17 @@ class Armed(msgspec.Struct, gc=False):
 
     @property
     def limit_cents(self) -> int | None:
-        """The price from which on it fills: downwards for a buy, upwards for a sell. None: at no price.
+        """Highest price that fills a buy, lowest price that fills a sell. None if no price does.
 
-        A price that satisfies an order but moves no share leaves it armed. So a buy's limit is what it has reserved,
-        where that is less than its trigger: the orders beyond a price are then exactly those that it fills.
+        A price that satisfies an order but moves no share leaves it armed. So if a buy has reserved less than its
+        trigger price, its limit is the reserved amount. A price then fills exactly the orders whose limit it reaches.
         """
         if self.side is Side.BUY:
             return min(self.trigger_cents, self.reserved_cents)
         return self.trigger_cents if self.reserved_shares else None
 
     def fills_at(self, price_cents: int) -> bool:
-        """Whether this price satisfies it and moves a share at all."""
+        """Whether this price satisfies the order and moves at least one share."""
         limit = self.limit_cents
         if limit is None:
             return False
@@ -57,10 +57,10 @@ class Armed(msgspec.Struct, gc=False):
 
 
 class _Ladder:
-    """One symbol's orders of one side, by user, and by limit; those of one limit in the order they came.
+    """Orders of one symbol and side, by user and by limit; orders of the same limit are in the order of arrival.
 
-    Keys are texts and numbers, and orders hold nothing that could lead back: so however many there are, the garbage
-    collector need not walk them.
+    Keys are texts and numbers, and orders refer to no container. So the garbage collector need not scan them, however
+    many there are.
     """
 
     def __init__(self, symbol: str, side: Side):
@@ -89,11 +89,11 @@ class _Ladder:
 
     @property
     def any_fillable(self) -> Armed | None:
-        """One that some price fills."""
+        """Any order that some price fills; None if there is none."""
         return next((order for level in self._levels.values() for order in level.values()), None)
 
     def filled_by(self, price_cents: int) -> Iterator[Armed]:
-        """Those that this price fills, the ones with the most room first; no other is looked at."""
+        """Orders that this price fills, those with the most distant limit first. Visits no other order."""
         if self._side is Side.BUY:
             limits = self._levels.irange(minimum=price_cents, reverse=True)
         else:
@@ -107,11 +107,11 @@ class Book:
 
     def __init__(self) -> None:
         self._ladders: dict[str, dict[Side, _Ladder]] = {}
-        # Bounded, the oldest forgotten first.
+        # Version of each order that is gone. Bounded: the oldest is forgotten first.
         self._gone: OrderedDict[Key, int] = OrderedDict()
 
     def change(self, change: TriggerChange) -> Armed | None:
-        """Takes in the newest state of an order; returns it if it is armed now. What is not news changes nothing."""
+        """Applies a change to an order. Returns the order if it is armed now. Ignores a change that is not newer."""
         ladder = self._ladder(change.symbol, change.side)
         known = ladder.orders.get(change.user)
         if known is not None:
@@ -141,7 +141,7 @@ class Book:
         return order
 
     def to_fill(self, symbol: str, price_cents: int, quote_id: int) -> list[Armed]:
-        """The orders that this quote fills and for which that was not said before; marks them as tried."""
+        """Returns orders that this quote fills, except those returned for it before; marks them as tried."""
         orders = [
             order
             for ladder in self._ladders.get(symbol, {}).values()
@@ -153,14 +153,14 @@ class Book:
         return orders
 
     def watched(self, symbol: str) -> Armed | None:
-        """Any order on the symbol that some price fills, None where there is none: whether to keep its price fresh.
+        """Any order on the symbol that some price fills. If there is none, the symbol's price need not be kept fresh.
 
-        An armed sell of 0 shares is filled by none: to buy prices for it would be money thrown away.
+        No price fills an armed sell of 0 shares: quotes that were bought for it would be wasted money.
         """
         return next(filter(None, (ladder.any_fillable for ladder in self._ladders.get(symbol, {}).values())), None)
 
     def drop(self, symbols: Iterable[str]) -> None:
-        """Forgets symbols that are another worker's now."""
+        """Drops symbols that another worker owns now."""
         for symbol in symbols:
             self._ladders.pop(symbol, None)
 

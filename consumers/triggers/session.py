@@ -1,8 +1,8 @@
-"""A trigger worker's life with one connection to each server: hears changes and prices, sends fills.
+"""Session of a trigger worker with one connection to each server: it receives changes and prices, and sends fills.
 
-Nothing of it is kept: the book is loaded from the trigger orders in Postgres whenever a share of the symbols is taken
-over, and fills are commands in their user's log, where the account's owner judges them. What happens in a turn is
-turn.py's.
+The worker stores nothing. It loads the book from the trigger orders in Postgres whenever it takes over a share of the
+symbols. Fills go into the log of their user, where the account's owner decides on them. turn.py decides what happens in
+a turn.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,13 +29,13 @@ from schema.events import TriggerChange
 IDLE_SECONDS_MAX = 0.05
 
 FILLS_PER_TURN_MAX = 10_000
-"""Sent in some tenths of a second: a price that fills a million orders must not keep us from showing life."""
+"""Maximum fills per turn: some tenths of a second. A price that fills a million orders must not delay ticks."""
 
 log = structlog.get_logger()
 
 
 class Session(Owner):
-    """One BlockingConnection, one database connection, one thread. A partition is a share of the symbols."""
+    """One BlockingConnection, one database connection, one thread. A partition here is a share of the symbols."""
 
     def __init__(self, broker: Connection, database: psycopg.Connection, replica: str):
         self._broker = broker
@@ -49,7 +49,7 @@ class Session(Owner):
         self.fills_sent = 0
 
     def run(self, stopping: Callable[[], bool]) -> None:
-        """Works until `stopping`, then hands over. Raises BrokerError, StoreError, psycopg.Error."""
+        """Works until `stopping`, then releases its partitions. Raises BrokerError, StoreError, psycopg.Error."""
         while not stopping():
             self.tick()
             self._broker.pump(self._patience())
@@ -57,7 +57,7 @@ class Session(Owner):
         self._member.leave()
 
     def turn(self) -> None:
-        """Takes in what has come, and sends what follows from it. Raises BrokerError, psycopg.Error."""
+        """Applies received changes and prices, and sends the fills that follow. Raises BrokerError, psycopg.Error."""
         now = now_ms()
         was_loading = self.loading
         fills = self._turns.run(self._news(), self._member.owned, now)
@@ -73,34 +73,34 @@ class Session(Owner):
                 log.warning("news of trigger orders cannot be read", error=str(error))
                 continue
             yield changes
-        # At once: what follows in the turn may publish, and more may arrive during that.
+        # Cleared at once: the rest of the turn may publish, and more bodies may arrive meanwhile.
         self._bodies.clear()
 
     def tick(self) -> None:
-        """Shows life, takes and gives symbols, if it is time to."""
+        """If a tick is due, sends a heartbeat, and claims or releases partitions."""
         self._member.tick()
 
     def before_release(self, surplus: frozenset[int]) -> None:
-        """Has every fill that was sent confirmed."""
+        """Waits until the broker has confirmed every fill that was sent."""
         self._publisher.flush()
 
     def ended(self, lost: frozenset[int], released: frozenset[int]) -> None:
-        """Hears no more of these symbols, and forgets their orders."""
+        """Unsubscribes from these partitions, and drops their orders."""
         given_up = lost | released
         for n in given_up:
             self._changes.unbind(trigger_key(n))
         self._turns.drop(given_up)
 
     def gained(self, ownerships: Sequence[Ownership]) -> None:
-        """Listens for changes at once; the orders of before are read page by page."""
+        """Subscribes to changes at once. The existing orders are read page by page, in later turns."""
         for ownership in ownerships:
-            # Bound first, read second: what changes in between is heard, and versions tell which is newer.
+            # Subscribes before it reads, so that no change in between is missed. Versions tell which state is newer.
             self._changes.bind(trigger_key(ownership.partition))
             self._turns.load(store.armed(self._database, ownership.partition))
 
     @property
     def loading(self) -> bool:
-        """Whether orders that were taken over are still to be read."""
+        """Whether orders of gained partitions are still to be read."""
         return self._turns.loading
 
     def _patience(self) -> float:

@@ -1,4 +1,4 @@
-"""The armed trigger orders in Postgres, read when a trigger worker takes symbols over. Reads only."""
+"""Armed trigger orders in Postgres, read when a trigger worker takes over a partition of the symbols. Reads only."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -11,19 +11,19 @@ from schema.outcomes import Side
 GROUP = "triggers"
 
 ROWS_PER_PAGE = 10_000
-"""Some 50 ms of work."""
+"""Maximum rows per page: some 50 ms of work."""
 
 SYMBOLS_PER_PAGE = 100
-"""Each is a statement: some 20 ms, where most have few orders or none by now."""
+"""Maximum symbols per page. Each is a statement of its own: some 20 ms if most symbols have few orders or none."""
 
 _BEFORE_ALL = ("", Side.BUY)
 
 
 def armed(connection: psycopg.Connection, partition: int) -> Iterator[list[TriggerChange]]:
-    """The armed trigger orders of a partition's symbols, each as the change that armed it, in pages of bounded size.
+    """Armed trigger orders of a partition's symbols, each as the change that armed it, in pages of bounded size.
 
-    Each page is as of when it is read: who reads must hear of changes since before the first one. Nothing is held at
-    the server between pages, and no statement takes longer the more orders there are: so no time limit ends it.
+    Each page shows the moment at which it is read, so the caller must subscribe to changes before the first page. The
+    server holds nothing between pages. No statement grows with the number of orders, so none exceeds the time limit.
     """
     symbols = deque(_armed_symbols(connection, partition))
     after = _BEFORE_ALL
@@ -45,7 +45,7 @@ def armed(connection: psycopg.Connection, partition: int) -> Iterator[list[Trigg
 
 
 def armed_of(connection: psycopg.Connection, user: str) -> list[TriggerChange]:
-    """A user's armed trigger orders."""
+    """Armed trigger orders of one user."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_ARMED_OF, (user,))
         return [TriggerChange(of, symbol, Side(side), *values) for of, symbol, side, *values in cursor]
@@ -57,7 +57,7 @@ def _armed_symbols(connection: psycopg.Connection, partition: int) -> list[str]:
         return [symbol for (symbol,) in cursor if trigger_partition_of(symbol) == partition]
 
 
-# From symbol to symbol through the index: as much work as there are symbols, not orders.
+# Steps from symbol to symbol through the index: the work grows with the number of symbols, not of orders.
 _SYMBOLS = """
     WITH RECURSIVE armed AS (
         SELECT min(symbol) AS symbol FROM trigger_orders WHERE trigger_cents IS NOT NULL
@@ -74,7 +74,7 @@ _ARMED = (
     f"{_ORDERS} AND symbol = %s AND (user_id, side) > (%s, %s::side) ORDER BY user_id, trigger_orders.side LIMIT %s"
 )
 
-# Where a table was never analyzed, Postgres would rather sort all orders of a symbol for each page: 1.5 s for 1.5 M.
+# If a table was never analyzed, Postgres would sort all orders of a symbol for each page: 1.5 s for 1.5 M orders.
 _IN_INDEX_ORDER = "SET LOCAL enable_sort = off"
 
 _ARMED_OF = f"{_ORDERS} AND user_id = %s ORDER BY symbol, side"

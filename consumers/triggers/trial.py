@@ -1,8 +1,8 @@
-"""What recorded prices would have done to armed trigger orders. Pure: orders and prices in, firings out.
+"""Trial of recorded prices on armed trigger orders. Pure: it turns orders and prices into firings.
 
-By the same book and the same arithmetic as the real thing: an order fires once, at the first price that satisfies it
-and moves a share, and is then gone (spec §3). Of an account nothing is known here: that a balance would pass its
-limit, which leaves an order armed, is not seen.
+Uses the same book and arithmetic as the real worker: an order fires once, at the first price that satisfies it and
+moves a share, and is then gone (spec §3). Accounts are unknown here. So the trial cannot tell when a balance would
+exceed its limit, which leaves the real order armed.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from schema.outcomes import Side
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """An order that fires. `cash_cents`: spent by a buy, received by a sell; `back_cents`: of a buy's reserve."""
+    """An order that fires. `cash_cents`: spent by a buy, received by a sell. `back_cents`: rest of a buy's reserve."""
 
     order: Armed
     at_ms: int
@@ -29,14 +29,17 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """An order that does not fire; the price that came closest to it, None where its symbol had none."""
+    """An order that does not fire. `closest`: the price nearest to its trigger; None if its symbol had no price."""
 
     order: Armed
     closest: PricePoint | None
 
 
 def would_fire(orders: Iterable[TriggerChange], prices: Iterable[PricePoint]) -> tuple[list[Firing], list[Quiet]]:
-    """`prices` in the order of time, each an event of its own. Firings in the order in which they come about."""
+    """Tries prices on orders. Returns the firings in the order in which they happen, and the orders that do not fire.
+
+    `prices` must be in the order of time. Each counts as a quote of its own.
+    """
     book = Book()
     waiting = {order.key: order for change in orders if (order := book.change(change)) is not None}
     closest: dict[tuple[str, Side], PricePoint] = {}

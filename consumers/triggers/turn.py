@@ -1,7 +1,7 @@
-"""One turn of the trigger worker: what it loads, hears, asks for and fills, in which order.
+"""Turn of the trigger worker: what it loads, receives, requests and fills, in which order.
 
-No I/O and no clock: the quotes and the pages of armed orders come through what it is given, time is an argument. The
-worker (session.py) collects the changes before a turn and sends the fills after it.
+No I/O and no clock: quotes and pages of armed orders come through ports, and time is an argument. The worker
+(session.py) collects the changes before a turn and sends the fills after it.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ from schema.events import NoQuote, Quote, QuoteRefused, TriggerChange, trigger_p
 
 
 class Quotes(watch.Quotes, Protocol):
-    """Where quotes come from: `quotecache.client.Prices`, or a table in a test."""
+    """Source of quotes: `quotecache.client.Prices`, or a table in a test."""
 
     def tick(self, now_ms: int) -> None: ...
 
@@ -23,7 +23,7 @@ class Quotes(watch.Quotes, Protocol):
 
 
 class Turns:
-    """The turns of one worker, from its start to the loss of a connection. `fills_max`: fills of one turn."""
+    """The turns of one worker, from its start to the loss of a connection. `fills_max`: maximum fills of one turn."""
 
     def __init__(self, quotes: Quotes, fills_max: int):
         self._quotes = quotes
@@ -32,20 +32,20 @@ class Turns:
         self._loads: deque[Iterator[list[TriggerChange]]] = deque()
 
     def load(self, pages: Iterator[list[TriggerChange]]) -> None:
-        """Takes in the armed orders of a partition that was taken over, a page in each turn.
+        """Adds the armed orders of a gained partition. Later turns read them page by page.
 
-        A million orders take many turns, so that leases and prices do not wait.
+        A million orders take many turns, so that leases and prices do not have to wait.
         """
         self._loads.append(pages)
 
     def drop(self, partitions: Set[int]) -> None:
-        """Forgets the symbols of partitions that are another worker's now."""
+        """Drops the symbols of partitions that another worker owns now."""
         self._watch.drop(lambda symbol: trigger_partition_of(symbol) in partitions)
 
     def run(self, news: Iterable[list[TriggerChange]], owned: Collection[int], now_ms: int) -> list[Fill]:
-        """Takes in what has come; returns the fills that follow from it. Raises what the quotes and pages raise.
+        """Applies changes and prices, and returns the fills that follow. Raises what the quotes and pages raise.
 
-        `owned`: the worker's partitions of the symbols; what comes of others is dropped.
+        `owned`: the worker's partitions of the symbols. Changes of other partitions are dropped.
         """
         self._quotes.tick(now_ms)
         self._load_page(owned, now_ms)
@@ -57,7 +57,7 @@ class Turns:
 
     @property
     def loading(self) -> bool:
-        """Whether orders that were taken over are still to be read."""
+        """Whether orders of gained partitions are still to be read."""
         return bool(self._loads)
 
     @property
@@ -67,7 +67,7 @@ class Turns:
 
     @property
     def next_refresh_ms(self) -> int | None:
-        """When a price may have to be refreshed next."""
+        """Time at which a price may have to be refreshed next, ms since the epoch; None if there is none."""
         return self._watch.next_refresh_ms
 
     @property

@@ -1,7 +1,7 @@
-"""What a trigger worker decides: which fills a change or a price brings, and when a symbol's price must be refreshed.
+"""Decisions of a trigger worker: which fills follow from a change or a price, and when to refresh a symbol's price.
 
-Pure: quotes come through what it is given, time is an argument, fills are handed to whoever asks. It may send one
-fill twice, as its worker may die after sending it; the owner of the account lets it take effect once.
+Pure: quotes come through a port, time is an argument, and the caller takes the fills. One fill may be sent twice, since
+a worker may die after sending it; the owner of the account lets it take effect once.
 """
 
 import hashlib
@@ -15,11 +15,11 @@ from schema.commands import Fill
 from schema.events import CLOCK_STEP_MS_MAX, QUOTE_LIFETIME_MS, NoQuote, Quote, QuoteRefused, TriggerChange, is_due
 
 AFTER_FAILURE_MS = 10_000
-"""A symbol that no quote was to be had for is asked for again after this: each attempt is paid."""
+"""Milliseconds until a symbol without an available quote is requested again. Each attempt has to be paid."""
 
 
 class Quotes(Protocol):
-    """Where quotes come from: `quotecache.client.Prices`, or a table in a test."""
+    """Source of quotes: `quotecache.client.Prices`, or a table in a test."""
 
     def peek(self, symbol: str, now_ms: int) -> Quote | None: ...
 
@@ -27,7 +27,7 @@ class Quotes(Protocol):
 
 
 class Watch:
-    """The armed orders of some symbols, the fills that are due, and the times at which quotes run out."""
+    """Armed orders of some symbols, the fills that are due, and the times at which quotes expire."""
 
     def __init__(self, quotes: Quotes):
         self._quotes = quotes
@@ -38,7 +38,7 @@ class Watch:
         self._furthest_ms = 0
 
     def hear_changes(self, changes: Iterable[TriggerChange], now_ms: int) -> None:
-        """Takes changes of trigger orders in; an order that its symbol's quote fills already is due at once."""
+        """Applies changes of trigger orders. If the symbol's current quote fills an order, its fill is due at once."""
         for change in changes:
             order = self._book.change(change)
             if order is None:
@@ -51,7 +51,7 @@ class Watch:
                 self._schedule(order.symbol, quote.asked_at_ms + QUOTE_LIFETIME_MS if quote else now_ms)
 
     def hear_answers(self, answers: Iterable[Quote | NoQuote | QuoteRefused], now_ms: int) -> None:
-        """Takes prices in; what they fill is due."""
+        """Applies prices. The fills of the orders that they fill are due."""
         for answer in answers:
             if isinstance(answer, Quote):
                 if answer.usable(now_ms):
@@ -62,8 +62,9 @@ class Watch:
                 self._schedule(answer.symbol, now_ms + AFTER_FAILURE_MS)
 
     def refresh(self, now_ms: int) -> None:
-        """Asks for the armed symbols whose quote has run out, and for none before (spec §3); nor for those whose
-        orders no price can fill.
+        """Requests quotes of armed symbols whose quote has expired, and none before that (spec §3).
+
+        Requests none for a symbol whose orders no price can fill.
         """
         if self._furthest_ms > now_ms + QUOTE_LIFETIME_MS + CLOCK_STEP_MS_MAX:
             self._bring_forward(now_ms)
@@ -77,7 +78,7 @@ class Watch:
                 continue
             quote = self._quotes.peek(symbol, now_ms)
             if quote is not None:
-                # Where a clock was set back and forth, it could not be used when its orders were armed, and now it can.
+                # A clock was set back and forth: the quote was unusable when its orders were armed, and is usable now.
                 self._fill(quote)
                 self._schedule(symbol, quote.asked_at_ms + QUOTE_LIFETIME_MS)
             else:
@@ -85,11 +86,11 @@ class Watch:
                 self._schedule(symbol, now_ms + QUOTE_LIFETIME_MS)
 
     def take_fills(self, most: int) -> list[Fill]:
-        """At most so many of the fills that are due, in the order in which they became so."""
+        """Removes and returns at most `most` due fills, in the order in which they became due."""
         return [_fill_of(*self._due.popleft()) for _ in range(min(most, len(self._due)))]
 
     def drop(self, is_foreign: Callable[[str], bool]) -> None:
-        """Forgets the symbols that are another worker's now."""
+        """Drops the symbols that another worker owns now."""
         self._book.drop([symbol for symbol in self._book.symbols if is_foreign(symbol)])
 
     @property
@@ -98,7 +99,7 @@ class Watch:
 
     @property
     def next_refresh_ms(self) -> int | None:
-        """When `refresh` has something to do next."""
+        """Time at which `refresh` has something to do next, ms since the epoch; None if there is none."""
         return self._refreshes[0][0] if self._refreshes else None
 
     @property
@@ -116,7 +117,7 @@ class Watch:
         heapq.heappush(self._refreshes, (at_ms, symbol))
 
     def _bring_forward(self, now_ms: int) -> None:
-        """A clock was set back: what would be refreshed later than any quote lives is due."""
+        """Makes refreshes due that are further ahead than a quote's lifetime: a clock was set back."""
         for symbol, at_ms in self._scheduled.items():
             if is_due(at_ms, now_ms, QUOTE_LIFETIME_MS):
                 self._scheduled[symbol] = now_ms
@@ -126,7 +127,7 @@ class Watch:
 
 
 def _fill_of(order: Armed, quote: Quote) -> Fill:
-    # The id says what is filled by what: however often it is sent, it is the same fill.
+    # The id is made from the order and the quote: however often it is sent, it is the same fill.
     name = f"{order.user}/{order.symbol}/{order.side}/{order.version}/{quote.quote_id}"
     fill_id = hashlib.blake2b(name.encode(), digest_size=16).digest()
     return Fill(

@@ -1,6 +1,6 @@
-"""Recorded prices tried on armed trigger orders, in words: which would have fired, when, and with what result.
+"""Report of a trial of recorded prices on armed trigger orders: which would have fired, when, and with what result.
 
-Changes nothing; what follows from what is trial.py's.
+Changes nothing. trial.py computes the results.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from schema.outcomes import Side
 
 
 def recorded_prices(path: Path) -> list[PricePoint]:
-    """The points of a price file (`runtime.price_file`). Raises SettingsError, which names the file."""
+    """Reads the points of a price file (`runtime.price_file`). Raises SettingsError, which names the file."""
     try:
         with path.open(encoding="utf-8", newline="") as lines:
             return read_prices(lines)
@@ -27,7 +27,7 @@ def recorded_prices(path: Path) -> list[PricePoint]:
 
 
 def as_lines(orders: list[TriggerChange], prices: list[PricePoint]) -> Iterator[str]:
-    """A line for each armed order: when it would have fired and with what result, or how close a price came."""
+    """One line per armed order: when it would have fired and with what result, or how close a price came."""
     firings, quiet = would_fire(orders, prices)
     for one in firings:
         yield f"{_of(one.order)}: fires at {format_time(one.at_ms)} at {format_cents(one.price_cents)}: {_result(one)}"
