@@ -1,7 +1,7 @@
-"""The pages people see: HTML made on the server, and the small pieces of it that replace themselves when news come.
+"""The pages people see: HTML made on the server, and its fragments, which scripts replace when news come.
 
-Views translate: from a request to a call of `webapp.commands`, `webapp.reads` or `webapp.accounts`, and from what that
-returns to a template. No SQL, no broker, no rule about money in here.
+Views translate a request to a call of `webapp.commands`, `webapp.reads` or `webapp.accounts`, and its result to a
+template. No SQL, no broker, no rule about money in here.
 """
 
 from webapp.pages import (

@@ -1,4 +1,4 @@
-"""What every template may call: who is asking, where they are, the clock, the filters. No page's own data."""
+"""Globals and filters of every template: the current person and page, the clock, the formats. No page's own data."""
 
 import secrets
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ PLACES = {
     "explain": "history",
     "dead_letters": "operations",
 }
-"""Pages that are part of another one in the navigation."""
+"""Pages and the navigation entries that they belong to."""
 
 ICONS = {
     "dashboard": "dashboard",
@@ -45,26 +45,26 @@ for module, names in (
 
 @pages.record_once
 def tidy_templates(state: BlueprintSetupState) -> None:
-    """Lines that hold only a statement of the template leave no empty line behind."""
+    """Makes template lines that hold only a statement leave no empty line behind."""
     state.app.jinja_env.trim_blocks = True
     state.app.jinja_env.lstrip_blocks = True
 
 
 @pages.after_request
 def tell_time(response: Response) -> Response:
-    """Countdowns run by the server's clock, wherever the page is open."""
+    """Sends the server's time, by which the page's countdowns run whatever the browser's clock says."""
     response.headers["X-Server-Time-Ms"] = str(now_ms())
     return response
 
 
 def theme() -> str | None:
-    """The theme that was chosen; None follows the system."""
+    """The theme that the person chose; None means that of their system."""
     chosen = request.cookies.get("theme")
     return chosen if chosen in THEMES else None
 
 
 def navigation(person: Person) -> list[tuple[str, str, bool]]:
-    """Endpoint, label, and whether there is room for it only beside the page (a phone has it in the menu)."""
+    """Entries as (endpoint, label, is secondary): a phone has room for secondary entries only in the menu."""
     entries = [
         ("dashboard", "Dashboard", False),
         ("trade", "Trade", False),
@@ -77,18 +77,18 @@ def navigation(person: Person) -> list[tuple[str, str, bool]]:
 
 
 def place() -> str:
-    """Where in the navigation this page is."""
+    """The navigation entry of this page."""
     name = (request.endpoint or "").removeprefix("pages.")
     return PLACES.get(name, name)
 
 
 def form_token() -> str:
-    """For one form: with what the form holds, the idempotency key of what it gives (`webapp.pages.intentions`)."""
+    """Draws a form's token, from which the idempotency key of its command is made (`webapp.pages.intentions`)."""
     return secrets.token_urlsafe(FORM_TOKEN_BYTES)
 
 
 def back_to() -> str:
-    """The page that a form on it returns to; of a fragment, the page that it is on."""
+    """Path to which a form on this page returns; for a form in a fragment, that of the page around it."""
     if request.method != "GET" or request.endpoint in ("pages.fragments", "pages.estimate"):
         address = _parts(request.referrer or "")
         if address is None or address.netloc != request.host:
@@ -98,7 +98,7 @@ def back_to() -> str:
 
 
 def local_path(path: str) -> str:
-    """A path of this site, or its front page: nobody is sent elsewhere by what stands in a form or an address."""
+    """The path if it is one of this site, else its front page: a form or an address cannot redirect to another site."""
     path = path.rstrip("?")
     address = _parts(path)
     sound = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
@@ -107,7 +107,7 @@ def local_path(path: str) -> str:
 
 
 def _parts(address: str) -> SplitResult | None:
-    """None for a text that is no address at all."""
+    """Parts of an address; None for a text that is no address."""
     try:
         return urlsplit(address)
     except ValueError:
@@ -115,7 +115,7 @@ def _parts(address: str) -> SplitResult | None:
 
 
 def told() -> list[dict[str, str]]:
-    """Messages that were left for this page by the one before."""
+    """Messages that the previous request left for this page."""
     return cast(list[dict[str, str]], get_flashed_messages())
 
 
@@ -137,6 +137,6 @@ GLOBALS: dict[str, Any] = {
     "back_to": back_to,
     "told": told,
 }
-# Globals, not a context processor: macros that are imported see them too.
+# Globals, not a context processor, because imported macros do not see the latter.
 for name, value in GLOBALS.items():
     pages.add_app_template_global(value, name)

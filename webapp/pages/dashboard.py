@@ -24,7 +24,7 @@ def dashboard() -> ResponseReturnValue:
 @pages.get("/summary")
 @login_required
 def summary() -> ResponseReturnValue:
-    """What DISPLAY_SUMMARY shows (spec §3), and the button that gives the command."""
+    """Shows the content of DISPLAY_SUMMARY (spec §3), and a button that gives the command."""
     return render_template("summary.html", **pieces("figures", "positions", "orders", "triggers", "recent"))
 
 
@@ -49,7 +49,7 @@ def unwatch() -> ResponseReturnValue:
 
 @pages.post("/theme")
 def switch_theme() -> ResponseReturnValue:
-    """Without script: light, dark, and light again, whatever the system says."""
+    """Toggles light and dark for browsers without script; the first press chooses dark."""
     chosen = THEMES[0] if request.cookies.get("theme") == THEMES[1] else THEMES[1]
     response = redirect(local_path(request.form.get("next", "")), 303)
     response.set_cookie("theme", chosen, max_age=THEME_SECONDS, samesite="Lax", secure=request.is_secure)

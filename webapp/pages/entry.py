@@ -1,4 +1,4 @@
-"""The doors: sign up, log in, log out, change password. What a good password is, others decide."""
+"""Pages for sign-up, login, logout and change of password. `webapp.passwords` has the rules for passwords."""
 
 from collections.abc import Callable
 
@@ -47,7 +47,7 @@ def password() -> ResponseReturnValue:
 
 
 def _door(template: str, enter: Callable[[str, str], object]) -> ResponseReturnValue:
-    """Who is inside already has no business here; who gets in goes where they wanted to."""
+    """Serves sign-up or login. Redirects a logged-in person to the dashboard, after a success to the page asked for."""
     if current_user():
         return redirect(url_for("pages.dashboard"), 303)
     problem = None

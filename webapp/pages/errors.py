@@ -1,4 +1,4 @@
-"""Pages that say that something is wrong, and the same as a message for our script. The API has answers of its own."""
+"""Error pages, and the same errors as JSON messages for the page's script. The API has answers of its own."""
 
 from flask import Response, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
@@ -12,7 +12,7 @@ TEMPLATES = {405: 404}
 
 
 def of_unavailable(error: Unavailable, perhaps_taken: bool) -> Response:
-    """503: says when to come back, and whether what was sent may have been taken."""
+    """Answer 503, which says when to retry and whether a command that was sent may take effect."""
     sentence = "The market is out of reach for a moment."
     if wants_json():
         perhaps = "It may have been taken; press again, it will not be done twice."
@@ -35,9 +35,9 @@ def of_unavailable(error: Unavailable, perhaps_taken: bool) -> Response:
 
 
 def of_http_error(error: HTTPException) -> Response | HTTPException:
-    """The page of an HTTP error; the error itself where no page can be drawn."""
+    """The page of an HTTP error; the error itself if no page can be rendered."""
     if isinstance(error, BadHost):
-        return error  # without a sound host no address can be made, and every page has some
+        return error  # every page has addresses, which need a valid host
     code = error.code or 500
     if wants_json():
         text = "Load the page again, then once more." if isinstance(error, CSRFError) else error.description or ""

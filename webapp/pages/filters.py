@@ -1,4 +1,4 @@
-"""The history page's filter, between its form, its addresses and the times of the database. Pure but for url_for."""
+"""The history page's filter, converted between its form, addresses and the database's times. Pure but for url_for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ KINDS = [
     ("expiry", "Expired orders"),
     *((name.value, NAMES[name]) for name in CommandName),
 ]
-"""What can be chosen, and what it is called."""
+"""Kinds of rows to choose from, and their labels."""
 
 MINUTE_MS = 60_000
 
@@ -28,7 +28,7 @@ _ALLOWED = {*HistoryKind, *CommandName}
 
 @dataclass(frozen=True)
 class FilterForm:
-    """`chosen`: which rows. `from_text`, `to_text`: its times as the form shows them, in minutes, UTC, inclusive."""
+    """The filter `chosen`, and its times as the form shows them: `from_text`, `to_text` in minutes, UTC, inclusive."""
 
     chosen: HistoryFilter
     from_text: str | None = None
@@ -40,7 +40,7 @@ class FilterForm:
 
 
 def filter_form(arguments: Mapping[str, str]) -> FilterForm:
-    """From an address; what is not a filter is left out."""
+    """The filter in an address's query; parts that are not valid are left out."""
     kind = arguments.get("kind")
     from_text, from_ms = _minute(arguments.get("from"))
     to_text, to_ms = _minute(arguments.get("to"))

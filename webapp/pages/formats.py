@@ -1,4 +1,4 @@
-"""How values look to people: money, counts, percentages, times. Pure; no value is computed here, only written."""
+"""Formats of values for people: money, counts, percentages, times. Pure; values are only formatted, not computed."""
 
 import time
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ NO_DATE = "no valid date"
 
 
 def dollars(cents: int | None) -> str:
-    """$1,234.56; a dash where there is nothing to say."""
+    """$1,234.56; a dash for None."""
     if cents is None:
         return NOTHING
     whole, fraction = divmod(abs(cents), 100)
@@ -19,7 +19,7 @@ def dollars(cents: int | None) -> str:
 
 
 def signed_dollars(cents: int) -> str:
-    """+$1.00, −$1.00, $0.00: colour is never the only sign."""
+    """+$1.00, −$1.00, $0.00: a gain or loss shows not by colour alone."""
     return f"+{dollars(cents)}" if cents > 0 else dollars(cents)
 
 
@@ -37,7 +37,7 @@ def signed_count(number: int) -> str:
 
 
 def figure(number: int, money: bool) -> str:
-    """Cents or shares, whichever they are."""
+    """Cents as dollars, or a number of shares."""
     return dollars(number) if money else count(number)
 
 
@@ -55,7 +55,7 @@ def rate(per_second: float | None) -> str:
 
 
 def moment(at_ms: int) -> str:
-    """Nov 22, 10:23:49; with the year where it is another one. A time that is none says so."""
+    """Nov 22, 10:23:49, with the year unless it is the current one (UTC); NO_DATE if it is no valid time."""
     if not is_date(at_ms):
         return NO_DATE
     at = datetime.fromtimestamp(at_ms / 1000, UTC)
@@ -64,7 +64,7 @@ def moment(at_ms: int) -> str:
 
 
 def is_date(at_ms: int) -> bool:
-    """Whether a time is one: rows of before times were bounded may hold any 64-bit number."""
+    """Whether a time is valid: rows written before times had bounds may hold any 64-bit number."""
     return 0 <= at_ms <= MILLISECONDS_MAX
 
 
@@ -73,12 +73,12 @@ def time_of_day(at_ms: int) -> str:
 
 
 def iso(at_ms: int) -> str:
-    """The same time for programs; only of what is a date."""
+    """ISO 8601 form of a time for which `is_date` holds."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def age(asked_at_ms: int) -> str:
-    """How old a quote is now; the same words as ageText in ticking.js, which goes on from here."""
+    """Age of a quote now, in the same words as ageText in ticking.js, which keeps updating it."""
     seconds = max(0, int(time.time() - asked_at_ms / 1000))
     if seconds < 120:
         return f"{seconds} s ago"

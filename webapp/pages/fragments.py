@@ -1,7 +1,7 @@
-"""The pieces pages are made of: what each needs to be drawn, for its page at first and alone when something changed.
+"""Pieces of pages and their data: rendered with the page at first, and alone when something changes.
 
-A piece `name` is the template `fragments/<name>.html` and, in PIECES, the function that fetches its data. Pages draw
-their pieces with the same functions, so that what is swapped in later is what a reload would show.
+A piece `name` is the template `fragments/<name>.html` and, in PIECES, the function that fetches its data. Pages render
+their pieces with the same functions, so that a piece swapped in later is what a reload would show.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,9 +30,9 @@ Found = TypeVar("Found")
 @pages.get("/fragments/<names>")
 @login_required
 def fragments(names: str) -> ResponseReturnValue:
-    """Pieces to be swapped in: HTML by name, for names with commas between.
+    """Renders pieces to be swapped in, as HTML by name. `names`: separated by commas.
 
-    A page asks for all its pieces in one request, so that one price, and one account, is behind all of them.
+    A page requests all its pieces at once, so that all of them show the same price and the same account.
     """
     wanted = names.split(",")
     for name in wanted:
@@ -54,10 +54,10 @@ def news() -> ResponseReturnValue:
 
 
 def pieces(*names: str) -> dict[str, Any]:
-    """What these pieces need, all in one: their names do not clash."""
+    """Data of these pieces in one dictionary: their names do not clash."""
     user = logged_in().user_id
     context: dict[str, object] = {}
-    # First, so that what the page calls its newest row is never newer than what its pieces show.
+    # The account is read first, so that the page's newest row is never newer than its pieces.
     _once(reads.account, user)
     for name in names:
         context |= PIECES[name](user)
@@ -65,13 +65,13 @@ def pieces(*names: str) -> dict[str, Any]:
 
 
 def newest_seq(person: Person) -> int:
-    """Number of the newest history row that this page shows for sure: news are what comes after."""
+    """Number of the newest history row that this page surely shows; later rows are news."""
     seq: int = _once(reads.account, person.user_id).seq
     return seq
 
 
 def figures(user: str) -> dict[str, object]:
-    """Totals over all positions. One without a known price counts with nothing, and is named."""
+    """Totals over all positions. A position without a known price counts as nothing, and is named."""
     account, portfolio = _once(reads.account, user), _portfolio(user)
     positions = portfolio.positions
     priced = [position for position in positions if position.worth_cents is not None]
@@ -86,7 +86,7 @@ def figures(user: str) -> dict[str, object]:
             "realised_cents": portfolio.realised_cents,
             "profit_percent": 100 * (worth - cost) / cost if cost else None,
             "unpriced": [position.symbol for position in positions if position.worth_cents is None],
-            # Texts, because a browser's numbers are exact up to 2^53 only.
+            # Texts, because a browser's numbers are exact only up to 2^53.
             "holdings": [
                 [held.symbol, str(held.shares + held.reserved_shares), str(held.cost_cents)] for held in positions
             ],
@@ -143,13 +143,13 @@ def history(user: str) -> dict[str, object]:
 
 
 def chosen_page() -> int:
-    """Page of the history that the address asks for, the first where that is no number of a page."""
+    """Page of the history that the address asks for; the first if that is not a valid page number."""
     page: int = in_bounds(request.args.get("page"), Page, 1)
     return page
 
 
 def trades(user: str) -> dict[str, object]:
-    """Of the symbol whose page this is; of a piece alone, of the symbol in the address."""
+    """Trades of the page's symbol; for a piece alone, of the symbol in the address's query."""
     symbol = symbol_or_none((request.view_args or {}).get("symbol") or request.args.get("symbol"))
     return {"symbol": symbol, "trades": reads.trades(user, symbol) if symbol else []}
 
@@ -170,9 +170,9 @@ def operations(_user: str) -> dict[str, object]:
 
 
 def quotes(symbols: Sequence[str]) -> dict[str, reads.Quote | None]:
-    """The newest quotes, of these symbols and all that were asked for before in this request.
+    """The newest quotes of these symbols and of all that were looked up before in this request.
 
-    Each is looked up once per request: all that a page shows of a symbol comes from the same price.
+    Each is looked up once per request, so that a page shows one price per symbol everywhere.
     """
     known: dict[str, reads.Quote | None] = g.setdefault("pages_quotes", {})
     missing = [symbol for symbol in symbols if symbol not in known]
@@ -186,7 +186,7 @@ def _portfolio(user: str) -> reads.Portfolio:
 
 
 def _once(read: Callable[..., Found], user: str, *more: object) -> Found:
-    """A read that several pieces of a page need, done once per request."""
+    """Does a read that several pieces of a page need, once per request."""
     done: dict[str, Found] = g.setdefault("pages_reads", {})
     if read.__name__ not in done:
         done[read.__name__] = read(user, *more)

@@ -1,6 +1,6 @@
-"""Forms that give a command: from its fields to its outcome, told on the page or, to our script, as JSON.
+"""Forms that give a command: from the form's fields to the outcome, shown on the page or sent to its script as JSON.
 
-What was meant to be done once is done once: `webapp.pages.intentions`.
+`webapp.pages.intentions` makes sure that a form sent twice takes effect once.
 """
 
 from collections.abc import Mapping
@@ -21,22 +21,22 @@ from webapp.pages.root import pages
 from webapp.pages.words import not_newest_message, outcome_message, repeated_message
 
 FORM_FIELDS = {SYMBOL: "symbol", AMOUNT: "amount", FILENAME: "filename"}
-"""Name of an argument's field in forms."""
+"""Form fields of the arguments."""
 
 CLOSINGS = {name for name, form in SITE_SIGNATURES.items() if form == OF_ORDER}
 """Commits and cancels: a form's `order` names the order that its row shows."""
 
 SPENT = {"form_token", "csrf_token", "next"}
-"""Fields that the address of a page may hold from its form, and that are of no use once the form was answered."""
+"""Form fields in a page's address that are of no use once the form was answered."""
 
 FILLED_IN = {"amount", "price"}
-"""What was typed: gone once it was done, so that the form that comes back has to be filled in for the next order."""
+"""Fields that are emptied once the command was done, so that the person fills them in anew for the next order."""
 
 
 @pages.post("/commands/<name>")
 @login_required
 def give(name: str) -> ResponseReturnValue:
-    """Any command, by its name in the contract."""
+    """Gives any command, by its name in the spec."""
     if name not in CommandName.__members__:
         abort(404)
     command = CommandName(name)
@@ -55,7 +55,7 @@ def give(name: str) -> ResponseReturnValue:
 @pages.post("/orders")
 @login_required
 def order() -> ResponseReturnValue:
-    """The trade ticket: a BUY or a SELL."""
+    """Gives the trade ticket's BUY or SELL."""
     return outcome_of(CommandName(_side().upper()), [_text("symbol"), _text("amount")])
 
 
@@ -74,7 +74,7 @@ def trigger_price() -> ResponseReturnValue:
 @pages.get("/commands/<command_id>", endpoint="command")
 @login_required
 def command_page(command_id: str) -> ResponseReturnValue:
-    """What became of a command whose outcome took long: for the script, and where a form without script leads."""
+    """Outcome of a slow command: polled by the script, and the page to which a form without script redirects."""
     person = logged_in()
     command_id = in_bounds(command_id, HexId) or abort(404)
     result = commands.look_up(bytes.fromhex(command_id), person.user_id, person.administrator) or abort(404)
@@ -87,7 +87,7 @@ def command_page(command_id: str) -> ResponseReturnValue:
 
 
 def outcome_of(command: CommandName, arguments: list[str], form: tuple[str, ...] | None = None) -> ResponseReturnValue:
-    """Gives the command for the person of the session, once, and tells what became of it."""
+    """Gives the command for the logged-in person, at most once per intention, and answers with its outcome."""
     result, repeated = give_once(command, arguments, form, _text("form_token"), logged_in())
     later = url_for("pages.command", command_id=result.command_id)
     if wants_json():
@@ -100,13 +100,13 @@ def outcome_of(command: CommandName, arguments: list[str], form: tuple[str, ...]
 
 
 def _for_script(result: commands.Result) -> dict[str, object]:
-    """The outcome, and what to say when the same form is sent once more."""
+    """The outcome's message, and under `again` the message for when the same form is sent once more."""
     words = _outcome(result)
     return {**words, "again": repeated_message(result, words)}
 
 
 def _outcome(result: commands.Result) -> dict[str, str]:
-    """The outcome's message. Where another order is the newest, it says which."""
+    """The outcome's message. If another order is the newest, it says which."""
     if result.newest_order is not None and result.seq is not None:
         user = logged_in().user_id
         row, newest = (reads.history_row(user, seq) for seq in (result.seq, result.newest_order))
@@ -116,7 +116,7 @@ def _outcome(result: commands.Result) -> dict[str, str]:
 
 
 def tell(words: Mapping[str, object], done: bool = False) -> ResponseReturnValue:
-    """A message: as JSON to our script, with a token for the form's next use; else on the page one came from."""
+    """Answers with a message: as JSON with a new form token for the script, else on the page the form returns to."""
     if wants_json():
         return jsonify({**words, "token": form_token()})
     tell_on_next_page(words)
@@ -124,7 +124,7 @@ def tell(words: Mapping[str, object], done: bool = False) -> ResponseReturnValue
 
 
 def _back(path: str, done: bool) -> str:
-    """The page that a form without script returns to, with a form that is new, and empty where it was done."""
+    """Address to which a form without script returns: the form there is new, and empty if the command was done."""
     address = urlsplit(path)
     dropped = SPENT | FILLED_IN if done else SPENT
     query = [(name, value) for name, value in parse_qsl(address.query, True) if name not in dropped]
@@ -141,6 +141,6 @@ def _side() -> str:
 
 
 def _text(field: str) -> str:
-    """What a field holds, in the one spelling that means it: another spelling would be another intention."""
+    """A field's text in its one canonical spelling, since another spelling would be another intention."""
     text = request.form.get(field, "").strip()
     return text.upper() if field == "symbol" and text.isascii() else text

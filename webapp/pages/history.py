@@ -1,4 +1,4 @@
-"""The history: filtered and paged, exported, row by row with the account as it was, and figures explained."""
+"""Pages of the history: filtered, exported, one row with the account as it was, and explanations of figures."""
 
 from urllib.parse import urlsplit
 
@@ -26,7 +26,7 @@ AVERAGE_COST = (
     "shares held, rounded down to the cent). What it brought beyond that part is realised, for good."
 )
 RULES = {"cost": AVERAGE_COST, "realised": AVERAGE_COST}
-"""What is to be known of a figure that no column of the history holds."""
+"""Rules behind the figures that no column of the history holds."""
 
 
 @pages.get("/history")
@@ -41,7 +41,7 @@ def history() -> ResponseReturnValue:
 @pages.get("/history.<any(csv, json):form>")
 @login_required
 def export(form: str) -> Response:
-    """What the filter in the address shows, of all pages; streamed: a long history needs no memory."""
+    """Exports all rows that the address's filter matches. It streams them, so a long history needs no memory."""
     rows, media_type = EXPORTS[form]
     return Response(
         rows(logged_in().user_id, filter_form(request.args).chosen),
@@ -53,7 +53,7 @@ def export(form: str) -> Response:
 @pages.get("/history/<seq>")
 @login_required
 def history_row(seq: str) -> ResponseReturnValue:
-    """A row, and the account right after it."""
+    """Shows a row, and the account right after it."""
     user = logged_in().user_id
     number = in_bounds(seq, Seq) or abort(404)
     row = reads.history_row(user, number) or abort(404)
@@ -65,7 +65,7 @@ def history_row(seq: str) -> ResponseReturnValue:
 @pages.get("/explain/<figure>")
 @login_required
 def explain(figure: str) -> ResponseReturnValue:
-    """The rows that add up to a figure."""
+    """Shows the rows that add up to a figure."""
     figure = in_bounds(figure, FigureName) or abort(404)
     explanation = reads.explain(logged_in().user_id, figure) or abort(404)
     figure_name, _, symbol = figure.partition(":")

@@ -1,8 +1,8 @@
-"""One effect for one intention: which idempotency key stands for what a person meant by sending a form.
+"""Idempotency keys of forms, so that each intention of a person takes effect once.
 
-A form carries a token. The token and what the form holds are the intention: sent again unchanged, from any page that
-still shows it, it is the same one; changed, it is another. The script draws a new token where a person confirms that
-they want the same once more (static/js/intentions.js); without script a form that was done comes back empty.
+A form carries a token. Token and content together are the intention: sent again unchanged, from any page that still
+shows the form, it is the same intention; with other content it is another. The script draws a new token when a person
+confirms that they want the same again (static/js/intentions.js); without script, a form that was done comes back empty.
 """
 
 from schema.commands import CommandName
@@ -14,7 +14,7 @@ from webapp.pages.formats import dollars
 from webapp.pages.words import message
 
 WAIT_MS = 6_000
-"""For the outcome: a slow quote takes 4 s. What takes longer is pending, and told when it comes."""
+"""Longest wait for the outcome: a slow quote takes 4 s. A later outcome is pending, and is told when it comes."""
 
 TOKEN_CHARACTERS_MAX = 100
 
@@ -27,7 +27,7 @@ _CANCELLED_SIDE = {CommandName.CANCEL_SET_BUY: Side.BUY, CommandName.CANCEL_SET_
 def give_once(
     command: CommandName, arguments: list[str], form: tuple[str, ...] | None, token: str, person: Person
 ) -> Given:
-    """Gives a command; the second time with the same token and arguments, tells the first one's result.
+    """Gives a command; a second call with the same token and arguments returns the first one's result.
 
     `form`: as `webapp.commands.give` takes it. Raises Unavailable.
     """
@@ -44,9 +44,9 @@ def give_once(
 
 
 def changed_trigger_order(command: CommandName, symbol: str, version: str, person: Person) -> dict[str, str] | None:
-    """What to tell who would cancel a trigger order that is not the one their page showed; None where it is.
+    """Message for a person whose CANCEL_SET_* form shows a trigger order that has since changed; None if it has not.
 
-    A cancel names no order (spec §3), so this looks before it is given. A change within that millisecond is missed.
+    A cancel names no order (spec §3), so this checks just before it is given. It misses a change in that moment.
     """
     side = _CANCELLED_SIDE.get(command)
     if side is None or not version:

@@ -1,4 +1,4 @@
-"""One's own log of record: asking for it, and downloading what was written."""
+"""The page of a person's own log of record: requests for it, and downloads of the files."""
 
 from datetime import UTC, datetime
 
@@ -21,10 +21,10 @@ def log() -> ResponseReturnValue:
 @pages.get("/log/<dump_id>")
 @login_required
 def download(dump_id: str) -> ResponseReturnValue:
-    """A written file, for those who may have it."""
+    """Downloads a written file; 404 if there is none that the person may have."""
     return downloads.send(logged_in(), in_bounds(dump_id, HexId) or abort(404)) or abort(404)
 
 
 def suggested_name(what: str) -> str:
-    """A file name that was surely not used before."""
+    """A file name for a new dump, unique to the second."""
     return f"{what}-{datetime.now(UTC):%Y%m%d-%H%M%S}.xml"

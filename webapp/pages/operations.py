@@ -1,4 +1,4 @@
-"""For administrators: how the system is doing, and the log of everybody."""
+"""Pages for administrators: the state of the system, and the log of all users."""
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
@@ -20,6 +20,6 @@ def operations() -> ResponseReturnValue:
 @pages.get("/operations/dead-letters")
 @administrator_required
 def dead_letters() -> ResponseReturnValue:
-    """A page of them, the oldest first, as they were when it was opened."""
+    """Shows a page of dead letters, the oldest first; it does not update itself."""
     after = in_bounds(request.args.get("after"), LetterNumber, 0)
     return render_template("dead_letters.html", found=reads.dead_letters(after), after=after)

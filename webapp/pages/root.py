@@ -1,4 +1,4 @@
-"""The blueprint that every page hangs on. Only that, so that views can import it without importing each other."""
+"""The blueprint of all pages. It holds nothing else, so that views can import it without importing each other."""
 
 from flask import Blueprint
 

@@ -1,10 +1,10 @@
-"""Symbols as people type them: lower case is folded here, at the edge (spec §1). Pure."""
+"""Symbols as people type them: lower case becomes upper case here, at the edge (spec §1). Pure."""
 
 from schema.commands import is_symbol
 
 
 def symbol_or_none(text: str | None) -> str | None:
-    """The symbol that a text means; None where it is none."""
+    """The symbol that a text means; None if it is not a symbol."""
     text = (text or "").strip()
-    # Folding first would let in letters whose upper case is ASCII.
+    # Checked first, because some other letters have an upper case that is ASCII.
     return text.upper() if text.isascii() and is_symbol(text.upper()) else None

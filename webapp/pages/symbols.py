@@ -1,4 +1,4 @@
-"""A symbol's prices over time with one's own trades, and the list of those one holds or watches."""
+"""Pages of symbols: one symbol's prices over time with the person's trades, and the list of those held or watched."""
 
 from flask import abort, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -23,7 +23,7 @@ RANGE_DEFAULT = "day"
 @pages.get("/symbols")
 @login_required
 def symbols() -> ResponseReturnValue:
-    """With a symbol in the address: straight to it."""
+    """Lists the person's symbols; with a symbol in the query, redirects to its page."""
     wanted = symbol_or_none(request.args.get("symbol"))
     if wanted:
         return redirect(url_for("pages.symbol", symbol=wanted), 303)
@@ -56,7 +56,7 @@ def symbol(symbol: str) -> ResponseReturnValue:
 @pages.get("/symbols/<symbol>/chart")
 @login_required
 def chart(symbol: str) -> ResponseReturnValue:
-    """What the chart draws, in cents and milliseconds."""
+    """Data of the chart, in cents and milliseconds."""
     name = symbol_or_none(symbol) or abort(404)
     _, from_ms = _range()
     prices = reads.price_history(name, from_ms)
@@ -69,7 +69,7 @@ def chart(symbol: str) -> ResponseReturnValue:
 
 
 def _range() -> tuple[str, int]:
-    """Name of the chosen range and its first millisecond."""
+    """Name of the chosen range, and its beginning in ms since the epoch."""
     chosen = request.args.get("range", RANGE_DEFAULT)
     chosen = chosen if chosen in RANGES else RANGE_DEFAULT
     length_ms = RANGES[chosen][1]

@@ -19,19 +19,19 @@ from webapp.pages.symbol_names import symbol_or_none
 
 @dataclass(frozen=True)
 class Ticket:
-    """What the address fills in beforehand, as text."""
+    """Values with which the address prefills the form, as text."""
 
     side: str
     symbol: str
     amount: str
     price: str = ""
     token: str = ""
-    """Of the form that asked for the estimate, without script: with the estimate it still is the same form."""
+    """Token of the form that asked for the estimate without script: with the estimate it is still the same form."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What an order would come to at the newest price. None: not known, for want of a price or an amount."""
+    """Estimate of an order at the newest price. None: unknown, because the price or the amount is missing."""
 
     side: str
     symbol: str | None
@@ -52,14 +52,14 @@ def trade() -> ResponseReturnValue:
 @pages.get("/fragments/estimate")
 @login_required
 def estimate() -> ResponseReturnValue:
-    """Asked for while the ticket is filled in."""
+    """Renders the estimate, which the script requests while the ticket is filled in."""
     return render_template("fragments/estimate.html", estimate=_estimate())
 
 
 @pages.get("/triggers")
 @login_required
 def triggers() -> ResponseReturnValue:
-    """With a symbol and side in the address, the forms hold that trigger order, to be changed."""
+    """Shows trigger orders; with a symbol and side in the query, the forms hold that order for changes."""
     context = pieces("triggers")
     ticket = _ticket()
     standing = next(
@@ -72,7 +72,7 @@ def triggers() -> ResponseReturnValue:
 
 
 def plain(cents: int) -> str:
-    """As a field holds it."""
+    """Dollars as a form field holds them: 1234.56."""
     return f"{cents // 100}.{cents % 100:02d}"
 
 
@@ -103,7 +103,7 @@ def _estimate() -> Estimate:
 
 
 def _warning(ticket: Ticket, amount_cents: int, shares: int) -> str | None:
-    """What would make the order be rejected as things stand. A hint: the engine decides, at its time."""
+    """Warning if the order would be rejected now, else None. Only a hint: the engine decides when it runs the order."""
     user = logged_in().user_id
     if ticket.side == Side.BUY:
         account = reads.account(user)

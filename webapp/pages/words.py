@@ -1,4 +1,4 @@
-"""What happened, in words: the outcome of a command that was just given, and the rows of the history. Pure."""
+"""Wording of outcomes of commands and of history rows, for people. Pure."""
 
 from schema.commands import CommandName
 from schema.outcomes import HistoryKind, Outcome
@@ -61,7 +61,7 @@ _REPEATED = {
     CommandName.SET_SELL_TRIGGER: ("Already armed", "Your sell trigger for {symbol} was armed at {price}"),
     CommandName.CANCEL_SET_SELL: ("Already cancelled", "Your sell trigger for {symbol} was cancelled"),
 }
-"""Title and beginning of the text, where the same form is sent once more."""
+"""Title and beginning of the text for a form that is sent once more."""
 
 _ORDERS = {CommandName.BUY, CommandName.CANCEL_BUY, CommandName.COMMIT_BUY}
 
@@ -69,7 +69,7 @@ assert set(_DONE) == set(CommandName)
 
 
 def outcome_message(result: Result) -> dict[str, str]:
-    """Kind (done, rejected, pending), title and text, for the message list."""
+    """Message for an outcome: kind (done, rejected, pending), title and text."""
     if result.pending:
         name = NAMES[result.command] if result.command else "Your command"
         return message("pending", f"{name}: on its way", "Its outcome will show here as soon as it is known.")
@@ -83,7 +83,7 @@ def outcome_message(result: Result) -> dict[str, str]:
 
 
 def not_newest_message(result: Result, order_seq: int, newest: HistoryRow) -> dict[str, str]:
-    """Of a COMMIT or CANCEL whose order is not the newest of its side (spec §3a): which one is, and what to do."""
+    """Message for a COMMIT or CANCEL of an order that is not its side's newest (spec §3a): which one is, what to do."""
     first = outcome_message(result)
     other = f"{NAMES[CommandName(newest.command)].lower()} for {_details(newest)}"
     if order_seq < newest.seq:
@@ -93,7 +93,7 @@ def not_newest_message(result: Result, order_seq: int, newest: HistoryRow) -> di
 
 
 def repeated_message(result: Result, first: dict[str, str]) -> dict[str, str]:
-    """For who sends the same form once more: `first` was told then, and nothing happened now."""
+    """Message for a form sent once more, which had no effect. `first`: the message of the first time."""
     if result.pending:
         return first
     if result.status == Outcome.REJECTED:
@@ -118,7 +118,7 @@ def message(kind: str, title: str, text: str) -> dict[str, str]:
 
 
 def news_message(row: HistoryRow) -> dict[str, str]:
-    """Of a history row that nobody asked for: a fill or an expiry."""
+    """Message for a history row without a command: a fill or an expiry."""
     text = f"{_details(row)}."
     if row.kind == HistoryKind.EXPIRY:
         return message("pending", title_of_row(row), f"{text} What it reserved is available again.")
@@ -140,7 +140,7 @@ def what_happened(row: HistoryRow) -> str:
 
 
 def _details(row: HistoryRow) -> str:
-    """How much of what, and at which price; "" where there is nothing of that."""
+    """Shares, symbol and price or amount of a row; "" if it has none of them."""
     parts = []
     shares = abs(row.shares_delta + row.reserved_shares_delta) or abs(row.shares_delta) or _ordered_shares(row)
     if shares:
@@ -155,7 +155,7 @@ def _details(row: HistoryRow) -> str:
 
 
 def _ordered_shares(row: HistoryRow) -> int:
-    """Of an order that moved only cash: the shares it is for."""
+    """Shares that a BUY or its COMMIT or CANCEL is for, if the row moved only cash; else 0."""
     if row.outcome != Outcome.DONE or row.command not in _ORDERS or not row.price_cents or row.amount_cents is None:
         return 0
     return row.amount_cents // row.price_cents

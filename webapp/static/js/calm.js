@@ -1,10 +1,10 @@
-// The second after a press. The pressed button rests, so that a second press does nothing. Nothing else comes under the
-// pointer or takes the focus in its place, so that the second press does not hit another order either.
+// Protection against double presses. For a second after a press the pressed button rests (it is disabled), and nothing
+// else comes under the pointer or takes the focus in its place, so that a second press does not hit another order either.
 
 const REST_MS = 1_000;
 const ACTS = "form[data-command] button, [data-again-of]";
 
-// How many reasons each button has to rest. A button is known by its data-key, which outlives a redrawing of its row.
+// Number of reasons that each button has to rest, by its data-key, which survives a redrawing of its row.
 const reasons = new Map();
 let stillUntilMs = 0;
 let pointer = null;
@@ -14,14 +14,14 @@ export function startCalm() {
   for (const kind of ["pointerdown", "pointermove"]) {
     addEventListener(kind, (event) => (pointer = [event.clientX, event.clientY]), { capture: true, passive: true });
   }
-  // A button that is drawn anew between the finger's going down and its going up would not hear of the press.
+  // A button redrawn between pointerdown and pointerup would miss the press, so pointerdown holds redrawing back.
   const held = (target) => target.closest(ACTS)?.disabled === false && keepStill(target);
   addEventListener("pointerdown", ({ target }) => held(target), { capture: true });
   // Some browsers restore a page with its buttons as they were when it was left.
   addEventListener("pageshow", () => document.querySelectorAll(ACTS).forEach(show));
 }
 
-// Call it when a button was pressed; call what it returns when the answer has come. The buttons of one row rest together.
+// Call this when a button was pressed, and the function it returns when the answer has come. The buttons of one row rest together.
 export function press(button) {
   const names = rowOf(button).map(nameOf);
   keepStill(button);
@@ -31,7 +31,7 @@ export function press(button) {
   return () => add(names, -1);
 }
 
-// What the button said it would do is done: its row says so until it is drawn anew.
+// Marks a button's action as done: its row says so until it is redrawn.
 export function settle(button) {
   button.textContent = button.dataset.done;
   for (const other of rowOf(button)) {
@@ -51,8 +51,8 @@ export async function whenStillnessEnds() {
   }
 }
 
-// Every change of what is on the page goes through here. A button that it brings under the pointer rests for a second:
-// whoever presses just then means what was there before.
+// Every change of the page's content goes through here. A button that the change brings under the pointer rests for a
+// second, because a press just then is meant for what was there before.
 export function redraw(change) {
   const before = nameUnderPointer();
   change();
@@ -101,7 +101,7 @@ function add(names, number) {
   }
 }
 
-// A button that rests loses the focus by itself; it gets it back unless it has gone elsewhere meanwhile.
+// A disabled button loses the focus. It gets the focus back when it is enabled, unless the focus has gone elsewhere.
 function show(button) {
   const rests = reasons.has(nameOf(button)) || "settled" in button.dataset;
   if (rests && document.activeElement === button) {
@@ -116,7 +116,7 @@ function show(button) {
   }
 }
 
-// The key of the button that had the focus until it rested, if it is in this part of the page.
+// The button in this part of the page that had the focus until it rested, if there is one.
 export function restingFocusIn(element) {
   const focused = document.activeElement === document.body && typeof lostFocus === "string" ? lostFocus : null;
   return focused && element.querySelector(`[data-key="${CSS.escape(focused)}"]`);

@@ -1,11 +1,11 @@
-// The price chart of a symbol, with one's own trades on it (uPlot, vendored). Loaded on the Symbol page only.
+// The price chart of a symbol, with the person's own trades on it (uPlot, vendored). Loaded on the Symbol page only.
 
 import { dollars } from "./formats.js";
 
 const HEIGHT_PX = 340;
 const holder = document.querySelector("[data-chart]");
 
-// From which step between two marks on, what they say, and what is added where a new day begins (uPlot's format).
+// Labels of the time axis, in uPlot's format: the least step in seconds, the label, its addition where a new day begins.
 const NEW_DAY = "\n{MMM} {D}";
 const TIMES = [
   [86_400, "{MMM} {D}", null, null, null, null, null, null, 1],
@@ -65,7 +65,7 @@ function triangle(up) {
   };
 }
 
-// All times in one row, as uPlot wants them; where a series has nothing to say stands null.
+// Columns as uPlot needs them: all times, then for each series a value per time, null where it has none.
 function columns() {
   const rows = new Map();
   const put = (atMs, slot, cents) => {
@@ -78,19 +78,19 @@ function columns() {
   data.trades.forEach((trade) => put(trade.at_ms, trade.side === "buy" ? 2 : 3, trade.price_cents));
   const newest = data.prices.at(-1);
   if (newest && newest.at_ms < data.now_ms) {
-    put(data.now_ms, 1, newest.price_cents); // no quote since then: the line keeps it up to now
+    put(data.now_ms, 1, newest.price_cents); // no quote since then: extends the line up to now
   }
   const sorted = [...rows.values()].sort((left, right) => left[0] - right[0]);
   return [0, 1, 2, 3].map((slot) => sorted.map((row) => row[slot]));
 }
 
-// Room at both ends, so that the newest price and trade do not stand in the frame.
+// Room at both ends, so that the newest price and trade do not touch the frame.
 function padded(self, from, to) {
   const room = Math.max((to - from) * 0.03, 1);
   return [from - room, to + room];
 }
 
-// A price that did not move is a line in the middle, not one above nothing down to zero.
+// Room above and below, so that a price that did not move is a line in the middle.
 function aired(self, from, to) {
   const room = Math.max((to - from) * 0.1, to * 0.05);
   return [Math.max(0, from - room), to + room];
@@ -104,7 +104,7 @@ function options() {
     font: `12px ${getComputedStyle(document.body).fontFamily}`,
   };
   const money = (self, value) => (value == null ? "–" : dollars(BigInt(Math.round(value * 100))));
-  // Beside the chart stands what the cursor is on; where it is on nothing, what is newest.
+  // The legend shows the value under the cursor, or the newest value if the cursor is elsewhere.
   const shown = (self, value, series, index) => money(self, index == null ? self.data[series].findLast((cents) => cents != null) : value);
   const moment = (seconds) => (seconds ? `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC` : "–");
   const trades = (label, up, name) => ({
@@ -117,8 +117,8 @@ function options() {
   return {
     width: holder.clientWidth,
     height: HEIGHT_PX,
-    padding: [null, 24, null, null], // the last mark's words, which stand under its middle
-    // As all times on the site: UTC.
+    padding: [null, 24, null, null], // room for the last label, which is centred under its mark
+    // UTC, like all times on the site.
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     scales: { x: { range: padded }, y: { range: aired } },
     cursor: { points: { size: 7 } },
@@ -159,7 +159,7 @@ async function load() {
   }
 }
 
-// At once, so that the chart ends at the price that the page shows.
+// Adds a price at once, so that the chart ends at the price that the page shows.
 function add({ price_cents, asked_at_ms: at_ms }) {
   if (!data?.prices.length) {
     load();

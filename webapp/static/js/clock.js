@@ -1,4 +1,4 @@
-// The server's time, as seen from here: countdowns must not depend on the clock of somebody's laptop.
+// The server's time in the browser: countdowns must not depend on the clock of somebody's laptop.
 
 let offsetMs = 0;
 
@@ -12,7 +12,7 @@ export function serverNowMs() {
   return Date.now() + offsetMs;
 }
 
-// Every answer tells the server's time anew; laptops sleep, and their clocks are set.
+// Takes the server's time from an answer: a laptop may sleep, or its clock may be set.
 export function learnTime(response) {
   const told = Number(response.headers.get("X-Server-Time-Ms"));
   if (told) {

@@ -1,6 +1,6 @@
-// Forms that give a command, sent without leaving the page: form[data-command]. The outcome is a message, and what the
-// command changed is drawn anew. data-command says what pressing a second time means: "keep": the same intention (see
-// intentions.js), "repeat": a new one, as does data-repeat of a button. data-clear: what was done is cleared away.
+// Forms that give a command (form[data-command]), sent without leaving the page. The outcome becomes a message, and the
+// parts of the page that the command changed are redrawn. data-command says what a second press means: "keep" the same
+// intention (intentions.js), "repeat" a new one, like data-repeat of a button. data-clear empties a form that was done.
 
 import { press, settle } from "./calm.js";
 import { learnTime } from "./clock.js";
@@ -14,7 +14,7 @@ const NO_ANSWER = {
   text: "It is not known yet whether this was done. Press again: it will not be done twice.",
 };
 
-// Where many wait, an order is told to be on its way at once, though its outcome comes a moment later.
+// When many requests wait, the server answers at once that an order is on its way, though its outcome follows shortly.
 const FIRST_ASK_MS = 300;
 const ASK_MS = 1_500;
 const ASK_TIMES_MAX = 40;
@@ -68,7 +68,7 @@ async function send(form, button, again = false) {
 }
 
 function conclude(form, button, answer, intention) {
-  // Where no answer came the first time, what the second one tells is news.
+  // If no answer came the first time, the outcome is news, though the server calls it repeated.
   say(answer.repeated && !intention?.unanswered ? answer.again : answer);
   if (intention) {
     end(form, intention, answer);
@@ -85,7 +85,7 @@ function conclude(form, button, answer, intention) {
   refresh();
 }
 
-// A slow quote can keep a command for longer than its form waits.
+// Polls for an outcome: a slow quote can delay a command for longer than its form waits.
 function askLater(form, address, intention, times, pauseMs = ASK_MS) {
   setTimeout(async () => {
     const response = await fetch(address, { headers: { Accept: "application/json" } }).catch(() => null);

@@ -1,9 +1,9 @@
-// What follows from a price: worth and profit of a position, the totals over all of them, how far a trigger order's price
-// still has to move. The same arithmetic as webapp/reads, on the figures that the server put into data- attributes.
+// Figures derived from prices: worth and profit of a position, the totals over all of them, and how far the price still
+// has to move for a trigger order. The same arithmetic as webapp/reads, on the figures that the server put into data- attributes.
 
 import { dollars, percent, plainPercent, signedDollars } from "./formats.js";
 
-// `newest`: the prices that the page shows, by symbol. Everything is brought to them in one step.
+// `newest`: the prices that the page shows, by symbol. All figures are updated in one step.
 export function drawDerived(newest) {
   document.querySelectorAll("tr[data-position]").forEach((row) => drawPosition(row, newest));
   document.querySelectorAll("[data-holdings]").forEach((tiles) => drawTotals(tiles, newest));

@@ -1,4 +1,4 @@
-// The trade ticket's estimate: asks the server while the fields are filled in, which also does the arithmetic.
+// The trade ticket's estimate: while the fields are filled in, asks the server, which does the arithmetic.
 
 import { redraw, whenStillnessEnds } from "./calm.js";
 import { learnTime } from "./clock.js";
@@ -38,7 +38,7 @@ function follow(form) {
         dispatchEvent(new Event("daytrade:drawn"));
       }
     } catch {
-      // aborted by a newer question, or the server is away, which the mark shows
+      // aborted by a newer request, or the server is away, which the live mark shows
     }
   };
   const later = () => {

@@ -1,4 +1,4 @@
-// How values look: the same texts as webapp/pages/formats.py writes. Cents are BigInt: sums pass what a number can hold.
+// Formats of values, the same as in webapp/pages/formats.py. Cents are BigInt: sums exceed what a number holds exactly.
 
 const MINUS = "−";
 

@@ -1,6 +1,6 @@
-// Parts of a page that the server renders anew when something changed: <section data-fragment="orders">, with data-query
-// where the part depends on the page's address. All that is wanted at one time comes in one answer and is put in place in
-// one step, so that no two parts tell of different moments. data-every-ms is for what no event tells.
+// Parts of a page that the server renders anew when something changes: <section data-fragment="orders">, with data-query
+// if the part depends on the page's address. Parts wanted at the same time come in one answer and are swapped in one step,
+// so that all show the same moment. data-every-ms reloads a part regularly, for changes that no event announces.
 
 import { isStill, redraw, restingFocusIn, whenStillnessEnds } from "./calm.js";
 import { learnTime } from "./clock.js";
@@ -25,7 +25,7 @@ export function refresh() {
   load(document.querySelectorAll("[data-fragment]"));
 }
 
-// One request at a time; a wish that comes meanwhile is served by one more afterwards.
+// Sends one request at a time; parts that are wanted meanwhile are loaded by the next one.
 function load(elements) {
   elements.forEach((element) => wanted.add(element));
   if (!loading) {
@@ -45,7 +45,7 @@ async function loadWanted() {
       continue; // the session has ended, which the stream tells
     }
     if (!parts) {
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS)); // away for a moment
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS)); // the server is away for a moment
     }
     if (!parts || isStill()) {
       elements.forEach((element) => wanted.add(element));
@@ -67,7 +67,7 @@ function addressOf(elements) {
   return `${document.body.dataset.fragments.replace("NAMES", names)}?${query}`;
 }
 
-// A field that is being filled in is left alone until it is done with, and so is a form until its outcome is known.
+// Replaces a part, unless a field in it is being filled in or a form in it awaits its outcome.
 function swap(element, html) {
   if (awaitsAnswer(element)) {
     return;

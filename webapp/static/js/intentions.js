@@ -1,11 +1,11 @@
-// One idempotency key for each intention. A form keeps its key for as long as it holds the same, whatever the answer was,
-// unless that was a rejection: then nothing was done, and trying again is a new intention. Once it was done, the same
-// form does it again only where that is confirmed, by the button [data-again-of] with the form's id.
+// One idempotency key for each intention. A form keeps its key as long as its content stays the same, whatever the answer,
+// unless that was a rejection: then nothing was done, and trying again is a new intention. Once the command was done, the
+// same content is done again only if the person confirms it with the button [data-again-of] that has the form's id.
 
 const NOT_CONTENT = new Set(["csrf_token", "form_token", "next"]);
 
-// By form: what it held when it was sent, how that ended ("done", "rejected", null where nobody knows yet), what to say
-// when the same is sent again, and the key for what comes next.
+// By form: its content when it was sent, how that ended ("done", "rejected", null while unknown), the message for sending
+// the same again, and the key for the next intention.
 const sent = new WeakMap();
 
 export function startIntentions(sendAgain) {
@@ -18,7 +18,7 @@ export function startIntentions(sendAgain) {
   });
 }
 
-// What to say instead of sending the form, because what it holds was done already.
+// The message to show instead of sending a form whose content was done already; null if the form is to be sent.
 export function doneAlready(form) {
   const before = sent.get(form);
   if (before?.ending !== "done" || before.content !== contentOf(form)) {
@@ -29,15 +29,15 @@ export function doneAlready(form) {
   return { ...before.again, text: before.again.text + hint };
 }
 
-// Whether a part of the page holds a form that somebody filled in and sent, and nobody knows yet how that ended. Drawn
-// anew, it would be empty and have another key: filled in once more, it would do the same a second time.
+// Whether a part of the page holds a form that was filled in and sent, and whose outcome is unknown. Redrawn, the form
+// would be empty and have another key: filled in again, it would do the same a second time.
 export function awaitsAnswer(element) {
   const forms = [...element.querySelectorAll("form")].filter((form) => form.querySelector("input:not([type=hidden])"));
   return forms.some((form) => sent.get(form)?.ending === null);
 }
 
-// The form is about to be sent: gives it the key of what is meant, and returns the intention. Its `unanswered` says that
-// the same was sent before, and no answer came.
+// Call this before sending the form: it sets the intention's key in the form and returns the intention. `unanswered` says
+// that the same content was sent before and its outcome is unknown.
 export function begin(form, again) {
   const before = sent.get(form);
   const content = contentOf(form);
@@ -51,7 +51,7 @@ export function begin(form, again) {
   return intention;
 }
 
-// The answer to an intention; also when the form holds another one by now.
+// Records the answer to an intention, even if the form holds another one by now.
 export function end(form, intention, answer) {
   intention.key = answer.token ?? intention.key;
   intention.again = answer.again;
@@ -65,7 +65,7 @@ export function end(form, intention, answer) {
   offerAgain(form);
 }
 
-// Blanks around a text, and the case of a symbol, mean nothing: the server drops them as well.
+// Blanks around a text, and the case of a symbol, mean nothing: the server ignores them as well.
 function contentOf(form) {
   const fields = [...new FormData(form)].filter(([name]) => !NOT_CONTENT.has(name));
   return JSON.stringify(fields.map(([name, text]) => [name, name === "symbol" ? text.trim().toUpperCase() : text.trim()]));

@@ -1,11 +1,11 @@
-// The stream of events: keeps it open, shows whether what is on the page is live or stale, and tells the page what came.
-// Events on window: daytrade:price {symbol, price_cents, asked_at_ms}, daytrade:account {seq}: there are newer rows
-// than the page shows.
+// The stream of events: keeps it open, shows whether the page is live or stale, and passes news on as events on window:
+// daytrade:price {symbol, price_cents, asked_at_ms}, and daytrade:account {seq} when there are newer rows than the page
+// shows.
 
 import { refresh } from "./fragments.js";
 import { leaveIfLoggedOut, tellNews } from "./news.js";
 
-// The server sends something, a heartbeat at least, more often than this; longer silence is a broken line.
+// The server sends something, a heartbeat at least, more often than this; longer silence means a broken connection.
 const SILENCE_MS_MAX = 25_000;
 const RETRY_MS = [1_000, 2_000, 5_000, 10_000];
 const HIDDEN_MS_MAX = 30_000;
@@ -15,7 +15,7 @@ const WORDS = { live: "Live", stale: "Stale", starting: "Connecting" };
 let source = null;
 let failures = 0;
 let lastHeardMs = 0;
-// Rows of the history up to here are on the page, or on their way to it. Only what the stream says moves it.
+// Rows of the history up to this number are on the page, or being loaded. Only events of the stream raise it.
 let shownSeq = 0;
 let symbols = new Set();
 let retryTimer = null;
@@ -32,7 +32,7 @@ export function startLive() {
   setInterval(() => source && Date.now() - lastHeardMs > SILENCE_MS_MAX && retry(), 1_000);
   addEventListener("online", retry);
   document.addEventListener("visibilitychange", rest);
-  rest(); // it may have been opened in a tab that nobody looks at yet
+  rest(); // the page may have been opened in a hidden tab
   // A page in the back-forward cache must not hold a stream; one that is being left must not show "stale".
   addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => event.persisted && retry());
@@ -48,7 +48,7 @@ function connect() {
   if (named.length) {
     address.searchParams.set("symbols", named.join(","));
   }
-  // It may be served from another port of this host, and needs our cookie there.
+  // The stream may come from another port of this host, which needs the session cookie too.
   source = new EventSource(address, { withCredentials: true });
   source.addEventListener("open", welcome);
   source.addEventListener("error", () => retry());
@@ -57,8 +57,8 @@ function connect() {
   }
 }
 
-// Browsers open six connections to one address and no more: a tab that nobody looks at lets go of its own, and gets
-// another one, with all that is current, when it is looked at again.
+// Browsers open at most six connections to one address. So a hidden tab closes its stream after a while, and opens a new
+// one, which begins with the current state, when it is shown again.
 function rest() {
   clearTimeout(restTimer);
   if (document.hidden) {
@@ -76,21 +76,21 @@ function rest() {
 }
 
 // The stream brings the prices of all symbols that the person had (position, trigger order, watch list) when it began,
-// and of those that the page named. When the page shows another one, whichever it is, it has to ask anew.
+// and of those that the page named. When the page comes to show any other symbol, it has to connect anew.
 function follow() {
   if (source && [...shownSymbols()].some((symbol) => !symbols.has(symbol))) {
     connect();
   }
 }
 
-// Those that may not be the person's own come first: whatever is too many to be named is then the person's own.
+// Symbols that may not be the person's own come first, so that only own ones, which need no naming, exceed the limit.
 function shownSymbols() {
   const followed = [...document.querySelectorAll("[data-follows]")].map((element) => element.dataset.follows);
   const priced = [...document.querySelectorAll("[data-price-of]")].map((element) => element.dataset.priceOf);
   return new Set([...followed, ...priced]);
 }
 
-// The stream begins with all that is current, so nothing that happened while we were away is missed.
+// The stream begins with the current state, so nothing that happened while it was closed is missed.
 function welcome() {
   lastHeardMs = Date.now();
   failures = 0;
@@ -100,7 +100,7 @@ function hear(name, event) {
   lastHeardMs = Date.now();
   const detail = JSON.parse(event.data);
   if (name === "status" && !detail.live) {
-    mark("stale"); // our line is fine, but the one behind it is not
+    mark("stale"); // this connection is fine, but the server's to the broker is not
   } else if (name === "status") {
     mark("live");
   }

@@ -13,7 +13,7 @@ export function startMessages() {
   });
 }
 
-// kind: done, rejected, pending or error. What was rejected stays until it is dismissed or pushed out: it has to be read.
+// kind: done, rejected, pending or error. Rejections and errors stay until dismissed or pushed out.
 export function say({ kind, title, text }) {
   const template = document.getElementById("message-template");
   const message = template.content.firstElementChild.cloneNode(true);

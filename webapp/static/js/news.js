@@ -1,4 +1,4 @@
-// Fills and expiries happen without a command of ours: nobody is waiting for their outcome, so they are announced.
+// Announces fills and expiries: they happen without a command of this page, so nobody waits for their outcome.
 
 import { learnTime } from "./clock.js";
 import { say } from "./messages.js";

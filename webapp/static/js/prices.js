@@ -1,6 +1,6 @@
-// Prices in place: every [data-price-of="SYM"] and [data-asked-of="SYM"] follows the stream, and all that is derived from
-// a price changes in the same step. The newest price of a symbol is shown wherever it stands, whether the stream brought
-// it or a part of the page that was drawn anew.
+// Prices on the page: every [data-price-of="SYM"] and [data-asked-of="SYM"] follows the stream, and all figures derived
+// from a price change in the same step. All places show a symbol's newest price, whether the stream or a redrawn part
+// brought it.
 
 import { drawDerived } from "./derived.js";
 import { dollars } from "./formats.js";
@@ -19,7 +19,7 @@ export function startPrices() {
   });
 }
 
-// After something was drawn: takes what the server knew, and brings all of the page to the newest.
+// Call this after a part was redrawn: it learns the part's prices, and updates the whole page to the newest.
 export function showPrices() {
   for (const element of document.querySelectorAll("[data-price-of][data-cents]")) {
     const { priceOf, cents, pricedAtMs } = element.dataset;

@@ -1,4 +1,4 @@
-// What runs with the clock: countdowns of pending orders and ages of quotes. One timer for all of them.
+// Texts that change with the clock: countdowns of pending orders and ages of quotes, all on one timer.
 
 import { serverNowMs } from "./clock.js";
 
