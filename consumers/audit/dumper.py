@@ -26,7 +26,7 @@ STOP_SECONDS_MAX = 5.0
 """Seconds for which a stopping process goes on writing. The next start writes what is left then."""
 
 MISTAKES_MAX = 3
-"""Attempts at a dump that may fail by a fault of this program. It is likely to fail each time, and somebody waits."""
+"""Attempts at a dump that may fail by a fault of this program. It is likely to recur, and a person waits."""
 
 MISTAKE = "a mistake of this program: the log of its audit worker says more"
 

@@ -24,8 +24,8 @@ class Arrival:
 
     `users`: all users whose accounts it needs. `judged`: the commands that must be checked for being copies, by their
     ids. Fills are not among them: the version of the trigger order makes a second copy of a fill void (spec §3). Nor
-    are markers that this partition only passes on, as all but the partition of nobody do: the log of record recognises
-    a repeated dump by its id.
+    are markers of a root DUMPLOG outside `HOME_OF_NOBODY`, the one partition that executes it; the others only pass the
+    marker on, and the log of record recognises a repeated dump by its id.
     """
 
     delivery: Delivery
@@ -67,7 +67,7 @@ class Intake:
             dead = dead_letter(self._stream, delivery.offset, delivery.body, str(error))
             # Without its body: a hundred messages of 16 MB each may wait here.
             arrival = Arrival(replace(delivery, body=b""), None, dead=dead)
-        # A marker that is only passed on has no history row of its own: the row of nobody does not tell whether it was.
+        # A marker that this partition only passes on has no history row here: a look-up could not tell whether it was.
         is_passed_on = isinstance(arrival.message, DumpMarker) and not arrival.judged
         is_from_before = delivery.possibly_duplicate or delivery.offset <= self._doubtful_until
         arrival.must_be_looked_up = is_from_before and not is_passed_on

@@ -83,7 +83,7 @@ class Scheduler:
                 early.in_vain = missing
             lack = NO_QUOTE if refused is None else QUOTE_REFUSED
             waiting = self._waiting.pop(answer.symbol, ())
-            # Others first: the next request shall be for one of them, not for the refused user's next command.
+            # Others first, so that the next request is for one of them, not for the refused user's next command.
             for owned, user in sorted(waiting, key=lambda one: one[1] == refused):
                 self._ready.append((owned, user, lack if missing and refused in (None, user) else None))
 

@@ -43,7 +43,7 @@ def commit(
 ) -> None:
     """Stores effects, history, dead letters, places in the logs and outgoing messages, all or nothing.
 
-    Raises Fenced, AlreadyDone, and psycopg.Error where the database is away.
+    Raises Fenced, AlreadyDone, and psycopg.Error if the database cannot be reached.
     """
     try:
         with connection.transaction(), connection.cursor() as cursor:

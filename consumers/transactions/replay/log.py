@@ -56,7 +56,7 @@ def read_log(partition: int, deliveries: Iterable[Delivery]) -> PartitionLog:
             log.poison += 1
             continue
         if isinstance(message, DumpMarker) and partition != HOME_OF_NOBODY:
-            continue  # only passed on here, and executed in the home of nobody
+            continue  # this partition only passes the marker on
         for order in arrival.orders:
             place += 1
             user = log.users.get(order.user or NOBODY)
