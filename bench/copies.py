@@ -1,8 +1,9 @@
-"""What copies cost: CPU per new command, with and without 100 unmarked copies a second beside 20,000 commands/s.
+"""Cost of copies: CPU per new command at 20,000 commands/s, with and without 100 unmarked copies per second.
 
-`export $(make env PROFILE=test)`, then `python -m bench.copies` [RATE=20000 COPIES=100 SECONDS=10 ROUNDS=5
-REPLICAS=2]. Counted is what the transaction workers and their sessions in Postgres use. The rounds alternate, on one
-database; a copy is of any command so far, alone in its message, and its answer is awaited.
+Run `export $(make env PROFILE=test)`, then `python -m bench.copies`, with the variables RATE=20000 COPIES=100
+SECONDS=10 ROUNDS=5 REPLICAS=2 (defaults). It counts the CPU of the transaction workers and of their Postgres sessions.
+Rounds with and without copies alternate on one database. Each copy repeats a random earlier command, alone in its
+message, and the benchmark waits for its answer.
 """
 
 import os
@@ -32,7 +33,7 @@ TICK_SECONDS = 0.005
 
 
 class Copier:
-    """Publishes commands again, and counts the answers."""
+    """Publisher that repeats commands and counts the answers."""
 
     def __init__(self, ground: Ground):
         self.connection = open_connection(ground.amqp_url, "bench copies")
@@ -84,7 +85,7 @@ def main() -> int:
 def _run(
     ground: Ground, publisher: CommandPublisher, copier: Copier, given: list[Command], copies: int, workers: list[str]
 ) -> float:
-    """CPU, µs a new command, of so many seconds; returns when all is done and every copy is answered."""
+    """Runs one round until every command is executed and every copy is answered; returns CPU µs per new command."""
     drawn = random.Random(len(given))
     before, first, answered = sum(map(ground.cpu_seconds, workers)), len(given), copier.answers
     began, published = time.perf_counter(), 0

@@ -1,6 +1,6 @@
-"""The system's processes as tests, chaos rounds and benchmarks start them: without a supervisor, each with a log file.
+"""Starts the system's processes for tests, chaos rounds and benchmarks: without a supervisor, each with a log file.
 
-Whoever starts a process watches it, ends it and starts it again.
+The caller watches, ends and restarts the processes.
 """
 
 import subprocess
@@ -18,19 +18,19 @@ MODULES = {
     "audit": "consumers.audit",
     "transactions": "consumers.transactions",
 }
-"""The module of each kind of worker, in the order in which they start."""
+"""Modules of the kinds of workers, in their order of start."""
 
 SITE = {"web": "webapp", "live": "webapp.live"}
-"""The modules of the site's processes."""
+"""Modules of the site's processes."""
 
 
 def kind_of(name: str) -> str:
-    """The kind of a process: `transactions-1` is one of several `transactions`."""
+    """Returns the kind of a process: `transactions-1` is one of several `transactions`."""
     return name.rstrip("0123456789").rstrip("-")
 
 
 def start(name: str, folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Starts a worker or a process of the site. `name` is its kind, with a number where there are several."""
+    """Starts a worker or a process of the site. `name` is its kind, with a number if several of a kind run."""
     return start_module((MODULES | SITE)[kind_of(name)], name, folder, {**environment, "REPLICA": name})
 
 
@@ -42,9 +42,9 @@ def start_module(
     *arguments: str,
     output: int | IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts any module. `environment` is all that it gets.
+    """Starts any module with exactly this `environment`.
 
-    What it says is added to `folder/name.log`; its standard output goes to `output` instead where that is given.
+    Its output is appended to `folder/name.log`; if `output` is given, its standard output goes there instead.
     """
     with (folder / f"{name}.log").open("ab") as log:
         return subprocess.Popen(

@@ -1,8 +1,8 @@
-"""`make bench-quotes`: what quotes cost, how long they take, and whom that delays. Prints tables for docs/quotes.md.
+"""Benchmark of quotes (`make bench-quotes`): their cost, their time, and the delay of others. Tables: docs/quotes.md.
 
-PARTS names what to measure, of: cold, rate, virtual, waiting, hedging, takeover (default: all). WORKLOAD is a file,
-such as the official 100users.txt; without it, a generated one of the same statistics. REPLICAS, RATE, ROUNDS as
-elsewhere.
+PARTS selects the measurements: cold, rate, virtual, waiting, hedging, takeover (default: all). WORKLOAD is a file, such
+as the official 100users.txt; without it, a file with the same statistics is generated. REPLICAS, RATE and ROUNDS have
+their usual meaning.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the quotes of a workload cost against the least they could have cost, and how long it takes from cold."""
+"""Cost of a workload's quotes compared to the least possible cost, and the time of a run without known quotes."""
 
 import json
 import os
@@ -21,7 +21,7 @@ HEADER = (
 
 
 def measure_cold(folder: Path, workload: Path) -> None:
-    """As fast as it goes, with no quote known at the beginning; each round with other delays and prices."""
+    """Runs as fast as possible, with no quote known at the beginning; each round has other delays and prices."""
     rounds = int(os.environ.get("ROUNDS") or ROUNDS_DEFAULT)
     rows = [_run(folder, workload, seed, rate=None) for seed in range(1, rounds + 1)]
     rows.append(("median", f"{statistics.median(float(row[1]) for row in rows):.2f}", *[""] * (len(HEADER) - 2)))
@@ -29,7 +29,7 @@ def measure_cold(folder: Path, workload: Path) -> None:
 
 
 def measure_rate(folder: Path, workload: Path) -> None:
-    """At a fixed rate, for minutes: quotes run out meanwhile."""
+    """Runs at a fixed rate for minutes, so that quotes expire meanwhile."""
     rate = os.environ.get("RATE") or RATE_DEFAULT
     table("At a fixed rate", f"{_settings(workload)}, RATE={rate}", HEADER, [_run(folder, workload, 1, rate)])
 
@@ -43,7 +43,7 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple[Any
         report = _load(ground, workload, rate, replicas)
         cpu = sum(map(ground.cpu_seconds, workers))
         quotes = report["quotes"]
-        ground.stop("quote-server")  # symbols with armed orders are refreshed to the end
+        ground.stop("quote-server")  # until then, symbols with armed orders are refreshed
         fetches, server_count = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
         counts = _counts(ground)
     if os.environ.get("DETAIL"):
@@ -86,7 +86,7 @@ def _load(ground: Ground, workload: Path, rate: str | None, replicas: int) -> di
 
 
 def _counts(ground: Ground) -> dict[str, int]:
-    """What the quote cache counted by itself, from its last line."""
+    """Returns the quote cache's own counts from the last line of its log."""
     line = (ground.folder / "quotecache.log").read_text().splitlines()[-1]
     return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", line)}
 

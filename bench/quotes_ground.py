@@ -1,6 +1,6 @@
-"""What the benchmarks of quotes and triggers stand on: a database and a topology of their own, and the processes.
+"""Environment of the benchmarks: their own database, a fresh topology, and the processes.
 
-Servers are those of AMQP_URL and DATABASE_URL; `make bench-quotes` and `make bench-triggers` set them.
+AMQP_URL and DATABASE_URL name the servers; `make bench-quotes` and `make bench-triggers` set them.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ PAUSE_SECONDS = 0.02
 
 
 def wait_until(condition: Callable[[], object], seconds: float, what: str) -> object:
-    """The condition's first true value; RuntimeError after the deadline."""
+    """Waits for the condition and returns its first true value. Raises RuntimeError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > deadline:
@@ -47,7 +47,7 @@ def free_port() -> int:
 
 
 class Ground:
-    """Processes are named as deploy names them: `transactions-1` is the first of several."""
+    """A database, a topology and processes, named like those of deploy: `transactions-1` is the first of several."""
 
     def __init__(self, folder: Path, **settings: str):
         self.folder = folder
@@ -90,7 +90,7 @@ class Ground:
             self.processes[name] = processes.start(name, self.folder, self.environment | settings)
 
     def await_owners(self, *groups: str) -> None:
-        """Until every partition of these groups has a live owner."""
+        """Waits until every partition of these groups has a live owner."""
         query = """SELECT count(*) FROM partitions WHERE consumer_group = ANY(%s)
                    AND (lease_until IS NULL OR lease_until < clock_timestamp())"""
         wait_until(lambda: self.value(query, [list(groups)]) == 0, 30, f"owners of {groups}")
@@ -101,7 +101,7 @@ class Ground:
         process.wait(EXIT_SECONDS_MAX)
 
     def stop(self, *spared: str) -> None:
-        """SIGTERM to all but these, and waits for them."""
+        """Ends all processes but `spared` by SIGTERM, and waits for their end."""
         names = self.processes.keys() - set(spared)
         for name in names:
             self.processes[name].terminate()
@@ -116,7 +116,7 @@ class Ground:
         return self.rows(query, parameters)[0][0]
 
     def cpu_seconds(self, name: str) -> float:
-        """What a process and its session in Postgres have used so far: does not depend on who else is running."""
+        """CPU seconds of a process and its Postgres sessions so far; other load on the machine does not count."""
         query = (
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND starts_with(application_name, %s)"
         )
@@ -124,7 +124,7 @@ class Ground:
         return sum(_cpu_seconds(pid) for pid in (self.processes[name].pid, *sessions))
 
     def hits(self) -> int:
-        """What the quote server counted by itself."""
+        """Returns the quote server's own count of requests."""
         host, port = self.environment["QUOTE_SERVER"].split(":")
         with socket.create_connection((host, int(port)), 5) as connection, connection.makefile("rw") as file:
             file.write("!hits,total\n")
@@ -132,7 +132,7 @@ class Ground:
             return int(file.readline())
 
     def command(self, name: str, user: str, symbol: str | None = None, cents: int | None = None) -> Command:
-        """The next command of this benchmark."""
+        """Makes the next command of this benchmark."""
         self._published += 1
         number = self._published
         return Command(command_id(self._source, number), number, CommandName(name), user, symbol, cents)
@@ -145,7 +145,7 @@ class Ground:
         publisher.close()
 
     def await_history(self, seconds: float = 120) -> None:
-        """Until every command made so far is executed."""
+        """Waits until every command made so far is executed."""
         query = "SELECT count(*) FROM history WHERE kind = 'command'"
         wait_until(lambda: self.value(query) >= self._published, seconds, f"{self._published} commands executed")
 
@@ -162,12 +162,12 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def load_average() -> str:
-    """How busy the machine was in the last minute, by whomever."""
+    """Describes how busy the machine was in the last minute."""
     return f"load average {os.getloadavg()[0]:.1f}"
 
 
 def table(title: str, settings: str, header: tuple[str, ...], rows: Iterable[Sequence[object]]) -> None:
-    """Prints a table as it goes into docs/quotes.md, with what it was measured with."""
+    """Prints a table in the format of docs/quotes.md, with the settings of the measurement."""
     print(f"\n{title}\n({settings})\n")
     print("| " + " | ".join(header) + " |")
     print("|" + "---|" * len(header))
@@ -176,6 +176,6 @@ def table(title: str, settings: str, header: tuple[str, ...], rows: Iterable[Seq
 
 
 def percentile(values: list[float], share: float) -> float:
-    """As percentile_disc: the least value that this share of all does not pass."""
+    """Returns the least value that at least this share of all values does not exceed (percentile_disc)."""
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * round(share * 10_000) // 10_000) - 1)]

@@ -1,4 +1,4 @@
-"""What a second request buys (QUOTE_HEDGE): the cost of a quote against the time until it is there."""
+"""Effect of a second request (QUOTE_HEDGE): the cost of a quote against the time until it arrives."""
 
 import json
 import os
@@ -19,7 +19,7 @@ HEDGES = ("off", "20", "50", "1000")
 QUOTES = int(os.environ.get("FETCHES") or 3_000)
 PER_SECOND = 150
 ALONE = ("alone: per quote", "alone: p50", "alone: p95", "alone: p99", "alone: mean")
-"""The same of the simulated server's answers as such: without us, and without whatever else the machine does."""
+"""Columns with the same figures for the simulated server's answers alone, without the system and other load."""
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 RESULT = ROOT / "docs" / "hedging.svg"
@@ -58,7 +58,7 @@ def _none_is_open(ground: Ground) -> bool:
 
 
 def _ask(ground: Ground) -> list[float]:
-    """How long each of QUOTES symbols takes, in ms, as somebody sees it who asks the quote cache."""
+    """Requests QUOTES symbols from the quote cache; returns the ms until each price arrived, as its client sees it."""
     connection = open_connection(ground.amqp_url, "bench")
     prices = Prices(connection, Publisher(connection))
     symbols = _symbols()

@@ -1,4 +1,4 @@
-"""Draws the trade of hedging as an SVG: what a quote costs against how long it takes. Pure: numbers in, text out."""
+"""Chart of hedging as SVG: the cost of a quote against its time. Pure: numbers in, text out."""
 
 import math
 from typing import Any
@@ -8,11 +8,11 @@ LEFT, RIGHT, TOP, BOTTOM = 90, 60, 50, 60
 COLOURS = {"p50": "#1b7f5c", "p95": "#b8860b", "p99": "#a83232"}
 MS_MIN, MS_MAX = 5, 10_000
 NAMED = "p95"
-"""Its points bear the settings' names: there they differ most."""
+"""Percentile whose points are labelled with the settings, as they differ most there."""
 
 
 def plot(points: list[dict[str, Any]]) -> str:
-    """`points`: for each setting its name (`hedge`), paid requests per quote (`cost`), and p50, p95, p99 in ms."""
+    """Draws `points`: for each setting its name (`hedge`), paid requests per quote (`cost`), p50, p95, p99 in ms."""
     most = max(point["cost"] for point in points)
     ends = (0.95, math.ceil(most * 10 + 0.5) / 10)
     marks = [*_axes(ends)]

@@ -1,4 +1,4 @@
-"""How long nobody gets a quote when the quote cache's owner is killed, or stops, and another process stands by."""
+"""Time without quotes after the quote cache's owner is killed or suspended, with a standby running."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ def measure(folder: Path) -> None:
 
 
 def _measure_stops(folder: Path) -> None:
-    """A stopped owner stays connected to the broker, and may be handed requests as long as it does."""
+    """Measures a suspended owner: it stays connected to the broker, which may go on sending it requests."""
     waits: list[tuple[float, float]] = []
     with Ground(folder, QUOTES="instant") as ground:
         ground.start("quote-server", *NAMES)
@@ -62,7 +62,7 @@ def _measure_stops(folder: Path) -> None:
 
 
 def _stop_and_ask(ground: Ground, letter: str) -> list[tuple[float, float]]:
-    """When each symbol was asked for, after the stop, and how long its price took; seconds."""
+    """Suspends the owner; returns for each symbol the time of its request after that and the wait, in seconds."""
     owner = _owner(ground)
     connection = open_connection(ground.amqp_url, "bench")
     prices = Prices(connection, Publisher(connection))
@@ -103,7 +103,7 @@ def _kill_and_ask(ground: Ground, number: int) -> float:
     ground.end(owner, signal.SIGKILL)
     killed = time.monotonic()
     seconds = _await_quote(connection, prices, symbol, killed)
-    # What the owner before had bought is not bought again: somebody who has heard nothing gets it from the new one.
+    # The new owner does not buy the previous owner's quotes again: a client that knows none gets one from it.
     stranger = Prices(connection, Publisher(connection))
     _await_quote(connection, stranger, bought, killed)
     connection.close()

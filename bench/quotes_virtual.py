@@ -1,7 +1,7 @@
-"""What quotes cost at a fixed rate, in virtual time: the same numbers on any machine, however busy.
+"""Cost of quotes at a fixed rate, in virtual time: the same numbers on any machine, however busy.
 
-The real scheduler, trigger watch and market run a workload's commands as one partition; a request takes as long as the
-simulated quote server would let it wait, and everything else no time.
+The real scheduler, trigger watch and market run a workload's commands as one partition. A request takes as long as with
+the simulated quote server, and everything else takes no time.
 """
 
 import heapq
@@ -27,7 +27,7 @@ from schema.outcomes import HistoryKind
 
 T0 = 1_700_000_000_000
 WAY_MS = 2
-"""From a worker to the quote cache, and back."""
+"""Milliseconds from a worker to the quote cache, and the same back."""
 
 NEVER = 1_000_000_000
 SEEDS = (1, 3, 4, 5)
@@ -38,7 +38,7 @@ HEADER = (
 
 
 class VirtualCache:
-    """One fetch per symbol at once; a quote lives from when it was asked for."""
+    """Quote cache with one fetch per symbol at a time; the life of a quote begins with its request."""
 
     def __init__(self, seed: int):
         self.fetches: list[tuple[Quote, bool]] = []
@@ -82,7 +82,7 @@ class VirtualCache:
 
 
 class VirtualRun:
-    """From the first command to the last one's decision."""
+    """Run from the first command to the decision of the last."""
 
     def __init__(self, commands: list[Command], rate: float, seed: int, look_ahead_from: int):
         self.rows: list[Row] = []
@@ -140,7 +140,7 @@ class VirtualRun:
 
 
 def figures(run: VirtualRun) -> tuple[object, ...]:
-    """As `loadtest.quote_figures` counts them."""
+    """Computes the figures of a run as `loadtest.quote_figures` counts them."""
     quotes = {quote.quote_id: quote for quote, _ in run.cache.fetches}
     refreshes = [(quote.symbol, quote.asked_at_ms) for quote, for_trigger in run.cache.fetches if for_trigger]
     needed, decided = list(refreshes), list(refreshes)
@@ -163,7 +163,7 @@ def figures(run: VirtualRun) -> tuple[object, ...]:
 
 def measure(workload: Path) -> None:
     rate = float(os.environ.get("RATE") or RATE_DEFAULT)
-    # Root DUMPLOGs are no part of it: they travel as markers, and cost nothing.
+    # Root DUMPLOGs are left out: they are markers, and need no quotes.
     commands = [c for c in read_workload(workload, 1) if not isinstance(c, Unreadable) and c.user is not None]
     for speed, seeds, froms in (
         (rate, SEEDS, (LOOK_AHEAD_FROM,)),

@@ -1,4 +1,4 @@
-"""Whom a slow quote delays: while one user's quote takes 4 s, how long do others of the same partition wait?"""
+"""Effect of a slow quote on others: the latency of users of one partition while one user's quote takes 4 s."""
 
 import asyncio
 import os
@@ -51,7 +51,7 @@ def _others(
     slow_symbols: Sequence[str | None],
     more_per_second: int,
 ) -> tuple[object, ...]:
-    """Latencies of all but the first user, while the first waits for each of the symbols in turn."""
+    """Returns the latencies of all other users while the first user waits for each of the symbols in turn."""
     waiting, others = users[0], users[1:]
     latencies = []
     for symbol in slow_symbols:
@@ -94,7 +94,7 @@ def _users_of_partition(count: int) -> list[str]:
 
 @contextmanager
 def _steerable_server() -> Iterator[str]:
-    """A quote server that answers at once, but symbols that begin with S after SLOW_SECONDS. Yields its address."""
+    """Runs a quote server; yields its address. It answers at once, but after SLOW_SECONDS for symbols with S first."""
     loop = asyncio.new_event_loop()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,7 +1,7 @@
-"""`make bench-triggers`: what a price event costs the trigger worker, and how soon what it fires is filled.
+"""Benchmark of triggers (`make bench-triggers`): the cost of a price event, and the time to the fills that it causes.
 
-Three measurements: 10,000 orders fired by one price, through all processes; a price that fires none of 1,000,000
-orders, in the trigger worker's own session; taking those 1,000,000 over from Postgres.
+Three measurements: one price that fires 10,000 orders, through all processes; a price that fires none of 1,000,000
+orders, in the trigger worker's session alone; the takeover of those 1,000,000 from Postgres.
 """
 
 import os
@@ -31,7 +31,7 @@ ARMED = int(os.environ.get("ARMED") or 1_000_000)
 ROUNDS = 5
 EVENTS = 300
 FAR_QUOTE_ID = 10**9
-"""Quotes that the benchmark tells have numbers that the quote cache does not reach."""
+"""First quote_id of the quotes that the benchmark itself broadcasts, above any number of the quote cache."""
 
 
 def main() -> int:
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def fire_all(ground: Ground, replicas: int) -> None:
-    """FIRED orders of as many users on one symbol, all satisfied by one price; each round another symbol."""
+    """Measures FIRED orders of as many users on one symbol that one price fires; each round uses another symbol."""
     workers = [f"transactions-{n}" for n in range(1, replicas + 1)]
     ground.start("quote-server", "quotecache", "triggers", "audit", *workers)
     ground.await_owners("quotecache", "triggers", "transactions")
@@ -72,7 +72,7 @@ def fire_all(ground: Ground, replicas: int) -> None:
 
 
 def _arm(ground: Ground, symbol: str, first: bool) -> None:
-    # Below the least price that the quote server knows, so that no quote but ours satisfies it.
+    # The trigger is below the quote server's least price, so that only the benchmark's own quote satisfies it.
     with ground.publisher() as publisher:
         for n in range(FIRED):
             user = f"user{n:06d}"
@@ -81,7 +81,7 @@ def _arm(ground: Ground, symbol: str, first: bool) -> None:
             publisher.publish(ground.command("SET_BUY_AMOUNT", user, symbol, 1_000))
             publisher.publish(ground.command("SET_BUY_TRIGGER", user, symbol, 100))
     ground.await_history()
-    # The symbol's own quote is there, and all that the arming caused is done.
+    # Waits for the symbol's own quote, and until all work caused by the arming is done.
     wait_until(lambda: ground.rows("SELECT 1 FROM quote_fetches WHERE symbol = %s AND price_cents > 0", [symbol]),
                20, "the symbol's first quote")  # fmt: skip
     time.sleep(1)
@@ -97,7 +97,7 @@ def _tell(publisher: Publisher, symbol: str, price_cents: int, number: int) -> i
 
 
 def _await_fills(ground: Ground, symbol: str, told_at_ms: int) -> float:
-    """Seconds from telling the price to the commit of the last fill, by the database's commit timestamps."""
+    """Returns the seconds from the price's broadcast to the last fill's commit, by the database's timestamps."""
     query = "SELECT count(*) FROM history WHERE kind = 'fill' AND symbol = %s"
     wait_until(lambda: ground.value(query, [symbol]) >= FIRED, 60, f"{FIRED} fills")
     ended_at_ms = ground.value(_LAST_FILL, [symbol])
@@ -105,7 +105,7 @@ def _await_fills(ground: Ground, symbol: str, told_at_ms: int) -> float:
 
 
 def fire_none(ground: Ground) -> None:
-    """ARMED orders on one symbol in Postgres, a session that takes them over, and prices between the two sides."""
+    """Measures the takeover of ARMED orders on one symbol, and prices that fire none or few of them."""
     with postgres.connect(ground.database_url, "bench") as connection:
         _store_orders(connection)
     before = _memory_bytes()
@@ -147,7 +147,7 @@ def _take_over(session: Session, broker: Connection) -> tuple[float, list[float]
 def _event(
     session: Session, broker: Connection, publisher: Publisher, symbol: str, price_cents: int, number: int
 ) -> float:
-    """Seconds of the turn in which the price is heard."""
+    """Broadcasts a price; returns the seconds of the turn that handles it."""
     _tell(publisher, symbol, price_cents, number)
     broker.pump(0)
     began = time.perf_counter()
@@ -156,7 +156,7 @@ def _event(
 
 
 def _store_orders(connection: psycopg.Connection) -> None:
-    """Half buys at 1.00 to 200.00 dollars, half sells at 300.00 to 4,999.00: as many prices as there are."""
+    """Stores half buys at 1.00 to 200.00 dollars and half sells at 300.00 to 4,999.00, with prices of all values."""
     draw = random.Random(1)
     connection.execute("SET statement_timeout = 0")
     with connection.cursor() as cursor, cursor.copy(_COPY_ORDERS) as copy:

@@ -1,7 +1,7 @@
-"""`make bench-web`: from POST to outcome through the API, while 1,000 commands a second run beside it.
+"""Benchmark of the site (`make bench-web`): time from POST to outcome through the API, beside 1,000 commands/s.
 
-Once without and once with 1,000 open pages of live updates. SECONDS, RATE (commands/s beside), POSTS (a second) and
-STREAMS are settings. Everything runs on this machine, the clients included: their time is in the figures.
+It measures once without and once with 1,000 open pages of live updates. Settings: SECONDS, RATE (other commands/s),
+POSTS (per second) and STREAMS (open pages). The clients run on the same machine, so the figures include their time.
 """
 
 import json
@@ -26,13 +26,13 @@ from webapp.store import Store
 POSTERS = 8
 WORKERS = ("quote-server", "quotecache", "transactions-1", "triggers", "audit")
 P50_MS_MAX, P99_MS_MAX = 15, 60
-"""Targets beside 1,000 commands/s. With open pages only the second holds: they are not to stop orders."""
+"""Targets beside 1,000 commands/s. With open pages only the second applies: they must not block orders."""
 
 SECRET_KEY = "a secret of the benchmark, long enough for it"
 
 
 def main() -> int:
-    """Exit code 1 where a target is missed."""
+    """Runs the benchmark. Exit code: 1 if a target is missed."""
     seconds, rate, posts, streams = (
         int(os.environ.get(name) or default)
         for name, default in (("SECONDS", 20), ("RATE", 1_000), ("POSTS", 40), ("STREAMS", 1_000))
@@ -77,7 +77,7 @@ def run(ground: Ground, name: str, module: str, *arguments: str, said: int | Non
 
 
 def _people(settings: WebSettings, streams: int) -> tuple[list[str], list[str]]:
-    """Tokens of the posters, and a session cookie for each page; the first pages are the posters' own."""
+    """Makes people; returns the posters' tokens and a session cookie per page. The first pages are the posters'."""
     app, store = make_flask(settings), Store(settings.base.database_url, 1)
     serializer = SecureCookieSessionInterface().get_signing_serializer(app)
     assert serializer is not None
@@ -111,7 +111,7 @@ def _measure(
         (ground.folder / "cookies.json").write_text(json.dumps(cookies))
         tabs = run(ground, "tabs", "bench.web_tabs", str(ground.folder / "cookies.json"), said=subprocess.PIPE)
         assert tabs.stdout is not None and tabs.stdout.readline() == b"open\n", (ground.folder / "tabs.log").read_text()
-    web_posts.post(settings.port, texts, posts, 3)  # warm: accounts loaded, connections open
+    web_posts.post(settings.port, texts, posts, 3)  # warm-up: loads accounts, opens connections
     executed = ground.value("SELECT count(*) FROM history WHERE user_id LIKE 'load%%'", ())
     latencies = web_posts.post(settings.port, texts, posts, seconds)
     beside = ground.value("SELECT count(*) FROM history WHERE user_id LIKE 'load%%'", ()) - executed

@@ -1,4 +1,4 @@
-"""`python -m bench.web_load RATE`: publishes that many commands a second until SIGTERM. For `bench.web`."""
+"""Load for `bench.web`: `python -m bench.web_load RATE` publishes RATE commands per second until SIGTERM."""
 
 import itertools
 import os

@@ -1,4 +1,4 @@
-"""People who give commands through the API and wait for each outcome, at a steady rate. For `bench.web`."""
+"""People for `bench.web` who give commands through the API at a steady rate and wait for each outcome."""
 
 import http.client
 import itertools
@@ -19,13 +19,13 @@ COMMANDS = (
     {"command": "BUY", "amount": "4999.00"},
     {"command": "CANCEL_BUY"},
 )
-"""What a person does, round and round. Quotes are bought in the background as they run out."""
+"""Commands of a person, repeated in this order. Quotes are bought in the background when they expire."""
 
 WITH_SYMBOL = frozenset({"QUOTE", "BUY", "SET_BUY_AMOUNT", "SET_BUY_TRIGGER", "CANCEL_SET_BUY"})
 
 
 def is_well(port: int) -> bool:
-    """Whether /healthz at this port says 200."""
+    """Whether /healthz at this port answers 200."""
     try:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         connection.request("GET", "/healthz")
@@ -37,7 +37,7 @@ def is_well(port: int) -> bool:
 
 
 def post(port: int, texts: list[str], rate: int, seconds: float) -> list[float]:
-    """Seconds from the time each POST was due to its outcome: waiting behind a slow one counts (no omission)."""
+    """Returns the seconds from the due time of each POST to its outcome; waiting behind a slow POST counts too."""
     latencies: list[list[float]] = [[] for _ in texts]
     begin = time.monotonic() + 0.1
     threads = [

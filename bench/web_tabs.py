@@ -1,6 +1,6 @@
-"""`python -m bench.web_tabs COOKIES`: one open page of live updates for each cookie of a JSON file.
+"""Open pages for `bench.web`: `python -m bench.web_tabs COOKIES` opens live updates for each cookie in a JSON file.
 
-Prints "open" when all of them are, and at SIGTERM how many events a second they heard. For `bench.web`.
+It prints "open" when all pages are open, and at SIGTERM the number of events per second that they received.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ class Tabs:
         self._port = port
         self._opening = asyncio.Semaphore(OPENING_AT_ONCE)
         self.heard = 0
-        self._writers: list[asyncio.StreamWriter] = []  # a writer that is dropped closes its connection
+        self._writers: list[asyncio.StreamWriter] = []  # keeps the writers: a dropped writer closes its connection
 
     async def open(self, cookie: str) -> asyncio.StreamReader:
         async with self._opening:

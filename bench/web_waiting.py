@@ -1,7 +1,7 @@
-"""`make bench-waiting`: how fast another person's pages come while people wait for quotes that are slow to come.
+"""Benchmark of pages (`make bench-waiting`): the time of one person's pages while others wait for slow quotes.
 
-Three cases: 40 people wait for quotes of 4 s; the same with a silent quote server; one person with 40 requests that
-wait through the API, again and again. SECONDS, PEOPLE and PAGES (a second) are settings.
+Three cases: 40 people wait for quotes that take 4 s; the same with a silent quote server; one person repeatedly makes
+40 waiting requests through the API. Settings: SECONDS, PEOPLE and PAGES (per second).
 """
 
 import http.client
@@ -36,7 +36,7 @@ WORKERS = ("quotecache", "transactions-1", "triggers", "audit")
 SLOW_SECONDS = 4.0
 WAIT_MS = 10_000
 ASK_SECONDS = 1.5
-"""How often the script of a page asks for an outcome that took long."""
+"""Seconds between two requests of a page's script for a slow outcome."""
 
 P99_MS_MAX = 100
 
@@ -44,7 +44,7 @@ SYMBOLS = ["".join(letters) for letters in itertools.product("ABCDEFGHIJKLMNOPQR
 
 
 class SlowQuotes(socketserver.ThreadingTCPServer):
-    """A quote server that answers after `seconds`; None: never."""
+    """Quote server that answers after `seconds`; None means never."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -70,7 +70,7 @@ class _Answering(socketserver.StreamRequestHandler):
 
 
 class Person:
-    """Somebody with a token for the API and with a session for the pages."""
+    """A person with a token for the API and a session for the pages."""
 
     def __init__(self, settings: WebSettings, store: Store, name: str):
         app = make_flask(settings)
@@ -88,7 +88,7 @@ class Person:
 
 
 class Crowd:
-    """Requests that wait for quotes, each in a thread of its own, until `stop`. `answers`: how many of each status."""
+    """Requests that wait for quotes, each in its own thread, until `stop`. `answers` counts them by HTTP status."""
 
     def __init__(self, port: int):
         self._port = port
@@ -98,7 +98,7 @@ class Crowd:
         self.answers: Counter[int] = Counter()
 
     def by_api(self, person: Person, after_seconds: float) -> None:
-        """Waits as long as it may; told to ask again, does so after the seconds it is told."""
+        """Requests quotes through the API, with the longest wait; while one is pending, repeats after `Retry-After`."""
         headers = {"Authorization": f"Bearer {person.token}", "Content-Type": "application/json"}
 
         def ask(connection: http.client.HTTPConnection) -> None:
@@ -112,7 +112,7 @@ class Crowd:
         self._begin(ask, after_seconds)
 
     def by_page(self, person: Person, after_seconds: float) -> None:
-        """Gives the command as the script of a page does."""
+        """Requests quotes as the script of a page does."""
         headers = {"Cookie": person.cookie, "Accept": "application/json"}
         form = headers | {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -129,7 +129,7 @@ class Crowd:
         self._begin(ask, after_seconds)
 
     def in_bursts(self, person: Person, number: int) -> None:
-        """So many requests at once, and the same again when the last one is answered."""
+        """Makes `number` requests at once, and repeats that whenever the last one is answered."""
         headers = {"Authorization": f"Bearer {person.token}", "Content-Type": "application/json"}
         together = threading.Barrier(number)
 
@@ -175,7 +175,7 @@ class Crowd:
 
 
 def main() -> int:
-    """Exit code 1 where the target is missed."""
+    """Runs the benchmark. Exit code: 1 if the target is missed."""
     seconds, count, pages = (
         int(os.environ.get(name) or default) for name, default in (("SECONDS", 15), ("PEOPLE", 40), ("PAGES", 20))
     )
@@ -217,12 +217,12 @@ def main() -> int:
 
 def _half_half(them: Crowd, crowd: list[Person]) -> None:
     for number, person in enumerate(crowd):
-        # People do not press in the same instant.
+        # People do not all click at the same moment.
         (them.by_page if number % 2 else them.by_api)(person, SLOW_SECONDS * number / len(crowd))
 
 
 def _measure(port: int, other: Person, gather: Callable[[Crowd], None], rate: int, seconds: float) -> tuple[Any, ...]:
-    _watch(port, other, rate, 1)  # warm: connections open
+    _watch(port, other, rate, 1)  # warm-up: opens connections
     them = Crowd(port)
     gather(them)
     try:
@@ -234,7 +234,7 @@ def _measure(port: int, other: Person, gather: Callable[[Crowd], None], rate: in
 
 
 def _watch(port: int, other: Person, rate: int, seconds: float) -> list[float]:
-    """In a process of its own: what the crowd's threads here do is no part of the figures."""
+    """Measures in a separate process, so that the crowd's threads in this one do not affect the figures."""
     told = [str(value) for value in (port, rate, seconds, other.cookie)]
     watcher = subprocess.run(
         [sys.executable, "-m", "bench.web_watch", *told], cwd=ROOT, check=True, stdout=subprocess.PIPE

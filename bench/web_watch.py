@@ -1,6 +1,6 @@
-"""`python -m bench.web_watch PORT RATE SECONDS COOKIE`: asks for that many pages a second, as one person.
+"""Requests for `bench.web_waiting`: `python -m bench.web_watch PORT RATE SECONDS COOKIE` gets RATE pages per second.
 
-Prints, as JSON, the seconds that each took from when it was due. For `bench.web_waiting`.
+It prints, as JSON, the seconds that each took since it was due.
 """
 
 import http.client
@@ -11,7 +11,7 @@ import time
 
 PAGES = ("/", "/trade", "/history", "/symbols/ABC")
 WATCHERS = 8
-"""Connections that the requests are spread over: one that is slow holds up no other."""
+"""Connections among which the requests are distributed, so that a slow one delays few others."""
 
 
 def main() -> int:

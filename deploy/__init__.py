@@ -1,1 +1,1 @@
-"""The local stack: servers, workers, load test, on one machine. No other folder may import from here."""
+"""The local stack: servers, workers and load test on one machine. No other folder may import from here."""

@@ -1,4 +1,4 @@
-"""`python -m deploy COMMAND`, or `make COMMAND`: runs a command of `cli.py`, also where .venv is damaged.
+"""Entry point of the stack's commands: `python -m deploy COMMAND`, or `make COMMAND`. It copes with a damaged .venv.
 
 Every package is imported inside the frame that turns errors, and Ctrl-C, into one line.
 """

@@ -1,1 +1,1 @@
-"""The commands of `make`: what each checks first, runs, and clears up."""
+"""Commands of `make`: the checks, the run and the cleanup of each."""

@@ -1,6 +1,6 @@
-"""The stack's commands, as `python -m deploy` and `make` offer them. They only translate; the work is elsewhere.
+"""Command line of the stack, for `python -m deploy` and `make`. Commands only translate; the work is elsewhere.
 
-Options are read from the environment, which is how make passes on what it was given.
+Options come from the environment, as make passes on its variables there.
 """
 
 import os
@@ -129,13 +129,13 @@ def env(profile: Annotated[str, typer.Option(envvar="PROFILE")] = LIVE) -> None:
     if record.kind != GIVEN and not servers.running(record):
         raise StackError("the stack is not running: `make up` or `make servers` first")
     for name, value in urls_of(record, profile).environment.items():
-        # Not quoted: `export $(make env)` would take the quotes for part of the value.
+        # Not quoted: in `export $(make env)`, quotes would become part of the value.
         print(f"{name}={value}")
 
 
 @app.command()
 def loadtest(replicas: Replicas = 1) -> None:
-    """Run a workload from nothing."""
+    """Run a workload on a fresh database and topology."""
     with exclusive("loadtest"):
         raise typer.Exit(runs.loadtest(load(), replicas))
 
@@ -168,7 +168,7 @@ def soak(
     rounds: Annotated[int, typer.Option(envvar="ROUNDS", min=1)] = 200,
     again: Annotated[bool, typer.Option(envvar="AGAIN", help="repeat those with violations too")] = False,
 ) -> None:
-    """Rounds of chaos for hours, in slices if need be; the figures go to docs/reliability.md."""
+    """Run rounds of chaos for hours, in several runs if necessary; the figures go to docs/reliability.md."""
     with exclusive("soak"):
         told = ["--soak", "--seed", str(seed), "--rounds", str(rounds), *(["--again"] if again else [])]
         raise typer.Exit(runs.chaos(load(), told))
@@ -209,14 +209,14 @@ def bench_quotes() -> None:
 
 @app.command("bench-triggers")
 def bench_triggers() -> None:
-    """Measure what price events cost, and how soon what they fire is filled."""
+    """Measure the cost of price events, and the time from a price to the fills it causes."""
     with exclusive("bench-triggers"):
         raise typer.Exit(runs.bench(load(), "triggers"))
 
 
 @app.command("what-if")
 def what_if(user: Annotated[str, typer.Argument()] = "", prices: Annotated[str, typer.Argument()] = "") -> None:
-    """Which trigger orders of a user recorded prices would have fired."""
+    """Show which of a user's trigger orders would have fired at recorded prices."""
     if not (user and prices):
         say("usage: make what-if USER=name PRICES=file.csv")
         raise typer.Exit(2)
@@ -227,14 +227,14 @@ def what_if(user: Annotated[str, typer.Argument()] = "", prices: Annotated[str, 
 
 @app.command("dead-letters")
 def dead_letters_command() -> None:
-    """List the messages of the last run that could not be read."""
+    """List the undecodable messages of the last run."""
     with exclusive("dead-letters"):
         raise typer.Exit(runs.dead_letters(load()))
 
 
 @app.command()
 def verify() -> None:
-    """Recompute every invariant of what the last run left; exit 1 where one is violated."""
+    """Recompute every invariant of the last run's database; exit 1 if one is violated."""
     for variable in ("DUMP", "HEADS"):
         if name := os.environ.get(variable):
             preconditions.require_file(name, variable)
@@ -249,7 +249,7 @@ def clean() -> None:
         record = load()
         try:
             servers.stop(record)
-        except (StackError, OSError) as error:  # whatever state .stack is in, what runs must end
+        except (StackError, OSError) as error:  # even if .stack is damaged, every process must end
             say(f"{error}: ending every process of this stack")
             leftovers.end_all()
         servers.forget(record)
@@ -265,7 +265,7 @@ def _export(what: str, variable: str, file: str, usage: str) -> None:
 
 
 def main() -> int:
-    """Errors of the stack are one line (and the end of a log), never a traceback."""
+    """Runs a command. Errors of the stack become one line (and the end of a log), never a traceback."""
     os.umask(0o022)
     try:
         if said := complaint(str(ROOT)):
@@ -276,7 +276,7 @@ def main() -> int:
         caller.drop_useless_folder()
         return app(prog_name="python -m deploy", standalone_mode=False) or 0
     except TyperException as error:
-        # Without a command, the message is the help.
+        # Without a command, the message is the help text.
         text = error.format_message()
         say(text if "\n" in text else f"error: {text}")
         return 2

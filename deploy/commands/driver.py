@@ -1,7 +1,7 @@
-"""The load driver as a child: started before its servers, so that what it is given is looked at before all else.
+"""Load driver as a child process. It starts before its servers, so that it checks its input before anything else.
 
-It reads a pipe only once, so the process that looked must be the one that runs. What is said between the two is
-`loadtest/start_line.py`'s.
+A pipe can be read only once, so the process that checked it must also run it. `loadtest/start_line.py` defines the
+protocol between the two.
 """
 
 import json
@@ -18,14 +18,14 @@ CHECKED, BEGUN = re.compile(rb"checked (\d+|-)\n"), re.compile(rb"begun\n")
 
 
 class Driver:
-    """A load driver that waits for its servers; leaving the block ends it."""
+    """A load driver that waits for its servers. Leaving the `with` block ends it."""
 
     def __init__(self, environment: dict[str, str]):
         self._news, news = os.pipe()
         orders, self._orders = os.pipe()
         self._heard = b""
         self.lines = 0
-        """Of its workload, when it has looked at that; 0 for a pipe, of which nobody knows."""
+        """Number of lines of the workload, once it is checked; 0 for a pipe, whose length is unknown."""
         for end in (news, orders):
             os.set_inheritable(end, True)
         try:
@@ -43,7 +43,7 @@ class Driver:
             os.close(end)
 
     def refuses(self) -> int | None:
-        """Waits until it has looked at what it was given; its exit code where it will not run with that."""
+        """Waits until the driver has checked its input. Returns its exit code if it refuses, else None."""
         while not (checked := self._hears(CHECKED, foreground.PAUSE_S)):
             if self._child.poll() is not None:
                 return foreground.wait_for(self._child)
@@ -52,8 +52,8 @@ class Driver:
         return None
 
     def run(self, environment: dict[str, str], on_begun: Callable[[], None], meanwhile: Callable[[], object]) -> int:
-        """Lets it run with these variables; returns its exit code. `on_begun` is called once, when it publishes."""
-        with suppress(BrokenPipeError):  # it has ended meanwhile: its exit code says why
+        """Lets the driver run with these variables; returns its exit code. Calls `on_begun` once, when it publishes."""
+        with suppress(BrokenPipeError):  # the driver has ended meanwhile: its exit code says why
             os.write(self._orders, json.dumps(environment).encode() + b"\n")
         told = False
 
@@ -70,10 +70,10 @@ class Driver:
             look()
 
     def _hears(self, news: re.Pattern[bytes], seconds: float) -> re.Match[bytes] | None:
-        """What it has said of this, now or within so many seconds."""
+        """Waits up to `seconds` for output of the driver; returns the match of `news` in all output so far."""
         if select.select([self._news], [], [], seconds)[0]:
             said = os.read(self._news, 4096)
             self._heard += said
-            if not said:  # it has ended, or is about to
+            if not said:  # the driver has ended or is about to
                 time.sleep(min(seconds, foreground.PAUSE_S / 10))
         return news.search(self._heard)

@@ -1,4 +1,4 @@
-"""The live profile from nothing to running: servers, database, topology, workers."""
+"""Start of the live profile: servers, database, topology, workers."""
 
 from deploy.servers import servers
 from deploy.stack.profiles import LIVE, urls_of
@@ -8,7 +8,7 @@ from deploy.supervision import modules, workers
 
 
 def bring_up(record: Record, replicas: int) -> bool:
-    """Starts servers and workers of the live profile; False when a worker does not stay up."""
+    """Starts servers and workers of the live profile. Returns False if a worker does not stay up."""
     servers.start(record)
     urls = urls_of(record, LIVE)
     with progress("Bringing database and topology up to date"):

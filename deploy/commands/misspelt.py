@@ -1,6 +1,6 @@
-"""Names of settings that make was given: one that nothing reads is a slip of the pen, which must not go unnoticed.
+"""Check of the setting names given to make: a name that nothing reads is a typing error and must be reported.
 
-`make loadtest WORKLAOD=file` would run another file, in the place of the last run.
+Otherwise `make loadtest WORKLAOD=file` would run another file, and replace the last run.
 """
 
 import difflib
@@ -12,7 +12,7 @@ from deploy.stack.progress import say
 from deploy.supervision import processes, site
 
 GIVEN = "GIVEN_TO_MAKE"
-"""Variable with the names that stood on make's command line (Makefile)."""
+"""Variable in which the Makefile passes the names given on make's command line."""
 
 OF_COMMANDS = (
     *("AMQP_URL", "DATABASE_URL", "QUOTES", "QUOTE_SERVER", "DUMP_DIR", "REPLICAS", "WORKLOAD", "RATE", "REPORT"),
@@ -20,19 +20,19 @@ OF_COMMANDS = (
     *("PARTS", "FETCHES", "KILLS", "PLOT", "DETAIL", "FIRED", "ARMED", "COPIES"),
     *("SECONDS", "POSTS", "STREAMS", "PEOPLE", "PAGES", "PYTHON"),
 )
-"""Options of the stack's commands, and of the tools that they run in the foreground."""
+"""Options of the stack's commands and of the tools that they run in the foreground."""
 
 OPTIONS = {*OF_COMMANDS, *processes.PASSED_ON, *site.PASSED_ON, *site.PORT_VARIABLES.values()}
 
 OTHERS = (*caller.FOR_TESTS, *caller.FOR_GIVEN_SERVERS, "PYTHON", "PIP_", "LC_", "LANG")
-"""Beginnings of names that concern programs which we use."""
+"""Beginnings of names that other programs read."""
 
 LIKENESS = 0.75
-"""Of two names, one of which is taken for a slip of the other; 1 is the same name."""
+"""Least similarity at which one name counts as a misspelling of another; 1 is the same name."""
 
 
 def refuse(names: Iterable[str]) -> None:
-    """Raises StackError where one of these is nearly the name of an option; tells of others that nothing reads."""
+    """Raises StackError if a name is nearly that of an option; warns of other names that nothing reads."""
     for name in names:
         if name in OPTIONS or name.startswith(OTHERS):
             continue

@@ -1,7 +1,7 @@
-"""Whatever can be found wrong with what a command was given, before anything is started, replaced or dropped for it.
+"""Checks of a command's input before the command starts, replaces or drops anything.
 
-Each process checks its own settings as well. Here the same checks are made for all of them at once, so that a wrong one
-costs nothing but a line.
+Each process checks its own settings as well. These are the same checks for all processes at once, so that a wrong
+setting costs nothing but an error line.
 """
 
 import errno
@@ -31,7 +31,7 @@ NUMBER_MAX = 100_000_000
 
 
 def require_workers(profile: str, replicas: int) -> Settings:
-    """Everything that the workers will be told. Raises StackError."""
+    """Checks and returns all settings of the workers. Raises StackError."""
     given = os.environ.get("QUOTE_SERVER", "")
     with _translated():
         settings = from_environment(processes.environment_of(PLACEHOLDERS, given or f"{HOST}:1"))
@@ -45,7 +45,7 @@ def require_workers(profile: str, replicas: int) -> Settings:
 
 
 def require_quote_server(settings: Settings) -> None:
-    """That somebody listens where quotes are to be bought: connecting costs nothing. Raises StackError."""
+    """Checks that a quote server listens at QUOTE_SERVER; connecting is free. Raises StackError."""
     if not os.environ.get("QUOTE_SERVER") or settings.quote_source:
         return
     host, port = settings.quote_server
@@ -59,12 +59,12 @@ def require_quote_server(settings: Settings) -> None:
 
 
 def require_site(record: Record) -> None:
-    """What the site's processes will be told, and that given ports are free. Raises StackError."""
-    # Half a second of imports, for which no other command should have to wait.
+    """Checks the settings of the site's processes, and that the given ports are free. Raises StackError."""
+    # Half a second of imports that other commands should not wait for.
     from webapp import settings as web_settings  # noqa: PLC0415 - see above
 
     given = {variable: value for variable in site.PORT_VARIABLES.values() if (value := os.environ.get(variable))}
-    # The site's own key is made when it starts, where none is given.
+    # If no key is given, the site makes one when it starts.
     secret = {"SECRET_KEY": "x" * web_settings.SECRET_KEY_CHARACTERS_MIN}
     environment = PLACEHOLDERS.environment | secret | site.passed_on() | given
     with _translated():
@@ -85,14 +85,14 @@ def require_site(record: Record) -> None:
 
 
 def require_numbers(variables: tuple[str, ...]) -> None:
-    """That each of these variables is a whole number, where it is set. Raises StackError."""
+    """Checks that each of these variables is a whole number if it is set. Raises StackError."""
     with _translated():
         for name in variables:
             optional_integer(os.environ, name, 1, NUMBER_MAX)
 
 
 def arguments_from(text: str) -> list[str]:
-    """ARGS as a shell would split them. Raises StackError."""
+    """Splits ARGS as a shell would. Raises StackError."""
     try:
         return shlex.split(text)
     except ValueError as error:
@@ -100,10 +100,10 @@ def arguments_from(text: str) -> list[str]:
 
 
 def require_file(name: str, variable: str) -> None:
-    """That this file, or pipe, can be read. Raises StackError."""
+    """Checks that this file or pipe can be read. Raises StackError."""
     try:
         mode = os.stat(name).st_mode
-        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # opened and closed, a pipe would have lost its writer
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # not a pipe: opening and closing it would lose its writer
             with Path(name).open("rb"):
                 pass
         elif not os.access(name, os.R_OK):
@@ -113,7 +113,7 @@ def require_file(name: str, variable: str) -> None:
 
 
 def require_writable(name: str, variable: str) -> None:
-    """That this file can be written. Raises StackError."""
+    """Checks that this file can be written. Raises StackError."""
     with _translated():
         output_file.require_writable(Path(name), variable)
 
@@ -128,8 +128,8 @@ def _require_own_address(host: str) -> None:
 
 
 def _read_recording(path: Path) -> None:
-    """As the quote cache will."""
-    # Half a second of imports, as above.
+    """Reads the recording as the quote cache will. Raises SettingsError."""
+    # Half a second of imports that other commands should not wait for.
     from quotecache.recorded import open_recording  # noqa: PLC0415 - see above
 
     open_recording(path)

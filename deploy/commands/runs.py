@@ -1,4 +1,4 @@
-"""What the commands that run something and clear up after it do: load test, tests, looks back."""
+"""Commands that run something and clear up after it: load test, tests, benchmarks, and inspections of the last run."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -21,13 +21,13 @@ NUMBERS = (
     *("RATE", "ROUNDS", "REPLICAS", "FETCHES", "KILLS", "FIRED", "ARMED"),
     *("SECONDS", "POSTS", "STREAMS", "PEOPLE", "PAGES"),
 )
-"""Variables of the benchmarks that are whole numbers."""
+"""Variables of the benchmarks whose values are whole numbers."""
 
 
 def loadtest(record: Record, replicas: int) -> int:
-    """Everything fresh: database, topology, workers. Returns the driver's exit code.
+    """Runs a load test with a fresh database, topology and workers. Returns the driver's exit code.
 
-    All that was given is checked first, and the last run is kept until this one publishes its first command.
+    All input is checked first. The last run's data are kept until this run publishes its first command.
     """
     settings = preconditions.require_workers(LOADTEST, replicas)
     preconditions.require_quote_server(settings)
@@ -52,7 +52,7 @@ def _run_in_the_other_place(record: Record, replicas: int, driver: Driver) -> in
     def begun() -> None:
         record.loadtest_place = place
         record.begun(LOADTEST)
-        # Now, or autovacuum would work through what nobody needs any more, at the expense of this run.
+        # Dropped now, so that autovacuum does not work on the old database during this run.
         with suppress(StackError):  # tried again below
             servers.drop_database(record, before)
 
@@ -64,12 +64,12 @@ def _run_in_the_other_place(record: Record, replicas: int, driver: Driver) -> in
             workers.stop(record, LOADTEST)
             if record.loadtest_place == place:
                 servers.drop_database(record, before)
-                if before.amqp != urls.amqp:  # given servers have one vhost for all
+                if before.amqp != urls.amqp:  # given servers have one vhost for all profiles
                     modules.run_quietly(before, "operators", "declare", "--remove")
 
 
 def bench_web(record: Record) -> int:
-    """On the tests' database and vhost; the benchmark starts what it needs."""
+    """Runs the benchmark of the site on the tests' database and vhost; it starts the processes it needs."""
     preconditions.require_numbers(NUMBERS)
     with _servers_for_a_while(record, emptied=True):
         servers.ensure_database(record, TEST)
@@ -86,7 +86,7 @@ def admin(record: Record, name: str) -> int:
 
 
 def bench(record: Record, what: str) -> int:
-    """`what` is quotes, triggers or web_waiting: they make a database of their own and start the workers they need."""
+    """Runs a benchmark: quotes, triggers or web_waiting. Each makes a database and starts the workers it needs."""
     preconditions.require_numbers(NUMBERS)
     if workload := os.environ.get("WORKLOAD"):
         preconditions.require_file(workload, "WORKLOAD")
@@ -96,12 +96,12 @@ def bench(record: Record, what: str) -> int:
 
 
 def what_if(record: Record, user: str, prices: str) -> int:
-    """On the trigger orders of the profile that ran last."""
+    """Shows which trigger orders of the profile that ran last would have fired at recorded prices."""
     return _look_back(record, "operators", "what-if", user, "--prices", prices, only_postgres=True)
 
 
 def tests(record: Record, tiers: Sequence[Tier]) -> int:
-    """Runs each tier, also after one that failed; returns the exit code of the first that failed, else 0."""
+    """Runs each tier, even after one that failed. Returns the exit code of the first failed one, else 0."""
     if any(tier.browser for tier in tiers):
         browser.ensure()
     on_servers = any(tier.servers for tier in tiers)
@@ -120,7 +120,7 @@ def _run_tier(record: Record, tier: Tier) -> int:
 
 
 def chaos(record: Record, arguments: list[str]) -> int:
-    """On the tests' database and vhost; it kills servers that are ours, and their supervisor starts them again."""
+    """Runs chaos on the tests' database and vhost. It kills this stack's servers, and supervisord restarts them."""
     with _servers_for_a_while(record, emptied=True):
         servers.ensure_database(record, TEST)
         environment = urls_of(record, TEST).environment
@@ -128,27 +128,27 @@ def chaos(record: Record, arguments: list[str]) -> int:
 
 
 def export(record: Record, what: str, file: str) -> int:
-    """`what` is state or history, of the profile that ran last."""
+    """Writes the state or the history (`what`) of the profile that ran last to `file`."""
     return _look_back(record, "operators", what, file, only_postgres=True)
 
 
 def verify(record: Record) -> int:
-    """Returns 0 where every invariant of the profile that ran last holds. Options are in the environment."""
+    """Verifies the profile that ran last; returns 0 if every invariant holds. Options are in the environment."""
     return _look_back(record, "operators", "verify", only_postgres=True)
 
 
 def replay(record: Record) -> int:
-    """Of the profile that ran last: its streams and its database."""
+    """Replays the streams of the profile that ran last and compares the result with its database."""
     return _look_back(record, "operators", "replay")
 
 
 def dead_letters(record: Record) -> int:
-    """Lists those of the profile that ran last."""
+    """Lists the dead letters of the profile that ran last."""
     return _look_back(record, "operators", "dead-letters", "list", only_postgres=True)
 
 
 def _look_back(record: Record, module: str, *arguments: str, only_postgres: bool = False) -> int:
-    """Runs a module on what the last run left."""
+    """Runs a module on the data of the last run."""
     if record.last_profile not in PROFILES:
         raise StackError("no run is known here: `make up` or `make loadtest` first")
     with _servers_for_a_while(record, only_postgres):
@@ -160,9 +160,9 @@ def _look_back(record: Record, module: str, *arguments: str, only_postgres: bool
 
 @contextmanager
 def _servers_for_a_while(record: Record, only_postgres: bool = False, emptied: bool = False) -> Iterator[None]:
-    """Servers that ran before run on afterwards; those that we start, end with us, however we end.
+    """Starts the servers for the block. Servers that ran before keep running afterwards; others are always stopped.
 
-    `emptied`: what runs on them begins by emptying its streams.
+    `emptied`: the command in the block begins by emptying its streams.
     """
     ran_before = servers.running(record)
     with foreground.interruptible():

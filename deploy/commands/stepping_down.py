@@ -1,4 +1,4 @@
-"""What root does in the checkout of somebody else: installs what only root may install, and goes on as the owner."""
+"""Behaviour of root in another user's checkout: it installs what only root may, and goes on as the owner."""
 
 import os
 import sys
@@ -9,11 +9,11 @@ from deploy.stack.paths import ROOT
 from deploy.stack.progress import say
 
 WITHOUT_SERVERS = ("down", "status", "env", "clean")
-"""Commands that need no program of a server."""
+"""Commands that need no server program."""
 
 
 def step_down(arguments: list[str]) -> None:
-    """Returns where nobody needs to step down; else this process is replaced by one of the owner's."""
+    """Replaces this process by one of the checkout's owner if root must step down; otherwise returns."""
     account = owner.stand_in(str(ROOT))
     if not account:
         return

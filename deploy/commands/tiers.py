@@ -11,7 +11,7 @@ SEVERAL_PROCESSES = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadf
 """pytest-xdist: one process per core. Only for tests without servers; tests on servers share a database and a vhost."""
 
 ALL_SEEDS = {"DAYTRADE_CHAOS_SEEDS": "all"}
-"""Setting of the chaos tests (tests/chaos/kept.py): every round, not only the few of `make test`."""
+"""Setting of the chaos tests (tests/chaos/kept.py) to run every round, not only the few of `make test`."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ TIERS = (ALL, UNIT.name, INTEGRATION.name, BROWSER.name, CHAOS.name)
 
 
 def chosen(tier: str, arguments: Sequence[str]) -> tuple[Tier, ...]:
-    """Tiers to run, in this order. `arguments` are added to those of one tier; without a tier, they choose the tests.
+    """Returns the tiers to run, in order. `arguments` add to those of a named tier; for ALL, they choose the tests.
 
-    The tier of chaos, asked for by its name, runs every round. Raises StackError where there is no tier of that name.
+    The chaos tier runs every round if it is chosen by name. Raises StackError if there is no tier of that name.
     """
     if tier == ALL:
         return (Tier(ALL, tuple(arguments), browser=True),) if arguments else (UNIT, INTEGRATION, BROWSER, CHAOS)

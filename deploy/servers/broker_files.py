@@ -1,4 +1,4 @@
-"""Fills in the templates of rabbitmq/ for a broker of ours. It starts nothing."""
+"""Fills in the templates of rabbitmq/ for this stack's broker. It starts nothing."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ DATA, COOKIE = "data", ".erlang.cookie"
 
 
 def render(record: Record, listener: str, definitions: str) -> Path:
-    """`listener` and `definitions` are as the broker sees them. Returns the folder with the three files."""
+    """Writes the three files; returns their folder. `listener` and `definitions` are given as the broker sees them."""
     stack_folder.folder(RABBITMQ_HOME)
     _fill(CONFIG, {"listener": listener, "definitions": definitions})
     _fill(DEFINITIONS, {"password_hash": password_hash(record.amqp_password)})
@@ -24,9 +24,9 @@ def render(record: Record, listener: str, definitions: str) -> Path:
 
 
 def mend_places() -> None:
-    """Before a private broker starts: folders where it wants folders, and a new cookie, which no other process needs.
+    """Prepares the start of a private broker: makes its folders and a new cookie, which no other process needs.
 
-    Erlang refuses a cookie that is empty, as a full disk leaves it, or that others may read, as after a `chmod -R`.
+    Erlang refuses a cookie that is empty (after a full disk) or readable by others (after a `chmod -R`).
     """
     stack_folder.folder(RABBITMQ_HOME / DATA)
     stack_folder.folder(LOGS / "rabbitmq")
@@ -37,7 +37,7 @@ def mend_places() -> None:
 
 
 def password_hash(password: str) -> str:
-    """As `rabbitmqctl hash_password` does it: base64(salt + sha256(salt + password)), salt of 4 bytes."""
+    """Hashes like `rabbitmqctl hash_password`: base64(salt + sha256(salt + password)), with a salt of 4 bytes."""
     salt = secrets.token_bytes(4)
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 

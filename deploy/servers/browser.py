@@ -1,4 +1,4 @@
-"""The browser that the browser tests drive: Debian's Chromium, installed when it is missing and we may. Starts none."""
+"""Browser of the browser tests: Debian's Chromium, installed if missing, where root can do so. It starts none."""
 
 import ctypes
 from pathlib import Path
@@ -10,11 +10,11 @@ PROGRAM = Path("/usr/bin/chromium")
 PACKAGE = "chromium"
 
 LIBRARY, ITS_PACKAGE = "libatomic.so.1", "libatomic1"
-"""What Playwright's driver is linked with, and a minimal Debian lacks."""
+"""Library that Playwright's driver needs and a minimal Debian lacks, and its package."""
 
 
 def ensure() -> None:
-    """Without it all other tests can run: who may not install is told, and the browser tests fail saying the same."""
+    """Installs the browser, or says that the browser tests will fail without it. All other tests can run."""
     missing = [PACKAGE] * (not PROGRAM.exists()) + [ITS_PACKAGE] * (not _has_library())
     if not missing:
         return

@@ -19,12 +19,12 @@ RABBITMQ, POSTGRES = "rabbitmq", "postgres"
 INNER_PORTS = {RABBITMQ: ("amqp", 5672), POSTGRES: ("postgres", 5432)}
 ENGINES = ("docker", "podman")
 ANSWER_SECONDS_MAX = 10
-IMAGES_SECONDS_MAX = 900  # the first time, the images have to come from afar
+IMAGES_SECONDS_MAX = 900  # the first start downloads the images
 START_SECONDS_MAX = 90
 
 
 def engine() -> str | None:
-    """The first engine that answers and knows compose."""
+    """Returns the first engine that answers and supports compose."""
     return next((name for name in ENGINES if _says_yes(name, "info") and _says_yes(name, "compose", "version")), None)
 
 
@@ -49,7 +49,7 @@ def running(record: Record, servers: tuple[str, ...] = (RABBITMQ, POSTGRES)) -> 
 
 
 def stop(record: Record, with_data: bool = False) -> None:
-    """The data stay in the engine's volumes unless they are to go as well."""
+    """Stops the containers. The data stay in the engine's volumes unless `with_data`."""
     _compose(record, "down", *(["--volumes"] if with_data else []))
 
 

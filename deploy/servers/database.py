@@ -1,4 +1,4 @@
-"""Makes and drops databases, and asks whether Postgres answers. What is inside a database is schema/'s."""
+"""Makes and drops databases, and checks whether Postgres answers. schema/ defines what is inside a database."""
 
 import psycopg
 from psycopg import sql
@@ -9,8 +9,8 @@ from database.postgres import only_row
 from deploy.stack.failure import StackError
 
 ROLE = "daytrade"
-# May watch everything, start a checkpoint before a measurement, and end whoever is busy in a database that it drops
-# (without the last, an autovacuum that happens to run there makes DROP DATABASE fail); may not become superuser.
+# The role may watch everything, start a checkpoint before a measurement, and end sessions in a database that it drops
+# (otherwise a running autovacuum makes DROP DATABASE fail). It may not become superuser.
 ROLE_MEMBER_OF = ("pg_monitor", "pg_checkpoint", "pg_signal_backend")
 
 
@@ -19,7 +19,7 @@ def answers(url: str) -> bool:
 
 
 def refusal(url: str) -> str | None:
-    """Why Postgres does not answer, in one line; None when it does."""
+    """Returns in one line why Postgres does not answer; None if it does."""
     try:
         with connect(url) as connection:
             connection.execute("select 1")
@@ -39,7 +39,7 @@ def ensure_role(superuser: str, password: str) -> None:
 
 
 def ensure_database(admin: str, url: str, owner: str | None = None) -> None:
-    """`admin` is a URL with the right to create databases on the server of `url`."""
+    """Creates the database of `url` if it is missing. `admin`: a URL that may create databases on that server."""
     name = name_of(url)
     try:
         with connect(admin) as connection:
@@ -50,7 +50,7 @@ def ensure_database(admin: str, url: str, owner: str | None = None) -> None:
 
 
 def recreate_database(admin: str, url: str, owner: str | None = None) -> None:
-    """Whoever is still connected is thrown out: a worker left over from a killed run must not keep it alive."""
+    """Drops and creates the database. Ends open connections, such as those of a worker left over from a killed run."""
     name = name_of(url)
     try:
         with connect(admin) as connection:
@@ -61,7 +61,7 @@ def recreate_database(admin: str, url: str, owner: str | None = None) -> None:
 
 
 def drop_database(admin: str, name: str) -> None:
-    """With everybody who is connected to it; one that is not there is none to drop."""
+    """Drops the database if it exists, and ends its open connections."""
     try:
         with connect(admin) as connection:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
@@ -70,7 +70,7 @@ def drop_database(admin: str, name: str) -> None:
 
 
 def has_read_streams(url: str) -> bool:
-    """Whether workers on this database have ever taken a command from a stream."""
+    """Whether workers on this database have ever read a command from a stream."""
     try:
         with connect(url) as connection:
             if connection.execute("select to_regclass('partitions')").fetchone() == (None,):
@@ -88,9 +88,9 @@ def _create(connection: psycopg.Connection, name: str, owner: str | None) -> Non
 
 
 def connect(url: str) -> psycopg.Connection:
-    """Outside of any transaction: CREATE and DROP DATABASE cannot run inside one."""
+    """Connects in autocommit mode: CREATE and DROP DATABASE cannot run inside a transaction."""
     libpq_urls.drop_libpq_variables(url)
-    # SQLAlchemy's way to name a driver (postgresql+psycopg://) is not known to libpq.
+    # libpq does not know SQLAlchemy's driver names (postgresql+psycopg://).
     scheme, separator, rest = url.partition("://")
     plain = scheme.split("+")[0] + separator + rest
     return psycopg.connect(plain, autocommit=True, connect_timeout=5)

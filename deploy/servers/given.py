@@ -1,4 +1,4 @@
-"""The addresses of given servers, AMQP_URL and DATABASE_URL, looked at before anything connects to them. No I/O."""
+"""Check of the given addresses AMQP_URL and DATABASE_URL before anything connects to them. No I/O."""
 
 from urllib.parse import urlsplit
 
@@ -12,15 +12,15 @@ EXAMPLES = {"AMQP_URL": "amqp://user:password@host:5672/vhost", "DATABASE_URL": 
 
 
 def require_addresses(amqp: str, postgres: str) -> None:
-    """Raises StackError, without the address itself, which may hold a password."""
+    """Checks both addresses. Raises StackError without the address, which may contain a password."""
     for variable, address in (("AMQP_URL", amqp), ("DATABASE_URL", postgres)):
         try:
             parts = urlsplit(address)
             well = parts.scheme in SCHEMES[variable] and (parts.port or 1) and "\0" not in address
-        except ValueError:  # a port that is no number, or half an IPv6 address
+        except ValueError:  # a port that is not a number, or an incomplete IPv6 address
             well = False
         if not well:
             raise StackError(f"{variable} is no such address: it looks like {EXAMPLES[variable]}")
-        assignment(variable, address)  # workers will be told
+        assignment(variable, address)  # raises if supervisord cannot pass it on to workers
     if not name_of(postgres):
         raise StackError(f"DATABASE_URL names no database: it looks like {EXAMPLES['DATABASE_URL']}")

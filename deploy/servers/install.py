@@ -1,6 +1,6 @@
 """Installs the server programs with apt-get, for root on Debian or Ubuntu.
 
-Nothing here starts, stops or configures a server: packages are kept from doing so themselves.
+Nothing here starts, stops or configures a server, and the packages are kept from doing so.
 """
 
 import os
@@ -15,9 +15,9 @@ from deploy.stack.progress import progress
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_ASIDE = POLICY.with_name("policy-rc.d.before-daytrade")
-SERVICE_DENIED = 101  # what policy-rc.d answers to say: do not touch this service
+SERVICE_DENIED = 101  # exit code of policy-rc.d that forbids touching a service
 SECONDS_MAX = 900
-# What the packages would start at the next boot, on their default ports.
+# Services that the packages would start at the next boot, on their default ports.
 SERVICES = {"rabbitmq-server": ("rabbitmq-server", "epmd.socket", "epmd"), "postgresql": ("postgresql",)}
 
 
@@ -26,7 +26,7 @@ def can_install() -> bool:
 
 
 def install(packages: list[str]) -> None:
-    """Raises StackError with apt-get's own last words."""
+    """Installs the packages. Raises StackError with the end of apt-get's output."""
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     with progress(f"Installing {' and '.join(packages)} with apt-get"), _services_kept_down():
         _apt_get(["update"], environment)
@@ -55,7 +55,7 @@ def _apt_get(arguments: list[str], environment: dict[str, str]) -> None:
 
 @contextmanager
 def _services_kept_down() -> Iterator[None]:
-    """invoke-rc.d asks one fixed file whether a package may start its service; for a moment, that is ours."""
+    """Replaces, during the block, the one file that invoke-rc.d asks whether a package may start its service."""
     if _policy_denies():
         yield
         return
@@ -78,7 +78,7 @@ def _policy_denies() -> bool:
 
 
 def _keep_from_booting(services: tuple[str, ...]) -> None:
-    """A best effort: without systemd there is no next boot to guard against."""
+    """Disables the services as far as possible. Without systemd, nothing would start them at the next boot."""
     if shutil.which("systemctl"):
         for service in services:
             subprocess.run(["systemctl", "--no-reload", "disable", service], capture_output=True)

@@ -1,4 +1,4 @@
-"""Finds the server programs on this machine, and has them installed when they are missing. It starts none."""
+"""Finds the server programs on this machine, and installs missing ones. It starts none."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ POSTGRES_VERSION_MIN = 15
 
 
 def ensure() -> None:
-    """Raises StackError that says what to install when we may not."""
+    """Installs missing programs. If this user may not, raises StackError that says what to install."""
     missing = _missing()
     if not missing:
         return
@@ -28,7 +28,7 @@ def ensure() -> None:
 
 
 def rabbitmq_server() -> Path | None:
-    # Not the one in PATH if it can be helped: Debian's changes to the user rabbitmq, whose files are the system's.
+    # The script in PATH is the last choice: Debian's switches to the user rabbitmq and the system's own files.
     return _first_program([Path("/usr/lib/rabbitmq/bin/rabbitmq-server"), *_in_path("rabbitmq-server")])
 
 
@@ -40,7 +40,7 @@ def epmd() -> Path:
 
 
 def postgres_folder() -> Path | None:
-    """The folder with initdb and postgres: of the version that made our data, else the newest."""
+    """Returns the folder with initdb and postgres, of the version of this stack's data, else the newest."""
     found: dict[int, Path] = {}
     for folder in [
         *Path("/usr/lib/postgresql").glob("*/bin"),

@@ -1,6 +1,6 @@
-"""What a run needs of the machine: disk and memory, asked for before servers are started on it. The README says so too.
+"""Disk and memory that a run needs, checked before servers start. The README states the same needs.
 
-Below its limit RabbitMQ takes no messages, and says nothing to whoever waits: that is to be found out here.
+If the free disk space falls below RabbitMQ's limit, it silently blocks publishers; this check finds that out first.
 """
 
 import shutil
@@ -16,22 +16,22 @@ BROKER_LIMIT_BYTES = 1_000_000_000
 """`disk_free_limit` of rabbitmq/rabbitmq.conf."""
 
 ROOM_BYTES = 500_000_000
-"""For what the servers write without a command: a new Postgres, its journal, logs, a small workload."""
+"""Bytes that servers write in any case: a new Postgres, its journal, logs, a small workload."""
 
 LINE_BYTES = 2_000
-"""On disk, of one command of a load test: 1,700 of 100,000 commands (rows, journal, streams)."""
+"""Disk bytes per command of a load test (rows, journal, streams); measured: 1,700, with 100,000 commands."""
 
 ROOM_TO_READ_BYTES = 100_000_000
-"""For Postgres alone, to look back at what is there."""
+"""Bytes for Postgres alone, to read the data of the last run."""
 
 MEMORY_BYTES = 768_000_000
-"""Available, swap included. A small run takes 0.6 to 0.9 GB, of which some is shared."""
+"""Available memory needed, swap included. A small run takes 0.6 to 0.9 GB, some of it shared."""
 
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 def require(with_broker: bool, lines: int = 0) -> None:
-    """That there is room for the servers and for so many commands. Raises StackError with what is missing."""
+    """Checks the room for the servers and for `lines` commands. Raises StackError that says what is missing."""
     room = (ROOM_BYTES if with_broker else ROOM_TO_READ_BYTES) + lines * LINE_BYTES
     limit = BROKER_LIMIT_BYTES if with_broker else 0
     _require_disk(STACK, room + limit, f", of which RabbitMQ leaves {_gb(limit)} alone" if limit else "")
@@ -47,9 +47,9 @@ def require(with_broker: bool, lines: int = 0) -> None:
 
 
 def available_memory() -> int | None:
-    """Bytes of memory and swap that programs could have, in this container too; None where nobody says."""
+    """Returns the available bytes of memory and swap, within a container's limit; None if unknown."""
     try:
-        # Some sandboxes do not count how much was swapped. psutil warns of that; how much can be swapped it knows.
+        # Some sandboxes do not count swapped pages, and psutil warns of that. The free swap is right all the same.
         with warnings.catch_warnings(action="ignore"):
             available = psutil.virtual_memory().available + psutil.swap_memory().free
     except (OSError, KeyError, ValueError):
@@ -58,7 +58,7 @@ def available_memory() -> int | None:
         most, used = (int((CONTROL_GROUP / name).read_text()) for name in ("memory.max", "memory.current"))
         cached = dict(line.split() for line in (CONTROL_GROUP / "memory.stat").read_text().splitlines())
         return min(available, most - used + int(cached["inactive_file"]))
-    except (OSError, KeyError, ValueError):  # no group, or one without a limit ("max")
+    except (OSError, KeyError, ValueError):  # no control group, or one without a limit ("max")
         return available
 
 

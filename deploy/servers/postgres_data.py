@@ -14,20 +14,20 @@ from deploy.stack.failure import StackError
 from deploy.stack.paths import POSTGRES_CONFIG, POSTGRES_DATA, ROOT, STACK
 from deploy.stack.record import Record
 
-# Written last: without it initdb never finished, and what is there holds nobody's data. It holds the hash of the
-# superuser's password, so that a record with another one is noticed.
+# File written last: without it initdb never finished, and the folder holds no data. It contains the hash of the
+# superuser's password, so that a record with another password is noticed.
 COMPLETE = "daytrade-complete"
 LOCK = "postmaster.pid"
 SERVER_USER = "postgres"  # Postgres refuses to run as root; the packages bring this user
 
 
 def server_user() -> str:
-    """Whom Postgres runs as; empty for ourselves."""
+    """Returns the user that Postgres runs as; empty for the user of this process."""
     return SERVER_USER if os.geteuid() == 0 else ""
 
 
 def version_on_disk() -> str:
-    """Major version that made the data folder, or empty. Raises StackError where that cannot be read."""
+    """Returns the major version that made the data folder, or "". Raises StackError if it cannot be read."""
     if not (POSTGRES_DATA / COMPLETE).exists():
         return ""
     try:
@@ -40,14 +40,14 @@ def version_on_disk() -> str:
 
 
 def folder() -> Path:
-    """Makes it if need be; the real one, as whoever runs the server may not be able to follow a link to it."""
+    """Returns the real data folder and makes it if missing. The server's user may be unable to follow a link to it."""
     if not POSTGRES_DATA.is_dir():
         _make_folder()
     return POSTGRES_DATA.resolve()
 
 
 def prepare(record: Record, programs: Path) -> None:
-    """`programs` is the folder with initdb. Raises StackError with initdb's last words."""
+    """Makes the data ready for a start. `programs` contains initdb. Raises StackError with the end of its output."""
     _take_back()
     _drop_broken_lock()
     complete, password = POSTGRES_DATA / COMPLETE, hashlib.sha256(record.superuser_password.encode()).hexdigest()
@@ -62,15 +62,15 @@ def prepare(record: Record, programs: Path) -> None:
 
 
 def remove() -> None:
-    """The data too when they are elsewhere; whatever else is in .stack is its owner's to remove."""
+    """Removes the data if they are outside .stack. The caller removes .stack itself."""
     if POSTGRES_DATA.is_symlink():
-        if POSTGRES_DATA.resolve() == _folder_elsewhere():  # a link of another making leads to what is not ours
+        if POSTGRES_DATA.resolve() == _folder_elsewhere():  # a link made by somebody else leads to foreign data
             shutil.rmtree(_folder_elsewhere(), ignore_errors=True)
         POSTGRES_DATA.unlink()
 
 
 def _make_folder() -> None:
-    POSTGRES_DATA.unlink(missing_ok=True)  # a link whose target was cleaned away
+    POSTGRES_DATA.unlink(missing_ok=True)  # a link whose target is gone
     folder = POSTGRES_DATA
     if server_user() and not _server_user_reaches(STACK):
         folder = _folder_elsewhere()
@@ -82,8 +82,8 @@ def _make_folder() -> None:
 
 
 def _remove_forgotten(folder: Path) -> None:
-    """Left by a checkout that was deleted at this very path; the passwords to its data went with it."""
-    # Everyone may write there: only what belongs to the server's user can be ours.
+    """Removes the data of a deleted checkout at the same path; the passwords to these data are lost."""
+    # Everyone may write to that place: only a folder of the server's user can be this project's.
     if folder.is_symlink() or folder.stat().st_uid != pwd.getpwnam(SERVER_USER).pw_uid:
         raise StackError(f"{folder} is in the way and is not ours; remove it")
     shutil.rmtree(folder)
@@ -94,14 +94,14 @@ def _folder_elsewhere() -> Path:
 
 
 def _server_user_reaches(folder: Path) -> bool:
-    """Asked of the kernel, as that user: modes alone do not tell (access lists, mounts)."""
+    """Whether the server's user can enter the folder. A test as that user: modes ignore access lists and mounts."""
     done = subprocess.run(["test", "-x", str(folder)], cwd="/", check=False, **_as_server_user())
     return done.returncode == 0
 
 
 def _initdb(record: Record, programs: Path) -> None:
     folder = POSTGRES_DATA.resolve()
-    # Mode 0600, gone at the end of the block; beside the data, as TMPDIR may be where the server's user cannot go.
+    # Mode 0600, deleted after the block. It is beside the data, as the server's user may be unable to enter TMPDIR.
     with tempfile.NamedTemporaryFile("w", dir=folder.parent) as password_file:
         password_file.write(record.superuser_password)
         password_file.flush()
@@ -127,7 +127,7 @@ def _initdb(record: Record, programs: Path) -> None:
 
 
 def _set_password(record: Record, programs: Path) -> None:
-    """Gives the superuser the record's password, where that of the data was lost. No server may run."""
+    """Sets the superuser's password to the record's if that of the data was lost. No server may run."""
     done = subprocess.run(
         [programs / "postgres", "--single", "-D", POSTGRES_DATA.resolve(), "postgres"],
         cwd="/",
@@ -142,7 +142,7 @@ def _set_password(record: Record, programs: Path) -> None:
 
 
 def _take_back() -> None:
-    """After `chown -R` over the checkout, the data are whose the checkout is, and Postgres refuses them."""
+    """Gives the data back to the server's user: after `chown -R` over the checkout, Postgres refuses them."""
     folder = POSTGRES_DATA.resolve()
     if server_user() and folder.stat().st_uid != (account := pwd.getpwnam(SERVER_USER)).pw_uid:
         for path in (folder, *folder.rglob("*")):
@@ -150,7 +150,7 @@ def _take_back() -> None:
 
 
 def _drop_broken_lock() -> None:
-    """Postgres judges a lock that names a process, and refuses one that is cut off, as a crash may leave it."""
+    """Deletes a truncated lock file, as a crash may leave it; Postgres refuses it. It judges a complete one itself."""
     lock = stack_folder.file(POSTGRES_DATA / LOCK)
     if lock.exists() and not lock.read_bytes().partition(b"\n")[0].strip().isdigit():
         lock.unlink()

@@ -1,4 +1,4 @@
-"""RabbitMQ and Postgres as processes of our own, from installed programs, on ports and with data of our own.
+"""RabbitMQ and Postgres as this checkout's own processes, from installed programs, with its own ports and data.
 
 It never touches a server that this checkout did not start, and never uses a server's usual port.
 """
@@ -21,16 +21,16 @@ EPMD, RABBITMQ, POSTGRES = "epmd", "rabbitmq", "postgres"
 PORTS = ("epmd", "distribution", "amqp", "postgres")
 START_SECONDS_MAX = 90
 LIVES_MAX = 3
-"""A server that is started more often without an answer dies of something that stays: to wait on helps nobody."""
+"""Maximum starts of a server without an answer. After more, the cause is permanent and waiting does not help."""
 
 BROKERS_FOLDER = "/proc/self/cwd"
-"""RABBITMQ_HOME as the broker names it, which runs there. It must not hear of the checkout's own path: RabbitMQ's
-configuration takes no # and no letter beyond ASCII, and it writes its folders unquoted into commands for a shell
-(`df`, which watches the free disk). Inside every process this name means that process's working directory."""
+"""RABBITMQ_HOME as the broker, which runs there, names it: in every process, this is the working directory. The broker
+must not see the checkout's path: RabbitMQ's configuration allows no # and only ASCII, and RabbitMQ puts its folders
+unquoted into shell commands (`df`, to watch the free disk)."""
 
 
 def start(record: Record, servers: tuple[str, ...] = (EPMD, RABBITMQ, POSTGRES)) -> None:
-    """Returns when they answer. Starting what already runs does nothing."""
+    """Starts the servers that do not run; returns when all answer. Raises StackError."""
     if not supervisor.running(record):
         installed.ensure()
         leftovers.end_all()
@@ -48,7 +48,7 @@ def start(record: Record, servers: tuple[str, ...] = (EPMD, RABBITMQ, POSTGRES))
                 _start_server(record, name)
             _wait(record, servers, fatal=supervisor.STOPPED_STATES)
     else:
-        # One that is just being restarted may be seen stopped for a moment.
+        # A server that supervisord is restarting may be stopped for a moment.
         _wait(record, servers, fatal={"FATAL"})
 
 
@@ -64,7 +64,7 @@ def _start_server(record: Record, name: str) -> None:
     if name == RABBITMQ:
         broker_files.render(record, f"127.0.0.1:{record.ports['amqp']}", f"{BROKERS_FOLDER}/{broker_files.DEFINITIONS}")
         broker_files.mend_places()
-        # RabbitMQ would start an epmd itself, in the background, if it came first.
+        # If epmd did not run yet, RabbitMQ would start one itself, in the background.
         readiness.wait_until(lambda: not ports.is_free(record.ports["epmd"]), EPMD, START_SECONDS_MAX)
     supervisor.start_program(record, name)
 
@@ -104,7 +104,7 @@ def _programs(record: Record) -> list[Program]:
             stop_seconds_max=60,
         ),
         Program(
-            # The port is not in the configuration file, which is the same in every checkout.
+            # The port is an option, as the configuration file is the same in every checkout.
             POSTGRES,
             (str(_postgres_folder() / "postgres"), "-D", ".", "-p", str(record.ports["postgres"])),
             LOGS / "postgres.log",
@@ -112,7 +112,7 @@ def _programs(record: Record) -> list[Program]:
             autostart=False,
             stop_seconds_max=60,
             user=postgres_data.server_user(),
-            # Not TERM, which would wait for every client to leave: INT ends their sessions.
+            # INT ends the sessions of clients; TERM would wait for every client to leave.
             stop_signal="INT",
         ),
     ]
@@ -121,11 +121,11 @@ def _programs(record: Record) -> list[Program]:
 def _rabbitmq_environment(record: Record) -> dict[str, str]:
     home, logs = BROKERS_FOLDER, f"{BROKERS_FOLDER}/{os.path.relpath(LOGS, RABBITMQ_HOME)}/rabbitmq"
     return {
-        "HOME": home,  # of the Erlang cookie
+        "HOME": home,  # folder of the Erlang cookie
         "RABBITMQ_NODENAME": "daytrade@localhost",
         "RABBITMQ_CONFIG_FILE": f"{home}/{broker_files.CONFIG}",
         "RABBITMQ_ADVANCED_CONFIG_FILE": f"{home}/advanced.config",
-        # A file that is not there: the machine's own settings are not ours.
+        # A file that does not exist, so that the machine's own settings do not apply.
         "RABBITMQ_CONF_ENV_FILE": f"{home}/rabbitmq-env.conf",
         "RABBITMQ_ENABLED_PLUGINS_FILE": f"{home}/{broker_files.PLUGINS}",
         "RABBITMQ_MNESIA_BASE": f"{home}/{broker_files.DATA}",
@@ -136,8 +136,8 @@ def _rabbitmq_environment(record: Record) -> dict[str, str]:
         "ERL_CRASH_DUMP": f"{logs}/erl_crash.dump",
         "RABBITMQ_DIST_PORT": str(record.ports["distribution"]),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false",
-        # Otherwise a shell stands between the supervisor and the broker and survives a broker that is killed, or
-        # the other way round. With input "allowed" the script becomes the broker; -noinput takes the input away.
+        # Otherwise a shell runs between supervisord and the broker, and one may survive when the other is killed. With
+        # input "allowed" the script becomes the broker (exec); -noinput then closes the input.
         "RABBITMQ_ALLOW_INPUT": "1",
         "RABBITMQ_SERVER_START_ARGS": "-noinput",
     }

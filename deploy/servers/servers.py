@@ -1,6 +1,6 @@
-"""Decides which servers this stack uses, and makes them answer: given ones, containers, or private processes.
+"""Choice, start and stop of this stack's servers: given ones, containers, or private processes.
 
-Given servers are never started or stopped. Workers are not known here.
+Given servers are never started or stopped. This module knows nothing of workers.
 """
 
 import os
@@ -18,7 +18,7 @@ GIVEN_SECONDS_MAX = 15
 
 
 def start(record: Record, only_postgres: bool = False) -> None:
-    """Afterwards the servers answer, and our own have a database for each profile."""
+    """Starts the servers; returns when they answer. This stack's own servers then have a database for each profile."""
     record.kind = _choose(record)
     if record.kind == GIVEN:
         record.save()
@@ -38,12 +38,12 @@ def start(record: Record, only_postgres: bool = False) -> None:
 
 
 def are_private(record: Record) -> bool:
-    """Whether `start` would use servers whose data are on this checkout's disk. Raises StackError."""
+    """Whether `start` would use servers with data on this checkout's disk. Raises StackError."""
     return _choose(record) == PRIVATE
 
 
 def install(for_tests: bool) -> None:
-    """Installs the programs that a start would want, where there are none. Raises StackError."""
+    """Installs the programs that a start would need and that are missing. Raises StackError."""
     if are_private(load()):
         installed.ensure()
     if for_tests:
@@ -51,14 +51,14 @@ def install(for_tests: bool) -> None:
 
 
 def running(record: Record) -> bool:
-    """Whether servers of ours run, or anything at all that we would have to stop."""
+    """Whether this stack's own servers run, or any other process that `stop` would end."""
     if record.kind == CONTAINER and container.running(record):
         return True
     return supervisor.running(record)
 
 
 def stop(record: Record) -> None:
-    """Workers first, then servers, as supervisord does when it is shut down; whoever escaped it, afterwards."""
+    """Stops workers first, then servers, then processes that supervisord no longer supervises."""
     if supervisor.running(record):
         try:
             for profile in (SITE, *PROFILES):
@@ -69,12 +69,12 @@ def stop(record: Record) -> None:
     count = leftovers.end_all()
     if count:
         say(f"Ended {count} processes that no supervisor looked after")
-    if record.kind == CONTAINER or (not record.kind and container.engine()):  # a record that was lost names none
+    if record.kind == CONTAINER or (not record.kind and container.engine()):  # a lost record does not name the kind
         container.stop(record)
 
 
 def forget(record: Record) -> None:
-    """Drops what is outside .stack; the folder itself is the caller's to remove."""
+    """Drops all data outside .stack; the caller removes the folder itself."""
     if record.kind in (CONTAINER, "") and container.engine():
         container.stop(record, with_data=True)
     postgres_data.remove()
@@ -85,7 +85,7 @@ def ensure_database(record: Record, profile: str) -> None:
 
 
 def refuse_to_empty_live_streams(record: Record) -> None:
-    """Load tests and tests begin by emptying every stream: of given servers, those may be the live system's."""
+    """Raises StackError if emptying every stream, as tests and load tests do first, would hit the live system."""
     if record.kind == GIVEN and database.has_read_streams(urls_of(record, LIVE).database):
         raise StackError(
             "this empties the streams at AMQP_URL, and the live system on DATABASE_URL works on them;"
@@ -99,7 +99,7 @@ def recreate_database(record: Record, urls: Urls) -> None:
 
 
 def drop_database(record: Record, urls: Urls) -> None:
-    """And what a replay has rebuilt beside it."""
+    """Drops a database, and the one that a replay built beside it."""
     assert urls != urls_of(record, LIVE), "live data are never dropped"
     name = name_of(urls.database)
     for one in (name, f"{name}_replay"):
@@ -115,7 +115,7 @@ def _owner(record: Record) -> str | None:
 
 
 def _choose(record: Record) -> Kind:
-    """Given servers if there are any, else those that hold this checkout's data, else an engine if one answers."""
+    """Chooses given servers if there are any, else those with this checkout's data, else a container engine."""
     amqp, postgres = os.environ.get("AMQP_URL", ""), os.environ.get("DATABASE_URL", "")
     if bool(amqp) != bool(postgres):
         raise StackError("set both AMQP_URL and DATABASE_URL, or neither")
@@ -136,7 +136,7 @@ def _choose(record: Record) -> Kind:
 
 
 def _are_our_own(record: Record, amqp: str, postgres: str) -> bool:
-    """What `make env` printed may have been exported: those are still servers of ours, with profiles of their own."""
+    """Whether the addresses are those that `make env` printed: then the servers are this stack's own."""
     if record.kind in ("", GIVEN) or not {"amqp", "postgres"} <= record.ports.keys():
         return False
     ours = [urls_of(record, profile) for profile in PROFILES]
@@ -148,7 +148,7 @@ def _start_containers(record: Record, only_postgres: bool) -> bool:
     try:
         container.start(record, (container.POSTGRES,) if only_postgres else (container.RABBITMQ, container.POSTGRES))
     except StackError as error:
-        if record.ports:  # they hold data by now: not to be passed over
+        if record.ports:  # the containers may hold data already: do not switch to others
             raise
         say(f"{error}. Trying private processes instead")
         return False

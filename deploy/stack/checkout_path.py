@@ -1,4 +1,4 @@
-"""Refuses a checkout whose path some program of the stack cannot live with: python -m deploy.stack.checkout_path.
+"""Refuses a checkout whose path some program of the stack cannot handle: python -m deploy.stack.checkout_path.
 
 It runs before there is a virtual environment, and needs no package.
 """
@@ -9,11 +9,11 @@ import sys
 from runtime import entry_point
 
 BYTES_MAX = 900
-"""Postgres holds a path in 1,024 bytes, its data's and its files' names included."""
+"""Maximum bytes of the path: Postgres limits a path to 1,024 bytes, with the names of its folders and files."""
 
 
 def complaint(path: str) -> str | None:
-    """One line that says what is wrong with this path and what to do; None where all programs work in it."""
+    """Returns a line that says what is wrong with the path and what to do; None if all programs work in it."""
     if "\n" in path or "\r" in path:
         reason = "holds an end of line, which Postgres refuses"
     elif ":" in path:

@@ -1,5 +1,5 @@
-"""The one error of this folder. Nothing else may be in here."""
+"""The error of the deploy folder. Nothing else may be in this file."""
 
 
 class StackError(Exception):
-    """The stack cannot do what was asked; the text says in one line what is wrong and what to do about it."""
+    """Failure of a command of the stack; the text says in one line what is wrong and what to do about it."""

@@ -1,4 +1,4 @@
-"""One command that changes the stack at a time, in one checkout."""
+"""Lock that lets only one command at a time change the stack of a checkout."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ from deploy.stack.paths import LOCK
 
 @contextmanager
 def exclusive(command: str) -> Iterator[None]:
-    """The kernel drops the lock with the process, however it ends, so that none is ever left behind."""
+    """Holds the lock during the block; raises StackError if another command holds it. It ends with the process."""
     stack_folder.ensure()
     with LOCK.open("a+", errors="replace") as file:
         try:

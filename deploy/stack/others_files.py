@@ -1,4 +1,4 @@
-"""Refuses to work on what somebody else has made in this checkout, and says how to make it one's own."""
+"""Refuses to work on another user's files in this checkout, and says how to change their owner."""
 
 import os
 import pwd
@@ -14,10 +14,10 @@ MADE_HERE = (".venv", ".stack", "dumps", ".pytest_cache", ".hypothesis", ".ruff_
 
 
 def refuse(uid: int, at_the_top_only: bool = False) -> None:
-    """Raises StackError where something that `uid` needs to change belongs to another. root can change everything.
+    """Raises StackError if a file that `uid` must be able to change belongs to another user. root can change all files.
 
-    `at_the_top_only`: for a command that ends servers or looks at them. Those that root has started before a `chown`
-    go on making files of root's until they are ended.
+    `at_the_top_only`: for a command that stops or shows servers. Servers that root started before a `chown` go on
+    making files of root until they are stopped.
     """
     if uid == 0:
         return
@@ -34,9 +34,9 @@ def refuse(uid: int, at_the_top_only: bool = False) -> None:
 
 
 def _made() -> Iterator[tuple[Path, int]]:
-    """What this project makes in a checkout, and whose it is. In what it writes to, all that lies inside.
+    """Yields the paths that this project makes in a checkout, with their owners, and all files in .stack.
 
-    Of Postgres's data also the folder that a link leads to. Only files that are replaced, never changed, lie in dumps.
+    It follows the link to Postgres's data. In dumps it yields folders only: files there are replaced, never changed.
     """
     yield from _at_the_top()
     yield from _inside(STACK, with_files=True)
@@ -56,7 +56,7 @@ def _at_the_top() -> Iterator[tuple[Path, int]]:
 
 
 def _inside(folder: Path, with_files: bool) -> Iterator[tuple[Path, int]]:
-    """What lies in a folder, and in those below it; another's may not be looked into."""
+    """Yields the contents of a folder and of its subfolders, as far as this user may read them."""
     for above, folders, files in os.walk(folder):
         for name in (*folders, *(files if with_files else ())):
             yield from _owned(Path(above, name))
@@ -64,7 +64,7 @@ def _inside(folder: Path, with_files: bool) -> Iterator[tuple[Path, int]]:
 
 
 def _owned(path: Path) -> Iterator[tuple[Path, int]]:
-    with suppress(FileNotFoundError):  # it was never made; or a server has removed it meanwhile
+    with suppress(FileNotFoundError):  # it was never made, or a server has removed it meanwhile
         yield path, path.lstat().st_uid
 
 

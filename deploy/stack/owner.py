@@ -1,7 +1,7 @@
-"""Whose checkout this is. root goes on as its owner: `sudo make` must leave nothing that the owner cannot change.
+"""Owner of the checkout. root goes on as that user: `sudo make` must leave no file that the owner cannot change.
 
-`python -m deploy.stack.owner COMMAND ARGUMENT...` runs a command so. It is used before there is a virtual environment,
-and needs no package.
+`python -m deploy.stack.owner COMMAND ARGUMENT...` runs a command as the owner. It runs before a virtual environment
+exists, so it needs no package.
 """
 
 import os
@@ -14,10 +14,10 @@ from runtime import entry_point
 
 
 def stand_in(folder: str) -> pwd.struct_passwd | None:
-    """The owner of the folder, if root is to go on as that person; None where we go on as we are.
+    """Returns the folder's owner if root must go on as that user; None if this process keeps its user.
 
-    root stays root in a folder of its own; where the owner has no account here (a folder that is mounted into a
-    container), because Postgres runs for nobody without one; and where the owner cannot get to the folder.
+    root stays root in its own folder; if the owner has no account here (a folder mounted into a container), because
+    Postgres needs an account; and if the owner cannot reach the folder.
     """
     uid = os.stat(folder).st_uid
     if os.geteuid() != 0 or uid == 0:
@@ -25,19 +25,19 @@ def stand_in(folder: str) -> pwd.struct_passwd | None:
     try:
         account = pwd.getpwuid(uid)
         reaches = subprocess.run(["test", "-w", folder], cwd="/", **_as_user(account)).returncode == 0
-    except (KeyError, PermissionError):  # no account; a container whose root may not become anybody
+    except (KeyError, PermissionError):  # no account, or a container whose root may not change its user
         return None
     return account if reaches else None
 
 
 def become(account: pwd.struct_passwd) -> None:
-    """For good, with everything that this process starts."""
+    """Changes the user of this process, and of all that it starts, for good."""
     identity = _as_user(account)
     os.setgroups(identity["extra_groups"])
     os.setgid(identity["group"])
     os.setuid(identity["user"])
     for name in [name for name in os.environ if name.startswith("XDG_")]:
-        del os.environ[name]  # root's folders
+        del os.environ[name]  # they name root's folders
     os.environ |= {"HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name}
 
 

@@ -1,4 +1,4 @@
-"""Where things are. Names of files only: nothing here reads, writes or makes one."""
+"""Paths of the stack's files and folders. Names only: nothing here reads, writes or makes one."""
 
 import os
 from pathlib import Path
@@ -20,15 +20,15 @@ COMPOSE_FILE = ROOT / "deploy" / "compose.yaml"
 
 
 def from_root(path: Path | str) -> str:
-    """The path as seen from the project's root, where supervisord runs; one that lies elsewhere stays absolute.
+    """Returns the path relative to the project's root, where supervisord runs; a path outside stays absolute.
 
-    A checkout may lie under any name. A program whose configuration never holds that name cannot stumble over it.
+    A checkout's path may contain any characters. So no program's configuration contains it.
     """
     return os.path.relpath(path, ROOT) if Path(path).is_relative_to(ROOT) else str(path)
 
 
 def log_tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log, or a word on why there are none."""
+    """Returns the last lines of a log, or a note why there are none."""
     try:
         text = log.read_text(errors="replace")
     except OSError:

@@ -1,19 +1,19 @@
-"""Finds free TCP ports on the loopback interface. It knows nothing of who will use them."""
+"""Finds free TCP ports on the loopback interface. It does not know their users."""
 
 import random
 import socket
 
 from deploy.stack.failure import StackError
 
-# Below the range from which Linux takes ports for outgoing connections (32768 on): a server that is restarted
-# must find its port free, whatever its clients did meanwhile.
+# Below the ports that Linux uses for outgoing connections (from 32768): a restarted server must find its port free,
+# whatever its clients did meanwhile.
 LOWEST, HIGHEST = 20_000, 29_999
-TAKEN_BY_CUSTOM = {25_672}  # RabbitMQ's own default for clustering
+TAKEN_BY_CUSTOM = {25_672}  # RabbitMQ's default port for clustering
 ATTEMPTS_MAX = 200
 
 
 def keep_or_find(wanted: int | None, avoid: set[int]) -> int:
-    """The port of last time if it is free, so that addresses people noted down stay good; else another."""
+    """Returns the previous port if it is free, so that noted addresses stay valid; else another free one."""
     if wanted and wanted not in avoid and is_free(wanted):
         return wanted
     for _ in range(ATTEMPTS_MAX):
@@ -25,7 +25,7 @@ def keep_or_find(wanted: int | None, avoid: set[int]) -> int:
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT hold no port
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT do not count as use
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:

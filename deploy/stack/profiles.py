@@ -1,4 +1,4 @@
-"""A profile is a database and a vhost, so that a load test or the tests never see live data. Pure: no I/O."""
+"""Profiles: a database and a vhost each, so that a load test or the tests never see live data. Pure: no I/O."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,10 +10,10 @@ LIVE: Final = "live"
 LOADTEST: Final = "loadtest"
 TEST: Final = "test"
 PROFILES = (LIVE, LOADTEST, TEST)
-SITE = "site"  # no profile: the site's processes, beside the workers of LIVE and on its data
+SITE = "site"  # not a profile: the site's processes run beside the workers of LIVE, on its data
 PLACES: tuple[Place, ...] = (1, 2)
-"""A load test makes its database and vhost in the place that the last one does not have; so that one is kept until the
-new one has begun."""
+"""Places for the database and vhost of a load test. A new load test uses the place that the last one does not, so that
+the last one's data are kept until the new one has begun."""
 HOST = "127.0.0.1"
 
 
@@ -28,9 +28,10 @@ class Urls:
 
 
 def urls_of(record: Record, profile: str, place: int | None = None) -> Urls:
-    """Own servers: one vhost and one database per profile. Given ones: the same vhost, databases beside the given.
+    """Returns the addresses of a profile. Own servers have one vhost and one database per profile. Given servers have
+    the given vhost for all, and a database per profile, named after the given one.
 
-    `place` of a load test; None: of the last one.
+    `place`: that of a load test; None means the last one's.
     """
     assert profile in PROFILES, profile
     name = profile
@@ -46,12 +47,12 @@ def urls_of(record: Record, profile: str, place: int | None = None) -> Urls:
 
 
 def other_place(record: Record) -> Place:
-    """Where the next load test is made."""
+    """Returns the place of the next load test."""
     return next(place for place in PLACES if place != record.loadtest_place)
 
 
 def superuser_url(record: Record) -> str:
-    """Of our own servers; a given server is used with the rights that were given."""
+    """Returns the superuser's URL on this stack's own Postgres. A given server is used with the given rights."""
     assert record.kind != GIVEN
     return for_own_server(
         f"postgresql://postgres:{record.superuser_password}@{HOST}:{record.ports['postgres']}/postgres"

@@ -1,4 +1,4 @@
-"""What a person waiting sees, on stderr, as stdout belongs to results. No decision may depend on anything here."""
+"""Progress messages for people, on stderr, as stdout is for results. No decision may depend on anything here."""
 
 import sys
 import time
@@ -11,13 +11,13 @@ console = Console(stderr=True, highlight=False)
 
 
 def say(text: str) -> None:
-    # soft_wrap: a line of a log or a path is for copying, and is not to be broken.
+    # soft_wrap: log lines and paths are for copying, so they must not be broken.
     console.print(text, markup=False, soft_wrap=True)
 
 
 @contextmanager
 def progress(text: str) -> Iterator[None]:
-    """A spinner on a terminal; elsewhere one line before and one after, so that a CI log stays readable."""
+    """Shows a spinner on a terminal; elsewhere prints a line before and after, so that a CI log stays readable."""
     started = time.monotonic()
     if sys.stderr.isatty():
         with console.status(f"{text} …"):
@@ -29,6 +29,6 @@ def progress(text: str) -> Iterator[None]:
 
 
 def duration(seconds: int) -> str:
-    """Hours, minutes and seconds."""
+    """Formats seconds as hours:minutes:seconds."""
     hours, rest = divmod(seconds, 3600)
     return time.strftime(f"{hours}:%M:%S", time.gmtime(rest))

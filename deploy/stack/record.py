@@ -1,7 +1,7 @@
-"""What the stack remembers between commands: which servers it uses, their ports and passwords.
+"""Record of the stack, kept between commands: which servers it uses, their ports and passwords.
 
-A file that only its owner may read, and a copy of it, for without its passwords the data are locked away. Whether
-something runs is never remembered, it is asked.
+It is a file that only its owner may read, with a copy, as the data are inaccessible without the passwords. The record
+never says whether something runs; commands ask the processes.
 """
 
 import json
@@ -27,15 +27,15 @@ Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Password = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]*$", max_length=64)]
 
 NEVER_ABSENT = {"kind", "ports", "amqp_password", "database_password", "superuser_password", "supervisor_password"}
-"""Without these, what was saved is no record: to fill them in anew would be to lose them unnoticed."""
+"""Fields without which a saved record is damaged: filling in new values would silently lose the old ones."""
 
 
 class Damaged(Exception):
-    """What is in the record's place is none; the text says why, and no more."""
+    """Failure to read a record; the text says only why."""
 
 
 def _password() -> str:
-    return secrets.token_hex(16)  # hexadecimal: it needs no quoting in a URL, a shell or a configuration file
+    return secrets.token_hex(16)  # hexadecimal needs no quoting in a URL, a shell or a configuration file
 
 
 @dataclass
@@ -43,9 +43,9 @@ class Record:
     kind: Kind = ""
     kind_of_last_run: Kind = ""
     last_profile: Profile = ""
-    """Of the last run that began; empty where none did."""
+    """Profile of the last run that began; empty if none did."""
     loadtest_place: Place = 1
-    """Where the last load test is (`profiles.PLACES`)."""
+    """Place of the last load test (`profiles.PLACES`)."""
     ports: dict[str, Port] = field(default_factory=dict)
     quote_ports: dict[str, Port] = field(default_factory=dict)
     site_ports: dict[str, Port] = field(default_factory=dict)
@@ -58,13 +58,13 @@ class Record:
     supervisor_password: Password = field(default_factory=_password)
 
     def begun(self, profile: Profile) -> None:
-        """From now on the last run is this one. Saves."""
+        """Notes that a run of this profile has begun, as the last run, and saves the record."""
         self.last_profile = profile
         self.kind_of_last_run = self.kind
         self.save()
 
     def save(self) -> None:
-        """Raises OSError; what was saved before is still there then."""
+        """Saves the record and its copy. Raises OSError; the previous file is then still there."""
         stack_folder.ensure()
         text = json.dumps(asdict(self), indent=2) + "\n"
         for place in (RECORD, RECORD_COPY):
@@ -75,9 +75,9 @@ class Record:
 
 
 def load() -> Record:
-    """The record as it was saved, its copy where it is damaged, or a new one with new passwords.
+    """Returns the saved record, its copy if the record is damaged, or a new one with new passwords.
 
-    Raises OSError where it may not be read.
+    Raises OSError if it may not be read.
     """
     faults = {}
     for place in (RECORD, RECORD_COPY):

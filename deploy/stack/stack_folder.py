@@ -1,4 +1,4 @@
-"""Keeps .stack in order: folders where folders belong, files where files belong. What is in them is not known here."""
+"""Keeps .stack in order: folders where folders belong, files where files belong. It does not know their contents."""
 
 import os
 import shutil
@@ -12,13 +12,13 @@ FOLDERS = (LOGS, WORKER_CONFIGS, RABBITMQ_HOME)
 FILES = (RECORD, RECORD_COPY, LOCK, SUPERVISOR_CONFIG, SUPERVISOR_CONFIG.with_suffix(".pid"))
 
 ASIDE = ".damaged"
-"""Added to the name of what is put aside."""
+"""Suffix of the name of a path that is put aside."""
 
 
 def ensure() -> None:
-    """Makes .stack, and puts aside what is of the wrong kind in it. Raises StackError, OSError.
+    """Makes .stack and puts aside paths of the wrong kind in it. Raises StackError, OSError.
 
-    Others may pass through (Postgres runs as another user when we are root) but not list what is inside.
+    Other users may pass through .stack (for root, Postgres runs as another user) but not list it.
     """
     if not STACK.is_dir():
         if STACK.exists() or STACK.is_symlink():
@@ -33,7 +33,7 @@ def ensure() -> None:
 
 
 def folder(path: Path) -> Path:
-    """Makes this folder of .stack; a file in its place is put aside. Raises OSError."""
+    """Makes this folder of .stack, and puts aside a file in its place. Raises OSError."""
     if not path.is_dir():
         put_aside(path)
         path.mkdir(parents=True)
@@ -41,14 +41,14 @@ def folder(path: Path) -> Path:
 
 
 def file(path: Path) -> Path:
-    """The path of a file of .stack, which may be missing; a folder in its place is put aside. Raises OSError."""
+    """Returns the path of a file of .stack, which may be missing; puts aside a folder in its place. Raises OSError."""
     if not path.is_file():
         put_aside(path)
     return path
 
 
 def put_aside(path: Path) -> None:
-    """Renames what is there; an earlier one of that name goes. Nothing where nothing is. Raises OSError."""
+    """Renames a path if it exists, and removes an earlier one of the new name. Raises OSError."""
     if not (path.exists() or path.is_symlink()):
         return
     aside = path.with_name(path.name + ASIDE)

@@ -1,1 +1,1 @@
-"""The processes of the stack: how they are started, watched and stopped."""
+"""Supervision of the stack's processes: start, watch and stop."""

@@ -1,4 +1,4 @@
-"""Runs one child in the foreground and sees to its end, whatever ends us. What the child is does not matter."""
+"""Runs one child in the foreground, and makes sure that it ends, even if a signal ends this process."""
 
 import signal
 import subprocess
@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-PAUSE_S = 0.5  # between two looks at the workers while the child runs
-CHILD_SECONDS_MAX = 20  # for a child that was asked to end
+PAUSE_S = 0.5  # between two checks of the workers while the child runs
+CHILD_SECONDS_MAX = 20  # until a child that was asked to end is killed
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """A signal asked us to end. Not an Exception: nothing but the outermost frame may take it for handled."""
+    """A signal to end this process. Not an Exception, so that only the outermost frame handles it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -34,7 +34,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """For clearing up: a second Ctrl-C must not leave half of it running."""
+    """Ignores interrupts during the block, so that a second Ctrl-C does not break off the cleanup."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in INTERRUPTS}
     try:
         yield
@@ -44,7 +44,7 @@ def uninterrupted() -> Iterator[None]:
 
 
 def wait_for(child: subprocess.Popen[Any], meanwhile: Callable[[], object] = lambda: None) -> int:
-    """Returns its exit code, as a shell would count it. Interrupted, it asks the child to end and waits for that."""
+    """Waits for the child; returns its exit code as a shell counts it. If interrupted, it ends the child first."""
     try:
         while True:
             try:
@@ -57,7 +57,7 @@ def wait_for(child: subprocess.Popen[Any], meanwhile: Callable[[], object] = lam
 
 
 def end(child: subprocess.Popen[Any]) -> None:
-    """Asks the child to end, and insists after a while; returns when it has. Nothing where it has ended already."""
+    """Ends the child if it runs: asks it to end, kills it after `CHILD_SECONDS_MAX`, and waits for its end."""
     if child.poll() is not None:
         return
     with uninterrupted():

@@ -1,9 +1,9 @@
-"""Finds and ends processes of this stack that no supervisor looks after any more (it was killed, say).
+"""Finds and ends processes of this stack that have no supervisor any more, for instance because it was killed.
 
-`python -m deploy.supervision.leftovers` ends them all; it needs no package, so that it works where .venv is half made.
-For that reason it reads /proc by itself, where psutil would do.
+`python -m deploy.supervision.leftovers` ends them all. It needs no package, so that it works with an incomplete .venv;
+so it reads /proc itself instead of using psutil.
 
-A process is ours when it was started with our mark in its environment; none is ever found by its name.
+A process belongs to this stack if its environment contains the stack's mark; its name never counts.
 """
 
 import os
@@ -26,7 +26,7 @@ def mark() -> dict[str, str]:
 
 
 def find() -> dict[int, int]:
-    """Pid to parent's pid, of every process that carries our mark."""
+    """Returns pid → parent's pid of every other process with this stack's mark."""
     wanted = os.fsencode(f"{MARK}={STACK}")
     found = {}
     for folder in (folder for folder in Path("/proc").glob("[0-9]*") if folder.name != str(os.getpid())):
@@ -34,12 +34,12 @@ def find() -> dict[int, int]:
             if wanted in (folder / "environ").read_bytes().split(b"\0"):
                 found[int(folder.name)] = _parent(folder)
         except OSError:
-            continue  # gone meanwhile, or another user's
+            continue  # it has ended meanwhile, or belongs to another user
     return found
 
 
 def lives(pid: int) -> bool:
-    """Whether this process has not ended, whosesoever it is."""
+    """Whether this process, of any user, has not ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
     except OSError:
@@ -47,7 +47,7 @@ def lives(pid: int) -> bool:
 
 
 def family(pid: int) -> set[int]:
-    """This process, and those with our mark that descend from it."""
+    """Returns this process and its descendants with this stack's mark."""
     found, members = find(), {pid}
     while more := {one for one, parent in found.items() if parent in members} - members:
         members |= more
@@ -55,7 +55,7 @@ def family(pid: int) -> set[int]:
 
 
 def end_all() -> int:
-    """Asks them to end, insists after a while; returns how many there were. Those that this process started live on."""
+    """Ends all leftovers, by SIGKILL after `PATIENCE_S`; returns their number. Spares what this process started."""
     spared = family(os.getpid())
     asked: set[int] = set()
     everyone: set[int] = set()
@@ -65,7 +65,7 @@ def end_all() -> int:
         if time.monotonic() > deadline:
             for pid in found:
                 _signal(pid, signal.SIGKILL)
-        # Those whose parent is not ours: a parent that is asked ends its own children, in the right order.
+        # Asks only processes whose parent is no leftover: a parent ends its own children, in the right order.
         for pid in [pid for pid, parent in found.items() if parent not in found and pid not in asked]:
             asked.add(pid)
             _signal(pid, signal.SIGINT if _name(pid) == "postgres" else signal.SIGTERM)
@@ -74,7 +74,7 @@ def end_all() -> int:
 
 
 def _parent(folder: Path) -> int:
-    # The second field, the name, may hold spaces and parentheses; the parent is the second one after it.
+    # The second field, the name, may contain spaces and parentheses; the parent is the second field after it.
     return int((folder / "stat").read_text().rpartition(")")[2].split()[1])
 
 

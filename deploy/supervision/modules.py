@@ -1,4 +1,4 @@
-"""Runs this project's own modules as child processes. It knows none of them by what they do."""
+"""Runs modules of this project as child processes. It does not know what they do."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from deploy.supervision import leftovers
 
 
 def run_quietly(urls: Urls, module: str, *arguments: str, extra: dict[str, str] | None = None) -> None:
-    """Its output is shown only when it fails. Raises StackError then. `extra`: more variables."""
+    """Runs a module. If it fails, raises StackError with the end of its output. `extra`: more variables."""
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
@@ -27,7 +27,7 @@ def run_quietly(urls: Urls, module: str, *arguments: str, extra: dict[str, str] 
 
 
 def output(urls: Urls, *commands: tuple[str, ...]) -> str:
-    """What these say, in good or ill, those that say nothing left out; for what is nice to know.
+    """Runs commands and returns their output, errors included, for optional information.
 
     A command is a module with its arguments.
     """
@@ -47,11 +47,11 @@ def _output(urls: Urls, command: tuple[str, ...]) -> str:
 
 
 def start(environment: dict[str, str], module: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """In the foreground: it has our terminal and gets our Ctrl-C. Should we be killed, `make down` finds it."""
+    """Starts a module that shares this terminal and its Ctrl-C. If this process is killed, `make down` ends it."""
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env=caller.for_modules() | environment | leftovers.mark(),
-        # What the shell has opened for our caller may be meant for the child: WORKLOAD=<(command) is /dev/fd/63.
+        # A file that the shell opened may be meant for the child: WORKLOAD=<(command) is /dev/fd/63.
         close_fds=False,
     )

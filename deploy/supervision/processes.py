@@ -1,4 +1,4 @@
-"""The worker processes of the system, as data. How they are started and watched is not known here."""
+"""The worker processes of the system, as data. Nothing here starts or watches them."""
 
 import os
 import sys
@@ -14,12 +14,12 @@ from deploy.supervision.program import Program
 class Worker:
     name: str
     module: str
-    replicated: bool = False  # as many as REPLICAS says
-    standbys: int = 0  # more of it, of which one works at a time
-    stops_last: bool = False  # when all others have drained: it stores what they have left to it
+    replicated: bool = False  # REPLICAS of it run
+    standbys: int = 0  # additional replicas; only one works at a time
+    stops_last: bool = False  # stops when all others have drained, as it stores their last messages
 
 
-QUOTE_SERVER = Worker("quote-server", "quotecache.simulator")  # stands in for the legacy one, unless one is given
+QUOTE_SERVER = Worker("quote-server", "quotecache.simulator")  # replaces the legacy server unless one is given
 WORKERS = (
     Worker("quotecache", "quotecache", standbys=1),
     Worker("transactions", "consumers.transactions", replicated=True),
@@ -28,13 +28,13 @@ WORKERS = (
 )
 
 PLACEHOLDERS = Urls("amqp://not-known-yet", "postgresql://not-known-yet")
-"""What settings are checked with before there are servers."""
+"""Placeholder addresses with which settings are checked before servers run."""
 
 STOPPED_FIRST, STOPPED_LAST = 1_001, 1_000
-"""Priorities of workers, both above the servers' (`Program.priority`)."""
+"""Supervisor priorities of workers, both above those of servers (`Program.priority`)."""
 
-# Variables of the caller that workers may see, besides those set below. A list, because whatever else is in a shell
-# differs from one terminal to the next, and a worker whose environment differs is restarted by `make up`.
+# Variables of the caller that workers may see, besides those set below. Only listed ones: other variables differ from
+# terminal to terminal, and `make up` restarts a worker whose environment has changed.
 PASSED_ON = (
     "QUOTE_SEED", "QUOTE_COST_CENTS", "QUOTE_TIMEOUT_MS", "QUOTE_ATTEMPTS", "QUOTE_CONNECTIONS",
     "QUOTE_HEDGE", "QUOTE_SOURCE", "REFRESH_BUDGET",
@@ -43,10 +43,10 @@ PASSED_ON = (
 
 
 def programs(profile: str, urls: Urls, replicas: int, quote_server: str, own_quote_server: bool) -> list[Program]:
-    """`quote_server` is host:port; with `own_quote_server` the simulator is started there."""
+    """Returns the programs of a profile. `quote_server` is host:port; `own_quote_server` adds the simulator there."""
     environment = environment_of(urls, quote_server)
     if profile == LOADTEST:
-        # A workload's triggers are to be judged at once, however many it arms, and the simulator costs nothing.
+        # A workload's triggers must be checked at once, however many it arms, and the simulator costs nothing.
         environment.setdefault("REFRESH_BUDGET", "off")
     made = []
     for worker in ((QUOTE_SERVER,) if own_quote_server else ()) + WORKERS:
@@ -58,7 +58,7 @@ def programs(profile: str, urls: Urls, replicas: int, quote_server: str, own_quo
 
 
 def environment_of(urls: Urls, quote_server: str) -> dict[str, str]:
-    """What all workers are told."""
+    """Returns the environment of all workers."""
     return (
         urls.environment
         | caller.for_given_servers(urls.database)
@@ -77,7 +77,7 @@ def quotes() -> str:
 
 
 def dump_dir() -> str:
-    """Absolute, as processes need not share a folder to work in; relative names start at the project's root."""
+    """Returns DUMP_DIR as an absolute path: working folders may differ. Relative names start at the project's root."""
     return str((ROOT / (os.environ.get("DUMP_DIR") or "dumps")).resolve())
 
 

@@ -1,4 +1,4 @@
-"""A program to be supervised, as a value, and how it is written in supervisor's language. No I/O."""
+"""A supervised program as a value, and its section in supervisord's configuration. No I/O."""
 
 import shlex
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ from deploy.stack.failure import StackError
 from deploy.stack.paths import from_root
 
 CHARACTERS = {"HASH": "#", "SEMICOLON": ";", "NEWLINE": "\n", "RETURN": "\r"}
-"""Characters that would end a value in supervisor's file, whatever surrounds them. supervisord has them in variables of
-its environment, and the file names the variables."""
+"""Characters that always end a value in supervisord's file, even in quotes. The file names variables instead, which are
+in supervisord's environment."""
 
 VARIABLE = "DAYTRADE_{}"
 QUOTES = "'\""
@@ -27,7 +27,7 @@ class Program:
     stop_seconds_max: int = 15
     user: str = ""
     priority: int = 999
-    """Higher ones are stopped before lower ones; supervisor's own default."""
+    """Programs with a higher priority stop before those with a lower one. 999 is supervisord's default."""
 
     def section(self) -> str:
         variables = ",".join(assignment(name, value) for name, value in sorted(self.environment.items()))
@@ -39,14 +39,14 @@ class Program:
             f"autostart={str(self.autostart).lower()}",
             f"priority={self.priority}",
             "autorestart=true",
-            # A process that lived for a second and dies is restarted at once, one that died sooner after a pause
-            # that grows by a second each time: twenty outlast any restart of a server by minutes.
+            # supervisord restarts a process at once if it ran for a second, otherwise after a pause that grows by a
+            # second each time. Twenty retries last minutes longer than any restart of a server.
             "startsecs=1",
             "startretries=20",
             f"stopsignal={self.stop_signal}",
             f"stopwaitsecs={self.stop_seconds_max}",
             "killasgroup=true",
-            # supervisor expands this one value twice.
+            # supervisord expands only this value twice.
             f"stdout_logfile={plain(plain(from_root(self.log)))}",
             "stdout_logfile_maxbytes=10MB",
             "stdout_logfile_backups=3",
@@ -58,12 +58,12 @@ class Program:
 
 
 def variables() -> dict[str, str]:
-    """The variables that `plain` names; supervisord needs them in its environment."""
+    """Returns the variables that `plain` refers to; supervisord needs them in its environment."""
     return {VARIABLE.format(name): character for name, character in CHARACTERS.items()}
 
 
 def assignment(name: str, value: str) -> str:
-    """A variable as supervisor's list of them has it, which knows two kinds of quotes and no escape for either.
+    """Formats a variable for supervisord's list, which has two kinds of quotes and no escape for either.
 
     Raises StackError, without the value, which may be a password.
     """
@@ -79,7 +79,7 @@ def assignment(name: str, value: str) -> str:
 
 
 def plain(value: str) -> str:
-    """A value as supervisor reads it back: % begins the name of a variable. Raises StackError."""
+    """Escapes a value for supervisord's file, where % begins the name of a variable. Raises StackError."""
     if not _is_utf_8(value):
         raise StackError(f"supervisord cannot pass on {value!r}, which is not UTF-8; use another name")
     value = value.replace("%", "%%")

@@ -1,7 +1,7 @@
-"""Waits until servers answer, by speaking to them. It never starts or stops one.
+"""Waits until servers answer, by connecting to them. It never starts or stops one.
 
-It reads the broker's greeting by itself: `rabbitmq.connection` can only log in, and a broker that has just started, or
-is a wrong one, may not let us. It also needs no package, because `leftovers` imports it where .venv is half made.
+It reads the broker's greeting itself: `rabbitmq.connection` can only log in, which a broker that has just started, or a
+wrong one, may refuse. It needs no package, as `leftovers` imports it with an incomplete .venv.
 """
 
 import socket
@@ -12,15 +12,15 @@ from urllib.parse import urlsplit
 
 from deploy.stack.failure import StackError
 
-PAUSE_S = 0.1  # between two questions
+PAUSE_S = 0.1  # between two attempts
 AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
-CONNECTION_START = (10, 10)  # class and method of the broker's first word, AMQP 0-9-1 §1.4
+CONNECTION_START = (10, 10)  # class and method of the broker's first frame, AMQP 0-9-1 §1.4
 
 
 def wait_until(
     ready: Callable[[], bool], what: str, seconds_max: float, check: Callable[[], None] | None = None
 ) -> None:
-    """`check` raises when waiting has become pointless. Raises StackError at the deadline."""
+    """Waits until `ready()`. `check` may raise to end a pointless wait. Raises StackError after `seconds_max`."""
     deadline = time.monotonic() + seconds_max
     while not ready():
         if check:
@@ -31,7 +31,7 @@ def wait_until(
 
 
 def amqp_answers(url: str) -> bool:
-    """True when a broker greets. Behind TLS (amqps) an open port has to do: the greeting is inside."""
+    """Whether a broker sends its greeting. With TLS (amqps) an open port suffices, as the greeting is encrypted."""
     parts = urlsplit(url)
     secure = parts.scheme == "amqps"
     address = (parts.hostname or "localhost", parts.port or (5671 if secure else 5672))

@@ -1,4 +1,4 @@
-"""Starts the site beside the workers of the live profile: web, live updates, market simulation, and a demo person."""
+"""Starts the site beside the workers of the live profile: web, live updates, market simulation, demo person."""
 
 import http.client
 import os
@@ -27,11 +27,11 @@ PASSED_ON = (
     "LIVE_URL", "LIVE_STREAMS_MAX", "SECRET_KEY",
     "TRIGGER_ALLOWANCE", "QUOTE_ALLOWANCE", "REFRESH_BUDGET", "QUOTE_COST_CENTS", "LOG_LEVEL", "TZ",
 )  # fmt: skip
-"""Variables of the caller that the site's processes may see, as `processes.PASSED_ON`."""
+"""Variables of the caller that the site's processes may see, like `processes.PASSED_ON` for workers."""
 
 
 def start(record: Record, quotes_are_simulated: bool) -> str:
-    """Returns the site's address once it answers. The market is simulated only where quotes cost nothing."""
+    """Starts the site; returns its address once it answers. The market is simulated only if quotes cost nothing."""
     _choose_ports(record)
     stack_folder.folder(LOGS / SITE)
     workers = (WEB, LIVE_UPDATES, *((MARKET,) if quotes_are_simulated else ()))
@@ -42,7 +42,7 @@ def start(record: Record, quotes_are_simulated: bool) -> str:
 
 
 def make_demo_person(record: Record) -> tuple[str, str]:
-    """Name and password; the password stays the same for this checkout."""
+    """Makes the demo person; returns name and password. A checkout keeps its password."""
     record.demo_password = record.demo_password or secrets.token_hex(6)
     record.save()
     told = environment(record) | {"DEMO_PASSWORD": record.demo_password, "REPLICA": "demo"}
@@ -51,7 +51,7 @@ def make_demo_person(record: Record) -> tuple[str, str]:
 
 
 def environment(record: Record) -> dict[str, str]:
-    """What the site's processes are told."""
+    """Returns the environment of the site's processes."""
     urls = urls_of(record, LIVE)
     return (
         urls.environment
@@ -68,7 +68,7 @@ def environment(record: Record) -> dict[str, str]:
 
 
 def passed_on() -> dict[str, str]:
-    """The caller's variables that are for the site."""
+    """Returns the caller's variables that are for the site."""
     return {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
 
 
@@ -78,7 +78,7 @@ def _choose_ports(record: Record) -> None:
     for name, variable in PORT_VARIABLES.items():
         if given := os.environ.get(variable):
             record.site_ports[name] = int(given)
-        elif not (runs and name in record.site_ports):  # while it runs the port is taken, by itself
+        elif not (runs and name in record.site_ports):  # a running site itself occupies its port
             wanted = record.site_ports.get(name, PREFERRED_PORTS[name])
             record.site_ports[name] = ports.keep_or_find(wanted, avoid)
         avoid.add(record.site_ports[name])
@@ -86,7 +86,7 @@ def _choose_ports(record: Record) -> None:
 
 
 def answers(port: int) -> bool:
-    """Asked directly: urllib would ask the proxy that the caller's http_proxy names."""
+    """Whether the site answers. A direct connection: urllib would use the proxy in the caller's http_proxy."""
     connection = http.client.HTTPConnection(HOST, port, timeout=5)
     try:
         connection.request("GET", "/healthz")

@@ -1,7 +1,7 @@
-"""Speaks with this checkout's supervisord: starts it, tells it what to run, asks what runs.
+"""Client of this checkout's supervisord: starts it, tells it what to run, asks what runs.
 
-What the programs are is not known here. Its door is a TCP port on the loopback interface with a random password,
-since the path of a socket file may be too long in a deep checkout.
+It does not know what the programs are. supervisord listens on a loopback TCP port with a random password, as the path
+of a socket file may be too long in a deeply nested checkout.
 """
 
 import http.client
@@ -28,8 +28,8 @@ USER = "stack"
 STOPPED_STATES = {"STOPPED", "EXITED", "FATAL", "UNKNOWN"}
 START_SECONDS_MAX = 15
 SHUTDOWN_SECONDS_MAX = 90
-STATE_SECONDS_MAX = 10  # to say that it runs
-ANSWER_SECONDS_MAX = 120  # to anything else: it stops a server before it answers
+STATE_SECONDS_MAX = 10  # for the answer that it runs
+ANSWER_SECONDS_MAX = 120  # for any other answer: supervisord stops a server before it answers
 
 
 def running(record: Record) -> bool:
@@ -43,7 +43,7 @@ def running(record: Record) -> bool:
 
 
 def start(record: Record, programs: list[Program]) -> None:
-    """Starts supervisord with these programs known to it. Workers of an earlier life are forgotten."""
+    """Starts supervisord with these programs. Workers of an earlier supervisord are forgotten."""
     assert not running(record)
     stack_folder.ensure()
     stack_folder.folder(WORKER_CONFIGS)
@@ -70,21 +70,20 @@ def start(record: Record, programs: list[Program]) -> None:
 
 
 def shut_down(record: Record) -> None:
-    """Returns when supervisord and all that it started are gone. Others with our mark are leftovers.py's."""
+    """Stops supervisord; returns when it and all that it started have ended. leftovers.py ends other processes."""
     pid = _call(record, "getPID")
     supervised = leftovers.family(pid)
     _call(record, "shutdown")
 
     def gone() -> bool:
-        # Of another user's processes, as those that root started before a chown, only supervisord itself is known. It
-        # ends last.
+        # Of another user's processes (root's, from before a chown) only supervisord itself is visible. It ends last.
         return not (supervised & leftovers.find().keys() or leftovers.lives(pid))
 
     wait_until(gone, "the end of every process", SHUTDOWN_SECONDS_MAX)
 
 
 def processes(record: Record) -> dict[str, dict[str, Any]]:
-    """Name to supervisor's own account of it: statename, pid, start, now, spawnerr."""
+    """Returns supervisord's information by process name: statename, pid, start, now, spawnerr."""
     return {info["name"]: info for info in _call(record, "getAllProcessInfo")}
 
 
@@ -97,7 +96,7 @@ def start_program(record: Record, name: str) -> None:
 
 
 def stop_program(record: Record, name: str) -> None:
-    """Returns when it has ended. It stays so until it is started."""
+    """Stops a program; returns when it has ended. It stays stopped until it is started."""
     try:
         _call(record, "stopProcess", name)
     except Fault as fault:
@@ -106,8 +105,8 @@ def stop_program(record: Record, name: str) -> None:
 
 
 def set_workers(record: Record, profile: str, programs: list[Program]) -> None:
-    """Makes these programs the ones that run for a profile; those that run already as described are left alone."""
-    # Asked before the new configuration is read: it no longer knows what is to be stopped.
+    """Makes a profile run exactly these programs; those that already run with the same settings run on."""
+    # Read before the new configuration, which no longer contains the programs to stop.
     priorities = {info["name"]: info["process_prio"] for info in _call(record, "getAllConfigInfo")}
     _write_part(profile, "", programs)
     try:
@@ -123,7 +122,7 @@ def set_workers(record: Record, profile: str, programs: list[Program]) -> None:
 
 
 def _stop_and_forget(record: Record, names: list[str]) -> None:
-    """All are asked to stop before any is waited for: each may take its time to drain."""
+    """Asks all programs to stop, then waits for all, as each may take long to drain; then removes them."""
     for name in names:
         try:
             _call(record, "stopProcess", name, False)
@@ -141,7 +140,7 @@ def _stop_and_forget(record: Record, names: list[str]) -> None:
 
 
 class _Patient(Transport):
-    """Waits so long for an answer and no longer: a port of ours may be another program's by now, which says nothing."""
+    """Transport with a timeout: another program may have the port by now, and never answer."""
 
     def __init__(self, seconds_max: float) -> None:
         super().__init__()
@@ -154,7 +153,7 @@ class _Patient(Transport):
 
 
 def _call(record: Record, method: str, *arguments: object, seconds_max: float = ANSWER_SECONDS_MAX) -> Any:
-    """Raises StackError when supervisord is not there, Fault when it says no."""
+    """Calls a method of supervisord. Raises StackError if it is unreachable, Fault if it refuses."""
     address = f"http://{USER}:{record.supervisor_password}@127.0.0.1:{record.ports['supervisor']}/RPC2"
     try:
         with ServerProxy(address, transport=_Patient(seconds_max)) as proxy:
@@ -172,7 +171,7 @@ def _main_section(record: Record) -> str:
         "logfile_maxbytes=10MB",
         f"pidfile={from_root(SUPERVISOR_CONFIG.with_suffix('.pid'))}",
         f"childlogdir={from_root(LOGS)}",
-        # supervisord asks that root be named on purpose.
+        # To run as root, supervisord wants an explicit user=root.
         *(["user=root"] if os.geteuid() == 0 else []),
         "",
         "[inet_http_server]",
@@ -188,9 +187,9 @@ def _main_section(record: Record) -> str:
 
 
 def _write_part(name: str, head: str, programs: list[Program]) -> None:
-    """Writes one part, and the whole that supervisord reads.
+    """Writes one part of the configuration, and the whole that supervisord reads.
 
-    Its own way to include files takes the path of the checkout for a pattern, and [ ] * ? in it for wildcards.
+    supervisord's own include would read the checkout's path as a pattern, with [ ] * ? as wildcards.
     """
     part = head + _sections(programs)
     _write_private(WORKER_CONFIGS / f"{name}.conf", part)

@@ -1,4 +1,4 @@
-"""Starts, stops and watches the workers of a profile. Servers are taken to be there."""
+"""Starts, stops and watches the workers of a profile. It assumes that the servers run."""
 
 import os
 
@@ -11,13 +11,13 @@ from deploy.supervision import processes, supervisor
 from deploy.supervision.readiness import wait_until
 
 START_SECONDS_MAX = 15
-UNWELL = ("BACKOFF", "FATAL")  # died within its first second, and again; given up
+UNWELL = ("BACKOFF", "FATAL")  # keeps dying within its first second; given up
 
 
 def start(record: Record, profile: str, urls: Urls, replicas: int) -> dict[str, str]:
-    """Returns what the workers were told that others need to know too. Those that run as described run on."""
+    """Starts the workers; returns the settings that others need too. Workers with unchanged settings run on."""
     given = os.environ.get("QUOTE_SERVER", "")
-    if not supervisor.running(record):  # given servers, or containers, need none
+    if not supervisor.running(record):  # with given servers or containers, none runs yet
         supervisor.start(record, [])
     if not given:
         record.quote_ports[profile] = _quote_port(record, profile)
@@ -35,7 +35,7 @@ def stop(record: Record, profile: str) -> None:
 
 
 def wait_until_up(record: Record, profile: str) -> bool:
-    """True when all run; False, and the user knows why, when one does not stay up."""
+    """Waits for the workers; returns whether all run. Tells the user about any that does not stay up."""
 
     def settled() -> bool:
         return all(state != "STARTING" for state in _states(record, profile).values())
@@ -45,7 +45,7 @@ def wait_until_up(record: Record, profile: str) -> bool:
 
 
 def _quote_port(record: Record, profile: str) -> int:
-    """The simulator's port; while it runs the port is taken, by itself, and stays."""
+    """Returns the simulator's port. A running simulator keeps its port, which it occupies itself."""
     if f"{profile}.{processes.QUOTE_SERVER.name}" in supervisor.processes(record):
         return record.quote_ports[profile]
     others = {port for other, port in record.quote_ports.items() if other != profile}
@@ -58,14 +58,14 @@ def _states(record: Record, profile: str) -> dict[str, str]:
 
 
 class Watch:
-    """Tells the user, once per worker, that it does not stay up."""
+    """Watch that tells the user, once per worker and state, that a worker does not stay up."""
 
     def __init__(self, record: Record, profile: str) -> None:
         self.record, self.profile = record, profile
         self.told: set[tuple[str, str]] = set()
 
     def look(self) -> bool:
-        """True when any worker is unwell right now."""
+        """Tells of workers that newly fail; returns whether any worker fails right now."""
         unwell = {name: state for name, state in _states(self.record, self.profile).items() if state in UNWELL}
         for name, state in unwell.items():
             if (name, state) not in self.told:
