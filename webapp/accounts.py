@@ -80,7 +80,7 @@ def check_password(user_id: str, password: str) -> Person:
     found = people.find(store, user_id) if is_user(user_id) else None
     person, password_hash = found or (None, None)
     if not passwords.verify(password_hash, password) or person is None or password_hash is None:
-        # One sentence for both: nobody is told which names exist.
+        # One sentence for both faults, so that it does not reveal which names exist.
         raise ProblemForPeople("Name or password is wrong.")
     if passwords.is_outdated(password_hash):
         people.set_hash(store, user_id, passwords.hashed(password))

@@ -39,7 +39,7 @@ SUBMIT_SECONDS_MAX = 3.0
 """Longest wait for a confirm, which takes 1 ms: it outlasts short outages of the broker; then the person is told."""
 
 HASTY_SECONDS_MAX = 0.5
-"""The same for a request without a waiting place: a slow broker must not occupy all of the site's threads."""
+"""Longest wait for a confirm without a waiting place: a slow broker must not occupy all of the site's threads."""
 
 _BOUGHT_OR_SOLD = frozenset(
     {

@@ -117,7 +117,7 @@ class Gateway(BrokerThread):
 
     @property
     def _silent_seconds(self) -> float:
-        """How long the broker has been away, or has not confirmed what it was sent."""
+        """Seconds for which the broker has been away, or has not confirmed what it was sent; 0 if it answers."""
         since = [moment for moment in (self._down_since, self._sent_since) if moment is not None]
         return time.monotonic() - min(since) if since else 0.0
 

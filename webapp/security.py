@@ -15,7 +15,7 @@ POLICY = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
-"""No inline script or style anywhere; `connect-src` is added, as the live updates may have an origin of their own."""
+"""Content-Security-Policy without inline scripts or styles; `protect` adds `connect-src` for the live updates."""
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

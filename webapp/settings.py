@@ -39,11 +39,11 @@ class WebSettings:
     waiting_max: int
     """Maximum requests that wait for an outcome at once; the remaining threads serve pages."""
     waiting_each_max: int
-    """The same, per person."""
+    """Maximum requests of one person that wait for an outcome at once."""
     streams_max: int
     """Maximum open streams of live updates; one more is refused and told when to retry."""
     allowances: Allowances
-    """What each person's commands may use: armed trigger orders, and paid quotes a UTC day (spec §3a)."""
+    """Allowances of each person's commands: armed trigger orders, and paid quotes a UTC day (spec §3a)."""
     limits: bool
     """Whether logins, sign-ups and API calls are limited; off only in tests and benchmarks."""
 

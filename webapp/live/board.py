@@ -87,7 +87,7 @@ class Board:
                 stream.tell_account(seq)
 
     def unknown(self, symbols: Iterable[str]) -> list[str]:
-        """Those of these symbols for which no price was heard yet."""
+        """The given symbols for which no price was heard yet."""
         return [symbol for symbol in symbols if symbol not in self._quotes]
 
     def end(self) -> None:

@@ -119,7 +119,7 @@ COLUMNS = _COLUMNS.format(command_id="encode(command_id, 'hex')")
 """Columns of `history`, in the order of HistoryRow's fields."""
 
 RECORDED_COLUMNS = _COLUMNS.format(command_id="command_id")
-"""The same columns as `schema.history.HistoryRow` has them."""
+"""Columns of `history`, in the order and types of `schema.history.HistoryRow`."""
 
 _CHOSEN = """
     WHERE user_id = :user

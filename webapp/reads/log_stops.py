@@ -16,7 +16,7 @@ class LogStop(msgspec.Struct, frozen=True):
 
 
 def log_stops() -> list[LogStop]:
-    """All stopped sources; none as long as all is well. Raises Unavailable."""
+    """The stopped sources; none as long as all is well. Raises Unavailable."""
     return [LogStop(source_name(source), *values) for source, *values in store().rows(_STOPS)]
 
 

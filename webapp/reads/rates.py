@@ -1,4 +1,4 @@
-"""How fast the history grows, from Postgres's own counter of rows: nothing is scanned, and the hot path pays nothing.
+"""Growth of the history, from Postgres's own counter of rows: nothing is scanned, and the hot path pays nothing.
 
 A rate needs two readings of the counter: it is known once someone has been watching for as long as the rate's span.
 """

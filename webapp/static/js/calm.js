@@ -1,5 +1,5 @@
-// Protection against double presses. For a second after a press the pressed button rests (it is disabled), and nothing
-// else comes under the pointer or takes the focus in its place, so that a second press does not hit another order either.
+// Protection against double presses. For a second after a press the pressed button rests (it is disabled), and no other
+// button comes under the pointer or takes the focus in its place, so that a second press hits no other order either.
 
 const REST_MS = 1_000;
 const ACTS = "form[data-command] button, [data-again-of]";
@@ -21,7 +21,8 @@ export function startCalm() {
   addEventListener("pageshow", () => document.querySelectorAll(ACTS).forEach(show));
 }
 
-// Call this when a button was pressed, and the function it returns when the answer has come. The buttons of one row rest together.
+// Call this when a button was pressed, and the function it returns when the answer has come. The buttons of one
+// row rest together.
 export function press(button) {
   const names = rowOf(button).map(nameOf);
   keepStill(button);

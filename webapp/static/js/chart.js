@@ -5,7 +5,7 @@ import { dollars } from "./formats.js";
 const HEIGHT_PX = 340;
 const holder = document.querySelector("[data-chart]");
 
-// Labels of the time axis, in uPlot's format: the least step in seconds, the label, its addition where a new day begins.
+// Labels of the time axis, in uPlot's format: the least step in seconds, the label, and what is added at a new day.
 const NEW_DAY = "\n{MMM} {D}";
 const TIMES = [
   [86_400, "{MMM} {D}", null, null, null, null, null, null, 1],

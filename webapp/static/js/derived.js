@@ -1,5 +1,5 @@
 // Figures derived from prices: worth and profit of a position, the totals over all of them, and how far the price still
-// has to move for a trigger order. The same arithmetic as webapp/reads, on the figures that the server put into data- attributes.
+// has to move for a trigger order. The same arithmetic as webapp/reads, on figures from the server in data- attributes.
 
 import { dollars, percent, plainPercent, signedDollars } from "./formats.js";
 

@@ -1,11 +1,11 @@
-// One idempotency key for each intention. A form keeps its key as long as its content stays the same, whatever the answer,
-// unless that was a rejection: then nothing was done, and trying again is a new intention. Once the command was done, the
-// same content is done again only if the person confirms it with the button [data-again-of] that has the form's id.
+// One idempotency key for each intention. A form keeps its key as long as its content stays the same, whatever the
+// answer, unless that was a rejection: then nothing was done, and trying again is a new intention. Once the command was
+// done, the same content is done again only if the person presses the button [data-again-of] with the form's id.
 
 const NOT_CONTENT = new Set(["csrf_token", "form_token", "next"]);
 
-// By form: its content when it was sent, how that ended ("done", "rejected", null while unknown), the message for sending
-// the same again, and the key for the next intention.
+// By form: its content when it was sent, how that ended ("done", "rejected", null while unknown), the message for
+// sending the same again, and the key for the next intention.
 const sent = new WeakMap();
 
 export function startIntentions(sendAgain) {
@@ -36,8 +36,8 @@ export function awaitsAnswer(element) {
   return forms.some((form) => sent.get(form)?.ending === null);
 }
 
-// Call this before sending the form: it sets the intention's key in the form and returns the intention. `unanswered` says
-// that the same content was sent before and its outcome is unknown.
+// Call this before sending the form: it sets the intention's key in the form and returns the intention. `unanswered`
+// says that the same content was sent before and its outcome is unknown.
 export function begin(form, again) {
   const before = sent.get(form);
   const content = contentOf(form);

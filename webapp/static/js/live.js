@@ -57,8 +57,8 @@ function connect() {
   }
 }
 
-// Browsers open at most six connections to one address. So a hidden tab closes its stream after a while, and opens a new
-// one, which begins with the current state, when it is shown again.
+// Browsers open at most six connections to one address. So a hidden tab closes its stream after a while, and opens a
+// new one, which begins with the current state, when it is shown again.
 function rest() {
   clearTimeout(restTimer);
   if (document.hidden) {
