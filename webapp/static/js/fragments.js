@@ -1,6 +1,6 @@
 // Parts of a page that the server renders anew when something changes: <section data-fragment="orders">, with
 // data-query if the part depends on the page's address. Parts wanted at the same time come in one answer and are
-// swapped in one step, so that all show the same moment. data-every-ms reloads a part regularly, for changes without an event.
+// swapped in one step, so that all show the same moment. data-every-ms reloads a part regularly, without an event.
 
 import { isStill, redraw, restingFocusIn, whenStillnessEnds } from "./calm.js";
 import { learnTime } from "./clock.js";
