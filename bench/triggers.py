@@ -156,7 +156,7 @@ def _event(
 
 
 def _store_orders(connection: psycopg.Connection) -> None:
-    """Stores half buys at 1.00 to 200.00 dollars and half sells at 300.00 to 4,999.00, with prices of all values."""
+    """Stores half buys at 1.00 to 200.00 dollars and half sells at 300.00 to 4,999.00, at random prices."""
     draw = random.Random(1)
     connection.execute("SET statement_timeout = 0")
     with connection.cursor() as cursor, cursor.copy(_COPY_ORDERS) as copy:

@@ -30,9 +30,9 @@ class Run:
     workload: str
     baseline: Baseline
     started_at_ms: int = 0
-    """Just before the first publish."""
+    """Time just before the first publish."""
     published: int = 0
-    """Commands published, the held-back DUMPLOG included."""
+    """Number of commands published, the held-back DUMPLOG included."""
     published_at_ms: int = 0
     """Time of the last confirm, the held-back DUMPLOG not included: its delay is on purpose."""
     executed_at_ms: int = 0

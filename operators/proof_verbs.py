@@ -1,4 +1,4 @@
-"""Verbs that prove or show what a system holds: verify, heads, replay, state, history, account-at. Wiring only.
+"""Verbs that verify or show the data of a system: verify, heads, replay, state, history, account-at. Wiring only.
 
 They change nothing in the database they read. All but replay need only Postgres; every other process may be down.
 """

@@ -106,7 +106,7 @@ class Cache:
         return self._open
 
     def wanted(self, now_ms: int) -> int:
-        """Returns the number of symbols that wait to be fetched, except those that wait for the budget."""
+        """Returns the number of symbols that wait to be fetched; refreshes count only as far as the budget allows."""
         return len(self._wanted) + self.refresh_budget.room(now_ms, len(self._refreshes))
 
     def learn(self, quote: Quote) -> None:

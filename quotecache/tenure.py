@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 
 class Tenure:
-    """One ownership, with one connection to each server. Every method raises BrokerError, StoreError, Fenced."""
+    """One ownership, with one connection to each server. All but `close` raise BrokerError, StoreError, Fenced."""
 
     def __init__(
         self,

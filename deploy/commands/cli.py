@@ -202,7 +202,7 @@ def bench_waiting() -> None:
 
 @app.command("bench-quotes")
 def bench_quotes() -> None:
-    """Measure what quotes cost and how long they take."""
+    """Measure the cost of quotes and how long they take."""
     with exclusive("bench-quotes"):
         raise typer.Exit(runs.bench(load(), "quotes"))
 

@@ -12,7 +12,7 @@ from deploy.stack.paths import LOCK
 
 @contextmanager
 def exclusive(command: str) -> Iterator[None]:
-    """Holds the lock during the block; raises StackError if another command holds it. It ends with the process."""
+    """Holds the lock; raises StackError if another command does. The kernel drops it when the process ends."""
     stack_folder.ensure()
     with LOCK.open("a+", errors="replace") as file:
         try:
