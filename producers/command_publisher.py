@@ -45,7 +45,7 @@ log = structlog.get_logger()
 class CommandPublisher:
     """Publisher for one thread. `connect` opens the first connection, and a new one after each loss.
 
-    The caller must call `pump` often: it sends the commands that have lingered.
+    A caller that does not publish all the time must call `pump` often: it sends the commands that have lingered.
     `possibly_duplicate`: for a publisher that continues the work of a dead one. Workers look up all it publishes.
     `reply_to`: returns the queue for the commands' outcomes. It is called for each message, as the queue may be lost
     with a connection.
