@@ -70,7 +70,7 @@ SPOILED_ROWS = [
     (
         CASH,
         "by the log",
-        "UPDATE accounts SET cash_cents = cash_cents + 1 WHERE ctid = (SELECT min(ctid) FROM accounts WHERE open)",
+        "UPDATE accounts SET cash_cents = cash_cents + 1 WHERE ctid = (SELECT min(ctid) FROM accounts WHERE opened)",
     ),
     (PRICES, "never said", f"UPDATE quote_fetches SET price_cents = price_cents + 1 WHERE {QUOTE}"),
     (PRICES, "the request arrived at", f"UPDATE quote_fetches SET asked_at_ms = asked_at_ms + 600000 WHERE {QUOTE}"),
