@@ -96,7 +96,7 @@ class Trader:
         return decision
 
     def does(self, name: str, *arguments, **more) -> Decision:
-        """As `gives`, of a command that is done."""
+        """Runs a command like `gives`, and asserts that it is done."""
         decision = self.gives(name, *arguments, **more)
         assert decision.outcome is Outcome.DONE, decision.reason
         return decision

@@ -1,4 +1,4 @@
-"""Who may import whom, what the pure core must not know, how large a file may grow (design §4, style rules 1, 2, 5).
+"""Rules of the layout: allowed imports, a core without I/O, the length of files (design §4, style rules 1, 2, 5).
 
 Read with `ast`, never by importing: so an import inside a function counts as well.
 """
@@ -88,7 +88,7 @@ HOMES: dict[str, set[str]] = {
     **{library: {"producers.workload_input"} for library in ("backports", "compression")},
     **{library: {"webapp", "bench"} for library in WEB},
 }
-"""Where each library may be imported. One that is not here may be imported nowhere."""
+"""Modules and folders that may import each library. A library that is not listed may be imported nowhere."""
 
 PURE = {
     *(f"schema.{name}" for name in ("bounds", "money", "outcomes", "errors", "commands", "events", "arguments")),
@@ -137,7 +137,7 @@ def tree(module: str) -> ast.Module:
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """Of ours the modules that a module imports, of others the top packages."""
+    """Modules of this project that a module imports, and the top packages of the other libraries."""
     names = set()
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):

@@ -61,7 +61,7 @@ class Site(System):
             return json.load(answer)["streams"]
 
     def make_administrator(self, name: str, password: str) -> None:
-        """As `make admin` does."""
+        """Makes a person an administrator through the same command as `make admin`."""
         subprocess.run(
             [sys.executable, "-m", "operators", "admin", name],
             cwd=ROOT,

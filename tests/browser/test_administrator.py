@@ -1,4 +1,4 @@
-"""What administrators see: operations, and the log of everybody. And that nobody else does."""
+"""Pages of administrators, operations and the whole log: administrators see them, and nobody else does."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What happens on an open page by itself: prices, fills, expiries, and the mark that says whether to believe them."""
+"""Changes on an open page without a click: prices, fills, expiries, and the mark that says whether they are current."""
 
 import itertools
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.browser.site import Site
 from webapp.live_address import SYMBOLS_MAX
 
 HIDDEN_MS_MAX = 30_000
-"""As long as a tab may be hidden with its stream (live.js)."""
+"""Milliseconds for which a hidden tab keeps its stream open (live.js)."""
 
 EXPIRY_MS_MAX = 70_000
 """60 s, 5 s for the sweep (spec §3), and a page to be drawn."""

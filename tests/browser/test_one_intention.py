@@ -14,10 +14,10 @@ from tests.browser.person import Person
 from tests.browser.site import Site
 
 GAPS_MS = (0, 60, 150, 300, None)
-"""Between two presses; None: until the answer to the first has come."""
+"""Milliseconds between two presses; None: the second press follows the answer to the first."""
 
 REST_MS = 1_000
-"""As long as a button rests that was pressed (calm.js)."""
+"""Milliseconds for which a pressed button stays disabled (calm.js)."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def rest(person: Person) -> None:
 
 
 def press_twice(person: Person, button: Locator, gap_ms: int | None) -> None:
-    """As a hand does it: where the button is, whatever may be there by the second time."""
+    """Clicks the place of a button twice, like a hand: another button may have moved there before the second click."""
     button.click(trial=True)  # waits until it can be pressed
     box = button.bounding_box()
     place = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -74,7 +74,7 @@ def given(person: Person, command: str, symbol: str = "") -> int:
 
 
 def hidden_fields(person: Person, path: str) -> dict[str, str]:
-    """Of a page's first form that gives a command: the tokens it is sent with."""
+    """Hidden fields of a page's first command form, which hold its tokens: name to value."""
     person.go(path)
     fields = person.page.locator("form[data-command]").first.locator("input[type=hidden]").all()
     return {field.get_attribute("name"): field.get_attribute("value") for field in fields}

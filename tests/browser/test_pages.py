@@ -140,7 +140,7 @@ def test_the_first_tab_stop_skips_to_the_content(new_person: Callable[..., Perso
 
 
 def _faults(person: Person) -> list[str]:
-    """What axe finds, and what does not fit the width."""
+    """Faults that axe reports, and elements wider than the page."""
     person.page.add_script_tag(path=AXE)
     found = person.page.evaluate(
         "rules => axe.run({runOnly: {type: 'tag', values: rules}}).then(result => result.violations)", RULES

@@ -1,4 +1,4 @@
-"""What a person does first: sign up, add funds, look at a price, buy, commit; and what may go wrong on the way."""
+"""First steps of a person: sign up, add funds, look at a price, buy, commit; and the mistakes made on the way."""
 
 import re
 from collections.abc import Callable

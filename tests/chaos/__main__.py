@@ -24,7 +24,7 @@ from tests.interrupts import end_once
 SOAK_ROUNDS = 200
 
 COMMANDS, FAULTS = 2_000, 6
-"""Of a round."""
+"""Numbers of commands and of faults in a round."""
 
 PATIENCE_SECONDS = 60.0
 """For whatever has to come after the last fault."""

@@ -12,7 +12,7 @@ depends_on = None
 STATE = ENUM("waiting", "written", "replaced", "failed", name="dump_state", create_type=False)
 
 OVERTAKEN = "a later dump of this name is written"
-"""What `failure` said where nothing had failed."""
+"""Text in `failure` of dumps that had not failed."""
 
 OF_WRITTEN = "when its file was put in its place; null: it never was"
 OF_WRITTEN_BEFORE = "null: markers are missing, or the file is still to be written"

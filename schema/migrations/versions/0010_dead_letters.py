@@ -14,7 +14,7 @@ depends_on = None
 KEPT_BYTES_MAX, REASON_CHARACTERS_MAX = 65_536, 500
 
 OLD_QUEUE = "dead-letters"
-"""Where earlier versions published them to. Letters that are in it are moved by `rabbitmq.declare`."""
+"""Queue to which earlier versions published dead letters. Declaring the topology moves what it still holds."""
 
 
 def upgrade() -> None:
