@@ -1,3 +1,5 @@
-"""Chaos: a real workload through real processes while seeded faults strike, and the proof that nothing was lost,
-doubled or reordered. `python -m tests.chaos --help`; docs/reliability.md says what it has shown.
+"""Chaos tests: a real workload runs through real processes while seeded faults strike.
+
+Afterwards the judges prove that nothing was lost, doubled or reordered. Usage: `python -m tests.chaos --help`. Results:
+docs/reliability.md.
 """

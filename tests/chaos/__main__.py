@@ -1,6 +1,7 @@
-"""`python -m tests.chaos --seed N --rounds K`: rounds of chaos on the servers of AMQP_URL and DATABASE_URL.
+"""Command line of the chaos rounds: `python -m tests.chaos --seed N --rounds K`.
 
-Use it as `make chaos` or `make soak`, which start servers that may be killed. Exit code 1 on any violation.
+It runs on the servers of AMQP_URL and DATABASE_URL. Use it as `make chaos` or `make soak`, which start servers that the
+faults may kill. Exit code 1 on any violation.
 """
 
 import argparse
@@ -27,13 +28,13 @@ COMMANDS, FAULTS = 2_000, 6
 """Numbers of commands and of faults in a round."""
 
 PATIENCE_SECONDS = 60.0
-"""For whatever has to come after the last fault."""
+"""Longest wait for each thing that has to happen after the last fault."""
 
 
 def run_round(
     plan: Plan, ground: Ground, say: Callable[[str], None], patience: float = PATIENCE_SECONDS, sabotage: str = ""
 ) -> Result:
-    """One round. Where it finds something, its logs stay in its folder, and it says where that is."""
+    """Runs one round. If it finds a violation, it keeps the folder with the processes' logs and prints its path."""
     folder = Path(tempfile.gettempdir()) / f"daytrade-chaos-{os.getpid()}" / f"seed-{plan.seed}"
     manner = "storm, " if plan.storm else ""
     say(f"seed {plan.seed}: {plan.commands:,} commands, {plan.rate:.0f}/s, {manner}quotes {plan.quotes}")
@@ -80,7 +81,7 @@ def main() -> int:
 
 
 def _seeds(asked: argparse.Namespace) -> Iterator[int]:
-    """The seeds of this run. A soak leaves out what is recorded, so that it may be run in slices."""
+    """Returns the seeds of this run. A soak skips seeds that are already recorded, so it may be run in slices."""
     if not asked.soak:
         return iter(range(asked.seed, asked.seed + asked.rounds))
     recorded = records.read()

@@ -1,4 +1,4 @@
-"""Whether what was given is what took effect: each command once, as it was given, in its user's order. Reads only."""
+"""Checks that every confirmed command was executed once, as it was sent, and in its user's order. Reads only."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from tests.chaos.eye import Eye
 from tests.chaos.given import Given
 
 ARMING = ("SET_BUY_TRIGGER", "SET_SELL_TRIGGER")
-"""Their amount is a price: the trigger's."""
+"""Commands whose amount is the price of a trigger."""
 
 
 def not_once(eye: Eye, given: Mapping[bytes, Given]) -> list[str]:
@@ -18,12 +18,15 @@ def not_once(eye: Eye, given: Mapping[bytes, Given]) -> list[str]:
 
 
 def not_as_given(eye: Eye, given: Mapping[bytes, Given]) -> list[str]:
-    """Compared with what the history keeps of a command: a done COMMIT or CANCEL names its order, not itself."""
+    """Finds commands whose history row says something else than what was sent.
+
+    A done COMMIT or CANCEL names its order in the history, so fewer of its fields are compared.
+    """
     found = []
     for command_id, number, name, user, symbol, amount, price, done in eye.rows(_COMMANDS):
         one = given.get(command_id)
         if one is None:
-            continue  # not_once names it
+            continue  # not_once reports it
         kept = (number, name, user or None)
         wanted = (one.number, one.name, one.user)
         if one.symbol is not None or not done:
@@ -40,7 +43,7 @@ def out_of_order(eye: Eye) -> list[str]:
 
 
 def unexcused_without_quote(eye: Eye, excuses: list[Span]) -> list[str]:
-    """Commands rejected for want of a quote at a time when the quote server was well."""
+    """Finds commands rejected for want of a quote outside of `excuses`: spans of faults of the quote server."""
     return [
         f"{user}: history row {seq} ({command} {symbol}) found no quote, and the quote server was well"
         for user, seq, command, symbol, at_ms in eye.rows(_WITHOUT_QUOTE)
@@ -58,7 +61,7 @@ _COMMANDS = """
     SELECT command_id, transaction_number, command::text, user_id, symbol, amount_cents, price_cents, outcome = 'done'
     FROM history WHERE kind = 'command' ORDER BY user_id, seq"""
 
-# The ids of a source sort by line; rows of other sources stand between them and do not matter.
+# The command ids of a source rise with the line number. Rows of other sources may lie between them.
 _DISORDER = """
     SELECT user_id, seq FROM (
         SELECT user_id, seq, command_id,

@@ -1,4 +1,4 @@
-"""The ground of the chaos tests: on the test stack, which is ours to kill where deploy has started it."""
+"""Databases and topology of the chaos tests, on the test stack. The faults may kill servers that deploy has started."""
 
 import os
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
-"""Whether dumps are what DUMPLOG promises (spec §6): exactly the log up to their markers, field by field; with all that
-precedes the DUMPLOG, and nothing that follows for who asked. Reads only.
+"""Checks that dumps hold what DUMPLOG promises (spec §6). Reads only.
+
+A dump holds exactly the log up to its markers, field by field. It holds everything that was confirmed before the
+DUMPLOG, and nothing that the user who requested it sent afterwards.
 """
 
 import functools
@@ -18,28 +20,28 @@ from tests.chaos.eye import Eye
 from tests.chaos.given import Given
 
 EXAMPLES_MAX = 5
-"""Of a kind and dump."""
+"""Most violations of one kind that are listed for a dump."""
 
 HEAD, TAIL = 2, 1
-"""Lines of a dump that are no elements."""
+"""Lines of a dump before and after its elements."""
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """An element of a dump, or what the log says should be one: the same object wherever the same is said."""
+    """Element of a dump, or what the log says should be one. Equal contents are one object."""
 
     kind: str
     fields: dict[str, str]
     number: int
     command: tuple | None
-    """Of a userCommand: all that its command says."""
+    """Fields of a userCommand that its command determines; None for other elements."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.fields}"
 
 
 class DumpCheck:
-    """All dumps of a round. `lines`, `probes`: the workload's and the prober's commands, in their order."""
+    """Check of all dumps of a round. `lines`, `probes`: the commands of the workload and of the prober, in order."""
 
     def __init__(self, eye: Eye, folder: Path, lines: list[Given], probes: list[Given]):
         self._eye = eye
@@ -74,14 +76,14 @@ class DumpCheck:
         return [] if marked == wanted else [f"markers in the sources {sorted(marked)}"]
 
     def _differences(self, dump: GivenDump, dumped: list[Entry], before: list[tuple]) -> Iterator[str]:
-        """What is in one and not in the other, each entry as often as it is there."""
+        """Finds entries that are in only one of dump and log, or more often in one."""
         logged = Counter(self._logged(dump, before))
         there = Counter(dumped)
         yield from (f"only in the dump: {entry}" for entry in there - logged)
         yield from (f"only in the log: {entry}" for entry in logged - there)
 
     def _logged(self, dump: GivenDump, before: list[tuple]) -> Iterator[Entry]:
-        """Of the log up to the markers: everything; or a user's, and the hits that the user's commands caused."""
+        """Yields the log up to the markers: all of it, or a user's entries and the quotes that these caused."""
         ends = dict(self._eye.rows(_MARKERS, (dump.dump_id,)))
         numbers = {number for kind, number, _ in before if kind == "command"}
         for source, place, user, entry in self._log:
@@ -91,7 +93,7 @@ class DumpCheck:
                 yield entry
 
     def _commands(self, dump: GivenDump, dumped: list[Entry]) -> Iterator[str]:
-        """What was confirmed before is there, once, as it was given; nothing that followed for who asked."""
+        """Finds confirmed earlier commands that are not in the dump exactly once, and later ones of the asker in it."""
         there = Counter(entry.command for entry in dumped if entry.command is not None)
         own = next(one for one in (*self._lines, *self._probes) if one.number == dump.number)
         for one in (*self._lines[: min(dump.lines, len(self._lines) - 1)], *self._probes[: dump.probes], own):
@@ -103,7 +105,7 @@ class DumpCheck:
                     yield f"{one}, which follows it"
 
     def _quotes_missing(self, dump: GivenDump, dumped: list[Entry]) -> Iterator[str]:
-        """No dump holds a trade without the paid hit that gave its price, or, of a user, that the trade caused."""
+        """Finds trades in the dump without their paid quote; in a user's dump, only quotes which that trade caused."""
         keys = {entry.fields["cryptokey"] for entry in dumped if entry.kind == "quoteServer"}
         numbers = _numbers(dumped)
         for number, caused, key in self._quotes:
@@ -111,7 +113,7 @@ class DumpCheck:
                 yield f"the quote of transaction {number} is missing"
 
     def _element(self, line: str) -> Entry:
-        """Dumps share most of their lines, and each element is one."""
+        """Parses a line. Dumps share most of their lines, so each line is parsed once."""
         entry = self._of_line.get(line)
         if entry is None:
             element = etree.fromstring(line)
@@ -120,7 +122,7 @@ class DumpCheck:
         return entry
 
     def _read_log(self) -> Iterator[tuple[int, int, str | None, Entry]]:
-        """Source, number in it, user, and the entry as a dump is to show it."""
+        """Yields source, number within the source, user, and the entry as a dump must show it."""
         for (
             source,
             place,
@@ -157,7 +159,7 @@ class DumpCheck:
 
 
 def _of_a_user(dumped: list[Entry], before: list[tuple]) -> Iterator[str]:
-    """Its commands are those that had taken effect, in the history; so is what its cash came to."""
+    """Compares a user's dump with the history: the commands that had taken effect, and the cash they add up to."""
     numbers = {number for kind, number, _ in before if kind == "command"}
     yield from (f"lacks transaction {number}" for number in sorted(numbers - _numbers(dumped)))
     yield from (f"holds transaction {number}, which follows it" for number in sorted(_numbers(dumped) - numbers))
@@ -198,7 +200,7 @@ _LOG = """
 
 _MARKERS = "SELECT source, number FROM dump_markers WHERE dump_id = %s"
 
-# What had taken effect for a user up to the DUMPLOG, itself among it.
+# Rows of a user up to and including the DUMPLOG.
 _BEFORE = """
     SELECT kind::text, transaction_number, cash_delta_cents FROM history
     WHERE user_id = %s AND seq <= (SELECT seq FROM history WHERE user_id = %s AND command_id = %s)"""

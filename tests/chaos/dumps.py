@@ -1,6 +1,7 @@
-"""DUMPLOGs that somebody gives while faults strike: of the whole log, and of a user who is busy meanwhile.
+"""DUMPLOG commands given while faults strike: of the whole log, and of a user who is active meanwhile.
 
-Makes the commands, and remembers for each what had been confirmed by then. Publishes nothing and judges nothing.
+Makes the commands, and remembers for each which other commands had been confirmed by then. Publishes nothing and judges
+nothing.
 """
 
 import random
@@ -11,19 +12,20 @@ from schema.commands import Command, CommandName
 from tests.chaos.given import Given
 
 CLERKS = 8
-"""Who ask for the whole log: users of their own, as commands of whoever asks wait for the dump's turn."""
+"""Number of users who only request dumps of the whole log. Their later commands wait for the dump's markers."""
 
 ADD_CENTS = 12_345
 
 MakeCommand = Callable[..., Command]
-"""Gives a command its number: name, user, symbol, amount, file name."""
+"""Makes a command and numbers it: name, user, symbol, amount, file name."""
 
 
 @dataclass(frozen=True)
 class GivenDump:
-    """A DUMPLOG. `lines`, `probes`: how many of the workload's and of the prober's commands were confirmed before it.
+    """DUMPLOG that was given.
 
-    `user`: whose log; None for all. `asker`: who asked for the whole log, where somebody did.
+    `lines`, `probes`: numbers of the workload's and the prober's commands that were confirmed before it. `user`: whose
+    log; None for the whole log. `asker`: who requested the whole log; None if nobody in particular did.
     """
 
     command_id: bytes
@@ -40,7 +42,7 @@ class GivenDump:
 
 
 class Dumps:
-    """`confirmed`: how many lines of the workload are confirmed just now."""
+    """DUMPLOGs of a round. `confirmed` returns how many lines of the workload are confirmed so far."""
 
     def __init__(self, lines: list[Given], confirmed: Callable[[], int], draw: random.Random):
         self._users = [line.user for line in lines if line.user]
@@ -49,7 +51,10 @@ class Dumps:
         self.given: list[GivenDump] = []
 
     def commands(self, make: MakeCommand, probes: int) -> tuple[list[Command], list[str | None]]:
-        """One DUMPLOG of each kind, and a command behind them of who asks for the whole log; and who asks for each."""
+        """Makes one DUMPLOG of each kind, then an ADD of the user who requests the whole log.
+
+        Returns the commands, and for each the user who requests the whole log with it, or None.
+        """
         lines, count = self._confirmed(), len(self.given)
         clerk = f"clerk{self._draw.randrange(CLERKS)}"
         busy = self._draw.choice(self._users[: max(1, lines)])

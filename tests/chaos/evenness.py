@@ -1,6 +1,6 @@
-"""Whether the transactions' partitions are spread evenly over the workers that are meant to run, by the database.
+"""Checks that the transaction partitions are spread evenly over the workers that should run, as the database says.
 
-Reads only. How long it may take until they are, is said in plan.py.
+Reads only. plan.py gives the time limit.
 """
 
 from collections.abc import Generator, Iterable
@@ -14,7 +14,7 @@ from tests.chaos.patience import Deadline
 GROUP = "transactions"
 
 SECONDS_MAX = 60.0
-"""For workers to come, or to leave, and for partitions to be even: longer, and they never will be."""
+"""Longest wait for workers to come or go and for partitions to be even. After it the round counts as stuck."""
 
 
 class Evenness:
@@ -22,15 +22,15 @@ class Evenness:
         self._eye, self._fleet = eye, fleet
 
     def even(self) -> bool:
-        """Whether each worker that is meant to run owns its share, and no partition is anybody else's, or nobody's."""
+        """Whether the workers that should run own all partitions, in numbers that differ by one at most."""
         shares = dict(self._eye.glance(_SHARES) or ())
         owned = sum(shares.values()) == PARTITIONS and self._are_meant(shares)
         return owned and max(shares.values()) - min(shares.values()) <= 1
 
     def course(self) -> Generator[None, None, float]:
-        """Until it is even again after a change of the workers; raises Stuck where that does not come.
+        """Waits until partitions are even after a change of the workers. Raises Stuck if that takes too long.
 
-        Returns how many seconds it took: since those that are meant to run, and no others, are live replicas.
+        Returns the seconds it took, counted from when exactly the workers that should run are live replicas.
         """
         deadline = Deadline(SECONDS_MAX, f"partitions are even over {self._fleet.running(GROUP)}")
         while not self._are_meant(replica for (replica,) in self._eye.glance(_LIVE) or ()):

@@ -1,4 +1,4 @@
-"""What is in the streams when a round is over, read from RabbitMQ: the other side's story."""
+"""Contents of the streams after a round, read from RabbitMQ: evidence that is independent of the database."""
 
 import time
 from collections import Counter
@@ -20,10 +20,10 @@ PREFETCH = 1_000
 
 @dataclass
 class Evidence:
-    """`poison`: (stream, offset) → body of what nobody can read.
+    """Evidence from the streams. `poison`: (stream, offset) → body of each undecodable message that the prober sent.
 
-    `unreadable`: what nobody can read, and we did not put there. `copies`: of each command, how many are in the
-    streams. `entry_copies`: of each (source, number).
+    `unreadable`: undecodable messages that the prober did not send. `copies`: number of copies of each command in the
+    streams. `entry_copies`: number of copies of each audit entry, by (source, number).
     """
 
     poison: dict[tuple[str, int], bytes] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Evidence:
 
 
 def gather(amqp_url: str, poison: set[bytes]) -> Evidence:
-    """Reads everything; nobody else may be at work on it any more. `poison`: the bodies that are known to be bad."""
+    """Reads all streams, after every process has ended. `poison`: bodies of the undecodable messages that were sent."""
     evidence = Evidence()
     connection = open_connection(amqp_url, APPLICATION)
     publisher = Publisher(connection)

@@ -1,4 +1,4 @@
-"""What faults excuse, and from when to when: nobody is blamed for what could not be done just then. Pure."""
+"""Spans of time in which faults excuse late expiries and missing quotes. Pure."""
 
 from collections.abc import Iterable
 
@@ -7,25 +7,25 @@ from tests.chaos.plan import victim_of
 from tests.chaos.recovery import Trial
 
 LAST_ATTEMPT_MS = 6_000
-"""A request that was lost in the last moment of a fault fails so much later at most: its timeout, and some air."""
+"""Longest time from a fault's end to the failure of a request lost in it: the request's timeout, and some margin."""
 
 
 def hinders_releases(kind: str) -> bool:
-    """Whether it keeps transaction workers from their work."""
+    """Whether the fault keeps transaction workers from their work."""
     return victim_of(kind) == "transactions" or kind.startswith(("rabbitmq", "postgres", "reset", "delay", "scale"))
 
 
 def takes_quotes_away(kind: str) -> bool:
-    """Whether it is the quote server that is away, or does not answer as it should.
+    """Whether the fault stops the quote server or makes it misbehave.
 
-    For nothing else may a command end without a quote: a request waits for 20 s, and is repeated, so that whatever else
-    fails has long recovered; and only the quote server can use up all the attempts of one.
+    No other fault may make a command end without a quote. A worker's request waits for 20 s and is repeated, and
+    everything else has recovered by then. Only the quote server can use up all attempts for a request.
     """
     return victim_of(kind) == "quote-server" or kind.startswith("quotes")
 
 
 def outages(trials: Iterable[Trial], now_ms: int) -> list[Span]:
-    """When pending orders could not be released: from a strike to the recovery."""
+    """Returns the spans in which pending orders could not be released: from a strike to the recovery."""
     return [
         (trial.struck_ms, trial.recovered_ms or now_ms)
         for trial in _struck(trials)
@@ -34,7 +34,7 @@ def outages(trials: Iterable[Trial], now_ms: int) -> list[Span]:
 
 
 def quoteless(trials: Iterable[Trial], now_ms: int) -> list[Span]:
-    """When a command might end without a quote."""
+    """Returns the spans in which a command might end without a quote."""
     return [
         (trial.began_ms, (trial.recovered_ms or now_ms) + LAST_ATTEMPT_MS)
         for trial in _struck(trials)

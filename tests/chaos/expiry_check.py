@@ -1,17 +1,20 @@
-"""Whether pending orders were released in time, and not before. Reads only."""
+"""Checks that pending orders were released in time, and not too early. Reads only."""
 
 from tests.chaos.eye import Eye
 
 LIFETIME_MS = 60_000
 LATE_MS_MAX = 5_000
-"""Spec §3: an order is good for 60 s from its BUY or SELL, and released no later than 5 s after."""
+"""Limits of spec §3: an order is good for 60 s from its BUY or SELL, and released at most 5 s later."""
 
 Span = tuple[int, int]
-"""From, to, in ms since the epoch."""
+"""Beginning and end, ms since the epoch."""
 
 
 def untimely_releases(eye: Eye, outages: list[Span]) -> list[str]:
-    """Counted from the row of the order itself. `outages`: when nobody could have released it."""
+    """Finds orders released too late or too early, by the time of the order's own row.
+
+    `outages`: spans in which nobody could have released orders.
+    """
     found = []
     for user, seq, due_ms, at_ms in eye.rows(_RELEASES):
         if due_ms is None:
@@ -35,7 +38,8 @@ def _merged(spans: list[Span]) -> list[Span]:
     return merged
 
 
-# An expiry's id ends with the number of its order's row. What is still pending counts as released now, if it is due.
+# An expiry's id ends with the number of its order's row. An order that is still pending counts as released now, if it
+# is due.
 _RELEASES = f"""
     WITH released AS (
         SELECT user_id, ('x' || encode(substr(command_id, 9), 'hex'))::bit(64)::bigint AS seq, transaction_number,

@@ -1,4 +1,4 @@
-"""Looking at the database through outages. Reads and administration of the harness; nothing of what it means."""
+"""Queries of the chaos harness, repeated while the database is away. Knows nothing of what the rows mean."""
 
 import contextlib
 import time
@@ -7,21 +7,21 @@ from collections.abc import Sequence
 import psycopg
 
 APPLICATION = "chaos"
-"""How our own connections are called: faults spare them."""
+"""Application name of the harness's connections; faults spare connections with this name."""
 
 PATIENCE_SECONDS = 40.0
 POLL_SECONDS = 0.02
 
 
 class Eye:
-    """One connection, opened again when it was lost."""
+    """One connection to the database, opened again when it is lost."""
 
     def __init__(self, database_url: str):
         self._url = database_url
         self._connection: psycopg.Connection | None = None
 
     def glance(self, query: str, values: Sequence[object] = ()) -> list[tuple] | None:
-        """The rows, or None where the database does not answer just now."""
+        """Returns the rows, or None if the database does not answer just now."""
         try:
             if self._connection is None:
                 self._connection = psycopg.connect(
@@ -33,7 +33,7 @@ class Eye:
             return None
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple]:
-        """The rows, however long the database stays away, within limits. Raises TimeoutError."""
+        """Returns the rows, and waits while the database is away. Raises TimeoutError after PATIENCE_SECONDS."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while (rows := self.glance(query, values)) is None:
             if time.monotonic() > deadline:
@@ -42,7 +42,7 @@ class Eye:
         return rows
 
     def value(self, query: str, values: Sequence[object] = ()):
-        """The only value there is."""
+        """Returns the single value of the single row."""
         ((value,),) = self.rows(query, values)
         return value
 

@@ -1,4 +1,4 @@
-"""The system's processes, as a supervisor would keep them: whatever dies is started again, and noted."""
+"""Processes of the system, kept running as a supervisor does: it restarts each that ends, and notes why it ended."""
 
 import contextlib
 import os
@@ -16,10 +16,10 @@ from bench.processes import kind_of
 from tests.chaos.links import Links
 
 SLOTS = {"quote-server": 1, "quotecache": 2, "triggers": 2, "audit": 2, "transactions": 4}
-"""How many of each there may be."""
+"""Largest number of processes of each kind."""
 
 RESTART_SECONDS_MIN = 1.0
-"""Between two starts of the same: as supervisord does with what dies young."""
+"""Least time between two starts of the same process, as supervisord waits for one that ends at once."""
 
 EXIT_SECONDS_MAX = 25.0
 POLL_SECONDS = 0.02
@@ -31,7 +31,7 @@ def slots() -> list[str]:
 
 @dataclass
 class Life:
-    """One run of a process. `wanted`: it is to be started again when it ends. `point`: where it is to die, if so."""
+    """One run of a process. `wanted`: restart it when it ends. `point`: fault point at which it ends itself, or ""."""
 
     process: subprocess.Popen
     started: float
@@ -39,11 +39,11 @@ class Life:
     killed: bool = False
     point: str = ""
     noted: bool = False
-    """Whether its end is accounted for."""
+    """Whether the reason for its end is recorded."""
 
 
 class Fleet:
-    """Logs are files in `folder`, one per slot."""
+    """Processes by slot, such as `audit-0`. Each has a log file in `folder`."""
 
     def __init__(self, folder: Path, links: Links, settings: dict[str, str]):
         self._folder = folder
@@ -51,12 +51,12 @@ class Fleet:
         self._settings = settings
         self.lives: dict[str, Life] = {}
         self.deaths: list[str] = []
-        """Ends that nobody had ordered."""
+        """Ends of processes that no fault and no SIGTERM explains."""
         self.pointed: list[str] = []
-        """Points at which processes have ended themselves since somebody looked."""
+        """Fault points at which processes have ended themselves, and which no fault has taken from the list yet."""
 
     def start(self, slot: str, point: str = "") -> None:
-        """The slot must be empty, or its process have ended."""
+        """Starts a process in an empty slot, or in one whose process has ended."""
         if slot in self.lives:
             assert self.lives[slot].process.poll() is not None, f"{slot} still runs"
             self._note_end(slot)
@@ -69,19 +69,19 @@ class Fleet:
         self.lives[slot] = Life(process, time.monotonic(), point=point)
 
     def running(self, kind: str) -> list[str]:
-        """Slots of this kind that are meant to run."""
+        """Returns the slots of this kind that should run."""
         return [slot for slot, life in self.lives.items() if kind_of(slot) == kind and life.wanted]
 
     def unarmed(self, kind: str) -> list[str]:
-        """Those of them that are not to die at a point: armed for another one, they would miss the first."""
+        """Returns the slots of this kind without a fault point: a process armed anew would miss its first point."""
         return sorted(slot for slot in self.running(kind) if not self.lives[slot].point)
 
     def alive(self, slot: str) -> bool:
-        """Whether its process is there, be it stopped."""
+        """Whether the process exists, even if it is suspended."""
         return slot in self.lives and self.lives[slot].process.poll() is None
 
     def kill(self, slot: str) -> bool:
-        """kill -9. False where it was dead already: then its end is its own."""
+        """Sends SIGKILL. Returns False if the process had ended before, for a reason of its own."""
         if not self.alive(slot):
             return False
         self.lives[slot].killed = True
@@ -89,14 +89,14 @@ class Fleet:
         return True
 
     def signal(self, slot: str, number: signal.Signals) -> bool:
-        """False where nobody is there to get it."""
+        """Sends a signal. Returns False if the process has ended."""
         if not self.alive(slot):
             return False
         self.lives[slot].process.send_signal(number)
         return True
 
     def retire(self, slot: str) -> None:
-        """SIGTERM, and not to be started again."""
+        """Sends SIGTERM, and does not restart the process."""
         if self.alive(slot):
             self._await_handler(slot)
         else:
@@ -105,20 +105,20 @@ class Fleet:
         self.lives[slot].process.terminate()
 
     def stopped(self, slot: str) -> bool:
-        """Whether it hangs in a SIGSTOP."""
+        """Whether the process is suspended by SIGSTOP."""
         try:
             return psutil.Process(self.lives[slot].process.pid).status() == psutil.STATUS_STOPPED
         except psutil.NoSuchProcess:
             return False
 
     def replace(self, slot: str, point: str) -> None:
-        """Drains it and starts it anew, to die at this point."""
+        """Drains the process and starts it anew, with this fault point."""
         self.retire(slot)
         self._await_end(slot)
         self.start(slot, point)
 
     def look(self) -> None:
-        """Notes at once what has ended, and starts it again when it may."""
+        """Notes which processes have ended, and restarts each that may be restarted by now."""
         for slot, life in list(self.lives.items()):
             if life.process.poll() is None:
                 continue
@@ -127,7 +127,7 @@ class Fleet:
                 self.start(slot)
 
     def finish(self, *kinds: str) -> None:
-        """SIGTERM to all of these kinds; returns when they have ended."""
+        """Sends SIGTERM to all processes of these kinds; returns when they have ended."""
         slots = [slot for slot in self.lives if kind_of(slot) in kinds]
         for slot in slots:
             self.signal(slot, signal.SIGCONT)
@@ -136,38 +136,38 @@ class Fleet:
             self._await_end(slot)
 
     def destroy(self) -> None:
-        """Leaves nothing running, whatever state it is in."""
+        """Kills whatever still runs."""
         for life in self.lives.values():
             if life.process.poll() is None:
                 life.process.kill()
                 life.process.wait()
 
     def _await_handler(self, slot: str) -> None:
-        """One that has only just been started would still die of a SIGTERM as every process does."""
+        """Waits until the process handles SIGTERM: one that has just started would die of it without draining."""
         pid, deadline = self.lives[slot].process.pid, time.monotonic() + EXIT_SECONDS_MAX
         while self.alive(slot) and time.monotonic() < deadline:
             status = Path(f"/proc/{pid}/status").read_text()
             caught = int(re.search(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)[1], 16)
             if caught >> (signal.SIGTERM - 1) & 1:
                 return
-            time.sleep(POLL_SECONDS)  # polling a process, which has no event to be awaited
+            time.sleep(POLL_SECONDS)  # polls the process, which offers no event to wait for
 
     def _await_end(self, slot: str) -> None:
-        """Of one that was asked to end. One that does not is a death, and killed: nobody is left behind."""
+        """Waits for a process that got SIGTERM. If it does not end in time, records that as a death and kills it."""
         life, deadline = self.lives[slot], time.monotonic() + EXIT_SECONDS_MAX
         while self.alive(slot):
             if time.monotonic() > deadline:
                 self.deaths.append(f"{slot} did not end within {EXIT_SECONDS_MAX:g} s of SIGTERM")
                 life.noted = True
                 life.process.kill()
-            elif self.stopped(slot):  # at its point, to which it came while it drained
+            elif self.stopped(slot):  # it came to its fault point while it drained
                 self.signal(slot, signal.SIGCONT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 life.process.wait(POLL_SECONDS)
         self._note_end(slot)
 
     def _note_end(self, slot: str) -> None:
-        """How its process ended, once: by its fault, as it was asked to, or a death."""
+        """Records the reason for a process's end, once: a fault, a SIGTERM, or a death."""
         life, code = self.lives[slot], self.lives[slot].process.returncode
         if life.noted:
             return

@@ -1,6 +1,6 @@
-"""What was given to the system: the lines of a workload and the prober's commands, as anybody would read them.
+"""Commands that a round sends: the lines of its workload and the prober's commands.
 
-Reads lines by itself, so that what the project's own reader makes of them is held against something. Pure but for the
+Has a reader of lines of its own, so that the judges do not depend on the project's reader. Pure but for reading the
 file.
 """
 
@@ -22,12 +22,12 @@ ARGUMENTS = {
     **dict.fromkeys(("COMMIT_BUY", "CANCEL_BUY", "COMMIT_SELL", "CANCEL_SELL", "DISPLAY_SUMMARY"), (USER,)),
     "DUMPLOG": (FILENAME,),
 }
-"""Of a round's lines, which are all well-formed (spec §2). A user's DUMPLOG is the prober's alone."""
+"""Arguments of each command, in order. All lines are well-formed (spec §2); only the prober dumps a user's log."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """A command; None where it has no such argument. `number` is that of the transaction."""
+    """Command as it was sent; None for an argument it does not have. `number`: its transaction number."""
 
     number: int
     name: str
@@ -38,12 +38,12 @@ class Given:
 
 
 def read_lines(workload: Path) -> list[Given]:
-    """The commands of a round's workload, line by line."""
+    """Reads the commands of a round's workload, line by line."""
     return [_read(line) for line in workload.read_text().splitlines()]
 
 
 def by_id(given: list[Given], source: int) -> Mapping[bytes, Given]:
-    """A publisher's commands by their ids, which count from 1."""
+    """Returns a publisher's commands by their ids, which count from 1."""
     return {command_id(source, place): one for place, one in enumerate(given, start=1)}
 
 

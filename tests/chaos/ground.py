@@ -1,4 +1,4 @@
-"""The ground of a round: an empty, migrated database, and an empty topology."""
+"""Environment of a round: an empty, migrated database, and an empty topology."""
 
 from collections.abc import Iterable
 
@@ -19,14 +19,14 @@ SECOND_LINES = {
         "audit_chain.audit_chain_numbers_rise",
     ),
 }
-"""Each defence has a constraint behind it, which would refuse what the defence lets through: a control drops both."""
+"""Constraints that also refuse what a defence keeps out. A control leaves out the defence and drops its constraints."""
 
 REPLAYED = "_replay"
-"""What the replay appends to a database's name for its own."""
+"""Suffix that replay adds to a database's name for its own database."""
 
 
 class Ground:
-    """Databases beside the given one: a template, made once, and its copy, made for each round."""
+    """Databases beside the given one: a template that is made once, and a copy of it for each round."""
 
     def __init__(self, amqp_url: str, database_url: str):
         self.amqp_url = amqp_url
@@ -38,7 +38,7 @@ class Ground:
         migrate(url.set(database=self._template).render_as_string(hide_password=False))
 
     def prepare(self, exposed: Iterable[str] = ()) -> None:
-        """Empties both; without what stands behind these defences."""
+        """Empties database and topology. `exposed`: defences whose constraints are dropped."""
         self._execute(
             f'DROP DATABASE IF EXISTS "{self._name}" WITH (FORCE)',
             f'CREATE DATABASE "{self._name}" TEMPLATE "{self._template}"',
@@ -52,7 +52,7 @@ class Ground:
                 database.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
 
     def clear(self) -> None:
-        """Leaves no database behind."""
+        """Drops both databases."""
         names = (f"{self._name}{REPLAYED}", self._name, self._template)
         self._execute(*(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in names))
 

@@ -1,7 +1,7 @@
-"""What must hold after a round, judged from the database, the dumps, the streams and what the quote server said.
+"""Invariants after a round, judged by the database, the dumps, the streams and the quote server's answers.
 
-Takes from the project what it names and numbers things by (`schema/`), and no code that reads or decides: that is what
-is judged. Its own proofs are run as programs, and are one invariant each.
+Imports only names and ids from the project (`schema/`), and no code that reads or decides, because that code is what is
+judged. The project's own proofs, run as programs, are one invariant each.
 """
 
 from collections.abc import Mapping
@@ -27,10 +27,10 @@ REPLAYED = "replay comes to the same state"
 
 @dataclass
 class Case:
-    """A round that is over, as its judges need it. `source` is the workload's, `source` + 1 that of `probes`.
+    """Finished round with all that its judges need. `source`: the workload's source number; the prober's is one higher.
 
-    `outages`: when orders could not be released. `quoteless`: when the quote server could not be expected to answer.
-    `limited`: recovery is held against its limits; otherwise it only has to come.
+    `outages`: spans in which orders could not be released. `quoteless`: spans in which the quote server could not be
+    expected to answer. `limited`: recovery must keep its time limits; otherwise it only has to happen.
     """
 
     database_url: str
@@ -56,12 +56,12 @@ class Case:
 
     @property
     def given(self) -> Mapping[bytes, Given]:
-        """Every command that was confirmed, by its id."""
+        """Every confirmed command by its id."""
         return {**by_id(self.lines, self.source), **by_id(self.probes, self.source + 1)}
 
     @property
     def last_dump(self) -> GivenDump:
-        """The workload's, of everything, behind everything."""
+        """The DUMPLOG of the whole log at the end of the workload."""
         last = self.lines[-1]
         identity = command_id(self.source, len(self.lines))
         return GivenDump(identity, last.number, last.filename, None, None, len(self.lines), len(self.probes))
@@ -73,7 +73,7 @@ class Case:
 
 @dataclass
 class Judged:
-    """All that is judged: what is left of a round, what was gathered, and the faults as they happened."""
+    """Material of the judges: what a round left, what was gathered from the streams, and the faults that struck."""
 
     eye: Eye
     case: Case
@@ -82,13 +82,13 @@ class Judged:
 
 
 def judge(judged: Judged, under_way: Mapping[str, Proof]) -> dict[str, list[str]]:
-    """Invariant → what violates it. `under_way`: the proofs that were begun."""
+    """Returns, for each invariant, what violates it. `under_way`: the proofs that were begun."""
     found = {name: check(judged) for name, check in CHECKS.items()}
     return found | {name: proof.violations() for name, proof in under_way.items()}
 
 
 def begin_proofs(case: Case, replayed: bool = True) -> dict[str, Proof]:
-    """Invariant → the program that judges it. They take a while, and look at nothing that judging changes."""
+    """Starts the programs that judge one invariant each. They take seconds; judging changes nothing they read."""
     found = {VERIFIED: proofs.verification(case.database_url, case.dump_folder / case.last_dump.filename)}
     if replayed:
         found[REPLAYED] = proofs.replay(case.amqp_url, case.database_url)
@@ -96,7 +96,7 @@ def begin_proofs(case: Case, replayed: bool = True) -> dict[str, Proof]:
 
 
 def figures(judged: Judged) -> dict[str, int]:
-    """For people: how much there was to be judged."""
+    """Counts, for people, how much there was to judge."""
     ((rows, fills, expiries, without_quote),) = judged.eye.rows(_FIGURES)
     evidence = judged.evidence
     return {
@@ -178,7 +178,7 @@ CHECKS = {
     "no process ends by itself": lambda judged: judged.case.deaths,
     "recovery takes no longer than it may": _slow,
 }
-"""Invariant → what violates it, of a round that is over."""
+"""Checks of a finished round: invariant → function that returns what violates it."""
 
 
 _HOLES = f"""

@@ -1,4 +1,4 @@
-"""The short rounds of the tests, and the one of them whose remains are kept, to be spoiled: a round takes long."""
+"""Short rounds of the tests. One finished round is kept, because tests spoil copies of it and a round takes long."""
 
 import os
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ COMMANDS = 600
 FAULTS = 4
 
 POISONED = 4
-"""The seed in whose round poison is sent. Run last, for the next round empties the database."""
+"""Seed of the round with undecodable messages. It runs last, because each round empties the database."""
 
 ALL_SEEDS = (*(seed for seed in range(1, 11) if seed != POISONED), POISONED)
 
 FEW_SEEDS = (5, 6, 7, POISONED)
-"""These kill every kind of worker and the broker, hang a transaction worker, and change the number of replicas."""
+"""Seeds whose rounds kill every kind of worker and the broker, hang a transaction worker, and change the replicas."""
 
 
 def seeds_of(environment: Mapping[str, str]) -> tuple[int, ...]:
-    """Rounds that the tests run: few in `make test`, all in `make test-chaos` and `.ci/run`."""
+    """Returns the rounds that the tests run: few in `make test`, all in `make test-chaos` and `.ci/run`."""
     return ALL_SEEDS if environment.get("DAYTRADE_CHAOS_SEEDS") == "all" else FEW_SEEDS
 
 
@@ -35,14 +35,14 @@ def short_plan(seed: int) -> Plan:
 
 
 class Kept:
-    """The round of `POISONED`, run when it is first asked for, and again once another one has taken its place."""
+    """Round of `POISONED`, run on first use, and again if another round has replaced it in the database."""
 
     def __init__(self, ground: Ground, folder: Path):
         self._ground, self._folder = ground, folder
         self._judged: Judged | None = None
 
     def run(self) -> Result:
-        """Runs it, and keeps what it leaves."""
+        """Runs the round, and keeps what it leaves."""
         self.close()
         ran = Round(short_plan(POISONED), self._ground, self._folder / "round", print, PATIENCE_SECONDS)
         ran.keeps_folder = True
@@ -52,7 +52,7 @@ class Kept:
 
     @property
     def judged(self) -> Judged:
-        """What it left, in which nothing was wrong."""
+        """What the round left; nothing was wrong in it."""
         if self._judged is None or not self._judged.eye.value(_THERE, self._judged.case.ids):
             assert not self.run().violated
         return self._judged

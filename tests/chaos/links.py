@@ -1,4 +1,4 @@
-"""The harness's side of the proxy: starts it, gives each process its own addresses, and passes commands to it."""
+"""Control of the proxy: starts it, gives each process its own addresses, and passes commands to it."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ PUBLISHER = "publisher"
 
 
 class Links:
-    """A link per process and server, named `process/amqp` and `process/database`; `quotes` is the quote server's."""
+    """Links through the proxy, one for each process and server: `process/amqp`, `process/database`, and `quotes`."""
 
     def __init__(
         self, processes: list[str], amqp_url: str, database_url: str, quote_server: tuple[str, int], folder: Path
@@ -39,7 +39,7 @@ class Links:
         self._ports = json.loads(self._process.stdout.readline())
 
     def environment(self, process: str) -> dict[str, str]:
-        """The addresses that this process is to use."""
+        """Returns the addresses that this process must use."""
         return {
             "AMQP_URL": self._url(process, AMQP),
             "DATABASE_URL": self._url(process, DATABASE),
@@ -47,15 +47,15 @@ class Links:
         }
 
     def reset(self, names: list[str]) -> int:
-        """Returns how many connections were reset."""
+        """Resets all connections of these links; returns how many there were."""
         return self._do(do="reset", links=names)
 
     def delay(self, names: list[str], seconds: float) -> None:
-        """Each direction of these links from now on."""
+        """Delays each direction of these links from now on."""
         self._do(do="delay", links=names, seconds=seconds)
 
     def quotes(self, mode: str) -> int:
-        """How the quote server behaves from now on; returns how many requests the mode before affected."""
+        """Sets the quote server's behaviour from now on; returns how many requests the previous mode affected."""
         return self._do(do="quotes", mode=mode)
 
     def close(self) -> None:

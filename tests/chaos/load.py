@@ -1,4 +1,4 @@
-"""The publisher process from the harness's side: started, killed, started again; and what it says was confirmed."""
+"""Publisher process of a round. The harness starts, kills and restarts it, and reads which lines are confirmed."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.chaos.links import PUBLISHER, ROOT, Links
 
 LINES_REPEATED = 60
-"""A publisher that takes over publishes at least so many confirmed lines again: nobody knows how far the last came."""
+"""Least number of confirmed lines that a restarted publisher repeats, like one that does not know how far it came."""
 
 
 class Load:
@@ -24,7 +24,7 @@ class Load:
             "confirmed": str(self._confirmed_file),
         }
         self._process: subprocess.Popen | None = None
-        self._last = commands - 1  # the DUMPLOG at the end is held back
+        self._last = commands - 1  # holds back the DUMPLOG at the end
         self.deaths: list[str] = []
 
     def start(self, first: int = 1, again: bool = False) -> None:
@@ -36,12 +36,12 @@ class Load:
 
     @property
     def confirmed(self) -> int:
-        """Up to which line all are confirmed."""
+        """Last line of the unbroken run of confirmed lines."""
         return max(map(int, self._confirmed_file.read_text().split()), default=0)
 
     @property
     def done(self) -> bool:
-        """Whether all that it was told is confirmed. One that ended early is noted, and started again."""
+        """Whether all lines sent so far are confirmed. Notes and restarts a publisher that ended early."""
         code = self._process.poll()
         if code is None:
             return False
@@ -52,7 +52,7 @@ class Load:
         return True
 
     def kill(self) -> None:
-        """kill -9, and gone for sure on return."""
+        """Sends SIGKILL and waits for the end."""
         self._process.kill()
         self._process.wait()
 
@@ -60,7 +60,7 @@ class Load:
         self.start(max(1, self.confirmed - LINES_REPEATED), again=True)
 
     def publish_last(self) -> None:
-        """The line that was held back."""
+        """Publishes the line that was held back."""
         self._last += 1
         self.start(self._last)
 

@@ -1,10 +1,10 @@
-"""Waiting within limits: what is raised when something that has to come does not. Not what is waited for, or how."""
+"""Deadline of a wait, and the exception that a missed deadline raises."""
 
 import time
 
 
 class Stuck(Exception):
-    """Something that had to come did not come in time."""
+    """Something that must happen did not happen in time."""
 
 
 class Deadline:
@@ -13,6 +13,6 @@ class Deadline:
         self._at = time.monotonic() + seconds
 
     def check(self) -> None:
-        """Raises Stuck when it is over."""
+        """Raises Stuck when the time is over."""
         if time.monotonic() > self._at:
             raise Stuck(f"not within {self._seconds:g} s: {self._what}")

@@ -1,6 +1,6 @@
-"""Which faults strike in a round, and what the round is like: drawn from its seed alone. Pure.
+"""Plan of a round: its faults and its load, drawn from its seed alone. Pure.
 
-Faults are dealt like cards: so many consecutive seeds as make a deck have each kind once.
+Faults are dealt like cards, so enough consecutive seeds to use up a deck have each kind once.
 """
 
 import random
@@ -21,13 +21,13 @@ POINTS = {
     "before-ask": "quotecache",
     "before-answer": "quotecache",
 }
-"""Named points (runtime/faults.py), and whose they are."""
+"""Named fault points (runtime/faults.py), and the process that passes each."""
 
 HANG = "hang before-commit"
-"""A transaction worker stops with its decisions made, is taken for dead, and comes back to commit them."""
+"""Fault in which a transaction worker stops before its commit, loses its lease, wakes up and tries to commit."""
 
 SERVER_FAULTS = ("rabbitmq restart", "rabbitmq kill", "postgres restart", "postgres kill")
-"""Only where the servers are ours to kill."""
+"""Faults that need servers of this checkout, because they kill them."""
 
 KINDS = (
     *(f"kill {process}" for process in PROCESSES),
@@ -47,13 +47,13 @@ KINDS = (
 )
 
 FIRST = ("scale 1-4-2", "publisher kill")
-"""These strike before all others of their round."""
+"""Kinds that strike before all others of their round."""
 
 CONSUMER_SECONDS_MAX, RABBITMQ_SECONDS_MAX, POSTGRES_SECONDS_MAX = 5.0, 15.0, 10.0
-"""Within how long all must be well again (issue 3)."""
+"""Longest time until everything works again, in docs/reliability.md."""
 
 EVEN_SECONDS_MAX = 5.0
-"""Within how long partitions are even over the live replicas after a change of these."""
+"""Longest time from a change of the live replicas until partitions are even."""
 
 SECONDS = {
     "kill": 3.8,
@@ -66,23 +66,23 @@ SECONDS = {
     "scale": 5.0,
 }
 SECONDS_OTHERWISE = 2.0
-"""About what a fault takes until the next may strike: sets the pace of the load."""
+"""Usual time from a fault to the next, by kind; it sets the pace of the load."""
 
 LEAD_SECONDS = 1.5
-"""Of load before the first fault."""
+"""Time under load before the first fault."""
 
 LONG_SECONDS = 80.0
-"""Of a round that sees orders expire, which they do after 60."""
+"""Length of a round in which orders expire, which takes 60 s."""
 
 LONG_PAUSE_SECONDS, LONG_PAUSE_SHARE = 30.0, 0.1
-"""Of some pauses of a soak: of a process that had long been given up."""
+"""Length and share of the long pauses of a soak: processes that all others gave up long ago."""
 
 POISON_MESSAGES = 500
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`at_rows`: it strikes when the history has so many rows. `dice`: for whatever its strike has to draw."""
+    """Fault of a plan. `at_rows`: number of history rows at which it strikes. `dice`: seed of its random choices."""
 
     kind: str
     at_rows: int
@@ -92,9 +92,9 @@ class Fault:
 
 @dataclass(frozen=True)
 class Plan:
-    """`storm`: faults do not wait for the recovery from the one before, and quotes take their real time.
+    """Plan of a round. `storm`: faults do not wait for the recovery from the one before; quotes take their real time.
 
-    `limited`: recovery is held against its limits. Not in tests: these run on machines of any speed.
+    `limited`: recovery must keep its time limits. Tests do not set it, because they run on machines of any speed.
     """
 
     seed: int
@@ -106,14 +106,14 @@ class Plan:
     faults: tuple[Fault, ...]
 
     def replicas(self, process: str) -> int:
-        """How many there are at the start: a second one where somebody has to take over."""
+        """Returns the number of processes at the start: two where a fault makes one take over from another."""
         if process == "transactions":
             return 1 if any(fault.kind == "scale 1-4-2" for fault in self.faults) else 2
         return 1 + (process in WORKERS and any(victim_of(fault.kind) == process for fault in self.faults))
 
 
 def deal(seed: int, size: int) -> list[str]:
-    """The kinds of faults of a seed: `size` of them, in their order."""
+    """Returns the kinds of faults of a seed: `size` of them, in order."""
     hands = -(-len(KINDS) // size)
     deck_number, hand = divmod(seed - 1, hands)
     deck = list(KINDS)
@@ -126,10 +126,10 @@ def deal(seed: int, size: int) -> list[str]:
 def plan_of(
     seed: int, commands: int, size: int, soak: bool = False, kinds: tuple[str, ...] = (), short: bool = False
 ) -> Plan:
-    """The round of a seed. `kinds`: these faults, not the dealt ones. `short`: pauses are, and no order expires."""
+    """Makes the plan of a seed. `kinds` replaces the dealt faults. `short`: pauses are short, and no order expires."""
     draw = random.Random(seed)
     dealt = list(kinds) or deal(seed, size)
-    # Scaling begins with one worker, and others must find enough of them; a publisher must be killed while it works.
+    # Scaling needs a start with one worker, and later faults need several; a publisher must be killed while it works.
     dealt.sort(key=lambda kind: FIRST.index(kind) if kind in FIRST else len(FIRST))
     lengths = [_seconds(draw, soak, short) for _ in dealt]
     expected = [_expected_seconds(kind, length) for kind, length in zip(dealt, lengths, strict=True)]
@@ -154,7 +154,7 @@ def plan_of(
 
 
 def victim_of(kind: str) -> str:
-    """Which process a fault is about; empty where it is about something else."""
+    """Returns the kind of process that a fault is about, or ""."""
     what, _, of = kind.partition(" ")
     if what in ("point", "hang"):
         return POINTS[of]
@@ -162,12 +162,12 @@ def victim_of(kind: str) -> str:
 
 
 def server_of(kind: str) -> str:
-    """Which server a fault takes away for a while; empty where none is."""
+    """Returns the server that a fault takes away for a while, or ""."""
     return kind.partition(" ")[0] if kind in SERVER_FAULTS else ""
 
 
 def limit_seconds(kind: str) -> float | None:
-    """Within how long the system must have recovered from this; None where nothing is said of it."""
+    """Returns the longest time that recovery from a fault may take, or None if there is no limit."""
     what = kind.partition(" ")[0]
     if victim_of(kind) in WORKERS or what == "scale":
         return CONSUMER_SECONDS_MAX
@@ -182,7 +182,7 @@ def _expected_seconds(kind: str, seconds: float) -> float:
 
 
 def _seconds(draw: random.Random, soak: bool, short: bool) -> float:
-    """How long a pause lasts: longer than the lease of 3 s."""
+    """Draws the length of a pause: longer than the lease of 3 s."""
     if soak and draw.random() < LONG_PAUSE_SHARE:
         return LONG_PAUSE_SECONDS
     return round(draw.uniform(4.0, 4.5 if short else 8.0), 1)

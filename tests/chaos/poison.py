@@ -1,4 +1,4 @@
-"""Messages that nobody can read, or may obey: made, and put into the streams among the honest ones."""
+"""Messages that no reader can decode, or that no reader may obey: made, and published among the valid ones."""
 
 import random
 from collections.abc import Callable
@@ -16,7 +16,7 @@ ATTEMPTS_MAX = 100
 
 
 def send(connect: Callable[[], Connection], draw: random.Random, count: int) -> set[bytes]:
-    """Returns the bodies; each is in a stream when this returns, some perhaps twice."""
+    """Publishes the messages and returns their bodies. On return each is in a stream, some perhaps twice."""
     pending = [_message(draw) for _ in range(count)]
     bodies = {message.body for message in pending}
     for _ in range(ATTEMPTS_MAX):
@@ -44,7 +44,7 @@ def _message(draw: random.Random) -> Outgoing:
 
 
 def _random_bytes(draw: random.Random) -> bytes:
-    return b"\xc1" + draw.randbytes(draw.randint(8, 200))  # no MessagePack begins so
+    return b"\xc1" + draw.randbytes(draw.randint(8, 200))  # invalid first byte in MessagePack
 
 
 def _command(draw: random.Random, user: str, amount_cents: int | None, version: int = VERSION) -> bytes:
@@ -61,7 +61,7 @@ def _unsound(draw: random.Random) -> bytes:
 
 
 def _foreign(draw: random.Random, partition: int) -> bytes:
-    """Sound, but in a log that is not its user's: it would give an account a second writer."""
+    """Makes valid commands for a log that is not their user's: they would give an account a second writer."""
     user = next(name for n in range(1000) if partition_of(name := f"ghost{n}") != partition)
     return _command(draw, user, 100)
 
@@ -80,6 +80,6 @@ def _other_audit_version(draw: random.Random) -> bytes:
 
 
 def _uncommitted(draw: random.Random) -> bytes:
-    """Sound, but far beyond what any source has committed."""
+    """Makes valid entries with numbers far beyond those that any source has committed."""
     entry = AuditEntry(AuditKind.SYSTEM_EVENT, draw.getrandbits(40), 1, CommandName.QUOTE, "ghost")
     return encode(AuditMessage(VERSION, draw.randrange(PARTITIONS), 2**40 + draw.getrandbits(40), [entry]))

@@ -1,4 +1,4 @@
-"""A free port for a process of a round."""
+"""Free ports for the processes of a round."""
 
 import socket
 

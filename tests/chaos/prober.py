@@ -1,7 +1,8 @@
-"""A small user of the system who is always there: after a fault he gives commands and notes when they had their effect.
+"""Small user of the system that is always active: after a fault it gives commands and notes when they took effect.
 
-In a thread with connections of its own, which no fault of the proxy reaches. Also sends the poison, and asks for dumps.
-What he gives and what was confirmed is known exactly, so it is judged like the workload.
+It runs in a thread with its own connections, which no fault of the proxy reaches. It also sends the messages of
+poison.py and requests dumps. The harness knows exactly what it sent and what was confirmed, so its commands are judged
+like the workload.
 """
 
 import itertools
@@ -21,10 +22,10 @@ from tests.chaos.eye import APPLICATION, Eye
 from tests.chaos.given import Given
 
 PIPELINE, QUOTE, FILL = "pipeline", "quote", "fill"
-"""What is probed: every partition to its audit entry; a price that nobody has yet; a trigger order on such a price."""
+"""Kinds of probes: all partitions up to the audit entry; a symbol without quote; a trigger order on such a symbol."""
 
 FIRST_NUMBER = 10_000_000
-"""Of his transactions: above all of a workload's."""
+"""First transaction number of the prober, above all numbers of a workload."""
 
 POLL_SECONDS = 0.05
 QUOTE_AGAIN_SECONDS = 0.5
@@ -42,12 +43,12 @@ def _users() -> list[str]:
 
 
 USERS = _users()
-"""One for each partition."""
+"""Users of the prober, one in each partition."""
 
 
 @dataclass
 class Probe:
-    """`done_at`: when the last of it had its effect, in the log of record too."""
+    """Probe under way. `done_at`: when the last of its commands had its effect, audit entry included."""
 
     parts: frozenset[str]
     sent_at: float = field(default_factory=time.monotonic)
@@ -60,7 +61,7 @@ class Probe:
 
 
 class Prober(threading.Thread):
-    """`dumps`: he asks for some with each probe of the pipeline, and now and then with one of a quote."""
+    """Prober of a round. `dumps`: dumps that it requests with each pipeline probe and with some quote probes."""
 
     def __init__(self, amqp_url: str, database_url: str, source: int, seed: int, dumps: Dumps):
         super().__init__(name="prober", daemon=True)
@@ -78,21 +79,21 @@ class Prober(threading.Thread):
         self.given: list[Given] = []
         """Commands confirmed so far; their ids count from 1."""
         self.poison: set[bytes] = set()
-        """Bodies that are in the streams, once at least."""
+        """Bodies from poison.py that are in the streams at least once."""
         self.defect: BaseException | None = None
 
     def probe(self, *parts: str) -> Probe:
-        """Begins at once, or when the broker is there."""
+        """Begins a probe, at once or when the broker is reachable."""
         probe = Probe(frozenset(parts))
         self._wishes.put(probe)
         return probe
 
     def stir(self) -> None:
-        """As a probe of everything that nobody waits for: so that processes have something to do."""
+        """Sends a probe of every kind for which nobody waits, to give the processes work."""
         self._wishes.put(None)
 
     def send_poison(self, count: int) -> threading.Event:
-        """Set when all of it is in the streams."""
+        """Publishes the messages of poison.py. Returns an event that is set when all of them are in the streams."""
         done = threading.Event()
         self._wishes.put((count, done))
         return done
@@ -109,7 +110,7 @@ class Prober(threading.Thread):
                 self._serve(publisher)
                 self._look(publisher)
             publisher.close()
-        except BaseException as error:  # told to the harness, which ends the round
+        except BaseException as error:  # the harness reads this and ends the round
             self.defect = error
         finally:
             self._eye.close()
@@ -192,7 +193,7 @@ class Prober(threading.Thread):
 
     def _is_done(self, probe: Probe) -> bool:
         if QUOTE in probe.parts and not probe.quoted:
-            # Any price that was asked for after the fault will do: somebody has got one for money.
+            # Any price requested after the fault will do, because it shows that quotes can be bought again.
             found = self._eye.glance(_QUOTED, (int((time.time() - (time.monotonic() - probe.sent_at)) * 1000),))
             probe.quoted = bool(found)
             if not probe.quoted:

@@ -1,4 +1,4 @@
-"""The project's own proofs, run on a finished round as anybody would run them: verification, and the replay."""
+"""Proofs that the project itself offers, run on a finished round as an operator runs them: verification and replay."""
 
 import os
 import subprocess
@@ -14,12 +14,12 @@ SHOWN_CHARACTERS_MAX = 3_000
 
 @dataclass
 class Proof:
-    """A program that is under way."""
+    """Proof that is running as a program."""
 
     process: subprocess.Popen
 
     def violations(self) -> list[str]:
-        """Waits for its end; what it says, where it did not end well."""
+        """Waits for the end; returns what the program printed if it failed."""
         try:
             said, _ = self.process.communicate(timeout=SECONDS_MAX)
         except subprocess.TimeoutExpired:
@@ -34,7 +34,7 @@ class Proof:
 
 
 def verification(database_url: str, dump: Path) -> Proof:
-    """Of the database, and of the dump where there is one."""
+    """Starts verification of the database, and of the dump if it exists."""
     return _run(
         "verify",
         *(["--dump", str(dump)] if dump.exists() else []),
@@ -43,7 +43,7 @@ def verification(database_url: str, dump: Path) -> Proof:
 
 
 def replay(amqp_url: str, database_url: str) -> Proof:
-    """From the streams to the state once more, in a database of its own that the next replay empties."""
+    """Starts replay from the streams, in a database of its own that the next replay empties."""
     return _run("replay", AMQP_URL=amqp_url, DATABASE_URL=database_url)
 
 

@@ -1,7 +1,7 @@
-"""The network between the processes, as a process: every link goes through it, and it can reset, delay and distort.
+"""Network between the processes, itself a process. It can reset, delay and distort each link.
 
-Commands come as lines of JSON on standard input, each answered by a line on standard output. What the links carry is
-not known here, but for that of the quote server, which is quote_front.py's.
+It reads commands as lines of JSON on standard input and answers each with a line on standard output. It does not look
+into what the links carry, except for the quote server's link (quote_front.py).
 """
 
 import asyncio
@@ -18,7 +18,7 @@ BACKLOG = 512
 
 @dataclass(eq=False)
 class Link:
-    """One way to one server: where it leads, what is open on it, and how slow it is."""
+    """Link from one process to one server: its target, its open connections, and its delay."""
 
     host: str
     port: int
@@ -49,10 +49,10 @@ class Link:
                 await asyncio.sleep(self.delay_seconds)
             writer.write(data)
             await writer.drain()
-        raise ConnectionResetError  # one side has ended: so does the other
+        raise ConnectionResetError  # one side has ended, so the other must end too
 
     def reset(self) -> int:
-        """Every connection, at both ends, as by a router that forgot it. Returns how many there were."""
+        """Resets every connection at both ends, like a router that lost its state. Returns how many there were."""
         for writer in list(self.writers):
             drop(writer)
         return len(self.writers) // 2
@@ -64,7 +64,7 @@ class Proxy:
         self._quotes = QuoteFront(quote_server, answers_file)
 
     async def run(self) -> None:
-        """Listens, says where, and obeys until its input ends."""
+        """Listens, prints the addresses, and executes commands until standard input ends."""
         ports = {}
         for name, link in self._links.items():
             ports[name] = await _listen(link.accept)

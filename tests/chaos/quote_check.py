@@ -1,4 +1,4 @@
-"""Whether quotes are what the quote server was asked and said, which the proxy wrote down. Reads only."""
+"""Checks recorded quotes against the quote server's requests and answers, which the proxy wrote down. Reads only."""
 
 import json
 from collections import Counter, defaultdict
@@ -13,37 +13,37 @@ Answer = tuple[str, str, str, str]
 """Symbol, user, price, crypto key."""
 
 NOBODY_ASKED = "quotecache"
-"""Whom the quote server is told where no user caused a request."""
+"""User name that the quote server is told if no user caused a request."""
 
 SAME_MS = 1
-"""Processes of one machine read one clock; two readings of the same instant may fall on both sides of a millisecond."""
+"""Difference between two readings of the same instant: the processes share one clock, but a ms may end in between."""
 
 
 @dataclass
 class Front:
-    """What passed the proxy: of each answer, when its requests had arrived; of each symbol and user, how often."""
+    """Traffic to the quote server: arrival times of the requests for each answer, and requests by symbol and user."""
 
     answers: dict[Answer, list[int]] = field(default_factory=lambda: defaultdict(list))
     requests: Counter = field(default_factory=Counter)
 
 
 def read_front(file: Path) -> Front:
-    """From the file that quote_front.py writes."""
+    """Reads the file that quote_front.py writes."""
     front = Front()
     with file.open() as lines:
         for line in map(json.loads, lines):
             if "request" in line:
                 front.requests[tuple(line["request"])] += 1
             else:
-                # A quote server that was killed draws the same prices again: an answer may have several requests.
+                # A killed quote server draws the same prices again, so an answer may belong to several requests.
                 front.answers[tuple(line["answer"])].append(line["arrived_ms"])
     return front
 
 
 def untrue_prices(eye: Eye, front: Front) -> list[str]:
-    """Prices on record, and prices used, that were not answered so, or were too old.
+    """Finds recorded or used prices that the quote server did not answer, or that were too old.
 
-    A quote's life begins when we asked (spec §1): no later than its request arrived, by the clock of who received it.
+    A quote's life begins when it was requested (spec §1), so no later than the request's arrival at the proxy.
     """
     found = []
     for quote_id, symbol, user, cents, key, asked_ms in eye.rows(_PRICES):
@@ -62,7 +62,7 @@ def untrue_prices(eye: Eye, front: Front) -> list[str]:
 
 
 def unrecorded_requests(eye: Eye, front: Front) -> list[str]:
-    """Requests that arrived and are not on record (each is paid for), and records that say no end."""
+    """Finds requests that arrived and are not recorded, although each is paid for, and records without an end."""
     recorded = {(symbol, user or NOBODY_ASKED): count for symbol, user, count in eye.rows(_REQUESTS)}
     found = [
         f"{','.join(asked)}: {count} requests arrived, {recorded.get(asked, 0)} are on record"

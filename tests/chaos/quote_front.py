@@ -1,7 +1,7 @@
-"""What stands before the quote server in the proxy: an honest go-between, or one of the ways in which it misbehaves.
+"""Stand-in for the quote server within the proxy: it passes requests on honestly, or misbehaves in one of several ways.
 
-Writes down every request when it arrives, and every honest answer that it passes on: what was really asked, and what
-the quote server really said, by another hand than ours.
+It writes down every request when it arrives, and every honest answer that it passes on. So the judges know what was
+really asked and answered without the code under test.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from tests.chaos.sockets import drop
 
 HONEST = "honest"
 MODES = ("silent", "slow", "reset", "garbage", "wrong-echo", "half-line")
-"""How the quote server may misbehave (spec §4)."""
+"""Ways in which the quote server may misbehave (spec §4)."""
 
 SLOW_SECONDS = 1.0
 SILENCE_SECONDS = 30.0
@@ -29,7 +29,7 @@ class QuoteFront:
         self._random = random.Random(1)
 
     def play(self, mode: str) -> int:
-        """From now on it behaves so. Returns how many requests the mode before has affected."""
+        """Changes the behaviour from now on. Returns how many requests the previous mode affected."""
         affected, self._affected, self._mode = self._affected, 0, mode
         return affected
 

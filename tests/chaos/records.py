@@ -1,7 +1,7 @@
-"""The rounds on record, one JSON object a line: what the table in docs/reliability.md is made from.
+"""File of recorded rounds, one JSON object a line; the table in docs/reliability.md is made from it.
 
-They are in the repository: the table can be made again, and a soak goes on on another machine. A round that was
-repeated stays where it is; the newest of its seed counts.
+The file is in the repository, so the table can be made again and a soak can go on on another machine. If a seed was run
+more than once, all its rounds stay in the file and the newest counts.
 """
 
 import json
@@ -16,7 +16,7 @@ FILE = ROOT / "tests" / "chaos" / "soak.jsonl"
 
 @dataclass(frozen=True)
 class Recorded:
-    """The newest round of each seed, and how many older ones these replaced."""
+    """Newest round of each seed, and the number of older rounds that these replaced."""
 
     rounds: list[dict]
     repeated: int
@@ -35,13 +35,13 @@ class Recorded:
 
 
 def read() -> Recorded:
-    """All of them; none where there is no file yet."""
+    """Reads all rounds; none if there is no file yet."""
     lines = FILE.read_text().splitlines() if FILE.exists() else []
     newest = {one["seed"]: one for one in map(json.loads, lines)}
     return Recorded(list(newest.values()), len(lines) - len(newest))
 
 
 def add(result: Result) -> None:
-    """One more round, behind the others."""
+    """Appends a round."""
     with FILE.open("a") as file:
         file.write(json.dumps(result.as_json()) + "\n")

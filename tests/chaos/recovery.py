@@ -1,4 +1,4 @@
-"""A fault that is under way: its course, when it struck, when it was over, and when the system was well again."""
+"""Course of a fault: when it struck, when it was over, and when the system had recovered."""
 
 import time
 from dataclasses import dataclass, field
@@ -13,19 +13,19 @@ from tests.chaos.strikes import Course, Report, counts_from_end, parts_of
 
 @dataclass
 class Strike:
-    """A fault as it happened. Seconds are since the round began; `alone`: no other fault was under way meanwhile."""
+    """Fault as it happened. Seconds count from the round's start; `alone`: no other fault was under way meanwhile."""
 
     kind: str
     text: str
     at_seconds: float
     recovered_seconds: float | None = None
     away_seconds: float = 0.0
-    """How long a server that was the victim took no clients: that part of the recovery is its own."""
+    """Seconds for which a server that was hit refused clients: part of the recovery that is the server's own."""
     alone: bool = True
     struck: bool = True
-    """Whether it had any effect; otherwise it was missed."""
+    """False: the fault had no effect and counts as missed."""
     even_seconds: list[float] = field(default_factory=list)
-    """After each change of the workers, until partitions were even over them."""
+    """Seconds after each change of the workers until partitions were even."""
 
 
 class Trial:
@@ -45,9 +45,12 @@ class Trial:
         self.strike: Strike | None = None
         self.over = False
         self.hopeless = False
-        """Whether the system has not recovered for so long that it never will."""
+        """Whether recovery has taken so long that waiting longer is pointless."""
         self.began_ms, self.struck_ms, self.recovered_ms = _now_ms(), 0, 0
-        """By the wall clock; 0: not yet. What is done to the quote server begins before it is known to have struck."""
+        """Times by the wall clock; 0: not yet.
+
+        Faults of the quote server act from `began_ms` on, before the harness can know that they have struck.
+        """
         self._fault = fault
         self._course = course
         self._prober = prober
@@ -62,13 +65,13 @@ class Trial:
         self._leases_after = 0.0
 
     def disturbed(self) -> None:
-        """Another fault has begun before this one was over."""
+        """Records that another fault has begun before this one was over."""
         self._alone = False
         if self.strike is not None:
             self.strike.alone = False
 
     def look(self) -> None:
-        """Goes on with the course, then looks whether all is well again."""
+        """Continues the course, then checks whether the system has recovered."""
         if not self._course_ended:
             self._go_on()
         if self._probe is not None and not self.over:
@@ -113,13 +116,13 @@ class Trial:
             self.over = self._course_ended
 
     def _leases_moved(self) -> bool:
-        """Every partition of every group has an owner who has shown life since the fault."""
+        """Whether every partition of every group has an owner that has renewed its lease since the fault."""
         found = self._eye.glance(_STALE, (self._leases_after,))
         return found is not None and found[0][0] == 0
 
 
 def uneven(strikes: list[Strike], limited: bool) -> list[str]:
-    """Changes of the workers after which partitions took too long to be even, where no other fault was under way."""
+    """Finds changes of workers after which partitions took too long to be even, while no other fault was under way."""
     return [
         f"{strike.kind} at {strike.at_seconds:.1f} s: {seconds} s, {EVEN_SECONDS_MAX} s at most"
         for strike in strikes

@@ -1,4 +1,4 @@
-"""What rounds have shown, for people: on the screen, and as the table in docs/reliability.md. Judges nothing."""
+"""Report of rounds for people: on the screen, and as the table in docs/reliability.md. Judges nothing."""
 
 from collections.abc import Iterable
 
@@ -19,13 +19,13 @@ EXAMPLES_MAX = 5
 
 
 def console() -> Console:
-    """A screen, or a file with room."""
+    """Makes the console: a screen, or a file with long lines."""
     screen = Console(highlight=False, markup=False)
     return screen if screen.is_terminal else Console(width=WIDTH_OF_FILES, highlight=False, markup=False)
 
 
 def show_round(screen: Console, result: Result) -> None:
-    """After each round: what there was, and every violation."""
+    """Prints a finished round: its figures, and every violation."""
     figures = ", ".join(f"{value:,} {name}" for name, value in result.figures.items())
     screen.print(f"  {result.seconds:.0f} s; {figures}", soft_wrap=True)
     for kind in result.left_out:
@@ -38,7 +38,7 @@ def show_round(screen: Console, result: Result) -> None:
 
 
 def show_all(screen: Console, results: list[Result]) -> None:
-    """At the end: all invariants, and all faults."""
+    """Prints all invariants and all faults at the end of a run."""
     invariants = Table("invariant", "rounds", "violations")
     for name in results[0].violations:
         count = sum(len(result.violations.get(name, ())) for result in results)
@@ -55,7 +55,7 @@ def show_all(screen: Console, results: list[Result]) -> None:
 
 
 def _by_kind(strikes: Iterable[Strike]) -> list[tuple[str, int, str, int]]:
-    """Kind, times struck, worst recovery where no other fault was under way, times missed."""
+    """Returns for each kind: times struck, slowest recovery while no other fault was under way, times missed."""
     kinds: dict[str, list[Strike]] = {}
     for strike in strikes:
         kinds.setdefault(strike.kind, []).append(strike)
@@ -70,7 +70,7 @@ def _by_kind(strikes: Iterable[Strike]) -> list[tuple[str, int, str, int]]:
 
 
 def write_reliability() -> None:
-    """Puts the table of all recorded rounds between the markers."""
+    """Writes the table of all recorded rounds between the markers."""
     recorded = records.read()
     rounds = recorded.rounds
     broken = dict.fromkeys(KINDS, 0)

@@ -1,4 +1,4 @@
-"""The quiet after the fight: what must have had its effect before a round is over, and how the database tells."""
+"""Waiting at the end of a round until everything has had its effect, as the database shows."""
 
 import time
 from collections.abc import Callable
@@ -11,15 +11,15 @@ from tests.chaos.load import Load
 from tests.chaos.prober import PIPELINE, Prober
 
 SETTLE_SECONDS_MAX = 30.0
-"""For triggers to fire on prices that are there: a symbol without one is asked for again after 10 s."""
+"""Longest wait for triggers to fire: workers request a symbol without a price again after 10 s."""
 
 Wait = Callable[..., None]
 """`wait(condition, what, seconds_max)`; raises Stuck."""
 
 
 def come_to_rest(case: Case, eye: Eye, prober: Prober, dumps: Dumps, load: Load, wait: Wait) -> None:
-    """Everything has had its effect, then the last dump, and all are written."""
-    probe = prober.probe(PIPELINE)  # behind everything else in every partition
+    """Waits until everything has had its effect, publishes the last DUMPLOG, and waits until all dumps are written."""
+    probe = prober.probe(PIPELINE)  # lies behind everything else in every partition
     wait(lambda: probe.done_at is not None, "commands at the end of every partition are done and logged")
     wait(lambda: eye.value(_DONE, case.ids) == len(case.lines) - 1, "every command is in the history")
     wait(
@@ -34,7 +34,7 @@ def come_to_rest(case: Case, eye: Eye, prober: Prober, dumps: Dumps, load: Load,
 
 
 def logged(eye: Eye) -> bool:
-    """Whether the log holds every entry that was given to it."""
+    """Whether the log of record holds every entry that was emitted."""
     return eye.value(_UNLOGGED) == 0
 
 
@@ -43,13 +43,13 @@ _DONE = """
 
 _DUMPED = "SELECT count(*) FROM dumps WHERE dump_id = ANY(%s) AND state <> 'waiting'"
 
-# A partition is the source of its number; the quote cache has a number of its own.
+# A partition is the audit source of the same number; the quote cache is a source of its own.
 _UNLOGGED = f"""
     SELECT count(*) FROM partitions p LEFT JOIN audit_sources s
         ON s.source = CASE p.consumer_group WHEN 'quotecache' THEN {QUOTECACHE_SOURCE} ELSE p.partition END
     WHERE p.consumer_group IN ('transactions', 'quotecache') AND p.audit_number <> coalesce(s.stored, 0)"""
 
-# Armed orders that the newest living price satisfies, or whose symbol has no living price.
+# Armed orders that the newest unexpired price satisfies, or whose symbol has no unexpired price.
 _UNSETTLED = """
     SELECT count(*) FROM trigger_orders t LEFT JOIN LATERAL (
         SELECT price_cents FROM quote_fetches f

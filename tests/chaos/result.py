@@ -1,19 +1,19 @@
-"""What came of a round, as a value: for people, and for the record. Judges nothing."""
+"""Result of a round as a value, for people and for the record. Judges nothing."""
 
 from dataclasses import asdict, dataclass, field
 
 from tests.chaos.recovery import Strike
 
 REST = "comes to rest"
-"""The invariant that everything has its effect in time, and the servers answer in the end."""
+"""Name of the invariant that everything has its effect in time and the servers answer in the end."""
 
 FIGURES = ("commands repeated", "audit entries repeated", "history rows")
-"""Those that are always there, though nobody could count."""
+"""Figures that every result has, even if nobody could count them."""
 
 
 @dataclass
 class Result:
-    """What came of a round. `violations`: invariant → offenders, all invariants that were looked at."""
+    """Result of a round. `violations`: every invariant that was checked → what violates it."""
 
     seed: int
     seconds: float
@@ -28,10 +28,10 @@ class Result:
 
     @property
     def missed(self) -> int:
-        """Faults that had no effect: they show nothing."""
+        """Number of faults that had no effect and so prove nothing."""
         return sum(not strike.struck for strike in self.strikes)
 
     def as_json(self) -> dict:
-        """For the record: of the invariants, those that were violated."""
+        """Returns the record. It lists violated invariants only."""
         violations = {invariant: offenders for invariant, offenders in self.violations.items() if offenders}
         return asdict(self) | {"violations": violations}

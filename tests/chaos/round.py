@@ -1,4 +1,4 @@
-"""One round: fresh ground, real processes, a workload, faults; then quiet, the dump, the evidence, the judgement."""
+"""One round of chaos: fresh database, real processes, workload, faults; then last dump, evidence and judgement."""
 
 import random
 import shutil
@@ -36,14 +36,14 @@ SERVERS_LOOK_SECONDS = 1.0
 START_SECONDS_MAX = 40.0
 
 LOGGER = "audit"
-"""Stores what all other processes give to the log; so it is stopped after them."""
+"""Process that stores the audit entries of all others, so it is stopped after them."""
 
 
 class Round:
-    """`sabotage`: a defence to leave out. `exposed`: defences whose constraints are dropped; its own, too."""
+    """One round. `sabotage`: a defence to leave out. `exposed`: further defences whose constraints are dropped."""
 
     keeps_folder = False
-    """Even where nothing was found."""
+    """True keeps the folder even if the round found no violation."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Round:
         self._look_at_servers = 0.0
 
     def run(self) -> Result:
-        """Whatever it finds is in the result; only what is wrong with the harness itself is raised."""
+        """Runs the round. The result holds every violation; only faults of the harness itself are raised."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         self._ground.prepare(self._exposed)
@@ -79,7 +79,7 @@ class Round:
             self._attempt(self._drain)
             self._end_all()
             result = self._judged()
-        except BaseException:  # somebody interrupts us, or the harness is wrong: nothing is left to be judged
+        except BaseException:  # a user interrupted the run, or the harness is wrong: nothing can be judged
             with uninterrupted():
                 self._end_all()
             raise
@@ -95,7 +95,7 @@ class Round:
         except (Stuck, TimeoutError) as error:
             self._stuck.append(str(error))
 
-    # -- the stage
+    # -- preparation
 
     def _set_up(self) -> None:
         plan, ground = self._plan, self._ground
@@ -139,12 +139,12 @@ class Round:
         self._began = time.monotonic()
 
     def _drain(self) -> None:
-        """All processes end in good order, as they do in production: who stores the log when it is complete."""
+        """Ends all processes in order, as in production: the audit worker comes last, when the log is complete."""
         servers = RABBITMQ, POSTGRES
         self._wait(lambda: all(map(self._servers.answers, servers)), "both servers answer", None, self._keep)
         self._fleet.finish(*(kind for kind in MODULES if kind != LOGGER))
         if not self._stuck:
-            # Only now: until they have ended, an order may expire, and give the log another entry.
+            # This must follow: until the others have ended, an order may expire and add an audit entry.
             stored = "every source's audit entries are stored"
             self._wait(lambda: logged(self._eye), stored, None, self._keep)
         self._fleet.finish(LOGGER)
@@ -154,7 +154,7 @@ class Round:
         self._fleet.destroy()
         self._links.close()
 
-    # -- the fight
+    # -- faults
 
     def _fight(self) -> None:
         waiting = list(self._plan.faults)
@@ -176,7 +176,7 @@ class Round:
         others = [trial for trial in self._trials if not trial.over]
         for trial in others:
             trial.disturbed()
-        # In a storm an honest quote takes up to 4 s, and a fault may fall into what is left of another one's.
+        # In a storm an honest quote takes up to 4 s, and a fault may fall into the rest of another one.
         alone = not others and not self._plan.storm
         course = self._strikes.course(fault)
         tools = (self._prober, self._eye, self._servers)
@@ -195,12 +195,12 @@ class Round:
             raise Stuck(f"the prober: {self._prober.defect!r}")
 
     def _keep(self) -> None:
-        """What ends is started again; then a moment goes by."""
+        """Restarts what has ended, then pauses for a moment."""
         self._fleet.look()
         if time.monotonic() > self._look_at_servers:
             self._look_at_servers = time.monotonic() + SERVERS_LOOK_SECONDS
             self._servers.look()
-        time.sleep(TURN_SECONDS)  # between two looks at processes, which have no event that could be awaited
+        time.sleep(TURN_SECONDS)  # interval between two looks at processes, which offer no event to wait for
 
     def _tell(self, strike: Strike) -> None:
         recovered = "-" if strike.recovered_seconds is None else f"{strike.recovered_seconds:5.2f} s"
@@ -209,7 +209,7 @@ class Round:
         text = text if strike.struck else f"missed: {text}"
         self._say(f"  {strike.at_seconds:6.1f} s  {strike.kind:22} {mark}{recovered:8} {text}")
 
-    # -- the end
+    # -- judgement
 
     def _rest(self) -> None:
         come_to_rest(self._case, self._eye, self._prober, self._dumps, self._load, self._wait)
@@ -227,7 +227,7 @@ class Round:
             (meanwhile or self._turn)()
 
     def _judged(self) -> Result:
-        """A round whose servers do not answer in the end is judged as well."""
+        """Judges the round, even if its servers do not answer in the end."""
         try:
             return self._judge()
         except (TimeoutError, BrokerError) as error:
@@ -239,7 +239,7 @@ class Round:
         return [trial.strike for trial in self._trials if trial.strike is not None]
 
     def _judge(self) -> Result:
-        # With a defence left out, the replay would only tell that what follows a wrong row is wrong as well.
+        # With a defence left out, replay would only report that what follows a wrong row is wrong as well.
         proofs = invariants.begin_proofs(self._case, replayed=not self._sabotage)
         found = evidence.gather(self._ground.amqp_url, self._prober.poison)
         case, strikes = self._case, self._struck()

@@ -1,6 +1,7 @@
-"""RabbitMQ and Postgres as victims: only where deploy's supervisor runs them for this checkout, and starts them again.
+"""RabbitMQ and Postgres as targets of faults.
 
-Never touches a server that was given by its address.
+Only servers that deploy's supervisor runs for this checkout, and restarts, are targets. A server that was given by its
+address is never touched.
 """
 
 import os
@@ -14,7 +15,7 @@ from deploy.stack import record as stack
 from deploy.supervision import readiness, supervisor
 
 GENTLY = {RABBITMQ: signal.SIGTERM, POSTGRES: signal.SIGINT}
-"""What makes them stop in good order; for Postgres a fast shutdown."""
+"""Signals for a clean stop; for Postgres it is a fast shutdown."""
 
 
 class Servers:
@@ -30,7 +31,7 @@ class Servers:
         self._amqp_url, self._database_url = amqp_url, database_url
 
     def end(self, server: str, gently: bool) -> bool:
-        """Stops or kills it; its supervisor starts it again by itself. False where it does not run."""
+        """Stops or kills the server; its supervisor restarts it. Returns False if the server does not run."""
         assert self.ours
         pid = supervisor.processes(self._record)[server]["pid"]
         if not pid:
@@ -42,18 +43,18 @@ class Servers:
         return True
 
     def stop(self, server: str) -> None:
-        """Ends it in good order; it stays away until `look`."""
+        """Stops the server cleanly; it stays away until `look`."""
         assert self.ours
         supervisor.stop_program(self._record, server)
 
     def answers(self, server: str) -> bool:
-        """Whether it takes clients."""
+        """Whether the server accepts clients."""
         if server == POSTGRES:
             return database.answers(self._database_url)
         return readiness.amqp_answers(self._amqp_url)
 
     def look(self) -> None:
-        """Starts what the supervisor has given up."""
+        """Starts servers that the supervisor has given up."""
         if self.ours:
             for server in (RABBITMQ, POSTGRES):
                 if supervisor.processes(self._record)[server]["statename"] in ("FATAL", "STOPPED", "EXITED"):

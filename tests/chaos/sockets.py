@@ -1,4 +1,4 @@
-"""How a connection of the harness ends when nobody says goodbye."""
+"""Abrupt end of a connection."""
 
 import asyncio
 import contextlib

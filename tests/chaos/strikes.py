@@ -1,7 +1,7 @@
-"""The faults, each as a course of action: what is done, when it has struck, when it is over.
+"""Faults as courses of action: what is done, when it has struck, and when it is over.
 
-A course is a generator. It yields a Report at the moment it strikes, or misses; None while it waits for something; and
-ends when there is nothing more to do. None of them judges what comes of it.
+A course is a generator. It yields a Report when it strikes or misses, and None while it waits. It ends when nothing
+more is to be done. Courses do not judge the effect.
 """
 
 import random
@@ -25,24 +25,25 @@ from tests.chaos.servers import Servers
 DELAY_SECONDS = 0.2
 DELAYED_SECONDS = 3.0
 POINT_SECONDS_MAX = 40.0
-"""For a process to come to the point at which it is to die."""
+"""Longest wait for a process to come to the fault point at which it ends itself."""
 
 VICTIM_SECONDS_MAX = 5.0
-"""For an owner to be known, which takes a moment when a fault falls into the recovery from another one."""
+"""Longest wait for an owner: there is none for a moment if the fault falls into the recovery from another one."""
 
 STIR_SECONDS = 0.7
 QUOTES_SECONDS_MAX = 6.0
 QUOTES_AFFECTED = 3
 
 PASSES = {"transactions": (2, 10), "audit": (2, 6), "triggers": (1, 1), "quotecache": (1, 2)}
-"""How often a process passes its point before it dies there: from, to."""
+"""Bounds for how often a process passes its fault point before it ends itself there."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was done, for people. Not `struck`: the fault had no effect. A later report of a course says more.
+    """Description of a fault for people. A course's later report replaces its earlier one.
 
-    `even_seconds`: after each change of the workers, how long it was until partitions were even.
+    `struck`: whether the fault had an effect. `even_seconds`: seconds after each change of the workers until partitions
+    were even.
     """
 
     text: str
@@ -62,7 +63,7 @@ class Strikes:
         self._evenness = evenness
 
     def course(self, fault: Fault) -> Course:
-        """What this fault does."""
+        """Returns the course of a fault."""
         what, _, of = fault.kind.partition(" ")
         draw = random.Random(fault.dice)
         match what:
@@ -93,7 +94,7 @@ class Strikes:
         raise AssertionError(fault)
 
     def _victim(self, kind: str, draw: random.Random) -> Generator[None, None, str | None]:
-        """One that lives, and owns something where its kind does; None where there is none for too long."""
+        """Chooses a live process, for workers one that owns something. Returns None if there is none for too long."""
         deadline = time.monotonic() + VICTIM_SECONDS_MAX
         while time.monotonic() < deadline:
             slots = {slot for slot in self._fleet.running(kind) if self._fleet.alive(slot)}
@@ -124,7 +125,7 @@ class Strikes:
         kind = POINTS[point]
         armed = f"{point}:{draw.randint(*PASSES[kind])}"
         running = sorted(self._fleet.running(kind))
-        if kind == "quotecache":  # its owner keeps it: the other one is armed, and then becomes the owner
+        if kind == "quotecache":  # its owner keeps it, so the other one is armed and then made the owner
             owner = yield from self._victim(kind, draw)
             if owner is None:
                 yield Report(f"no {kind} was at work", struck=False)
@@ -155,11 +156,11 @@ class Strikes:
         self._fleet.signal(slot, signal.SIGCONT)
 
     def _missed(self, slot: str, armed: str) -> Report:
-        self._fleet.replace(slot, "")  # or it would strike in the middle of another fault
+        self._fleet.replace(slot, "")  # otherwise it would strike in the middle of another fault
         return Report(f"{slot} did not come to {armed}", struck=False)
 
     def _comes(self, condition: Callable[[], bool]) -> Generator[None, None, bool]:
-        """Whether a process comes to its point in time; it gets something to do meanwhile."""
+        """Whether a process comes to its fault point in time; meanwhile the prober gives it work."""
         deadline, stir_at = time.monotonic() + POINT_SECONDS_MAX, 0.0
         while not condition():
             if time.monotonic() > deadline:
@@ -222,7 +223,7 @@ class Strikes:
             if slot not in self._fleet.running("transactions"):
                 self._fleet.start(slot)
         up_seconds = yield from self._evenness.course()
-        retired = wanted[0], wanted[2]  # among them the one that had everything
+        retired = wanted[0], wanted[2]  # includes the first worker, which owned everything
         for slot in retired:
             self._fleet.retire(slot)
         text = f"even over 4 after {up_seconds:.1f} s"
@@ -238,7 +239,7 @@ class Strikes:
 
 
 def parts_of(kind: str) -> tuple[str, ...]:
-    """What must work again for the system to have recovered from a fault."""
+    """Returns the probes that must succeed for the system to have recovered from a fault."""
     match victim_of(kind):
         case "transactions" | "audit":
             return (PIPELINE,)
@@ -250,7 +251,7 @@ def parts_of(kind: str) -> tuple[str, ...]:
 
 
 def counts_from_end(kind: str) -> bool:
-    """Whether recovery can only begin when the fault is over: nothing else can give quotes, or a network."""
+    """Whether recovery can begin only when the fault is over, as nothing else can give quotes or a network."""
     return kind.startswith(("quotes", "delay", "pause quote-server"))
 
 

@@ -1,4 +1,4 @@
-"""Short rounds of chaos: whatever strikes, nothing is lost, doubled or out of order; all is well soon after."""
+"""Short rounds of chaos: under every fault nothing is lost, doubled or reordered, and the system recovers soon."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The judges bite: of a finished round, in which nothing was wrong, each finds what is then spoiled, and names it."""
+"""Judges of a round can fail: each one names the row of a good round that a test then spoils."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ QUOTE = "quote_id = (SELECT min(quote_id) FROM history)"
 
 
 def released(late_ms: int, transaction: str = "transaction_number") -> str:
-    """The expiry of a pending order, so late."""
+    """Makes SQL for the expiry of a pending order that comes `late_ms` too late."""
     return f"""
         INSERT INTO history (user_id, seq, kind, command_id, transaction_number, command, outcome, cash_delta_cents,
             reserved_delta_cents, shares_delta, reserved_shares_delta, published_at_ms, at_ms)
@@ -124,7 +124,7 @@ def finished(kept: Kept) -> Judged:
 
 
 class SpoiledEye(Eye):
-    """Sees the database as it is after some statements, which are never committed."""
+    """Database as it is after some statements, which are never committed."""
 
     def __init__(self, database_url: str, statements: str):
         super().__init__(database_url)
@@ -138,7 +138,7 @@ class SpoiledEye(Eye):
 
 @dataclass
 class Spoilt:
-    """A judged round in which something else than the database is changed."""
+    """Judged round in which something outside the database is changed."""
 
     invariant: str
     named: str
@@ -155,13 +155,13 @@ def of_case(change: Callable[[Case], dict]) -> Callable[[Judged], Judged]:
 
 SPOILED_REST = [
     Spoilt(UNREADABLE, "commands.00/7", of_evidence(unreadable=["commands.00/7: what is this"])),
-    # A dump from the middle of the round, held against what was confirmed later.
+    # A dump from the middle of the round, compared with what was confirmed later.
     Spoilt(
         DUMPS,
         "which precedes it",
         of_case(lambda case: {"dumps": [replace(case.dumps[0], lines=len(case.lines), probes=len(case.probes))]}),
     ),
-    # The last dump, held against what an earlier one may hold.
+    # The last dump, compared with what an earlier one may hold.
     Spoilt(
         DUMPS,
         "which follows it",
@@ -223,7 +223,7 @@ def test_what_hits_no_transaction_worker_and_no_server_excuses_no_late_release()
 
 @pytest.fixture
 def dump_file(finished: Judged) -> Iterator[Path]:
-    """The last dump's, put back afterwards."""
+    """The last dump's file, restored afterwards."""
     file = finished.case.dump_folder / finished.case.last_dump.filename
     text = file.read_text()
     yield file

@@ -1,7 +1,7 @@
-"""The proof bites: with one line of defence left out, the same rounds report what that defence is against.
+"""Negative controls: with one defence left out, the same round reports exactly the violation that it prevents.
 
-Not merely that they stall. And with all defences in place nothing is reported, though the constraints behind them are
-dropped: so it is the defence that makes the difference.
+It is not enough that the round stalls. And with all defences in place nothing is reported although their constraints
+are dropped, which shows that the defence makes the difference.
 """
 
 import re
@@ -20,10 +20,10 @@ from tests.chaos.round import Round
 COMMANDS = 150
 
 PATIENCE_SECONDS = 20.0
-"""A symbol without a price is asked for again after 10 s."""
+"""Longer than the 10 s after which a symbol without a price is requested again."""
 
 STALLED_SECONDS = 8.0
-"""Where the round cannot come to rest, or may not."""
+"""Patience for rounds that cannot come to rest, or may not."""
 
 FAULTS = {
     "fence": HANG,
@@ -31,7 +31,7 @@ FAULTS = {
     "lookup": "publisher kill",
     "numbering": "point after-publish",
 }
-"""Of each defence a fault that nothing else would keep from doing harm."""
+"""For each defence, a fault that does harm unless that defence prevents it."""
 
 DONE = "every confirmed command is done exactly once"
 LOG = "every source of the log is gapless, once, complete"
@@ -46,7 +46,7 @@ Play = Callable[..., Result]
 
 @pytest.fixture
 def play(ground: Ground, tmp_path: Path) -> Play:
-    """A round with the faults of these defences, without what stands behind them, and without the one in `left_out`."""
+    """Runs a round with the faults of these defences, without their constraints and without the defence `left_out`."""
 
     def play(*defences: str, left_out: str = "", patience: float = PATIENCE_SECONDS) -> Result:
         faults = tuple(FAULTS[defence] for defence in defences)
@@ -65,8 +65,8 @@ def test_without_the_look_up_commands_are_done_twice(play: Play) -> None:
 
 
 def test_without_the_fence_two_owners_write_the_same_rows(play: Play, ground: Ground) -> None:
-    """What the late owner had decided, commands or fills, is there from it and from its successor."""
-    # The late owner may arm an order again that was filled: nobody is going to fire it, and the round may not rest.
+    """Rows that the late owner had decided, commands or fills, are there twice: from it and from its successor."""
+    # The late owner may arm a filled order again. Nobody fires it, so the round may not come to rest.
     violations = play("fence", left_out="fence", patience=STALLED_SECONDS).violations
     with psycopg.connect(ground.database_url) as connection:
         kinds = {kind for (kind,) in connection.execute(_WRITTEN_TWICE)}
@@ -93,7 +93,7 @@ def test_without_the_outbox_entries_are_missing(play: Play, ground: Ground) -> N
 
 
 def _holed(ground: Ground) -> set[int]:
-    """Sources of which an entry is nowhere in the stream, and later ones are: nobody is going to bring it."""
+    """Finds sources with an entry that is nowhere in the stream although later ones are: nobody will publish it."""
     published = evidence.gather(ground.amqp_url, set()).entry_copies
     newest: dict[int, int] = {}
     for source, number in published:
@@ -102,7 +102,7 @@ def _holed(ground: Ground) -> set[int]:
 
 
 def test_with_all_defences_the_same_faults_do_no_harm(play: Play) -> None:
-    """Though no constraint stands behind any of them. Behind the outbox there is none in any case."""
+    """No constraint backs any of these defences here. The outbox never has one."""
     result = play(*SECOND_LINES)
     assert {invariant: found for invariant, found in result.violations.items() if found} == {}
     assert not result.missed

@@ -1,4 +1,4 @@
-"""The harness accounts for every process: what had a fault, what ended by itself, and that nothing is left behind."""
+"""The harness accounts for every process: it tells faults from other ends, and leaves nothing running."""
 
 import contextlib
 import os
@@ -38,7 +38,7 @@ def test_a_process_that_was_killed_is_started_again_and_no_death(fleet: Fleet, w
 
 
 def test_who_was_dead_already_cannot_be_killed_and_is_a_death(fleet: Fleet, wait_for) -> None:
-    os.kill(fleet.lives[SLOT].process.pid, signal.SIGKILL)  # by whom, the fleet does not know
+    os.kill(fleet.lives[SLOT].process.pid, signal.SIGKILL)  # the fleet does not know who sent it
     wait_for(lambda: not fleet.alive(SLOT))
     assert not fleet.kill(SLOT) and not fleet.signal(SLOT, signal.SIGSTOP)
     _until_restarted(fleet, wait_for)

@@ -1,4 +1,4 @@
-"""What stands before the quote server: it misbehaves as it is said to, and notes what arrives."""
+"""The proxy's quote server stand-in misbehaves as it is told, and records what arrives."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ ANSWERED = ("ABC", "ann", "12.34", "key")
 
 
 async def asked(front: QuoteFront, quote_server: int) -> bytes:
-    """What a client gets for a request, of a quote server that always says the same."""
+    """Returns what a client gets for a request, from a quote server that always answers the same."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()

@@ -1,4 +1,4 @@
-"""A round's workload: the generator's, and among it users whose trigger orders surely fire. Pure but for the file."""
+"""Workload of a round: generated lines, mixed with users whose trigger orders surely fire. Pure but for its file."""
 
 import random
 from pathlib import Path
@@ -7,15 +7,15 @@ from workloads.generator import workload_lines
 
 USERS = 60
 SYMBOLS = 40
-"""Few, so that quotes are shared; enough that there is something to ask the quote server for."""
+"""Number of symbols: few enough to share quotes, and enough to keep the quote server busy."""
 
 TRIGGER_USERS = 25
 TRIGGER_EVERY = 6
-"""Of so many lines one is of a user who sets triggers: the generator's are mostly rejected (see workloads/mix.py)."""
+"""Every sixth line is of a user who sets triggers, because most trigger commands of the generator are rejected."""
 
 
 def write_workload(path: Path, commands: int, seed: int) -> None:
-    """A file of `commands` lines, the last one the DUMPLOG of everything."""
+    """Writes a file of `commands` lines; the last one is the DUMPLOG of the whole log."""
     ordinary = workload_lines(USERS, commands, SYMBOLS, seed)
     triggers = _trigger_lines(random.Random(seed))
     bodies = []
@@ -26,7 +26,7 @@ def write_workload(path: Path, commands: int, seed: int) -> None:
 
 
 def _trigger_lines(draw: random.Random):
-    """Each user in turn arms an order at a price that quotes satisfy sooner or later, sells what it bought, …"""
+    """Yields lines of users who arm orders at prices that quotes satisfy sooner or later, and sell what they bought."""
     states = {f"trigger{n}": iter(()) for n in range(TRIGGER_USERS)}
     while True:
         user = draw.choice(list(states))
