@@ -1,4 +1,4 @@
-"""What the tests of the audit log share: publishing to it, running its process, asking its tables. No assertions."""
+"""Harness of the audit log's tests: publishes to it, runs its process, queries its tables. No assertions."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def command(transaction_number: int, user: str | None = "ann", **fields) -> Audi
 
 
 def commands(first: int, last: int, user: str = "ann") -> list[AuditEntry]:
-    """Entries whose transaction numbers are `first` to `last`."""
+    """Makes entries whose transaction numbers are `first` to `last`."""
     return [command(n, user) for n in range(first, last + 1)]
 
 
@@ -82,16 +82,16 @@ class AuditLog:
         return process
 
     def publish(self, source: int, first_number: int, entries: list[AuditEntry]) -> None:
-        """As one message, of entries that their source has committed, as each source does before it publishes any."""
+        """Commits entries and then publishes them in one message, as each source does."""
         self.commit(source, first_number + len(entries) - 1)
         self.forge(source, first_number, entries)
 
     def forge(self, source: int, first_number: int, entries: list[AuditEntry]) -> None:
-        """As one message of somebody who commits nothing."""
+        """Publishes entries in one message without committing them, as a forger does."""
         self.publish_body(codec.encode(AuditMessage(VERSION, source, first_number, entries)))
 
     def commit(self, source: int, number: int) -> None:
-        """As a source does in the transaction of its batch: its entries up to this number are real from now on."""
+        """Commits a source's entries up to this number, as the source does in the transaction of its batch."""
         group, partition = ("quotecache", 0) if source == QUOTECACHE_SOURCE else ("transactions", source)
         self.database.execute(_COMMIT, (number, group, partition))
 
@@ -106,7 +106,7 @@ class AuditLog:
         return row[0] if row else 0
 
     def transactions(self, source: int) -> list[int]:
-        """Transaction numbers of a source's entries by their numbers, which must be 1, 2, 3, …"""
+        """Returns the transaction numbers of a source's entries, whose own numbers must be 1, 2, 3, …"""
         query = "SELECT number, transaction_number FROM audit_events WHERE source = %s ORDER BY number"
         rows = self.database.execute(query, (source,)).fetchall()
         assert [number for number, _ in rows] == list(range(1, len(rows) + 1))
@@ -122,12 +122,12 @@ class AuditLog:
         return self._one("SELECT 1 FROM dump_markers WHERE dump_id = %s AND source = 64", dump_id) is not None
 
     def state(self, dump_id: str) -> str | None:
-        """What has become of a dump; None where the log has not named it."""
+        """Returns the state of a dump, or None if no marker of it is stored."""
         row = self._one("SELECT state FROM dumps WHERE dump_id = %s", dump_id)
         return row and row[0]
 
     def failure(self, dump_id: str) -> str | None:
-        """Why a dump has no file, or not yet."""
+        """Returns the reason why a dump has no file yet, or never will."""
         row = self._one("SELECT failure FROM dumps WHERE dump_id = %s", dump_id)
         return row and row[0]
 
@@ -138,11 +138,11 @@ class AuditLog:
         return self.state(dump_id) in ("written", "replaced", "failed")
 
     def stops(self) -> list[tuple[int, int, str]]:
-        """Sources that have stopped: source, number of the entry, and why."""
+        """Returns the sources that have stopped: source, number of the entry, reason."""
         return self.database.execute("SELECT source, number, reason FROM audit_stops ORDER BY source").fetchall()
 
     def dead_letters(self) -> list[DeadLetter]:
-        """Messages that were given up, the oldest first."""
+        """Returns the dead letters, oldest first."""
         return [one.letter for one in store.page(self.database, store.Choice(), 100, KEPT_BYTES_MAX)]
 
     def close(self) -> None:

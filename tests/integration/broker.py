@@ -1,4 +1,4 @@
-"""What tests do to a broker and to the line to it. No test is in here."""
+"""Interference with the broker: a relay before it, and deleted streams. Holds no test."""
 
 import contextlib
 import socket
@@ -11,9 +11,9 @@ from rabbitmq.topology import command_stream
 
 
 class Relay:
-    """Stands between a client and the broker; keeps the broker's answers to itself, refuses, or cuts the line.
+    """Relay between a client and the broker, which can withhold the broker's answers, refuse, or cut the connection.
 
-    `url`: the broker's, by way of here.
+    `url`: the broker's URL by way of the relay.
     """
 
     def __init__(self, amqp_url: str):
@@ -25,14 +25,14 @@ class Relay:
         self.mute = False
         self.refusing = False
         self.bytes_max: int | None = None
-        """A line is cut when a client has sent more than this."""
+        """Bytes that a client may send before the relay cuts its connection; None means no limit."""
         self._sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
     @property
     def accepted(self) -> int:
-        """Connections so far."""
+        """Number of connections so far."""
         return len(self._sockets) // 2
 
     def cut(self) -> None:

@@ -1,4 +1,4 @@
-"""What integration tests share beside real servers: one finished run, for those who judge what a run leaves."""
+"""Fixtures of the integration tests: a finished run, a relay before the broker, and the quote cache's surroundings."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from tests.integration.quotecache_processes import Asker
 
 @pytest.fixture(scope="session")
 def finished(_template, tmp_path_factory) -> Iterator[FinishedRun]:
-    """The small workload, run to its end by real processes that have stopped."""
+    """The small workload, run to its end by real processes that have stopped since."""
     administration, template = _template
     amqp_url = os.environ["AMQP_URL"]
     connection = open_connection(amqp_url, "tests")
@@ -39,7 +39,7 @@ def relay(amqp_url) -> Iterator[Relay]:
 
 @pytest.fixture
 def environment(amqp_url, database_url) -> dict[str, str]:
-    """Of a quote cache; tests add which quote server."""
+    """Environment of a quote cache; each test adds its quote server."""
     return {"AMQP_URL": amqp_url, "DATABASE_URL": database_url, "REPLICA": "one"}
 
 
@@ -52,7 +52,7 @@ def asker(amqp_url) -> Iterator[Asker]:
 
 @pytest.fixture
 def audit(amqp_url) -> Iterator[Callable[[], list[AuditEntry]]]:
-    """What the quote cache logged so far, in the order of its numbers; what is published twice has the same number."""
+    """Returns what the quote cache has logged so far, by number; a second copy of a number replaces the first."""
     connection = open_connection(amqp_url, "audit")
     channel = connection.channel()
     queue = channel.queue_declare("", exclusive=True).method.queue

@@ -1,5 +1,6 @@
-"""A finished run for the tests of verification: made once through real processes, then only copied. No assertions but
-that the run itself went well.
+"""A finished run for the tests of verification: made once by real processes, then only copied.
+
+Asserts nothing but that the run itself went well.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ WORKLOAD = ROOT / "workloads" / "small.txt"
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """`database` is the name of what the run left, which is only ever copied; `dump` the file of its last DUMPLOG."""
+    """Finished run. `database`: name of its database, which is only ever copied; `dump`: file of its last DUMPLOG."""
 
     administration: str
     database: str
@@ -26,7 +27,7 @@ class FinishedRun:
 
     @contextlib.contextmanager
     def copied(self) -> Iterator[str]:
-        """The URL of a copy that may be spoiled."""
+        """Yields the URL of a copy that a test may spoil."""
         with database(self.administration, f"{self.database}_copy", self.database) as url:
             yield url
 
@@ -46,7 +47,7 @@ def run(amqp_url: str, database_url: str, folder: Path) -> Path:
 
 @contextlib.contextmanager
 def database(administration: str, name: str, template: str) -> Iterator[str]:
-    """A database of this name while it is used, a copy of the template; yields its URL."""
+    """Makes a database of this name from the template; yields its URL, and drops it afterwards."""
     with psycopg.connect(administration, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')

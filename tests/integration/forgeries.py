@@ -1,6 +1,7 @@
-"""More cases for invariants: changes that only the log of record, or the history, gives away. No tests.
+"""Cases for invariants that only the log of record, or only the history, can check. Holds no test.
 
-As in violations.py: a sentence, the SQL that spoils a finished run, and what the first bad row's name must contain.
+As in violations.py, a case is an invariant's sentence, the SQL that spoils a finished run, and part of the first bad
+row's name.
 """
 
 from tests.integration.violations import ARM, SET, done, eve, expiry
@@ -25,7 +26,7 @@ OTHER_QUOTE = """
         SELECT ctid FROM history WHERE command = 'QUOTE' AND outcome = 'done' ORDER BY user_id, seq LIMIT 1)
       AND q.quote_id = (SELECT min(quote_id) FROM quote_fetches AS other
                         WHERE other.symbol <> h.symbol AND price_cents IS NOT NULL)"""
-"""A QUOTE's answer becomes another one that was really paid for."""
+"""Replaces a QUOTE's answer by another one that was really paid for."""
 
 SOMEBODY = "(SELECT user_id FROM history WHERE user_id > '' AND seq = 8 ORDER BY user_id LIMIT 1)"
 
@@ -33,13 +34,13 @@ CONTENT = """kind transaction_number command symbol amount_cents price_cents out
     reserved_delta_cents shares_delta reserved_shares_delta quote_id published_at_ms at_ms waited_since_ms"""
 
 EXCHANGED = ", ".join(f"{column} = other.{column}" for column in CONTENT.split())
-"""All of a row but its place and its command id."""
+"""Assignments that copy all of a row but its place and its command id."""
 
 REQUEST = """
     INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms)
     VALUES ('ZZZ', 'ann', 1, false, extract(epoch FROM now()) * 1000 - {age_ms})
     RETURNING format('quote %s', quote_id)"""
-"""A paid request of which nothing more is on record."""
+"""Adds a paid request without an end."""
 
 OWNED = """
     UPDATE partitions SET owner = 'somebody', lease_until = now() + interval '1 minute'

@@ -1,13 +1,13 @@
-"""Cases of orders that expire late, and of partitions that nobody owns meanwhile: SQL that spoils a finished run."""
+"""Cases of orders that expire late, and of partitions without an owner meanwhile: SQL that spoils a finished run."""
 
 from schema.commands import PARTITIONS
 from verification.order_passes import LATE
 
 
 def expiry(late_ms: int, cents: int = 0, order: str = "seq") -> str:
-    """Makes up that a pending buy expired this late, and gave back so much more than it had reserved.
+    """Makes SQL for a pending buy that expires this late and gives back this many cents more than it reserved.
 
-    `order`: the number of its order's row.
+    `order`: number of its order's row, as SQL.
     """
     return f"""
         INSERT INTO history (user_id, seq, kind, command_id, transaction_number, command, symbol, amount_cents,
@@ -30,7 +30,7 @@ NEVER_OWNED = "TRUNCATE ownership_spans"
 
 
 def owned(from_ms: int, until_ms: int) -> str:
-    """Makes up that the partition of the order of `expiry` was owned, counted from when the order expires."""
+    """Makes SQL that records an owner of all partitions in a span counted from when the order of `expiry` expires."""
     return f"""
         INSERT INTO ownership_spans
         SELECT 'transactions', partition, 1, 'somebody', to_timestamp((expires_at_ms + {from_ms}) / 1000.0),

@@ -1,4 +1,4 @@
-"""For the tests of the quote cache: its processes, a faulty quote server, and somebody who asks. Real TCP all of it."""
+"""Processes for the tests of the quote cache: itself, a faulty quote server, and a client. All use real TCP."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 EXIT_SECONDS_MAX = 15
 
 SILENCE, RESET = object(), object()
-"""Answers of a FaultyServer that are no bytes."""
+"""Answers of a FaultyServer that are not bytes."""
 
 
 def free_port() -> int:
@@ -42,7 +42,7 @@ def now_ms() -> int:
 
 
 def ended(process: subprocess.Popen, number: int = signal.SIGTERM) -> int:
-    """Ends one process, by its own id. Returns its exit code."""
+    """Ends one process by a signal. Returns its exit code."""
     if process.poll() is None:
         process.send_signal(number)
     return process.wait(EXIT_SECONDS_MAX)
@@ -50,7 +50,7 @@ def ended(process: subprocess.Popen, number: int = signal.SIGTERM) -> int:
 
 @contextlib.contextmanager
 def running(module: str, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
-    """A process that is killed in the end, if it still runs by then."""
+    """Runs a process, and kills it at the end of the block if it still runs."""
     process = subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, env=os.environ | environment)
     try:
         yield process
@@ -59,7 +59,7 @@ def running(module: str, environment: dict[str, str]) -> Iterator[subprocess.Pop
 
 
 class Asker:
-    """Somebody who needs prices: the client as workers use it, with its loop turned by hand."""
+    """Client of the quote cache, as workers use it; the test turns its loop."""
 
     def __init__(self, amqp_url: str):
         self.connection = open_connection(amqp_url, "asker")
@@ -72,7 +72,7 @@ class Asker:
             self.prices.request(symbol, user, 7, now_ms())
 
     def ask_raw(self, symbol: str, user: str) -> None:
-        """A request that the client would not send, as it is outstanding already."""
+        """Sends a request that the client would not send, because the same request is outstanding."""
         self.publisher.publish(Outgoing("", PRICE_REQUESTS_QUEUE, encode(PriceRequest(VERSION, symbol, user, 7))))
 
     def turn(self) -> None:
@@ -81,7 +81,7 @@ class Asker:
         self.answers += self.prices.take_answers()
 
     def answer(self, symbol: str) -> Quote | NoQuote | None:
-        """The newest answer for a symbol, after a turn of the loop."""
+        """Returns the newest answer for a symbol, after a turn of the loop."""
         self.turn()
         return next((answer for answer in reversed(self.answers) if answer.symbol == symbol), None)
 
@@ -91,7 +91,7 @@ class Asker:
 
 
 def hits(address: tuple[str, int], of: str = "total") -> int:
-    """What the simulator itself counted."""
+    """Returns the simulator's own count of requests."""
     with socket.create_connection(address, 5) as connection, connection.makefile("rw") as file:
         file.write(f"!hits,{of}\n")
         file.flush()
@@ -110,7 +110,7 @@ def rows(database_url: str, query: str) -> list[tuple]:
 
 
 class FaultyServer(socketserver.ThreadingTCPServer):
-    """A quote server that answers by script: `script(symbol, user, n)` gives the n-th answer for a symbol."""
+    """Quote server that answers by script: `script(symbol, user, n)` gives the n-th answer for a symbol."""
 
     daemon_threads = True
     block_on_close = False
@@ -143,7 +143,7 @@ class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         symbol, _, user = self.rfile.readline().decode().strip().partition(",")
         if not symbol:
-            return  # connected, and asked for nothing
+            return  # connected and sent nothing
         with self.server.lock:
             self.server.hits[symbol] += 1
             number = self.server.hits[symbol]

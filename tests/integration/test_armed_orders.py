@@ -1,4 +1,4 @@
-"""Reading armed trigger orders when symbols are taken over: all of them, in pages, whatever their number."""
+"""Armed trigger orders are read page by page at a takeover, all of them, whatever their number."""
 
 import contextlib
 
@@ -25,7 +25,7 @@ def connection(database_url, monkeypatch):
 
 
 def stored(connection: psycopg.Connection, orders: int, symbol: str = "A") -> list[TriggerChange]:
-    """So many users, each with an armed buy and an armed sell of a symbol; ROWS_MAX buys that are not armed beside."""
+    """Stores for each of many users an armed buy and an armed sell, and ROWS_MAX further buys that are not armed."""
     changes = []
     for n in range(orders):
         changes.append(TriggerChange(f"user{n:05}", symbol, Side.BUY, 1, 300, 1_000, 0, 7))
@@ -61,7 +61,7 @@ def test_between_pages_nothing_is_held_at_the_server_and_the_connection_is_free(
 
 @pytest.mark.parametrize("analyzed", [False, True])
 def test_no_statement_reads_more_than_its_page(connection, analyzed):
-    """By the plan, whether the table was ever analyzed or not: rows come in the index's order, none beyond the page."""
+    """Postgres reads rows in the index's order and none beyond the page, whether or not the table was analyzed."""
     stored(connection, 2_000)
     with connection.transaction():
         if analyzed:

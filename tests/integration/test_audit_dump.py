@@ -1,4 +1,4 @@
-"""DUMPLOG: the file holds exactly what precedes it, each entry once, whatever happens while it is written."""
+"""DUMPLOG: the file holds exactly the entries before it, each once, whatever happens while it is written."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def audit(amqp_url, database_url, tmp_path):
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    """The elements of a dump, validated."""
+    """Returns the elements of a dump, after validating it."""
     document = etree.parse(path)
     XSD.assertValid(document)
     return [{"kind": entry.tag} | {field.tag: field.text for field in entry} for entry in document.getroot()]
@@ -34,7 +34,7 @@ def transactions(path: Path) -> list[int]:
 
 
 def publish_root_dump(audit: AuditLog, filename: str = "log") -> list[int]:
-    """Ten entries of each source before its marker, five behind it; returns the transactions that precede."""
+    """Publishes ten entries of each source before its marker and five after it; returns the transactions before it."""
     audit.publish(QUOTECACHE_SOURCE, 1, [quote(5)])
     for source in range(PARTITIONS):
         audit.publish(source, 1, commands(source * 100 + 10, source * 100 + 19))
@@ -149,7 +149,7 @@ def test_any_text_in_the_log_comes_out_of_the_dump(audit, wait_for):
 
 
 def test_a_users_dump_has_the_quotes_of_its_commands_however_those_are_numbered(audit, wait_for):
-    """Two publishers count each for itself: numbers say nothing about what came first."""
+    """Two publishers number their commands independently, so numbers do not say what came first."""
     audit.start()
     audit.publish(QUOTECACHE_SOURCE, 1, [quote(901, "ann")])
     audit.publish(7, 1, [command(901, "ann"), command(1, "ann"), marker(DUMP, 1, "log", "ann")])
@@ -159,14 +159,14 @@ def test_a_users_dump_has_the_quotes_of_its_commands_however_those_are_numbered(
 
 
 def verified(audit: AuditLog) -> int:
-    """Number of differences that verification, which has rules of its own, sees in the dump."""
+    """Returns the number of differences that verification finds in the dump by its own rules."""
     with psycopg.connect(audit.environment["DATABASE_URL"]) as connection:
         findings = dump_file.verify(connection, audit.dump_dir / "log", lambda _: None)
     return sum(found.violations for found in findings)
 
 
 def test_a_users_dump_has_no_quote_of_a_later_command_that_bears_the_number_of_an_earlier_one(audit, wait_for):
-    """By its symbol they are told apart; where that is the same as well, nothing in the log can."""
+    """The symbols differ here. With the same symbol, too, nothing in the log could tell the two commands apart."""
     audit.start()
     audit.publish(QUOTECACHE_SOURCE, 1, [quote(1, "ann")])
     audit.publish(7, 1, [command(1, "ann", symbol="XYZ"), marker(DUMP, 2, "log", "ann"), command(1, "ann")])

@@ -1,4 +1,4 @@
-"""Dumps that cannot be written, now or ever: each ends in a state with its reason, and hinders no other."""
+"""Dumps that cannot be written, now or ever: each ends in a state with its reason, and hinders no other dump."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ WRITTEN = ("written", None)
 
 
 class Shelf:
-    """The dumps of a log without entries, as the audit worker has noted them, and the folder for their files."""
+    """Dumps as the audit worker has recorded them, over a log without entries, and the folder for their files."""
 
     def __init__(self, database_url: str, folder: Path):
         self.folder = folder
@@ -38,7 +38,7 @@ class Shelf:
         self.database.close()
 
     def ask(self, filename: str, source: int = 7, user: str | None = "ann", markers: tuple[int, ...] = ()) -> Dump:
-        """A DUMPLOG whose markers are stored next; one of the whole log may lack some yet."""
+        """Records a DUMPLOG and stores its markers. `markers`: of these sources only, for a dump of the whole log."""
         dump = Dump(f"{self._count():032x}", user, filename)
         row = (dump.dump_id, dump.user, dump.filename)
         self.database.execute("INSERT INTO dumps (dump_id, user_id, filename) VALUES (%s, %s, %s)", row)
@@ -46,7 +46,7 @@ class Shelf:
         return dump
 
     def mark(self, dump: Dump, *sources: int) -> None:
-        """The dump's markers of these sources are stored; with the last of them it is complete."""
+        """Stores the dump's markers of these sources; the last of them completes the dump."""
         for source in sources:
             self._numbers[source] += 1
             self._mark(dump, source, self._numbers[source])
@@ -57,17 +57,17 @@ class Shelf:
         return dump_writing.write(self._reader, dump, self.folder)
 
     def draft(self, dump: Dump) -> Path:
-        """Where its file is prepared."""
+        """Returns the path at which the dump's file is prepared."""
         return dump_writing.draft_path(self.folder, dump, dump.dump_id)
 
     def refuses(self, dump: Dump) -> str:
-        """Why there can never be a file for it."""
+        """Returns the reason why the dump can never have a file."""
         with pytest.raises(DumpImpossible) as caught:
             self.write(dump)
         return str(caught.value)
 
     def became(self, dump: Dump) -> tuple[str, str | None]:
-        """Its state, and why it has no file."""
+        """Returns the dump's state, and the reason why it has no file."""
         return self.database.execute(
             "SELECT state::text, failure FROM dumps WHERE dump_id = %s", (dump.dump_id,)
         ).fetchone()
@@ -92,7 +92,7 @@ def shelf(database_url, tmp_path) -> Iterator[Shelf]:
 
 @pytest.fixture
 def dumper(shelf, monkeypatch) -> Iterator[Dumper]:
-    """One that tries again soon."""
+    """Dumper that retries soon."""
     monkeypatch.setattr(dump_retries, "PAUSE_SECONDS_FIRST", 0.02)
     dumper = Dumper(shelf.settings)
     dumper.start()
@@ -109,7 +109,7 @@ def dumper(shelf, monkeypatch) -> Iterator[Dumper]:
     ],
 )
 def test_of_two_names_that_exclude_each_other_the_earlier_keeps_its_place(shelf, first, second, why):
-    """Whichever is written first: so what comes of a workload does not depend on who was quicker."""
+    """The order of writing does not matter, so a workload's result does not depend on which writer was faster."""
     earlier, *later = shelf.ask(first), shelf.ask(second), shelf.ask(second, 5, "bob"), shelf.ask(second, user=None)
     assert {shelf.refuses(dump) for dump in later} == {why}
     assert shelf.write(earlier) is DumpState.WRITTEN
@@ -138,7 +138,7 @@ def test_a_whole_log_whose_marker_came_first_in_a_users_partition_is_the_earlier
 
 def test_a_dump_that_failed_holds_no_name(shelf):
     failed, later = shelf.ask("testLOG/x"), shelf.ask("testLOG")
-    (shelf.folder / "testLOG").mkdir(parents=True)  # as an attempt that failed has left it
+    (shelf.folder / "testLOG").mkdir(parents=True)  # left by an attempt that failed
     dump_store.fail(shelf.database, failed, "an entry of it cannot be stored")
     assert shelf.write(later) is DumpState.WRITTEN
 
@@ -197,7 +197,7 @@ def test_a_link_in_the_place_of_the_file_is_replaced_and_not_written_through(she
 
 
 def test_a_path_that_is_too_long_is_given_up_and_a_shorter_one_is_written(shelf):
-    """A path has at most 4,095 bytes."""
+    """Linux limits a path to 4,095 bytes."""
     while (room := 3_980 - len(str(shelf.folder))) > 1:
         shelf.folder = shelf.folder / ("d" * min(room - 1, 100))
     assert (
@@ -213,14 +213,14 @@ def test_a_dump_folder_that_vanished_is_made_anew(shelf):
 
 
 def test_no_dump_may_have_the_name_under_which_another_is_prepared(shelf):
-    """It would be overwritten, and then moved to the other's place, though it counts as written."""
+    """A dump of that name would be overwritten and then moved to the other's place, though it counts as written."""
     draft = shelf.draft(shelf.ask("log")).name
     assert dump_path(draft) is None
     assert dump_path(f"{draft}/x") is None
 
 
 def test_what_an_attempt_left_is_not_written_into(shelf):
-    """Its writer may have lost its lock, and go on writing."""
+    """The attempt's writer may have lost its lock and may still be writing."""
     dump = shelf.ask("log")
     left = shelf.draft(dump)
     shelf.folder.mkdir()

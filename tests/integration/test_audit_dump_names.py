@@ -1,4 +1,4 @@
-"""Dumps that share a file name: the file is the latest one's, whatever the order in which they can be written."""
+"""Dumps that share a file name: the file belongs to the latest, in whatever order they can be written."""
 
 import threading
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.integration.audit_harness import AuditLog, command, marker
 from verification import dump_file
 
 EARLIER, LATER = "0b" * 16, "0a" * 16
-"""Ids that sort the other way round: nothing may go by them."""
+"""Ids that sort the other way round, so that no code may rely on their order."""
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def holds(audit: AuditLog, *transaction_numbers: int) -> bool:
 
 
 def ask_twice(audit: AuditLog) -> None:
-    """Two dumps of one name by one user, no paid hit between them; the later one holds one entry more."""
+    """Publishes two dumps of one name by one user, without a quote in between; the later one holds one entry more."""
     audit.publish(7, 1, [command(1), marker(EARLIER, 2, "log", "ann"), command(3), marker(LATER, 4, "log", "ann")])
 
 
@@ -50,7 +50,7 @@ def test_an_earlier_one_that_failed_does_not_replace_the_later(audit, wait_for, 
     with psycopg.connect(database_url) as holder:
         audit.publish(7, 1, [command(1)])
         wait_for(lambda: audit.stored(7) == 1)
-        # Announced by hand, so that it is locked before anybody can write it.
+        # The test records the dump itself, so that it is locked before anybody can write it.
         holder.execute("INSERT INTO dumps (dump_id, user_id, filename) VALUES (%s, 'ann', 'log')", (EARLIER,))
         holder.commit()
         holder.execute("SELECT FROM dumps WHERE dump_id = %s FOR UPDATE", (EARLIER,))
@@ -65,7 +65,7 @@ def test_an_earlier_one_that_failed_does_not_replace_the_later(audit, wait_for, 
 
 
 def test_a_process_that_hangs_in_an_earlier_one_does_not_replace_the_later(audit, wait_for, database_url):
-    """The trigger holds the writer of the earlier dump where it is about to rename its file."""
+    """A database trigger holds the earlier dump's writer where it is about to rename its file."""
     make_both_unwritten(audit, wait_for)
     audit.database.execute("""
         CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS
@@ -87,7 +87,7 @@ def test_a_process_that_hangs_in_an_earlier_one_does_not_replace_the_later(audit
 
 
 def test_what_an_earlier_one_had_written_is_taken_out_of_its_reach(audit, wait_for, database_url):
-    """Its writer may have lost its lock between its last look and its rename."""
+    """The earlier dump's writer may have lost its lock just before its rename."""
     make_both_unwritten(audit, wait_for)
     left = dump_writing.draft_path(audit.dump_dir, Dump(LATER, "ann", "log"), EARLIER)
     left.write_text("the earlier dump")
@@ -98,7 +98,7 @@ def test_what_an_earlier_one_had_written_is_taken_out_of_its_reach(audit, wait_f
 
 @pytest.mark.parametrize("whole_first", [True, False])
 def test_the_whole_logs_and_a_users_are_later_as_their_partition_says(audit, wait_for, whole_first):
-    """Whichever of the two the log named first, and whichever was complete first."""
+    """Neither the order in which the log named them nor the order in which they were complete matters."""
     audit.dump_dir.write_text("a file where the folder should be")
     audit.start()
     whole, anns = marker("0e" * 16, 9, "log"), marker("0d" * 16, 8, "log", "ann")
@@ -112,7 +112,7 @@ def test_the_whole_logs_and_a_users_are_later_as_their_partition_says(audit, wai
 
 
 def around(markers: list[AuditEntry]) -> list[AuditEntry]:
-    """A command before each of them."""
+    """Puts a command before each marker."""
     return [entry for n, one in enumerate(markers, 1) for entry in (command(n), one)]
 
 

@@ -1,4 +1,4 @@
-"""Whatever somebody publishes to the audit log: what its source committed is stored, and nothing else is."""
+"""Forged audit messages: only entries that their source has committed are stored, whatever anybody publishes."""
 
 import msgspec
 import pytest
@@ -25,15 +25,15 @@ def audit(amqp_url, database_url, tmp_path):
 def test_what_no_source_committed_is_a_dead_letter_and_the_real_entries_are_stored(audit, wait_for):
     audit.publish(3, 1, commands(1, 2))
     audit.publish(QUOTECACHE_SOURCE, 1, [quote(1)])
-    # A field of 40,000 characters, at the number that comes next.
+    # An undecodable message at the next number: one field has 40,000 characters.
     long = msgspec.structs.replace(marker(DUMP, 9, "log"), cryptokey="k" * 40_000)
     audit.forge(3, 3, [long])
-    # The number that comes next, and sound.
+    # A valid message at the next number.
     audit.forge(3, 3, commands(666, 667))
     audit.forge(QUOTECACHE_SOURCE, 2, [quote(666)])
-    # Begins with what is committed, and goes on beyond.
+    # A message that begins with committed numbers and continues beyond them.
     audit.forge(3, 2, commands(2, 4))
-    # Far ahead: more of them than may be held.
+    # Numbers far ahead, in more messages than may be held.
     for number in range(FAR_AHEAD, FAR_AHEAD + HELD_MESSAGES_MAX + 2):
         audit.forge(5, number, [command(666)])
     published = 7 + HELD_MESSAGES_MAX + 2 - 1
@@ -57,7 +57,7 @@ def test_what_no_source_committed_is_a_dead_letter_and_the_real_entries_are_stor
 
 
 def test_entries_that_were_forged_under_committed_numbers_are_told_from_the_real_ones(audit, wait_for):
-    """Nobody can tell which of the two is real: the second one is kept, and nothing is lost."""
+    """Nothing shows which of the two messages is real, so the second is kept as a dead letter and nothing is lost."""
     audit.commit(3, 4)
     audit.forge(3, 1, commands(1, 2))
     audit.forge(3, 3, commands(666, 666))
@@ -75,7 +75,7 @@ def test_entries_that_were_forged_under_committed_numbers_are_told_from_the_real
 
 
 def test_what_was_passed_over_while_a_source_had_stopped_is_told_from_forgeries(audit, wait_for):
-    """All is read again, when the source has committed the numbers of a forgery whose letter was discarded."""
+    """All of it is read again, by when a discarded forgery's numbers are committed."""
     audit.database.execute("ALTER TABLE audit_events ADD CONSTRAINT odd CHECK (transaction_number <> 13)")
     audit.publish(3, 1, commands(11, 13))
     audit.forge(3, 4, commands(666, 667))
@@ -93,7 +93,7 @@ def test_what_was_passed_over_while_a_source_had_stopped_is_told_from_forgeries(
     audit.database.execute("ALTER TABLE audit_events DROP CONSTRAINT odd")
     audit.start()
     wait_for(lambda: audit.stored(3) == 7)
-    # The forgery under committed numbers came first; the real one is not lost for it.
+    # The forgery under committed numbers came first; the real message is a dead letter and not lost.
     assert audit.transactions(3) == [11, 12, 13, 14, 15, 666, 667]
     (letter,) = wait_for(audit.dead_letters)
     assert codec.decode_audit(letter.body).entries == commands(16, 17)
@@ -118,7 +118,7 @@ def test_an_entry_that_postgres_refuses_stops_its_source_alone_and_fails_the_dum
     assert (audit.state(DUMP), audit.state(LATER), audit.state(WHOLE)) == ("written", "failed", "failed")
     assert "transactions.03" in audit.failure(WHOLE)
     assert audit.dead_letters() == []
-    # What comes while it has stopped is not lost either.
+    # Entries that come while the source is stopped are not lost either.
     audit.publish(3, 11, commands(50, 52))
     audit.publish(4, 3, commands(60, 61))
     wait_for(lambda: audit.stored(4) == 4)
@@ -134,7 +134,7 @@ def test_an_entry_that_postgres_refuses_stops_its_source_alone_and_fails_the_dum
 
 
 def test_a_source_that_lacks_an_entry_stops_and_goes_on_when_it_comes(audit, wait_for):
-    """Its message was a dead letter, perhaps. Those behind it are not held for ever, and read again in the end."""
+    """The missing message may be a dead letter. Later ones are not held for ever; they are read again in the end."""
     audit.commit(3, 1_000)
     audit.forge(3, 1, commands(1, 2))
     last = 4 + HELD_MESSAGES_MAX

@@ -1,4 +1,4 @@
-"""The audit log stores every entry once, in order, whatever its publishers repeat and whoever dies."""
+"""The audit log stores every entry once, in order, whatever publishers repeat and whichever process dies."""
 
 import signal
 
@@ -145,7 +145,7 @@ def test_sigterm_is_answered_when_all_that_is_in_the_stream_is_stored(audit, wai
     process = audit.start()
     audit.publish(0, 1, commands(1, 1))
     wait_for(lambda: audit.stored(0) == 1)
-    process.send_signal(signal.SIGSTOP)  # so that it cannot have read all this before it hears the other signal
+    process.send_signal(signal.SIGSTOP)  # so it cannot read all of this before the second signal
     messages, per_message = 3 * PREFETCH_MESSAGES, 100
     for first in range(2, 2 + messages * per_message, per_message):
         audit.publish(0, first, commands(first, first + per_message - 1))

@@ -1,4 +1,4 @@
-"""What becomes of a source that has stopped when retention drops the messages that it is to be read again from."""
+"""A stopped source whose messages retention drops before they can be read again."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ DUMP = "0a" * 16
 
 @pytest.fixture
 def audit(amqp_url, database_url, tmp_path) -> Iterator[AuditLog]:
-    """With an audit stream that holds no more than a few hundred kB."""
+    """Audit log on a stream that holds a few hundred kB at most."""
     log = AuditLog(amqp_url, database_url, tmp_path / "dumps")
     limits = {"x-max-length-bytes": 2 * SEGMENT_BYTES, "x-stream-max-segment-size-bytes": SEGMENT_BYTES}
     channel = log.connection.channel()
@@ -27,7 +27,7 @@ def audit(amqp_url, database_url, tmp_path) -> Iterator[AuditLog]:
 
 
 def test_a_stop_from_before_the_oldest_message_of_the_stream_lasts_and_hinders_nobody_else(audit, wait_for):
-    """Reading on from there ended the worker, each time it was started, and with it the log of every source."""
+    """A worker that tried to read on from there ended at each start, and with it the log of every source."""
     audit.database.execute("ALTER TABLE audit_events ADD CONSTRAINT odd CHECK (transaction_number <> 13)")
     audit.publish(3, 1, commands(11, 14))
     process = audit.start()
@@ -54,7 +54,7 @@ def test_a_stop_from_before_the_oldest_message_of_the_stream_lasts_and_hinders_n
     assert "retention has dropped it" in audit.stops()[0][2]
     wait_for(lambda: audit.state(DUMP) == "failed")
 
-    # Somebody who has kept a copy of the entry publishes it: the rest is read again from where the stream begins now.
+    # A person publishes a kept copy of the entry: the worker reads the rest again from the stream's present beginning.
     audit.forge(3, 3, commands(13, 14))
     wait_for(lambda: audit.stored(3) == 7 or process.poll() is not None)
     assert process.poll() is None

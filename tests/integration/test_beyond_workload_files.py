@@ -1,4 +1,4 @@
-"""What only the site and the API can say (spec §3a), from the stream to verification and replay."""
+"""Commands that only the site and the API can express (spec §3a), from the stream to verification and replay."""
 
 import subprocess
 import sys

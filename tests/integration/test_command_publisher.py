@@ -20,7 +20,7 @@ SOURCE = 7
 
 
 class Logs:
-    """What is in the command logs so far."""
+    """Contents of the command logs so far."""
 
     def __init__(self, url: str):
         self._connection = open_connection(url, "reader")
@@ -35,7 +35,7 @@ class Logs:
         self._connection.close()
 
     def commands(self, number: int) -> list[Command]:
-        """In order, each once: repetitions must be marked, and are left out."""
+        """Returns the commands of a partition in order, each once. Asserts that repetitions are marked."""
         seen: dict[bytes, Command] = {}
         for delivery in self.deliveries[number]:
             message = decode_log(delivery.body)
@@ -59,7 +59,7 @@ def logs(amqp_url) -> Iterator[Logs]:
 
 @pytest.fixture
 def publisher(amqp_url, relay) -> Iterator[CommandPublisher]:
-    """Connected through the relay."""
+    """Publisher connected through the relay."""
     publisher = CommandPublisher(partial(open_connection, relay.url, "test", 2.0), patience_seconds=2.0)
     yield publisher
     publisher.close()
@@ -129,7 +129,7 @@ def test_a_defective_command_of_nobody_is_no_marker(publisher, logs, wait_for, a
 
 
 def test_order_is_kept_and_repetitions_are_marked_when_the_connection_is_lost(publisher, relay, logs, wait_for):
-    """All that follows the first flush reaches the broker, but no confirm comes back before the line is cut."""
+    """Everything after the first flush reaches the broker, but no confirm returns before the connection is cut."""
     commands = _commands(1, 9_000)
     for command in commands[:1_000]:
         publisher.publish(command)
@@ -162,7 +162,7 @@ def test_losing_the_connection_again_and_again_loses_nothing(publisher, relay, l
 
 
 def test_a_command_that_no_stream_took_is_not_forgotten_with_the_connection(publisher, relay, amqp_url, wait_for):
-    """Returned and confirmed: of unknown fate it is not, and published it is not either."""
+    """The broker returned and confirmed the command, so it counts neither as unconfirmed nor as published."""
     command = _command(1)
     delete_stream(amqp_url, partition_of(command.key))
     publisher.publish(command)
@@ -211,13 +211,13 @@ def test_a_broker_that_stays_away_is_given_up(publisher, relay):
 
 
 def test_what_was_not_confirmed_when_it_gave_up_is_not_forgotten(relay, logs, wait_for):
-    """Whoever goes on after the error has the same promise of `flush` as before: all of it is confirmed."""
+    """After the error `flush` promises the same as before: it returns only when everything is confirmed."""
     publisher = CommandPublisher(partial(open_connection, relay.url, "test", 2.0), patience_seconds=1.0)
     commands = _commands(1, 3_000)
     relay.mute = True
     for command in commands[:2_000]:
         publisher.publish(command)
-    relay.bytes_max = 10_000  # enough for the streams to be looked at, and for a part of what was lost
+    relay.bytes_max = 10_000  # enough to look at the streams and to repeat a part of what was lost
     relay.cut()
     relay.mute = False
     with pytest.raises(BrokerError):

@@ -1,4 +1,4 @@
-"""A broker that is not there, or ends what we listen to: what is raised, and that it is said in one line."""
+"""Failing connections to the broker: each raises one exception, whose message is one line."""
 
 from collections.abc import Iterator
 

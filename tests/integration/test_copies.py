@@ -1,5 +1,6 @@
-"""Commands that are published again without a mark: a copy has no effect, gets the answer of the first, and ends no
-session (spec §3, exactly once).
+"""Commands published again without a mark (spec §3, exactly once).
+
+A copy has no effect, gets the answer of the first, and ends no session.
 """
 
 import contextlib
@@ -39,7 +40,7 @@ class Customer:
         self._queue = ReplyQueue(self.connection, lambda body: self._replies.extend(codec.decode_replies(body).replies))
 
     def gives(self, *commands: Command, marked: bool = False) -> None:
-        """All in one message."""
+        """Publishes these commands in one message."""
         batch = CommandBatch(VERSION, now_ms(), list(commands), self._queue.name)
         self.publishes(batch, partition_of(commands[0].user or NOBODY), marked)
 
@@ -49,7 +50,7 @@ class Customer:
         self._publisher.flush()
 
     def hears(self, count: int) -> list[Reply]:
-        """The next outcomes."""
+        """Returns the next outcomes."""
 
         def enough() -> bool:
             assert not self._lost, self._lost
@@ -69,7 +70,7 @@ class Customer:
 
 @pytest.fixture
 def lost() -> list[Exception]:
-    """What ended a session: nothing may."""
+    """Exceptions that ended a session; there must be none."""
     return []
 
 
@@ -82,7 +83,7 @@ def customer(amqp_url, wait_for, lost) -> Iterator[Customer]:
 
 @pytest.fixture
 def worker(amqp_url, database_url, lost) -> Start:
-    """Starts a worker in the place of the one before; fails on exit if its session was lost."""
+    """Starts a worker in place of the previous one; fails on exit if its session was lost."""
 
     @contextlib.contextmanager
     def start() -> Iterator[None]:
@@ -93,7 +94,7 @@ def worker(amqp_url, database_url, lost) -> Start:
             try:
                 with postgres.connect(database_url, "worker") as connection:
                     Session(broker, connection, "worker", {}).run(stop.is_set)
-            except Exception as error:  # whatever it is, the test has to know
+            except Exception as error:  # the test reports any exception
                 lost.append(error)
             finally:
                 broker.close()
@@ -119,7 +120,7 @@ def history(database_url) -> Iterator[Callable[[str], list[tuple]]]:
 
 
 def test_a_copy_has_no_effect_and_gets_the_answer_of_the_first(worker, customer, history):
-    """In one message with it, in one batch with it, later, and behind newer commands; marked makes no difference."""
+    """Copies come in the same message, in the same batch, later, and after newer commands; some are marked."""
     first, newer = a_command("ADD", 500), a_command("ADD", 700)
     customer.gives(first, first)
     customer.gives(first)
@@ -164,7 +165,7 @@ def test_a_copy_that_comes_while_the_first_waits_for_a_quote_gets_the_same_answe
         customer.gives(buy, buy)
         wait_for(lambda: customer.connection.pump(0.01) or asked, what="it asks for the quote")
         customer.gives(behind)
-        customer.hears(1)  # so the copies have been taken as well
+        customer.hears(1)  # then the copies have been taken as well
         customer.tells_a_price("ABC", 100)
         said = customer.hears(4)
     assert (said[0].command_id, said[0].outcome, said[0].price_cents) == (buy.command_id, Outcome.DONE, 100)
@@ -173,7 +174,7 @@ def test_a_copy_that_comes_while_the_first_waits_for_a_quote_gets_the_same_answe
 
 
 def test_a_copy_of_what_an_earlier_owner_executed_is_recognised_whatever_its_ids_are_made_of(worker, customer, history):
-    """The first owner saw the command, the second sees newer ones of its source before the copy."""
+    """The first owner executed the commands. The second sees newer ones of their source before the copies."""
     old, newer = a_command("ADD", 500), a_command("ADD", 600)
     drawn = [replace(a_command("ADD", 1), command_id=bytes([n]) * 16) for n in (200, 100)]
     with worker():

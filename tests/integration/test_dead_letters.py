@@ -1,4 +1,4 @@
-"""Dead letters: reading takes nothing and shows all of them; people publish them again or discard them."""
+"""Dead letters: listing and showing change nothing; people publish letters again or discard them."""
 
 import os
 import subprocess
@@ -27,14 +27,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class Ground:
-    """The servers of a test, and what it does with them."""
+    """Servers of a test, and actions on them."""
 
     broker: Connection
     database: psycopg.Connection
     environment: dict[str, str]
 
     def keep(self, *bodies: bytes, stream: str = STREAM, first: int = 0) -> None:
-        """Letters of these bodies at offsets `first`, …"""
+        """Stores letters with these bodies at offsets `first`, `first` + 1, …"""
         letters = [dead_letter(stream, n, body, f"reason {n}") for n, body in enumerate(bodies, first)]
         with self.database.transaction(), self.database.cursor() as cursor:
             store.keep(cursor, letters)
@@ -78,7 +78,7 @@ def numbered(count: int) -> list[bytes]:
 
 
 def test_list_shows_many_large_letters_each_time_and_leaves_them(ground: Ground) -> None:
-    """The whole of them is more than anybody wants in memory: what is listed must not depend on it."""
+    """All letters together are too large for memory, so listing must not depend on their total size."""
     ground.keep(*(b"\xc1" * KEPT_BYTES_MAX for _ in range(300)))
     for _ in range(2):
         done = ground.cli("list", "--limit", "1")
@@ -223,7 +223,7 @@ def test_a_missing_or_dead_server_is_said_and_not_taken_for_no_letters(ground: G
 
 @pytest.fixture
 def earlier(ground: Ground) -> Iterator[Publisher]:
-    """The queue of earlier versions, and a publisher to it."""
+    """Creates the queue of earlier versions; yields a publisher to it."""
     channel = ground.broker.channel()
     channel.queue_declare(earlier_queue.QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
     yield Publisher(ground.broker)
@@ -241,7 +241,7 @@ def test_declaring_the_topology_moves_letters_out_of_the_queue_of_an_earlier_ver
 ) -> None:
     for n, body in enumerate(numbered(20)):
         bury(earlier, n, body)
-    bury(earlier, 3, b"3")  # repeated after a crash, as a queue could not tell
+    bury(earlier, 3, b"3")  # repeated after a crash, which a queue could not recognise
     for _ in range(2):
         bury(earlier, 0, b"from nowhere", stream=None)
     earlier.flush()

@@ -1,4 +1,4 @@
-"""Whatever the engine and the quote cache can do, a real Postgres takes: their rows, and their entries of the log."""
+"""A real Postgres accepts the rows and log entries of everything that the engine and the quote cache can emit."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ from tests.builders import T0
 from tests.property.emissions import PARTITION, lives, settled, told_by
 
 EXAMPLES = settings(max_examples=50, suppress_health_check=list(HealthCheck))
-"""One database serves all examples, and each of them is rolled back."""
+"""One database serves all examples; each example is rolled back."""
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def owned(connection: psycopg.Connection, group: str, partition: int) -> Ownersh
 
 
 def logged(connection: psycopg.Connection, source: int, messages: list[Outgoing]) -> int:
-    """Stores what the messages say as the audit worker does; returns how many entries are stored then."""
+    """Stores the messages as the audit worker does; returns the number of entries stored in all."""
     batch = Batch(0, -1)
     for offset, message in enumerate(message for message in messages if message.exchange == AUDIT_EXCHANGE):
         batch.add(offset, message.body, tag=offset)

@@ -1,4 +1,4 @@
-"""Exports on a system at work: all of one moment."""
+"""Exports from a busy system show one single moment."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def test_a_state_that_changes_meanwhile_is_exported_as_it_was_at_one_moment(data
             cwd=ROOT,
             env=os.environ | {"DATABASE_URL": database_url},
         )
-        # It has read the accounts, and asks for the positions.
+        # The export has read the accounts, and now waits for the positions.
         waits = "SELECT 1 FROM pg_locks WHERE relation = 'positions'::regclass AND NOT granted"
         wait_for(lambda: watcher.execute(waits).fetchone())
         worker.execute("INSERT INTO accounts VALUES ('ann', true, 100, 0, 2)")

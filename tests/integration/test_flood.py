@@ -1,4 +1,4 @@
-"""A flood of commands in one partition: it must not hold up the others."""
+"""A flood of commands in one partition does not delay the other partitions."""
 
 import psycopg
 import pytest
@@ -37,7 +37,7 @@ def _publish(broker: Connection, *batches: list[Command]) -> None:
 
 @pytest.fixture
 def flooded(amqp_url):
-    """A broker with much in the log of ann's partition."""
+    """Broker with many messages in the log of ann's partition."""
     broker = open_connection(amqp_url, "test")
     numbers = range(1, FLOOD_MESSAGES * COMMANDS_PER_MESSAGE_MAX, COMMANDS_PER_MESSAGE_MAX)
     _publish(broker, *([_add("ann", first + n) for n in range(COMMANDS_PER_MESSAGE_MAX)] for first in numbers))

@@ -1,4 +1,4 @@
-"""Whatever headers a stranger gives a message, it ends no connection: it is delivered as any other, at its offset."""
+"""Messages with arbitrary headers from other programs end no connection; they are delivered at their offsets."""
 
 import struct
 
@@ -13,7 +13,7 @@ from rabbitmq.topology import AUDIT_STREAM, PRICES_EXCHANGE
 
 
 class Raw(bytes):
-    """A value as it stands on the wire: its kind, then its bytes."""
+    """Header value as bytes on the wire: its type code, then its content."""
 
 
 def nested(depth: int) -> Raw:
@@ -24,7 +24,7 @@ def nested(depth: int) -> Raw:
 
 
 class Named(dict):
-    """Headers, some of which have the same name."""
+    """Headers that may repeat a name."""
 
     def __init__(self, *pairs: tuple[str, object]):
         super().__init__(pairs)

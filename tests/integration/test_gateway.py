@@ -1,4 +1,4 @@
-"""The site's gateway on a real broker: when it may say that orders can be given."""
+"""The site's gateway on a real broker: when it may say that it accepts orders."""
 
 from collections.abc import Iterator
 

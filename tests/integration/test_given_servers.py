@@ -1,4 +1,4 @@
-"""Given servers, which a load test and the tests share with a live system: its streams are not theirs to empty."""
+"""Given servers, shared with a live system: load tests and tests must not empty the live system's streams."""
 
 import psycopg
 import pytest

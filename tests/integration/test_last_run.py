@@ -1,4 +1,4 @@
-"""The last load test's data: kept until a new load test has begun, whatever keeps that one from beginning."""
+"""The last load test's data are kept until a new load test has begun, even if a new one fails to begin."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def record() -> Iterator[stack.Record]:
 
 
 def test_workers_that_do_not_start_do_not_cost_the_last_run(record, monkeypatch, tmp_path):
-    """Not the servers, and not what the driver and the workers are told, either: all that comes before."""
+    """Servers and settings are fine; the workers do not start, which is the last step that can fail."""
     last = urls_of(record, LOADTEST).database
 
     def refuse(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""Orders that ran out while all workers were stopped expire at the next start, and that is not late."""
+"""Orders that became due while all workers were stopped expire at the next start; that does not count as late."""
 
 import psycopg
 import pytest
@@ -10,14 +10,14 @@ from verification.order_passes import LATE
 from verification.verification import verify
 
 STOPPED_MS = 300_000
-"""So long ago the workers stopped, while orders were pending."""
+"""Time for which the workers have been stopped, while orders were pending."""
 
 LONG_AGO = (
     f"UPDATE history SET at_ms = at_ms - {STOPPED_MS}",
     f"UPDATE pending_orders SET expires_at_ms = expires_at_ms - {STOPPED_MS}",
     f"""UPDATE ownership_spans SET owned_from = owned_from - interval '{STOPPED_MS} ms',
             owned_until = owned_until - interval '{STOPPED_MS} ms'""",
-    "UPDATE partitions SET position = 0, high = -1, clock_ms = 0",  # for the streams of a test are empty
+    "UPDATE partitions SET position = 0, high = -1, clock_ms = 0",  # the streams of a test are empty
 )
 OWNED_ALL_THE_TIME = "UPDATE ownership_spans SET owned_until = now()"
 

@@ -1,4 +1,4 @@
-"""libpq's variables in a shell: connections to our own server follow none, those to a given one follow the user's."""
+"""libpq's variables in a shell: connections to the project's own server ignore them, those to a given one do not."""
 
 import os
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ FOR_ANOTHER_SERVER = {
     "PGTZ": "nonsense",
     "PGGEQO": "nonsense",
 }
-"""Each of these alone ends or changes a connection whose URL says host, port, user, password and database."""
+"""Variables that each end or change a connection whose URL gives host, port, user, password and database."""
 
 
 QUESTION = """
@@ -86,7 +86,7 @@ CLIENTS = (by_worker, by_engine, by_site, by_stack)
 
 @pytest.fixture(scope="module")
 def bare() -> URL:
-    """The tests' server and database, without a word that would make it ours. Nothing here writes."""
+    """URL of the tests' server without the mark of this project's own servers. The tests write nothing to it."""
     url = make_url(os.environ["DATABASE_URL"]).difference_update_query([OURS[0]])
     if url.query or not (url.host and url.username and url.password):
         pytest.skip("the tests' server was given in other ways than by its URL alone")

@@ -1,4 +1,4 @@
-"""The load driver's waiting: for workers, for triggers to settle, and not for ever."""
+"""Waits of the load driver: for workers, and for triggers to settle. None is endless."""
 
 import time
 from functools import partial
@@ -110,7 +110,7 @@ QUOTE = "INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_tri
         ("buy", 500, 501, 0, 0),
         ("buy", 500, 500, 0, 1),
         ("buy", 500, 501, 61_000, 1),
-        ("buy", 2_000, 1_500, 0, 0),  # satisfied, but not even one share: it stays armed
+        ("buy", 2_000, 1_500, 0, 0),  # satisfied, but not enough for one share, so it stays armed
         ("buy", None, 1, 0, 0),
         ("sell", 500, 499, 0, 0),
         ("sell", 500, 500, 0, 1),
@@ -126,7 +126,7 @@ def test_triggers_have_settled_when_no_current_quote_satisfies_one(
     )
     asked_at_ms = int(time.time() * 1000) - age_ms
     answered_at_ms = asked_at_ms if price_cents else None
-    # An older quote, which says something else, and has been replaced.
+    # An older quote with another price, which is no longer current.
     database.execute(f"{QUOTE} answered_at_ms) VALUES ('S', 'u', 1, true, %s, 1, 1)", (asked_at_ms - 70_000,))
     database.execute(
         f"{QUOTE} answered_at_ms) VALUES ('S', 'u', 1, true, %s, %s, %s)", (asked_at_ms, price_cents, answered_at_ms)

@@ -1,4 +1,4 @@
-"""The loop that all owners of logs share, on a real Postgres: which hook is called when, and who owns what then."""
+"""The loop that all owners of logs share, on a real Postgres: which hook is called when, and who then owns what."""
 
 from collections.abc import Sequence
 
@@ -15,11 +15,11 @@ from schema.errors import Fenced
 GROUP = "transactions"
 ALL = frozenset(range(PARTITIONS))
 HOUR_MS = 3_600_000
-"""A lease that does not run out within a test."""
+"""A lease that does not expire within a test."""
 
 
 class Recorder(Owner):
-    """Notes each call, and the owners in the database at that time."""
+    """Records each call, and the owners in the database at that time."""
 
     def __init__(self, database: psycopg.Connection):
         self._database = database
@@ -102,7 +102,7 @@ def test_what_another_owns_by_now_is_dropped_and_the_rest_goes_on(member, owner,
 
 
 def test_an_owner_that_refuses_a_loss_never_hears_that_its_leases_were_renewed(member, owner, database) -> None:
-    """The quote cache sends paid requests while its lease was renewed lately: by its own renewals only."""
+    """The quote cache sends paid requests only while its own renewal of the lease is recent."""
 
     def ended(lost: frozenset[int], released: frozenset[int]) -> None:
         raise Fenced("another owner")

@@ -1,4 +1,4 @@
-"""The migrations make just the database that the tables describe, and lose nothing of what an old one holds."""
+"""The migrations make exactly the database that the tables describe, and lose nothing of what an old one holds."""
 
 import contextlib
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ LETTER = {"reason": "why\0not", "stream": "commands.03", "offset": 7}
 
 @contextlib.contextmanager
 def alembic(database_url: str) -> Iterator[Config]:
-    """Alembic's settings, with a transaction that ends with the block."""
+    """Yields Alembic's settings, with a transaction that ends with the block."""
     engine = engines.engine(database_url)
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS))

@@ -1,4 +1,4 @@
-"""A database on which nothing has run: whoever looks back at it is told so, and it passes no check."""
+"""A database on which nothing has run passes no check, and every report about a run says that nothing has run."""
 
 import sys
 
@@ -10,9 +10,9 @@ from operators import __main__ as operators
 
 @pytest.fixture
 def run(monkeypatch, capsys, database_url):
-    """`run(verb, *arguments)`: the exit code of the verb, and all that it says."""
+    """`run(verb, *arguments)` returns the verb's exit code and all its output."""
     monkeypatch.setenv("DATABASE_URL", database_url)
-    # It would bind all logging of this process to what is captured here.
+    # Set up here, the logging of the whole process would write into this test's captured output.
     monkeypatch.setattr(screen, "set_up_logging", lambda *_: None)
 
     def call(*arguments: object) -> tuple[int, str]:

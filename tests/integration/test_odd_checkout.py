@@ -1,4 +1,4 @@
-"""Servers of a checkout under an odd name, started from a shell that is set up for other programs, on odd leavings."""
+"""Servers of a checkout with an odd name, started from a shell set up for other programs, over broken old files."""
 
 import shutil
 import subprocess
@@ -21,7 +21,7 @@ SHELL = {
     **{"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"},
     **{"TMPDIR": "/nowhere", "LC_ALL": "xx_YY.nonsense", "LANG": "xx_YY", "TZ": "Mars/Base"},
 }
-"""Settings of a shell that concern other servers, or nobody."""
+"""Shell settings that concern other servers, or that are nonsense."""
 
 USE = """
 from deploy.stack import profiles, record
@@ -31,7 +31,7 @@ urls = profiles.urls_of(record.load(), profiles.LIVE)
 connect(urls.database, "test").close()
 open_connection(urls.amqp, "test", patience_seconds=0).close()
 """
-"""A look at both servers, as any of our processes takes it."""
+"""Connects to both servers, as any process of the system does."""
 
 END = """
 import signal
@@ -42,7 +42,7 @@ while pids := leftovers.find():
         leftovers._signal(pid, signal.SIGKILL)
 postgres_data.remove()
 """
-"""Ends the servers of the checkout in whose folder it runs. They hold nothing that a clean end would save."""
+"""Kills the servers of the checkout in whose folder it runs; their data need no clean end."""
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def checkout(tmp_path) -> Iterator[Path]:
 
 
 def leave_behind(stack: Path) -> None:
-    """What a full disk, a `chmod -R` or a slip of the hand leaves of a broker's files."""
+    """Makes broken files of a broker, as a full disk, a `chmod -R` or a slip of the hand leaves them."""
     for folder in ("rabbitmq", "log"):
         (stack / folder).mkdir(parents=True)
     (stack / "rabbitmq" / ".erlang.cookie").touch(mode=0o644)
@@ -68,7 +68,7 @@ def leave_behind(stack: Path) -> None:
 
 
 def run(checkout: Path, *command: str) -> str:
-    """What the command says. It is run as from that shell; the servers of these tests are not known there."""
+    """Runs a command as from that shell, without this test run's servers. Returns its output."""
     done = subprocess.run(
         command, cwd=checkout, env={"PATH": "/usr/bin:/bin", "HOME": "/root"} | SHELL, capture_output=True, text=True
     )

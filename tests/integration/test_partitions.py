@@ -1,4 +1,4 @@
-"""Ownership on a real Postgres: who takes over what and when, and the record of who owned what from when until when."""
+"""Ownership on a real Postgres: who takes over what and when, and the record of every ownership."""
 
 import psycopg
 import pytest
@@ -9,7 +9,7 @@ from schema.errors import Fenced
 
 GROUP = "transactions"
 HOUR_MS = 3_600_000
-"""A lease that does not run out within a test."""
+"""A lease that does not expire within a test."""
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ def test_others_and_itself_lose_nothing(database, owner: str) -> None:
 
 
 def test_times_from_before_the_clock_was_set_back_hold_nobody_up(database) -> None:
-    """A lease that runs longer than leases do, and a replica that lives longer than a sign of life makes it live."""
+    """The old times are a lease longer than leases are, and a replica that counts as alive longer than any does."""
     before = partitions.tick(database, GROUP, "dead@host#a", {}, 2 * HOUR_MS).gained
     after = tick(database, "live@host#b", {}).gained
     assert {one.partition for one in after} == {one.partition for one in before} != set()
 
 
 def test_who_waits_for_what_a_dead_replica_held_looks_again_soon(database) -> None:
-    """Its lease may last longer than its life: each commit renews it. What a living one holds may take its time."""
+    """Each commit renews a lease, so it may outlast its owner's life. A live owner's partitions may take longer."""
     owned = {one.partition: one.epoch for one in tick(database, "a", {}).gained}
     assert tick(database, "b", {}).pause_ms == partitions.TICK_MS, "it will be let go"
     with database.transaction():
@@ -77,7 +77,7 @@ def test_the_next_tick_is_when_another_may_be_found_dead(database, wait_for) -> 
 
 @pytest.fixture
 def spans(database):
-    """Spans on record of partition 0: epoch, owner, and seconds from now of their beginnings and ends, rounded."""
+    """Returns the spans of partition 0: epoch, owner, and rounded seconds from now of beginning and end."""
 
     def look() -> list[tuple]:
         with database.transaction():
@@ -91,7 +91,7 @@ def spans(database):
 
 
 def earlier(database: psycopg.Connection, seconds: int) -> None:
-    """Lets everything of the owner that is there now have happened so much earlier."""
+    """Moves the times of all present owners this many seconds into the past."""
     with database.transaction():
         database.execute(f"""
             UPDATE partitions SET owned_from = owned_from - interval '{seconds} s',
@@ -132,7 +132,7 @@ def test_who_lets_a_partition_go_owned_it_until_then(database, spans, let_go: st
 
 
 def test_who_died_owned_its_partitions_until_it_renewed_their_leases_last(database, spans, owned) -> None:
-    """Its lease kept others out for longer, but nobody was there who could have done anything."""
+    """Its lease excluded others for longer, but nobody could have done any work in that time."""
     partitions.tick(database, GROUP, "b", {})
     assert spans() == [(1, "a", -100, -40)]
 
@@ -151,7 +151,7 @@ def test_a_successor_that_comes_at_once_ends_the_ownership_at_the_last_renewal_t
 
 @pytest.mark.parametrize("by", ["tick", "fence"])
 def test_who_comes_back_after_its_lease_ended_owned_nothing_in_between(database, spans, owned, by: str) -> None:
-    """It hung, or the machine slept, and nobody else was there to take its partitions over."""
+    """The owner hung, or the machine slept, and no other worker existed to take the partitions over."""
     if by == "tick":
         assert partitions.tick(database, GROUP, "a", owned).lost == frozenset()
     else:

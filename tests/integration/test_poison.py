@@ -1,4 +1,4 @@
-"""Messages of a command log that cannot be read: whatever comes, the worker commits it and goes on."""
+"""Undecodable messages in a command log: the worker stores each as a dead letter and goes on."""
 
 from collections import Counter
 
@@ -18,7 +18,7 @@ from tests.builders import a_command
 
 MESSAGES = 300
 BODY = b"\xc1" * KEPT_BYTES_MAX
-"""So many that the bounds of what is committed at once can be seen."""
+"""Enough bytes in all to exceed what one batch may commit."""
 
 
 @pytest.fixture
@@ -30,14 +30,14 @@ def broker(amqp_url):
 
 @pytest.fixture
 def letters(database_url):
-    """Each dead letter: its transaction, where it lies, how many bytes it has and how many of them are kept."""
+    """Returns each dead letter's transaction, place in its stream, size in bytes, and number of kept bytes."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         query = "SELECT xmin::text, stream, stream_offset, size_bytes, length(body) FROM dead_letters"
         yield lambda: connection.execute(f"{query} ORDER BY letter_number").fetchall()
 
 
 def work_until(broker, database_url: str, done, what: str) -> None:
-    """A session in this thread: no more than a thousand turns."""
+    """Runs a session in this thread until `done`, for a thousand turns at most."""
     turns = iter(range(1_000))
     with postgres.connect(database_url, "worker") as connection:
         session = Session(broker, connection, "worker", {})
@@ -58,7 +58,7 @@ def test_many_large_messages_are_committed_some_at_a_time(broker, database_url, 
 
 
 def test_of_a_large_message_only_the_beginning_is_kept(broker, database_url, letters):
-    """The stream holds all of it; a copy of each would cost what they are worth in nothing but disk and time."""
+    """The stream holds the whole message; copies of worthless messages would only cost disk space and time."""
     publisher = Publisher(broker)
     publisher.publish(Outgoing("", command_stream(3), b"\xc1" * 15_000_000))
     publisher.flush()
@@ -93,7 +93,7 @@ def test_a_reply_queue_that_no_broker_takes_does_not_cost_the_session(broker, da
 
 
 def test_a_dead_letter_is_not_repeated_by_the_next_owner(broker, database_url, letters):
-    """Though it reads it again, for the sake of an earlier message that is not finished."""
+    """The next owner reads it again, because an earlier message is not finished."""
     publisher = Publisher(broker)
     stream = command_stream(partition_of("ann"))
     waits = encode(CommandBatch(VERSION, 1, [a_command("QUOTE", user="ann")]))

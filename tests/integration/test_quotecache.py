@@ -1,4 +1,4 @@
-"""The quote cache as a process, against the simulator: one fetch per symbol, nothing bought twice, all on record."""
+"""The quote cache as a process, against the simulator: one fetch per symbol, nothing bought twice, all recorded."""
 
 import signal
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def quote_server(environment, wait_for) -> Iterator[tuple[str, int]]:
 
 
 def heard_in_order(amqp_url: str) -> tuple[list, object]:
-    """Audit entries and answers in the one order in which the broker took them: both in one queue."""
+    """Receives audit entries and answers in one queue, so in the order in which the broker received them."""
     connection = open_connection(amqp_url, "both")
     channel = connection.channel()
     queue = channel.queue_declare("", exclusive=True).method.queue

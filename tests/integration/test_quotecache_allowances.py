@@ -1,4 +1,4 @@
-"""Allowances and the budget of refreshes, at the real quote cache: also after its owner was killed (spec §3a)."""
+"""Allowances and the budget of refreshes in the real quote cache, also after its owner was killed (spec §3a)."""
 
 import signal
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The client of the quote cache on a real broker, with nobody or somebody at the other end. Time is an argument."""
+"""The quote cache's client on a real broker, with and without a quote cache. Time is an argument."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def a_quote(symbol="ABC", quote_id=1, asked_at_ms=T0) -> Quote:
 
 
 class World:
-    """One connection on which both sides live: the client, and what the quote cache would hear and say."""
+    """One connection with the client, and with what stands in for the quote cache."""
 
     def __init__(self, connection: Connection):
         self.connection = connection

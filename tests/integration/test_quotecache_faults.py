@@ -1,4 +1,4 @@
-"""Faults of the legacy quote server, over real TCP (spec §4): recognised, retried in bounds, nobody stalled."""
+"""Faults of the legacy quote server, over real TCP (spec §4): recognised, retried within limits, delaying nobody."""
 
 import signal
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def test_a_fault_is_retried_within_bounds_paid_logged_and_ends_in_no_quote(
     symbol, environment, asker, audit, database_url, wait_for
 ):
     with FaultyServer(always_faulty) as server, running("quotecache", environment | {"QUOTE_SERVER": server.setting}):
-        # Asked before, and repeated after two seconds, it would be asked for anew where a machine is slow.
+        # A request sent before there is an owner would be repeated after 2 s, and on a slow machine bought twice.
         wait_for(lambda: rows(database_url, "SELECT 1 FROM partitions WHERE owner LIKE 'one@%'"), what="an owner")
         asker.ask(symbol)
         assert isinstance(wait_for(lambda: asker.answer(symbol), what="an answer"), NoQuote)
@@ -123,7 +123,7 @@ def test_a_fetch_whose_owner_was_killed_is_abandoned_and_logged_exactly_once(
     abandoned = "SELECT quote_id FROM quote_fetches WHERE failure = 'abandoned'"
     with FaultyServer(silent_once) as server:
         settings = environment | {"QUOTE_SERVER": server.setting, "QUOTE_TIMEOUT_MS": "30000"}
-        with running("quotecache", settings):  # which ends with SIGKILL
+        with running("quotecache", settings):  # the block ends it with SIGKILL
             asker.ask("ABC", "DEF")
             wait_for(lambda: asker.turn() or len(server.hits) == 2, what="two fetches in flight")
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""A second request (QUOTE_HEDGE), over real TCP: the first answer wins, each request is paid, stored, logged once."""
+"""A second request (QUOTE_HEDGE), over real TCP: the first answer wins; each request is paid, stored, logged once."""
 
 import signal
 
@@ -93,7 +93,7 @@ def test_when_both_fail_there_is_no_quote_and_both_are_paid(environment, asker, 
 def test_of_an_owner_that_is_killed_every_open_request_is_abandoned_once(
     environment, asker, audit, database_url, wait_for, answered
 ):
-    """Both requests open, or one answered and the other one late."""
+    """Either both requests are open, or one is answered and the other is late."""
 
     def silent_but_second(symbol: str, user: str, number: int) -> object:
         return priced(200, symbol, user) if number == 2 and answered else SILENCE

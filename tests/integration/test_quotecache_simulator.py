@@ -1,4 +1,4 @@
-"""The simulator as a process over real TCP: its protocol, thousands of connections, reproducible, clean to stop."""
+"""The simulator as a process over real TCP: its protocol, thousands of connections, reproducible, clean stop."""
 
 import selectors
 import signal
@@ -14,7 +14,7 @@ CONNECTIONS = 3_000
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    # It asks no other server for anything; the settings want them all the same.
+    # The simulator uses no other server, but its settings require the addresses.
     unused = {"AMQP_URL": "amqp://unused", "DATABASE_URL": "postgresql://unused"}
     return unused | {"QUOTE_SERVER": f"127.0.0.1:{free_port()}", "QUOTES": "instant", "QUOTE_SEED": "5"}
 

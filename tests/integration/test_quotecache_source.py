@@ -1,4 +1,4 @@
-"""Prices from a recorded file (QUOTE_SOURCE), and the history of those that were bought: both as processes."""
+"""Prices from a recorded file (QUOTE_SOURCE), and the history of bought prices: both with real processes."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def run(verb: str, database_url: str, *arguments: str) -> subprocess.CompletedPr
 
 
 def bought(database_url: str, *paid: tuple[str, int, int | None]) -> None:
-    """Fetches of (symbol, ms after T, price); a price of None stands for a failure."""
+    """Stores fetches of (symbol, ms after T, price); a price of None is a failure."""
     with psycopg.connect(database_url, autocommit=True) as connection, connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms, answered_at_ms,"

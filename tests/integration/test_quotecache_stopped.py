@@ -1,4 +1,4 @@
-"""A quote cache that is stopped (SIGSTOP) and wakes when another one owns its work: it buys nothing, and is no loss."""
+"""A quote cache that is suspended (SIGSTOP) and wakes after a takeover buys nothing, and no request is lost."""
 
 import os
 import signal
@@ -64,7 +64,7 @@ def test_who_is_stopped_is_handed_no_request_once_another_has_taken_over(environ
             wait_for(lambda: rows(database_url, OWNED_BY_ONE), what="an owner")
             with running("quotecache", settings | {"REPLICA": "another"}):
                 os.kill(stopped.pid, signal.SIGSTOP)
-                asker.ask("LST")  # the stopped one takes it along: it is asked for again when its successor shows
+                asker.ask("LST")  # the suspended owner receives it; the client repeats it when the successor appears
                 asker.publisher.flush()
                 quote = wait_for(lambda: asker.answer("LST"), what="a price, from the successor")
                 for symbol in symbols:

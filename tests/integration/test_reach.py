@@ -1,4 +1,4 @@
-"""A stream that ends before the place up to which it was read: nobody may go on as if nothing was missing."""
+"""A stream that ends before the position up to which it was read: no reader may go on as if nothing was missing."""
 
 import threading
 
@@ -45,7 +45,7 @@ def test_a_stream_that_was_replaced_is_refused_before_it_has_grown_again(connect
 
 
 def test_the_silence_of_a_stream_that_holds_something_is_not_taken_for_emptiness(connection: Connection) -> None:
-    """People who watch are told nothing of it; who needs to know fails."""
+    """Reports for people leave the stream out; code that needs the answer fails."""
     publish(connection, 10)
     lengths = stream_lengths(connection, {STREAM: 10, AUDIT_STREAM: 3})
     assert lengths == {STREAM: 10}

@@ -1,4 +1,4 @@
-"""Replay against a real run: it comes to the live state, whatever died in between, and tells where that is not so."""
+"""Replay of a real run arrives at the live state, whatever died meanwhile, and names what differs if it does not."""
 
 import json
 import re
@@ -138,7 +138,7 @@ def test_copies_poison_and_what_is_not_executed_make_no_difference(system: Syste
 
 
 def _a_message_of_commands(connection: Connection) -> tuple[str, bytes, int]:
-    """Its stream, itself, and how many commands are in it."""
+    """Returns the stream of a message, its body, and the number of commands in it."""
     for stream, until in newest_offsets(connection, map(command_stream, range(PARTITIONS))).items():
         for delivery in read(connection, stream, until):
             message = codec.decode_log(delivery.body)

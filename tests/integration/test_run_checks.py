@@ -1,4 +1,4 @@
-"""The checks and figures of a run find what is wrong, each in rows that hold exactly that."""
+"""Checks and figures of a run find what is wrong, each in rows that hold exactly that."""
 
 import psycopg
 import pytest
@@ -21,7 +21,7 @@ AUDIT = """
 
 
 class Books:
-    """Writes what a run leaves: accounts that add up, unless a test says otherwise."""
+    """Writes what a run leaves; the accounts add up unless a test says otherwise."""
 
     def __init__(self, connection: psycopg.Connection):
         self.execute = connection.execute
@@ -35,7 +35,7 @@ class Books:
         self.execute("INSERT INTO positions VALUES (%s, 'S', %s, %s)", (user, shares, reserved))
 
     def command(self, user: str, seq: int, line: int, logged: int = 1, **changed) -> None:
-        """A done command of the run, with as many userCommands as `logged`, and its accountTransaction."""
+        """Writes a done command of the run, `logged` userCommands of it, and its accountTransaction."""
         nothing = dict.fromkeys(("cash", "reserved", "shares", "reserved_shares"), 0)
         plain = {"kind": "command", "command": "ADD", "symbol": None, "outcome": "done", "reason": None}
         values = plain | nothing | {"quote_id": None, "at_ms": 1000, "number": line} | changed
@@ -46,7 +46,7 @@ class Books:
             self._log("accountTransaction", values["number"], None, user, values["cash"])
 
     def dump(self, line: int, **columns: object) -> None:
-        """What has become of the dump that a line asked for."""
+        """Writes the state of the dump that a line requested."""
         values = {"dump_id": command_id(SOURCE, line).hex(), "filename": "log"} | columns
         names = ", ".join(values)
         self.execute(f"INSERT INTO dumps ({names}) VALUES ({', '.join(['%s'] * len(values))})", tuple(values.values()))
@@ -78,7 +78,7 @@ def _numbers(checks: Checks) -> tuple[int, int, int, int]:
 
 
 def _good(books: Books) -> None:
-    """Four commands of three users, one of them nobody: nothing is wrong."""
+    """Writes four commands of three users, one of them without a user; nothing is wrong."""
     books.account("u", cash=60, reserved=40, history_seq=2)
     books.position("u", shares=3, reserved=1)
     books.execute("INSERT INTO pending_orders VALUES ('u', 2, 'buy', 'S', 2, 20, 0, 2)")
@@ -229,7 +229,7 @@ def test_latency_runs_from_the_publish_to_the_commit(books, ledger):
 
 
 def test_percentiles_are_those_of_the_rows_not_of_the_messages(ledger):
-    """Of nine quick commands and a slow one, as the database itself defines percentiles."""
+    """Nine commands are quick and one is slow; the percentiles are those that the database itself defines."""
     values = "(VALUES (5, 9), (70, 1)) AS latencies(ms, n)"
     query = f"WITH latencies AS (SELECT * FROM {values}) {figures._PERCENTILES}"
     assert tuple(ledger.row(query)) == (5, 70, 70, 70)
@@ -264,7 +264,7 @@ def test_quotes_are_counted_as_needed_paid_and_least(books, ledger):
 
 
 def test_a_price_was_needed_when_its_commands_turn_came(books, ledger):
-    """Not when it was decided, after an answer that took 4 s: the next need, 60 s after the first, is another one."""
+    """The first price was decided 4 s after its turn came. The next need, 60 s after that turn, is another one."""
     books.account("u", cash=0, history_seq=2)
     for seq, at_ms, since_ms in ((1, 5_000, 1_000), (2, 64_500, 61_200)):
         books.command("u", seq, seq, quote_id=seq, symbol="S", at_ms=at_ms, command="QUOTE")
@@ -275,7 +275,7 @@ def test_a_price_was_needed_when_its_commands_turn_came(books, ledger):
 
 
 def test_what_was_asked_for_early_is_needed_when_its_turn_comes(books, ledger):
-    """So look-ahead has no part in its own measure: here it made a second request necessary."""
+    """Look-ahead does not improve its own measure: here it made a second request necessary."""
     books.account("u", cash=0, history_seq=2)
     for seq, at_ms in ((1, 5_000), (2, 61_500)):
         books.command("u", seq, seq, quote_id=seq, symbol="S", at_ms=at_ms, command="QUOTE")

@@ -1,4 +1,4 @@
-"""Workers end in their order: who records what the others did is asked to stop when they have ended."""
+"""Workers stop in order: the audit worker, which stores what the others did, stops after they have ended."""
 
 import sys
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ signal.sigtimedwait([signal.SIGUSR1], seconds)
 with open(notes, "a") as file:
     print(name, "ended", file=file)
 """
-"""A worker that takes its time to drain."""
+"""A worker that takes some time to drain."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Taking a partition over whose users have many pending orders: in steps, so that no lease runs out meanwhile."""
+"""Takeover of a partition whose users have many pending orders: in steps, so that no lease expires meanwhile."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ EXPIRES_AT_MS = 60_000
 
 @pytest.fixture
 def connection(database_url: str) -> Iterator[psycopg.Connection]:
-    """Of a database in which this many users of one partition have a pending order."""
+    """Connection to a database in which many users of one partition have a pending order each."""
     numbers = (n for n in range(PARTITIONS * USERS * 2) if partition_of(f"user{n}") == PARTITION)
     users = [f"user{n}" for n, _ in zip(numbers, range(USERS), strict=False)]
     with postgres.connect(database_url, "worker") as opened:
@@ -52,7 +52,7 @@ def owners(connection: psycopg.Connection) -> set[str | None]:
 
 
 def until_stuck_on_many(worker: Holdings) -> None:
-    """The partitions before it have nothing to load: one step each."""
+    """Takes over up to the partition with many orders; each partition before it takes one step."""
     for _ in range(PARTITION + 1):
         worker.take_over()
 

@@ -1,4 +1,4 @@
-"""Whoever changes the finished log is found, and the first bad row is named: a hundred tamperings out of a hundred."""
+"""A hundred random changes to a finished log: verification finds each, and names the first bad row."""
 
 import random
 from collections.abc import Iterator
@@ -32,8 +32,9 @@ class Row:
 
 
 class Forger:
-    """Someone who may write what he likes. Each method spoils something at random; it returns the first bad row,
-    as (source, number).
+    """Attacker who may write to the whole database.
+
+    Each method spoils something at random, and returns the first bad row as (source, number).
     """
 
     def __init__(self, connection: psycopg.Connection, seed: int):
@@ -72,7 +73,7 @@ class Forger:
         return place
 
     def renumbers_rows(self) -> tuple[int, int]:
-        """Two rows or more change places."""
+        """Exchanges the numbers of two rows or more."""
         source = self._row().source
         count = self._random.randint(2, 4)
         numbers = self._random.sample(range(1, self._stored(source) + 1), count)
@@ -99,7 +100,7 @@ class Forger:
             source,
             last,
         )
-        # A row's check that does not fit names that row; a digest that does not fit is named by the link's first.
+        # A row's wrong check names that row; a wrong digest names the first row of its link.
         return source, first + place // 4 if column == "row_checks" else first
 
     def removes_a_link(self) -> tuple[int, int]:
@@ -113,7 +114,7 @@ class Forger:
         return source, self._stored(source)
 
     def tampers(self) -> tuple[str, tuple[int, int]]:
-        """Any of these; bytes are changed as often as all the rest is done."""
+        """Spoils something in any of these ways; half of the time it changes a byte."""
         others = (
             self.deletes_a_row,
             self.adds_a_row,
@@ -146,7 +147,7 @@ class Forger:
 
 @pytest.fixture(scope="module")
 def log(finished) -> Iterator[psycopg.Connection]:
-    """A finished log; whatever is done to it is rolled back by whoever does it."""
+    """A finished log. Each test rolls its changes back."""
     with finished.copied() as url, psycopg.connect(url) as connection:
         yield connection
 
@@ -201,7 +202,7 @@ def test_heads_that_were_kept_earlier_still_hold_when_the_log_has_grown(log):
 
 
 def chain_anew(connection: psycopg.Connection, source: int) -> None:
-    """What somebody can do who may write everything and knows this code."""
+    """Forges a chain that fits the changed log, like an attacker who may write everything and knows this code."""
     previous = chain.genesis(source)
     links = connection.execute(
         "SELECT first_number, last_number FROM audit_chain WHERE source = %s ORDER BY last_number", (source,)

@@ -1,6 +1,7 @@
-"""Trigger workers as processes: what they order when prices come, share the symbols, die and are followed.
+"""Trigger workers as processes: the fills they order when prices come, their sharing of symbols, death and takeover.
 
-The rest of the system is the test: it stores and announces trigger orders, tells prices, and reads the command logs.
+The tests stand in for the rest of the system: they store and announce trigger orders, broadcast prices, and read the
+command logs.
 """
 
 import signal
@@ -33,7 +34,7 @@ SYMBOLS = ("A", "B", "C", "D", "E", "F", "G", "H", "I", "J")
 
 
 class Rest:
-    """What a trigger worker talks to: the owners of accounts, the quote cache, the command logs."""
+    """Counterparts of a trigger worker: the owners of accounts, the quote cache, the command logs."""
 
     def __init__(self, amqp_url: str, database_url: str):
         self.connection = open_connection(amqp_url, "rest")
@@ -57,7 +58,7 @@ class Rest:
             )
 
     def announce(self, *changes: TriggerChange) -> None:
-        """What was stored before, as it is of the owners of accounts: a worker that takes over reads it there."""
+        """Announces changes that a test has stored before: a worker that takes over reads them in the database."""
         for change in changes:
             key, body = trigger_key(trigger_partition_of(change.symbol)), encode(TriggerMessage(VERSION, [change]))
             self.publisher.publish(Outgoing(TRIGGERS_EXCHANGE, key, body, mandatory=False))
@@ -79,17 +80,17 @@ class Rest:
         return {request.symbol for request in self.requests}
 
     def filled(self) -> list[str]:
-        """Whose orders were ordered to be filled, each fill once, however often it was sent."""
+        """Returns the users whose orders were ordered to be filled, each fill once even if it was sent twice."""
         self.turn()
         return sorted({fill.command_id: fill.user for fill in self.fills}.values())
 
     def owners(self) -> list[str]:
-        """Of the trigger partitions that are owned, by name."""
+        """Returns the owner of each owned trigger partition."""
         query = "SELECT owner FROM partitions WHERE consumer_group = 'triggers' AND lease_until > clock_timestamp()"
         return [owner.split("@")[0] for (owner,) in rows(self._database_url, query)]
 
     def is_listened_to(self) -> bool:
-        """Whether somebody hears news of all symbols: an owner binds itself to them after it has claimed them."""
+        """Whether queues for all symbols are bound: an owner binds its queue after it has claimed the symbols."""
         publisher = Publisher(self.connection)
         try:
             for n in range(TRIGGER_PARTITIONS):

@@ -1,4 +1,4 @@
-"""Verification of a finished run: all well as it is, and each invariant's violation found and its first row named."""
+"""Verification of a finished run finds nothing wrong in it, and names the first bad row of each violated invariant."""
 
 import os
 import subprocess
@@ -29,12 +29,15 @@ SENTENCES = [invariant.sentence for one in PASSES for invariant in one.invariant
 BOUGHT_AGAIN = """
     INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms)
     SELECT symbol, 'ann', 1, false, asked_at_ms - 2001 FROM quote_fetches WHERE quote_id = 1 RETURNING quote_id"""
-"""The first quote's symbol, when the clock was behind where it had been by more than clocks may be apart."""
+"""Buys the first quote's symbol again, at a time earlier than the clocks' greatest difference explains."""
 
 
 @pytest.fixture
 def spoiled(finished):
-    """`spoiled(statements)`: the finished run's database after these, and the last one's answer; only one at a time."""
+    """`spoiled(statements)` spoils the finished run's database.
+
+    It returns the database's URL and the last statement's answer. One use at a time.
+    """
     with finished.copied() as url:
 
         def spoil(*statements: str) -> tuple[str, str]:
@@ -183,7 +186,7 @@ def test_an_order_that_is_overdue_now_is_late(spoiled):
 def test_an_expiry_is_late_only_by_the_time_in_which_somebody_owned_its_partition(
     spoiled, from_ms: int | None, until_ms: int | None, late: bool
 ):
-    """A minute late. Its partition was owned from and until so many ms after the expiry was due, and never else."""
+    """The expiry is 60 s late. `from_ms`, `until_ms`: the partition's only ownership, after the due time."""
     span = [] if from_ms is None else [lateness.owned(from_ms, until_ms)]
     url, named = spoiled(lateness.ALONE, lateness.NEVER_OWNED, *span, expiry(late_ms=60_000))
     found = finding(verify(url).findings, LATE)

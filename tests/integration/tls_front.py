@@ -1,4 +1,4 @@
-"""TLS before a Postgres that has none: a door that speaks TLS to clients, with a certificate made for the occasion."""
+"""TLS proxy before a Postgres without TLS, with a certificate made for the test."""
 
 import contextlib
 import socket
@@ -8,11 +8,11 @@ import threading
 from pathlib import Path
 
 REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
-"""A client's first words when it wants TLS (Postgres manual, message SSLRequest)."""
+"""First bytes of a client that wants TLS (Postgres manual, message SSLRequest)."""
 
 
 def certificate(folder: Path, name: str) -> Path:
-    """A self-signed certificate for 127.0.0.1 and, beside it, its key (`.key`)."""
+    """Makes a self-signed certificate for 127.0.0.1 and, beside it, its key (`.key`)."""
     made = folder / f"{name}.crt"
     subprocess.run(
         [
@@ -27,7 +27,7 @@ def certificate(folder: Path, name: str) -> Path:
 
 
 class TlsFront:
-    """One connection at a time; `port` is where clients find it."""
+    """TLS proxy for one connection at a time; clients connect to `port`."""
 
     def __init__(self, target: tuple[str, int], certificate: Path):
         self._target = target

@@ -1,4 +1,4 @@
-"""Cases for each invariant: the SQL that spoils a finished run, and what names the first bad row then. No tests."""
+"""Cases for each invariant: the SQL that spoils a finished run, and part of the first bad row's name. Holds no test."""
 
 from tests.integration.lateness import expiry
 from verification.audit_chain import CHAIN
@@ -12,12 +12,12 @@ POSITION = "(SELECT ctid FROM positions ORDER BY user_id, symbol LIMIT 1)"
 
 
 def done(command: str) -> str:
-    """A row of a command that took effect, with its user's other rows around it."""
+    """SQL that finds a done command in the middle of its user's history."""
     return f"(SELECT ctid FROM history WHERE command = '{command}' AND outcome = 'done' AND kind = 'command' LIMIT 1)"
 
 
 def eve(*rows: tuple) -> str:
-    """Makes up the history of a user: command, kind, amount, price, and the change of available and reserved cash."""
+    """Makes SQL that inserts a history: command, kind, amount, price, changes of available and reserved cash."""
     values = ", ".join(
         f"('eve', {seq}, '{kind}', decode(lpad('{seq}', 32, '0'), 'hex'), {seq}, '{command}', 'ABC', {amount},"
         f" {price}, 'done', {cash}, {reserved}, 0, 0, 1, 1)"
@@ -32,7 +32,7 @@ def eve(*rows: tuple) -> str:
 SET = ("SET_BUY_AMOUNT", "command", 1000, "NULL", -1000, 1000)
 ARM = ("SET_BUY_TRIGGER", "command", "NULL", 500, 0, 0)
 
-# A sentence, what spoils it, and as that last statement's answer what the first bad row's name must contain.
+# Each case: the invariant's sentence, statements that spoil it; the last one returns part of the bad row's name.
 CASES = [
     (
         "each user's rows are 1, 2, 3, … without a gap",

@@ -1,1 +1,1 @@
-"""The web on real servers and real workers: one running system for each file of tests."""
+"""Tests of the site on real servers and real workers: each file of tests has one running system."""

@@ -1,4 +1,4 @@
-"""One running site for all tests in here, on a database of its own. Every test has people, and symbols, of its own."""
+"""One running site, with its own database, for all tests here. Every test has its own people and symbols."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from webapp.limits import limiter
 
 @pytest.fixture(autouse=True)
 def _limits_are_off_again() -> Iterator[None]:
-    """The limiter is one of the process: an app that is made with limits switches it on for the others too."""
+    """Switches limits off again: the process has one limiter, and an app with limits switches it on for all apps."""
     yield
     if limiter.enabled:
         limiter.reset()

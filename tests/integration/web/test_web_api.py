@@ -1,4 +1,4 @@
-"""The API keeps what its OpenAPI document promises: whatever schemathesis thinks of, sent to the real application."""
+"""The API keeps what its OpenAPI document promises, whatever requests schemathesis sends to the real application."""
 
 import pytest
 import schemathesis
@@ -10,7 +10,7 @@ from webapp.api.operation import OPERATIONS
 
 EXAMPLES_PER_OPERATION = 20
 EXAMPLES_WITH_PASSWORD = 5
-"""Each costs an argon2."""
+"""Few, because each request computes an argon2 hash."""
 
 PROBLEM = "application/problem+json"
 
@@ -22,7 +22,7 @@ def api_document(website: Website):
 
 @pytest.fixture(scope="module")
 def authorizations(website: Website) -> dict[str, str]:
-    """By operation: whoever tries to revoke tokens may hit their own, and must not stop the rest."""
+    """Tokens by operation: the one that revokes tokens may revoke its own, which must not stop the other operations."""
     person, revoker = (website.api(website.person()) for _ in range(2))
     person.give("ADD", amount="1000000.00")
     return {"revoke_token": revoker.authorization, "": person.authorization}
@@ -32,7 +32,7 @@ def authorizations(website: Website) -> dict[str, str]:
 @pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS])
 def test_whatever_is_sent_the_answer_is_as_documented(api_document, authorizations, name: str, mode) -> None:
     if mode is GenerationMode.NEGATIVE and not _has_parts(name):
-        return  # nothing can be wrong with what takes nothing
+        return  # an operation without any input accepts no invalid input
     authorization = authorizations.get(name, authorizations[""])
     operation = api_document.find_operation_by_id(name)
 

@@ -1,4 +1,4 @@
-"""Settings of a site behind reverse proxies: whom it believes about who is asking, and where its live updates are."""
+"""Settings of a site behind reverse proxies: which proxies it believes, and where its live updates are."""
 
 import pytest
 
@@ -10,7 +10,7 @@ LIVE_URL = "https://trade.example:8443/live"
 
 
 def _attempts(website: Website, forwarded_for: list[str], **settings: str) -> list[int]:
-    """Statuses of as many attempts to get a token, each said to come from there."""
+    """Returns the statuses of attempts to get a token, one for each X-Forwarded-For header."""
     client = website.another(WEB_LIMITS="on", **settings).test_client()
     body = {"user": "nobody", "password": "wrong wrong", "name": "x"}
     return [
@@ -20,7 +20,7 @@ def _attempts(website: Website, forwarded_for: list[str], **settings: str) -> li
 
 
 def test_clients_are_told_apart_by_what_our_own_proxy_says(website: Website) -> None:
-    """What the client itself puts into the header stands before that, and is worth nothing."""
+    """The client's own addresses come first in the header, and the site ignores them."""
     told = [f"10.9.9.{number}, 192.0.2.1" for number in range(11)]
     assert _attempts(website, [*told, "192.0.2.1, 192.0.2.2"], WEB_PROXIES="1") == [403] * 10 + [429, 403]
 

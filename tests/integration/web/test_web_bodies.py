@@ -1,4 +1,4 @@
-"""Requests with bodies, read or not, are answered under Flask's own server too, which gives us the bare socket."""
+"""Requests with bodies, read or not, are answered under Flask's own server too, which passes on the bare socket."""
 
 import http.client
 import threading
@@ -14,7 +14,7 @@ ANSWER_SECONDS_MAX = 20
 
 @pytest.fixture(scope="module")
 def development_server(website: Website) -> Iterator[BaseWSGIServer]:
-    """What `flask run` starts."""
+    """Server that `flask run` starts."""
     server = make_server("127.0.0.1", 0, website.app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

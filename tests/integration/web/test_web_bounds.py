@@ -1,4 +1,4 @@
-"""Numbers, times and texts in addresses and in old rows, however large or odd: never a mistake of ours."""
+"""Numbers, times and texts in addresses and in old rows, however large or odd, never cause an error 500."""
 
 from urllib.parse import quote
 
@@ -21,7 +21,7 @@ ADDRESSES = (
     *("/api/v1/account/at/{}", "/api/v1/account/explain/{}", "/api/v1/commands/{}?wait={}", "/api/v1/dumps/{}"),
     *("/api/v1/quotes/{}", "/api/v1/prices/ABC?from_ms={}", "/api/v1/history?kind={}&symbol={}"),
 )
-"""Every address of the site that takes something."""
+"""Every address of the site with a parameter."""
 
 NUMBERS = st.sampled_from((0, 2**31, 2**53, 2**63 - 1, 2**63, 2**64, 10**20, 10**40, 10**3000)) | st.integers()
 TEXTS = (
@@ -35,7 +35,7 @@ TEXTS = (
 
 @pytest.fixture(scope="module")
 def reader(website: Website) -> Browser:
-    """An administrator, who may see every page, with a row in the history."""
+    """Browser of an administrator, who may see every page, with a row in the history."""
     user = website.person(people.ADMINISTRATOR)
     assert website.api(user).give("ADD", amount="1000.00").json["status"] == "done"
     browser = website.browser()

@@ -1,4 +1,4 @@
-"""Commands through the web: each has its outcome, each is in the log, and a key makes it happen once."""
+"""Commands through the site: each has its outcome, each is in the log, and an idempotency key makes it happen once."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -110,7 +110,7 @@ def test_a_user_downloads_their_own_log_and_nobody_elses(website: Website, wait_
 
 
 def test_what_lies_outside_of_their_own_folder_is_not_sent(website: Website) -> None:
-    """A workload file's DUMPLOG of that user names it; whoever dumps the whole log may have taken the name since."""
+    """A workload's DUMPLOG of the user may name such a file; a dump of the whole log may have replaced it since."""
     user = website.person()
     website.system.dump_dir.mkdir(exist_ok=True)
     (website.system.dump_dir / "everybodys.xml").write_text("<log/>")
@@ -142,7 +142,7 @@ def test_an_administrator_dumps_the_whole_log(website: Website, wait_for) -> Non
 
 
 def test_every_partition_knows_who_asked_for_the_whole_log(website: Website) -> None:
-    """So that none of what the administrator gives afterwards is in it."""
+    """Otherwise the dump could hold commands that the administrator gave afterwards."""
     user = website.person(people.ADMINISTRATOR)
     command_id = website.api(user).give("DUMPLOG", filename="known.xml", whole=True).json["command_id"]
     connection = open_connection(website.system.environment["AMQP_URL"], "test")
@@ -212,7 +212,7 @@ def test_the_same_key_from_many_threads_and_processes_at_once_has_one_effect(web
 
 
 def test_a_key_whose_command_was_never_published_is_not_lost(website: Website) -> None:
-    """The process died between noting the key and publishing."""
+    """The process died after recording the key and before publishing."""
     user = website.person()
     command_id, digest = ids.of_key(user, "unlucky"), ids.body_digest(CommandName.ADD, ["3.00"])
     claim = idempotency.claim(website.store, user, "unlucky", command_id, digest)
@@ -254,7 +254,7 @@ def test_a_watch_list_has_a_limit_and_an_order(caller: Caller) -> None:
 
 
 def test_operations_show_who_owns_what_and_that_nothing_is_behind(website: Website, wait_for) -> None:
-    # A site that was never asked: what quotes cost is looked up once a minute.
+    # A fresh site: a site computes what quotes cost at most once a minute.
     caller = website.api(website.person(people.ADMINISTRATOR), website.another())
     website.api(website.person()).give("QUOTE", symbol="OPS")
     wait_for(lambda: sum(part["lag"] for part in caller.get("/operations").json["partitions"]) == 0)

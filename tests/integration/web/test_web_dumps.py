@@ -1,4 +1,4 @@
-"""The lists of dumps say what has become of each, and offer a file only where there is one."""
+"""Lists of dumps say what has become of each, and offer a file only if the dump has one."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from webapp import people
 
 
 def note(website: Website, user: str, filename: str, **columns: object) -> str:
-    """A dump with this state, as the audit worker notes it; its id."""
+    """Records a dump with these columns, as the audit worker does; returns its id."""
     dump_id = f"{website.rows('SELECT count(*) FROM dumps')[0][0]:032x}"
     values = {"dump_id": dump_id, "user_id": user, "filename": filename} | columns
     with website.connect() as connection:
@@ -17,7 +17,7 @@ def note(website: Website, user: str, filename: str, **columns: object) -> str:
 
 
 def put(website: Website, filename: str) -> None:
-    """A file in the dump folder."""
+    """Puts a file into the dump folder."""
     path = website.system.dump_dir / filename
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("<log/>")
@@ -35,7 +35,7 @@ def put(website: Website, filename: str) -> None:
 def test_a_dump_without_a_file_of_its_own_is_not_offered_for_download(website: Website, columns, said) -> None:
     user = website.person()
     filename = f"~{user}/log.xml"
-    put(website, filename)  # a later one's
+    put(website, filename)  # the file of a later dump
     dump_id = note(website, user, filename, **columns)
     caller = website.api(user)
     (listed,) = caller.get("/dumps").json

@@ -1,4 +1,4 @@
-"""History through the web: chosen, exported, explained, and the account as any of its rows left it."""
+"""History through the site: filtered, exported, explained, and the account after any of its rows."""
 
 from datetime import UTC, datetime
 
@@ -32,7 +32,7 @@ def test_an_account_as_any_row_left_it(caller: Caller) -> None:
 def test_realised_profit_is_of_all_sales_also_of_symbols_sold_to_the_last_share(caller: Caller) -> None:
     caller.give("ADD", amount="100000.00")
     first, second = (_bought(caller, "RPA", "9000.00"), _bought(caller, "RPB", "9000.00"))
-    # Each sale is at the quote of its purchase, which is good for a minute: nothing is gained by it.
+    # Each sale uses the quote of its purchase, which is good for a minute, so it gains nothing.
     _sold(caller, "RPA", first["shares"] * first["price_cents"])
     assert [position["symbol"] for position in caller.get("/positions").json] == ["RPB"]
     profit = caller.get("/profit").json
@@ -63,7 +63,7 @@ def _sold(caller: Caller, symbol: str, cents: int) -> None:
 
 
 def test_orders_of_an_account_as_any_row_left_it(caller: Caller) -> None:
-    """At each row the stack and the trigger orders are those that the API showed at that time."""
+    """At each row the pending and trigger orders are those that the API showed at that time."""
     story = [
         ("ADD", {"amount": "90000.00"}),
         ("BUY", {"symbol": "AAT", "amount": "9000.00"}),
@@ -85,7 +85,7 @@ def test_orders_of_an_account_as_any_row_left_it(caller: Caller) -> None:
     for seq, (orders, triggers) in enumerate(live, start=1):
         then = caller.get(f"/account/at/{seq}").json
         assert then["pending_orders"] == orders
-        # What the price was then is no part of the account.
+        # The price at that time is not part of the account.
         assert then["trigger_orders"] == [{name: order[name] for name in _TERMS} for order in triggers]
     assert caller.get("/account/at/0").json["pending_orders"] == []
 

@@ -1,4 +1,4 @@
-"""Live updates: a page hears what happens, misses nothing over a break, and cannot take the place of an order."""
+"""Live updates: a page hears what happens, misses nothing while disconnected, and never blocks orders."""
 
 import http.client
 import itertools
@@ -77,7 +77,7 @@ class LiveProcess:
 
 
 class Page:
-    """An open stream, read event by event."""
+    """Open stream of live updates, read event by event."""
 
     def __init__(self, live: LiveProcess, browser: Browser, symbols: str = "", last_event_id: str = ""):
         headers = {"Cookie": f"{browser.cookie_name}={browser.cookie}"}
@@ -94,7 +94,7 @@ class Page:
         self._connection.close()
 
     def hear(self, name: str, **wanted: object) -> dict:
-        """The next event of this name that has these values; fails when the line stays silent."""
+        """Returns the next event of this name with these values; fails if the stream stays silent."""
         while True:
             event = self._next()
             data = json.loads(event["data"])

@@ -1,4 +1,4 @@
-"""A log of record that is not stored is an alarm: /healthz, the API and the page of operations say so."""
+"""Audit entries that cannot be stored are an alarm on /healthz, in the API and on the operations page."""
 
 from tests.integration.web.website import Website
 from webapp import people

@@ -1,5 +1,6 @@
-"""A database that cannot do it now (read-only, full, busy, restarting): people come back later, workers go on by
-themselves, and nothing of it is taken for a mistake of ours.
+"""A database that is read-only, full, busy or restarting: people are told to come back, and workers recover.
+
+None of this is reported as an error of the site.
 """
 
 import threading
@@ -31,7 +32,7 @@ RAISE = "DO $$ BEGIN RAISE EXCEPTION 'as the test wants it' USING ERRCODE = '{}'
 
 @pytest.fixture
 def alter(website: Website) -> Iterator[Callable[[str], None]]:
-    """`alter("SET x = y")`: of the site's database, for sessions that begin from now on; undone afterwards."""
+    """`alter("SET x = y")` alters the site's database for sessions that begin from now on; undone afterwards."""
     url = make_url(website.system.environment["DATABASE_URL"])
     elsewhere = url.set(database="postgres", drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(elsewhere, autocommit=True) as connection:
@@ -149,7 +150,7 @@ def test_workers_outlive_a_database_that_takes_no_writes(website: Website, alter
 
 
 def test_a_database_that_says_nothing_is_not_waited_for_and_is_asked_again(website: Website, monkeypatch) -> None:
-    """As one that hangs, or whose proxy does: it answers nothing, and closes no connection."""
+    """A hanging database, or a hanging proxy before it, answers nothing and closes no connection."""
     monkeypatch.setattr("webapp.store.SILENCE_SECONDS_MAX", 0.2)
     relay = Relay(website.system.environment["DATABASE_URL"])
     app = website.another(DATABASE_URL=relay.url)

@@ -1,4 +1,4 @@
-"""Postgres is stopped and started again under a running site: nothing is lost, nothing doubled, nothing restarted."""
+"""Postgres stops and starts again under a running site: nothing is lost or doubled, and no process restarts."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ CALLS = ("/account", "/positions", "/orders", "/history", "/history.csv", "/quot
 
 @pytest.fixture
 def postgres(website: Website, wait_for: Callable) -> Iterator[Servers]:
-    """Ours to stop; it runs again afterwards, whatever happened."""
+    """Postgres, which the test may stop; it runs again afterwards in any case."""
     environment = website.system.environment
     servers = Servers(environment["AMQP_URL"], environment["DATABASE_URL"])
     if not servers.ours:
@@ -43,7 +43,7 @@ def test_postgres_restarts_under_the_site(website: Website, postgres: Servers, w
         with Page(live, browser) as stream, ThreadPoolExecutor(1) as elsewhere:
             stream.hear("account", seq=1)
 
-            # One order is published before Postgres goes, and cannot be executed: its worker stands still.
+            # An order is published before Postgres stops, and cannot be executed: its worker is suspended.
             website.system.send("transactions-0", signal.SIGSTOP)
             on_its_way = elsewhere.submit(caller.give, "ADD", wait=3_000, key="before", amount="2.00")
             gateway = website.app.extensions[EXTENSION].gateway
@@ -53,7 +53,7 @@ def test_postgres_restarts_under_the_site(website: Website, postgres: Servers, w
                 assert on_its_way.result().status_code == 202, "nobody may be told that it has no effect"
                 _says_when_to_come_back(browser, caller)
                 assert client.get("/healthz").json == {"broker": True, "database": False, "log": False}
-                for key in ("before", "meanwhile"):  # nobody can look whether a key was used before
+                for key in ("before", "meanwhile"):  # the site cannot look up whether a key was used before
                     refused = caller.give("ADD", key=key, amount="4.00")
                     assert (refused.status_code, refused.json["perhaps_taken"]) == (503, True)
                 assert caller.give("ADD", amount="16.00").json["perhaps_taken"] is False
@@ -89,7 +89,7 @@ def _says_when_to_come_back(browser: Browser, caller: Caller) -> None:
 
 
 def _is_done(caller: Caller, key: str, amount: str) -> bool:
-    """Asked for again with the same key, as told."""
+    """Repeats the request with the same key, as the site has advised."""
     response = caller.give("ADD", key=key, amount=amount)
     assert response.status_code in (200, 202, 503), response.text
     return response.status_code == 200

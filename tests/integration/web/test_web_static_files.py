@@ -1,4 +1,4 @@
-"""Scripts and styles are kept by browsers for good, and yet nobody gets old ones with a new page."""
+"""Browsers keep scripts and styles for good, and yet a new page never gets old ones."""
 
 import re
 import shutil

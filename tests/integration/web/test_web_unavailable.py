@@ -21,7 +21,7 @@ def relay(website: Website) -> Iterator[Relay]:
 
 @pytest.fixture
 def app(website: Website, relay: Relay, wait_for) -> Iterator[Flask]:
-    """A site whose way to the broker is the relay."""
+    """A site that reaches the broker through the relay."""
     app = website.another(AMQP_URL=relay.url)
     wait_for(lambda: app.test_client().get("/healthz").status_code == 200)
     yield app
@@ -62,7 +62,7 @@ def test_an_order_that_could_not_leave_surely_has_no_effect(
 def test_an_order_whose_confirm_is_lost_has_its_effect_once(
     website: Website, app: Flask, relay: Relay, wait_for
 ) -> None:
-    """It reached the broker; nobody here knows. It is published again, and the person asks again."""
+    """The order reached the broker, and the site does not know. Both the site and the person repeat it."""
     user = website.person()
     caller = website.api(user, app)
     relay.mute = True
@@ -85,7 +85,7 @@ def test_an_order_whose_confirm_is_lost_has_its_effect_once(
 def test_asked_again_elsewhere_an_order_that_was_published_has_perhaps_been_taken(
     website: Website, app: Flask, relay: Relay, wait_for
 ) -> None:
-    """By another process of the site, which knows the key only from the database, and cannot reach the broker."""
+    """The second process knows the key only from the database, and cannot reach the broker."""
     user = website.person()
     website.system.kill("transactions-0")
     try:
@@ -114,7 +114,7 @@ def test_people_who_try_again_through_a_breaking_line_lose_and_double_nothing(
             while (response := caller.give("ADD", key=f"order-{number}", amount="1.00")).status_code != 200:
                 assert response.status_code in (202, 503), response.text
                 attempts += 1
-                done.wait(0.05)  # a person's patience; without it, six threads keep the site from connecting
+                done.wait(0.05)  # like a person; without the pause, six threads keep the site from connecting
         return attempts
 
     def disturb() -> None:

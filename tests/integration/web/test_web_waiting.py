@@ -1,4 +1,4 @@
-"""Quotes that do not come: people wait for them in places of their own, and everybody else's pages are served."""
+"""Slow quotes: people wait for them within limits of their own, and all other pages are served meanwhile."""
 
 import http.client
 import itertools
@@ -18,27 +18,27 @@ from webapp.site import EXTENSION
 
 WAIT_MS = 8_000
 ANSWER_SECONDS_MAX = 4
-"""Half of what people wait: an answer within it did not stand behind them. Some milliseconds on an idle machine."""
+"""Half of the longest wait: a quicker answer did not wait behind others. Some ms on an idle machine."""
 
 _letters = itertools.product("WXYZ", "ABCDEFGHIJ", "Q")
 
 
 @pytest.fixture
 def symbol() -> str:
-    """One that nobody asked for yet."""
+    """A symbol without a quote."""
     return "".join(next(_letters))
 
 
 @pytest.fixture
 def silent_quotes(website: Website) -> Iterator[None]:
-    """The quote server takes requests and answers none, until the test is over."""
+    """Suspends the quote server for the test: it accepts requests and answers none."""
     website.system.send("quote-server", signal.SIGSTOP)
     yield
     website.system.send("quote-server", signal.SIGCONT)
 
 
 class GunicornSite:
-    """The site as a process of its own, with four threads: two may wait, whoever for."""
+    """The site as a process with four threads, of which two may wait, for whichever people."""
 
     def __init__(self, website: Website):
         with socket.socket() as probe:
@@ -51,7 +51,7 @@ class GunicornSite:
             )
 
     def asks(self, method: str, path: str, authorization: str = "", body: object = None) -> tuple[int, object]:
-        """Status and JSON of an answer."""
+        """Returns status and JSON of an answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2 * WAIT_MS / 1000)
         try:
             headers = {"Authorization": authorization, "Content-Type": "application/json"}
@@ -80,7 +80,7 @@ def test_while_people_wait_for_quotes_other_people_are_served(
     people = [website.api(website.person()).authorization for _ in range(4)]
     try:
         wait_for(site.is_well, what="the site is well")
-        # Browsers open connections ahead, and send nothing on them; others do not close those that the site ends.
+        # Browsers open connections in advance and send nothing on them; others do not close those that the site ends.
         held = [socket.create_connection(("127.0.0.1", site.port)) for _ in range(16)]
         for connection in held[:4]:
             connection.sendall(b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")

@@ -1,4 +1,4 @@
-"""A site for a test: the application in this process, workers beside it, browsers that log in. No test is in here."""
+"""A site for a test: the application in this process, workers beside it, browsers that log in. Holds no test."""
 
 import re
 import secrets
@@ -25,7 +25,7 @@ _CSRF = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
 class Website:
-    """`system` runs the workers; `app` is the site; more sites may share them."""
+    """`system` runs the workers; `app` is the site; further sites may share the workers."""
 
     def __init__(self, amqp_url: str, database_url: str, folder: Path):
         self.system = System(amqp_url, database_url, folder, SECRET_KEY=SECRET_KEY, WEB_LIMITS="off")
@@ -40,18 +40,18 @@ class Website:
         return from_environment(self.system.environment | changed)
 
     def another(self, **changed: str) -> Flask:
-        """One more site process' worth of application, with these settings changed."""
+        """Makes one more application, like a further site process, with these settings changed."""
         app = create_app(self.settings(**changed))
         self._apps.append(app)
         return app
 
     def close_app(self, app: Flask) -> None:
-        """Of `another`, before its time: one whose broker is gone would go on looking for it."""
+        """Closes an application of `another` early: if its broker is gone, it would go on trying to connect."""
         self._apps.remove(app)
         close_app(app)
 
     def is_at_work(self) -> bool:
-        """Whether every kind of worker owns what it has to do."""
+        """Whether every partition of every kind of worker has an owner."""
         return not self.rows("SELECT FROM partitions WHERE owner IS NULL LIMIT 1")
 
     def close(self) -> None:
@@ -60,21 +60,21 @@ class Website:
         self.system.destroy()
 
     def person(self, role: str = people.USER, user: str | None = None) -> str:
-        """A new person with PASSWORD; their user id."""
+        """Makes a new person with PASSWORD; returns their user id."""
         self._count += 1
         user = user or f"person{self._count}"
         assert people.make(self.store, user, self._hash, role)
         return user
 
     def api(self, user: str, app: Flask | None = None) -> "Caller":
-        """Calls the API as this user, by a new token."""
+        """Returns a client that calls the API as this user, with a new token."""
         return Caller(app or self.app, tokens.create(self.store, user, "test")[1])
 
     def browser(self, app: Flask | None = None) -> "Browser":
         return Browser(app or self.app)
 
     def history(self, user: str) -> list[Any]:
-        """The user's rows: kind, command, outcome, reason, cash delta."""
+        """Returns the user's rows: kind, command, outcome, reason, cash delta."""
         return self.rows(
             "SELECT kind::text, command::text, outcome::text, reason::text, cash_delta_cents FROM history"
             " WHERE user_id = %s ORDER BY seq",
@@ -90,7 +90,7 @@ class Website:
 
 
 class Caller:
-    """A client of the API."""
+    """Client of the API."""
 
     def __init__(self, app: Flask, token: str):
         self._client = app.test_client(use_cookies=False)
@@ -101,7 +101,7 @@ class Caller:
         return self._client.get(f"/api/v1{path}", query_string=query, headers=self._headers)
 
     def download(self, path: str) -> etree._Element:
-        """An XML file."""
+        """Downloads an XML file."""
         with self.get(path) as response:
             return etree.fromstring(response.data)
 
@@ -119,7 +119,7 @@ class Caller:
 
 
 class Browser:
-    """Cookies and forms, with the CSRF token of the page before."""
+    """Browser with cookies; it sends forms with the CSRF token of the page before."""
 
     def __init__(self, app: Flask):
         self.client: FlaskClient = app.test_client()
@@ -129,12 +129,12 @@ class Browser:
         return self.client.get(path)
 
     def post(self, path: str, page: str = "/login", **fields: str):
-        """Sends a form; its token is taken from `page`."""
+        """Sends a form; its CSRF token is taken from `page`."""
         found = _CSRF.search(self.client.get(page, follow_redirects=True).text)
         return self.client.post(path, data={"csrf_token": found[1], **fields})
 
     def form(self, page: str) -> dict[str, str]:
-        """What every form of a page carries, its one-time token among it: sent again, it is the same form."""
+        """Returns the tokens of a page's form. Sent twice, they make the second request a repetition of the first."""
         found = _CSRF.search(self.client.get(page).text)
         return {"csrf_token": found[1], "form_token": secrets.token_urlsafe()}
 
@@ -142,7 +142,7 @@ class Browser:
         return self.post("/login", user=user, password=password)
 
     def user(self) -> str | None:
-        """Who the site takes this browser for."""
+        """Returns the user whom the site takes this browser for."""
         response = self.client.get("/api/v1/account")
         return response.json["user"] if response.status_code == 200 else None
 
