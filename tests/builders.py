@@ -1,4 +1,4 @@
-"""Builders of the pure core's tests: what a test does not mention, does not matter. No I/O, no clock."""
+"""Builders for tests of the pure core: arguments that a test leaves out do not matter. No I/O, no clock."""
 
 import copy
 import itertools
@@ -14,7 +14,7 @@ from schema.events import AuditEntry, Quote
 from schema.outcomes import Outcome, Reason, Side
 
 T0 = 1_700_000_000_000
-"""When tests begin, ms since the epoch."""
+"""Time at which tests begin, ms since the epoch."""
 
 _numbers = itertools.count(1)
 
@@ -31,7 +31,7 @@ def a_command(
     order: int | None = None,
     allowances: Allowances | None = None,
 ) -> Command:
-    """A sound command: of these arguments it has those that its name calls for. Each one has an id of its own.
+    """Makes a sound command with the arguments that its name needs, and an id of its own.
 
     With `shares` or `order` it has the form that only the site and the API can give it (spec §3a).
     """
@@ -60,15 +60,15 @@ def a_fill(
 
 
 def an_account(user: str = "ann", cash: int | None = 0, shares: Mapping[str, int] | None = None) -> Account:
-    """An account with this much available; not opened where `cash` is None."""
+    """Makes an account with this much available cash; with None it is not opened."""
     positions = {symbol: Position(count) for symbol, count in (shares or {}).items()}
     return Account(user, opened=cash is not None, cash_cents=cash or 0, positions=positions)
 
 
 class Trader:
-    """A user at the engine: gives commands at `now_ms`, sees what becomes of them and of the account.
+    """User at the engine: gives commands at `now_ms`, and sees what becomes of them and of the account.
 
-    As the scheduler does, releases orders that are due before each command, and puts what took effect into a batch.
+    Like the scheduler, it releases due orders before each command, and puts what took effect into a batch.
     """
 
     def __init__(self, cash: int | None = 0, shares: Mapping[str, int] | None = None, user: str = "ann"):
@@ -80,7 +80,7 @@ class Trader:
     def gives(
         self, name: str, amount_cents: int | None = None, symbol: str = "ABC", price: int | None = None, **beyond
     ) -> Decision:
-        """The decision on a command, which took effect. `price`: of the quote at hand; None: there is none.
+        """Gives a command; returns the decision, which took effect. `price`: of the quote, or None for no quote.
 
         `beyond`: what workload files cannot express (`a_command`).
         """
@@ -102,7 +102,7 @@ class Trader:
         return decision
 
     def is_refused(self, name: str, *arguments, **more) -> Reason:
-        """Why a command is rejected. A rejection changes nothing but the number of history rows (spec §3)."""
+        """Returns why a command is rejected, and asserts that it changes only the number of history rows (spec §3)."""
         self.expire()
         before = copy.deepcopy(self.account)
         decision = self.gives(name, *arguments, **more)
@@ -112,19 +112,19 @@ class Trader:
         return decision.reason
 
     def makes_pending(self, count: int, name: str = "BUY") -> None:
-        """So many orders of one share of ABC at one cent, quickly and without a trace."""
+        """Makes pending orders of one share of ABC at one cent, quickly and without history or log."""
         for _ in range(count):
             command = a_command(name, 1, user=self.account.user)
             apply(self.account, engine.decide(self.account, command, a_quote(1, asked_at_ms=self.now_ms), self.now_ms))
 
     def sets_amounts_to_buy(self, symbols: Iterable[str]) -> None:
-        """A trigger order of one cent for each symbol, without a trigger, quickly and without a trace."""
+        """Makes a trigger order of one cent for each symbol, without a trigger, quickly and without history or log."""
         for symbol in symbols:
             command = a_command("SET_BUY_AMOUNT", 1, symbol, self.account.user)
             apply(self.account, engine.decide(self.account, command, NO_QUOTE, self.now_ms))
 
     def decide(self, command: Command, given: Given) -> Decision | None:
-        """The engine's decision, which leaves its arguments as they are."""
+        """Returns the engine's decision; leaves its arguments as they are."""
         before = copy.deepcopy(self.account)
         decision = engine.decide(self.account, command, given, self.now_ms)
         assert self.account == before, command
@@ -138,7 +138,7 @@ class Trader:
         asked_at_ms: int | None = None,
         symbol: str = "ABC",
     ) -> Decision | None:
-        """The decision on a fill at a price, which took effect; None where it is void."""
+        """Returns the decision on a fill at a price, which took effect, or None if the fill is void."""
         asked_at_ms = self.now_ms if asked_at_ms is None else asked_at_ms
         version = self.account.triggers[symbol, side].version if version is None else version
         before = copy.deepcopy(self.account)
@@ -154,7 +154,7 @@ class Trader:
         self.now_ms += ms
 
     def expire(self) -> None:
-        """Releases what is due, as the scheduler does."""
+        """Releases due orders, as the scheduler does."""
         while (order := engine.due(self.account, self.now_ms)) is not None:
             decision = engine.expire(order)
             apply(self.account, decision)
@@ -163,7 +163,7 @@ class Trader:
 
     @property
     def log(self) -> list[AuditEntry]:
-        """The entries of the log of record so far."""
+        """Entries of the log of record so far."""
         return self.batch.share(0).entries
 
     @property
@@ -175,18 +175,18 @@ class Trader:
         return self.account.reserved_cents
 
     def holds(self, symbol: str = "ABC") -> tuple[int, int]:
-        """Shares: available, reserved."""
+        """Returns shares: available, reserved."""
         position = self.account.position(symbol)
         return position.shares, position.reserved_shares
 
     def trigger(self, side: Side, symbol: str = "ABC"):
-        """The trigger order: its amount, its price, what it reserves; None where there is none."""
+        """Returns the trigger order's amount, price and reserve, or None if there is none."""
         order = self.account.triggers.get((symbol, side))
         return order and (order.amount_cents, order.trigger_cents, order.reserved_cents or order.reserved_shares)
 
 
 def armed_to_buy(amount: int = 1_000, trigger: int = 300, cash: int = 1_500) -> Trader:
-    """A user with an armed SET_BUY of ABC."""
+    """Makes a user with an armed SET_BUY of ABC."""
     trader = Trader(cash=cash)
     trader.does("SET_BUY_AMOUNT", amount)
     trader.does("SET_BUY_TRIGGER", trigger)
@@ -194,7 +194,7 @@ def armed_to_buy(amount: int = 1_000, trigger: int = 300, cash: int = 1_500) -> 
 
 
 def armed_to_sell(amount: int = 1_000, trigger: int = 300, shares: int = 10) -> Trader:
-    """A user with an armed SET_SELL of ABC."""
+    """Makes a user with an armed SET_SELL of ABC."""
     trader = Trader(cash=0, shares={"ABC": shares})
     trader.does("SET_SELL_AMOUNT", amount)
     trader.does("SET_SELL_TRIGGER", trigger)

@@ -1,4 +1,7 @@
-"""What tests share: real servers, emptied per test, and waiting on conditions. No test may sleep or mock a server."""
+"""Fixtures of all tests: real servers, emptied for each test, and waits for conditions.
+
+No test may sleep or mock a server.
+"""
 
 import os
 import time
@@ -20,7 +23,7 @@ settings.load_profile("daytrade")
 
 
 def pytest_configure() -> None:
-    """Told to end, a run ends as by Ctrl-C: what fixtures have started must not stay behind."""
+    """Makes SIGTERM end a run like Ctrl-C does, so that nothing that fixtures have started stays behind."""
     end_once()
     leave_for_tests()
 
@@ -38,7 +41,7 @@ def _plain(url) -> str:
 
 @pytest.fixture(scope="session")
 def _template() -> Iterator[tuple[str, str]]:
-    """A migrated database that is cloned for each test: cloning takes 50 ms, migrating 500."""
+    """Migrated database that is cloned for each test: cloning takes 50 ms, migrating 500."""
     url = make_url(_setting("DATABASE_URL"))
     administration, name = _plain(url), f"{url.database}_template"
     with psycopg.connect(administration, autocommit=True) as connection:
@@ -75,7 +78,7 @@ def amqp_url() -> str:
 
 @pytest.fixture(scope="session")
 def wait_for() -> Callable:
-    """`wait_for(condition, seconds=60, what="")`: the first true value; fails after the deadline, and says what."""
+    """`wait_for(condition, seconds=60, what="")` returns the first true value; after that it fails with `what`."""
 
     def wait(condition: Callable[[], object], seconds: float = 60, what: str | Callable[[], str] = "") -> object:
         deadline = time.monotonic() + seconds
@@ -89,5 +92,5 @@ def wait_for() -> Callable:
 
 
 def _breathe() -> None:
-    # Polling a condition that another process brings about; the deadline is what decides, not this pause.
+    # Polls a condition that another process brings about; the deadline decides, not this pause.
     time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""A scheduler at work on one partition in memory: a table for quotes, and each call a turn of the worker's loop."""
+"""Scheduler of one partition in memory, with a table of quotes. Each call is a turn of the worker's loop."""
 
 from consumers.transactions.account import Account
 from consumers.transactions.batch import Batch
@@ -11,7 +11,7 @@ from tests.builders import T0, a_quote, an_account
 
 
 class QuoteTable:
-    """Quotes at hand, and what was asked for: (symbol, user, transaction number)."""
+    """Known quotes, and requests: (symbol, user, transaction number)."""
 
     def __init__(self) -> None:
         self.quotes: dict[str, Quote] = {}
@@ -35,7 +35,7 @@ class QuoteTable:
 
 
 class Desk:
-    """Takes messages, hears quotes, and shows what took effect. Users it does not know have `cash` to begin with."""
+    """Scheduler that takes messages, hears quotes, and shows what took effect. New users begin with `cash`."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Desk:
         self._offset = 0
 
     def takes(self, *orders: Command | Fill) -> Message:
-        """One message of the log."""
+        """Takes one message of the log."""
         message = self._begin(len(orders))
         for order in orders:
             user = order.user or NOBODY
@@ -73,7 +73,7 @@ class Desk:
         return message
 
     def hears(self, price: int | None, symbol: str = "ABC", asked_at_ms: int | None = None) -> None:
-        """The answer of the quote cache; no price: there is none to be had."""
+        """Receives the quote cache's answer; without a price, it is that no quote is available."""
         if price is None:
             self.turn([NoQuote(symbol, self.now_ms, "silence")])
             return
@@ -82,7 +82,7 @@ class Desk:
         self.turn([quote])
 
     def hears_a_refusal(self, user: str, symbol: str = "ABC") -> None:
-        """The quote cache buys this user no more quotes today."""
+        """Receives the quote cache's answer that this user may buy no more quotes today."""
         self.turn([QuoteRefused(symbol, user, self.now_ms)])
 
     def waits(self, ms: int) -> None:
@@ -90,7 +90,7 @@ class Desk:
         self.turn([])
 
     def begins_a_new_batch(self) -> None:
-        """What was done is committed; what is ready runs."""
+        """Begins a new batch, as after a commit, and runs what is ready."""
         self.batch = Batch()
         self.turn([])
 
@@ -99,7 +99,7 @@ class Desk:
 
     @property
     def done(self) -> list[tuple[str, int]]:
-        """User and transaction number of everything that took effect in this batch, in its order."""
+        """User and transaction number of everything that took effect in this batch, in order."""
         return [(row.user, row.decision.transaction_number) for row in self.batch.rows]
 
     @property
@@ -125,7 +125,7 @@ class Desk:
         return self.owned.progress.begin(self._offset - 1, tag=self._offset, commands=orders, marker=marker)
 
     def turn(self, answers: list) -> None:
-        """The quotes are in the table already."""
+        """Runs one turn, when the quotes are in the table already."""
         self.scheduler.hear(answers, self.now_ms)
         self.scheduler.run_ready(self.batch, self.now_ms)
         self._sweep()

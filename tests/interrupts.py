@@ -1,4 +1,4 @@
-"""How a run of tests or of chaos is ended from outside: once. Whatever clears up after it is not interrupted again."""
+"""Interruption of a test run or a chaos round: once. The clean-up afterwards is not interrupted again."""
 
 import signal
 
@@ -6,9 +6,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def end_once() -> None:
-    """From now on the first Ctrl-C or SIGTERM raises KeyboardInterrupt, and any after it is ignored.
+    """Makes the first Ctrl-C or SIGTERM raise KeyboardInterrupt, and all later ones do nothing.
 
-    Whoever runs us in the foreground gets the same Ctrl-C, and passes it on as SIGTERM a moment later.
+    A caller in the foreground gets the same Ctrl-C, and passes it on as SIGTERM a moment later.
     """
     for number in SIGNALS:
         signal.signal(number, _interrupt)

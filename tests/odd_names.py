@@ -1,4 +1,4 @@
-"""Names that a folder may have and that other programs' configuration files stumble over."""
+"""Folder names that other programs' configuration files read wrongly."""
 
 ODD_NAMES = (
     *("Даша", "日本", "Łódź", "🎉"),
@@ -7,7 +7,7 @@ ODD_NAMES = (
     *("back\\slash", "a&b", "a|b", "a<b>", "!", "~", "-dash", "*", "q?", "[x]", "{x}", "a,b", "a=b", "a:b"),
     *("new\nline", "tab\tbed"),
 )
-"""One oddity each. A colon is refused for a checkout (Python makes no virtual environment there), not elsewhere."""
+"""Names with one oddity each. A checkout may not contain a colon, because Python makes no virtual environment there."""
 
 ODD_PATH = "/".join(("Łódź 日本", "a #b ;c", 'it\'s "so"', "`id` $HOME", "100% %(here)s", "back\\slash & |", "[x]*?"))
 """Several oddities in one path."""

@@ -1,4 +1,4 @@
-"""A user at the engine whose history is written down: for tests of what reads history. No I/O, no clock."""
+"""User at the engine whose history is recorded, for tests of code that reads history. No I/O, no clock."""
 
 import copy
 
@@ -17,8 +17,9 @@ PUBLISHED_BEFORE_MS = 5
 
 
 class Scribe:
-    """As the worker does, releases what is due before each command. `rows` are the history, `accounts` what was after
-    each, `entries` the log; entry n is at offset n.
+    """User whose due orders are released before each command, as the worker does.
+
+    `rows` are the history, `accounts` the account after each row, `entries` the log; entry n is at offset n.
     """
 
     def __init__(self, user: str = "ann"):
@@ -33,7 +34,7 @@ class Scribe:
         self.now_ms += ms
 
     def gives(self, name: str, amount_cents: int | None = None, symbol: str = "ABC", price: int | None = None) -> None:
-        """A command; `price` is that of the quote at hand, None: there is none to be had."""
+        """Gives a command. `price`: of the quote, or None for no quote."""
         self._expire()
         command = a_command(name, amount_cents, symbol, self.account.user)
         given = NO_QUOTE if command.name in engine.NEEDS_QUOTE else None
@@ -45,7 +46,7 @@ class Scribe:
         self._write(decision, command.command_id, self.now_ms - PUBLISHED_BEFORE_MS)
 
     def fills(self, symbol: str, side: Side, price: int, version: int | None = None, asked_at_ms: int | None = None):
-        """A fill, void or not; the decision."""
+        """Runs a fill, void or not; returns the decision."""
         self._expire()
         order = self.account.triggers.get((symbol, side))
         version = order.version if version is None and order else version or 0
@@ -60,7 +61,7 @@ class Scribe:
         return decision
 
     def log(self) -> UserLog:
-        """The user's log, as replay reads it."""
+        """Returns the user's log, as replay reads it."""
         log = UserLog()
         for entry in self.entries:
             if isinstance(entry.order, Fill):
@@ -70,7 +71,7 @@ class Scribe:
         return log
 
     def recorded(self) -> list[RecordedRow]:
-        """The history with its quotes, as replay reads it."""
+        """Returns the history with its quotes, as replay reads it."""
         return [self._with_quote(row) for row in self.rows]
 
     def _with_quote(self, row: HistoryRow) -> RecordedRow:

@@ -1,6 +1,6 @@
 """Rules of the layout: allowed imports, a core without I/O, the length of files (design §4, style rules 1, 2, 5).
 
-Read with `ast`, never by importing: so an import inside a function counts as well.
+Reads the files with `ast` and never imports them, so an import inside a function counts as well.
 """
 
 import ast
@@ -35,15 +35,15 @@ FLOORS = (
 MAY_IMPORT: dict[str, set[str]] = {
     "verification": {"schema", "runtime", "database"},
     "webapp": {"schema", "runtime", "database", "rabbitmq", "producers.command_publisher", "quotecache.quote_cost"},
-    # deploy/ checks settings of all processes with the code that each of them checks its own with.
+    # deploy/ checks the settings of all processes with the same code as each process.
     "deploy": {"deploy", "schema", "runtime", "database", "webapp.settings", "quotecache.recorded"},
     "bench": {room for floor in FLOORS for room in floor if not room.startswith("deploy")},
-    # Of the long-lived processes, verbs start some and know none; they work without the local stack.
+    # Verbs may start some long-lived processes, but know none; they work without the local stack.
     "operators": {room for floor in FLOORS for room in floor if not room.startswith(("deploy", "bench"))},
 }
-"""Rooms that may import less than the floors below them, or that are told apart by what they must not know.
+"""Folders that may import less than all lower floors, or that must not know certain modules.
 
-Verification shares no code with what it judges; the site reaches the other processes through messages alone.
+Verification shares no code with what it judges. The site reaches the other processes only by messages.
 """
 
 PACKAGES = {room.partition(".")[0] for floor in FLOORS for room in floor}
@@ -84,7 +84,7 @@ HOMES: dict[str, set[str]] = {
     },
     "typer": {"deploy", "operators"},
     "lxml": {"verification"},
-    # Zstandard, in Python's own library from 3.14 on.
+    # Zstandard is in Python's own library from 3.14 on.
     **{library: {"producers.workload_input"} for library in ("backports", "compression")},
     **{library: {"webapp", "bench"} for library in WEB},
 }
@@ -108,7 +108,7 @@ PURE = {
     "quotecache.quote_cost",
     "quotecache.quote_floor",
 }
-"""The core: whatever decides about money, order, quotes or the log. Time is an argument there, and nothing is done."""
+"""The pure core: everything that decides about money, order, quotes or the log. Time is an argument; no I/O."""
 
 IMPURE = {
     *("time", "datetime", "random", "secrets", "socket", "select", "selectors", "asyncio", "threading", "subprocess"),
@@ -116,7 +116,7 @@ IMPURE = {
 }
 
 DATA_OF_THE_SHELL = {"rabbitmq.stream_consumer", "rabbitmq.publisher", "rabbitmq.topology"}
-"""Outside the core, but the core takes a data class or a name from them: Delivery, Outgoing, exchanges."""
+"""Modules outside the core from which the core takes a data class or a name: Delivery, Outgoing, exchanges."""
 
 NAMES_OF_NOTHING = {"util", "utils", "common", "helper", "helpers", "base", "manager", "managers", "misc"}
 

@@ -1,1 +1,1 @@
-"""The site as people use it: a real browser on real processes. Nothing in here may reach into the application."""
+"""The site as people use it: a real browser on real processes. No test here may call the application's code."""

@@ -1,7 +1,7 @@
-"""One running site and one browser for all tests in here; every test has people, and symbols, of its own.
+"""One running site and one browser for all tests in this folder; every test has its own people and symbols.
 
-Starting the site takes seconds and a pending order takes 60 s to expire, so both begin once, and the tests that wait
-for those 60 s come last.
+Starting the site takes seconds, and a pending order takes 60 s to expire. So both begin once, and tests that wait for
+those 60 s come last.
 """
 
 import itertools
@@ -31,7 +31,7 @@ CHROMIUM_ARGUMENTS = [
     "--no-first-run",
 ]
 EXPECT_MS = 20_000
-"""Two cores carry the site, its servers and the browser; what is seen sooner is not waited for."""
+"""Two cores carry the site, its servers and the browser. Nothing waits so long for what is seen sooner."""
 
 SCREENSHOTS = ROOT / ".stack" / "screenshots"
 
@@ -39,7 +39,7 @@ expect.set_options(timeout=EXPECT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of what takes 60 s come last among ours: by then most of it has passed."""
+    """Puts tests that take 60 s last in this folder: by then most of that time has passed."""
     places = [place for place, item in enumerate(items) if Path(__file__).parent in item.path.parents]
     ours = sorted((items[place] for place in places), key=lambda item: "patient" in getattr(item, "fixturenames", ()))
     for place, item in zip(places, ours, strict=True):
@@ -79,7 +79,7 @@ def site(_template, quotes: SteeredQuotes, wait_for: Callable, tmp_path_factory)
 
 @pytest.fixture
 def twin(site: Site, tmp_path: Path, wait_for: Callable) -> Iterator[Callable[..., Site]]:
-    """`twin("web", AMQP_URL=…)`: these processes of the same site once more, with other settings."""
+    """`twin("web", AMQP_URL=…)` starts these processes of the same site once more, with other settings."""
     started: list[Site] = []
 
     def start(*names: str, **settings: str) -> Site:
@@ -120,7 +120,7 @@ def new_name() -> Callable[[], str]:
 
 @pytest.fixture(scope="package")
 def new_symbol() -> Callable[[], str]:
-    """A symbol nobody has a quote of yet."""
+    """Returns a symbol without a quote."""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     names = ("".join(name) for name in itertools.product("Q", letters, letters))
     return lambda: next(names)
@@ -133,7 +133,7 @@ def symbol(new_symbol: Callable[[], str]) -> str:
 
 @pytest.fixture
 def new_person(browser: Browser, site: Site, new_name: Callable[[], str]) -> Iterator[Callable[..., Person]]:
-    """`new_person(**options of the browser's context)`. Whatever errors their pages report fail the test."""
+    """`new_person(**options of the browser's context)`. Any error that their pages report fails the test."""
     people: list[Person] = []
     contexts = []
 
@@ -153,16 +153,16 @@ def new_person(browser: Browser, site: Site, new_name: Callable[[], str]) -> Ite
 
 @pytest.fixture
 def trader(new_person: Callable[..., Person]) -> Person:
-    """Signed up, with $10,000."""
+    """A person who has signed up and added $10,000."""
     return new_person().sign_up().add_funds("10000")
 
 
 @pytest.fixture(scope="package", autouse=True)
 def patient(browser: Browser, site: Site, new_name, new_symbol) -> Iterator[Person]:
-    """Somebody who began early, and waits: for an order to expire, for a trigger to fire, and for a price to run out.
+    """A person who began early and waits: for an order to expire, a trigger to fire, and a price to run out.
 
-    The trigger's symbol cost $100 when it was armed at $50, and costs $40 from then on: the next quote fires it. Of
-    another symbol they hold 10 shares, bought for $1,000.
+    The trigger's symbol cost $100 when it was armed at $50, and costs $40 since: the next quote fires it. They also
+    hold 10 shares of another symbol, bought for $1,000.
     """
     context = browser.new_context()
     context.set_default_timeout(EXPECT_MS)

@@ -1,4 +1,4 @@
-"""Somebody at a browser: what a test lets a person do, in the words of a person. Selectors live here, not in tests."""
+"""Person at a browser: what a test lets a person do, in a person's words. Selectors are here and not in tests."""
 
 import re
 
@@ -8,7 +8,7 @@ PASSWORD = "correct horse battery"
 
 
 class Person:
-    """With a browser window of their own. `complaints`: errors that scripts or the browser reported on any page."""
+    """Person with a browser window. `complaints`: errors that scripts or the browser reported on any page."""
 
     def __init__(self, context: BrowserContext, url: str, name: str):
         self.name = name
@@ -59,12 +59,12 @@ class Person:
         return self
 
     def settle(self, verb: str) -> "Person":
-        """Commit or Cancel, on the newest order."""
+        """Commits or cancels the newest order."""
         self.page.get_by_role("button", name=re.compile(f"^{verb}")).first.click()
         return self
 
     def set_trigger(self, side: str, symbol: str, dollars: str, price: str) -> "Person":
-        """On the Triggers page: amount, then price."""
+        """Sets an amount and then a price on the Triggers page."""
         self.go("/triggers")
         for button, label, text in (("Set amount", "Dollars", dollars), ("Arm", "Trigger price per share", price)):
             form = self.page.locator("form", has=self.page.get_by_role("button", name=button, exact=True)).last
@@ -87,7 +87,7 @@ class Person:
         expect(self.page.locator("[data-live-mark]")).to_have_text("Stale")
 
     def hide_tab(self, hidden: bool) -> None:
-        """Looks at another tab, or at this one again; a browser without a screen has to be told that it is hidden."""
+        """Hides or shows the tab; a browser without a screen must be told."""
         self.page.evaluate(
             """hidden => {
                 Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });

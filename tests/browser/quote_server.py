@@ -1,6 +1,6 @@
-"""A quote server over real TCP whose prices the test sets, speaking the legacy protocol (spec §4).
+"""Quote server over real TCP whose prices the test sets; it speaks the legacy protocol (spec §4).
 
-With it a trigger fires when the test says so. It knows nothing of the system that asks it.
+It fires a trigger when the test decides, and knows nothing of the system that asks it.
 """
 
 import secrets
@@ -10,11 +10,11 @@ import time
 
 from schema.money import format_cents
 
-CRYPTOKEY_BYTES = 42  # 56 characters of base64, as the legacy server's
+CRYPTOKEY_BYTES = 42  # 56 characters of base64, like the legacy server's
 
 
 class SteeredQuotes:
-    """Every symbol costs `default_cents` until the test says otherwise. Use as a context manager."""
+    """Quote server; a symbol costs `default_cents` until the test sets its price. Use as a context manager."""
 
     def __init__(self, default_cents: int = 10_000):
         self._default_cents = default_cents
@@ -42,11 +42,11 @@ class SteeredQuotes:
         return f"{host}:{port}"
 
     def set_price(self, symbol: str, cents: int | None) -> None:
-        """From the next request on. None: it gives no usable answer for this symbol."""
+        """Sets the price from the next request on. None: the symbol gets no usable answer."""
         self._prices[symbol] = cents
 
     def be_silent(self, symbol: str) -> None:
-        """Takes requests for this symbol from now on, and never answers."""
+        """Accepts requests for this symbol from now on, and never answers them."""
         self._silent.add(symbol)
 
     def __enter__(self) -> "SteeredQuotes":

@@ -1,6 +1,6 @@
-"""A reverse proxy of the tests' own, as people put before a site: one address for pages and live updates, real TCP.
+"""Reverse proxy of the tests, as people put before a site: one address for pages and live updates, real TCP.
 
-It forwards under a Host of its own, as most do unless told otherwise, and tells the browser's in X-Forwarded-Host.
+It forwards with a Host of its own, as most proxies do by default, and the browser's Host in X-Forwarded-Host.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ KEPT_FROM_BROWSERS = {"host", "connection", "keep-alive", "transfer-encoding"}
 
 
 class ReverseProxy:
-    """`upstreams`: port by beginning of the path; the longest that fits is taken. Use as a context manager."""
+    """Reverse proxy. `upstreams`: port by beginning of the path; the longest match counts. Use as a context manager."""
 
     def __init__(self, upstreams: dict[str, int]):
         class Handler(http.server.BaseHTTPRequestHandler):

@@ -19,7 +19,7 @@ SECRET_KEY = "a secret of the browser tests, nowhere else used"
 
 
 class Site(System):
-    """`quotes`: the legacy server whose prices the test sets."""
+    """System with its site. `quotes`: the legacy server whose prices the test sets."""
 
     def __init__(self, amqp_url: str, database_url: str, folder: Path, quotes: SteeredQuotes):
         self.port, self.live_port = _free_ports(2)
@@ -31,9 +31,9 @@ class Site(System):
             WEB_PORT=str(self.port),
             LIVE_PORT=str(self.live_port),
             SECRET_KEY=SECRET_KEY,
-            # Three attempts at a silent server take longer than a form waits (6 s), but not much.
+            # Three attempts at a silent server take a little longer than a form waits (6 s).
             QUOTE_TIMEOUT_MS="2500",
-            # One address signs up everybody here.
+            # All people sign up from one address.
             WEB_LIMITS="off",
         )
         self.quotes = quotes
@@ -43,7 +43,7 @@ class Site(System):
         return f"http://127.0.0.1:{self.port}"
 
     def start_web(self, *names: str) -> None:
-        """The site and its live updates, or those named."""
+        """Starts the site and its live updates, or only those named."""
         for name in names or processes.SITE:
             self.processes[name] = processes.start(name, self.folder, self.environment)
 
@@ -56,7 +56,7 @@ class Site(System):
             return False
 
     def streams(self) -> int:
-        """How many pages hold a stream of live updates."""
+        """Returns how many pages hold a stream of live updates."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.live_port}/healthz", timeout=5) as answer:
             return json.load(answer)["streams"]
 

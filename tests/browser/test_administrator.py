@@ -15,7 +15,7 @@ SCHEMA = ROOT / "schema" / "log.xsd"
 
 
 def _download(person: Person, folder: Path) -> etree._Element:
-    """The newest file of the list."""
+    """Downloads the newest file of the list."""
     link = person.page.get_by_role("link", name=re.compile("^Download")).first
     with person.page.expect_download() as started:
         link.click()

@@ -15,7 +15,7 @@ def test_all_of_the_site_works_at_the_proxys_address(
     behind = twin("web", "live", WEB_PROXIES="1", LIVE_URL="/live")
     behind.quotes.set_price(symbol, 2_500)
     with ReverseProxy({"/": behind.port, "/live": behind.live_port}) as proxy:
-        # Another host name than the one it forwards to: nothing may depend on that.
+        # Another host name than the proxy's target: nothing may depend on it.
         here = f"http://localhost:{proxy.port}"
         person = new_person()
         person.url = here
@@ -29,7 +29,7 @@ def test_all_of_the_site_works_at_the_proxys_address(
         person.go("/")
         expect(person.position(symbol)).to_contain_text("10 shares")
         person.is_live()
-        # Through the stream: this page is not the one that gives the command.
+        # The change comes through the stream, because another page gives the command.
         behind_its_back = Person(person.page.context, here, person.name)
         behind_its_back.add_funds("50")
         expect(person.figure("cash")).to_have_text("$800.00")

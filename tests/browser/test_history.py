@@ -1,4 +1,4 @@
-"""The history page: found again by filter, taken away as a file, and every figure explained by its rows."""
+"""The history page: filtered, downloaded as a file, and every figure explained by its rows."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from tests.browser.person import Person
 
 @pytest.fixture
 def holder(trader: Person, symbol: str) -> Person:
-    """$10,000 added, 10 shares bought for $1,000, one order rejected: four rows."""
+    """Person with four history rows: $10,000 added, 10 shares bought for $1,000, one order rejected."""
     trader.place("Buy", symbol, "1000").settle("Commit").is_told("Bought")
     trader.place("Buy", symbol, "99999").is_told("Buy order: rejected")
     return trader

@@ -15,7 +15,7 @@ HIDDEN_MS_MAX = 30_000
 """Milliseconds for which a hidden tab keeps its stream open (live.js)."""
 
 EXPIRY_MS_MAX = 70_000
-"""60 s, 5 s for the sweep (spec §3), and a page to be drawn."""
+"""60 s of life, 5 s for the release (spec §3), and time to draw the page."""
 
 
 def test_a_trigger_that_is_reached_already_fires_at_once(trader: Person, site: Site, symbol: str):
@@ -125,13 +125,13 @@ def test_an_armed_trigger_fires_when_the_price_comes(patient: Person):
     expect(patient.position(patient.fired)).to_contain_text("25 shares", timeout=EXPIRY_MS_MAX)
     # $6,000 less 25 shares at $40 and 10 at $100: the expired order's $1,000 is back.
     expect(patient.figure("cash")).to_have_text("$4,000.00", timeout=EXPIRY_MS_MAX)
-    # Its line was cut while it waited, by the test above.
+    # The test above has cut this page's stream while it waited.
     assert all("/live" in complaint for complaint in patient.complaints), patient.complaints
 
 
 def test_a_price_and_all_that_follows_from_it_change_together(patient: Person, site: Site):
     row = patient.position(patient.held)
-    # Until a quote runs out, nobody gets another one.
+    # Nobody gets another quote until this one expires.
     expect(row.locator(".age[data-state=old]")).to_be_visible(timeout=EXPIRY_MS_MAX)
     patient.page.evaluate(_COMPARE_ALWAYS)
     site.quotes.set_price(patient.held, 12_345)
@@ -177,4 +177,4 @@ _COMPARE_ALWAYS = r"""() => {
     const everything = { childList: true, subtree: true, characterData: true };
     new MutationObserver(compare).observe(document.querySelector("main"), everything);
 }"""
-"""At each change of the page: every position's worth and profit, and the totals, as its own price makes them."""
+"""Compares, at each change of the page, every position's value and profit and the totals with the position's price."""

@@ -1,4 +1,4 @@
-"""An order whose answer was lost: nobody knows whether it was done, and pressing again does it once."""
+"""An order whose answer was lost: nobody knows whether it was done, and pressing the button again does it once."""
 
 from playwright.sync_api import expect
 
@@ -6,7 +6,7 @@ from tests.browser.person import Person
 
 
 def test_funds_are_added_once_where_the_page_was_drawn_anew_before_the_second_press(trader: Person):
-    """The form is in a part of the page that is drawn anew: it used to come back empty, with another key."""
+    """The page redraws the part with the form, which must come back with its values and its key."""
     trader.go("/")
     trader.is_live()
     amount, add = (
@@ -25,4 +25,4 @@ def test_funds_are_added_once_where_the_page_was_drawn_anew_before_the_second_pr
     expect(amount).to_have_value("")
     expect(trader.figure("cash")).to_have_text("$10,007.00")
     assert len(trader.page.request.get(f"{trader.url}/history.json?kind=ADD").json()) == 2
-    trader.complaints.clear()  # of the request that broke off
+    trader.complaints.clear()  # errors of the interrupted request

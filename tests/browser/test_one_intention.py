@@ -1,6 +1,6 @@
-"""One intention of a person has one effect, however often a button is pressed; and a button does what its row says.
+"""One intention of a person has one effect, however often a button is pressed; a button does what its row says.
 
-All tests here are by one person, who never finishes what they began: signing up takes longer than most of them.
+One person runs all tests here, because signing up takes longer than most of them, and leaves many orders open.
 """
 
 import re
@@ -30,7 +30,7 @@ def hurried(browser: Browser, site: Site, new_name: Callable[[], str]) -> Iterat
 
 @pytest.fixture
 def trader(hurried: Person) -> Iterator[Person]:
-    """The hurried one, with a window for this test."""
+    """The hurried person, with a window for this test."""
     person = another_window(hurried)
     yield person
     person.page.close()
@@ -44,12 +44,12 @@ def another_window(person: Person) -> Person:
 
 
 def turn_to(person: Person) -> None:
-    """Browsers slow windows down that are behind others."""
+    """Brings the window to the front, because browsers slow hidden windows down."""
     person.page.bring_to_front()
 
 
 def rest(person: Person) -> None:
-    """Lets the second pass in which what was pressed rests."""
+    """Lets the second pass for which a pressed button stays disabled."""
     person.page.clock.fast_forward(REST_MS)
 
 
@@ -69,7 +69,7 @@ def press_twice(person: Person, button: Locator, gap_ms: int | None) -> None:
 
 
 def given(person: Person, command: str, symbol: str = "") -> int:
-    """How often the person has given this command, for the symbol."""
+    """Returns how often the person has given this command for the symbol."""
     return len(person.page.request.get(f"{person.url}/history.json?kind={command}&symbol={symbol}").json())
 
 
@@ -81,7 +81,7 @@ def hidden_fields(person: Person, path: str) -> dict[str, str]:
 
 
 def send(person: Person, command: str, form: dict[str, str]) -> None:
-    """Sends a form as a browser does that has no script, and no page open."""
+    """Sends a form like a browser without scripts and without an open page."""
     assert person.page.request.post(f"{person.url}/commands/{command}", form=form).ok
 
 
@@ -108,7 +108,7 @@ def test_an_unchanged_order_is_placed_again_only_where_that_is_confirmed(trader:
     trader.is_told("Already placed", "Your buy order for 2 shares")
     rest(trader)
     assert given(trader, "BUY", symbol) == 1
-    trader.page.get_by_label("Dollars").fill(" 200 ")  # the same
+    trader.page.get_by_label("Dollars").fill(" 200 ")  # the same amount
     place.click()
     rest(trader)
     again.click()
@@ -181,7 +181,7 @@ _WATCH_THE_SECOND = """own => {
         look();
     }, { once: true, capture: true });
 }"""
-"""For a second from the next press on: which other orders' buttons are under the pointer, or have the focus."""
+"""Records for a second from the next press which other orders' buttons are under the pointer or have the focus."""
 
 
 def test_what_comes_under_the_pointer_rests_for_a_second(trader: Person, new_symbol: Callable[[], str]):
@@ -226,7 +226,7 @@ def test_a_trigger_order_is_set_and_cancelled_once(trader: Person, new_symbol: C
 
 @pytest.fixture
 def stale(trader: Person) -> Iterator[Person]:
-    """The same person's other window, which hears of nothing."""
+    """Another window of the same person, which receives no news."""
     person = another_window(trader)
     person.page.route(re.compile(r"/live(\?|$)"), lambda route: route.abort())
     yield person

@@ -1,6 +1,6 @@
-"""Every page as it looks: kept as screenshots in .stack/screenshots/, light, dark and on a phone, and checked with axe.
+"""Screenshots of every page in .stack/screenshots/, light, dark and on a phone, each checked with axe.
 
-What axe checks is WCAG 2.1 AA as far as a program can: contrast, labels, roles, names.
+axe checks WCAG 2.1 AA as far as a program can: contrast, labels, roles, names.
 """
 
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ PAGES = {
 
 @pytest.fixture(scope="module")
 def lived_in(browser: Browser, site: Site, new_name, new_symbol) -> Iterator[tuple[Path, str]]:
-    """The cookies of an administrator who has done a bit of everything, and a symbol they hold."""
+    """Cookies of an administrator who has done a bit of everything, and a symbol they hold."""
     context = browser.new_context()
     context.set_default_timeout(EXPECT_MS)
     name, symbol, other = new_name(), new_symbol(), new_symbol()
@@ -72,7 +72,7 @@ def lived_in(browser: Browser, site: Site, new_name, new_symbol) -> Iterator[tup
 
 
 def _note_dumps_without_a_file(site: Site, user: str) -> None:
-    """One of each state."""
+    """Records one dump in each state without a file."""
     rows = [
         ("waiting", None, None),
         ("waiting", None, "the disk is full"),
@@ -95,7 +95,7 @@ def test_pages_are_accessible_and_fit(new_person: Callable[..., Person], lived_i
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     faults: list[str] = []
     for pages, state in ((DOORS, None), (PAGES, cookies)):
-        # axe is a script of ours that the site's Content-Security-Policy rightly would not run.
+        # The site's Content-Security-Policy would rightly block axe, which is this test's script.
         person = new_person(bypass_csp=True, storage_state=state, **LOOKS[look])
         for name, path in pages.items():
             person.go(path.format(symbol=symbol))
@@ -109,7 +109,7 @@ def test_pages_are_accessible_and_fit(new_person: Callable[..., Person], lived_i
 
 
 def test_error_pages(new_person: Callable[..., Person], trader: Person):
-    """404 and 403, with the status that says so."""
+    """Opens the pages of 404 and 403, and checks their statuses."""
     for path, status, heading in (("/nowhere", 404, "There is nothing here"), ("/operations", 403, "Not for you")):
         answer = trader.page.goto(trader.url + path)
         assert answer.status == status
@@ -140,7 +140,7 @@ def test_the_first_tab_stop_skips_to_the_content(new_person: Callable[..., Perso
 
 
 def _faults(person: Person) -> list[str]:
-    """Faults that axe reports, and elements wider than the page."""
+    """Returns faults that axe reports, and elements wider than the page."""
     person.page.add_script_tag(path=AXE)
     found = person.page.evaluate(
         "rules => axe.run({runOnly: {type: 'tag', values: rules}}).then(result => result.violations)", RULES
@@ -157,4 +157,4 @@ def _faults(person: Person) -> list[str]:
 
 _SCROLLED = """innerWidth < 1200 ? [] : [...document.querySelectorAll(".table-wrap")]
     .filter(table => table.scrollWidth > table.clientWidth).map(table => table.ariaLabel)"""
-"""Tables that do not fit, where there is room: their last column, which holds the buttons, would be cut."""
+"""Finds tables that do not fit although there is room: their last column, with the buttons, would be cut off."""

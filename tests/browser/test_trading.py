@@ -1,4 +1,4 @@
-"""First steps of a person: sign up, add funds, look at a price, buy, commit; and the mistakes made on the way."""
+"""First steps of a person: sign up, add funds, look at a price, buy, commit; and mistakes on the way."""
 
 import re
 from collections.abc import Callable

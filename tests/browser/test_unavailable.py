@@ -1,4 +1,4 @@
-"""With the database or the broker away: a page that says so, 503, and when to come back. Nothing is half done."""
+"""Database or broker away: the page says so with status 503 and when to come back, and nothing is half done."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Everything works without script too: forms are sent, outcomes are told on the page that comes back."""
+"""Everything works without scripts too: forms are sent, and the answering page shows the outcome."""
 
 from collections.abc import Callable
 

@@ -10,7 +10,7 @@ from tests.e2e.system import System
 
 @pytest.fixture
 def system(amqp_url: str, database_url: str, tmp_path: Path) -> Iterator[System]:
-    """Not started yet; whatever runs at the end is killed."""
+    """A system that is not started yet; whatever runs at the end is killed."""
     built = System(amqp_url, database_url, tmp_path)
     yield built
     built.destroy()

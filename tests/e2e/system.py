@@ -1,4 +1,4 @@
-"""The system's processes for a test: started as supervisord would start them, killed and restarted at will."""
+"""Processes of the system for a test, started as supervisord starts them; the test kills and restarts them."""
 
 import os
 import signal
@@ -30,12 +30,12 @@ class System:
         self.processes: dict[str, subprocess.Popen] = {}
 
     def start(self, *names: str, **settings: str) -> None:
-        """Starts these processes, or all; `settings` go into their environment."""
+        """Starts these processes, or all. `settings` are added to their environment."""
         for name in names or PROCESSES:
             self.processes[name] = processes.start(name, self.folder, self.environment | settings)
 
     def kill(self, name: str) -> None:
-        """kill -9, and gone for sure on return."""
+        """Kills a process with SIGKILL, and waits for its end."""
         self.processes[name].kill()
         self.processes[name].wait()
 
@@ -43,14 +43,14 @@ class System:
         self.processes[name].send_signal(number)
 
     def stop(self) -> dict[str, int]:
-        """SIGTERM to all that still run; their exit codes."""
+        """Sends SIGTERM to all that still run; returns their exit codes."""
         for process in self.processes.values():
             if process.poll() is None:
                 process.terminate()
         return {name: process.wait(timeout=60) for name, process in self.processes.items()}
 
     def destroy(self) -> None:
-        """Leaves nothing running, whatever state it is in."""
+        """Kills all that still run."""
         for process in self.processes.values():
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
@@ -65,7 +65,7 @@ class System:
         return driver
 
     def log(self, name: str) -> str:
-        """All that a process has said."""
+        """Returns all output of a process."""
         return (self.folder / f"{name}.log").read_text()
 
 

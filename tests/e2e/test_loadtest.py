@@ -68,7 +68,7 @@ def test_small_workload_ends_with_all_checks_zero_and_an_exact_dump(system: Syst
 
 
 def test_a_packed_workload_from_a_pipe_runs_and_its_history_export_adds_up_to_the_state_export(system: System) -> None:
-    """Started as `make loadtest` does it: the driver looks at the pipe before there is a server to run on."""
+    """`make loadtest` works like this: the driver reads the pipe before any server runs."""
     report_file = system.folder / "report.json"
     reading, writing = os.pipe()
     os.set_inheritable(reading, True)

@@ -1,4 +1,4 @@
-"""Partitions change hands: from a replica that hangs, one that is told to stop, and to one that comes."""
+"""Partitions change owners: away from a replica that hangs or stops, and to a new one."""
 
 import json
 import signal
@@ -12,10 +12,10 @@ from tests.e2e.system import System
 from tests.e2e.test_loadtest import NO_VIOLATIONS
 
 EVEN_SECONDS_MAX = 5.0
-"""From a change of the live replicas on (design §2)."""
+"""Longest time from a change of the live replicas until partitions are even (design §2)."""
 
 HANDOVER_SECONDS_MAX = 2.5
-"""From the end of a replica on that was told to stop: less than its lease of 3 s."""
+"""Longest time to take over from a replica that was told to stop: less than its lease of 3 s."""
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def connection(system: System):
 
 
 def shares(connection) -> dict[str, int]:
-    """How many partitions each live transaction worker owns."""
+    """Returns how many partitions each live transaction worker owns."""
     owners = connection.execute(
         "SELECT split_part(owner, '@', 1) FROM partitions"
         " WHERE consumer_group = 'transactions' AND lease_until > clock_timestamp()"
@@ -35,7 +35,7 @@ def shares(connection) -> dict[str, int]:
 
 
 def live(connection) -> set[str]:
-    """Transaction workers that are counted among the live replicas."""
+    """Returns the transaction workers that count as live."""
     replicas = connection.execute(
         "SELECT split_part(replica, '@', 1) FROM replicas"
         " WHERE consumer_group = 'transactions' AND live_until > clock_timestamp()"
@@ -57,9 +57,9 @@ def test_shares_are_even_soon_after_a_replica_comes_and_after_one_is_told_to_sto
 
 @pytest.mark.parametrize("point", ["in-copy", "after-commit"])
 def test_an_owner_that_hangs_is_replaced_and_fenced(system: System, connection, wait_for, point: str) -> None:
-    """Hanging inside COPY, it holds the locks of its partitions, and no timeout of Postgres would end that.
+    """A worker that hangs inside COPY holds locks on its partitions, and no timeout of Postgres would end that.
 
-    A worker that hangs before its commit is a fault of the chaos rounds ("hang before-commit").
+    The chaos rounds test a worker that hangs before its commit ("hang before-commit").
     """
     system.start("quote-server", "quotecache", "triggers", "audit", "transactions-1")
     system.start("transactions-0", FAULT_POINT=f"{point}:2:stop")

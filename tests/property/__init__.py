@@ -1,1 +1,1 @@
-"""What holds for every sequence: Hypothesis looks for the one for which it does not."""
+"""Properties that hold for every sequence of events; Hypothesis searches for a sequence that breaks one."""

@@ -1,4 +1,4 @@
-"""A partition's stream as publishers fill it, in any order and more than once: what a worker under test reads."""
+"""Stream of a partition as publishers fill it, in any order and with repetitions; a worker under test reads it."""
 
 import hashlib
 from itertools import count, cycle
@@ -56,29 +56,29 @@ def _hashed(number: int) -> bytes:
 
 
 a_making = st.sampled_from([(None,), (None,), (_rising,), (_hashed,), (None, _falling, _hashed, _rising)])
-"""How a message's publisher makes its ids, in turn; None: as the load driver does, one source for all, rising."""
+"""Ways in which a message's publisher makes its ids, in turn; None: rising ids of one source, like the load driver."""
 
 some_commands = st.lists(st.tuples(which, a_thirsty_name | a_name, which, an_amount), min_size=1, max_size=6)
 
 some_places = st.lists(st.integers(1, 9), min_size=1, max_size=4)
-"""Counted from the newest command back."""
+"""Places counted back from the newest command."""
 
 
 class Log(RuleBasedStateMachine):
-    """The publisher's side: what is in the partition's stream, and what it must come to."""
+    """Publishers' side of the test: what is in the partition's stream, and what must come of it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._numbers = count(1)
         self.stream: list[tuple[bytes, bool]] = []
         self.orders: list[Command | Fill] = []
-        """Everything published, first copies only, in order."""
+        """Everything published, in order, without copies."""
         self.offset_of: dict[Key, int] = {}
-        """Of the first copy."""
+        """Offsets of the first copies."""
         self.asked_by: dict[bytes, str | None] = {}
-        """Who asked for a root DUMPLOG, by its command id."""
+        """User who requested a root DUMPLOG, by its command id."""
         self.awaited: list[tuple[str, Key]] = []
-        """In which queue the outcome of which command is awaited: of each copy."""
+        """Awaited outcomes, one for each copy: its reply queue and its command."""
 
     def put(self, message, orders: list, republished: bool) -> None:
         for order in orders:
@@ -87,7 +87,7 @@ class Log(RuleBasedStateMachine):
         self.stream.append((codec.encode(message), republished))
 
     def put_commands(self, commands: list[Command], republished: bool = False, copies: list[Command] = ()) -> None:
-        """One message that somebody waits for the answers to; the copies in it stand behind what is new."""
+        """Publishes one message with a reply queue; `copies` follow the new commands in it."""
         queue = f"amq.gen-{len(self.stream)}"
         self.awaited += [(queue, key_of(command)) for command in (*commands, *copies)]
         self.put(CommandBatch(VERSION, T0, [*commands, *copies], queue), commands, republished)
@@ -115,19 +115,19 @@ class Log(RuleBasedStateMachine):
 
     @rule(commands=some_commands, republished=st.booleans(), makings=a_making)
     def publish(self, commands, republished, makings):
-        """Marked, it is the second copy of one that never arrived."""
+        """Publishes new commands. With the mark, they are the second copy of a message that never arrived."""
         self.put_commands(self.made(commands, makings), republished)
 
     @rule(new=st.just([]) | some_commands, makings=a_making, back=some_places)
     def publish_copies(self, new, makings, back):
-        """Of commands published before, or in the same message; unmarked."""
+        """Publishes unmarked copies of earlier commands or of commands in the same message."""
         commands = self.made(new, makings)
         known = [one for one in (*self.orders, *commands) if isinstance(one, Command) and one.user is not None]
         self.put_commands(commands, copies=[known[-min(n, len(known))] for n in back])
 
     @rule(back=st.integers(1, 4), user=which)
     def publish_a_command_of_another_user_with_the_same_id(self, back, user):
-        """Then it is no copy."""
+        """The same id of another user does not make a command a copy."""
         known = [one for one in self.orders if isinstance(one, Command) and one.user is not None]
         other = known[-min(back, len(known))]
         command = a_command("ADD", 7, user=self.users[user])
@@ -138,7 +138,7 @@ class Log(RuleBasedStateMachine):
     @precondition(lambda self: self.stream)
     @rule(back=st.integers(1, 6))
     def publish_a_message_again(self, back):
-        """A plain duplicate, of whatever it holds; unmarked."""
+        """Publishes any message once more, without a mark."""
         self.stream.append((self.stream[-min(back, len(self.stream))][0], False))
 
     @rule(user=which)
@@ -161,7 +161,7 @@ class Log(RuleBasedStateMachine):
 
     @rule(user=which, symbol=which, side=st.sampled_from(Side), version=st.integers(1, 12), price=a_price)
     def publish_a_fill(self, user, symbol, side, version, price):
-        """Mostly void."""
+        """Publishes a fill, which is void in most cases."""
         number = len(self.orders)
         fill = Fill(command_id(9, number), self.users[user], SYMBOLS[symbol], side, version, price, 1, T0)
         self.put(FillBatch(VERSION, T0, [fill]), [fill], False)
@@ -172,5 +172,5 @@ class Log(RuleBasedStateMachine):
 
     @rule(last=st.integers(1, 3))
     def publish_the_last_ones_again(self, last):
-        """The connection broke, and the publisher does not know what had arrived."""
+        """Publishes the last messages again with a mark, like a publisher whose connection broke."""
         self.stream += [(body, True) for body, _ in self.stream[-last:]]

@@ -1,4 +1,4 @@
-"""What the engine and the quote cache can put into messages, driven to the bounds of every field. No I/O, no clock."""
+"""Everything that the engine and the quote cache can emit, up to the bounds of every field. No I/O, no clock."""
 
 import string
 
@@ -58,12 +58,12 @@ BEGINNING = (
     ("SET_SELL_AMOUNT", "A", "1000.00"),
     ("SET_SELL_TRIGGER", "A", "5.00"),
 )
-"""Cash and shares, an order of each kind pending or armed."""
+"""Commands after which a user has cash and shares, and an order of each kind pending or armed."""
 
 
 @st.composite
 def commands(draw, user: str, number: int) -> Command:
-    """From text arguments, as publishers make them."""
+    """Draws a command, made from text arguments as publishers make it."""
     name, form, site_form = draw(st.sampled_from(forms))
     arguments = [user if field == "user" else draw(values[field]) for field in form]
     if name is CommandName.DUMPLOG and draw(st.booleans()):
@@ -77,7 +77,7 @@ def commands(draw, user: str, number: int) -> Command:
 
 @st.composite
 def lives(draw) -> Trader:
-    """A user's life at the engine; what took effect is in `batch.share(PARTITION)`."""
+    """Draws a user's life at the engine; its effects are in `batch.share(PARTITION)`."""
     user = draw(users)
     trader = Trader(cash=None, user=user)
     batch, account = trader.batch, trader.account
@@ -90,7 +90,7 @@ def lives(draw) -> Trader:
         if is_root_dumplog(command):
             batch.add_marker(PARTITION, command, trader.now_ms)
         if command.user not in (None, user):
-            continue  # another user's: an argument stood in that user's place
+            continue  # a drawn argument is in the user's place, so it is another user's command
         _expire(trader)
         price = 101 if number < len(BEGINNING) else draw(prices)
         quote = a_quote(price, command.symbol or "A", trader.now_ms, cause=(draw(numbers), user))
@@ -114,7 +114,7 @@ def lives(draw) -> Trader:
 
 
 def told_by(trader: Trader) -> list[Outgoing]:
-    """The messages that announce a life."""
+    """Returns the messages that announce a life."""
     share = trader.batch.share(PARTITION)
     return messages_of(PARTITION, share, 1) + news_of(PARTITION, share)
 
@@ -129,7 +129,7 @@ _failures = st.just(ABANDONED) | st.builds(Failure, _reasons, paid=st.booleans()
 
 @st.composite
 def settled(draw) -> Settled:
-    """A fetch that ended: as the quote server may answer, or in one of the ways in which there is no answer."""
+    """Draws a fetch that has ended: with any answer of the quote server, or with any failure."""
     request = draw(requests)
     fetch = Fetch(draw(numbers), request, draw(st.integers(0, MILLISECONDS_MAX)))
     price = format_cents(draw(st.sampled_from([0, 1, 101, 499_900, CENTS_MAX])))

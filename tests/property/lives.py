@@ -1,6 +1,6 @@
-"""Random lives of three users at the engine: commands, waiting, expiries, fills. A test says what must hold in them.
+"""Random lives of three users at the engine: commands, waiting, expiries, fills. Each test says what must hold.
 
-Small amounts and prices and few symbols, so that edges are met, and now and then an amount near the balance limit.
+Amounts and prices are small and symbols few, so that limits are met. Some amounts are near the balance limit.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from tests.builders import Trader
 USERS = ("ann", "bob", "new")
 
 LIVES = settings(max_examples=200, stateful_step_count=60)
-"""A step costs half a millisecond, so there can be many."""
+"""Many examples, as a step takes half a millisecond."""
 
 a_user = st.sampled_from(["ann", "ann", "bob", "bob", "new"])
 a_symbol = st.sampled_from(("A", "B"))
@@ -38,7 +38,7 @@ another = st.sampled_from(["QUOTE", "DISPLAY_SUMMARY", "CANCEL_SET_BUY", "CANCEL
 
 
 class Seen(NamedTuple):
-    """A state that a trigger order was once in, for a fill that may come late."""
+    """State in which a trigger order once was, for a fill that may come late."""
 
     user: str
     side: Side
@@ -47,7 +47,7 @@ class Seen(NamedTuple):
 
 
 class Lives(RuleBasedStateMachine):
-    """Ann and Bob begin with cash and shares, another one with nothing. A test overrides what it wants to look at."""
+    """Ann and Bob begin with cash and shares, the third user with nothing. A test overrides the hooks that it needs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Lives(RuleBasedStateMachine):
             self.gives(user, "BUY", 30, "A", 2)
             self.gives(user, "COMMIT_BUY")
 
-    # What a test looks at: each runs after the decision took effect.
+    # Hooks for a test: each runs after the decision took effect.
 
     def on_command(
         self, decision: Decision, user: str, amount: int, symbol: str, price: int | None, **beyond: int
@@ -68,12 +68,12 @@ class Lives(RuleBasedStateMachine):
 
     def on_fill(self, decision: Decision | None, seen: Seen, price: int, age_ms: int) -> None: ...
 
-    # What happens.
+    # Events.
 
     def gives(
         self, user: str, name: str, amount: int = 1, symbol: str = "A", price: int | None = None, **beyond: int
     ) -> None:
-        """`beyond`: `shares`, `order` or `armed_max`, which workload files cannot express (spec §3a)."""
+        """Gives a command. `beyond`: `shares`, `order` or `armed_max`, which workload files cannot express."""
         self._release(user)
         trader = self.traders[user]
         named = {name: value for name, value in beyond.items() if name != "armed_max"}
@@ -101,7 +101,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(user=a_user, past=past_the_limit)
     def adds_a_fortune(self, user, past):
-        """Up to a little below the balance limit, or past it."""
+        """Adds cash up to a little below the balance limit, or above it."""
         trader = self.traders[user]
         self.gives(user, "ADD", max(1, BALANCE_MAX - trader.cash - trader.reserved + past))
 
@@ -119,7 +119,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(user=a_user, name=a_closing, back=st.integers(0, 3))
     def closes_a_named_order(self, user, name, back):
-        """The newest row of an order, one before it, or a row that is no order."""
+        """Names the newest order, an earlier one, or a row that is no order."""
         account = self.traders[user].account
         seqs = sorted([order.seq for order in (*account.buys, *account.sells)], reverse=True)
         self.gives(user, name, order=seqs[back] if back < len(seqs) else back + 1)
@@ -174,7 +174,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(back=st.sampled_from([1, 1, 1, 2, 3]), price=a_price, age_ms=st.sampled_from([0, 0, 59_999, 60_000]))
     def is_filled(self, back, price, age_ms):
-        """A fill for the newest state of a trigger order, or for an older one."""
+        """Fills the newest state of a trigger order, or an older one."""
         if len(self.seen) >= back:
             seen = self.seen[-back]
             trader = self.traders[seen.user]

@@ -1,6 +1,6 @@
-"""Spec §3 once more, naively, from its text only: what the engine is held against. Never imports the code under test.
+"""Spec §3 once more, written naively from its text, to compare the engine with. Never imports the code under test.
 
-Totals and orders are kept, nothing else: what is reserved and what is available is recomputed from them each time.
+It keeps totals and orders only, and recomputes from them each time what is reserved and what is available.
 """
 
 BALANCE_MAX = 2**62
@@ -12,7 +12,7 @@ LEAST_PRICE = 101
 
 
 class Rejected(Exception):
-    """Carries the reason; raised before anything was changed."""
+    """Rejection with its reason; raised before anything changes."""
 
 
 class Model:
@@ -22,7 +22,7 @@ class Model:
         self.accounts: dict[str, dict] = {}
         self.settings = 0
 
-    # What the tables of spec §3 call cash and shares: what is not reserved.
+    # Cash and shares as in the tables of spec §3: without what is reserved.
 
     def cash(self, user):
         account = self.accounts[user]
@@ -49,7 +49,7 @@ class Model:
         return 0 if order is None or order["trigger"] is None else order["amount"] // order["trigger"]
 
     def state(self, user):
-        """All there is to know of a user, for comparison; None without an account."""
+        """Returns everything about a user for comparison, or None without an account."""
         if user not in self.accounts:
             return None
         account = self.accounts[user]
@@ -68,10 +68,10 @@ class Model:
             },
         }
 
-    # Commands, one method each, named as in the table. `price` is None where there is no quote to be had.
+    # Commands, one method each, named as in the table of spec §3. `price` is None if no quote is available.
 
     def do(self, name, user, symbol, amount, price, now_ms, seq, shares=None, order=None, armed_max=None):
-        """The reason of a rejection, or None. `seq`: the number of the command's history row.
+        """Returns the reason of a rejection, or None. `seq`: number of the command's history row.
 
         `shares`, `order`, `armed_max`: what the site may say beyond workload files (spec §3a).
         """
@@ -187,10 +187,10 @@ class Model:
     def DISPLAY_SUMMARY(self, user, _symbol, _amount, _price, _now_ms):
         self._needs_account(user)
 
-    # What happens without a command: fills and expiries.
+    # Effects without a command: fills and expiries.
 
     def fill(self, side, user, symbol, setting, price, age_ms):
-        """Whether the trigger order fires at a quote of this price and age. A setting names one state of an order."""
+        """Whether the trigger order fires at a quote of this price and age. `setting`: number of the order's state."""
         order = self._trigger(side, user, symbol)
         if order is None or order["setting"] != setting or order["trigger"] is None:
             return False
@@ -209,7 +209,7 @@ class Model:
         return True
 
     def expire(self, user, now_ms):
-        """The pending orders of a user that are released by now, oldest first."""
+        """Releases a user's pending orders that are due; returns them, oldest first."""
         pending = self.accounts[user]["pending"]
         old = [order for order in pending if not _is_young(order, now_ms)]
         self.accounts[user]["pending"] = [order for order in pending if _is_young(order, now_ms)]
@@ -242,7 +242,7 @@ class Model:
         self.accounts[user]["pending"].append(order)
 
     def _pop(self, user, popped):
-        # By identity: orders may be alike.
+        # Compares by identity, because orders may be equal.
         account = self.accounts[user]
         account["pending"] = [order for order in account["pending"] if order is not popped]
 

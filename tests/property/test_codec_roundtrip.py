@@ -1,4 +1,4 @@
-"""What is encoded comes out again as it was, and no bytes whatever raise anything but DecodeError."""
+"""Every message decodes to what was encoded, and no bytes at all raise anything but DecodeError."""
 
 import contextlib
 import string
@@ -65,7 +65,7 @@ valid = {
 
 @st.composite
 def sound_commands(draw) -> Command:
-    """From the text of their arguments; no root DUMPLOG, which travels as a marker."""
+    """Draws a command without a defect. It is no root DUMPLOG, because that travels as a marker."""
     name = draw(st.sampled_from(CommandName))
     form = draw(st.sampled_from([None, SITE_SIGNATURES.get(name)]))
     arguments = [draw(valid[field]) for field in form or SIGNATURES[name][-1]]
@@ -75,7 +75,7 @@ def sound_commands(draw) -> Command:
 
 @st.composite
 def defective_commands(draw) -> Command:
-    """From any text whatever."""
+    """Draws a command made from any text."""
     name = draw(st.sampled_from(CommandName))
     command = make_command(draw(ids), draw(positive), name, draw(st.lists(text, max_size=4)))
     return command if command.defect else make_command(draw(ids), draw(positive), name, [])
@@ -163,7 +163,7 @@ CONTRACT = {
     "accounts": (codec.decode_accounts_changed, messages(AccountsChanged, users=st.lists(users, max_size=5))),
     "triggers": (codec.decode_triggers, messages(TriggerMessage, changes=st.lists(changes, max_size=5))),
 }
-"""Every message of the contract: how it is read, and examples."""
+"""Every message of the contract: its decoder, and examples."""
 
 any_message = st.one_of(*(examples for _, examples in CONTRACT.values()))
 
@@ -217,7 +217,7 @@ def test_no_cut_message_is_taken_for_a_whole_one(message, length):
 
 
 def test_messages_from_before_orders_by_shares_are_still_read():
-    """Their structs end where the older contract's did: fields are only ever added at the end."""
+    """Structs of the older contract end earlier: new fields are only ever added at the end."""
     command = Command(bytes(16), 7, CommandName.BUY, "ann", "ABC", 1_00)
     old_command = [bytes(16), *msgspec.to_builtins(command)[1:8]]
     body = msgspec.msgpack.encode(["commands", VERSION, 1, [old_command], "amq.gen-replies"])

@@ -1,4 +1,4 @@
-"""Nothing is made and nothing is lost: the history sums to the account, reserves to the orders (spec §5, §6)."""
+"""Nothing is created or lost: the history sums to the account, reserves to the orders (spec §5, §6)."""
 
 import copy
 from collections import defaultdict
@@ -51,7 +51,7 @@ def check_log_sums_to_cash(trader: Trader) -> None:
 
 
 def check_batch_knows_all_orders(trader: Trader) -> None:
-    """What the store will write: orders that came and did not go again, and trigger orders as they are now."""
+    """Checks what the store will write: the orders opened and not closed again, and the trigger orders' states."""
     account, batch = trader.account, trader.batch
     pending = {order.seq: order for order in (*account.buys, *account.sells)}
     assert {seq: order for (_, seq), order in batch.opened.items()} == pending

@@ -1,7 +1,7 @@
-"""Commands are published again, unmarked, whenever and however: each has its effect once, in its order, and every copy
-gets the answer of the first (spec §3, exactly once).
+"""Commands published again without a mark: each has its effect once, in order, and every copy gets the first's answer.
 
-The same worker and the same demands as in `test_scheduler_order`, with little but copies in the log.
+This holds whenever and however they are repeated (spec §3, exactly once). Worker and checks are those of
+`test_scheduler_order`; here nearly everything in the log is a copy.
 """
 
 from hypothesis import given, settings
@@ -14,7 +14,7 @@ from tests.property.test_scheduler_order import SchedulerOrder
 a_name = st.sampled_from([CommandName.ADD, CommandName.BUY, CommandName.COMMIT_BUY, CommandName.QUOTE])
 some_commands = st.lists(st.tuples(which, a_name, which, an_amount), min_size=1, max_size=4)
 some_places = st.lists(st.integers(1, 6), min_size=1, max_size=3)
-"""Counted from the newest command back."""
+"""Places counted back from the newest command."""
 
 WITH_THEM, BEHIND_THEM, WHEN_TAKEN = range(3)
 
@@ -29,8 +29,10 @@ a_round = st.fixed_dictionaries(
         "dies": st.sampled_from([False, False, True]),
     }
 )
-"""Commands are published, and then some of them or of earlier ones again: in one message, in the next one, or when the
-worker has taken them. Then it takes so many messages more, may hear a price, and may die.
+"""One round: commands are published, then some of them or of earlier ones again.
+
+The copies come in the same message, in the next one, or when the worker has taken the first ones. Then the worker takes
+some messages more, may hear a price, and may die.
 """
 
 

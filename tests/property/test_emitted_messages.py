@@ -1,4 +1,4 @@
-"""Whatever the engine, the trigger workers and the quote cache can put into a message, its reader decodes."""
+"""Every message that the engine, the trigger workers and the quote cache can emit decodes at its reader."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

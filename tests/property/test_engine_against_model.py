@@ -1,4 +1,4 @@
-"""The engine against a naive reading of spec §3: outcome, reason and the whole state agree after every step."""
+"""The engine against a naive reading of spec §3: outcome, reason and the whole state are equal after every step."""
 
 from hypothesis.stateful import invariant
 
@@ -9,7 +9,7 @@ from tests.property.model import LIFETIME_MS, Model
 
 
 def state_of(trader: Trader) -> dict | None:
-    """The engine's account in the model's words."""
+    """Returns the engine's account in the form of the model's."""
     account = trader.account
     if not account.opened:
         assert (account.cash_cents, account.reserved_cents, account.positions, account.triggers) == (0, 0, {}, {})
@@ -33,7 +33,7 @@ class EngineAgainstModel(Lives):
     def __init__(self) -> None:
         self.model = Model()
         self.settings: dict[tuple, int] = {}
-        """What the model calls a state of a trigger order, by user, side, symbol and the engine's version."""
+        """Number of the model's state of a trigger order, by user, side, symbol and the engine's version."""
         super().__init__()
 
     def on_command(self, decision, user, amount, symbol, price, **beyond):

@@ -1,5 +1,6 @@
-"""Whatever is asked for early would have been bought all the same, and whatever becomes of it, the commands come out as
-without look-ahead (design §3). Two schedulers run the same log in the same virtual time, one of them looking ahead.
+"""Look-ahead requests only quotes that would be bought without it, and does not change any outcome (design §3).
+
+Two schedulers run the same log in the same virtual time, one of them with look-ahead.
 """
 
 import heapq
@@ -27,7 +28,7 @@ an_answer = st.tuples(st.integers(1, DELAY_MS_MAX), st.none() | st.integers(1, 5
 
 @dataclass
 class Server(QuoteTable):
-    """Answers each symbol after its own delay with its own price, or never with any."""
+    """Quotes that answer each symbol after its own delay with its own price, or never."""
 
     answers: dict[str, tuple[int, int | None]]
     now_ms: int = T0
@@ -45,7 +46,7 @@ class Server(QuoteTable):
 
 
 def runs(commands: list[Command], answers: dict, look_ahead_from: int) -> tuple[Desk, Server]:
-    """Until everything is done. The commands arrive one after another, every GAP_MS."""
+    """Runs commands, which arrive one by one every GAP_MS, until all is done."""
     server = Server(answers)
     desk = Desk(
         *(an_account(user, 250, {"A": 3, "B": 3}) for user in USERS), quotes=server, look_ahead_from=look_ahead_from
@@ -100,5 +101,6 @@ def test_look_ahead_buys_nothing_that_would_not_have_been_bought(steps, answers,
         if price is not None or users == 1:
             assert early[symbol] <= late[symbol], symbol
         else:
-            # Who waits at the same time shares an attempt, and look-ahead may part them: but each has one at most.
+            # Commands that wait at the same time share an attempt. Look-ahead may separate them, but each has one at
+            # most.
             assert early[symbol] <= refused[symbol], symbol

@@ -1,5 +1,6 @@
-"""Whatever arrives when, whichever quote is answered when, whenever the worker dies: each user's commands take effect
-in the order of the log, each exactly once, and every DUMPLOG stands behind all that precedes it (spec §3, design §2).
+"""Each user's commands take effect exactly once, in the order of the log, and every DUMPLOG holds all that precedes it.
+
+This holds for any order of messages and quotes, and wherever the worker dies (spec §3, design §2).
 """
 
 from collections import Counter, defaultdict
@@ -23,7 +24,7 @@ from tests.property.worker import Database, Worker, reply_of
 
 
 class SchedulerOrder(Log):
-    """The worker's side."""
+    """Worker's side of the test."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,12 +66,12 @@ class SchedulerOrder(Log):
 
     @rule(ms=st.sampled_from([1, 20_000, 60_000, 60_000, -1, -30_000, -3_600_000]))
     def waits(self, ms):
-        """Or the clock is set back."""
+        """Lets time pass, or sets the clock back."""
         self.now_ms += ms
 
     @rule(user=which, symbol=which, ms=st.sampled_from([-2_000, -2_001, -3_600_000]), commits=st.booleans())
     def buys_and_the_clock_is_set_back(self, user, symbol, ms, commits):
-        """Mostly so that the order is pending by then."""
+        """Usually the order is pending when the clock is set back."""
         self.publish([(user, CommandName.BUY, symbol, 20)], False, (None,))
         self.works(len(self.stream))
         if SYMBOLS[symbol] in self.worker.wants:
@@ -81,7 +82,7 @@ class SchedulerOrder(Log):
 
     @rule(during_a_batch=st.booleans(), messages=st.integers(0, 5))
     def dies(self, during_a_batch, messages):
-        """Between two batches, or with one that is decided and not committed."""
+        """The worker dies between two batches, or with a batch that is decided and not committed."""
         if during_a_batch:
             self.at_work().receive(messages)
             self.worker.turn([], self.now_ms, dies=True)
@@ -100,7 +101,7 @@ class SchedulerOrder(Log):
         self.check_order_of_each_user()
 
     def check_position_and_high(self) -> None:
-        """The position passes nothing unfinished; nothing is done beyond `high`, up to which it is looked up."""
+        """The position passes nothing unfinished, and nothing beyond `high` is done: only up to it is looked up."""
         for order in self.orders:
             offset = self.offset_of[key_of(order)]
             if not self.is_only_passed_on(order) and offset < self.database.position:
@@ -139,8 +140,9 @@ class SchedulerOrder(Log):
         assert not self.worker.uncredited, "the broker will deliver less, for ever"
 
     def bring_to_an_end(self) -> None:
-        """Everything arrives, everything is answered, and the last pending order runs out: wherever the clock has been,
-        in two minutes, and one for each that has to wait for a batch with room.
+        """Delivers and answers everything, and lets the last pending order expire.
+
+        This takes two minutes of the clock, and one more for each order that waits for room in a batch.
         """
         worker = self.at_work()
         minutes_max = None
@@ -159,7 +161,7 @@ class SchedulerOrder(Log):
         raise AssertionError("it does not come to an end")
 
     def check_every_copy_got_the_answer_of_the_first(self) -> None:
-        """In its own queue, and no other answer."""
+        """Each copy has one answer in its own queue, and that queue has no other answer."""
         messages = [codec.decode_log(body) for body, _ in self.stream if body != GARBAGE]
         batches = [message for message in messages if isinstance(message, CommandBatch)]
         copies = Counter(key_of(command) for batch in batches for command in batch.commands)
@@ -169,7 +171,7 @@ class SchedulerOrder(Log):
             assert all(reply == reply_of(self.database.ids[key]) for reply in told), (queue, told)
 
     def check_accounts_are_the_sum_of_their_history(self) -> None:
-        """And what they have reserved is that of their trigger orders: of pending ones there are none any more."""
+        """The reserves are those of trigger orders, because no pending orders are left."""
         cash, shares = defaultdict(Counter), defaultdict(Counter)
         for row in self.database.history:
             d = row.decision
@@ -185,7 +187,7 @@ class SchedulerOrder(Log):
             assert moved["reserved"] == (order.reserved_shares if order else 0), key
 
     def check_orders_were_closed_in_their_time(self) -> None:
-        """A commit or cancel takes an order that is younger than 60 s, and none that is from a time yet to come."""
+        """A commit or cancel closes an order that is younger than 60 s and not from the future."""
         made_at_ms = {(row.user, row.seq): row.at_ms for row in self.database.history}
         for row in self.database.history:
             if row.decision.closed is not None and row.decision.kind is HistoryKind.COMMAND:
@@ -193,7 +195,7 @@ class SchedulerOrder(Log):
                 assert -CLOCK_STEP_MS_MAX <= age_ms < 60_000, row
 
     def check_log_of_record(self) -> None:
-        """One userCommand for each command; a dump's marker behind those of all that it must hold."""
+        """Each command has one userCommand; a dump's marker follows those of all commands that the dump holds."""
         place_of: dict[int, int] = {}
         markers: dict[str, list[int]] = {}
         for place, entry in enumerate(self.database.log):
@@ -216,9 +218,9 @@ class SchedulerOrder(Log):
                     assert place_of[other.transaction_number] > places[0], (dump, other)
 
     def check_nothing_was_asked_for_in_vain(self) -> None:
-        """A quote was needed by each command in whose name it was asked for, early or not (design §3)."""
+        """Each command for which a quote was requested, early or not, needed it (design §3)."""
         if self.lost_a_batch:
-            return  # what comes before may go otherwise the second time, at other prices
+            return  # commands of the lost batch may have another outcome the second time, at other prices
         decisions = [row.decision for row in self.database.history if row.decision.kind is HistoryKind.COMMAND]
         needed = {d.transaction_number for d in decisions if d.quote is not None or d.reason is Reason.NO_QUOTE}
         assert {number for _, _, number in self.asked} <= needed

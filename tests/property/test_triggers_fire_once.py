@@ -1,6 +1,7 @@
-"""Random interleavings of arming, re-arming, cancelling, prices, fills under way, expiry, restarts and hand-overs:
+"""A trigger order fires once, at a price that satisfied it, or not at all; what a usable quote satisfies fires.
 
-an order fires once, at a price that satisfied it, or not at all; and what a usable quote satisfies fires in the end.
+The test interleaves at random: arming, arming again, cancelling, prices, fills under way, expiry, restarts and
+takeovers.
 """
 
 from hypothesis import settings
@@ -26,7 +27,7 @@ class TriggersFireOnce(RuleBasedStateMachine):
         super().__init__()
         self.world = World(USERS)
         self.model: dict[tuple, int | None] = {}
-        """By user, symbol and side, the trigger orders that stand: their trigger price, None where not armed."""
+        """Trigger price of each trigger order that exists, by user, symbol and side; None if it is not armed."""
 
     @rule(user=a_user, symbol=a_symbol, side=a_side, amount=an_amount)
     def sets_an_amount(self, user, symbol, side, amount):
@@ -50,7 +51,7 @@ class TriggersFireOnce(RuleBasedStateMachine):
 
     @rule(user=a_user, again=st.sampled_from((0, 0, 1, 3)))
     def is_announced(self, user, again):
-        """Again: an owner died after publishing, and the next one cannot know."""
+        """Announces changes. `again`: an owner died after publishing, so the next one repeats these."""
         self.world.announce(user, again)
 
     @rule(symbol=a_symbol, price=a_price)
@@ -75,7 +76,7 @@ class TriggersFireOnce(RuleBasedStateMachine):
 
     @rule(symbol=a_symbol, n=a_worker)
     def symbol_changes_hands(self, symbol, n):
-        """The one before does not know yet, and goes on with it until it does."""
+        """The previous owner does not know yet, and continues until it does."""
         if self.world.owner[symbol] != n:
             self.world.take_over(n, symbol)
 
@@ -85,7 +86,7 @@ class TriggersFireOnce(RuleBasedStateMachine):
 
     @rule(ms=st.sampled_from((1, 1_000, 30_000, 59_999, 60_000)) | st.sampled_from((-1_000, -30_000, -3_600_000)))
     def time_passes(self, ms):
-        """Or the clocks are set back."""
+        """Lets time pass, or sets the clocks back."""
         self.world.now_ms += ms
 
     @rule(user=a_user)
@@ -94,7 +95,7 @@ class TriggersFireOnce(RuleBasedStateMachine):
             self.judge(*self.world.run_fill(user))
 
     def judge(self, fill, order, decision) -> None:
-        """A fill that takes effect: of a standing order, at a price that satisfies it, by a quote that is alive."""
+        """A fill takes effect only for an existing order, at a price that satisfies it, by an unexpired quote."""
         is_alive = -CLOCK_STEP_MS_MAX <= self.world.now_ms - fill.asked_at_ms < QUOTE_LIFETIME_MS
         is_current = order is not None and order.version == fill.version
         assert (decision is not None) == (is_alive and is_current), "void, or not, for another reason than these"
@@ -108,8 +109,8 @@ class TriggersFireOnce(RuleBasedStateMachine):
 
     def teardown(self):
         self.rest(price=7)
-        for price in (1, 1_000):  # one that every buy waits for, then one that every sell waits for
-            # No quote lives longer, wherever the clock was when it was bought.
+        for price in (1, 1_000):  # a price that all buys wait for, then one that all sells wait for
+            # No quote lives longer than this, whatever the clock was when it was bought.
             newest_ms = max([self.world.now_ms, *(quote.asked_at_ms for quote in self.world.quotes.values())])
             self.world.now_ms = newest_ms + QUOTE_LIFETIME_MS + CLOCK_STEP_MS_MAX
             self.rest(price)
@@ -117,8 +118,10 @@ class TriggersFireOnce(RuleBasedStateMachine):
         assert not [key for key, trigger in self.model.items() if trigger is not None and key[2] is Side.BUY]
 
     def rest(self, price: int) -> None:
-        """Once all has arrived, no order is left that its symbol's quote fills; and every symbol has a quote on which
-        an order is armed that some price fills.
+        """Checks the state after everything has arrived.
+
+        No order is left that its symbol's quote fills. Every symbol has a quote if an order on it is armed that some
+        price fills.
         """
         for outcome in self.world.come_to_rest(price):
             self.judge(*outcome)
@@ -134,7 +137,7 @@ class TriggersFireOnce(RuleBasedStateMachine):
                 assert quote is None or not fills_at(order, quote.price_cents), (user, order, quote)
 
     def pauses(self, symbol: str) -> bool:
-        """After a failure a symbol is left in peace for a while: each attempt is paid."""
+        """Whether the worker waits before it requests the symbol again: each attempt is paid."""
         due_ms = self.world.workers[self.world.owner[symbol]].turns.next_refresh_ms
         return due_ms is not None and due_ms > self.world.now_ms
 

@@ -1,7 +1,7 @@
-"""Trigger workers, the owners of accounts and the quote cache in memory, with all that may be under way between them.
+"""Trigger workers, owners of accounts and quote cache in memory, with all messages that may be under way.
 
-Real are the engine, the announced changes, and the workers' turns; messages are lists that a test delivers, late or
-twice, and workers die. No random choice is made in here.
+The engine, the announced changes and the workers' turns are production code. Messages are lists, which a test delivers
+late or twice, and workers die. Nothing here is chosen at random.
 """
 
 from collections import deque
@@ -20,7 +20,7 @@ FILLS_MAX = 3
 
 
 class Table:
-    """The quotes that a worker has heard, and what it has asked for; as `quotecache.client.Prices`."""
+    """Quotes that a worker has heard, and its requests; replaces `quotecache.client.Prices`."""
 
     def __init__(self) -> None:
         self.quotes: dict[str, Quote] = {}
@@ -51,7 +51,7 @@ class Table:
 
 
 class Worker:
-    """One life of a trigger worker, and what is on its way to it. `owned`: partitions of the symbols."""
+    """One life of a trigger worker, and messages on their way to it. `owned`: partitions of the symbols."""
 
     def __init__(self) -> None:
         self.quotes = Table()
@@ -70,7 +70,7 @@ class Worker:
 
 
 class World:
-    """Users' accounts, which are also what is in Postgres; two workers; and the quotes that were bought."""
+    """Users' accounts, which are also what Postgres holds; two workers; and the quotes that were bought."""
 
     def __init__(self, users: tuple[str, ...]):
         self.now_ms = T0
@@ -87,13 +87,13 @@ class World:
     # Accounts
 
     def command(self, user: str, name: str, amount: int, symbol: str) -> bool:
-        """Whether it is done. It is in Postgres from now on, and will be announced some time."""
+        """Runs a command. Whether it is done: then it is in Postgres, and will be announced some time."""
         trader = self.traders[user]
         trader.now_ms = self.now_ms
         return trader.gives(name, amount, symbol).outcome is Outcome.DONE
 
     def run_fill(self, user: str):
-        """The owner executes the next fill of the user's log: (fill, the order it was for, the decision or None)."""
+        """Executes the next fill of the user's log; returns the fill, its order, and the decision or None."""
         trader, fill = self.traders[user], self.log[user].popleft()
         trader.now_ms = self.now_ms
         order = trader.account.triggers.get((fill.symbol, fill.side))
@@ -103,7 +103,7 @@ class World:
         return fill, order, decision
 
     def announce(self, user: str, again: int = 0) -> None:
-        """What was committed for a user since the last time, and the last `again` changes before it once more."""
+        """Announces what a user committed since the last time, and the last `again` changes before it once more."""
         changes = self.traders[user].batch.share(0).changes
         first = max(0, self._announced[user] - again)
         self._announced[user] = len(changes)
@@ -113,7 +113,7 @@ class World:
                     worker.news.append([change])
 
     def armed(self, symbol: str) -> list:
-        """(user, order) of every armed order on a symbol, as Postgres has it."""
+        """Returns (user, order) of every armed order on a symbol, as Postgres holds it."""
         return [
             (user, order)
             for user, trader in self.traders.items()
@@ -124,14 +124,14 @@ class World:
     # Workers
 
     def take_over(self, n: int, symbol: str) -> None:
-        """From now on the worker hears of the symbol; what is armed by now it reads in its next turns."""
+        """Lets the worker hear of the symbol from now on; it reads the orders armed by now in its next turns."""
         self.owner[symbol] = n
         worker = self.workers[n]
         worker.owned.add(trigger_partition_of(symbol))
         worker.turns.load(self._pages(symbol))
 
     def _pages(self, symbol: str) -> Iterator[list[TriggerChange]]:
-        """One armed order a page, each as of when it is read, as `consumers.triggers.store.armed` reads them."""
+        """Yields armed orders one per page, each in its state at reading, like `consumers.triggers.store.armed`."""
         for user, side in [(user, o.side) for user, o in self.armed(symbol)]:
             o = self.traders[user].account.triggers.get((symbol, side))
             if o is not None and o.trigger_cents is not None:
@@ -139,20 +139,20 @@ class World:
                 yield [TriggerChange(user, symbol, o.side, o.version, *state)]
 
     def notice(self, n: int) -> None:
-        """The worker finds out which symbols are no longer its own."""
+        """Tells the worker which symbols it has lost."""
         worker = self.workers[n]
         lost = {trigger_partition_of(symbol) for symbol, owner in self.owner.items() if owner != n} & worker.owned
         worker.owned -= lost
         worker.turns.drop(lost)
 
     def restart(self, n: int) -> None:
-        """It dies, with all that it has heard and not sent, and its next life takes its symbols over."""
+        """Ends a worker with everything it has heard and not sent; its next life takes its symbols over."""
         self.workers[n] = Worker()
         for symbol in [symbol for symbol, owner in self.owner.items() if owner == n]:
             self.take_over(n, symbol)
 
     def turn(self, n: int, lost: bool = False) -> None:
-        """`lost`: it dies before it sends."""
+        """Runs a worker's turn. `lost`: the worker dies before it sends its fills."""
         fills = self.workers[n].turn(self.now_ms)
         if lost:
             self.restart(n)
@@ -167,7 +167,7 @@ class World:
         return quote if quote and quote.usable(self.now_ms) else None
 
     def tell(self, symbol: str, price_cents: int) -> None:
-        """The quote cache broadcasts a symbol's usable quote, or, where there is none, one that it buys."""
+        """Broadcasts a symbol's usable quote; if there is none, buys one at `price_cents`."""
         if self.usable(symbol) is None:
             self._bought += 1
             self.quotes[symbol] = a_quote(price_cents, symbol, self.now_ms, self._bought)
@@ -175,7 +175,7 @@ class World:
             worker.quotes.hear(self.quotes[symbol])
 
     def fail(self, symbol: str) -> None:
-        """No quote is to be had for those who asked; the quote cache says so only while it has none."""
+        """Tells waiting workers that no quote is available; the quote cache says so only while it has none."""
         if self.usable(symbol) is not None:
             return
         for worker in self.workers:
@@ -183,7 +183,7 @@ class World:
                 worker.quotes.hear(NoQuote(symbol, self.now_ms, "silence"))
 
     def come_to_rest(self, price_cents: int) -> None:
-        """Everything arrives and is answered, without any time passing; what is bought costs `price_cents`."""
+        """Delivers and answers everything while no time passes; quotes that are bought cost `price_cents`."""
         for n in range(len(self.workers)):
             self.notice(n)
         for _ in range(400):
@@ -209,7 +209,7 @@ class World:
 
 
 def fills_at(order, price_cents: int) -> bool:
-    """Spec §3 in its own words, for comparison: whether a price satisfies an order and moves a share."""
+    """Whether a price satisfies an order and moves a share, in spec §3's own words, for comparison."""
     if order.side is Side.BUY:
         return price_cents <= order.trigger_cents and order.reserved_cents // price_cents > 0
     return price_cents >= order.trigger_cents and order.reserved_shares > 0

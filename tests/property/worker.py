@@ -1,7 +1,7 @@
-"""The world around a transaction worker's turns: a database, a stream and quotes in memory, and deaths at any time.
+"""Surroundings of a transaction worker's turns: database, stream and quotes in memory, and deaths at any time.
 
-The turns are the production code's (`consumers.transactions.turn`). `Database` follows `store` and the constraints of
-`tables.py`. No random choice is made in here.
+The turns are production code (`consumers.transactions.turn`). `Database` follows `store` and the constraints of
+`tables.py`. Nothing here is chosen at random.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from tests.desk import QuoteTable
 
 
 class Database:
-    """What was committed. Written from the batch alone, table by table, so that what a batch forgets is lost."""
+    """Everything committed, written from the batch alone, table by table, so that what a batch forgets is lost."""
 
     def __init__(self) -> None:
         self.accounts: dict[str, tuple[bool, int, int, int]] = {}
@@ -29,7 +29,7 @@ class Database:
         self.history: list[Row] = []
         self.ids: dict[Key, Row] = {}
         self.replies: dict[str, list[Reply]] = {}
-        """What was sent to each queue. Not part of the database; here it outlives workers."""
+        """Replies in each queue. They are not part of the database, but here, too, they outlive workers."""
         self.log: list[AuditEntry] = []
         self.dead: list[int] = []
         self.position, self.high = 0, -1
@@ -90,14 +90,14 @@ class Database:
 
 
 def reply_of(row: Row) -> Reply:
-    """The answer to a command, out of its history row."""
+    """Returns the answer to a command, from its history row."""
     d = row.decision
     of_row = (d.outcome, d.reason, d.symbol, d.amount_cents, d.price_cents)
     return Reply(row.command_id, row.user or None, row.seq, *of_row, row.at_ms)
 
 
 class HeardQuotes(QuoteTable):
-    """The quotes that a worker has heard; those since its last turn are answers as well."""
+    """Quotes that a worker has heard; those since its last turn are answers as well."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,9 +115,9 @@ class HeardQuotes(QuoteTable):
 
 
 class Worker:
-    """One life of a worker: from taking the partition over to its death. Quotes that it hears die with it.
+    """One life of a worker, from a takeover to its death. Quotes that it hears die with it.
 
-    `forgets`: it has room for no more accounts than it must remember. `sources`: what it begins to know of them with.
+    `forgets`: it keeps no more accounts than it must. `sources`: what it knows of sources at the beginning.
     """
 
     def __init__(
@@ -141,14 +141,14 @@ class Worker:
         self._turns.scheduler.adopt(self._owned, database.load(database.users_with_pending()))
 
     def receive(self, count: int) -> None:
-        """At most so many more messages of the stream."""
+        """Delivers at most this many more messages of the stream."""
         for offset in range(self._next, min(self._next + count, len(self._stream))):
             body, republished = self._stream[offset]
             self._intake.put(Delivery(offset, body, republished, tag=offset + 1))
             self._next = offset + 1
 
     def turn(self, answers: list[Quote | NoQuote], now_ms: int, dies: bool = False) -> None:
-        """One batch, committed unless the worker dies just before."""
+        """Runs one batch, and commits it unless the worker dies just before."""
         self._now_ms = now_ms
         self.quotes.hear(answers)
         batch, _ = self._turns.run([self._active])
@@ -163,7 +163,7 @@ class Worker:
 
     @property
     def wants(self) -> list[str]:
-        """Symbols that it asked for and has no answer to."""
+        """Symbols that the worker has requested and has no answer to."""
         return sorted(set(self.quotes.symbols_asked))
 
     @property

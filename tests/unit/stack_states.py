@@ -1,6 +1,6 @@
-"""Works through the states that .stack may be in, and prints what the stack's commands say and return in each.
+"""Runs the stack's commands in every state that .stack may be in, and prints what they print and return.
 
-For `test_stack_states.py`, which runs it in a copy of the checkout: the real .stack is not for this.
+`test_stack_states.py` runs this in a copy of the checkout, so that the real .stack is safe.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from deploy.supervision import leftovers
 from runtime import entry_point
 
 COMMANDS = ("status", "verify", "down", "clean")
-"""None of them starts a server where nothing has run."""
+"""Commands of make that start no server if nothing has run."""
 
 RECORDS = {
     "null": b"null",
@@ -29,7 +29,7 @@ RECORDS = {
     "too deep": b"[" * 100_000,
     "wrong values": json.dumps({**vars(record.Record()), "ports": {"amqp": 99_999_999}, "kind": 3}).encode(),
 }
-"""Contents that look like those of a record, and are none."""
+"""Contents that look like a record and are none."""
 
 CONTENTS = {"empty": b"", "garbage": bytes(range(256))}
 
@@ -43,7 +43,7 @@ PLACES = (
 
 
 def fresh() -> None:
-    """As after a run, but for what servers keep there."""
+    """Makes .stack as it is after a run, without the servers' own files."""
     _remove(STACK)
     record.Record(kind=record.PRIVATE, ports={"amqp": 1, "postgres": 1, "supervisor": 1}).save()
     for name in ("log", "supervisor.d", "rabbitmq", "postgres"):
@@ -64,7 +64,7 @@ def spoil(path: Path, how: str) -> None:
 
 
 def run(command: str) -> tuple[str, int, str]:
-    """What it is called, returns and says."""
+    """Runs a command; returns its name, its exit code and its output."""
     sys.argv = ["deploy", command]
     said = io.StringIO()
     progress.console.file = said
@@ -84,7 +84,7 @@ def _remove(path: Path) -> None:
 
 
 def main() -> None:
-    # Of this machine, not of .stack; and slow to ask for, a hundred times.
+    # These look at the machine and not at .stack, and would be slow a hundred times.
     container.engine = lambda: None
     leftovers.find = dict
     states = [(place, how) for place in PLACES for how in (*CONTENTS, *OTHERS)]

@@ -1,4 +1,4 @@
-"""What text arguments become: a sound command, or one with a defect and the fields that are valid (spec §1, §2)."""
+"""Text arguments become a sound command, or a command with a defect and its valid fields (spec §1, §2)."""
 
 import pytest
 
@@ -13,7 +13,7 @@ ARABIC_TWELVE = "\u0661\u0662"
 
 
 def made(line: str) -> Command:
-    """The command of a line without its number: the name, then the arguments."""
+    """Makes the command of a line without its number: the name, then the arguments."""
     name, *arguments = line.split(",")
     return make_command(ID, 7, CommandName(name), arguments)
 
@@ -143,7 +143,7 @@ def test_a_dumplog_with_a_bad_user_keeps_its_file_name_but_is_not_the_root_dumpl
 @pytest.mark.parametrize("text", ["\ud800", "a\udcffb"])
 @pytest.mark.parametrize("line", ["ADD,{},5", "QUOTE,ann,{}", "ADD,ann,{}", "DUMPLOG,{}"])
 def test_text_that_no_message_can_hold_is_a_bad_argument(line, text):
-    """Lone surrogates: JSON may escape them, so they reach the web API; UTF-8 has no form for them."""
+    """JSON may escape lone surrogates, so they reach the API; UTF-8 cannot encode them."""
     command = made(line.format(text))
     assert command.defect is Reason.BAD_ARGUMENTS
     assert codec.decode_log(codec.encode(CommandBatch(VERSION, 0, [command]))).commands == [command]
@@ -157,7 +157,7 @@ def test_a_command_that_lacks_what_its_name_calls_for_is_not_sound():
 
 @pytest.mark.parametrize("line", ["DUMPLOG,{}", "DUMPLOG,ann,{}"])
 def test_a_file_name_that_no_message_may_hold_is_a_bad_one_and_left_out(line):
-    """It must not take the other commands of its message with it to the dead letters."""
+    """Otherwise the whole message would be undecodable, with all its other commands."""
     command = made(line.format("f" * (FILENAME_CHARACTERS_MAX + 1)))
     assert (command.filename, command.defect) == (None, Reason.BAD_FILE_NAME)
     longest = made(line.format("f" * FILENAME_CHARACTERS_MAX))

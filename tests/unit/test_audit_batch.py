@@ -1,4 +1,4 @@
-"""Gathering deliveries into what one transaction stores, and settling which of them belong in the log."""
+"""Audit deliveries gathered for one transaction: which of them belong in the log."""
 
 from consumers.audit.batch import Batch, Marker
 from consumers.audit.numbering import HELD_MESSAGES_MAX, Numbering, Stop
@@ -8,7 +8,7 @@ from schema.events import AuditEntry, AuditKind, AuditMessage
 
 ENTRY = AuditEntry(AuditKind.USER_COMMAND, 1, 1, CommandName.ADD, user="ann")
 ALL = dict.fromkeys(range(PARTITIONS), 1_000_000)
-"""Every source has committed more than any test stores."""
+"""Numbers that each source has committed: more than any test stores."""
 
 
 def body(first: int, *entries: AuditEntry, source: int = 2) -> bytes:
@@ -27,7 +27,7 @@ def gathered(*bodies: bytes, first_offset: int = 0, high: int = -1, dead: tuple[
 
 
 def stored(batch: Batch) -> dict[int, list[tuple[int, int]]]:
-    """By source, the numbers of its pieces."""
+    """Returns, by source, the numbers of its pieces."""
     return {source: [(p.first_number, p.last_number) for p in pieces] for source, pieces in batch.pieces.items()}
 
 
@@ -67,7 +67,7 @@ def test_a_dead_letter_that_was_passed_before_is_not_kept_again():
     assert [letter.offset for letter in batch.dead] == [6]
 
 
-# What its source has not committed
+# Entries that their source has not committed
 
 
 def test_entries_that_their_source_has_not_committed_are_a_dead_letter_and_stay_due():
@@ -88,7 +88,7 @@ def test_a_source_that_committed_nothing_has_nothing_in_the_log():
 
 
 def test_what_was_a_dead_letter_is_taken_for_nothing_else_when_it_is_read_again():
-    """By now its number may have been committed, with the real entry behind it."""
+    """By now its number may be committed, and the real entry with that number may follow in the stream."""
     batch = gathered(body(11, ENTRY), body(11, ENTRY, ENTRY), high=1, dead=(0,))
     batch.settle(Numbering({2: 10}), ALL)
     assert stored(batch) == {2: [(11, 12)]}

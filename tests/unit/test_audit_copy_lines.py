@@ -1,4 +1,4 @@
-"""Audit entries as the lines that Postgres copies."""
+"""Audit entries as lines for Postgres's COPY."""
 
 from consumers.audit.copy_lines import COLUMNS, copy_lines
 from schema.commands import CommandName

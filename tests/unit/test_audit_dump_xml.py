@@ -21,7 +21,7 @@ def row(kind: str, source: int = 3, **fields) -> Row:
 
 
 def parsed(*rows: Row) -> etree._Element:
-    """The document of these rows, validated."""
+    """Parses and validates the document of these rows."""
     document = etree.fromstring((HEAD + "".join(map(element, rows)) + TAIL).encode())
     XSD.assertValid(document)
     return document

@@ -1,4 +1,4 @@
-"""Every entry is let through once, and only after all before it; what cannot come next is held within bounds."""
+"""Every audit entry is accepted once, and only after all before it; early ones are held within bounds."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,13 +9,13 @@ from schema.events import AuditEntry, AuditKind, AuditMessage
 
 
 def arrival(offset: int, first: int, last: int, source: int = 0, body: bytes = b"") -> Arrival:
-    """Entries `first` to `last`, each with its number as its transaction number."""
+    """Makes entries `first` to `last`, each with its number as its transaction number."""
     entries = [AuditEntry(AuditKind.USER_COMMAND, 1, n, CommandName.ADD) for n in range(first, last + 1)]
     return Arrival(offset, AuditMessage(VERSION, source, first, entries), b"", body, is_new=True)
 
 
 def numbers(parts: list[Part]) -> list[int]:
-    """Of the entries that are let through."""
+    """Returns the numbers of the accepted entries."""
     return [entry.transaction_number for part in parts for entry in part.arrival.message.entries[part.known :]]
 
 
@@ -80,7 +80,7 @@ def test_however_messages_come_each_number_passes_once_and_in_order(cuts):
     assert numbering.held_from is None
 
 
-# More is held than may be
+# More entries than may be held
 
 
 def test_a_source_that_lacks_an_entry_for_too_long_stops_and_nothing_of_it_is_held():
@@ -125,7 +125,7 @@ def test_a_source_that_stops_in_the_middle_of_what_was_let_through_goes_on_from_
 
 
 def test_a_stop_that_lasts_when_it_is_tried_again_is_still_read_from_where_it_began():
-    """What followed it was passed over, and lies below the copy of its entry that was refused once more."""
+    """The worker skipped what followed the entry. That lies before the copy of the entry that is refused now."""
     numbering = Numbering({0: 4})
     numbering.stop(Stop(0, 5, 4, "why"))
     numbering.retry(Stop(0, 5, 4, "why"))

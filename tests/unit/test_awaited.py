@@ -1,4 +1,7 @@
-"""What is an answer, when to ask again and when to give up: also where clocks are apart, or set back (spec §1, §4)."""
+"""Quotes that a worker waits for: answers, repetitions and giving up, also with clocks that differ or are set back.
+
+Rules: spec §1, §4.
+"""
 
 import pytest
 from hypothesis import given
@@ -16,7 +19,7 @@ REPEATS = DEADLINE_MS // RETRY_MS - 1
 
 
 class Asker:
-    """Asks, and turns its loop; `sent` are the symbols of all requests, `answers` what it was told."""
+    """Client that requests quotes and turns its loop. `sent`: symbols of all requests; `answers`: what it has heard."""
 
     def __init__(self):
         self.awaited = Awaited()
@@ -37,7 +40,7 @@ class Asker:
         self.answers += self.awaited.take_answers()
 
     def turns(self, ms: int) -> None:
-        """Turn after turn, for so long."""
+        """Turns the loop for this time."""
         for _ in range(0, ms, TURN_MS):
             self.now_ms += TURN_MS
             self.turn()
@@ -89,7 +92,7 @@ def test_an_older_quote_never_replaces_a_newer_one_and_the_newer_one_is_the_answ
 
 
 def test_a_quote_with_a_number_that_no_quote_cache_gave_keeps_no_later_one_away(asker):
-    """One forged message made a symbol useless for every worker that heard it, until it was started again."""
+    """Otherwise one forged message would make a symbol useless for every worker that hears it, until its restart."""
     asker.hears(a_quote(1, quote_id=INT64_MAX))
     asker.hears(a_quote(200, quote_id=4))
     assert asker.awaited.peek("ABC", asker.now_ms).quote_id == INT64_MAX, "while it may be used, it is the newest"
@@ -150,7 +153,7 @@ def test_a_quote_from_before_the_clock_was_set_back_is_not_used_and_the_next_one
     assert asker.awaited.peek("ABC", asker.now_ms).quote_id == 2
 
 
-# The quote cache's clock is far from ours
+# The quote cache's clock is far from the worker's
 
 
 @pytest.mark.parametrize("ahead_ms", [HOUR_MS, -HOUR_MS, 30_000])
@@ -177,7 +180,7 @@ def test_a_quote_that_comes_a_little_too_early_is_the_answer_once_it_may_be_used
     assert asker.awaited.peek("ABC", asker.now_ms) == quote
 
 
-# In any order
+# Answers in any order
 
 a_moment = st.integers(0, 70_000) | st.integers(-HOUR_MS, 0) | st.sampled_from([-CLOCK_STEP_MS_MAX, -60_000])
 

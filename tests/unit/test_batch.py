@@ -1,4 +1,4 @@
-"""What one transaction will hold, and the messages that announce it (design §2)."""
+"""One transaction of a worker: what it writes, and the messages that announce it (design §2)."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def numbered_entries(count: int) -> list[AuditEntry]:
     return [AuditEntry(AuditKind.DEBUG_EVENT, T0, number, CommandName.QUOTE) for number in range(1, count + 1)]
 
 
-# What the store will write
+# Rows that the store will write
 
 
 def test_an_order_that_comes_and_goes_in_one_batch_is_never_written():
@@ -81,7 +81,7 @@ def test_an_expiry_has_an_id_of_its_own_order_that_no_command_can_have():
     assert {len(each) for each in ids} == {16}
 
 
-# What is published
+# Audit entries that are published
 
 
 def test_entries_go_out_in_bounded_messages_numbered_without_gaps():
@@ -121,7 +121,7 @@ def test_a_batch_takes_messages_until_it_has_its_rows_or_its_bytes_of_dead_lette
     assert [[letter.offset for letter in share.dead] for share in batch.shares.values()] == [[17], [18]]
 
 
-# What is told to those who wait and watch
+# News for clients that wait or watch
 
 
 def test_the_outcome_is_told_to_whoever_asked_for_it():

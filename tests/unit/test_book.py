@@ -1,4 +1,4 @@
-"""The book of armed trigger orders: what a price finds, what is news, what is a ghost (spec §3, triggers)."""
+"""The book of armed trigger orders: orders that a price fills, new changes, and late messages (spec §3, triggers)."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ BUY, SELL = Side.BUY, Side.SELL
 
 
 def armed(trigger: int, user: str = "ann", side: Side = BUY, version: int = 1, symbol: str = "ABC", reserved=None):
-    """An armed order with room for many shares, unless `reserved` (cents of a buy, shares of a sell) says otherwise."""
+    """Makes an armed order. `reserved`: cents of a buy or shares of a sell; by default enough for many shares."""
     reserved = 1_000_000 if reserved is None else reserved
     cents, shares = (reserved, 0) if side is BUY else (0, reserved)
     return TriggerChange(user, symbol, side, version, trigger, cents, shares, 7)
@@ -34,7 +34,7 @@ def filled(book: Book, price: int, quote_id: int = 1, symbol: str = "ABC") -> li
     return [order.user for order in book.to_fill(symbol, price, quote_id)]
 
 
-# What a price finds
+# Orders that a price fills
 
 
 @pytest.mark.parametrize(("price", "found"), [(299, ["ann"]), (300, ["ann"]), (301, [])])
@@ -63,7 +63,7 @@ def test_both_sides_are_found_and_those_of_one_price_in_the_order_they_came():
 
 
 def test_a_price_touches_only_the_orders_it_fills(monkeypatch):
-    """However deep the book: of the others nothing is even read."""
+    """The book does not even read other orders, however many it holds."""
     touched = set()
 
     class Watched(book_module.Armed):
@@ -97,7 +97,7 @@ def test_a_price_finds_what_looking_at_every_order_would_find(orders, price):
     assert sorted(filled(book, price)) == sorted(expected)
 
 
-# Once for each quote, until the owner has spoken
+# Once for each quote, until the account's owner has reacted
 
 
 def test_an_order_is_found_once_for_a_quote():
@@ -126,7 +126,7 @@ def test_an_order_that_was_changed_is_found_again_by_the_same_quote():
     assert filled(book, 300, quote_id=5) == ["ann"]
 
 
-# What is news
+# Changes that are new
 
 
 def test_a_change_returns_the_order_if_it_is_armed_now():
@@ -165,7 +165,7 @@ def test_sides_and_symbols_of_a_user_have_their_own_versions():
     assert len(book) == 3
 
 
-# Ghosts
+# Late messages about orders that are gone
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -198,7 +198,7 @@ def test_so_many_removals_are_remembered_and_no_more(monkeypatch):
     assert filled(book, 300) == ["ann"]
 
 
-# Which symbols are watched
+# Symbols that are watched
 
 
 def test_a_symbol_is_watched_while_an_order_is_armed_on_it():

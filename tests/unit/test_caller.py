@@ -1,4 +1,4 @@
-"""A shell's variables: what of them reaches the processes that the stack starts."""
+"""Shell variables: which of them reach the processes that the stack starts."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ GIVEN, OWN = "postgresql://db.example/live", for_own_server("postgresql://127.0.
 
 @pytest.fixture(autouse=True)
 def shell(monkeypatch) -> None:
-    """A shell in which nothing is set but by the test."""
+    """Shell without any variables but those that a test sets."""
     for name in [name for name in os.environ if name != "PATH"]:
         monkeypatch.delenv(name)
 

@@ -1,4 +1,4 @@
-"""The hash chain: what a digest covers, and that its form never changes."""
+"""The hash chain: which bytes a digest covers, and that its form never changes."""
 
 import zlib
 

@@ -1,4 +1,4 @@
-"""Which paths a checkout may have."""
+"""Paths that a checkout may have, and those it may not."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Messages: what is in them comes out again, and what is not of the contract is a DecodeError, nothing else."""
+"""Messages decode to what was encoded, and anything outside the contract raises DecodeError and nothing else."""
 
 from datetime import UTC, datetime
 
@@ -87,7 +87,7 @@ def test_text_that_is_not_utf8_is_a_decode_error():
 
 
 def test_nesting_without_end_is_a_decode_error():
-    """A field that is passed over may hold anything; such a message must not take its reader down."""
+    """Skipped fields may hold anything, so such a message must not crash its reader."""
     longer = bytearray(a_batch(BUY))
     longer[0] += 1
     with pytest.raises(DecodeError):
@@ -139,7 +139,7 @@ def test_a_fill_with_a_number_that_no_table_takes_is_a_decode_error(field, value
 
 @pytest.mark.parametrize("at_ms", [-1, MILLISECONDS_MAX + 1, 2**63 - 1, 2**63])
 def test_a_time_that_no_page_can_show_as_a_date_is_a_decode_error(at_ms):
-    """Its history row would be stored, and the row's page would fail for ever."""
+    """Its history row could be stored, but the row's page would always fail."""
     fill = msgspec.structs.replace(a_fill(5, 1), asked_at_ms=at_ms)
     late_marker = DumpMarker(VERSION, at_ms, a_command("DUMPLOG", user=None))
     for message in (
@@ -178,7 +178,7 @@ def test_more_commands_than_a_message_may_hold_are_a_decode_error():
 
 @pytest.mark.parametrize("name", ["q" * 248, "é" * 100, "é", "a\nb", "a\0b", ""])
 def test_a_reply_queue_whose_name_no_broker_takes_is_a_decode_error(name):
-    """Publishing to it would cost its worker the session, after the commit and so without an end."""
+    """Publishing to it would end the worker's session after the commit, again and again."""
     with pytest.raises(DecodeError):
         codec.decode_log(codec.encode(CommandBatch(VERSION, 1, [BUY], f"amq.gen-{name}")))
 
@@ -211,7 +211,7 @@ def test_a_marker_without_a_file_name_is_a_decode_error():
 
 
 def test_a_root_dumplog_among_commands_is_a_decode_error():
-    """It would be answered as done, and nothing would ever be dumped: only a marker reaches all logs."""
+    """It would be answered as done and dump nothing, because only a marker reaches all logs."""
     with pytest.raises(DecodeError):
         codec.decode_log(a_batch(a_command("DUMPLOG", user=None)))
 

@@ -1,7 +1,7 @@
-"""What a turn asks before it decides, and what a copy comes to (spec §3, exactly once).
+"""Copies of commands: what a turn looks up before it decides, and what becomes of a copy (spec §3, exactly once).
 
-Against arbitrary copies, deaths and orders: `tests/property/test_scheduler_order`. On real servers:
-`tests/integration/test_copies`.
+`tests/property/test_scheduler_order` tests arbitrary copies, deaths and orders, `tests/integration/test_copies` real
+servers.
 """
 
 import itertools
@@ -27,7 +27,7 @@ NEIGHBOUR = next(name for n in itertools.count() if partition_of(name := f"user{
 
 
 class World:
-    """A partition's backlog, and a history that counts what it is asked. `rows`: of each user, as accounts say."""
+    """Backlog of a partition, and a history that counts queries. `rows`: history rows that a user's account states."""
 
     def __init__(self, rows: int = 0):
         self.intake = Intake(HOME, -1)
@@ -43,7 +43,7 @@ class World:
             self.intake.put(Delivery(offset, body, marked, tag=offset))
 
     def surveys(self, orders_max: int = 1_000) -> list[bool | None]:
-        """Of each message that may be taken now, whether it may hold copies."""
+        """Returns for each message that may be taken now whether it may hold copies."""
         ask = Questions(self._load, self._newest, self._answers)
         self.answers = survey([(self.intake, self.owned)], orders_max, ask)
         return [self.intake.arrivals[n].doubtful for n in range(self.intake.surveyed)]
@@ -70,7 +70,7 @@ def a_reply(command: Command) -> Reply:
     return Reply(command.command_id, command.user, 3, Outcome.DONE, None, None, 5, None, T0)
 
 
-# What is asked
+# What is looked up
 
 
 def test_new_commands_of_new_users_ask_for_their_accounts_and_for_nothing_else():
@@ -100,7 +100,7 @@ def test_what_may_be_a_copy_is_looked_up_all_at_once():
 
 
 def test_what_is_not_taken_is_looked_up_again_in_the_next_turn():
-    """Meanwhile its first may have been committed."""
+    """Meanwhile the first one may have been committed."""
     command = an_add()
     world = World()
     world.receives([command, command])
@@ -132,11 +132,11 @@ def test_a_copy_is_judged_behind_its_first_though_only_the_first_has_somebody_to
     assert world.surveys() == [False, False, True]
 
 
-# What a copy comes to
+# What becomes of a copy
 
 
 class Counter(Desk):
-    """A desk to which commands come that may be copies; each waits for its answer in a queue of its own."""
+    """Scheduler that receives commands which may be copies; each waits for its answer in a queue of its own."""
 
     def __init__(self) -> None:
         super().__init__(an_account("ann", 1_000), an_account("bob", 1_000))

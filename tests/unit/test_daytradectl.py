@@ -1,4 +1,4 @@
-"""The operators' command line without servers: help needs nothing, and a missing setting is one line."""
+"""The operators' command line without servers: `--help` needs no settings, and a missing setting is one line."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ OTHERS = [["load"], ["what-if"], ["workload"], ["run"]]
 
 @pytest.fixture
 def run(monkeypatch, capsys):
-    """`run(*arguments)`: exit code, standard output and standard error of a verb without any setting."""
+    """`run(*arguments)` runs a verb without any settings; returns exit code, standard output and standard error."""
     for name in ("AMQP_URL", "DATABASE_URL", "DUMP", "HEADS"):
         monkeypatch.delenv(name, raising=False)
 
@@ -49,7 +49,7 @@ def run(monkeypatch, capsys):
 
 
 def words_of(verb: list[str]) -> list[str]:
-    """The words of a verb without its arguments."""
+    """Returns the words of a verb without its arguments."""
     return verb[: 2 if verb[0] == "dead-letters" else 1]
 
 

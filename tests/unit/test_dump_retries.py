@@ -1,4 +1,4 @@
-"""Dumps that could not be written are tried again ever more seldom, each for itself."""
+"""Dumps that could not be written are retried less and less often, each on its own schedule."""
 
 import errno
 import os

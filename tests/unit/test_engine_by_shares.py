@@ -1,4 +1,4 @@
-"""Orders by shares, named commits and cancels, bounds and allowances: what workload files cannot say (spec §3a)."""
+"""Orders by shares, commits that name their order, bounds, allowances: more than workload files express (spec §3a)."""
 
 import pytest
 
@@ -85,7 +85,7 @@ def test_sell_by_shares_without_account_or_quote_is_rejected():
 
 
 def test_sell_of_all_shares_at_a_price_past_the_balance_limit_is_rejected():
-    """No commit of it could ever be done, and 64 bits do not hold what it is worth."""
+    """Its commit could never be done, and its value does not fit into 64 bits."""
     ann = Trader(cash=0, shares={"ABC": BALANCE_MAX})
     assert ann.is_refused("SELL", shares=BALANCE_MAX, price=499_900) is Reason.BALANCE_LIMIT
     assert ann.is_refused("SELL", shares=BALANCE_MAX // 200 + 1, price=200) is Reason.BALANCE_LIMIT
@@ -162,7 +162,7 @@ def test_arming_more_than_the_allowance_is_rejected_and_arming_again_is_not():
     ann.does("SET_SELL_AMOUNT", 100, "B", allowances=ONE_ARMED)
     assert ann.is_refused("SET_SELL_TRIGGER", 50, "B", allowances=ONE_ARMED) is Reason.TRIGGER_ALLOWANCE_USED_UP
     ann.does("SET_BUY_TRIGGER", 40, "A", allowances=ONE_ARMED)
-    ann.does("SET_SELL_TRIGGER", 50, "B")  # a workload file's has no allowance
+    ann.does("SET_SELL_TRIGGER", 50, "B")  # commands of a workload file have no allowance
     assert len([order for order in ann.account.triggers.values() if order.trigger_cents]) == 2
 
 

@@ -1,4 +1,4 @@
-"""Trigger orders firing: what satisfies them, what a fill moves, when it is void, that it happens once (spec §3)."""
+"""Trigger orders fire: which prices satisfy them, what a fill moves, when it is void, and only once (spec §3)."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.builders import T0, Trader, a_quote, armed, armed_to_buy, armed_to_se
 BUY, SELL = Side.BUY, Side.SELL
 
 
-# What satisfies
+# Prices that satisfy an order
 
 
 @pytest.mark.parametrize(("price", "fires"), [(299, True), (300, True), (301, False)])
@@ -130,7 +130,7 @@ def test_a_quote_that_has_run_out_fills_nothing(age_ms, fires):
 
 
 def test_a_quote_from_beyond_our_clock_fills_nothing():
-    """As `Quote.usable` has it: a clock that was far ahead must not make a price last longer than 60 s."""
+    """Like `Quote.usable`: a clock that was far ahead must not make a price last longer than 60 s."""
     ann = armed_to_buy()
     assert not a_quote(300, asked_at_ms=T0 + 60_000).usable(T0)
     assert ann.fills(300, asked_at_ms=T0 + 60_000) is None
@@ -164,7 +164,7 @@ def test_a_buy_fill_that_would_pass_the_limit_in_shares_waits_armed():
     assert ann.holds() == (BALANCE_MAX, 0)
 
 
-# An armed sell whose new amount is worth less than one share: spec §3 names no rejection, and reserves floor(…) = 0
+# A new amount of an armed sell below one share: spec §3 names no rejection, and floor(…) reserves 0
 
 
 def test_an_armed_sell_with_a_new_amount_below_its_trigger_reserves_nothing_and_never_fires():

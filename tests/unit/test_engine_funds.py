@@ -106,7 +106,7 @@ def test_a_command_with_a_defect_is_rejected_for_it_whatever_it_lacks(name, defe
         assert (decision.outcome, decision.reason) == (Outcome.REJECTED, defect)
 
 
-# The engine's own word
+# The engine rejects these by itself
 
 
 @pytest.mark.parametrize("name", sorted(set(CommandName) - engine.NEEDS_QUOTE))

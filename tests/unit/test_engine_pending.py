@@ -1,4 +1,4 @@
-"""Pending orders: the stack, their 60 seconds, how many there may be, the balance limit at their commit (spec §3)."""
+"""Pending orders: the stack, their 60 seconds, their number, and the balance limit at their commit (spec §3)."""
 
 import pytest
 
@@ -189,7 +189,7 @@ def test_an_order_is_due_once_the_clock_was_set_back_further_than_clocks_may_be_
 @pytest.mark.parametrize("made_before_ms", [0, 1, 20_000, 59_000])
 @pytest.mark.parametrize("back_ms", [1, 2_000, 2_001, 30_000, 59_000, 61_000, HOUR_MS])
 def test_no_order_lives_longer_than_twice_its_sixty_seconds_however_far_the_clock_is_set_back(made_before_ms, back_ms):
-    """As long again it may, where the step is too small to be told from an order that was made just now."""
+    """It may live as long again, if the step is too small to tell from an order that was just made."""
     ann = a_buyer(cash=1_000)
     ann.does("BUY", 300, price=300)
     ann.waits(made_before_ms - back_ms)
@@ -197,7 +197,7 @@ def test_no_order_lives_longer_than_twice_its_sixty_seconds_however_far_the_cloc
     assert any(engine.due(ann.account, ann.now_ms + later_ms) for later_ms in range(0, rest_ms + 1, 1_000))
 
 
-# A thousand
+# The limit of a thousand
 
 
 def test_buy_beyond_a_thousand_pending_orders_is_rejected():

@@ -1,4 +1,4 @@
-"""Which entries the log of record gets for which outcome: the table of spec §6."""
+"""Entries of the log of record for each outcome: the table of spec §6."""
 
 import pytest
 
@@ -13,7 +13,7 @@ MONEY, MARKER = AuditKind.ACCOUNT_TRANSACTION, AuditKind.MARKER
 
 
 def logged(trader: Trader, *commands: tuple, price: int = 100) -> list[tuple]:
-    """Kind and funds of the entries of the last of these commands, at quotes each paid for by its own command."""
+    """Returns kind and funds of the last command's entries; each command has paid for its own quote."""
     for name, *arguments in commands:
         command = a_command(name, *arguments, user=trader.account.user)
         trader.log.clear()
@@ -146,7 +146,7 @@ def test_the_quote_that_the_command_itself_paid_for_is_logged_by_the_quote_cache
 
 
 def test_a_quote_from_before_the_command_was_published_was_cached_though_number_and_user_are_its_own():
-    """Transaction numbers repeat: a file loaded twice, a file beside the web."""
+    """Transaction numbers repeat: a file may be loaded twice, or beside the site's commands."""
     ann = a_holder()
     ann.gives_command(a_command("QUOTE", number=42), a_quote(250, asked_at_ms=T0 - 1, cause=(42, "ann")))
     assert shown(ann) == [(USER_COMMAND, None), (SYSTEM, 250)]
@@ -231,7 +231,7 @@ def test_signed_account_transactions_sum_to_the_available_cash():
     assert all(entry.funds_cents != 0 and entry.user == "ann" for entry in moved)
 
 
-# What trigger workers are told
+# News for trigger workers
 
 
 def test_a_set_amount_is_told_as_not_armed_and_a_trigger_with_its_price_and_reserve():

@@ -1,4 +1,4 @@
-"""The outermost frame: whatever a command raises is one line, with what to do, and an exit code."""
+"""Frame of every command: any exception becomes one line that says what to do, and an exit code."""
 
 import errno
 import os
@@ -111,7 +111,7 @@ def test_what_ends_the_loading_of_packages_is_one_line_too(tmp_path, raised, cod
 
 @pytest.fixture
 def broken(tmp_path) -> Path:
-    """A checkout whose virtual environment was installed, and whose interpreter is gone since."""
+    """A checkout whose virtual environment was installed, and whose interpreter has gone since."""
     for name in ("database", "deploy", "runtime", "schema"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "migrations"))
     for name in ("Makefile", "requirements.txt"):

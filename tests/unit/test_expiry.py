@@ -1,4 +1,4 @@
-"""When pending orders are released: in time, whatever their user does, and whatever the clock does (spec §3)."""
+"""Release of pending orders: in time, whatever their user or the clock does (spec §3)."""
 
 from consumers.transactions.batch import Batch
 from schema.events import CLOCK_STEP_MS_MAX
@@ -68,7 +68,7 @@ def test_a_committed_order_does_not_expire():
 
 
 def a_desk_with_orders(back_ms: int, **more) -> Desk:
-    """Ann and Bob have each a pending BUY; then the clock was set back."""
+    """Ann and Bob each have a pending BUY; then the clock is set back."""
     desk = Desk(**more)
     desk.quotes.quotes["ABC"] = a_quote(100)
     desk.takes(a_buy(1, "ann"), a_buy(2, "bob"))

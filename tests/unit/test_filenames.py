@@ -1,4 +1,4 @@
-"""What a DUMPLOG may write: a relative path inside the dump folder (spec §6)."""
+"""File names that a DUMPLOG may have: relative paths inside the dump folder (spec §6)."""
 
 import os
 
@@ -67,7 +67,7 @@ def test_in_a_users_own_folder_the_same_names_are_rejected(name):
 
 @pytest.mark.parametrize("filename", ["é" * 100, "\U0001f600" * 100], ids=["200 bytes", "400 bytes"])
 def test_a_name_that_is_accepted_can_be_written(filename, tmp_path):
-    """A dump that no file system takes would be tried for ever: a name has 255 bytes at most."""
+    """A dump that no file system accepts would be retried for ever; a name has 255 bytes at most."""
     path = dump_path(filename)
     if path is not None:
         assert len(os.fsencode(path)) <= 255

@@ -1,4 +1,4 @@
-"""An account folded from its history rows is the account that the engine left, after every one of them."""
+"""An account folded from its history rows equals the account that the engine left, after every row."""
 
 import msgspec
 import pytest
@@ -12,7 +12,7 @@ from tests.scribe import Scribe
 from verification.account_at import as_exported
 
 PRICES = st.sampled_from([None, 1_00, 7_03, 20_00])
-"""Of the quote at hand; None: there is none."""
+"""Prices of a quote; None: there is no quote."""
 
 STEPS = st.lists(
     st.tuples(
@@ -27,7 +27,7 @@ STEPS = st.lists(
 
 
 def trading() -> Scribe:
-    """Bought 10, armed both ways, one order expired, one pending."""
+    """Makes a history: 10 shares bought, both sides armed, one order expired, one pending."""
     scribe = Scribe()
     scribe.gives("ADD", 1_000_00)
     scribe.gives("BUY", 105_00, price=10_00)

@@ -1,4 +1,4 @@
-"""The workload generator: the same bytes for the same seed, and the official files' statistics."""
+"""The workload generator gives the same bytes for the same seed, and the official files' statistics."""
 
 import re
 import shlex
@@ -17,7 +17,7 @@ RECIPES = dict(re.findall(r"^\| `(\w+\.txt)` \| `([^`]+)`", (WORKLOADS / "README
 
 @pytest.fixture(scope="module")
 def standard_load() -> list[list[str]]:
-    """Name and arguments of each command of a load like the official 100 users' one."""
+    """Name and arguments of each command of a load like the official one with 100 users."""
     return [_words(line) for line in workload_lines(100, 100_000, 981, seed=5)]
 
 
@@ -60,7 +60,7 @@ def test_shares_of_commands_are_the_measured_ones(standard_load):
 
 
 def test_commits_and_cancels_follow_their_orders_as_on_a_stack(standard_load):
-    """Of the official file's 10,494 commits and cancels of buys 59 miss; with a single slot, 1,450 would."""
+    """Of 10,494 commits and cancels of buys in the official file 59 miss; with a single slot, 1,450 would."""
     depth, slot, misses, misses_with_one_slot = defaultdict(int), set(), 0, 0
     for name, user, *_ in standard_load:
         if name == "BUY":

@@ -1,4 +1,4 @@
-"""What a partition's stream delivers: read, checked, and told what of it is to be looked up (design §2)."""
+"""Messages from a partition's stream: decoded, checked, and marked if they must be looked up (design §2)."""
 
 import itertools
 
@@ -21,7 +21,7 @@ def a_batch(*commands: Command) -> CommandBatch:
 
 
 def an_intake(*messages, partition: int = ANNS, doubtful_until: int = -1, republished: tuple[int, ...] = ()) -> Intake:
-    """With these messages at offsets 0, 1, 2, …"""
+    """Makes an intake with these messages at offsets 0, 1, 2, …"""
     intake = Intake(partition, doubtful_until)
     for offset, message in enumerate(messages):
         body = message if isinstance(message, bytes) else codec.encode(message)
@@ -115,7 +115,7 @@ def test_a_marker_is_only_passed_on_elsewhere_and_a_fill_is_told_by_its_version(
 
 @pytest.mark.parametrize(("doubtful_until", "republished"), [(0, ()), (-1, (0,))], ids=["touched", "republished"])
 def test_a_marker_that_is_only_passed_on_is_never_taken_for_done(doubtful_until, republished):
-    """Its command's row is of nobody's partition: it says nothing of whether this one has passed the marker on."""
+    """The history row is in another partition, so it does not show whether this one has passed the marker on."""
     (elsewhere,) = an_intake(a_marker(), doubtful_until=doubtful_until, republished=republished).arrivals
     (at_home,) = an_intake(
         a_marker(), partition=NOBODYS, doubtful_until=doubtful_until, republished=republished

@@ -1,4 +1,4 @@
-"""How a process begins one session after another, until it is told to stop."""
+"""A process begins one session after another until it is told to stop."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from schema.errors import BrokerError, LogGap, StoreAway
 
 
 class Sessions:
-    """Sessions that end as they are told, one after another; `stop_after`: the stop comes during this one."""
+    """Sessions that end in these ways, one after another; `stop_after`: the stop comes during this one."""
 
     def __init__(self, *endings: Exception | None, stop_after: int = -1):
         self._endings = iter(endings)

@@ -1,4 +1,4 @@
-"""What the load driver refuses before it touches a server."""
+"""Settings that the load driver refuses before it uses a server."""
 
 import os
 
@@ -10,7 +10,7 @@ from schema.errors import SettingsError
 
 @pytest.fixture
 def environment(monkeypatch, tmp_path):
-    """Names servers that nobody listens on."""
+    """Names servers at which nobody listens."""
     monkeypatch.setenv("AMQP_URL", "amqp://127.0.0.1:1/")
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/none")
     monkeypatch.setenv("WORKLOAD", str(tmp_path / "load.txt"))

@@ -1,4 +1,4 @@
-"""Look-ahead: quotes that parked users' commands will surely need are asked for early, others never (design §3)."""
+"""Look-ahead requests quotes early that parked users' commands will surely need, and no others (design §3)."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_what_waits_in_between_counts_too(name):
 
 
 def test_a_waiting_add_is_not_counted_on():
-    """It may be rejected for the balance limit."""
+    """The balance limit may reject it."""
     desk = a_parked_user(cash=100, amount=100)
     assert asked_early(desk, a_command("ADD", 500), a_command("BUY", 100, "XYZ")) == []
 
@@ -95,7 +95,7 @@ def test_what_a_command_has_taken_is_not_counted_twice():
 
 
 def test_only_who_is_far_behind_has_quotes_asked_for_early():
-    """They run out early: where commands come one by one, that would buy more than without."""
+    """Quotes that are requested early expire early: with a short backlog that would cost more quotes."""
     desk = Desk(look_ahead_from=LOOK_AHEAD_FROM)
     desk.takes(a_command("QUOTE", symbol="ABC"), *(a_command("ADD", 5) for _ in range(LOOK_AHEAD_FROM - 2)))
     desk.takes(a_command("QUOTE", symbol="NOT"))
@@ -115,7 +115,7 @@ def test_what_was_asked_for_early_in_vain_is_not_asked_for_again():
 
 
 def test_an_attempt_in_vain_is_that_of_one_command_the_next_one_has_its_own():
-    """As without look-ahead: of two that need the same, each is an attempt."""
+    """Without look-ahead, too, each of two commands that need the same quote makes an attempt of its own."""
     desk = a_parked_user()
     desk.takes(a_command("QUOTE", symbol="XYZ", number=8), a_command("QUOTE", symbol="XYZ", number=9))
     desk.hears(None, "XYZ")

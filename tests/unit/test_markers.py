@@ -1,4 +1,4 @@
-"""A root DUMPLOG in a partition: a barrier for its log entries and for nobody's commands, not for users (design §5)."""
+"""A root DUMPLOG in a partition delays its log entries and later commands of its user, and no others (design §5)."""
 
 import itertools
 
@@ -20,7 +20,7 @@ def a_root_dumplog(number: int, filename: str = "log") -> Command:
 
 
 def of_nobody(number: int) -> Command:
-    """A command whose user could not be read."""
+    """Makes a command whose user could not be read."""
     return a_command("ADD", None, user=None, number=number, defect=Reason.BAD_ARGUMENTS)
 
 
@@ -80,7 +80,7 @@ def a_person_of(partition: int) -> str:
 
 @pytest.mark.parametrize("partition", [HOME_OF_NOBODY, ELSEWHERE])
 def test_later_commands_of_who_asked_for_the_dump_wait_behind_the_marker(partition):
-    """None that follows for the user who asked (spec §6), though somebody else's quote is still to come."""
+    """The dump holds no later command of that user (spec §6), even if another user still waits for a quote."""
     admin = a_person_of(partition)
     desk = Desk(partition=partition)
     desk.takes(a_buy(1, "ann"))

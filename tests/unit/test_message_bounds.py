@@ -1,4 +1,4 @@
-"""Every field of every message is bounded where it is decoded: what decodes is too large for nobody."""
+"""Every field of every message is bounded when it is decoded, so no decoded message is too large for anybody."""
 
 from collections.abc import Iterator
 
@@ -45,7 +45,7 @@ REPLY = Reply(b"i" * 16, "ann", 1, Outcome.DONE, None, "ABC", 5, 5, T0)
 
 
 def unbounded(of: inspect.Type, path: str) -> Iterator[str]:
-    """The fields within a type whose values have no greatest size."""
+    """Yields the fields within a type whose values have no greatest size."""
     match of:
         case inspect.StructType(fields=fields, cls=cls):
             for field in fields:
@@ -180,7 +180,7 @@ def test_a_marker_whose_dump_no_index_and_no_folder_could_hold_is_refused(fields
     ],
 )
 def test_a_price_that_is_none_is_refused(fields):
-    """A quote of 0 ended every worker that had a BUY of its symbol: it divided by the price."""
+    """A quote of 0 would end every worker with a BUY of its symbol, by a division by zero."""
     refused(codec.decode_prices, PriceMessage(VERSION, [PRICE, msgspec.structs.replace(PRICE, **fields)]))
 
 
@@ -216,7 +216,7 @@ def test_a_request_that_no_socket_and_no_table_may_see_is_refused(fields):
     ],
 )
 def test_a_change_of_a_trigger_order_that_no_fill_could_carry_is_refused(fields):
-    """The fill would be refused, and with it the other fills of its message."""
+    """Otherwise the fill would be refused, and with it the other fills of its message."""
     refused(codec.decode_triggers, TriggerMessage(VERSION, [CHANGE, msgspec.structs.replace(CHANGE, **fields)]))
 
 

@@ -1,4 +1,4 @@
-"""Settings whose name was mistyped on make's command line: nothing runs with another setting than was meant."""
+"""Misspelt setting names on make's command line are refused, so nothing runs with other settings than were meant."""
 
 import re
 import subprocess

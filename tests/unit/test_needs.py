@@ -1,4 +1,4 @@
-"""What a run needs of the machine: told before anything is started, with how much is missing."""
+"""Requirements on the machine are checked before anything starts; a message says how much is missing."""
 
 import re
 from collections import namedtuple
@@ -17,7 +17,7 @@ Memory = namedtuple("Memory", "available")
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch, tmp_path):
-    """`machine(disk, memory)`: in MB; plenty of both unless it is said."""
+    """`machine(disk, memory)` sets the free MB; by default there is plenty of both."""
     stack_folder.ensure()
     monkeypatch.setattr(needs, "CONTROL_GROUP", tmp_path)
 

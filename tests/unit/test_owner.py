@@ -1,4 +1,4 @@
-"""Files of several owners in one checkout: root goes on as its owner; whoever cannot go on is told what to do."""
+"""Files of several users in one checkout: root continues as its owner; others are told what to do."""
 
 import os
 import pwd
@@ -22,7 +22,7 @@ NOBODYS_UID = 54_321
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that anybody can get to, unlike pytest's own."""
+    """A folder that every user can enter, unlike pytest's own."""
     made = Path(tempfile.mkdtemp())
     made.chmod(0o755)
     yield made
@@ -67,7 +67,7 @@ def test_whoever_is_not_root_stays_who_they_are(folder, monkeypatch):
 
 @pytest.fixture
 def checkout(folder, monkeypatch) -> Path:
-    """Ours, with what the project makes in one."""
+    """A checkout of this user, with the files that the project makes."""
     for name in (".venv", ".stack/log/live", ".stack/rabbitmq/data/deep", "dumps/sub"):
         (folder / name).mkdir(parents=True)
     for name in ("stack.json", "rabbitmq/data/deep/file", "log/live/worker.log"):

@@ -1,4 +1,4 @@
-"""What `make` was given: a wrong value is named in one line before anything is started, replaced or dropped."""
+"""Wrong settings of `make` are named in one line before anything is started, replaced or dropped."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ NOBODYS_UID = 65_534
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch, tmp_path):
-    """None of the caller's variables, and a folder for dumps."""
+    """Clears the caller's variables, and names a folder for dumps."""
     for name in (*processes.PASSED_ON, *site.PASSED_ON, *site.PORT_VARIABLES.values(), "QUOTES", "QUOTE_SERVER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DUMP_DIR", str(tmp_path / "dumps"))
@@ -193,7 +193,7 @@ def test_a_benchmarks_wrong_number_is_named_before_servers_are_looked_for(name, 
 
 @pytest.fixture
 def as_nobody() -> Iterator[None]:
-    """Root may write anywhere: as root, the test is somebody else while it runs."""
+    """Runs the test as another user if it runs as root, because root may write anywhere."""
     me = os.geteuid()
     os.seteuid(me or NOBODYS_UID)
     yield

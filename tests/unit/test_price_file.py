@@ -1,4 +1,4 @@
-"""Recorded prices as text: what is a point, what is refused, and in which order they come (runtime/price_file.py)."""
+"""Recorded prices as text: valid points, refused ones, and their order (runtime/price_file.py)."""
 
 import pytest
 
@@ -43,6 +43,6 @@ def test_a_field_that_never_ends_is_refused_with_its_line(field):
 
 @pytest.mark.parametrize("time", ["1969-12-31T23:59:59.999Z", "9999-12-31T23:59:59.9999Z", "253402300800000"])
 def test_a_time_that_the_log_could_not_hold_is_refused(time):
-    """The log of record has it as the quote server's time."""
+    """The log of record stores it as the quote server's time."""
     with pytest.raises(DecodeError, match="line 1: not a time"):
         read_prices([f"{time},ABC,1.00"])

@@ -1,4 +1,4 @@
-"""Waiting for a server of ours that cannot come up: given up soon, with its last words."""
+"""A wait for a server of the stack that cannot start ends soon, and shows the server's last output."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Which processes a stack has: as data, without starting any."""
+"""Processes of a stack, as data; no process is started."""
 
 from pathlib import Path
 

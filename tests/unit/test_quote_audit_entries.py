@@ -1,4 +1,4 @@
-"""What the log of record says about paid requests (spec §6)."""
+"""Entries of the log of record about paid requests (spec §6)."""
 
 from quotecache.audit_entries import audit_messages
 from quotecache.fetch import ABANDONED, SENDER, Failure, Fetch, Settled

@@ -1,4 +1,4 @@
-"""Allowances of paid quotes, and the budget of refreshes: who is charged, who is refused, who waits (spec §3a)."""
+"""Allowances of paid quotes, and the budget of refreshes: who pays, who is refused, who waits (spec §3a)."""
 
 from collections import Counter
 
@@ -172,7 +172,7 @@ symbols = st.sampled_from("ABCDE")
 
 
 class Spending(RuleBasedStateMachine):
-    """No person causes more paid quotes than allowed, no minute has more refreshes, and everybody has an answer."""
+    """No person causes more paid quotes than allowed, no minute has more refreshes, and each command gets an answer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -240,7 +240,7 @@ class Spending(RuleBasedStateMachine):
         return sum(want.request.user == user for want in self.cache._wanted.values())
 
     def teardown(self):
-        """Who waits asks again every 2 s, as workers do; then each command has an answer, whatever the budget."""
+        """Waiting workers repeat requests every 2 s; then each command gets an answer, whatever the budget."""
         for _ in range(20):
             self.now += 2_000
             for user, symbol in sorted(self.waiting):

@@ -109,7 +109,7 @@ HOUR_MS = 3_600_000
 
 
 def bought(cache: Cache, now_ms: int, quote_id: int) -> bool:
-    """Whether the symbol had to be paid for to answer a request."""
+    """Whether a request made the cache buy a quote."""
     if cache.request(a_request(), now_ms) is not None:
         return False
     assert symbols_due(cache, now_ms) == ["ABC"]
@@ -141,7 +141,7 @@ def test_an_attempt_that_pauses_is_not_put_off_by_a_clock_that_is_set_back():
 
 
 class AnyOrderOfEvents(RuleBasedStateMachine):
-    """Requests, answers, failures and time in any order, against what the outside world sees of them."""
+    """Requests, answers, failures and time in any order, checked against what clients and the quote server see."""
 
     IN_FLIGHT_MAX, ATTEMPTS_MAX = 2, 2
     symbols = st.sampled_from(["A", "B", "C"])
@@ -153,12 +153,12 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.at_the_server: dict[str, int] = {}
         self.waiting: dict[str, int] = {}
         self.bought: dict[str, Quote] = {}
-        """The newest of each symbol."""
+        """The newest quote of each symbol."""
         self.quote_ids = 0
 
     @rule(ms=st.sampled_from([0, 1, 100, 1_000, 30_000, 59_999, 60_000, -1_000, -30_000, -HOUR_MS]))
     def time_passes(self, ms):
-        """Or the clock is set back."""
+        """The clock may also be set back."""
         self.now += ms
 
     @rule(symbol=symbols)
@@ -201,7 +201,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
             del self.waiting[symbol]
 
     def teardown(self):
-        """Whatever the clock did, everybody who waits has an answer soon after."""
+        """Whatever the clock did, every waiting client soon gets an answer."""
         for _ in range(0, 2 * CLOCK_STEP_MS_MAX, RETRY_PAUSE_MS):
             self.now += RETRY_PAUSE_MS
             self.fetch()

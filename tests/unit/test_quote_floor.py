@@ -1,4 +1,4 @@
-"""The floor of the quotes' cost (spec §4)."""
+"""The least number of quotes that a workload needs (spec §4)."""
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ from quotecache.quote_floor import quote_floor
         ([("S", 0), ("S", 59_999)], 1),
         ([("S", 0), ("S", 60_000)], 2),
         ([("S", 0), ("T", 0)], 2),
-        # A chain of needs a minute long each: the window starts at the first, not at the latest served.
+        # Each need follows within a minute of the one before. A window starts at the first need that it serves.
         ([("S", 0), ("S", 40_000), ("S", 80_000), ("S", 99_000)], 2),
         ([("S", 80_000), ("S", 0), ("S", 99_000), ("S", 40_000)], 2),
     ],
@@ -31,7 +31,7 @@ needs = st.lists(st.tuples(st.sampled_from("ST"), st.integers(0, 60)), max_size=
 
 @given(needs)
 def test_no_fewer_quotes_would_do(needs):
-    """Needs that lie a lifetime apart cannot share a quote: the largest set of such is a lower bound, and reached."""
+    """Needs that lie a lifetime apart share no quote. The largest set of them is a lower bound, which is reached."""
     lifetime = 10
     apart = 0
     for symbol in "ST":
@@ -44,7 +44,7 @@ def test_no_fewer_quotes_would_do(needs):
 
 
 def test_the_cost_counts_lookups_by_what_served_them_beside_the_floor_of_their_needs():
-    """The need at 61 s was decided at 62 s; what counts for the floor is when it arose."""
+    """The need at 61 s was decided at 62 s; the floor counts by the time at which a need arose."""
     needs = [("S", 1_000, 1_000, "bought"), ("S", 2_000, 2_500, "joined"), ("S", 60_999, 62_000, "hit")]
     refresh = ("S", 61_000, 61_000, "trigger")
     assert quote_cost(iter([*needs, refresh]), (3, 1)) == QuoteCost(

@@ -1,4 +1,4 @@
-"""The simulator's model against what was measured on the real server (spec §4), and its reproducibility."""
+"""The simulator's model against measurements of the real server (spec §4), and its reproducibility."""
 
 import base64
 import itertools

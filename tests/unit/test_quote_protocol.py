@@ -1,4 +1,4 @@
-"""Answers of the legacy quote server (spec §4): what is not exactly one is recognised, with its reason."""
+"""Answers of the legacy quote server (spec §4): anything but exactly one answer is recognised, with its reason."""
 
 import contextlib
 

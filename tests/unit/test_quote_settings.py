@@ -1,4 +1,4 @@
-"""Settings of quotes: hedging and the source are off unless they are chosen, and a wrong one is told by its name."""
+"""Settings of quotes: hedging and the recorded source are off by default, and a wrong setting is named."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The workload reader: every oddity of the customer's files (spec §2)."""
+"""The workload reader handles every oddity of the customer's files (spec §2)."""
 
 import pytest
 
@@ -14,7 +14,7 @@ HUGE = "9" * 1_000_000
 
 @pytest.fixture
 def read(tmp_path):
-    """The commands of a file with this content."""
+    """Reads the commands of a file with this content."""
 
     def read_content(content: str | bytes) -> list[Command | Unreadable]:
         path = tmp_path / "workload.txt"
@@ -47,7 +47,7 @@ def _said(command: Command) -> tuple:
     ],
 )
 def test_sound_commands(read, text, said):
-    # Twice: the second time its user and symbol are known.
+    # The second time, user and symbol are known.
     first, second = read(f"[1] {text} \n[2] {text}\n")
     assert _said(first) == _said(second) == said
 

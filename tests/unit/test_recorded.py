@@ -1,4 +1,4 @@
-"""A recording in place of the quote server: it plays from when it is opened, answers each fetch once, and is free."""
+"""A recording in place of the quote server plays from its opening, answers each fetch once, and costs nothing."""
 
 import pytest
 
@@ -18,7 +18,7 @@ RECORDING = Recording(
 
 
 def answers(*asked: tuple[str, int]) -> list:
-    """What is answered to fetches of (symbol, ms since the recording was opened)."""
+    """Returns the answers to fetches of (symbol, ms since the recording was opened)."""
     woken = []
     source = Recorded(RECORDING, OPENED, lambda: woken.append(True))
     fetches = [Fetch(n, PriceRequest(VERSION, s, "ann", n), OPENED + ms) for n, (s, ms) in enumerate(asked, start=1)]

@@ -1,4 +1,4 @@
-"""Running a log again finds nothing where the record is true, and names what is wrong where it is not."""
+"""Running a log again finds nothing if the history is true, and names what is wrong if it is not."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from tests.builders import T0
 from tests.scribe import Scribe
 
 NOT_COMPARED = {"user", "kind", "at_ms", "quote_id", "asked_at_ms"}
-"""What says whose and of which sort a row is, and the inputs: another time or quote may be as good as the recorded."""
+"""Columns that replay does not compare: a row's user and kind, and the inputs, of which others may be as good."""
 
 ALL_DONE = Place(position=1_000, high=999, clock_ms=T0 + 10_000_000)
 
@@ -69,7 +69,7 @@ def test_a_record_across_a_clock_that_was_set_back_is_true(back_ms: int) -> None
     scribe.waits(-back_ms)
     scribe.gives("BUY", 33_00, price=10_00)
     scribe.gives("COMMIT_BUY")
-    scribe.gives("COMMIT_BUY")  # of one from before the step: there is none
+    scribe.gives("COMMIT_BUY")  # no order is younger than the step of the clock
     scribe.waits(60_000)
     scribe.gives("ADD", 1)
     assert [row.kind for row in scribe.rows].count("expiry") == 2

@@ -1,4 +1,4 @@
-"""Which command runs when: one order per user, who waits for a quote is parked, nobody else is delayed (design §3).
+"""Order of commands: one at a time for each user; who waits for a quote is parked; nobody else waits (design §3).
 
 Look-ahead: `test_look_ahead`. Expiry: `test_expiry`. Markers of a root DUMPLOG: `test_markers`.
 """
@@ -149,7 +149,7 @@ def test_a_void_fill_leaves_no_row_and_holds_nothing_up():
     assert (desk.batch.rows, desk.position) == ([], 1)
 
 
-# A batch has its limit
+# The limit of a batch
 
 
 def test_what_a_full_batch_has_no_room_for_runs_in_the_next_in_order():
@@ -219,7 +219,7 @@ def test_a_message_is_acknowledged_once_all_its_commands_are_done():
     assert desk.owned.finished_tags == [2, 1]
 
 
-# A partition that is somebody else's by now
+# A partition that has another owner by now
 
 
 def test_nothing_runs_in_a_partition_that_was_lost():

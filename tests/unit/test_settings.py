@@ -1,4 +1,4 @@
-"""What a process is called among its peers."""
+"""Name of a process among its peers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Asking the site whether it answers: directly, whatever proxies the shell names for the rest of the world."""
+"""Health check of the site: it connects directly, whatever proxies the shell names."""
 
 import threading
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ class Healthy(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Prints nothing."""
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""Which commands are surely new, told by the newest id of each source (design §2).
+"""Commands that are surely new, told by the newest id of each source (design §2).
 
-Against arbitrary copies, deaths and orders: `tests/property/test_scheduler_order`.
+`tests/property/test_scheduler_order` tests arbitrary copies, deaths and orders.
 """
 
 from msgspec.structs import replace
@@ -18,7 +18,7 @@ HEAD = command_id(7, 0)[:HEAD_BYTES]
 
 
 class Judge:
-    """A partition's sources, and a user whose account says how many rows the history has of them."""
+    """Sources of a partition, and a user whose account states how many rows the history has of them."""
 
     def __init__(self, rows: int = 0, **limits: int):
         self.sources = Sources(**limits)
@@ -30,7 +30,7 @@ class Judge:
         return self.sources.strangers(self.arrival, self.accounts)
 
     def may_be_copies(self, *ids: tuple[int, int]) -> bool:
-        """Of (source, number), in one message; where somebody has to be asked for, the history knows nothing."""
+        """Whether commands of (source, number) in one message may be copies, with a history that knows none of them."""
         strangers = self.strangers(*ids)
         if not strangers and self.sources.continues(self.arrival):
             return False
@@ -121,7 +121,7 @@ def test_sources_that_were_not_used_for_long_are_forgotten_once_all_of_theirs_is
 
 
 def test_a_source_with_a_command_on_its_way_is_never_forgotten():
-    """Else a copy of that command would pass for new: it is not in the history, and above all that is."""
+    """Otherwise a copy of that command would pass for new: the history does not hold it, nor any later one."""
     judge = Judge(sources_max=0)
     judge.may_be_copies((7, 1))
     judge.may_be_copies((7, 2))

@@ -1,5 +1,6 @@
-""".stack in any state that a crash, a full disk or a person may leave: repaired, or named in one line, and always
-removed by `make clean`.
+""".stack in any state that a crash, a full disk or a person may leave.
+
+Each command repairs it or names the fault in one line, and `make clean` always removes it.
 """
 
 import json
@@ -13,12 +14,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 COPIED = ("deploy", "schema")
-"""What finds the checkout by where it lies itself; all else is linked."""
+"""Folders that find the checkout by their own location; all others are linked."""
 
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory) -> list:
-    """What each command said and returned in each state, in a checkout of its own (`stack_states.py`)."""
+    """Output and exit code of each command in each state, in a checkout of its own (`stack_states.py`)."""
     checkout = tmp_path_factory.mktemp("checkout")
     for folder in ROOT.iterdir():
         if folder.name in COPIED:

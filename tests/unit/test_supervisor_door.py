@@ -1,4 +1,4 @@
-"""supervisord's port after it has gone: whatever program has it by now, nothing of ours is taken to run."""
+"""supervisord's port after supervisord has ended: another program there is never taken for supervisord."""
 
 import socket
 import threading
@@ -33,7 +33,7 @@ ANSWERS = {
 
 @pytest.fixture
 def port(request) -> Iterator[int]:
-    """Answers one connection as the test's parameter says; silence keeps it open."""
+    """Port that answers one connection as the test's parameter says, or stays silent and keeps it open."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         kept = []
 

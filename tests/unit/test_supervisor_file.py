@@ -1,4 +1,4 @@
-"""supervisord's configuration file: supervisord reads every name of a folder, and every value, as it was meant."""
+"""supervisord's configuration file: supervisord reads every folder name and every value as it was meant."""
 
 import shlex
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.odd_names import ODD_NAMES
 
 
 def read_back(programs: list[Program], folder: Path) -> list[ProcessConfig]:
-    """The programs as supervisord understands their sections."""
+    """Returns the programs as supervisord understands their sections."""
     file = folder / "supervisord.conf"
     file.write_text("\n".join(program.section() for program in programs), encoding="utf-8")
     options = ServerOptions()

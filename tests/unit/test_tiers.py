@@ -1,4 +1,4 @@
-"""Tiers of tests: `make test` leaves no folder of tests out, and each tier starts only what its tests need."""
+"""Test tiers: `make test` leaves no folder of tests out, and each tier starts only what its tests need."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What-if: which trigger orders recorded prices would have fired, when, with what result (spec §3, triggers)."""
+"""What-if: trigger orders that recorded prices would have fired, when, and with what result (spec §3, triggers)."""
 
 from consumers.triggers.trial import Firing, would_fire
 from runtime.price_file import PricePoint
@@ -11,7 +11,7 @@ SELL = TriggerChange("ann", "ABC", Side.SELL, 4, 300, 0, 3, 8)
 
 
 def prices(*cents: int, symbol: str = "ABC") -> list[PricePoint]:
-    """One a second."""
+    """Makes one price per second."""
     return [PricePoint(T0 + 1_000 * n, symbol, price) for n, price in enumerate(cents)]
 
 

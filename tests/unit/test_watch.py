@@ -1,4 +1,4 @@
-"""What a trigger worker decides: fills when a price comes, and a refresh when a quote runs out, never before."""
+"""Decisions of a trigger worker: fills when a price comes, and a refresh when a quote expires, never earlier."""
 
 import pytest
 
@@ -12,7 +12,7 @@ HOUR_MS = 3_600_000
 
 
 class Table:
-    """Quotes at hand, and the symbols that were asked for, with whose command and when."""
+    """Known quotes, and the symbols that were requested, with command and time."""
 
     def __init__(self, *quotes):
         self.quotes = {quote.symbol: quote for quote in quotes}
@@ -100,7 +100,7 @@ def test_after_an_answer_the_next_refresh_is_when_that_quote_runs_out():
 
 
 def test_a_quote_that_was_bought_before_it_was_asked_for_is_refreshed_when_it_runs_out():
-    """After a restart: the quote cache answers with what it has, which may be half a minute old."""
+    """After a restart the quote cache answers with its present quote, which may be half a minute old."""
     watch, table = a_watch(buy())
     watch.refresh(T0)
     hear(watch, table, a_quote(400, asked_at_ms=T0 - 30_000), T0 + 5)
@@ -178,7 +178,7 @@ def test_a_symbol_that_is_another_workers_now_is_neither_filled_nor_asked_for():
 
 
 def refreshed_at(watch: Watch, table: Table, from_ms: int, to_ms: int, symbol="ABC") -> list[int]:
-    """When, after `from_ms`, the symbol was asked for, by a worker that looks each second and is answered at once."""
+    """Returns the times at which a worker requests the symbol; it looks each second and is answered at once."""
     times = []
     for now_ms in range(from_ms, to_ms, 1_000):
         table.asked.clear()

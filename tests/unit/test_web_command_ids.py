@@ -1,4 +1,4 @@
-"""Command ids of the web: of a key always the same, drawn ones recognised, and of nobody else."""
+"""Command ids of the site: a key always gives the same, random ones are recognised, and no two people share one."""
 
 from schema.commands import CommandName
 from webapp import ids

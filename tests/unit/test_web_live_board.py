@@ -1,4 +1,4 @@
-"""What open pages are told: the newest of what they asked for, once, and all that is current to begin with."""
+"""News for open pages: the newest of what they asked for, once, and all current values at the beginning."""
 
 import pytest
 

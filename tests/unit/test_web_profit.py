@@ -1,4 +1,4 @@
-"""Average cost: what each trade is booked with, to the cent, whatever is bought and sold."""
+"""Average cost: the cost booked for each trade, to the cent, whatever is bought and sold."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +9,7 @@ TRADES = st.lists(st.tuples(st.sampled_from("AB"), st.integers(1, 50), st.intege
 
 
 def deltas(*trades: tuple[int, int]) -> list[tuple[int, int]]:
-    """Of trades of one symbol (shares, cents): what each did to the cost, and what it realised."""
+    """Returns what each trade (shares, cents) of one symbol did to the cost, and what it realised."""
     return [
         (booking.cost_delta_cents, booking.realised_delta_cents)
         for booking in booked((seq, "ABC", shares, cents) for seq, (shares, cents) in enumerate(trades))

@@ -1,4 +1,4 @@
-"""Turns of one client: two at once, the next when one ends, and nobody for ever."""
+"""Turns of one client: two at once, the next one when one ends, and nobody waits for ever."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from webapp.turns import Turns
 
 @pytest.fixture
 def threads() -> Iterator[list[ThreadPoolExecutor]]:
-    """Three, each with a turn of its own."""
+    """Three threads, so that each can hold a turn of its own."""
     executors = [ThreadPoolExecutor(1) for _ in range(3)]
     yield executors
     for executor in executors:
@@ -36,6 +36,6 @@ def test_a_turn_that_does_not_come_is_not_waited_for_for_ever(threads, monkeypat
     site = Turns()
     for thread in threads:
         thread.submit(site.take, "ann").result(20)
-    for thread in threads:  # who had none gives none back
+    for thread in threads:  # a thread without a turn returns none
         thread.submit(site.end).result()
     assert [site._turns[hash("ann") % turns.CLIENTS].acquire(blocking=False) for _ in range(3)] == [True, True, False]

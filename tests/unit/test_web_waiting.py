@@ -1,4 +1,4 @@
-"""Places to wait in: so many in all, so many for each person, and each is free again afterwards."""
+"""Waiting places: limited in all and for each person, and free again afterwards."""
 
 from contextlib import ExitStack
 

@@ -1,4 +1,4 @@
-"""Workloads of every shape: what can be read is read whole, from a pipe once, and what cannot is named."""
+"""Workloads of every shape: a readable one is read whole, from a pipe once, and an unreadable one is named."""
 
 import gzip
 import io
@@ -18,7 +18,7 @@ from schema.commands import CommandName
 
 SOURCE = 7
 
-packed = partial(gzip.compress, mtime=0)  # some of it names a test, whose name must not depend on the time
+packed = partial(gzip.compress, mtime=0)  # without a time, because some of these bytes are part of a test's name
 LINES = b"[1] ADD,u,1.00 \n[2] QUOTE,u,ABC \n[3] COMMIT_BUY,u \n"
 
 
@@ -43,7 +43,7 @@ def refusal(name: str | Path) -> str:
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[str, io.FileIO]]:
-    """A pipe as a shell's process substitution makes it: its path, and its other end."""
+    """A pipe like a shell's process substitution: its path, and its other end."""
     reading, writing = os.pipe()
     with open(writing, "wb", buffering=0) as end:
         yield f"/dev/fd/{reading}", end
