@@ -19,7 +19,7 @@ TOKENS_MAX = 20
 
 
 class Token(msgspec.Struct, frozen=True):
-    """What is known of a token; not the token itself."""
+    """Data of a token that may be shown; the token itself is not among them."""
 
     token_id: int
     name: str

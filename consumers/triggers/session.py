@@ -77,7 +77,7 @@ class Session(Owner):
         self._bodies.clear()
 
     def tick(self) -> None:
-        """If a tick is due, sends a heartbeat, and claims or releases partitions."""
+        """Sends a heartbeat, and claims or releases partitions, if a tick is due."""
         self._member.tick()
 
     def before_release(self, surplus: frozenset[int]) -> None:

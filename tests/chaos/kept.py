@@ -52,7 +52,7 @@ class Kept:
 
     @property
     def judged(self) -> Judged:
-        """What the round left; nothing was wrong in it."""
+        """State that the round left, after checking that nothing was wrong in it."""
         if self._judged is None or not self._judged.eye.value(_THERE, self._judged.case.ids):
             assert not self.run().violated
         return self._judged

@@ -136,7 +136,7 @@ class SchedulerOrder(Log):
         self.check_orders_were_closed_in_their_time()
         self.check_nothing_was_asked_for_in_vain()
         self.check_no_quote_was_said_of_those_that_had_none()
-        assert len(set(self.database.dead)) == len(self.database.dead), "a dead letter is buried twice"
+        assert len(set(self.database.dead)) == len(self.database.dead), "a dead letter is stored twice"
         assert not self.worker.uncredited, "the broker will deliver less, for ever"
 
     def bring_to_an_end(self) -> None:

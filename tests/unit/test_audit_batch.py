@@ -88,7 +88,7 @@ def test_a_source_that_committed_nothing_has_nothing_in_the_log():
 
 
 def test_what_was_a_dead_letter_is_taken_for_nothing_else_when_it_is_read_again():
-    """By now its number may be committed, and the real entry with that number may follow in the stream."""
+    """Meanwhile its number may be committed, and the real entry with that number may follow in the stream."""
     batch = gathered(body(11, ENTRY), body(11, ENTRY, ENTRY), high=1, dead=(0,))
     batch.settle(Numbering({2: 10}), ALL)
     assert stored(batch) == {2: [(11, 12)]}

@@ -60,7 +60,7 @@ def test_shares_of_commands_are_the_measured_ones(standard_load):
 
 
 def test_commits_and_cancels_follow_their_orders_as_on_a_stack(standard_load):
-    """Of 10,494 commits and cancels of buys in the official file 59 miss; with a single slot, 1,450 would."""
+    """In the official file, 59 of 10,494 commits and cancels of buys miss; with a single slot, 1,450 would."""
     depth, slot, misses, misses_with_one_slot = defaultdict(int), set(), 0, 0
     for name, user, *_ in standard_load:
         if name == "BUY":

@@ -1,4 +1,4 @@
-"""What-if: trigger orders that recorded prices would have fired, when, and with what result (spec §3, triggers)."""
+"""Trial of recorded prices: trigger orders that they would have fired, when, with what result (spec §3, triggers)."""
 
 from consumers.triggers.trial import Firing, would_fire
 from runtime.price_file import PricePoint

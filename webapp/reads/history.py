@@ -19,7 +19,10 @@ KINDS = ("command", "fill", "expiry")
 
 
 class HistoryRow(history_rows.HistoryRow, frozen=True):
-    """What happened, and what it changed. `command_id` is hexadecimal; `sentence`: why it was rejected, for people."""
+    """Row of the history: what happened, and what it changed.
+
+    `command_id` is hexadecimal. `sentence`: the reason of a rejection, for people.
+    """
 
     command_id: str  # type: ignore[assignment]  # hexadecimal here, bytes in a row of the table
 

@@ -23,7 +23,7 @@ class Booking(msgspec.Struct, frozen=True):
 
 
 class SymbolProfit(msgspec.Struct, frozen=True):
-    """Of a symbol that was ever bought. `cost_cents` is of the shares held now: 0 where none is."""
+    """Cost and profit of a symbol that was ever bought. `cost_cents`: of the shares held now, 0 without shares."""
 
     symbol: str
     cost_cents: int
@@ -31,7 +31,7 @@ class SymbolProfit(msgspec.Struct, frozen=True):
 
 
 class Realised(msgspec.Struct, frozen=True):
-    """What all sales so far brought beyond their cost; `symbols` add up to it."""
+    """Profit of all sales so far beyond the cost of what was sold; `symbols` add up to it."""
 
     realised_cents: int
     symbols: list[SymbolProfit]

@@ -58,7 +58,7 @@ def upgrade() -> None:
 
 
 def _accounts() -> None:
-    """What a user has now, and what of it is held for orders."""
+    """Tables of a user's present state: account, positions and orders."""
     op.create_table('accounts',
     sa.Column('user_id', sa.Text(), nullable=False),
     sa.Column('opened', sa.Boolean(), nullable=False, comment='false: only rejected commands or quotes so far'),
@@ -114,7 +114,7 @@ def _accounts() -> None:
 
 
 def _record() -> None:
-    """What happened: the history, every paid quote, and the runs of workloads."""
+    """Tables of what happened: the history, every paid quote, and the runs of workloads."""
     op.create_table('history',
     sa.Column('user_id', sa.Text(), nullable=False, comment="'' is nobody: the root DUMPLOG, commands without a valid user"),
     sa.Column('seq', sa.BigInteger(), nullable=False, comment='1, 2, 3, … per user: the order of effect'),
@@ -206,7 +206,7 @@ def _audit_log() -> None:
 
 
 def _ownership() -> None:
-    """Who may write what, how far it is, and what is still to be published."""
+    """Tables of ownership: who may write which partition, how far it is, and what is still to be published."""
     op.create_table('partitions',
     sa.Column('consumer_group', sa.Text(), nullable=False),
     sa.Column('partition', sa.SmallInteger(), nullable=False),

@@ -1,4 +1,4 @@
-"""Which paid quotes count against a person's allowance, and how to count them quickly (spec §3a)."""
+"""Mark of the paid quotes that count against a person's allowance, and an index to count them (spec §3a)."""
 
 import sqlalchemy as sa
 from alembic import op

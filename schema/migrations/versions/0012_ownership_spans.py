@@ -1,4 +1,4 @@
-"""When partitions were owned, so that nothing is called late that came while nobody owned its partition."""
+"""Record of when each partition was owned, so that nothing counts as late for the time without an owner."""
 
 import sqlalchemy as sa
 from alembic import op
