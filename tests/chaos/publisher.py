@@ -1,7 +1,7 @@
-"""`python -m tests.chaos.publisher '{...}'`: publishes a workload file from a line on, and notes what was confirmed.
+"""Publisher process of a round, `python -m tests.chaos.publisher '{...}'`: publishes a workload from a line on.
 
-It may be killed at any time and started again from an earlier line: it then marks all that it publishes as possibly
-duplicate. It knows nothing of what becomes of the commands.
+It notes the number of the last confirmed line. It may be killed at any time and started again from an earlier line: it
+then marks all that it publishes as possibly duplicate. It knows nothing of what becomes of the commands.
 """
 
 import json
@@ -15,7 +15,7 @@ from rabbitmq.connection import open_connection
 from runtime.log_setup import set_up_logging
 
 LINES_PER_CONFIRM = 40
-"""After so many lines all of them are confirmed, and the number of the last one is noted."""
+"""Lines between two flushes; each flush notes the number of the last confirmed line."""
 
 PAUSE_SECONDS_MAX = 0.02
 
@@ -23,7 +23,7 @@ PAUSE_SECONDS_MAX = 0.02
 def publish(
     amqp_url: str, workload: str, source: int, first: int, last: int, rate: float, confirmed: str, again: bool
 ) -> None:
-    """Lines `first` to `last`; `rate` per second. `again`: an earlier publisher may have published some of them."""
+    """Publishes lines `first` to `last`, `rate` per second. `again`: some of them may be published already."""
     publisher = CommandPublisher(lambda: open_connection(amqp_url, "chaos publisher"), possibly_duplicate=again)
     began = time.monotonic()
     with open(confirmed, "a", encoding="ascii", buffering=1) as notes:
