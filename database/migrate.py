@@ -46,4 +46,6 @@ def _require_utf8(database_url: str) -> None:
     with postgres.translated(), postgres.connect(database_url, "migrate") as connection:
         encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
-        raise StoreError(f"the database is encoded in {encoding}: make one with ENCODING 'UTF8' TEMPLATE template0")
+        raise StoreError(
+            f"the database's encoding is {encoding}, not UTF-8: create one with ENCODING 'UTF8' TEMPLATE template0"
+        )

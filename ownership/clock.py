@@ -26,7 +26,7 @@ class Clock:
         """Current time in ms since the epoch."""
         wall = now_ms()
         if self._newest_ms - wall > CLOCK_STEP_MS_MAX:
-            log.warning("the clock went back", by_ms=self._newest_ms - wall)
+            log.warning("the clock stepped back", by_ms=self._newest_ms - wall)
             self._newest_ms = wall
         self._newest_ms = max(self._newest_ms, wall)
         return self._newest_ms

@@ -51,9 +51,9 @@ def live(session: Callable[[], None], stopping: Callable[[], bool], finishes: bo
         except (BrokerError, StoreError) as error:
             said = f"{type(error).__name__}: {error}"[:300]
             if last:
-                log.warning("session lost while stopping, the next start goes on", error=said)
+                log.warning("session lost while stopping; the next start continues", error=said)
                 return
-            log.warning("session lost, starting anew", error=said)
+            log.warning("session lost; starting a new one", error=said)
         if time.monotonic() - started > GOOD_SECONDS:
             pause = PAUSE_SECONDS_FIRST
         _wait(pause * random.uniform(0.5, 1.0), stopping)

@@ -49,7 +49,7 @@ def run_consumer(process: str, work: Work) -> int:
     try:
         run_sessions(chosen, session, stopping)
     except DayTradeError as error:
-        log.error("cannot go on", error=f"{type(error).__name__}: {error}")
+        log.error("cannot continue", error=f"{type(error).__name__}: {error}")
         return 1
     return 0
 

@@ -121,7 +121,7 @@ class Connection:
                     channel.queue_declare(name, passive=True)
             except pika.exceptions.ChannelClosedByBroker as error:
                 if error.reply_code == NOT_FOUND:
-                    raise BrokerError(f"the broker does not know its queue {name} (yet)") from error
+                    raise BrokerError(f"the broker does not have the queue {name} (yet)") from error
                 raise
             channel.close()
 
@@ -140,9 +140,9 @@ class Connection:
     def _note_blocked(self, reason: str) -> None:
         self.blocked_because = reason
         if reason:
-            log.warning("RabbitMQ takes no messages", reason=reason)
+            log.warning("RabbitMQ accepts no messages", reason=reason)
         else:
-            log.warning("RabbitMQ takes messages again")
+            log.warning("RabbitMQ accepts messages again")
 
     def _process(self, seconds: float) -> None:
         if not self._blocking.is_open:  # lost during an earlier call that suppressed the error
@@ -180,7 +180,7 @@ def open_connection(url: str, name: str, patience_seconds: float = 30.0) -> Conn
     try:
         parameters = pika.URLParameters(url)
     except Exception as error:
-        raise SettingsError(f"AMQP_URL cannot be read: {error}") from error
+        raise SettingsError(f"AMQP_URL is not a valid address: {error}") from error
     parameters.heartbeat = HEARTBEAT_SECONDS
     parameters.blocked_connection_timeout = BLOCKED_SECONDS_MAX
     parameters.client_properties = {"connection_name": name}

@@ -44,8 +44,8 @@ def newest_offsets(
     for stream, offset in awaited.items():
         if newest[stream] < 0:
             raise BrokerError(
-                f"{stream} gives none of the {offset + 1} messages that it is known to hold:"
-                " its leader is away, or it was emptied"
+                f"{stream} returns none of the {offset + 1} messages that it is known to hold:"
+                " its leader is unavailable, or the stream was emptied"
             )
     return newest
 
@@ -138,7 +138,9 @@ def oldest_offset(connection: Connection, stream: str) -> int:
         connection.pump(QUIET_SECONDS / 10)
     connection.close_channel(channel)
     if not arrived:
-        raise BrokerError(f"{stream} does not give its oldest message: its leader is away, or it was emptied")
+        raise BrokerError(
+            f"{stream} does not return its oldest message: its leader is unavailable, or the stream was emptied"
+        )
     return arrived[0]
 
 

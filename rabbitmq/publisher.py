@@ -77,7 +77,7 @@ class Publisher:
     def require_routable(self) -> None:
         """Raises Unroutable if a message came back because no queue takes it. The broker confirms such a one too."""
         if self._unroutable:
-            raise Unroutable(f"no queue takes {self._unroutable[0]}: is the topology declared?")
+            raise Unroutable(f"no queue is bound for messages to {self._unroutable[0]}: run `./daytradectl declare`")
 
     @property
     def waiting(self) -> int:
@@ -89,7 +89,7 @@ class Publisher:
         self._awaited = most
         while len(self._waiting) > most:
             if time.monotonic() > deadline:
-                because = f": RabbitMQ takes none, {reason}" if (reason := self._connection.blocked_because) else ""
+                because = f": RabbitMQ accepts none ({reason})" if (reason := self._connection.blocked_because) else ""
                 raise BrokerError(
                     f"{len(self._waiting)} messages not confirmed in {CONFIRM_SECONDS_MAX:.0f} s{because}"
                 )

@@ -29,7 +29,9 @@ class Delivery:
 def check_order(stream: str, expected: int, offset: int) -> None:
     """Raises LogGap if messages are missing, or if the stream was replaced by another one."""
     if offset < expected:
-        raise LogGap(f"{stream} gives offset {offset} where {expected} was next: it was replaced by another stream")
+        raise LogGap(
+            f"{stream} returned offset {offset} instead of {expected}: the stream was deleted and declared again"
+        )
     if offset - expected > OWN_OFFSETS_MAX:
         raise LogGap(
             f"{stream} has no messages from offset {expected} to {offset - 1} any more: retention dropped them"

@@ -27,7 +27,7 @@ def read(connection: Connection, stream: str, until: int) -> Iterator[Delivery]:
         offset = -1
         while offset < until:
             if not arrived:
-                ended = f"{stream} ends at offset {offset}: what was executed from it is not there any more"
+                ended = f"{stream} ends at offset {offset}: messages that were executed from it are gone"
                 _wait(connection, arrived, ended)
             delivery = arrived.popleft()
             offset = delivery.offset
@@ -46,7 +46,7 @@ def read_one(connection: Connection, stream: str, offset: int) -> bytes:
     arrived: deque[Delivery] = deque()
     consumer = StreamConsumer(connection, stream, offset, 1, arrived.append)
     try:
-        _wait(connection, arrived, f"{stream} does not give the message at offset {offset}")
+        _wait(connection, arrived, f"{stream} does not return the message at offset {offset}")
     finally:
         consumer.close()
     if arrived[0].offset != offset:

@@ -29,15 +29,17 @@ The last two are the codes that a shell gives for SIGINT and SIGPIPE.
 REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "your share of the disk is used up; free some space",
-    errno.EROFS: "it is on a read-only file system",
-    errno.EACCES: "this user may not; look at who owns it",
-    errno.EPERM: "this user may not; look at who owns it",
+    errno.EROFS: "the file system is read-only; use another folder, or mount it writable",
+    errno.EACCES: "check the owner and the permissions",
+    errno.EPERM: "check the owner and the permissions",
     errno.EMFILE: "too many files are open; raise the limit (ulimit -n 4096)",
-    errno.ENFILE: "too many files are open on this machine",
-    errno.ENOMEM: "there is not enough memory",
-    errno.EAGAIN: "the machine has no more processes or threads to give",
+    errno.ENFILE: "too many files are open on this machine; end other programs",
+    errno.ENOMEM: "there is not enough memory; end other programs, or add memory or swap",
+    errno.EAGAIN: "the machine has no processes or threads left; end other programs",
 }
 """Meaning of an operating system's error, and what to do."""
+
+FAULT = "This is a fault in Day Trade, not in your input"
 
 
 def run(name: str, main: Callable[[], int | None]) -> NoReturn:
@@ -72,7 +74,7 @@ def code_of(name: str, main: Callable[[], int | None], logged: bool = False) -> 
             return NO_READER
         return _say(f"{name}: {described(error)}", FAILED)
     except Exception as error:
-        return _say(f"{name}: a mistake of ours, {_summary(error)}{_keep(name, logged)}", MISTAKE)
+        return _say(f"{name}: {_summary(error)}. {FAULT}{_keep(name, logged)}", MISTAKE)
 
 
 def described(error: OSError) -> str:
@@ -86,18 +88,18 @@ def described(error: OSError) -> str:
 
 
 def _keep(name: str, logged: bool) -> str:
-    """Writes the traceback to a file, and returns a text that names it; otherwise prints it, and returns ""."""
+    """Writes the traceback to a file or prints it; returns how the reader can report it."""
     if logged:
         traceback.print_exc()
-        return ""
+        return ". Please report it with this log"
     for folder in (LOGS, Path(tempfile.gettempdir())):
         file = folder / f"traceback-{name.replace(' ', '-')}-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
         if folder.is_dir():
             with contextlib.suppress(OSError):
                 file.write_text(traceback.format_exc(), errors="replace")
-                return f"; the traceback is in {file}"
+                return f". Please report it with the file {file}"
     traceback.print_exc()
-    return ""
+    return ". Please report it with the traceback above"
 
 
 def _give_up_output() -> None:

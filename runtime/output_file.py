@@ -21,7 +21,7 @@ def require_writable(path: Path, variable: str) -> None:
             draft.write_bytes(b"")
             draft.unlink()
         elif not os.access(path, os.W_OK):
-            raise SettingsError(f"{variable}={path}: may not be written")
+            raise SettingsError(f"{variable}={path}: cannot be written: permission denied")
     except OSError as error:
         raise SettingsError(f"{variable}={path}: cannot be written: {error.strerror}") from error
 
@@ -34,7 +34,7 @@ def require_writable_folder(path: Path, variable: str) -> None:
         draft.write_bytes(b"")
         draft.unlink()
     except (FileExistsError, NotADirectoryError) as error:
-        raise SettingsError(f"{variable}={path}: there is a file where a folder is needed; name another") from error
+        raise SettingsError(f"{variable}={path}: a file is in the place of a folder; choose another path") from error
     except OSError as error:
         raise SettingsError(f"{variable}={path}: cannot be written into: {error.strerror}") from error
 

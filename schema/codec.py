@@ -12,6 +12,7 @@ from schema.bounds import INT64_MAX
 from schema.commands import (
     EXPIRY_PREFIX,
     NOBODY,
+    PARTITIONS,
     VERSION,
     Command,
     CommandBatch,
@@ -64,7 +65,7 @@ def decode_log(body: bytes) -> LogMessage:
                 raise DecodeError(f"{command.name} {command.transaction_number} lacks an argument")
             _check_id(command.command_id)
             if command.filename is not None and is_root_dumplog(command):
-                raise DecodeError("a DUMPLOG for all users travels as a marker")
+                raise DecodeError("a DUMPLOG for all users must be sent as a marker")
     elif isinstance(message, FillBatch):
         for fill in message.fills:
             _check_id(fill.command_id)
@@ -72,7 +73,7 @@ def decode_log(body: bytes) -> LogMessage:
         _check_id(message.command.command_id)
         _check_names([message.command])
         if not is_root_dumplog(message.command):
-            raise DecodeError("a marker that carries no DUMPLOG for all users")
+            raise DecodeError("a marker must carry a DUMPLOG for all users")
     return message
 
 
@@ -80,9 +81,13 @@ def decode_audit(body: bytes) -> AuditMessage:
     """Decodes a message of the audit stream; each entry can be stored and dumped (spec §6). Raises DecodeError."""
     message = _decode(_audit, body)
     if message.source not in SOURCES:
-        raise DecodeError(f"source {message.source} is none of ours")
+        raise DecodeError(
+            f"unknown source {message.source}: this project's sources are 0 to {PARTITIONS - 1} and {QUOTECACHE_SOURCE}"
+        )
     if message.first_number > INT64_MAX - len(message.entries):
-        raise DecodeError(f"{len(message.entries)} entries from number {message.first_number} on")
+        raise DecodeError(
+            f"{len(message.entries)} entries from number {message.first_number} exceed the largest number"
+        )
     for n, entry in enumerate(message.entries):
         kind = entry.kind
         if kind is _ACCOUNT:
@@ -95,7 +100,7 @@ def decode_audit(body: bytes) -> AuditMessage:
         else:
             whole = entry.command is not None
         if not whole:
-            raise DecodeError(f"entry {message.first_number + n}: a {kind} lacks a field, or has a wrong one")
+            raise DecodeError(f"entry {message.first_number + n}: a {kind} has a missing or invalid field")
     return message
 
 
@@ -108,7 +113,7 @@ def decode_request(body: bytes) -> PriceRequest:
     """Decodes a request to the quote cache. Raises DecodeError."""
     request = _decode(_request, body)
     if request.paid_quotes_max is not None and request.user == NOBODY:
-        raise DecodeError("an allowance of nobody")
+        raise DecodeError("an allowance without a user")
     return request
 
 
@@ -130,10 +135,10 @@ def decode_accounts_changed(body: bytes) -> AccountsChanged:
 def _check_names(commands: Sequence[Command]) -> None:
     for user in {command.user for command in commands}:
         if user is not None and not _is_user(user):
-            raise DecodeError(f"{user!r} is no user")
+            raise DecodeError(f"not a user id: {user!r}")
     for symbol in {command.symbol for command in commands}:
         if symbol is not None and not _is_symbol(symbol):
-            raise DecodeError(f"{symbol!r} is no symbol")
+            raise DecodeError(f"not a symbol: {symbol!r}")
 
 
 def _is_marker(entry: AuditEntry) -> bool:
@@ -149,7 +154,7 @@ def _is_marker(entry: AuditEntry) -> bool:
 def _check_id(command_id: bytes) -> None:
     # Otherwise an expiry could find its id taken in the history, and a look-up of published commands would not show it.
     if command_id.startswith(EXPIRY_PREFIX):
-        raise DecodeError("a command id that is kept for expiries")
+        raise DecodeError("a command id that is reserved for expiries")
 
 
 _Message = TypeVar(
@@ -164,5 +169,5 @@ def _decode(decoder: msgspec.msgpack.Decoder[_Message], body: bytes) -> _Message
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(str(error)) from error
     if message.version != VERSION:
-        raise DecodeError(f"version {message.version} is not {VERSION}")
+        raise DecodeError(f"version {message.version} of the message is not {VERSION}")
     return message

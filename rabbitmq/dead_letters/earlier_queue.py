@@ -25,7 +25,7 @@ def move(broker: Connection, database_url: str | None) -> int:
         return 0
     if not database_url:
         raise SettingsError(
-            f"DATABASE_URL is not set, and the queue {QUEUE} of an earlier version has to be moved into the database"
+            f"DATABASE_URL is not set: it is needed to move the queue {QUEUE} of an earlier version into the database"
         )
     with postgres.translated(), postgres.connect(database_url, "dead-letters") as connection:
         count = _empty(broker, connection)
@@ -55,7 +55,7 @@ def _letter(cursor: psycopg.Cursor, headers: Mapping[str, object], body: bytes) 
     if not isinstance(stream, str) or not isinstance(offset, int):
         # The letter of another program has no place in a stream. It gets a unique one here.
         stream, offset = QUEUE, store.newest_number(cursor.connection) + 1
-    return dead_letter(stream, offset, body, str(headers.get("reason", "it does not say")))
+    return dead_letter(stream, offset, body, str(headers.get("reason", "no reason recorded")))
 
 
 def _delete(broker: Connection) -> None:
@@ -63,6 +63,6 @@ def _delete(broker: Connection) -> None:
     with translated():
         left = channel.queue_declare(QUEUE, passive=True).method
         if left.message_count or left.consumer_count:
-            raise BrokerError(f"somebody else holds letters of the queue {QUEUE}: stop them, and do this again")
+            raise BrokerError(f"another process reads the queue {QUEUE}: stop it, then run this command again")
         channel.queue_delete(QUEUE)
         channel.close()

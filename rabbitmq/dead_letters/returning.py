@@ -57,13 +57,13 @@ def publish_again(broker: Connection, database: psycopg.Connection, letters: Seq
 def whole_body(broker: Connection, letter: DeadLetter) -> bytes:
     """The whole message of a letter; reads it from its stream if necessary. Raises NotReturnable, BrokerError."""
     if letter.stream not in STREAMS:
-        raise NotReturnable(f"{letter.id} came from no stream of ours: it can only be discarded")
+        raise NotReturnable(f"{letter.id} did not come from a stream of this project: it can only be discarded")
     if letter.is_whole:
         return letter.body
     try:
         body = read_one(broker, letter.stream, letter.offset)
     except LogGap as error:
-        raise NotReturnable(f"{letter.id} is not whole any more, it can only be discarded: {error}") from error
+        raise NotReturnable(f"{letter.id} can no longer be read whole, so it can only be discarded: {error}") from error
     if len(body) != letter.size_bytes or not body.startswith(letter.body):
         raise NotReturnable(f"{letter.id} can only be discarded: its stream holds another message at that offset")
     return body

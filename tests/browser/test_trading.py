@@ -84,10 +84,10 @@ def test_a_rejected_order_says_why(trader: Person, site: Site, symbol: str):
     trader.place("Buy", symbol, "10000.01")
     trader.is_told("Buy order: rejected", "Not enough available cash.")
     trader.place("Sell", symbol, "100")
-    trader.is_told("Sell order: rejected", "None of this stock is held.")
+    trader.is_told("Sell order: rejected", "There are no shares of this stock to sell.")
     site.quotes.set_price(symbol, None)
     trader.place("Buy", symbol, "100")
-    trader.is_told("Buy order: rejected", "No quote was to be had.")
+    trader.is_told("Buy order: rejected", "No quote available.")
     trader.go("/history")
     expect(trader.page.locator("tr[data-row]", has_text="Rejected")).to_have_count(3)
 
@@ -96,7 +96,7 @@ def test_an_order_that_waits_for_a_quote_is_told_later(trader: Person, site: Sit
     site.quotes.be_silent(symbol)
     trader.place("Buy", symbol, "100")
     trader.is_told("Buy order: on its way")
-    trader.is_told("Buy order: rejected", "No quote was to be had.")
+    trader.is_told("Buy order: rejected", "No quote available.")
 
 
 def test_two_people_at_once_see_only_their_own(new_person: Callable[..., Person], symbol: str):

@@ -39,4 +39,4 @@ def test_estimate(plain: Person, site: Site, symbol: str):
 
 def test_rejected(plain: Person, symbol: str):
     plain.place("Sell", symbol, "100")
-    plain.is_told("Sell order: rejected", "None of this stock is held.")
+    plain.is_told("Sell order: rejected", "There are no shares of this stock to sell.")

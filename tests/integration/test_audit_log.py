@@ -124,7 +124,7 @@ def test_poison_goes_to_the_dead_letters_and_the_log_goes_on(audit, wait_for):
     garbage, foreign = audit.dead_letters()
     assert (garbage.stream, garbage.offset, garbage.body) == ("audit", 1, b"garbage")
     assert garbage.reason
-    assert (foreign.offset, foreign.reason) == (2, "source 33 is none of ours")
+    assert (foreign.offset, foreign.reason) == (2, "unknown source 33: this project's sources are 0 to 15 and 64")
 
 
 def test_sigterm_lets_the_log_go_to_the_worker_that_stands_by(audit, wait_for):

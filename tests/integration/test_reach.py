@@ -49,7 +49,7 @@ def test_the_silence_of_a_stream_that_holds_something_is_not_taken_for_emptiness
     publish(connection, 10)
     lengths = stream_lengths(connection, {STREAM: 10, AUDIT_STREAM: 3})
     assert lengths == {STREAM: 10}
-    with pytest.raises(BrokerError, match="audit gives none of the 3 messages that it is known to hold"):
+    with pytest.raises(BrokerError, match="audit returns none of the 3 messages that it is known to hold"):
         newest_offsets(connection, [STREAM, AUDIT_STREAM], awaited={AUDIT_STREAM: 2})
     assert newest_offsets(connection, [STREAM, AUDIT_STREAM]) == {STREAM: 9, AUDIT_STREAM: -1}
 

@@ -30,7 +30,7 @@ def ends(error: BaseException, logged: bool = False):
         (KeyboardInterrupt(), 130, "it: interrupted"),
         (FileNotFoundError(errno.ENOENT, "No such file", "a"), 1, "it: a: No such file"),
         (OSError(errno.ENOSPC, "No space left on device"), 1, "it: No space left on device: the disk is full"),
-        (PermissionError(errno.EACCES, "Permission denied", "b"), 1, "it: b: Permission denied: this user may not"),
+        (PermissionError(errno.EACCES, "Permission denied", "b"), 1, "it: b: Permission denied: check the owner"),
         (IsADirectoryError(errno.EISDIR, "Is a directory", f"{ROOT}/.stack/x"), 1, "`make clean` removes .stack"),
         (OSError("odd\nand long"), 1, "it: odd and long"),
     ],
@@ -43,14 +43,16 @@ def test_what_can_be_foreseen_is_one_line_that_says_what_to_do(capsys, error, co
 
 
 @pytest.mark.parametrize("error", [ValueError("a\nb"), AssertionError(), KeyError("k"), RecursionError("deep")])
-def test_a_mistake_of_ours_is_one_line_and_its_traceback_a_file(capsys, monkeypatch, tmp_path, error):
+def test_a_fault_in_day_trade_is_one_line_and_its_traceback_a_file(capsys, monkeypatch, tmp_path, error):
     monkeypatch.setattr(entry_point, "LOGS", tmp_path)
     assert ends(error) == 70
     err = capsys.readouterr().err
     (file,) = tmp_path.iterdir()
     assert err.count("\n") == 1
     assert f"{type(error).__name__}" in err
-    assert err.rstrip().endswith(f"the traceback is in {file}")
+    assert err.rstrip().endswith(
+        f"This is a fault in Day Trade, not in your input. Please report it with the file {file}"
+    )
     assert "Traceback (most recent call last)" in file.read_text()
 
 
@@ -59,7 +61,9 @@ def test_a_worker_keeps_its_traceback_in_its_log(capsys, monkeypatch, tmp_path):
     assert ends(ValueError("no"), logged=True) == 70
     err = capsys.readouterr().err
     assert "Traceback" in err
-    assert err.endswith("it: a mistake of ours, ValueError: no\n")
+    assert err.endswith(
+        "it: ValueError: no. This is a fault in Day Trade, not in your input. Please report it with this log\n"
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -85,7 +89,7 @@ def test_output_that_goes_nowhere_is_no_traceback(output, code, said):
     assert said in done.stderr
 
 
-def test_output_that_was_closed_is_no_mistake_of_ours():
+def test_output_that_was_closed_is_no_fault():
     program = "from runtime import entry_point\nentry_point.run('it', lambda: print('x'))"
     asked = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", program]
     done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)

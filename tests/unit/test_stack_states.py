@@ -40,7 +40,7 @@ def test_every_state_is_repaired_or_named_in_one_line(outcomes):
             assert code in (0, 1), case
             assert sum(line.startswith("error: ") for line in said.splitlines()) == code, case
             assert "Traceback" not in said, case
-            assert "a mistake of ours" not in said, case
+            assert "fault in Day Trade" not in said, case
 
 
 def test_clean_works_in_every_state_in_which_there_is_a_folder(outcomes):
