@@ -54,18 +54,18 @@ def check(ledger: Ledger, run: Run, look_pause_seconds: float = LOOK_PAUSE_SECON
     gaps = ledger.value(_GAPS)
     unlogged, logged_twice = ledger.row(_USER_COMMANDS)
     for number, what in (
-        (absent, "commands were published and are not in the history"),
+        (absent, "commands were published, but are missing in the history"),
         (gaps, "numbers are missing in users' histories"),
-        (unlogged, "commands are in the history and have no userCommand"),
-        (repeated, "commands are in the history again"),
-        (logged_twice, "userCommands are in the log again, or of no command"),
+        (unlogged, "commands are in the history, but have no userCommand in the log"),
+        (repeated, "commands are in the history more than once"),
+        (logged_twice, "userCommands are in the log more than once, or belong to no command"),
     ):
         if number:
             findings.append(f"{number} {what}")
     disordered = ledger.rows(_OUT_OF_ORDER, **run.ids)
-    findings += [f"{user or 'nobody'}: history row {seq} is out of order" for user, seq in disordered[:EXAMPLES_MAX]]
+    findings += [f"{user or 'no user'}: history row {seq} is out of order" for user, seq in disordered[:EXAMPLES_MAX]]
     unbalanced = _unbalanced(ledger, look_pause_seconds)
-    findings += [f"{user or 'nobody'}: {what}" for user, what in sorted(unbalanced)[:EXAMPLES_MAX]]
+    findings += [f"{user or 'no user'}: {what}" for user, what in sorted(unbalanced)[:EXAMPLES_MAX]]
     of_dumps = dump_figures.counts(ledger, run)
     findings += [dump.sentence() for dump in dump_figures.unwritten(ledger, run, EXAMPLES_MAX)]
     return Checks(

@@ -95,7 +95,7 @@ class Completion:
         for partition, position, owner in self._ledger.rows(_OWNERS):
             missing = self._run.baseline.positions.get(partition, 0) + sent[partition] - position
             if missing > 0:
-                found.append(f"partition {partition} of {owner or 'nobody'} by {missing} messages")
+                found.append(f"partition {partition} (owner: {owner or 'none'}) by {missing} messages")
         stored = self.stored()
         for source, number in self.audit_numbers().items():
             if stored.get(source, 0) < number:
@@ -105,7 +105,7 @@ class Completion:
         unwritten, _ = self.dumps_left(self.dump_ids())
         if unwritten:
             found.append(f"{unwritten} dumps are not written")
-        return "; ".join(found) or "nothing that is known"
+        return "; ".join(found) or "nothing known"
 
 
 # Reads one row per user, not the history. It also counts fills and expiries, so it is only an upper bound.

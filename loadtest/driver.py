@@ -36,7 +36,7 @@ COMMANDS_BETWEEN_LOOKS = 1_000
 
 
 class Stalled(DayTradeError):
-    """Failure because nothing has moved for too long; the text says what is behind."""
+    """Failure because no progress for too long; the text says what is behind."""
 
 
 class Driver:
@@ -178,7 +178,7 @@ class Driver:
                 moved_at, last_mark = time.monotonic(), new_mark
             elif time.monotonic() - moved_at > self._stall_seconds:
                 behind = self._completion.behind(self._publisher.messages)
-                raise Stalled(f"nothing has moved for {self._stall_seconds:g} s: {left:,} {what}. Behind: {behind}")
+                raise Stalled(f"no progress for {self._stall_seconds:g} s: {left:,} {what}. Behind: {behind}")
             self._show()
             self._idle()
 

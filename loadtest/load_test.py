@@ -93,7 +93,7 @@ def main(held: tuple[int, int] | None = None) -> int:
             if start:
                 settings = from_environment(os.environ | start.wait(workload.lines))
             set_up_logging(settings.log_level, "loadtest")
-            so_far = "what was published is executed all the same"
+            so_far = "the workers still execute what was published"
             result = run_load(settings, options, workload, _console(), start.begun if start else lambda: None)
         if options.report:
             report.write_json(result, options.report)

@@ -19,11 +19,11 @@ def show(report: dict[str, Any], console: Console) -> None:
         table.add_row(name, value)
     console.print(table)
     for line in report["unreadable"]:
-        console.print(f"line {line['line_number']} is no command: {line['why']}: {line['text']}", markup=False)
+        console.print(f"line {line['line_number']} is not a command: {line['why']}: {line['text']}", markup=False)
     if (more := report["outcomes"]["unreadable"] - len(report["unreadable"])) > 0:
         console.print(f"and {more} more such lines")
     if report["input_fault"]:
-        console.print(f"{report['input_fault']}. Only what came before was run.", style="bold red", markup=False)
+        console.print(f"{report['input_fault']}. Only the commands before that were run.", style="bold red", markup=False)
     for finding in report["findings"]:
         console.print(finding, style="red", markup=False)
     _show_verdict(report["checks"], console)
@@ -68,7 +68,7 @@ def _reasons(rejections: dict[str, int]) -> str:
 def _dumps(dumps: dict[str, Any]) -> str:
     words = {"waiting": "not written yet", "replaced": "replaced by a later one of the same name"}
     counts = {name: number for name, number in dumps.items() if name != "unwritten" and number}
-    return " · ".join(f"{number:,} {words.get(name, name)}" for name, number in counts.items()) or "none asked for"
+    return " · ".join(f"{number:,} {words.get(name, name)}" for name, number in counts.items()) or "none requested"
 
 
 def _show_verdict(checks: dict[str, int], console: Console) -> None:

@@ -126,7 +126,7 @@ class CommandPublisher:
         self._send_batches()
         with self._surviving():
             if self._lost:
-                raise BrokerError("what was lost has not been published again so far")
+                raise BrokerError("unconfirmed commands have not been published again yet")
             self._publisher.flush()
 
     @property

@@ -57,7 +57,7 @@ class Workload:
 
         `while_waiting` is called many times a second while a pipe has nothing to read.
         """
-        assert self._first is not None, "it is prepared first"
+        assert self._first is not None, "the workload is prepared before it is read"
         self._opened.wait_with(while_waiting)
         yield self._first
         try:
@@ -106,5 +106,5 @@ class _Waiting:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + 5 * PATIENCE_SECONDS
-        so_far = f"no command in the first {self._bytes / 1e6:,.1f} MB" if self._bytes else "nothing has come"
+        so_far = f"no command in {self._bytes / 1e6:,.1f} MB" if self._bytes else "nothing"
         self._notice(f"waiting for the first command from {self._name}: {so_far} so far")

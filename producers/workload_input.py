@@ -167,9 +167,9 @@ class _Raw:
             return
         state = os.fstat(self._descriptor)
         if self._start + self._bytes_read < self._state.st_size:
-            raise InputError(f"{self._name} became shorter while it was read: some of its lines are missing")
+            raise InputError(f"{self._name} became shorter while it was read: some of its lines were not read")
         if (state.st_size, state.st_mtime_ns) != (self._state.st_size, self._state.st_mtime_ns):
-            raise InputError(f"{self._name} changed while it was read: what was read may be a mixture")
+            raise InputError(f"{self._name} changed while it was read: the run may be a mixture of both versions")
 
     def close(self) -> None:
         os.close(self._descriptor)

@@ -92,7 +92,7 @@ class Awaited:
                 outstanding.since_ms = now_ms
             if now_ms >= outstanding.since_ms + DEADLINE_MS:
                 del self._outstanding[symbol]
-                self._answers.append(NoQuote(symbol, now_ms, f"no quote to be used was heard for {DEADLINE_MS} ms"))
+                self._answers.append(NoQuote(symbol, now_ms, f"no usable quote arrived within {DEADLINE_MS} ms"))
             elif is_due(outstanding.repeat_at_ms, now_ms, RETRY_MS):
                 outstanding.repeat_at_ms = now_ms + RETRY_MS
                 repeated.append(outstanding.request)

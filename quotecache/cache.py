@@ -174,7 +174,7 @@ class Cache:
         """Ends a request in flight with this quote. Returns the answer to broadcast; None if it will be retried."""
         assert quote.symbol in self._in_flight, quote.symbol
         if not quote.usable(now_ms):
-            return self.failed(quote.symbol, "the answer came after its own life", now_ms)
+            return self.failed(quote.symbol, "the answer came after its quote had expired", now_ms)
         del self._in_flight[quote.symbol]
         self._open -= 1
         self.learn(quote)

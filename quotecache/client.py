@@ -84,7 +84,7 @@ class Prices:
         try:
             message = decode_prices(body)
         except DecodeError as error:
-            log.warning("broadcast of prices cannot be read", error=str(error))
+            log.warning("undecodable price broadcast", error=str(error))
             return
         if not message.answers:
             self._awaited.repeat_all()

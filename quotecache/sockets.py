@@ -20,5 +20,5 @@ def allow_sockets(wanted: int) -> int:
         return wanted
     allowed = max(1, min(wanted, soft - OTHERS))
     if allowed < wanted:
-        log.warning("fewer sockets than wanted", wanted=wanted, allowed=allowed, limit=soft)
+        log.warning("fewer sockets available than configured", wanted=wanted, allowed=allowed, limit=soft)
     return allowed

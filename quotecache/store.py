@@ -106,7 +106,7 @@ def advanced(ownership: Ownership, open_ids: list[int], known_id_max: int, entri
 
 def _insert(cursor: psycopg.Cursor, asks: list[PriceRequest], now_ms: int) -> list[Fetch]:
     of_symbol = {ask.symbol: ask for ask in asks}
-    assert len(of_symbol) == len(asks), "a symbol is asked for twice at once"
+    assert len(of_symbol) == len(asks), "a symbol has two requests in flight"
     rows = [(ask.symbol, ask.user, ask.transaction_number, ask.for_trigger, is_charged(ask)) for ask in asks]
     cursor.execute(_INSERT, (now_ms, *map(list, zip(*rows, strict=True))))
     return [Fetch(quote_id, of_symbol[symbol], now_ms) for quote_id, symbol in cursor]

@@ -138,7 +138,7 @@ class Tenure:
         for quote in quotes:
             self._cache.learn(quote)
         self._cache.refresh_budget.learn(store.refreshes_since(self._database, now_ms - MINUTE_MS))
-        log.info("owns the quote cache", epoch=self.epoch, quotes=len(quotes), abandoned=len(abandoned))
+        log.info("acquired the quote cache", epoch=self.epoch, quotes=len(quotes), abandoned=len(abandoned))
 
     def _conclude(self, settled: Settled, now_ms: int) -> Answer | None:
         fetch = settled.fetch
@@ -167,7 +167,7 @@ class Tenure:
             return decode_request(body)
         except DecodeError as error:
             self._counts.malformed += 1
-            log.warning("price request cannot be read", error=str(error)[:200])
+            log.warning("undecodable price request", error=str(error)[:200])
             return None
 
     def _commit(self, asks: list[PriceRequest], settled: list[Settled], now_ms: int) -> None:

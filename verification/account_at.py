@@ -32,7 +32,7 @@ def account_at(connection: psycopg.Connection, user: str, seq: int) -> Account:
         account = fold(user, (HistoryRow(*row) for row in cursor.execute(_ROWS, (user, seq))))
     if account.history_seq != seq:
         newest = f"the newest is {account.history_seq}" if account.history_seq else "there is none at all"
-        raise NoSuchRow(f"{user or 'nobody'} has no history row {seq}: {newest}")
+        raise NoSuchRow(f"{user or 'no user'} has no history row {seq}: {newest}")
     return account
 
 
@@ -82,7 +82,7 @@ def _trigger(order: TriggerOrder) -> dict[str, Any]:
 def as_lines(account: Account) -> list[str]:
     """The account as text for people, with a line for each position and order."""
     lines = [
-        f"{account.user or 'nobody'} after history row {account.history_seq}"
+        f"{account.user or 'no user'} after history row {account.history_seq}"
         + ("" if account.opened else ": no account yet"),
         f"  cash      {format_cents(account.cash_cents):>16}   reserved {format_cents(account.reserved_cents):>16}",
     ]

@@ -17,8 +17,8 @@ from verification.copy_rows import copy_rows
 from verification.heads import Head
 from verification.invariants import Finding
 
-CHAIN = "the log is what was hash-chained when it was written"
-HEADS = "the log's chain holds the heads that were kept elsewhere"
+CHAIN = "the log is unchanged since it was hash-chained"
+HEADS = "the log's chain contains the heads that were saved elsewhere"
 
 NUMBER_MIN = -(2**63)
 
@@ -74,8 +74,8 @@ def _links(connection: psycopg.Connection) -> dict[int, list[Link]]:
 def _head_fault(head: Head, links: list[Link]) -> Fault | None:
     for link in links:
         if link.last_number == head.number:
-            return None if link.digest == head.digest else Fault(head.source, head.number, "its head was another")
-    return Fault(head.source, head.number, "no link ends here, as one did when its head was kept")
+            return None if link.digest == head.digest else Fault(head.source, head.number, "its head was different")
+    return Fault(head.source, head.number, "no link ends here any more, but one did when its head was saved")
 
 
 class _Source:
@@ -116,17 +116,17 @@ class _Source:
 
     def _end_fault(self, last: Link, surplus: memoryview | None) -> Fault | None:
         if surplus is not None:
-            return Fault(self._source, _number(bytes(surplus)), "it is behind the end of the chain")
+            return Fault(self._source, _number(bytes(surplus)), "it is beyond the end of the chain")
         if self._stored != last.last_number or self._head != last.digest:
             number = min(self._stored, last.last_number) + 1 if self._stored != last.last_number else self._stored
-            return Fault(self._source, number, "the chain's end and the head noted for the source are not the same")
+            return Fault(self._source, number, "the end of the chain differs from the head recorded for the source")
         return None
 
     def _locate(self, before: Link, link: Link) -> Fault:
         """Finds the first bad row of the first link that does not match, by the rows' checks where these differ."""
         expected = before.last_number + 1
         if link.first_number != expected:
-            what = f"the chain goes on with {link.first_number}: the link over it is missing, or one beside it altered"
+            what = f"the chain continues at entry {link.first_number}: this entry's link is missing, or a link next to it was altered"
             return Fault(self._source, expected, what)
         # The first link also covers any row with a number below 1.
         behind = before.last_number or NUMBER_MIN
@@ -134,18 +134,18 @@ class _Source:
         for row in list(map(bytes, copy_rows(self._connection, query))):
             number = _number(row)
             if number != expected:
-                what = "it is missing" if number > expected else "it was never chained there"
+                what = "it is missing" if number > expected else "it was not there when the log was chained"
                 return Fault(self._source, min(number, expected), what)
             place = CHECK_BYTES * (number - link.first_number)
             if chain.row_checks(row) != link.row_checks[place : place + CHECK_BYTES]:
-                return Fault(self._source, number, "it is not what was chained")
+                return Fault(self._source, number, "it differs from what was chained")
             expected += 1
         if expected <= link.last_number:
             return Fault(self._source, expected, "it is missing")
         return Fault(
             self._source,
             link.first_number,
-            f"the chain's link over it up to {link.last_number} is altered, or that before it",
+            f"the link over entries up to {link.last_number} was altered, or the link before it",
         )
 
 

@@ -45,10 +45,10 @@ MARKERS = Pass(
     "format('dump %s, source %s: audit entry %s, noted as %s', dump_id, source, logged, marked)",
     "dump_id, source",
     (
-        Invariant("each dump goes up to its markers in the log, and no marker is left out", "logged = marked"),
-        Invariant("each dump is of the user and the file that its markers name", "noted AND same"),
+        Invariant("each dump ends at its markers in the log, and no marker is missing", "logged = marked"),
+        Invariant("each dump has the user and the file name of its markers", "noted AND same"),
         Invariant(
-            "each dump is complete with its last marker, not before",
+            "each dump is complete once its last marker is there, not before",
             "complete = (markers = markers_due) AND markers <= markers_due AND ends_with_link",
             named="""format('dump %s: %s markers of %s, %s entries of the quote cache', dump_id, markers, markers_due,
                 coalesce((SELECT number::text FROM dump_markers AS m
@@ -68,11 +68,11 @@ FILES = Pass(
     """format('dump %s of %s %s', filename, coalesce(user_id, 'all users'), CASE state
         WHEN 'failed' THEN 'was not written: ' || failure
         WHEN 'waiting' THEN 'is not written yet' || coalesce(': ' || failure, '')
-        ELSE 'was replaced, and there is no later one' END)""",
+        ELSE 'was replaced, but no later one exists' END)""",
     "filename, dump_id",
     (
         Invariant(
-            "each dump is written, or a later one of its name is", "state IN ('written', 'replaced') AND has_file"
+            "each dump is written, or a later dump with its name is", "state IN ('written', 'replaced') AND has_file"
         ),
     ),
 )

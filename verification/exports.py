@@ -82,7 +82,7 @@ def begin(connection: psycopg.Connection) -> None:
 def _require_something(connection: psycopg.Connection) -> None:
     """Raises StoreError if nothing has run, because an empty export would look like that of a run."""
     if not only_row(connection.execute(_ANYTHING))[0]:
-        raise StoreError(f"nothing has run on the database {connection.info.dbname}: there is nothing to write")
+        raise StoreError(f"nothing has run on the database {connection.info.dbname}, so there is nothing to write")
 
 
 _ANYTHING = "SELECT EXISTS (SELECT FROM history) OR EXISTS (SELECT FROM accounts)"

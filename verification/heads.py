@@ -37,8 +37,8 @@ def from_text(text: str) -> list[Head]:
             continue
         match = _LINE.fullmatch(line)
         if match is None:
-            raise DecodeError(f"line {n} is not the head of a source: {line[:80]!r}")
+            raise DecodeError(f"line {n} is not the head of a source (source, number, digest): {line[:80]!r}")
         heads.append(Head(int(match[1]), int(match[2]), bytes.fromhex(match[3])))
     if not heads:
-        raise DecodeError("no line is the head of a source: there is nothing to hold the log against")
+        raise DecodeError("no line is the head of a source, so there is nothing to compare the log with")
     return heads

@@ -50,7 +50,7 @@ _NAMES_AN_ORDER = """EXISTS (SELECT FROM history AS o WHERE o.user_id = rows.use
     AND o.seq < rows.seq AND o.kind = 'command' AND o.outcome = 'done'
     AND o.command::text = substring(rows.command::text FROM '_(BUY|SELL)$'))"""
 
-EVERY_ROW = "each row moves what its command, amount and price say"
+EVERY_ROW = "each row changes what its command, amount and price say"
 
 EACH_ROW = Pass(
     "each history row",
@@ -70,7 +70,7 @@ EACH_ROW = Pass(
             " AND (outcome = 'rejected' OR amount_cents = shares * price_cents)",
         ),
         Invariant(
-            "commits and cancels that name another order than the newest are rejected, and say which is newest",
+            "commits and cancels that name an order that is not the newest are rejected, and record the newest",
             "(newest_order_seq IS NOT NULL) = (reason IS NOT DISTINCT FROM 'not_newest_order')"
             " AND (newest_order_seq IS NULL OR newest_order_seq IS DISTINCT FROM order_seq AND names_an_order)",
         ),

@@ -78,7 +78,7 @@ def judge(connection: psycopg.Connection, one: Pass, advanced: Callable[[int], N
     except psycopg.DataError as error:
         # Only forged numbers exceed 64 bits, or divide by zero. It is then unknown which of the invariants hold.
         return [
-            Finding(invariant.sentence, 0, 1, time.monotonic() - started, f"cannot be computed: {error}")
+            Finding(invariant.sentence, 0, 1, time.monotonic() - started, f"could not be computed: {error}")
             for invariant in one.invariants
         ]
     advanced(looked)
@@ -111,4 +111,4 @@ def _first(connection: psycopg.Connection, one: Pass, named: str, condition: str
         with connection.transaction():  # a savepoint, so that other invariants' rows can be named after an error
             return str(only_row(connection.execute(query))[0])
     except psycopg.DataError as error:
-        return f"cannot be named: {error}"
+        return f"could not be found: {error}"

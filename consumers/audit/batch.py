@@ -99,7 +99,7 @@ class Batch:
         for arrival in self.arrivals:
             newest = committed.get(arrival.source, 0)
             if arrival.last_number > newest:
-                self.bury(arrival, f"{arrival} are not committed: the newest one that is has number {newest}")
+                self.bury(arrival, f"{arrival} are not committed: the newest committed entry has number {newest}")
             elif not self._pass_over(numbering, arrival):
                 for part in numbering.take(arrival):
                     self._take(part, numbering)

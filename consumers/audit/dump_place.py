@@ -14,17 +14,17 @@ from schema.filenames import dump_path
 
 _FOR_GOOD = {
     errno.ENAMETOOLONG: "the file name is too long for the file system",
-    errno.EILSEQ: "the file system does not take this file name",
-    errno.EINVAL: "the file system does not take this file name",
-    errno.EFBIG: "the log is larger than a file may be",
+    errno.EILSEQ: "the file system does not accept this file name",
+    errno.EINVAL: "the file system does not accept this file name",
+    errno.EFBIG: "the log is larger than the file system allows",
 }
 """Errors that no later attempt at the same dump can avoid. All others may end when somebody repairs the folder."""
 
 _FOR_NOW = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
-    errno.EACCES: "the dump folder may not be written",
-    errno.EPERM: "the dump folder may not be written",
+    errno.EACCES: "the audit worker has no permission to write to the dump folder",
+    errno.EPERM: "the audit worker has no permission to write to the dump folder",
     errno.EROFS: "the dump folder is read-only",
     errno.EEXIST: "a file is in the place of the dump folder",
     errno.ENOTDIR: "a file is in the place of the dump folder",
@@ -37,7 +37,7 @@ def make_place(dump_dir: Path, filename: str, user: str | None) -> Path:
     Raises DumpImpossible if the file can never be there, OSError if it cannot be there now.
     """
     if dump_path(filename, user) != filename:
-        raise DumpImpossible("the file name leaves the dump folder")
+        raise DumpImpossible("the file name points outside the dump folder")
     dump_dir.mkdir(parents=True, exist_ok=True)
     *folders, name = filename.split("/")
     place = dump_dir
@@ -60,7 +60,7 @@ def refusals() -> Iterator[None]:
             raise DumpImpossible(_FOR_GOOD[error.errno]) from error
         raise
     except UnicodeEncodeError as error:
-        raise DumpImpossible("the file system does not take this file name") from error
+        raise DumpImpossible("the file system does not accept this file name") from error
 
 
 def why_not_now(error: OSError) -> str:

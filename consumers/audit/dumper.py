@@ -28,7 +28,7 @@ STOP_SECONDS_MAX = 5.0
 MISTAKES_MAX = 3
 """Attempts at a dump that may fail by a fault of this program. It is likely to recur, and a person waits."""
 
-MISTAKE = "a mistake of this program: the log of its audit worker says more"
+MISTAKE = "this is a fault in Day Trade: the log of the audit worker has the details"
 
 DATABASE = "database"
 """Key of failed queries for dumps in `Retries`, in place of a dump's id."""
@@ -79,7 +79,7 @@ class Dumper:
                     if self._retries.is_due(dump.dump_id, time.monotonic()):
                         self._write(connection, dump)
         except (StoreError, psycopg.Error) as error:
-            log.warning("cannot ask for dumps", error=str(error))
+            log.warning("cannot read which dumps are due", error=str(error))
             self._retries.failed(DATABASE, time.monotonic())
 
     def _write(self, connection: psycopg.Connection, dump: Dump) -> None:
@@ -92,11 +92,11 @@ class Dumper:
             log.error("cannot write a dump", **said, error=str(error))
             self._try_again(connection, dump, why_not_now(error))
         except MemoryError:
-            log.error("cannot write a dump", **said, error="no memory")
+            log.error("cannot write a dump", **said, error="out of memory")
             self._try_again(connection, dump, "the machine has no memory left")
         except StoreError as error:
             log.error("cannot write a dump", **said, error=str(error))
-            self._try_again(connection, dump, "the database does not give its entries")
+            self._try_again(connection, dump, "the database does not return its entries")
         except Exception:
             # A fault of this program in one dump must neither stop the log and the other dumps, nor go unseen.
             log.exception("cannot write a dump", **said)
@@ -105,7 +105,7 @@ class Dumper:
         else:
             if state is DumpState.WAITING:
                 self._retries.failed(dump.dump_id, time.monotonic())
-            log.info("dealt with a dump", **said, state=state)
+            log.info("finished a dump", **said, state=state)
 
     def _try_again(self, connection: psycopg.Connection, dump: Dump, failure: str) -> int:
         attempts = self._retries.failed(dump.dump_id, time.monotonic())
@@ -114,6 +114,6 @@ class Dumper:
         return attempts
 
     def _give_up(self, connection: psycopg.Connection, dump: Dump, failure: str) -> None:
-        log.error("gave a dump up", dump=dump.dump_id, filename=dump.filename, failure=failure)
+        log.error("gave up on a dump", dump=dump.dump_id, filename=dump.filename, failure=failure)
         with translated(), connection.transaction():
             dump_store.fail(connection, dump, failure)

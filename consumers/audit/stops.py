@@ -48,7 +48,7 @@ def fail_dumps(cursor: psycopg.Cursor, stopped: Iterable[int], beyond: Iterable[
 
 
 def _why(source: int) -> str:
-    return f"the log of {source_name(source)} could not be stored up to this dump: an administrator has to mend that"
+    return f"the log of {source_name(source)} is not stored up to this dump: an administrator has to repair it"
 
 
 _LOAD = "SELECT source, number, stream_offset, reason FROM audit_stops ORDER BY source"

@@ -57,7 +57,7 @@ DRAIN_SECONDS_MAX = 10.0
 CONNECT_SECONDS_MAX = 1.0
 """Seconds for one attempt to connect to the broker. Short, because one after SIGTERM leaves less for draining."""
 
-DROPPED = "retention has dropped it, and it has to be published again"
+DROPPED = "retention has dropped it: publish it again"
 """Reason of a stop that no restart can end: the stream no longer holds the source's entries."""
 
 log = structlog.get_logger()
@@ -119,7 +119,7 @@ class _Session(Owner):
             goal = self._batch.high + left
             while self._ownership is not None and self._batch.high < goal:
                 if time.monotonic() > deadline:
-                    log.warning("stopped before the log was stored; the next start goes on", messages=self._left())
+                    log.warning("stopped before the log was stored; the next start continues", messages=self._left())
                     return
                 self.step()
 
@@ -138,7 +138,7 @@ class _Session(Owner):
     def ended(self, lost: frozenset[int], released: frozenset[int]) -> None:
         """Stops reading. Raises StoreError, which ends the session, if the log may have another owner."""
         if lost:
-            raise StoreError("the audit log has another owner")
+            raise StoreError("another process owns the audit log")
         self._consumer.close()
         self._ownership = None
 
@@ -153,7 +153,7 @@ class _Session(Owner):
         self._ownership = ownership
         self._numbering = Numbering(begins.stored, checked=not sabotaged("numbering"))
         position = min([ownership.position, *self._try_again(begins.stops)])
-        log.info("owns the audit log", epoch=ownership.epoch, position=position)
+        log.info("acquired the audit log", epoch=ownership.epoch, position=position)
         self._read_from(position)
         self._on_dump_complete()
 
@@ -166,11 +166,11 @@ class _Session(Owner):
         oldest = oldest_offset(self._broker, AUDIT_STREAM) if stops else 0
         within = [stop for stop in stops if stop.offset >= oldest]
         for stop in within:
-            log.error("trying again to store what could not be stored", what=str(stop))
+            log.error("retrying entries that could not be stored", what=str(stop))
             self._numbering.retry(stop)
         beyond = [replace(stop, reason=DROPPED) for stop in stops if stop.offset < oldest]
         for stop in beyond:
-            log.error("ALARM: a source of the log has stopped for good, the others go on", what=str(stop))
+            log.error("ALARM: a source of the log has stopped for good; the others continue", what=str(stop))
             self._numbering.stop(stop)
         if beyond:
             assert self._ownership is not None, "only an owner tries again"
@@ -224,6 +224,6 @@ class _Session(Owner):
         for letter in batch.dead:
             log.error("dead-lettered a message", id=letter.id, reason=letter.reason)
         for stop in batch.new_stops:
-            log.error("ALARM: a source of the log has stopped, the others go on", what=str(stop))
+            log.error("ALARM: a source of the log has stopped; the others continue", what=str(stop))
         if self._numbering.held > held_before:
-            log.error("entries are missing; what follows them waits", held_from=self._numbering.held_from)
+            log.error("entries are missing; later ones wait for them", held_from=self._numbering.held_from)

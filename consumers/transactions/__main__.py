@@ -28,7 +28,7 @@ def work(broker: Connection, database: psycopg.Connection, replica: str, stoppin
         # The log holds a command that is done already: the next session has to look up everything seen so far.
         _doubtful.update(session.newest_offsets())
         raise
-    log.info("drained and left", rows=session.rows_written)
+    log.info("drained and stopped", rows=session.rows_written)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ class Sources:
         doubtful = False
         for order in arrival.judged:
             source = self._use(order.command_id, arrival)
-            assert (order.user or NOBODY) in source.users, "somebody was not introduced"
+            assert (order.user or NOBODY) in source.users, "a user's ids were not counted"
             if order.command_id > source.newest:
                 source.newest = order.command_id
             else:

@@ -86,7 +86,7 @@ def check_partitions(connection: psycopg.Connection) -> None:
         cursor.execute("SELECT count(*) FROM partitions WHERE consumer_group = %s", (GROUP,))
         (count,) = only_row(cursor)
     if count != PARTITIONS:
-        raise SettingsError(f"the database has {count} partitions, this program {PARTITIONS}")
+        raise SettingsError(f"the database has {count} partitions, but this version of Day Trade needs {PARTITIONS}")
 
 
 def users_with_pending(connection: psycopg.Connection) -> list[str]:

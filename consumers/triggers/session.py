@@ -70,7 +70,7 @@ class Session(Owner):
             try:
                 changes = codec.decode_triggers(body).changes
             except DecodeError as error:
-                log.warning("news of trigger orders cannot be read", error=str(error))
+                log.warning("undecodable message of trigger order changes", error=str(error))
                 continue
             yield changes
         # Cleared at once: the rest of the turn may publish, and more bodies may arrive meanwhile.

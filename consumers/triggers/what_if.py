@@ -32,7 +32,7 @@ def as_lines(orders: list[TriggerChange], prices: list[PricePoint]) -> Iterator[
     for one in firings:
         yield f"{_of(one.order)}: fires at {format_time(one.at_ms)} at {format_cents(one.price_cents)}: {_result(one)}"
     for other in quiet:
-        why = "no price of it is recorded"
+        why = "no price of this symbol is recorded"
         if other.closest is not None:
             why = f"closest was {format_cents(other.closest.price_cents)} at {format_time(other.closest.at_ms)}"
         yield f"{_of(other.order)}: does not fire; {why}"

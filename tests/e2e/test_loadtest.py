@@ -109,7 +109,7 @@ def test_a_dump_that_cannot_be_written_fails_the_run_and_is_named_with_the_reaso
     system.stop()
 
     named = "dump testLOG of all users"
-    reason = "its name is that of a folder of the dump testLOG/x"
+    reason = "this name is a folder of the dump testLOG/x"
     report = json.loads(report_file.read_text())
     assert report["outcomes"]["done"] == 3
     assert report["checks"] == NO_VIOLATIONS | {"unwritten_dumps": 1}

@@ -13,10 +13,10 @@ EVENTS = "each use of a cached quote and each change of shares or orders is in t
 ORDER = "each user's commands took effect in the order in which the log has them"
 OPEN = "an account is open from its first ADD on, not before"
 ENDED = "each quote request has ended"
-MARKERS = "each dump goes up to its markers in the log, and no marker is left out"
-WHOSE = "each dump is of the user and the file that its markers name"
-COMPLETE = "each dump is complete with its last marker, not before"
-FILES = "each dump is written, or a later one of its name is"
+MARKERS = "each dump ends at its markers in the log, and no marker is missing"
+WHOSE = "each dump has the user and the file name of its markers"
+COMPLETE = "each dump is complete once its last marker is there, not before"
+FILES = "each dump is written, or a later dump with its name is"
 
 TRANSACTION = "format('user %L, transaction %s, history row %s', h.user_id, h.transaction_number, h.seq)"
 
@@ -166,7 +166,7 @@ CASES = [
     (
         FILES,
         """UPDATE dumps SET state = 'replaced'
-           RETURNING 'dump testLOG of all users was replaced, and there is no later one'""",
+           RETURNING 'dump testLOG of all users was replaced, but no later one exists'""",
     ),
     (COMPLETE, "DELETE FROM dump_markers WHERE source = 64 RETURNING format('dump %s: 16 markers of 16, no', dump_id)"),
     (

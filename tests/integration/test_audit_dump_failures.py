@@ -103,9 +103,9 @@ def dumper(shelf, monkeypatch) -> Iterator[Dumper]:
 @pytest.mark.parametrize(
     ("first", "second", "why"),
     [
-        ("testLOG/x", "testLOG", "its name is that of a folder of the dump testLOG/x"),
-        ("testLOG", "testLOG/x", "its folder is the file of the dump testLOG"),
-        ("a/b/c", "a", "its name is that of a folder of the dump a/b/c"),
+        ("testLOG/x", "testLOG", "this name is a folder of the dump testLOG/x"),
+        ("testLOG", "testLOG/x", "the folder in this name is the file of the dump testLOG"),
+        ("a/b/c", "a", "this name is a folder of the dump a/b/c"),
     ],
 )
 def test_of_two_names_that_exclude_each_other_the_earlier_keeps_its_place(shelf, first, second, why):
@@ -127,13 +127,13 @@ def test_a_whole_log_whose_marker_is_still_to_come_in_a_users_partition_is_the_l
     anns = shelf.ask("testLOG/x", source=7)
     assert shelf.write(anns) is DumpState.WRITTEN
     shelf.mark(whole, *range(7, PARTITIONS))
-    assert shelf.refuses(whole) == "its name is that of a folder of the dump testLOG/x"
+    assert shelf.refuses(whole) == "this name is a folder of the dump testLOG/x"
 
 
 def test_a_whole_log_whose_marker_came_first_in_a_users_partition_is_the_earlier_one(shelf):
     shelf.ask("testLOG", user=None, markers=tuple(range(8)))
     anns = shelf.ask("testLOG/x", source=7)
-    assert shelf.refuses(anns) == "its folder is the file of the dump testLOG"
+    assert shelf.refuses(anns) == "the folder in this name is the file of the dump testLOG"
 
 
 def test_a_dump_that_failed_holds_no_name(shelf):
@@ -255,7 +255,7 @@ def test_a_dump_that_can_never_be_written_is_given_up_with_the_reason(shelf, dum
     outside, inside = shelf.ask("../outside"), shelf.ask("inside")
     dumper.wake()
     wait_for(lambda: shelf.became(inside) == WRITTEN)
-    assert shelf.became(outside) == ("failed", "the file name leaves the dump folder")
+    assert shelf.became(outside) == ("failed", "the file name points outside the dump folder")
     assert not (shelf.folder.parent / "outside").exists()
 
 

@@ -50,7 +50,7 @@ def test_what_no_source_committed_is_a_dead_letter_and_the_real_entries_are_stor
     letters = audit.dead_letters()
     assert [letter.offset for letter in letters[:4]] == [2, 3, 4, 5]
     assert letters[0].reason.startswith("Expected `str` of length <= 512")
-    which, why = "entries 3 to 4 of transactions.03", "are not committed: the newest one that is has number 2"
+    which, why = "entries 3 to 4 of transactions.03", "are not committed: the newest committed entry has number 2"
     assert letters[1].reason == f"{which} {why}"
     assert letters[2].reason.startswith("entries 2 to 2 of quotecache are not committed")
     assert audit.stops() == []

@@ -89,7 +89,7 @@ def test_replay_comes_to_the_live_state_and_names_what_was_altered(system: Syste
     done = replay(system)
     assert done.returncode == 1
     assert "equal" in done.stdout.splitlines()
-    assert f"1 decided otherwise than recorded; the first: {user}: row 1," in done.stdout
+    assert f"1 decided differently than recorded; the first: {user}: row 1," in done.stdout
 
 
 def _every_account_is_its_folded_history(system: System, state: dict) -> None:
@@ -133,7 +133,7 @@ def test_copies_poison_and_what_is_not_executed_make_no_difference(system: Syste
 
     done = replay(system)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"duplicates without effect: {copies} · messages that cannot be read: 1" in done.stdout
+    assert f"duplicates without effect: {copies} · undecodable messages: 1" in done.stdout
     assert "not yet executed: 2" in done.stdout
 
 

@@ -186,7 +186,7 @@ def test_a_log_that_was_forged_as_a_whole_is_found_only_by_heads_kept_elsewhere(
         chained, anchored = judged(log, kept)
     assert chained.violations == 0
     assert anchored.violations == 1
-    assert anchored.first == f"audit entry {stored} of source {source}: its head was another"
+    assert anchored.first == f"audit entry {stored} of source {source}: its head was different"
 
 
 def test_heads_that_were_kept_earlier_still_hold_when_the_log_has_grown(log):

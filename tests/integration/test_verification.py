@@ -102,7 +102,7 @@ def test_numbers_beyond_64_bits_are_a_violation_and_no_crash(spoiled):
     url, _ = spoiled(
         "UPDATE history SET shares_delta = 2^62 WHERE command = 'COMMIT_BUY' AND outcome = 'done' RETURNING 1"
     )
-    found = finding(verify(url).findings, "each row moves what its command, amount and price say")
+    found = finding(verify(url).findings, "each row changes what its command, amount and price say")
     assert (found.violations, "out of range" in found.first) == (1, True)
 
 
@@ -111,7 +111,7 @@ def test_the_least_of_numbers_is_a_violation_like_any_other(spoiled, kind):
     url, number = spoiled(
         f"""UPDATE audit_events SET at_ms = -2 ^ 63 WHERE ctid = (
                 SELECT ctid FROM audit_events WHERE kind = '{kind}' AND source IN (4, 64) LIMIT 1)
-            RETURNING format('audit entry %s of source %s: it is not what was chained', number, source)"""
+            RETURNING format('audit entry %s of source %s: it differs from what was chained', number, source)"""
     )
     findings = verify(url).findings
     assert finding(findings, CHAIN).first == number
@@ -126,7 +126,7 @@ def test_a_bad_row_whose_name_cannot_be_computed_is_a_violation_all_the_same(spo
     one = Pass("numbers", "SELECT 1 AS looked, 0 AS n", "n::text", "n", (nameless, named))
     with snapshot.take(url) as state, state.connection() as connection:
         first, second = runner.judge(connection, one, lambda rows: None)
-    assert (first.violations, first.first) == (1, "cannot be named: division by zero")
+    assert (first.violations, first.first) == (1, "could not be found: division by zero")
     assert (second.violations, second.first) == (1, "row 0")
 
 

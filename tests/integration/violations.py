@@ -55,11 +55,11 @@ CASES = [
         f"UPDATE history SET outcome = 'rejected', reason = 'balance_limit' WHERE ctid = {ADD} RETURNING {ROW}",
     ),
     (
-        "each row moves what its command, amount and price say",
+        "each row changes what its command, amount and price say",
         f"UPDATE history SET amount_cents = amount_cents + 1 WHERE ctid = {ADD} RETURNING {ROW}",
     ),
     (
-        "each row moves what its command, amount and price say",
+        "each row changes what its command, amount and price say",
         f"UPDATE history SET price_cents = price_cents * 3 WHERE ctid = {done('COMMIT_BUY')} RETURNING {ROW}",
     ),
     (
@@ -68,12 +68,12 @@ CASES = [
         f"UPDATE history SET shares = amount_cents / price_cents + 1 WHERE ctid = {done('BUY')} RETURNING {ROW}",
     ),
     (
-        "commits and cancels that name another order than the newest are rejected, and say which is newest",
+        "commits and cancels that name an order that is not the newest are rejected, and record the newest",
         "ALTER TABLE history DROP CONSTRAINT history_named_order",
         f"UPDATE history SET order_seq = 1, newest_order_seq = 2 WHERE ctid = {done('COMMIT_BUY')} RETURNING {ROW}",
     ),
     (
-        "commits and cancels that name another order than the newest are rejected, and say which is newest",
+        "commits and cancels that name an order that is not the newest are rejected, and record the newest",
         f"""UPDATE history SET reason = 'not_newest_order', order_seq = seq, newest_order_seq = 1
             WHERE ctid = (SELECT ctid FROM history WHERE reason = 'no_pending_buy' AND seq > 1 LIMIT 1)
             RETURNING {ROW}""",

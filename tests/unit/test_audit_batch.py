@@ -76,7 +76,7 @@ def test_entries_that_their_source_has_not_committed_are_a_dead_letter_and_stay_
     batch.settle(numbering, {2: 11})
     assert [letter.offset for letter in batch.dead] == [0, 1]
     assert batch.dead[0].reason == (
-        "entries 11 to 12 of transactions.02 are not committed: the newest one that is has number 11"
+        "entries 11 to 12 of transactions.02 are not committed: the newest committed entry has number 11"
     )
     assert (stored(batch), batch.position, numbering.held) == ({2: [(11, 11)]}, 3, 0)
 

@@ -62,7 +62,7 @@ def test_a_name_that_the_file_system_cannot_spell_is_for_good():
         (errno.ENOSPC, "the disk is full"),
         (errno.EDQUOT, "the disk quota is used up"),
         (errno.EROFS, "the dump folder is read-only"),
-        (errno.EACCES, "the dump folder may not be written"),
+        (errno.EACCES, "the audit worker has no permission to write to the dump folder"),
         (errno.EIO, "the dump folder cannot be written: Input/output error"),
     ],
 )

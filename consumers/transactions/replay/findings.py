@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 class Kind(enum.StrEnum):
     """Ways in which streams, history and engine can disagree. Each is a violation."""
 
-    MISMATCH = "decided otherwise than recorded"
-    OUT_OF_ORDER = "took effect out of the stream's order"
-    UNKNOWN = "in the history and in no stream"
-    LOST = "in a stream, passed over, and not in the history"
+    MISMATCH = "decided differently than recorded"
+    OUT_OF_ORDER = "took effect in another order than the stream's"
+    UNKNOWN = "in the history, but in no stream"
+    LOST = "read in a stream, but missing in the history"
     GAP = "numbers missing in a user's history"
 
 

@@ -97,7 +97,7 @@ class Rerun:
         given, command = self._given(row, entry), _command_of(entry)
         decision = engine.decide(self.account, command, given, row.at_ms)
         if decision is engine.WANTS_QUOTE:
-            self._note(Kind.MISMATCH, row, "cannot have been decided without a quote, and none is recorded")
+            self._note(Kind.MISMATCH, row, "cannot be decided without a quote, but none is recorded")
             return False
         self._compare(row, decision, entry.published_at_ms)
         apply(self.account, decision)
@@ -107,7 +107,7 @@ class Rerun:
     def _fill(self, batch: Batch, row: RecordedRow) -> bool:
         self._findings.fills += 1
         if all(entry.order.command_id != row.command_id for entry in self._log.fills):
-            self._note(Kind.UNKNOWN, row, f"fill id {row.command_id.hex()}, at this place of its log")
+            self._note(Kind.UNKNOWN, row, f"fill id {row.command_id.hex()}, not found at this place in the stream")
             return False
         # The stream may hold the same fill more than once, void at first. It does not matter which copy took effect.
         while (entry := self._log.fills.popleft()).order.command_id != row.command_id:
@@ -116,7 +116,7 @@ class Rerun:
         fill = _fill_of(entry)
         quoted = (row.quoted_symbol, row.quoted_price_cents, row.asked_at_ms)
         if quoted != (fill.symbol, fill.price_cents, fill.asked_at_ms):
-            self._note(Kind.MISMATCH, row, f"quote {row.quote_id} is {quoted}, the fill's another")
+            self._note(Kind.MISMATCH, row, f"quote {row.quote_id} is {quoted}, and differs from the fill's quote")
         decision = engine.decide_fill(self.account, fill, row.at_ms)
         if decision is None:
             self._note(Kind.MISMATCH, row, "this fill is void")
@@ -131,7 +131,7 @@ class Rerun:
         order = engine.due(self.account, row.at_ms)
         if order is None or order.seq != expired_seq(row):
             due = "none is" if order is None else f"{order.seq} is"
-            self._note(Kind.MISMATCH, row, f"released order {expired_seq(row)} where {due} due")
+            self._note(Kind.MISMATCH, row, f"released order {expired_seq(row)}, but {due} due")
             return False
         decision = engine.expire(order)
         self._compare(row, decision, order.expires_at_ms)
@@ -144,11 +144,11 @@ class Rerun:
         while self._log.fills and self._log.fills[0].place < entry.place:
             self._void(self._log.fills.popleft(), row.at_ms)
         if entry.place < self._reached:
-            self._note(Kind.OUT_OF_ORDER, row, f"{_where(entry)}, behind what follows it there")
+            self._note(Kind.OUT_OF_ORDER, row, f"{_where(entry)} took effect after a later entry of the stream")
         self._reached = max(self._reached, entry.place)
         account = self.account
         if (account.buys or account.sells) and (order := engine.due(account, row.at_ms)) is not None:
-            self._note(Kind.MISMATCH, row, f"order {order.seq} was due and not released before it")
+            self._note(Kind.MISMATCH, row, f"order {order.seq} was due, but was not released before this row")
 
     def _given(self, row: RecordedRow, entry: Entry) -> Given:
         """Quote that the worker had for this row, as recorded."""
@@ -161,7 +161,7 @@ class Rerun:
         price = row.quoted_price_cents
         asked_at_ms = row.asked_at_ms
         if price is None or asked_at_ms is None or row.quoted_symbol is None or row.quoted_symbol != entry.order.symbol:
-            self._note(Kind.MISMATCH, row, f"quote {row.quote_id} has no price of {entry.order.symbol}")
+            self._note(Kind.MISMATCH, row, f"quote {row.quote_id} has no price for {entry.order.symbol}")
             return None
         quote = Quote(row.quote_id, row.quoted_symbol, price, asked_at_ms, row.transaction_number, row.user)
         if not quote.usable(row.at_ms):
@@ -188,14 +188,14 @@ class Rerun:
         if _said(row) != _said(decision):
             self._note(Kind.MISMATCH, row, ", ".join(_differences(row, decision)))
         elif row.published_at_ms != published_at_ms:
-            self._note(Kind.MISMATCH, row, f"published_at_ms {row.published_at_ms}, in the stream {published_at_ms}")
+            self._note(Kind.MISMATCH, row, f"published_at_ms is {row.published_at_ms}, but {published_at_ms} in the stream")
 
     def _note(self, kind: Kind, row: RecordedRow, what: str) -> None:
         self._findings.note(kind, f"{self._name}: row {row.seq}, {row.kind} {row.command}: {what}")
 
     @property
     def _name(self) -> str:
-        return self.account.user or "nobody"
+        return self.account.user or "no user"
 
 
 def _differences(row: RecordedRow, decision: Decision) -> Iterator[str]:

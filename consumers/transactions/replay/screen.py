@@ -33,7 +33,7 @@ def replay_and_show(chosen: Settings) -> int:
     result = _replay(chosen.amqp_url, chosen.database_url)
     if result.passed and not result.findings.rows:
         print(
-            "replay: nothing has run on this database: there is nothing to replay, and nothing is proven",
+            "replay: nothing has run on this database, so there is nothing to replay",
             file=sys.stderr,
         )
         return NOT_DONE
@@ -64,12 +64,12 @@ def _report(result: Result, rebuilt: str, seconds: float) -> None:
     found = result.findings
     print(f"Replayed {_counts(found)} in {seconds:.1f} s ({found.commands / seconds:,.0f} commands/s)")
     print(f"  not yet executed: {found.not_yet_executed:,}")
-    print(f"  duplicates without effect: {found.duplicates:,} · messages that cannot be read: {found.poison:,}")
-    print(f"  void fills: {found.void_fills:,}, and {found.void_by_age:,} that were if their quote was too old by then")
+    print(f"  duplicates without effect: {found.duplicates:,} · undecodable messages: {found.poison:,}")
+    print(f"  void fills: {found.void_fills:,}; only a quote that was too old by then explains another {found.void_by_age:,}")
     for kind, count in found.violations.items():
         print(f"  {count:,} {kind}; the first: {found.first[kind]}")
     if not found.violations:
-        print("  every outcome, reason and delta is the recorded one")
+        print("  every outcome, reason and delta equals the recorded one")
     print(f"live      sha256 {result.live_hash}")
     print(f"replayed  sha256 {result.rebuilt_hash}")
     print("equal" if result.equal else f"different: {result.difference}")

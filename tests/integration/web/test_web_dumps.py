@@ -28,7 +28,7 @@ def put(website: Website, filename: str) -> None:
     [
         ({"state": "waiting"}, "Being written"),
         ({"state": "waiting", "failure": "the disk is full"}, "The disk is full. We keep trying."),
-        ({"state": "failed", "failure": "its folder is the file of the dump a"}, "Its folder is the file of the dump"),
+        ({"state": "failed", "failure": "the folder in this name is the file of the dump a"}, "The folder in this name is the file of the dump"),
         ({"state": "replaced", "written_at_ms": 1}, "A later file has this name."),
     ],
 )
@@ -109,7 +109,7 @@ def test_a_dump_whose_name_is_a_folder_of_an_earlier_one_fails_and_says_so(websi
     later, earlier = caller.get("/dumps").json
     assert (earlier["state"], earlier["downloadable"]) == ("written", True)
     assert (later["state"], later["downloadable"]) == ("failed", False)
-    assert later["failure"] == "its name is that of a folder of the dump week/monday.xml"
+    assert later["failure"] == "this name is a folder of the dump week/monday.xml"
 
 
 def test_administrators_see_how_many_dumps_have_no_file(website: Website) -> None:
@@ -119,7 +119,7 @@ def test_administrators_see_how_many_dumps_have_no_file(website: Website) -> Non
 
     administrator, user = website.person(people.ADMINISTRATOR), website.person()
     failed, delayed = troubles()
-    note(website, user, "a", state="failed", failure="its folder is the file of the dump a")
+    note(website, user, "a", state="failed", failure="the folder in this name is the file of the dump a")
     note(website, user, "b", failure="the disk is full")
     note(website, user, "c")
     assert troubles() == (failed + 1, delayed + 1)
