@@ -35,10 +35,10 @@ loadtest: $(STAMP) ## Run a workload from nothing [WORKLOAD=file REPLICAS=1 QUOT
 up: $(STAMP) ## Start servers and workers; they keep running [REPLICAS=1 QUOTES=realistic QUOTE_SERVER=host:port]
 	@$(DEPLOY) up
 
-web: $(STAMP) ## Start servers, workers and the site; prints its address and a demo person [WEB_PORT= LIVE_PORT= REPLICAS=1]
+web: $(STAMP) ## Start servers, workers and the site; print its address and a demo person [WEB_PORT= LIVE_PORT= REPLICAS=1]
 	@$(DEPLOY) web
 
-admin: $(STAMP) ## Make somebody an administrator of the site [USER=name PASSWORD=]
+admin: $(STAMP) ## Make a person an administrator of the site [USER=name PASSWORD=]
 	@$(DEPLOY) admin $(if $(findstring command,$(origin USER)),"$$USER")
 
 status: $(STAMP) ## Show what runs
@@ -64,10 +64,10 @@ replay: $(STAMP) ## Rebuild the state of the last run from its command streams, 
 verify: $(STAMP) ## Recompute every invariant of what the last run left [DUMP=file HEADS=file]
 	@$(DEPLOY) verify
 
-dead-letters: $(STAMP) ## List the messages of the last run that could not be read
+dead-letters: $(STAMP) ## List the undecodable messages of the last run
 	@$(DEPLOY) dead-letters
 
-what-if: $(STAMP) ## Which trigger orders recorded prices would have fired [USER=name PRICES=file.csv]
+what-if: $(STAMP) ## Show which trigger orders recorded prices would have fired [USER=name PRICES=file.csv]
 	@$(DEPLOY) what-if $(if $(findstring command,$(origin USER)),"$$USER" "$$PRICES")
 
 ##@ Check the code
@@ -89,13 +89,13 @@ test-integration: $(STAMP) ## Run the tests of processes on real servers [ARGS="
 test-browser: $(STAMP) ## Run the tests of the site in a real browser [ARGS="-k name"]
 	@$(DEPLOY) test browser
 
-test-chaos: $(STAMP) ## Run ten short rounds of chaos, and the tests of what judges them [ARGS="-k name"]
+test-chaos: $(STAMP) ## Run ten short rounds of chaos, and the tests of their judges [ARGS="-k name"]
 	@$(DEPLOY) test chaos
 
 chaos: $(STAMP) ## Run workloads while seeded faults strike, and check that nothing broke [SEED=1 ROUNDS=1]
 	@$(DEPLOY) chaos
 
-soak: $(STAMP) ## 200 rounds of chaos, figures into docs/reliability.md; goes on where it stopped [SEED=1 ROUNDS=200 AGAIN=]
+soak: $(STAMP) ## 200 rounds of chaos, figures into docs/reliability.md; continues where it stopped [SEED=1 ROUNDS=200 AGAIN=]
 	@$(DEPLOY) soak
 
 ##@ Measure

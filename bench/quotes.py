@@ -29,7 +29,7 @@ PARTS: dict[str, Callable[[Path, Path], None]] = {
 def main() -> int:
     chosen = (os.environ.get("PARTS") or " ".join(PARTS)).replace(",", " ").split()
     if unknown := set(chosen) - PARTS.keys():
-        print(f"bench-quotes: there is no part {sorted(unknown)[0]}; there are {', '.join(PARTS)}", file=sys.stderr)
+        print(f"bench-quotes: unknown part {sorted(unknown)[0]}: choose from {', '.join(PARTS)}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
         given = os.environ.get("WORKLOAD")

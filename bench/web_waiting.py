@@ -207,7 +207,7 @@ def main() -> int:
     table(
         "Another person's pages while people wait for quotes",
         f"{pages} pages/s for {seconds} s, {os.cpu_count()} cores, {load_average()}",
-        ("who waits", "pages", "p50 ms", "p99 ms", "max ms", "answers to who waits"),
+        ("waiting", "pages", "p50 ms", "p99 ms", "max ms", "answers to waiting people"),
         rows,
     )
     missed = [row for row in rows if float(row[3].replace(",", "")) > P99_MS_MAX]

@@ -14,7 +14,8 @@ def main() -> int:
     except ImportError as error:
         why = " ".join(str(error).split())
         print(
-            f"error: a package cannot be loaded ({why}). `rm -r .venv` and the same command again install all anew",
+            f"error: a package cannot be loaded ({why}). Run `rm -r .venv`, then this command again,"
+            " which installs all packages anew",
             file=sys.stderr,
         )
         return entry_point.FAILED

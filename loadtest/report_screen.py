@@ -23,7 +23,7 @@ def show(report: dict[str, Any], console: Console) -> None:
     if (more := report["outcomes"]["unreadable"] - len(report["unreadable"])) > 0:
         console.print(f"and {more} more such lines")
     if report["input_fault"]:
-        console.print(f"{report['input_fault']}. Only the commands before that were run.", style="bold red", markup=False)
+        console.print(f"{report['input_fault']}. Only the commands before it ran.", style="bold red", markup=False)
     for finding in report["findings"]:
         console.print(finding, style="red", markup=False)
     _show_verdict(report["checks"], console)

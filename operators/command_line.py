@@ -9,7 +9,7 @@ from operators import dead_letter_verbs, figure_verbs, load_verbs, proof_verbs, 
 from operators.verb import MISUSED, a_typer
 from runtime import entry_point
 
-app = a_typer("Look after a Day Trade system. Servers are named by AMQP_URL and DATABASE_URL: export $(make env)")
+app = a_typer("Operate a Day Trade system, on the servers that AMQP_URL and DATABASE_URL name: export $(make env)")
 proof_verbs.add_to(app)
 figure_verbs.add_to(app)
 server_verbs.add_to(app)

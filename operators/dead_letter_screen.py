@@ -47,7 +47,7 @@ def show_list(limit: int, after: int) -> None:
         count = store.count(connection, behind)
         letters = store.page(connection, behind, limit, BYTES_SHOWN)
     if not letters:
-        print("There are no dead letters" + (f" behind number {after}." if after else "."))
+        print("There are no dead letters" + (f" after number {after}." if after else "."))
         return
     _list(letters)
     if count > len(letters):
@@ -95,7 +95,7 @@ def _deal(
     yes: bool,
 ) -> int:
     if bool(ids) == everything:
-        raise typer.BadParameter("give either --id, once or more, or --all")
+        raise typer.BadParameter("give --id (once or more) or --all, not both")
     choice = _choice(connection, ids)
     if not yes:
         # No lock is held during the question. Letters that arrive meanwhile are not included.
@@ -132,7 +132,7 @@ def _choice(connection: psycopg.Connection, ids: list[str] | None) -> Choice:
 def _place(text: str) -> tuple[str, int]:
     stream, _, offset = text.rpartition("/")
     if not (stream and offset.isascii() and offset.isdecimal() and int(offset) < 2**63):
-        raise NoSuchLetter(f"there is no dead letter {text}: letters are named stream/offset, as listed")
+        raise NoSuchLetter(f"there is no dead letter {text}: an id has the form stream/offset, as `list` shows it")
     return stream, int(offset)
 
 

@@ -13,18 +13,18 @@ GROUP = "dead-letters"
 
 app = a_typer("Look at messages that could not be decoded, publish them again, or discard them.")
 
-Ids = Annotated[list[str] | None, typer.Option("--id", help="stream/offset, as listed; may be given again")]
-All = Annotated[bool, typer.Option("--all", help="instead of --id")]
-Limit = Annotated[int | None, typer.Option(min=1, help="letters at most, the oldest first")]
-Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
+Ids = Annotated[list[str] | None, typer.Option("--id", help="stream/offset, as `list` shows it; may be repeated")]
+All = Annotated[bool, typer.Option("--all", help="all letters, instead of --id")]
+Limit = Annotated[int | None, typer.Option(min=1, help="maximum number of letters, oldest first")]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask for confirmation")]
 
 
 @verb(app, "list", group=GROUP)
 def list_letters(
-    limit: Annotated[int, typer.Option(min=1, max=LISTED_MAX, help="letters at most, the oldest first")] = (
+    limit: Annotated[int, typer.Option(min=1, max=LISTED_MAX, help="maximum number of letters, oldest first")] = (
         LISTED_DEFAULT
     ),
-    after: Annotated[int, typer.Option(min=0, help="only letters behind this number")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="only letters after this number")] = 0,
 ) -> None:
     """List the letters: origin, reason, size, first bytes. Changes nothing."""
     from operators import dead_letter_screen
@@ -34,8 +34,10 @@ def list_letters(
 
 @verb(app, "show", group=GROUP)
 def show(
-    ids: Annotated[list[str], typer.Option("--id", help="stream/offset, as listed; may be given again")],
-    whole: Annotated[bool, typer.Option("--whole", help="get what is not kept here from the stream")] = False,
+    ids: Annotated[list[str], typer.Option("--id", help="stream/offset, as `list` shows it; may be repeated")],
+    whole: Annotated[
+        bool, typer.Option("--whole", help="read a message that is not kept whole from its stream")
+    ] = False,
 ) -> None:
     """Show letters with their reason and message; MessagePack is shown as JSON. Changes nothing."""
     from operators import dead_letter_screen

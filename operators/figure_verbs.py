@@ -20,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def alarms() -> None:
-    """List the audit sources that have stopped. Prints nothing if all is well."""
+    """List the audit sources that have stopped. Prints nothing if none has."""
     from consumers.audit.alarms import alarms as stopped
     from operators import given_servers
 
@@ -51,7 +51,7 @@ def quotes_today() -> None:
 def price_history(
     symbol: Annotated[str, typer.Argument(help="1 to 3 letters")],
     begin: Annotated[str, typer.Option("--from", help="ISO 8601 (UTC) or ms since the epoch")] = "1970-01-01",
-    end: Annotated[str, typer.Option("--to", help="the same; itself no longer included")] = "9999-12-31",
+    end: Annotated[str, typer.Option("--to", help="end of the range, in the same form; not included")] = "9999-12-31",
 ) -> None:
     """Print the paid prices of a symbol as CSV, the format that QUOTE_SOURCE and the verb what-if read.
 

@@ -28,13 +28,11 @@ def load(held: Annotated[tuple[int, int] | None, typer.Option("--held", hidden=T
 
 def workload(
     users: Annotated[int, typer.Option(min=1)] = 100,
-    commands: Annotated[int, typer.Option(min=3, help="lines, the last DUMPLOG included")] = 100_000,
+    commands: Annotated[int, typer.Option(min=3, help="number of lines, the final DUMPLOG included")] = 100_000,
     symbols: Annotated[int, typer.Option(min=1)] = 981,
     seed: Annotated[int, typer.Option(help="the same seed makes the same file")] = 1,
-    user_dump: Annotated[
-        bool, typer.Option("--user-dump", help="end with the DUMPLOG of a user, before the last one")
-    ] = False,
-    output: Annotated[Path | None, typer.Option(help="a file; otherwise standard output")] = None,
+    user_dump: Annotated[bool, typer.Option("--user-dump", help="add a user's DUMPLOG before the final one")] = False,
+    output: Annotated[Path | None, typer.Option(help="file to write; default: standard output")] = None,
 ) -> None:
     """Make a workload file: commands of many users in the measured mix. Needs no server."""
     import sys

@@ -14,7 +14,9 @@ from operators.verb import MISUSED, verb
 if TYPE_CHECKING:
     from verification.heads import Head
 
-Output = Annotated[Path, typer.Argument(help="the file to write; what it held before is replaced when all is written")]
+Output = Annotated[
+    Path, typer.Argument(help="the file to write; an earlier file is replaced once the new one is complete")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
 def verify(
     dump: Annotated[Path | None, typer.Option(envvar="DUMP", help="a dump file to compare with the log")] = None,
     heads_file: Annotated[
-        Path | None, typer.Option("--heads", envvar="HEADS", help="a file of heads that was kept elsewhere")
+        Path | None, typer.Option("--heads", envvar="HEADS", help="a file that `heads` printed earlier")
     ] = None,
 ) -> int:
     """Recompute every invariant of the database.
@@ -62,13 +64,13 @@ def _kept(file: Path) -> "list[Head]":
     try:
         return kept_heads.from_text(file.read_text("utf-8"))
     except UnicodeDecodeError as error:
-        raise DecodeError(f"{file} is no text: {error}") from error
+        raise DecodeError(f"{file} is not a text file: {error}") from error
     except DecodeError as error:
         raise DecodeError(f"{file}: {error}") from error
 
 
 def heads() -> None:
-    """Print the newest link of each audit source's chain. Keep it where no writer of the database can write."""
+    """Print the newest link of each audit source's chain. Save the output where no writer of the database can write."""
     from operators import given_servers
     from schema.errors import StoreError
     from verification import audit_chain, snapshot
@@ -79,7 +81,7 @@ def heads() -> None:
         newest = list(audit_chain.heads(connection))
         if not newest:
             # An empty file would prove nothing later.
-            raise StoreError(f"the audit log of {name} is empty: it has no heads to keep")
+            raise StoreError(f"the audit log of {name} is empty: there are no heads to save")
         said = f"heads of the audit log of {name}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
         print(kept_heads.to_text(newest, said), end="")
 
@@ -88,7 +90,7 @@ def replay() -> int:
     """Rebuild the state from the command streams, and compare it with the database.
 
     The rebuilt state stays in a separate database, named like the live one with _replay appended.
-    Exit codes: 0 the same, 1 something differs, 2 not done.
+    Exit codes: 0 equal, 1 something differs, 2 not done.
     """
     import os
 
@@ -121,7 +123,7 @@ def history(file: Output) -> None:
 def account_at(
     user: Annotated[str, typer.Argument(help="user id")],
     seq: Annotated[int, typer.Argument(min=0, help="number of a history row; 0 is before the first")],
-    as_json: Annotated[bool, typer.Option("--json", help="as the verb state writes it")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON, as `state` writes it")] = False,
 ) -> None:
     """Show the account of USER after history row SEQ.
 

@@ -53,7 +53,7 @@ def migrate() -> None:
 
 
 def declare(
-    fresh: Annotated[bool, typer.Option("--fresh", help="delete all queues first, with what is in them")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="delete all queues first, with their messages")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="delete all queues, and declare nothing")] = False,
 ) -> None:
     """Declare every exchange and queue in RabbitMQ. May be repeated.
@@ -77,7 +77,7 @@ def declare(
 
 
 def admin(name: Annotated[str, typer.Argument(help="1 to 64 of A-Z a-z 0-9 _ . @ -")]) -> int:
-    """Make somebody an administrator of the site; creates the person if necessary.
+    """Make a person an administrator of the site; creates the person if necessary.
 
     Asks for a new person's password, or reads it from PASSWORD. Exit codes: 0 done, 1 not possible now, 2 misused.
     """

@@ -49,8 +49,8 @@ class Workload:
         waiting.over = True
         if self._first is None:
             first = self.unreadable_shown[0] if self.unreadable_shown else None
-            why = f": line {first.line_number}: {first.why}" if first else ", it is empty"
-            raise NothingToRun(f"{self.name}: there is no command in it{why}")
+            why = f": line {first.line_number}: {first.why}" if first else ": it is empty"
+            raise NothingToRun(f"{self.name} contains no command{why}")
 
     def commands(self, while_waiting: Callable[[], None]) -> Iterator[Command]:
         """Yields all commands in order. If the input breaks off, it ends early and sets `fault`.

@@ -126,7 +126,9 @@ class _Source:
         """Finds the first bad row of the first link that does not match, by the rows' checks where these differ."""
         expected = before.last_number + 1
         if link.first_number != expected:
-            what = f"the chain continues at entry {link.first_number}: this entry's link is missing, or a link next to it was altered"
+            what = (
+                f"the chain continues at {link.first_number}: this entry's link is missing, or one next to it altered"
+            )
             return Fault(self._source, expected, what)
         # The first link also covers any row with a number below 1.
         behind = before.last_number or NUMBER_MIN

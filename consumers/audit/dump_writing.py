@@ -57,7 +57,11 @@ def _check_room(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> N
     """Raises DumpImpossible if another dump's file is in the way, or is to be written there."""
     for rival, state in dump_store.in_the_way(connection, dump):
         if state is DumpState.WAITING or (dump_dir / rival).is_file():
-            what = "this name is a folder" if rival.startswith(f"{dump.filename}/") else "the folder in this name is the file"
+            what = (
+                "this name is a folder"
+                if rival.startswith(f"{dump.filename}/")
+                else "its folder has the name of the file"
+            )
             name = rival.removeprefix(own_folder(dump.user)) if dump.user else rival  # as the user knows it
             raise DumpImpossible(f"{what} of the dump {name}")
 

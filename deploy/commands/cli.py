@@ -37,7 +37,7 @@ def servers_command() -> None:
     """Start RabbitMQ and Postgres only."""
     with exclusive("servers"):
         servers.start(load())
-    say("RabbitMQ and Postgres run. Next: make env PROFILE=test · make status · make down")
+    say("RabbitMQ and Postgres are running. Next: make env PROFILE=test · make status · make down")
 
 
 @app.command()
@@ -62,7 +62,7 @@ def web(replicas: Replicas = 1) -> None:
         well = live.bring_up(record, replicas)
         with progress("Starting the site"):
             address = site.start(record, quotes_are_simulated=not os.environ.get("QUOTE_SERVER"))
-        with progress("Making the demo person"):
+        with progress("Creating the demo person"):
             name, password = site.make_demo_person(record)
     status()
     say(f"The site: {address}   name {name}, password {password}")
@@ -73,7 +73,7 @@ def web(replicas: Replicas = 1) -> None:
 
 @app.command()
 def admin(name: Annotated[str, typer.Argument()] = "") -> None:
-    """Make somebody an administrator of the site."""
+    """Make a person an administrator of the site."""
     if not name:
         say("usage: make admin USER=name")
         raise typer.Exit(2)
@@ -125,9 +125,9 @@ def env(profile: Annotated[str, typer.Option(envvar="PROFILE")] = LIVE) -> None:
     """Print AMQP_URL and DATABASE_URL as shell assignments."""
     record = load()
     if profile not in PROFILES:
-        raise StackError(f"there is no profile {profile}; there are {', '.join(PROFILES)}")
+        raise StackError(f"unknown profile {profile}: choose one of {', '.join(PROFILES)}")
     if record.kind != GIVEN and not servers.running(record):
-        raise StackError("the stack is not running: `make up` or `make servers` first")
+        raise StackError("the stack is not running: run `make up` or `make servers` first")
     for name, value in urls_of(record, profile).environment.items():
         # Not quoted: in `export $(make env)`, quotes would become part of the value.
         print(f"{name}={value}")
@@ -143,7 +143,9 @@ def loadtest(replicas: Replicas = 1) -> None:
 @app.command()
 def test(
     tier: Annotated[str, typer.Argument(help=f"one of {', '.join(tiers.TIERS)}")] = tiers.ALL,
-    arguments: Annotated[str, typer.Option(envvar="ARGS", help="for pytest; alone, they choose the tests")] = "",
+    arguments: Annotated[
+        str, typer.Option(envvar="ARGS", help="arguments for pytest, in place of the tier's own")
+    ] = "",
 ) -> None:
     """Run the tests, or one tier of them, against real servers."""
     with exclusive("test"):
@@ -154,7 +156,7 @@ def test(
 def chaos(
     seed: Annotated[int, typer.Option(envvar="SEED", min=1)] = 1,
     rounds: Annotated[int, typer.Option(envvar="ROUNDS", min=1)] = 1,
-    arguments: Annotated[str, typer.Option(envvar="ARGS", help="see python -m tests.chaos --help")] = "",
+    arguments: Annotated[str, typer.Option(envvar="ARGS", help="options of `python -m tests.chaos`")] = "",
 ) -> None:
     """Run workloads while faults strike, and check that nothing is lost, doubled or out of order."""
     with exclusive("chaos"):
@@ -164,9 +166,9 @@ def chaos(
 
 @app.command()
 def soak(
-    seed: Annotated[int, typer.Option(envvar="SEED", min=1, help="none before this")] = 1,
+    seed: Annotated[int, typer.Option(envvar="SEED", min=1, help="first seed")] = 1,
     rounds: Annotated[int, typer.Option(envvar="ROUNDS", min=1)] = 200,
-    again: Annotated[bool, typer.Option(envvar="AGAIN", help="repeat those with violations too")] = False,
+    again: Annotated[bool, typer.Option(envvar="AGAIN", help="also repeat rounds that found violations")] = False,
 ) -> None:
     """Run rounds of chaos for hours, in several runs if necessary; the figures go to docs/reliability.md."""
     with exclusive("soak"):
@@ -245,12 +247,12 @@ def verify() -> None:
 @app.command()
 def clean() -> None:
     """Stop everything and drop this stack's data."""
-    with exclusive("clean"), progress("Stopping, and dropping the data"):
+    with exclusive("clean"), progress("Stopping everything and deleting the data"):
         record = load()
         try:
             servers.stop(record)
         except (StackError, OSError) as error:  # even if .stack is damaged, every process must end
-            say(f"{error}: ending every process of this stack")
+            say(f"{error}; ending every process of this stack")
             leftovers.end_all()
         servers.forget(record)
 

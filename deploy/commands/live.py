@@ -11,7 +11,7 @@ def bring_up(record: Record, replicas: int) -> bool:
     """Starts servers and workers of the live profile. Returns False if a worker does not stay up."""
     servers.start(record)
     urls = urls_of(record, LIVE)
-    with progress("Bringing database and topology up to date"):
+    with progress("Updating the database and the topology"):
         servers.ensure_database(record, LIVE)
         modules.run_quietly(urls, "operators", "migrate")
         modules.run_quietly(urls, "operators", "declare")

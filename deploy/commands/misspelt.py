@@ -37,5 +37,5 @@ def refuse(names: Iterable[str]) -> None:
         if name in OPTIONS or name.startswith(OTHERS):
             continue
         if meant := difflib.get_close_matches(name.upper(), sorted(OPTIONS), 1, LIKENESS):
-            raise StackError(f"{name}: nothing reads a setting of this name; did you mean {meant[0]}?")
-        say(f"{name}: nothing reads a setting of this name, so it changes nothing")
+            raise StackError(f"{name}: unknown setting; did you mean {meant[0]}?")
+        say(f"{name}: unknown setting, ignored")

@@ -73,14 +73,14 @@ def require_site(record: Record) -> None:
         assignment(name, value)
     wanted = {"WEB_PORT": settings.port, "LIVE_PORT": settings.live_port}
     if len(set(wanted.values())) < len(wanted):
-        raise StackError(f"WEB_PORT and LIVE_PORT are both {settings.port}: give two different ports")
+        raise StackError(f"WEB_PORT and LIVE_PORT are both {settings.port}: choose two different ports")
     _require_own_address(settings.host)
     ours = set(record.site_ports.values()) if _site_runs(record) else set()
     for variable in given:
         if wanted[variable] not in ours and not ports.is_free(wanted[variable]):
             raise StackError(
-                f"{variable}={wanted[variable]}: cannot be listened on; another program has it, or only"
-                " root may. Give another port"
+                f"{variable}={wanted[variable]}: cannot listen on this port: another program uses it, or"
+                " only root may. Choose another port"
             )
 
 
@@ -124,7 +124,7 @@ def _require_own_address(host: str) -> None:
         with socket.socket(family) as probe:
             probe.bind(address)
     except OSError as error:
-        raise StackError(f"WEB_HOST={host}: this machine cannot listen there: {error.strerror}") from error
+        raise StackError(f"WEB_HOST={host}: this machine cannot listen on this address: {error.strerror}") from error
 
 
 def _read_recording(path: Path) -> None:

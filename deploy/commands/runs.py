@@ -44,7 +44,7 @@ def loadtest(record: Record, replicas: int) -> int:
 def _run_in_the_other_place(record: Record, replicas: int, driver: Driver) -> int:
     before, place = urls_of(record, LOADTEST), profiles.other_place(record)
     urls = urls_of(record, LOADTEST, place)
-    with progress("Making a fresh database and topology"):
+    with progress("Creating a fresh database and topology"):
         servers.recreate_database(record, urls)
         modules.run_quietly(urls, "operators", "migrate")
         modules.run_quietly(urls, "operators", "declare", "--fresh")
@@ -150,10 +150,10 @@ def dead_letters(record: Record) -> int:
 def _look_back(record: Record, module: str, *arguments: str, only_postgres: bool = False) -> int:
     """Runs a module on the data of the last run."""
     if record.last_profile not in PROFILES:
-        raise StackError("no run is known here: `make up` or `make loadtest` first")
+        raise StackError("nothing has run in this checkout: run `make up` or `make loadtest` first")
     with _servers_for_a_while(record, only_postgres):
         if record.kind != record.kind_of_last_run:
-            raise StackError("the last run used other servers: set or unset AMQP_URL and DATABASE_URL as it was then")
+            raise StackError("the last run used other servers: set or unset AMQP_URL and DATABASE_URL as in that run")
         environment = urls_of(record, record.last_profile).environment
         return foreground.wait_for(modules.start(environment, module, *arguments))
 

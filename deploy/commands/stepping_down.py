@@ -20,6 +20,6 @@ def step_down(arguments: list[str]) -> None:
     command = arguments[0] if arguments else "--help"
     if not (command in WITHOUT_SERVERS or command.startswith("-")):
         servers.install(for_tests=command == "test")
-    say(f"This checkout is {account.pw_name}'s: going on as {account.pw_name}")
+    say(f"This checkout is {account.pw_name}'s: continuing as {account.pw_name}")
     owner.become(account)
     os.execv(sys.executable, [sys.executable, "-m", "deploy", *arguments])

@@ -44,4 +44,4 @@ def chosen(tier: str, arguments: Sequence[str]) -> tuple[Tier, ...]:
         if one.name == tier:
             environment = ALL_SEEDS if one is CHAOS else {}
             return (Tier(tier, (*one.arguments, *arguments), one.servers, one.browser, environment),)
-    raise StackError(f"there is no tier of tests named {tier}; there are {', '.join(TIERS)}")
+    raise StackError(f"unknown tier of tests {tier}: choose one of {', '.join(TIERS)}")

@@ -62,7 +62,7 @@ def _answers(record: Record, name: str) -> bool:
 def _compose(record: Record, *arguments: str) -> str:
     name = engine()
     if not name:
-        raise StackError("the container engine that holds this stack's servers does not answer; start it again")
+        raise StackError("the container engine that runs this stack's servers does not answer: start it again")
     project = f"daytrade-{hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12]}"
     environment = os.environ | {
         "STACK_RABBITMQ": str(RABBITMQ_HOME),

@@ -20,7 +20,7 @@ def require_addresses(amqp: str, postgres: str) -> None:
         except ValueError:  # a port that is not a number, or an incomplete IPv6 address
             well = False
         if not well:
-            raise StackError(f"{variable} is no such address: it looks like {EXAMPLES[variable]}")
+            raise StackError(f"{variable} is not a valid address: it must look like {EXAMPLES[variable]}")
         assignment(variable, address)  # raises if supervisord cannot pass it on to workers
     if not name_of(postgres):
-        raise StackError(f"DATABASE_URL names no database: it looks like {EXAMPLES['DATABASE_URL']}")
+        raise StackError(f"DATABASE_URL names no database: it must look like {EXAMPLES['DATABASE_URL']}")

@@ -24,7 +24,7 @@ def ensure() -> None:
         )
     install.install(missing)
     if _missing():
-        raise StackError(f"installed, but without a program this stack can use: {' and '.join(_missing())}")
+        raise StackError(f"installed, but no usable program was found: {' and '.join(_missing())}")
 
 
 def rabbitmq_server() -> Path | None:
@@ -53,7 +53,7 @@ def postgres_folder() -> Path | None:
         newest = max(found, default=0)
         return found[newest] if newest >= POSTGRES_VERSION_MIN else None
     if found and int(on_disk) not in found:
-        raise StackError(f"this stack's data need Postgres {on_disk}; install it, or drop them with `make clean`")
+        raise StackError(f"this stack's data need Postgres {on_disk}; install it, or delete the data with `make clean`")
     return found.get(int(on_disk))
 
 

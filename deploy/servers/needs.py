@@ -34,14 +34,14 @@ def require(with_broker: bool, lines: int = 0) -> None:
     """Checks the room for the servers and for `lines` commands. Raises StackError that says what is missing."""
     room = (ROOM_BYTES if with_broker else ROOM_TO_READ_BYTES) + lines * LINE_BYTES
     limit = BROKER_LIMIT_BYTES if with_broker else 0
-    _require_disk(STACK, room + limit, f", of which RabbitMQ leaves {_gb(limit)} alone" if limit else "")
+    _require_disk(STACK, room + limit, f", of which RabbitMQ keeps {_gb(limit)} free" if limit else "")
     data = POSTGRES_DATA.resolve()
     if data.is_dir() and data.stat().st_dev != STACK.stat().st_dev:
         _require_disk(data, room, "")
     available = available_memory()
     if with_broker and available is not None and available < MEMORY_BYTES:
         raise StackError(
-            f"too little memory: {_gb(available)} are available, {_gb(MEMORY_BYTES)} are needed;"
+            f"not enough memory: {_gb(available)} are available, {_gb(MEMORY_BYTES)} are needed;"
             " end other programs, or add memory or swap"
         )
 
@@ -66,7 +66,7 @@ def _require_disk(folder: Path, needed: int, note: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise StackError(
-            f"too little room on the disk of {folder}: {_gb(free)} are free, {_gb(needed)} are needed{note};"
+            f"not enough free space on the disk of {folder}: {_gb(free)} are free, {_gb(needed)} are needed{note};"
             f" free {_gb(needed - free)}"
         )
 

@@ -85,7 +85,7 @@ def _remove_forgotten(folder: Path) -> None:
     """Removes the data of a deleted checkout at the same path; the passwords to these data are lost."""
     # Everyone may write to that place: only a folder of the server's user can be this project's.
     if folder.is_symlink() or folder.stat().st_uid != pwd.getpwnam(SERVER_USER).pw_uid:
-        raise StackError(f"{folder} is in the way and is not ours; remove it")
+        raise StackError(f"{folder} is in the way and belongs to another program: remove it")
     shutil.rmtree(folder)
 
 
@@ -138,7 +138,7 @@ def _set_password(record: Record, programs: Path) -> None:
         **_as_server_user(),
     )
     if done.returncode:
-        raise StackError(f"Postgres' password cannot be set anew: {' '.join(done.stderr.split())[-300:]}")
+        raise StackError(f"Postgres' password could not be changed: {' '.join(done.stderr.split())[-300:]}")
 
 
 def _take_back() -> None:

@@ -81,13 +81,13 @@ def _wait(record: Record, servers: tuple[str, ...], fatal: set[str]) -> None:
             info = supervisor.processes(record)[name]
             lives.add(info["start"])
             if info["statename"] in fatal or len(lives) > LIVES_MAX:
-                raise StackError(f"{name} does not start (`make clean` removes its data, and so what may be damaged)")
+                raise StackError(f"{name} does not start; if its data are damaged, `make clean` deletes them")
 
         try:
             readiness.wait_until(questions[name], name, START_SECONDS_MAX, still_trying)
         except StackError as error:
             log = LOGS / f"{name}.log"
-            raise StackError(f"{error}; the end of {log}:\n{log_tail(log)}") from error
+            raise StackError(f"{error}. The end of {log}:\n{log_tail(log)}") from error
 
 
 def _programs(record: Record) -> list[Program]:

@@ -64,11 +64,11 @@ def stop(record: Record) -> None:
             for profile in (SITE, *PROFILES):
                 supervisor.set_workers(record, profile, [])
         except StackError as error:  # an earlier version of this project started it, with a configuration of its own
-            say(f"{error}: ending everything at once")
+            say(f"{error}; ending all processes now")
         supervisor.shut_down(record)
     count = leftovers.end_all()
     if count:
-        say(f"Ended {count} processes that no supervisor looked after")
+        say(f"Ended {count} processes that ran without a supervisor")
     if record.kind == CONTAINER or (not record.kind and container.engine()):  # a lost record does not name the kind
         container.stop(record)
 
@@ -88,8 +88,8 @@ def refuse_to_empty_live_streams(record: Record) -> None:
     """Raises StackError if emptying every stream, as tests and load tests do first, would hit the live system."""
     if record.kind == GIVEN and database.has_read_streams(urls_of(record, LIVE).database):
         raise StackError(
-            "this empties the streams at AMQP_URL, and the live system on DATABASE_URL works on them;"
-            " give it a vhost and a database of its own, or unset both to use private servers"
+            "this command empties the streams at AMQP_URL, which the live system on DATABASE_URL uses;"
+            " name another vhost and database, or unset both variables to use private servers"
         )
 
 
@@ -123,7 +123,9 @@ def _choose(record: Record) -> Kind:
         given.require_addresses(amqp, postgres)
     if amqp and not _are_our_own(record, amqp, postgres):
         if running(record) and (record.kind, record.amqp_url, record.database_url) != (GIVEN, amqp, postgres):
-            raise StackError("this stack runs on other servers than AMQP_URL and DATABASE_URL name; `make down` first")
+            raise StackError(
+                "this stack runs on other servers than AMQP_URL and DATABASE_URL name: run `make down` first"
+            )
         record.amqp_url, record.database_url = amqp, postgres
         return GIVEN
     if record.kind == GIVEN and running(record):

@@ -15,11 +15,11 @@ BYTES_MAX = 900
 def complaint(path: str) -> str | None:
     """Returns a line that says what is wrong with the path and what to do; None if all programs work in it."""
     if "\n" in path or "\r" in path:
-        reason = "holds an end of line, which Postgres refuses"
+        reason = "contains an end of line, which Postgres refuses"
     elif ":" in path:
-        reason = "holds a colon, where Python makes no virtual environment"
+        reason = "contains a colon, and Python makes no virtual environment in such a path"
     elif len(os.fsencode(path)) > BYTES_MAX:
-        reason = f"is longer than {BYTES_MAX} bytes, and Postgres cannot hold it"
+        reason = f"is longer than {BYTES_MAX} bytes, which is too long for Postgres"
     elif any("\ud800" <= character <= "\udfff" for character in path):
         reason = "is not UTF-8, and Erlang, which RabbitMQ runs on, cannot read it"
     else:

@@ -20,7 +20,7 @@ def exclusive(command: str) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             holder = file.read().strip() or "another command"
-            raise StackError(f"{holder} is at work in this checkout; wait for it, or stop it") from error
+            raise StackError(f"{holder} is running in this checkout: wait for it, or stop it") from error
         file.truncate(0)
         file.write(f"`make {command}` (pid {os.getpid()})")
         file.flush()

@@ -25,7 +25,7 @@ def refuse(uid: int, at_the_top_only: bool = False) -> None:
     if not others:
         return
     first, owner = others[0]
-    whose = f"{first} belongs to {_name(owner)}, so that {_name(uid)} cannot use it"
+    whose = f"{first} belongs to {_name(owner)}, so {_name(uid)} cannot use it"
     if ROOT.stat().st_uid != uid:
         raise StackError(f"{whose}. Use a checkout of your own")
     elsewhere = [path for path, _ in others if not path.is_relative_to(ROOT)][:1]

@@ -20,7 +20,9 @@ def keep_or_find(wanted: int | None, avoid: set[int]) -> int:
         port = random.randint(LOWEST, HIGHEST)
         if port not in avoid | TAKEN_BY_CUSTOM and is_free(port):
             return port
-    raise StackError(f"no free port between {LOWEST} and {HIGHEST} in {ATTEMPTS_MAX} attempts: end what listens there")
+    raise StackError(
+        f"no free port between {LOWEST} and {HIGHEST} in {ATTEMPTS_MAX} attempts: end programs that listen there"
+    )
 
 
 def is_free(port: int) -> bool:

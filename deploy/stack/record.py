@@ -87,10 +87,10 @@ def load() -> Record:
             faults[place] = f"{place.name} {damage}"
             continue
         if faults:
-            say(f"{faults[RECORD]}: its copy is used")
+            say(f"{faults[RECORD]}; using its copy")
         return record
     if any(place.exists() for place in faults):
-        say(f"{' and '.join(faults.values())}: ports and passwords are made anew; which run was the last is forgotten")
+        say(f"{' and '.join(faults.values())}; choosing new ports and passwords, and forgetting the last run")
     return Record()
 
 
@@ -98,7 +98,7 @@ def _read(place: Path) -> Record:
     try:
         values = msgspec.json.decode(place.read_bytes())
         if not isinstance(values, dict) or NEVER_ABSENT - values.keys():
-            raise Damaged("is no record of this stack")
+            raise Damaged("is not a record of this stack")
         return msgspec.convert(values, Record)
     except FileNotFoundError as error:
         raise Damaged("is missing") from error

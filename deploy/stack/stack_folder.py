@@ -22,7 +22,7 @@ def ensure() -> None:
     """
     if not STACK.is_dir():
         if STACK.exists() or STACK.is_symlink():
-            raise StackError(f"{STACK} must be a folder and is none: remove it, or `make clean` does")
+            raise StackError(f"{STACK} is not a folder: remove it, or run `make clean`")
         STACK.mkdir()
     os.chmod(STACK, 0o711)
     for path in FOLDERS:
@@ -57,4 +57,4 @@ def put_aside(path: Path) -> None:
     else:
         aside.unlink(missing_ok=True)
     path.rename(aside)
-    say(f"{path} was not what belongs there; it is now {aside.name}")
+    say(f"{path} had the wrong type, and was renamed to {aside.name}")

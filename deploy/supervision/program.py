@@ -69,11 +69,11 @@ def assignment(name: str, value: str) -> str:
     """
     if value.strip(QUOTES) != value or all(quote in value for quote in QUOTES):
         raise StackError(
-            f"{name}: supervisord cannot pass on its value, which begins or ends with a quote, or holds both ' and \";"
-            " use another (in an address, %27 stands for ' and %22 for \")"
+            f"{name}: supervisord cannot pass on its value: it begins or ends with a quote, or contains both ' and \"."
+            " Use another value (in an address, %27 stands for ' and %22 for \")"
         )
     if not _is_utf_8(value):
-        raise StackError(f"{name}: supervisord cannot pass on its value, which is not UTF-8; use another")
+        raise StackError(f"{name}: supervisord cannot pass on its value: it is not UTF-8. Use another value")
     quote = "'" if '"' in value else '"'
     return f"{name}={quote}{plain(value)}{quote}"
 
@@ -81,7 +81,7 @@ def assignment(name: str, value: str) -> str:
 def plain(value: str) -> str:
     """Escapes a value for supervisord's file, where % begins the name of a variable. Raises StackError."""
     if not _is_utf_8(value):
-        raise StackError(f"supervisord cannot pass on {value!r}, which is not UTF-8; use another name")
+        raise StackError(f"supervisord cannot pass on {value!r}, which is not UTF-8: use another name")
     value = value.replace("%", "%%")
     for name, character in CHARACTERS.items():
         value = value.replace(character, f"%(ENV_{VARIABLE.format(name)})s")

@@ -26,7 +26,7 @@ def wait_until(
         if check:
             check()
         if time.monotonic() > deadline:
-            raise StackError(f"{what} does not answer after {seconds_max:.0f} s")
+            raise StackError(f"{what} did not answer within {seconds_max:.0f} s")
         time.sleep(PAUSE_S)
 
 

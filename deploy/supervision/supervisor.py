@@ -79,7 +79,7 @@ def shut_down(record: Record) -> None:
         # Of another user's processes (root's, from before a chown) only supervisord itself is visible. It ends last.
         return not (supervised & leftovers.find().keys() or leftovers.lives(pid))
 
-    wait_until(gone, "the end of every process", SHUTDOWN_SECONDS_MAX)
+    wait_until(gone, "the shutdown of every process", SHUTDOWN_SECONDS_MAX)
 
 
 def processes(record: Record) -> dict[str, dict[str, Any]]:
@@ -134,7 +134,7 @@ def _stop_and_forget(record: Record, names: list[str]) -> None:
         infos = processes(record)
         return all(infos[name]["statename"] in STOPPED_STATES for name in names if name in infos)
 
-    wait_until(all_stopped, "the end of the workers", SHUTDOWN_SECONDS_MAX)
+    wait_until(all_stopped, "the shutdown of the workers", SHUTDOWN_SECONDS_MAX)
     for name in names:
         _call(record, "removeProcessGroup", name)
 
@@ -161,7 +161,7 @@ def _call(record: Record, method: str, *arguments: object, seconds_max: float = 
     except Fault:
         raise
     except (OSError, http.client.HTTPException, Error, ExpatError, ValueError) as error:
-        raise StackError("supervisord is gone; `make down` ends what it left behind") from error
+        raise StackError("supervisord has ended: run `make down` to end the processes that it left behind") from error
 
 
 def _main_section(record: Record) -> str:

@@ -71,6 +71,8 @@ class Watch:
             if (name, state) not in self.told:
                 self.told.add((name, state))
                 log = LOGS / self.profile / f"{name.partition('.')[2]}.log"
-                what = "was given up" if state == "FATAL" else "dies as soon as it starts"
+                what = (
+                    "keeps ending, and is not restarted any more" if state == "FATAL" else "ends as soon as it starts"
+                )
                 say(f"{name} {what}. The end of {log}:\n{log_tail(log)}")
         return bool(unwell)

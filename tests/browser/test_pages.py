@@ -76,7 +76,7 @@ def _note_dumps_without_a_file(site: Site, user: str) -> None:
     rows = [
         ("waiting", None, None),
         ("waiting", None, "the disk is full"),
-        ("failed", None, "the folder in this name is the file of the dump a-name-of-some-length.xml"),
+        ("failed", None, "its folder has the name of the file of the dump a-name-of-some-length.xml"),
         ("replaced", 1, None),
         ("written", 1, None),
     ]

@@ -104,7 +104,7 @@ def dumper(shelf, monkeypatch) -> Iterator[Dumper]:
     ("first", "second", "why"),
     [
         ("testLOG/x", "testLOG", "this name is a folder of the dump testLOG/x"),
-        ("testLOG", "testLOG/x", "the folder in this name is the file of the dump testLOG"),
+        ("testLOG", "testLOG/x", "its folder has the name of the file of the dump testLOG"),
         ("a/b/c", "a", "this name is a folder of the dump a/b/c"),
     ],
 )
@@ -133,7 +133,7 @@ def test_a_whole_log_whose_marker_is_still_to_come_in_a_users_partition_is_the_l
 def test_a_whole_log_whose_marker_came_first_in_a_users_partition_is_the_earlier_one(shelf):
     shelf.ask("testLOG", user=None, markers=tuple(range(8)))
     anns = shelf.ask("testLOG/x", source=7)
-    assert shelf.refuses(anns) == "the folder in this name is the file of the dump testLOG"
+    assert shelf.refuses(anns) == "its folder has the name of the file of the dump testLOG"
 
 
 def test_a_dump_that_failed_holds_no_name(shelf):

@@ -165,7 +165,9 @@ def test_a_run_that_does_not_move_says_what_is_behind(ledger, amqp_url, tmp_path
     with WorkloadInput(str(workload)) as opened:
         prepared = Workload(opened, SOURCE)
         prepared.prepare(pytest.fail)
-        with pytest.raises(Stalled, match=rf"2 commands .* partition {partition_of('u')} \\(owner: none\\) by 1 messages"):
+        with pytest.raises(
+            Stalled, match=rf"2 commands .* partition {partition_of('u')} \\(owner: none\\) by 1 messages"
+        ):
             driver.drive(prepared, rate=1_000)
     publisher.close()
     assert (run.published, run.unreadable) == (2, 1), "the last DUMPLOG waits for what stands before it"

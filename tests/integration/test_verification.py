@@ -262,7 +262,7 @@ def test_the_command_line_says_whether_all_is_well(finished, tmp_path):
             connection.execute("TRUNCATE audit_sources")
         empty = command_line("heads", DATABASE_URL=url)
         assert (empty.returncode, empty.stdout) == (2, "")
-        assert "it has no heads to keep" in empty.stderr
+        assert "there are no heads to save" in empty.stderr
 
     nowhere = command_line("verify", DATABASE_URL="")
     assert nowhere.returncode == 2
@@ -275,7 +275,7 @@ def test_the_command_line_says_whether_all_is_well(finished, tmp_path):
         (b"", "no line is the head of a source"),
         (b"# heads of another day\n\n", "no line is the head of a source"),
         (b"4 nonsense\n", "line 1 is not the head of a source"),
-        (b"\xff\xfe\x00\n", "is no text"),
+        (b"\xff\xfe\x00\n", "is not a text file"),
     ],
 )
 def test_kept_heads_that_say_nothing_are_refused_in_one_line(tmp_path, content, said):

@@ -44,6 +44,6 @@ def test_the_refusal_comes_before_anything_is_installed(tmp_path):
     environment = {"PATH": "/usr/bin:/bin", "PYTHON": sys.executable}
     done = subprocess.run(asked, cwd=checkout, capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: the path of this checkout holds a colon")
+    assert done.stderr.startswith("error: the path of this checkout contains a colon")
     assert done.stderr.count("\n") == 1
     assert sorted(checkout.rglob("*")) == before

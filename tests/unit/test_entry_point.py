@@ -99,7 +99,11 @@ def test_output_that_was_closed_is_no_fault():
 @pytest.mark.parametrize(
     ("raised", "code", "said"),
     [
-        ("ImportError('no such\\nlibrary')", 1, "error: a package cannot be loaded (no such library). `rm -r .venv`"),
+        (
+            "ImportError('no such\\nlibrary')",
+            1,
+            "error: a package cannot be loaded (no such library). Run `rm -r .venv`",
+        ),
         ("KeyboardInterrupt", 130, "error: interrupted"),
     ],
 )

@@ -30,7 +30,7 @@ def test_a_file_without_a_command_is_one_clear_line(environment, tmp_path, capsy
     (tmp_path / "load.txt").write_text(content)
     assert load_test.main() == 2
     said = capsys.readouterr().err
-    assert "there is no command in it" in said
+    assert "contains no command" in said
     assert why in said
     assert said.count("\n") == 1
 

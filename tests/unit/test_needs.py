@@ -41,12 +41,12 @@ def test_a_disk_on_which_the_broker_would_take_no_messages_is_named(machine):
     needs.require(with_broker=True)
     machine(disk=1_400)
     with pytest.raises(
-        StackError, match=r"1.4 GB are free, 1.5 GB are needed, .* RabbitMQ leaves 1.0 GB alone; free 0.1"
+        StackError, match=r"1.4 GB are free, 1.5 GB are needed, .* RabbitMQ keeps 1.0 GB free; free 0.1"
     ):
         needs.require(with_broker=True)
     needs.require(with_broker=False)
     machine(disk=50)
-    with pytest.raises(StackError, match="too little room"):
+    with pytest.raises(StackError, match="not enough free space"):
         needs.require(with_broker=False)
 
 
@@ -59,13 +59,13 @@ def test_a_large_workload_needs_more(machine):
 
 def test_too_little_memory_is_named_on_the_machine_and_in_a_container(machine, tmp_path: Path):
     machine(memory=500)
-    with pytest.raises(StackError, match=r"too little memory: 0.5 GB are available, 0.8 GB are needed"):
+    with pytest.raises(StackError, match=r"not enough memory: 0.5 GB are available, 0.8 GB are needed"):
         needs.require(with_broker=True)
     machine()
     (tmp_path / "memory.max").write_text("800000000\n")
     (tmp_path / "memory.current").write_text("700000000\n")
     (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 100000000\n")
-    with pytest.raises(StackError, match=r"too little memory: 0.2 GB"):
+    with pytest.raises(StackError, match=r"not enough memory: 0.2 GB"):
         needs.require(with_broker=True)
     (tmp_path / "memory.max").write_text("max\n")
     needs.require(with_broker=True)

@@ -93,7 +93,7 @@ def test_a_port_that_another_program_has_is_named():
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        assert "another program has it" in refused(WEB_PORT=str(other.getsockname()[1]))
+        assert "another program uses it" in refused(WEB_PORT=str(other.getsockname()[1]))
 
 
 def test_a_file_that_cannot_be_read_and_one_that_cannot_be_written_are_named(tmp_path):
@@ -145,7 +145,7 @@ def test_a_pipe_or_a_device_is_written_to_as_it_is(tmp_path):
 )
 def test_an_address_that_is_none_is_named_without_its_password(amqp, postgres, named):
     given.require_addresses("amqps://u:p@h:1/v%2f", "postgresql+psycopg://u:p@/d?host=/run/postgres")
-    with pytest.raises(StackError, match=f"{named} is no such address"):
+    with pytest.raises(StackError, match=f"{named} is not a valid address"):
         given.require_addresses(amqp, postgres)
 
 

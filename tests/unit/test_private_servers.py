@@ -20,7 +20,7 @@ def test_a_server_that_dies_again_and_again_is_not_waited_for(monkeypatch, state
 
     monkeypatch.setattr(supervisor, "processes", processes)
     monkeypatch.setattr(private, "answers", lambda _url: False)
-    with pytest.raises(StackError, match=r"(?s)postgres does not start.*the end of"):
+    with pytest.raises(StackError, match=r"(?s)postgres does not start.*The end of"):
         private._wait(Record(ports={"postgres": 1}), (private.POSTGRES,), fatal={"FATAL"})
 
 

@@ -85,7 +85,7 @@ def test_an_order_from_before_the_clock_was_set_back_that_was_committed_is_found
     scribe.gives("COMMIT_BUY")
     rows = scribe.recorded()
     rows[2] = msgspec.structs.replace(rows[2], at_ms=T0 - 3_600_000)
-    assert "was due and not released" in rerun(scribe, rows).first[Kind.MISMATCH]
+    assert "was due, but was not released" in rerun(scribe, rows).first[Kind.MISMATCH]
 
 
 def _altered(field: str) -> Callable[[RecordedRow], object]:
@@ -139,7 +139,7 @@ def test_an_order_that_was_due_and_not_released_is_found() -> None:
     scribe = trading()
     rows = [row for row in scribe.recorded() if row.kind != "expiry"]
     found = rerun(scribe, rows)
-    assert "was due and not released" in found.first[Kind.MISMATCH]
+    assert "was due, but was not released" in found.first[Kind.MISMATCH]
 
 
 def test_what_stands_behind_the_position_is_not_yet_executed() -> None:

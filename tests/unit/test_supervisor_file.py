@@ -49,7 +49,7 @@ def test_a_value_that_supervisord_cannot_be_told_is_refused_in_one_line(value):
         Program("worker", ("run",), Path("/log"), Path("/"), {"SECRET_KEY": value}).section()
     said = str(refused.value)
     assert said.startswith("SECRET_KEY: ")
-    assert "use another" in said
+    assert "Use another value" in said
     assert "\n" not in said
     assert value not in said, "it may be a password"
 

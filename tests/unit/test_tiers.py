@@ -47,5 +47,5 @@ def test_the_tier_of_chaos_runs_every_round_and_all_tests_together_a_few() -> No
 
 
 def test_an_unknown_tier_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(StackError, match="no tier of tests named unti; there are all, unit, integration"):
+    with pytest.raises(StackError, match="unknown tier of tests unti: choose one of all, unit, integration"):
         tiers.chosen("unti", [])

@@ -101,12 +101,12 @@ def _tar() -> bytes:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "there is no command in it, it is empty"),
-        (b"\xef\xbb\xbf\r\n", "there is no command in it, it is empty"),
-        (packed(b""), "there is no command in it, it is empty"),
-        (b"\x7fELF\x02\x01\x01" + bytes(range(256)), "there is no command in it: line 1"),
-        (bytes(1000), "there is no command in it: line 1"),
-        (LINES.decode().encode("utf-16")[2:], "there is no command in it: line 1"),
+        (b"", "contains no command: it is empty"),
+        (b"\xef\xbb\xbf\r\n", "contains no command: it is empty"),
+        (packed(b""), "contains no command: it is empty"),
+        (b"\x7fELF\x02\x01\x01" + bytes(range(256)), "contains no command: line 1"),
+        (bytes(1000), "contains no command: line 1"),
+        (LINES.decode().encode("utf-16")[2:], "contains no command: line 1"),
         (packed(LINES)[:-9], "damaged or cut off"),
         (packed(LINES)[:3], "damaged or cut off"),
         (packed(LINES) + b"more", "damaged or cut off"),
@@ -129,7 +129,7 @@ def test_what_cannot_be_run_whole_is_refused_in_one_line_before_anything_runs(pa
 def test_a_folder_a_missing_file_and_a_closed_standard_input_are_named(tmp_path):
     assert refusal(tmp_path).endswith("is a folder; a workload is a file of commands")
     assert refusal(tmp_path / "none").endswith("none: No such file or directory")
-    assert refusal("/dev/null").startswith("/dev/null: there is no command in it")
+    assert refusal("/dev/null").startswith("/dev/null contains no command")
     before = os.dup(0)
     os.close(0)
     try:

@@ -188,7 +188,9 @@ class Rerun:
         if _said(row) != _said(decision):
             self._note(Kind.MISMATCH, row, ", ".join(_differences(row, decision)))
         elif row.published_at_ms != published_at_ms:
-            self._note(Kind.MISMATCH, row, f"published_at_ms is {row.published_at_ms}, but {published_at_ms} in the stream")
+            self._note(
+                Kind.MISMATCH, row, f"published_at_ms {row.published_at_ms}, but in the stream {published_at_ms}"
+            )
 
     def _note(self, kind: Kind, row: RecordedRow, what: str) -> None:
         self._findings.note(kind, f"{self._name}: row {row.seq}, {row.kind} {row.command}: {what}")

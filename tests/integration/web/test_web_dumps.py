@@ -28,7 +28,10 @@ def put(website: Website, filename: str) -> None:
     [
         ({"state": "waiting"}, "Being written"),
         ({"state": "waiting", "failure": "the disk is full"}, "The disk is full. We keep trying."),
-        ({"state": "failed", "failure": "the folder in this name is the file of the dump a"}, "The folder in this name is the file of the dump"),
+        (
+            {"state": "failed", "failure": "its folder has the name of the file of the dump a"},
+            "Its folder has the name of the file of the dump",
+        ),
         ({"state": "replaced", "written_at_ms": 1}, "A later file has this name."),
     ],
 )
@@ -119,7 +122,7 @@ def test_administrators_see_how_many_dumps_have_no_file(website: Website) -> Non
 
     administrator, user = website.person(people.ADMINISTRATOR), website.person()
     failed, delayed = troubles()
-    note(website, user, "a", state="failed", failure="the folder in this name is the file of the dump a")
+    note(website, user, "a", state="failed", failure="its folder has the name of the file of the dump a")
     note(website, user, "b", failure="the disk is full")
     note(website, user, "c")
     assert troubles() == (failed + 1, delayed + 1)
