@@ -166,7 +166,7 @@ def test_a_run_that_does_not_move_says_what_is_behind(ledger, amqp_url, tmp_path
         prepared = Workload(opened, SOURCE)
         prepared.prepare(pytest.fail)
         with pytest.raises(
-            Stalled, match=rf"2 commands .* partition {partition_of('u')} \\(owner: none\\) by 1 messages"
+            Stalled, match=rf"2 commands .* partition {partition_of('u')} \(owner: none\) by 1 messages"
         ):
             driver.drive(prepared, rate=1_000)
     publisher.close()
