@@ -11,7 +11,7 @@ LISTED_DEFAULT, LISTED_MAX = 50, 1_000
 
 GROUP = "dead-letters"
 
-app = a_typer("Look at messages that could not be decoded, publish them again, or discard them.")
+app = a_typer("List undecodable messages, publish or discard them.")
 
 Ids = Annotated[list[str] | None, typer.Option("--id", help="stream/offset, as `list` shows it; may be repeated")]
 All = Annotated[bool, typer.Option("--all", help="all letters, instead of --id")]
@@ -39,7 +39,7 @@ def show(
         bool, typer.Option("--whole", help="read a message that is not kept whole from its stream")
     ] = False,
 ) -> None:
-    """Show letters with their reason and message; MessagePack is shown as JSON. Changes nothing."""
+    """Show letters with their messages. MessagePack is shown as JSON. Changes nothing."""
     from operators import dead_letter_screen
 
     dead_letter_screen.show(ids, whole)

@@ -29,7 +29,7 @@ def alarms() -> None:
 
 
 def quotes_today() -> None:
-    """Show the quotes needed today (UTC), what was paid for them, and the least that could have been paid.
+    """Show today's quotes and what they cost. A day begins at midnight UTC; beside the cost is the least possible one.
 
     Exit codes: 0 shown, 2 not shown.
     """
@@ -53,7 +53,7 @@ def price_history(
     begin: Annotated[str, typer.Option("--from", help="ISO 8601 (UTC) or ms since the epoch")] = "1970-01-01",
     end: Annotated[str, typer.Option("--to", help="end of the range, in the same form; not included")] = "9999-12-31",
 ) -> None:
-    """Print the paid prices of a symbol as CSV, the format that QUOTE_SOURCE and the verb what-if read.
+    """Print the paid prices of a symbol as CSV. QUOTE_SOURCE and the verb what-if read this format.
 
     Exit codes: 0 printed, 1 Postgres cannot be reached, 2 misused.
     """
@@ -81,7 +81,7 @@ def what_if(
     user: Annotated[str, typer.Argument(help="user id")],
     prices: Annotated[Path, typer.Option("--prices", help="CSV: time,symbol,price")],
 ) -> None:
-    """Show which of a user's trigger orders would have fired at recorded prices. Fires nothing.
+    """Show which trigger orders recorded prices would fire. Fires nothing.
 
     Exit codes: 0 shown, 1 Postgres cannot be reached, 2 misused.
     """

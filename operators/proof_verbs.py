@@ -87,7 +87,7 @@ def heads() -> None:
 
 
 def replay() -> int:
-    """Rebuild the state from the command streams, and compare it with the database.
+    """Compare the database with the state rebuilt from the streams.
 
     The rebuilt state stays in a separate database, named like the live one with _replay appended.
     Exit codes: 0 equal, 1 something differs, 2 not done.
@@ -101,7 +101,7 @@ def replay() -> int:
 
 
 def state(file: Output) -> None:
-    """Write every account as JSON: cash, positions, pending orders and trigger orders."""
+    """Write every account as JSON. Each has its cash, positions, pending orders and trigger orders."""
     from operators import given_servers
     from verification import exports
 
@@ -111,7 +111,7 @@ def state(file: Output) -> None:
 
 
 def history(file: Output) -> None:
-    """Write every history row as JSON, one per line, in the order in which the rows took effect."""
+    """Write every history row as JSON, one per line. The rows are in the order in which they took effect."""
     from operators import given_servers
     from verification import exports
 

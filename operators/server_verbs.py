@@ -77,7 +77,7 @@ def declare(
 
 
 def admin(name: Annotated[str, typer.Argument(help="1 to 64 of A-Z a-z 0-9 _ . @ -")]) -> int:
-    """Make a person an administrator of the site; creates the person if necessary.
+    """Make a person an administrator of the site. Creates the person if necessary.
 
     Asks for a new person's password, or reads it from PASSWORD. Exit codes: 0 done, 1 not possible now, 2 misused.
     """
@@ -97,7 +97,7 @@ def admin(name: Annotated[str, typer.Argument(help="1 to 64 of A-Z a-z 0-9 _ . @
 
 
 def run(process: Annotated[Process, typer.Argument()]) -> None:
-    """Run a long-lived process in the foreground, until SIGTERM or Ctrl-C. Its settings are environment variables."""
+    """Run a long-lived process in the foreground. SIGTERM or Ctrl-C ends it. Its settings are environment variables."""
     import os
     import sys
 

@@ -54,7 +54,7 @@ def up(replicas: Replicas = 1) -> None:
 
 @app.command()
 def web(replicas: Replicas = 1) -> None:
-    """Start servers, workers and the site, with a demo person; they keep running."""
+    """Start servers, workers and the site. They keep running; a demo person can log in."""
     with exclusive("web"):
         record = load()
         preconditions.require_workers(LIVE, replicas)
@@ -158,7 +158,7 @@ def chaos(
     rounds: Annotated[int, typer.Option(envvar="ROUNDS", min=1)] = 1,
     arguments: Annotated[str, typer.Option(envvar="ARGS", help="options of `python -m tests.chaos`")] = "",
 ) -> None:
-    """Run workloads while faults strike, and check that nothing is lost, doubled or out of order."""
+    """Run workloads while faults strike. Then check that nothing is lost, doubled or out of order."""
     with exclusive("chaos"):
         told = ["--seed", str(seed), "--rounds", str(rounds), *preconditions.arguments_from(arguments)]
         raise typer.Exit(runs.chaos(load(), told))
@@ -170,7 +170,7 @@ def soak(
     rounds: Annotated[int, typer.Option(envvar="ROUNDS", min=1)] = 200,
     again: Annotated[bool, typer.Option(envvar="AGAIN", help="also repeat rounds that found violations")] = False,
 ) -> None:
-    """Run rounds of chaos for hours, in several runs if necessary; the figures go to docs/reliability.md."""
+    """Run many rounds of chaos. A later run continues; the figures go to docs/reliability.md."""
     with exclusive("soak"):
         told = ["--soak", "--seed", str(seed), "--rounds", str(rounds), *(["--again"] if again else [])]
         raise typer.Exit(runs.chaos(load(), told))
@@ -190,7 +190,7 @@ def history(file: Annotated[str, typer.Option(envvar="HISTORY")] = "") -> None:
 
 @app.command()
 def replay() -> None:
-    """Rebuild the state of the last run from its command streams and compare."""
+    """Replay the last run's streams and compare the state."""
     with exclusive("replay"):
         raise typer.Exit(runs.replay(load()))
 
@@ -211,14 +211,14 @@ def bench_quotes() -> None:
 
 @app.command("bench-triggers")
 def bench_triggers() -> None:
-    """Measure the cost of price events, and the time from a price to the fills it causes."""
+    """Measure the cost of price events and the time to their fills."""
     with exclusive("bench-triggers"):
         raise typer.Exit(runs.bench(load(), "triggers"))
 
 
 @app.command("what-if")
 def what_if(user: Annotated[str, typer.Argument()] = "", prices: Annotated[str, typer.Argument()] = "") -> None:
-    """Show which of a user's trigger orders would have fired at recorded prices."""
+    """Show which trigger orders recorded prices would fire."""
     if not (user and prices):
         say("usage: make what-if USER=name PRICES=file.csv")
         raise typer.Exit(2)
@@ -236,7 +236,7 @@ def dead_letters_command() -> None:
 
 @app.command()
 def verify() -> None:
-    """Recompute every invariant of the last run's database; exit 1 if one is violated."""
+    """Recompute every invariant of the last run. Exit 1 if one is violated."""
     for variable in ("DUMP", "HEADS"):
         if name := os.environ.get(variable):
             preconditions.require_file(name, variable)

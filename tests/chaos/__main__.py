@@ -99,15 +99,23 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.chaos", description="Chaos, and the proof that it broke nothing."
     )
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--commands", type=int, default=COMMANDS, help="of each round's workload")
-    parser.add_argument("--faults", type=int, default=FAULTS, help="of each round")
-    parser.add_argument("--fault", action="append", default=[], choices=KINDS, help="this one; may be given again")
-    parser.add_argument("--sabotage", default="", choices=("", "fence", "outbox", "lookup", "numbering"))
-    parser.add_argument("--record", action="store_true", help=f"each round goes into {records.FILE.name}")
-    parser.add_argument("--soak", action="store_true", help="with some long pauses; recorded; leaves out what is")
-    parser.add_argument("--again", action="store_true", help="a soak also repeats recorded rounds with violations")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the first round")
+    parser.add_argument("--rounds", type=int, default=1, help="number of rounds")
+    parser.add_argument("--commands", type=int, default=COMMANDS, help="number of commands in each round's workload")
+    parser.add_argument("--faults", type=int, default=FAULTS, help="number of faults in each round")
+    parser.add_argument(
+        "--fault", action="append", default=[], choices=KINDS, help="inject this fault; may be repeated"
+    )
+    parser.add_argument(
+        "--sabotage", default="", choices=("", "fence", "outbox", "lookup", "numbering"), help="switch a safeguard off"
+    )
+    parser.add_argument("--record", action="store_true", help=f"record each round in {records.FILE.name}")
+    parser.add_argument(
+        "--soak", action="store_true", help="add some long pauses, record the rounds, skip recorded ones"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="with --soak: repeat recorded rounds that found violations"
+    )
     asked = parser.parse_args()
     asked.record |= asked.soak
     if asked.record and (asked.sabotage or asked.fault or asked.commands != COMMANDS or asked.faults != FAULTS):
