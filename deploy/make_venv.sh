@@ -9,7 +9,7 @@ fail() { echo "error: $*"; exit 1; }
 
 command -v "$python" >/dev/null || fail "$python is missing. Install Python 3.11 or newer."
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-    fail "Python 3.11 or newer is needed, $("$python" -V) was found. Name another one: make PYTHON=python3.12 ..."
+    fail "Python 3.11 or newer is needed, but $("$python" -V) was found. Name another one: make PYTHON=python3.12 ..."
 "$python" -B -m deploy.stack.checkout_path || exit 1
 
 # Debian keeps ensurepip, without which a venv has no pip, in a package of its own. The interpreter is asked for
@@ -30,7 +30,7 @@ fi
 if [ "${3-}" != as-owner ]; then
     exec "$python" -B -m deploy.stack.owner "$0" "$venv" "$requirements" as-owner
 fi
-[ -w . ] || fail "$(id -un) may not write in $(pwd -P)."
+[ -w . ] || fail "$(id -un) has no permission to write in $(pwd -P)."
 if [ -e "$venv" ] && ! [ -w "$venv" ]; then
     fail "$venv belongs to $(stat -c %U "$venv"). Run this once: sudo chown -R $(id -un): $(printf %q "$(pwd -P)")"
 fi
@@ -61,5 +61,5 @@ while kill -0 $pip 2>/dev/null; do
     sleep 1
 done
 echo
-wait $pip || { grep -E '^ERROR' "$log" | head -3; fail "pip failed; all it said is in $log."; }
+wait $pip || { grep -E '^ERROR' "$log" | head -3; fail "pip failed; its output is in $log."; }
 touch "$venv/.requirements-installed"

@@ -54,13 +54,15 @@ def fold(user: str, rows: Iterable[HistoryRow]) -> Account:
     account = Account(user)
     for row in rows:
         if row.seq != account.history_seq + 1:
-            raise BrokenHistory(f"{user or 'nobody'}: row {row.seq} follows row {account.history_seq}")
+            raise BrokenHistory(f"{user or 'no user'}: row {row.seq} follows row {account.history_seq}")
         account.history_seq = row.seq
         if row.outcome == Outcome.DONE:
             try:
                 _take_effect(account, row)
             except (LookupError, ValueError) as error:
-                raise BrokenHistory(f"{user or 'nobody'}: row {row.seq} ({row.kind} {row.command}): {error}") from error
+                raise BrokenHistory(
+                    f"{user or 'no user'}: row {row.seq} ({row.kind} {row.command}): {error}"
+                ) from error
     return account
 
 
