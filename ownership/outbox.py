@@ -11,11 +11,9 @@ import msgspec
 import psycopg
 
 from rabbitmq.publisher import Outgoing
-from runtime.faults import sabotaged
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Outgoing])
-_OFF = sabotaged("outbox")
 
 
 def replace(cursor: psycopg.Cursor, group: str, messages: Mapping[int, list[Outgoing]]) -> None:
@@ -33,7 +31,7 @@ def left_over(cursor: psycopg.Cursor, group: str, partitions: Iterable[int]) -> 
         "SELECT messages FROM outbox WHERE consumer_group = %s AND partition = ANY(%s::smallint[]) ORDER BY partition",
         (group, list(partitions)),
     )
-    return [] if _OFF else [message for (packed,) in cursor for message in _decoder.decode(packed)]
+    return [message for (packed,) in cursor for message in _decoder.decode(packed)]
 
 
 def clear(cursor: psycopg.Cursor, group: str, partitions: Iterable[int]) -> None:

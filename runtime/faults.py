@@ -1,11 +1,10 @@
-"""Faults that tests/chaos injects: points at which a process ends itself, and defences that are switched off.
+"""Points at which a test may let a process die, as it could die anywhere by itself.
 
-Only tests/chaos sets FAULT_POINT and SABOTAGE in the environment. Without them nothing here does anything. The module
-imports nothing of this project, and no other module may read these two variables.
+Only tests set FAULT_POINT in the environment. Without it nothing here does anything. The module imports nothing of this
+project, and no other module may read the variable.
 
 `FAULT_POINT=name:n` kills the process (-9) when it passes the point `name` for the n-th time; `name:n:stop` stops it
-there (SIGSTOP). `SABOTAGE=fence` (or outbox, lookup, numbering) switches that defence off, so that a test can prove
-that the chaos run detects the damage.
+there (SIGSTOP). No variable takes a defence away: tests that need that patch the process (tests/chaos/unfenced.py).
 """
 
 import os
@@ -36,10 +35,3 @@ def _striker(setting: str) -> Callable[[str], None]:
 
 strike = _striker(os.environ.get("FAULT_POINT", ""))
 """`strike(point)` marks a point at which a test may kill or stop this process."""
-
-_sabotage = os.environ.get("SABOTAGE", "")
-
-
-def sabotaged(defence: str) -> bool:
-    """Whether a test has switched this defence off. Ask once, at import."""
-    return defence == _sabotage

@@ -110,6 +110,12 @@ PURE = {
 }
 """The pure core: everything that decides about money, order, quotes or the log. Time is an argument; no I/O."""
 
+READERS_OF_THE_ENVIRONMENT = {
+    *("consumers.audit.__main__", "ownership.process", "quotecache.__main__", "quotecache.simulator"),
+    *("producers.market_simulation", "database.libpq_urls", "runtime.faults"),
+}
+"""Modules of the workers, and below them, that read variables: settings, addresses of databases, points of death."""
+
 IMPURE = {
     *("time", "datetime", "random", "secrets", "socket", "select", "selectors", "asyncio", "threading", "subprocess"),
     *("os", "io", "pathlib", "signal", "logging", "structlog", "psycopg", "sqlalchemy", "pika"),
@@ -147,6 +153,20 @@ def imports(module: str) -> frozenset[str]:
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             names |= {name if name in FILES else node.module for name in inner}
     return frozenset(name if name in FILES else name.partition(".")[0] for name in names)
+
+
+def names(module: str) -> set[str]:
+    """Names and attributes that a module's code uses."""
+    nodes = list(ast.walk(tree(module)))
+    imported = {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return imported | used | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+
+
+def taken_from(module: str, other: str) -> set[str]:
+    """Names that a module imports from another one."""
+    nodes = (node for node in ast.walk(tree(module)) if isinstance(node, ast.ImportFrom) and node.module == other)
+    return {alias.name for node in nodes for alias in node.names}
 
 
 def is_inside(module: str, folder: str) -> bool:
@@ -221,6 +241,18 @@ def test_the_core_has_no_global_state_and_no_floats(module):
         )
         assert not is_float, f"{module}:{node.lineno}"
         assert not isinstance(node, ast.Global), f"{module}:{node.lineno}"
+
+
+def test_no_variable_can_take_a_defence_away():
+    """The fence, the outbox, the look-up and the numbering are always there; a test that needs a process without one
+    patches it (tests/chaos/unfenced.py)."""
+    workers = {"consumers", *(room for floor in FLOORS[:6] for room in floor)}
+    inside = {module for module in MODULES if any(is_inside(module, room) for room in workers)}
+    readers = {module for module in inside if names(module) & {"environ", "environb", "getenv", "getenvb"}}
+    assert readers == READERS_OF_THE_ENVIRONMENT
+    taken = {name for module in MODULES for name in taken_from(module, "runtime.faults")}
+    assert taken == {"strike"}
+    assert not [module for module in MODULES if "sabotage" in FILES[module].read_text(encoding="utf-8").lower()]
 
 
 @pytest.mark.parametrize("module", sorted(FILES))

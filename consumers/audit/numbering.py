@@ -68,17 +68,15 @@ class Numbering:
     """The newest number let through of each source, the messages that are ahead of it, and the stopped sources.
 
     A message is ahead only if the broker refused one before it, which its publisher has yet to repeat. It is held back
-    until then; after a crash, the stream has to be read again from the offset `held_from`. With `checked=False`
-    everything is let through: only tests/chaos uses that, to prove that it would be noticed.
+    until then; after a crash, the stream has to be read again from the offset `held_from`.
     """
 
-    def __init__(self, stored: Mapping[int, int], checked: bool = True):
+    def __init__(self, stored: Mapping[int, int]):
         self._newest = dict(stored)
         self._held: list[Arrival] = []
         self._stopped: dict[int, Stop] = {}
         self._retried: dict[int, Stop] = {}
         self._passed_over_from: dict[int, int] = {}
-        self._checked = checked
 
     @property
     def held_from(self) -> int | None:
@@ -105,8 +103,6 @@ class Numbering:
 
     def take(self, arrival: Arrival) -> list[Part]:
         """Returns the parts that may be stored or compared now that this message has come; none while it is ahead."""
-        if not self._checked:
-            return [Part(arrival, 0)]
         if arrival.first_number > self.newest(arrival.source) + 1:
             self._held.append(arrival)
             return []

@@ -12,12 +12,10 @@ from consumers.audit import stops
 from consumers.audit.batch import Marker, Piece
 from consumers.audit.copy_lines import COLUMNS
 from database.postgres import refuses_data
-from runtime.faults import sabotaged, strike
+from runtime.faults import strike
 from schema import chain
 from schema.commands import PARTITIONS
 from schema.events import QUOTECACHE_SOURCE
-
-NUMBERING_OFF = sabotaged("numbering")
 
 Heads = dict[int, tuple[int, bytes]]
 """Number of the newest stored entry and digest of the newest link, by source."""
@@ -86,10 +84,8 @@ def _chain(cursor: psycopg.Cursor, heads: Heads, pieces: Mapping[int, Sequence[P
     for source, of_source in pieces.items():
         stored, head = heads[source]
         newest = of_source[-1].last_number
-        first, rows = stored + 1, b"".join(piece.rows for piece in of_source)
-        if NUMBERING_OFF:  # no link can cover rows that are stored twice
-            first, rows = newest + 1, b""
-        links.append(chain.link(head, source, first, newest, rows))
+        rows = b"".join(piece.rows for piece in of_source)
+        links.append(chain.link(head, source, stored + 1, newest, rows))
         heads[source] = (newest, links[-1].digest)
     cursor.execute(_LINK, tuple(map(list, zip(*links, strict=True))))
     newest_ones = [(link.source, link.last_number, link.digest) for link in links]

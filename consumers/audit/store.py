@@ -60,7 +60,7 @@ def commit(database: psycopg.Connection, ownership: Ownership, batch: Batch, num
         try:
             return _commit(database, ownership, batch, numbering)
         except psycopg.Error as error:
-            if not refuses_data(error) or rows.NUMBERING_OFF:
+            if not refuses_data(error):
                 raise
         return _commit(database, ownership, batch, numbering, on_trial=True)
 

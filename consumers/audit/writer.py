@@ -29,7 +29,6 @@ from rabbitmq.lengths import (
 )
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
 from rabbitmq.topology import AUDIT_STREAM
-from runtime.faults import sabotaged
 from schema.errors import StoreError
 from schema.settings import Settings
 
@@ -151,7 +150,7 @@ class _Session(Owner):
         check_reach(self._broker, {AUDIT_STREAM: ownership.position})
         begins = store.beginning(self._database, ownership)
         self._ownership = ownership
-        self._numbering = Numbering(begins.stored, checked=not sabotaged("numbering"))
+        self._numbering = Numbering(begins.stored)
         position = min([ownership.position, *self._try_again(begins.stops)])
         log.info("acquired the audit log", epoch=ownership.epoch, position=position)
         self._read_from(position)

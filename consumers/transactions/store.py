@@ -15,15 +15,13 @@ from ownership import outbox, partitions
 from ownership.partitions import Ownership
 from rabbitmq.dead_letters import store as dead_letter_store
 from rabbitmq.publisher import Outgoing
-from runtime.faults import sabotaged, strike
+from runtime.faults import strike
 from schema.commands import PARTITIONS
 from schema.errors import SettingsError, StoreError
 from schema.events import Reply
 from schema.outcomes import Outcome, Reason, Side
 
 GROUP = "transactions"
-
-_LOOK_UP_OFF = sabotaged("lookup")
 
 _NULL = r"\N"
 
@@ -99,8 +97,6 @@ def newest_ids(
     connection: psycopg.Connection, sources: Collection[tuple[str, bytes]]
 ) -> dict[tuple[str, bytes], bytes]:
     """Greatest command id in the history of each user and source (an id's leading bytes) that has any."""
-    if _LOOK_UP_OFF:
-        return {}
     rows = [(user, head + _LEAST, head + _GREATEST) for user, head in sources]
     with connection.transaction(), connection.cursor(binary=True) as cursor:
         cursor.execute(_NEWEST_IDS, tuple(_columns(rows)))
@@ -109,8 +105,6 @@ def newest_ids(
 
 def answers(connection: psycopg.Connection, keys: Collection[tuple[str, bytes]]) -> dict[tuple[str, bytes], Reply]:
     """Outcomes of those commands, named by user and id, that are in the history."""
-    if _LOOK_UP_OFF:
-        return {}
     with connection.transaction(), connection.cursor(binary=True) as cursor:
         cursor.execute(_ANSWERS, tuple(_columns(keys)))
         return {

@@ -14,7 +14,7 @@ FOR_SERVERS = ("PATH", "HOME", "USER", "TMPDIR")
 NOT_PASSED_ON = (
     "REPLICA",  # name of one process: a second process with the same name ends the sessions of the first
     "PSYCOPG_IMPL",  # selects a build of psycopg that may not be installed
-    *("FAULT_POINT", "SABOTAGE"),  # they kill a process or disable a defence; tests set them for one process
+    "FAULT_POINT",  # kills a process; tests set it for one process
 )
 
 NOT_PASSED_ON_BEGINNINGS = ("PYTHON", "PYTEST_")

@@ -20,6 +20,7 @@ from tests.chaos import records, report
 from tests.chaos.ground import Ground
 from tests.chaos.plan import KINDS, Plan, plan_of
 from tests.chaos.round import Result, Round
+from tests.chaos.unfenced import TAKE_AWAY
 from tests.interrupts import end_once
 
 SOAK_ROUNDS = 200
@@ -107,7 +108,7 @@ def _arguments() -> argparse.Namespace:
         "--fault", action="append", default=[], choices=KINDS, help="inject this fault; may be repeated"
     )
     parser.add_argument(
-        "--sabotage", default="", choices=("", "fence", "outbox", "lookup", "numbering"), help="switch a safeguard off"
+        "--sabotage", default="", choices=("", *TAKE_AWAY), help="start all processes without this safeguard"
     )
     parser.add_argument("--record", action="store_true", help=f"record each round in {records.FILE.name}")
     parser.add_argument(

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from bench import processes
-from bench.processes import kind_of
+from bench.processes import MODULES, kind_of
 from tests.chaos.links import Links
 
 SLOTS = {"quote-server": 1, "quotecache": 2, "triggers": 2, "audit": 2, "transactions": 4}
@@ -43,12 +43,13 @@ class Life:
 
 
 class Fleet:
-    """Processes by slot, such as `audit-0`. Each has a log file in `folder`."""
+    """Processes by slot, such as `audit-0`. Each has a log file in `folder`. `sabotage`: a defence that none has."""
 
-    def __init__(self, folder: Path, links: Links, settings: dict[str, str]):
+    def __init__(self, folder: Path, links: Links, settings: dict[str, str], sabotage: str = ""):
         self._folder = folder
         self._links = links
         self._settings = settings
+        self._sabotage = sabotage
         self.lives: dict[str, Life] = {}
         self.deaths: list[str] = []
         """Ends of processes that no fault and no SIGTERM explains."""
@@ -65,8 +66,15 @@ class Fleet:
             environment["QUOTE_SERVER"] = self._settings["QUOTE_SERVER"]
         if point:
             environment["FAULT_POINT"] = point
-        process = processes.start(slot, self._folder, environment)
+        process = self._process(slot, environment)
         self.lives[slot] = Life(process, time.monotonic(), point=point)
+
+    def _process(self, slot: str, environment: dict[str, str]) -> subprocess.Popen:
+        if not self._sabotage:
+            return processes.start(slot, self._folder, environment)
+        told = self._sabotage, "--", MODULES[kind_of(slot)]
+        environment = {**environment, "REPLICA": slot}
+        return processes.start_module("tests.chaos.unfenced", slot, self._folder, environment, *told)
 
     def running(self, kind: str) -> list[str]:
         """Returns the slots of this kind that should run."""

@@ -110,9 +110,8 @@ class Round:
             "QUOTE_TIMEOUT_MS": str(QUOTE_TIMEOUT_MS if plan.quotes == "instant" else 4_500),
             "DUMP_DIR": str(self._folder / "dumps"),
             "PYTHONWARNINGS": "error",
-            "SABOTAGE": self._sabotage,
         }
-        self._fleet = Fleet(self._folder, self._links, settings)
+        self._fleet = Fleet(self._folder, self._links, settings, self._sabotage)
         self._servers = Servers(ground.amqp_url, ground.database_url)
         self._eye = Eye(ground.database_url)
         source = plan.seed * 1000

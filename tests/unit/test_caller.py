@@ -27,7 +27,7 @@ def shell(monkeypatch) -> None:
     [
         *("PYTHONPATH", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONSTARTUP", "PYTEST_ADDOPTS", "PYTEST_PLUGINS"),
         *("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY", "no_proxy"),
-        *("REPLICA", "FAULT_POINT", "SABOTAGE", "PSYCOPG_IMPL"),
+        *("REPLICA", "FAULT_POINT", "PSYCOPG_IMPL"),
     ],
 )
 def test_a_module_in_the_foreground_does_not_see(name, monkeypatch):
