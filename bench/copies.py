@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.quotes_ground import Ground, load_average, table, wait_until
+from bench.quotes_ground import BenchSystem, load_average, table, wait_until
 from producers.command_publisher import CommandPublisher
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
@@ -35,7 +35,7 @@ TICK_SECONDS = 0.005
 class Copier:
     """Publisher that repeats commands and counts the answers."""
 
-    def __init__(self, ground: Ground):
+    def __init__(self, ground: BenchSystem):
         self.connection = open_connection(ground.amqp_url, "bench copies")
         self._publisher = Publisher(self.connection)
         self.answers = 0
@@ -52,7 +52,10 @@ class Copier:
 def main() -> int:
     workers = [f"transactions-{n}" for n in range(1, REPLICAS + 1)]
     plain, with_copies = [], []
-    with tempfile.TemporaryDirectory() as folder, Ground(Path(folder), QUOTES="instant", LOG_LEVEL="warning") as ground:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        BenchSystem(Path(folder), QUOTES="instant", LOG_LEVEL="warning") as ground,
+    ):
         ground.start("audit", *workers)
         ground.await_owners("transactions")
         copier = Copier(ground)
@@ -83,7 +86,12 @@ def main() -> int:
 
 
 def _run(
-    ground: Ground, publisher: CommandPublisher, copier: Copier, given: list[Command], copies: int, workers: list[str]
+    ground: BenchSystem,
+    publisher: CommandPublisher,
+    copier: Copier,
+    given: list[Command],
+    copies: int,
+    workers: list[str],
 ) -> float:
     """Runs one round until every command is executed and every copy is answered; returns CPU µs per new command."""
     drawn = random.Random(len(given))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.processes import ROOT
-from bench.quotes_ground import Ground, load_average, table
+from bench.quotes_ground import BenchSystem, load_average, table
 
 RATE_DEFAULT = "500"
 ROUNDS_DEFAULT = 3
@@ -37,7 +37,7 @@ def measure_rate(folder: Path, workload: Path) -> None:
 def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple[Any, ...]:
     replicas = int(os.environ.get("REPLICAS") or 1)
     workers = [f"transactions-{n}" for n in range(1, replicas + 1)]
-    with Ground(folder, QUOTES="realistic", QUOTE_SEED=str(seed)) as ground:
+    with BenchSystem(folder, QUOTES="realistic", QUOTE_SEED=str(seed)) as ground:
         ground.start("quote-server", "quotecache", "triggers", "audit", *workers)
         ground.await_owners("quotecache", "triggers", "transactions", "audit")
         report = _load(ground, workload, rate, replicas)
@@ -68,7 +68,7 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple[Any
     )
 
 
-def _load(ground: Ground, workload: Path, rate: str | None, replicas: int) -> dict[str, Any]:
+def _load(ground: BenchSystem, workload: Path, rate: str | None, replicas: int) -> dict[str, Any]:
     report = ground.folder / "report.json"
     asked = {"WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": str(replicas), "RATE": rate or ""}
     with (ground.folder / "loadtest.log").open("w") as log:
@@ -85,7 +85,7 @@ def _load(ground: Ground, workload: Path, rate: str | None, replicas: int) -> di
     return figures
 
 
-def _counts(ground: Ground) -> dict[str, int]:
+def _counts(ground: BenchSystem) -> dict[str, int]:
     """Returns the quote cache's own counts from the last line of its log."""
     line = (ground.folder / "quotecache.log").read_text().splitlines()[-1]
     return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", line)}

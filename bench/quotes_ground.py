@@ -46,7 +46,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Ground:
+class BenchSystem:
     """A database, a topology and processes, named like those of deploy: `transactions-1` is the first of several."""
 
     def __init__(self, folder: Path, **settings: str):
@@ -69,7 +69,7 @@ class Ground:
         self._published = 0
         self.processes: dict[str, subprocess.Popen[Any]] = {}
 
-    def __enter__(self) -> "Ground":
+    def __enter__(self) -> "BenchSystem":
         self._administrate(f'DROP DATABASE IF EXISTS "{self._database}" WITH (FORCE)')
         self._administrate(f'CREATE DATABASE "{self._database}"')
         migrate(self.database_url)

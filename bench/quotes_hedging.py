@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.processes import ROOT
-from bench.quotes_ground import Ground, load_average, percentile, table, wait_until
+from bench.quotes_ground import BenchSystem, load_average, percentile, table, wait_until
 from bench.quotes_plot import plot
 from quotecache.client import Prices
 from quotecache.market import Market
@@ -28,7 +28,7 @@ RESULT = ROOT / "docs" / "hedging.svg"
 def measure(folder: Path) -> None:
     rows, points = [], []
     for hedge in HEDGES:
-        with Ground(folder, QUOTE_HEDGE=hedge) as ground:
+        with BenchSystem(folder, QUOTE_HEDGE=hedge) as ground:
             ground.start("quote-server", "quotecache")
             ground.await_owners("quotecache")
             waits = _ask(ground)
@@ -53,11 +53,11 @@ def measure(folder: Path) -> None:
         print(json.dumps(points))
 
 
-def _none_is_open(ground: Ground) -> bool:
+def _none_is_open(ground: BenchSystem) -> bool:
     return bool(ground.value(_OPEN) == 0)
 
 
-def _ask(ground: Ground) -> list[float]:
+def _ask(ground: BenchSystem) -> list[float]:
     """Requests QUOTES symbols from the quote cache; returns the ms until each price arrived, as its client sees it."""
     connection = open_connection(ground.amqp_url, "bench")
     prices = Prices(connection, Publisher(connection))

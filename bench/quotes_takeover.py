@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from bench.quotes_ground import Ground, load_average, percentile, table, wait_until
+from bench.quotes_ground import BenchSystem, load_average, percentile, table, wait_until
 from quotecache.client import Prices
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.publisher import Publisher
@@ -19,7 +19,7 @@ NAMES = ("quotecache-1", "quotecache-2")
 
 def measure(folder: Path) -> None:
     kills = int(os.environ.get("KILLS") or KILLS)
-    with Ground(folder, QUOTES="instant") as ground:
+    with BenchSystem(folder, QUOTES="instant") as ground:
         ground.start("quote-server", *NAMES)
         ground.await_owners("quotecache")
         seconds = [_kill_and_ask(ground, number) for number in range(kills)]
@@ -41,7 +41,7 @@ def measure(folder: Path) -> None:
 def _measure_stops(folder: Path) -> None:
     """Measures a suspended owner: it stays connected to the broker, which may go on sending it requests."""
     waits: list[tuple[float, float]] = []
-    with Ground(folder, QUOTES="instant") as ground:
+    with BenchSystem(folder, QUOTES="instant") as ground:
         ground.start("quote-server", *NAMES)
         ground.await_owners("quotecache")
         for number in range(STOPS):
@@ -61,7 +61,7 @@ def _measure_stops(folder: Path) -> None:
     print(f"paid requests / the server's count: {fetches} / {hits}")
 
 
-def _stop_and_ask(ground: Ground, letter: str) -> list[tuple[float, float]]:
+def _stop_and_ask(ground: BenchSystem, letter: str) -> list[tuple[float, float]]:
     """Suspends the owner; returns for each symbol the time of its request after that and the wait, in seconds."""
     owner = _owner(ground)
     connection = open_connection(ground.amqp_url, "bench")
@@ -88,13 +88,13 @@ def _stop_and_ask(ground: Ground, letter: str) -> list[tuple[float, float]]:
     return waits
 
 
-def _owner(ground: Ground) -> str:
+def _owner(ground: BenchSystem) -> str:
     wait_until(lambda: ground.value(_LIVE) == len(NAMES), 20, "a standby")
     (owner,) = (name for name in NAMES if ground.value(_OWNER).startswith(f"{name}@"))
     return owner
 
 
-def _kill_and_ask(ground: Ground, number: int) -> float:
+def _kill_and_ask(ground: BenchSystem, number: int) -> float:
     owner = _owner(ground)
     connection = open_connection(ground.amqp_url, "bench")
     prices = Prices(connection, Publisher(connection))

@@ -12,16 +12,16 @@ from pathlib import Path
 from bench.quotes_cost import RATE_DEFAULT
 from bench.quotes_ground import percentile, table
 from consumers.transactions.account import Account
-from consumers.transactions.batch import Batch, Row
+from consumers.transactions.batch import Batch, DecidedRow
 from consumers.transactions.look_ahead import LOOK_AHEAD_FROM
-from consumers.transactions.owned import Item, OwnedPartition
+from consumers.transactions.partition_state import Item, PartitionState
 from consumers.transactions.progress import Progress
 from consumers.transactions.scheduler import Scheduler
-from consumers.triggers.watch import Watch
+from consumers.triggers.watch import TriggerWatch
 from producers.workload_reader import Unreadable, read_workload
 from quotecache.market import Market
 from quotecache.quote_floor import quote_floor
-from schema.commands import NOBODY, Command, Fill
+from schema.commands import NO_USER, Command, Fill
 from schema.events import Quote
 from schema.outcomes import HistoryKind
 
@@ -85,15 +85,15 @@ class VirtualRun:
     """Run from the first command to the decision of the last."""
 
     def __init__(self, commands: list[Command], rate: float, seed: int, look_ahead_from: int):
-        self.rows: list[Row] = []
+        self.rows: list[DecidedRow] = []
         self.now_ms = T0
         self.cache = VirtualCache(seed)
         self._commands, self._gap_ms, self._published = commands, 1_000 / rate, 0
         self._scheduler = Scheduler(self.cache, batch_max=NEVER, look_ahead_from=look_ahead_from)
-        self._watch = Watch(self.cache)
-        self._owned = OwnedPartition(0, Progress(0, -1))
+        self._watch = TriggerWatch(self.cache)
+        self._owned = PartitionState(0, Progress(0, -1))
         self._offset = 0
-        self._scheduler.adopt(self._owned, [Account(NOBODY)])
+        self._scheduler.adopt(self._owned, [Account(NO_USER)])
         while self._published < len(commands) or self._owned.parked:
             self._turn()
 
@@ -125,18 +125,18 @@ class VirtualRun:
         self._scheduler.sweep(filled, self._owned, self.now_ms)
         self._done(filled)
 
-    def _take(self, batch: Batch, order: Command | Fill) -> None:
-        user = order.user or NOBODY
+    def _take(self, batch: Batch, request: Command | Fill) -> None:
+        user = request.user or NO_USER
         if user not in self._owned.accounts:
             self._scheduler.adopt(self._owned, [Account(user)])
         message = self._owned.progress.begin(self._offset, tag=0, commands=1)
         self._offset += 1
-        self._scheduler.take(batch, self._owned, Item(order, message, self.now_ms), self.now_ms)
+        self._scheduler.take(batch, self._owned, Item(request, message, self.now_ms), self.now_ms)
 
     def _done(self, batch: Batch) -> None:
         self.rows += batch.rows
-        for share in batch.shares.values():
-            self._watch.hear_changes(share.changes, self.now_ms)
+        for output in batch.outputs.values():
+            self._watch.hear_changes(output.changes, self.now_ms)
 
 
 def figures(run: VirtualRun) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.quotes_ground import Ground, load_average, percentile, table
+from bench.quotes_ground import BenchSystem, load_average, percentile, table
 from producers.command_publisher import CommandPublisher
 from schema.commands import Command, partition_of
 
@@ -22,7 +22,7 @@ PARTITION = 0
 def measure(folder: Path) -> None:
     rounds = int(os.environ.get("ROUNDS") or ROUNDS)
     rows = []
-    with _steerable_server() as address, Ground(folder, QUOTE_SERVER=address) as ground:
+    with _steerable_server() as address, BenchSystem(folder, QUOTE_SERVER=address) as ground:
         ground.start("quotecache", "triggers", "audit", "transactions-1")
         ground.await_owners("quotecache", "triggers", "transactions", "audit")
         users = _users_of_partition(OTHERS + 1)
@@ -45,7 +45,7 @@ def measure(folder: Path) -> None:
 
 
 def _others(
-    ground: Ground,
+    ground: BenchSystem,
     publisher: CommandPublisher,
     users: list[str],
     slow_symbols: Sequence[str | None],
@@ -74,7 +74,7 @@ def _others(
     return len(latencies), *(f"{ms:.0f}" for ms in shares)
 
 
-def _something(ground: Ground, user: str, n: int) -> Command:
+def _something(ground: BenchSystem, user: str, n: int) -> Command:
     if n % 3 == 0:
         return ground.command("BUY", user, "FST", 50_000)
     return ground.command("COMMIT_BUY", user) if n % 3 == 1 else ground.command("QUOTE", user, "FST")
@@ -88,8 +88,8 @@ def _send(publisher: CommandPublisher, commands: list[Command]) -> None:
 
 def _users_of_partition(count: int) -> list[str]:
     names = (f"user{n:06d}" for n in range(1_000_000))
-    ours = (name for name in names if partition_of(name) == PARTITION)
-    return [next(ours) for _ in range(count)]
+    matching = (name for name in names if partition_of(name) == PARTITION)
+    return [next(matching) for _ in range(count)]
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import psycopg
 
-from bench.quotes_ground import Ground, load_average, percentile, table, wait_until
-from consumers.triggers.session import Session
+from bench.quotes_ground import BenchSystem, load_average, percentile, table, wait_until
+from consumers.triggers.worker import TriggerWorker
 from database import postgres
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.publisher import Outgoing, Publisher
@@ -37,14 +37,14 @@ FAR_QUOTE_ID = 10**9
 def main() -> int:
     replicas = int(os.environ.get("REPLICAS") or 1)
     with tempfile.TemporaryDirectory() as folder:
-        with Ground(Path(folder), QUOTES="instant") as ground:
+        with BenchSystem(Path(folder), QUOTES="instant") as ground:
             fire_all(ground, replicas)
-        with Ground(Path(folder)) as ground:
+        with BenchSystem(Path(folder)) as ground:
             fire_none(ground)
     return 0
 
 
-def fire_all(ground: Ground, replicas: int) -> None:
+def fire_all(ground: BenchSystem, replicas: int) -> None:
     """Measures FIRED orders of as many users on one symbol that one price fires; each round uses another symbol."""
     workers = [f"transactions-{n}" for n in range(1, replicas + 1)]
     ground.start("quote-server", "quotecache", "triggers", "audit", *workers)
@@ -71,7 +71,7 @@ def fire_all(ground: Ground, replicas: int) -> None:
     table("One price fires all orders of a symbol", settings, header, rows)
 
 
-def _arm(ground: Ground, symbol: str, first: bool) -> None:
+def _arm(ground: BenchSystem, symbol: str, first: bool) -> None:
     # The trigger is below the quote server's least price, so that only the benchmark's own quote satisfies it.
     with ground.publisher() as publisher:
         for n in range(FIRED):
@@ -96,7 +96,7 @@ def _tell(publisher: Publisher, symbol: str, price_cents: int, number: int) -> i
     return now_ms
 
 
-def _await_fills(ground: Ground, symbol: str, told_at_ms: int) -> float:
+def _await_fills(ground: BenchSystem, symbol: str, told_at_ms: int) -> float:
     """Returns the seconds from the price's broadcast to the last fill's commit, by the database's timestamps."""
     query = "SELECT count(*) FROM history WHERE kind = 'fill' AND symbol = %s"
     wait_until(lambda: ground.value(query, [symbol]) >= FIRED, 60, f"{FIRED} fills")
@@ -104,24 +104,24 @@ def _await_fills(ground: Ground, symbol: str, told_at_ms: int) -> float:
     return float(ended_at_ms - told_at_ms) / 1000
 
 
-def fire_none(ground: Ground) -> None:
+def fire_none(ground: BenchSystem) -> None:
     """Measures the takeover of ARMED orders on one symbol, and prices that fire none or few of them."""
     with postgres.connect(ground.database_url, "bench") as connection:
         _store_orders(connection)
     before = _memory_bytes()
     broker, store = open_connection(ground.amqp_url, "bench"), postgres.connect(ground.database_url, "bench")
-    session = Session(broker, store, "bench")
-    loading, turns = _take_over(session, broker)
+    worker = TriggerWorker(broker, store, "bench")
+    loading, turns = _take_over(worker, broker)
     memory = (_memory_bytes() - before) / 1e6
     publisher = Publisher(broker)
-    none = [_event(session, broker, publisher, "AAA", 25_000, n) for n in range(EVENTS)]
-    few = [_event(session, broker, publisher, "AAA", 20_000, EVENTS + n) for n in range(EVENTS)]
+    none = [_event(worker, broker, publisher, "AAA", 25_000, n) for n in range(EVENTS)]
+    few = [_event(worker, broker, publisher, "AAA", 20_000, EVENTS + n) for n in range(EVENTS)]
     store.close()
     broker.close()
     settings = (
         f"make bench-triggers: ARMED={ARMED} on one symbol, one session in the benchmark's process, {load_average()}"
     )
-    fired = session.fills_sent // EVENTS
+    fired = worker.fills_sent // EVENTS
     rows = [
         ("taking over: reading and sorting all", f"{loading:.1f} s"),
         ("… its longest turn (leases and prices wait so long)", f"{max(turns) * 1e3:.0f} ms"),
@@ -133,25 +133,25 @@ def fire_none(ground: Ground) -> None:
     table("One worker with a million armed orders", settings, ("what", "measured"), rows)
 
 
-def _take_over(session: Session, broker: Connection) -> tuple[float, list[float]]:
+def _take_over(worker: TriggerWorker, broker: Connection) -> tuple[float, list[float]]:
     began, turns = time.perf_counter(), []
-    session.tick()
-    while session.loading:
+    worker.tick()
+    while worker.loading:
         broker.pump(0)
         turn_began = time.perf_counter()
-        session.turn()
+        worker.turn()
         turns.append(time.perf_counter() - turn_began)
     return time.perf_counter() - began, turns
 
 
 def _event(
-    session: Session, broker: Connection, publisher: Publisher, symbol: str, price_cents: int, number: int
+    worker: TriggerWorker, broker: Connection, publisher: Publisher, symbol: str, price_cents: int, number: int
 ) -> float:
     """Broadcasts a price; returns the seconds of the turn that handles it."""
     _tell(publisher, symbol, price_cents, number)
     broker.pump(0)
     began = time.perf_counter()
-    session.turn()
+    worker.turn()
     return time.perf_counter() - began
 
 

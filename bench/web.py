@@ -17,7 +17,7 @@ from flask.sessions import SecureCookieSessionInterface
 
 from bench import web_posts
 from bench.processes import SITE, start_module
-from bench.quotes_ground import Ground, free_port, percentile, table, wait_until
+from bench.quotes_ground import BenchSystem, free_port, percentile, table, wait_until
 from runtime import entry_point
 from webapp import make_flask, people, sessions, tokens
 from webapp.settings import WebSettings, from_environment
@@ -41,7 +41,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         site = {"WEB_PORT": str(free_port()), "LIVE_PORT": str(free_port())}
         limits = {"WEB_LIMITS": "off", "SECRET_KEY": SECRET_KEY, "LIVE_STREAMS_MAX": str(streams + 10)}
-        with Ground(Path(folder), QUOTES="instant", **site, **limits) as ground:
+        with BenchSystem(Path(folder), QUOTES="instant", **site, **limits) as ground:
             _start(ground)
             settings = from_environment(ground.environment)
             texts, cookies = _people(settings, streams)
@@ -62,7 +62,7 @@ def main() -> int:
     return 1 if missed else 0
 
 
-def _start(ground: Ground) -> None:
+def _start(ground: BenchSystem) -> None:
     ground.start(*WORKERS)
     ground.start(*SITE)
     ground.await_owners("transactions", "quotecache", "audit")
@@ -70,7 +70,7 @@ def _start(ground: Ground) -> None:
         wait_until(partial(web_posts.is_well, int(ground.environment[port])), 30, port)
 
 
-def run(ground: Ground, name: str, module: str, *arguments: str, said: int | None = None) -> subprocess.Popen[Any]:
+def run(ground: BenchSystem, name: str, module: str, *arguments: str, said: int | None = None) -> subprocess.Popen[Any]:
     started = start_module(module, name, ground.folder, ground.environment | {"REPLICA": name}, *arguments, output=said)
     ground.processes[name] = started
     return started
@@ -97,7 +97,7 @@ def _people(settings: WebSettings, streams: int) -> tuple[list[str], list[str]]:
 
 
 def _measure(
-    ground: Ground,
+    ground: BenchSystem,
     settings: WebSettings,
     texts: list[str],
     cookies: list[str],

@@ -26,7 +26,7 @@ from flask_wtf.csrf import generate_csrf
 
 from bench import web_posts
 from bench.processes import ROOT
-from bench.quotes_ground import Ground, free_port, load_average, percentile, table, wait_until
+from bench.quotes_ground import BenchSystem, free_port, load_average, percentile, table, wait_until
 from bench.web import SECRET_KEY, run
 from webapp import make_flask, people, sessions, tokens
 from webapp.settings import WebSettings, from_environment
@@ -69,7 +69,7 @@ class _Answering(socketserver.StreamRequestHandler):
             self.wfile.write(f"12.34,{asked},{time.time_ns() // 1_000_000},{'k' * 56}\n".encode())
 
 
-class Person:
+class SimulatedPerson:
     """A person with a token for the API and a session for the pages."""
 
     def __init__(self, settings: WebSettings, store: Store, name: str):
@@ -97,7 +97,7 @@ class Crowd:
         self._threads: list[threading.Thread] = []
         self.answers: Counter[int] = Counter()
 
-    def by_api(self, person: Person, after_seconds: float) -> None:
+    def by_api(self, person: SimulatedPerson, after_seconds: float) -> None:
         """Requests quotes through the API, with the longest wait; while one is pending, repeats after `Retry-After`."""
         headers = {"Authorization": f"Bearer {person.token}", "Content-Type": "application/json"}
 
@@ -111,7 +111,7 @@ class Crowd:
 
         self._begin(ask, after_seconds)
 
-    def by_page(self, person: Person, after_seconds: float) -> None:
+    def by_page(self, person: SimulatedPerson, after_seconds: float) -> None:
         """Requests quotes as the script of a page does."""
         headers = {"Cookie": person.cookie, "Accept": "application/json"}
         form = headers | {"Content-Type": "application/x-www-form-urlencoded"}
@@ -128,7 +128,7 @@ class Crowd:
 
         self._begin(ask, after_seconds)
 
-    def in_bursts(self, person: Person, number: int) -> None:
+    def in_bursts(self, person: SimulatedPerson, number: int) -> None:
         """Makes `number` requests at once, and repeats that whenever the last one is answered."""
         headers = {"Authorization": f"Bearer {person.token}", "Content-Type": "application/json"}
         together = threading.Barrier(number)
@@ -184,15 +184,15 @@ def main() -> int:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         ports = {"WEB_PORT": str(free_port()), "LIVE_PORT": str(free_port())}
-        with Ground(Path(folder), **ports, **told) as ground:
+        with BenchSystem(Path(folder), **ports, **told) as ground:
             ground.start(*WORKERS)
             run(ground, "web", "webapp")
             ground.await_owners("transactions", "quotecache", "audit")
             settings = from_environment(ground.environment)
             wait_until(lambda: web_posts.is_well(settings.port), 30, "the site")
             store = Store(settings.base.database_url, 1)
-            crowd = [Person(settings, store, f"waits{number}") for number in range(count)]
-            other = Person(settings, store, "other")
+            crowd = [SimulatedPerson(settings, store, f"waits{number}") for number in range(count)]
+            other = SimulatedPerson(settings, store, "other")
             store.close()
             for name, is_silent, gather in (
                 ("nobody waits", False, lambda _: None),
@@ -215,13 +215,15 @@ def main() -> int:
     return 1 if missed else 0
 
 
-def _half_half(them: Crowd, crowd: list[Person]) -> None:
+def _half_half(them: Crowd, crowd: list[SimulatedPerson]) -> None:
     for number, person in enumerate(crowd):
         # People do not all click at the same moment.
         (them.by_page if number % 2 else them.by_api)(person, SLOW_SECONDS * number / len(crowd))
 
 
-def _measure(port: int, other: Person, gather: Callable[[Crowd], None], rate: int, seconds: float) -> tuple[Any, ...]:
+def _measure(
+    port: int, other: SimulatedPerson, gather: Callable[[Crowd], None], rate: int, seconds: float
+) -> tuple[Any, ...]:
     _watch(port, other, rate, 1)  # warm-up: opens connections
     them = Crowd(port)
     gather(them)
@@ -233,7 +235,7 @@ def _measure(port: int, other: Person, gather: Callable[[Crowd], None], rate: in
     return len(ms), *(f"{percentile(ms, share):,.1f}" for share in (0.50, 0.99, 1.0)), answers or "–"
 
 
-def _watch(port: int, other: Person, rate: int, seconds: float) -> list[float]:
+def _watch(port: int, other: SimulatedPerson, rate: int, seconds: float) -> list[float]:
     """Measures in a separate process, so that the crowd's threads in this one do not affect the figures."""
     told = [str(value) for value in (port, rate, seconds, other.cookie)]
     watcher = subprocess.run(

@@ -11,20 +11,20 @@ from urllib.parse import parse_qs, urlsplit
 VARIABLES = "PG"
 """Prefix of the names of libpq's variables."""
 
-OURS = ("fallback_application_name", "daytrade")
+OWN_SERVER_MARK = ("fallback_application_name", "daytrade")
 """Query parameter of the URL of a server that this project started, and so knows completely.
 
 libpq knows the parameter (it names a connection that has no other name), so every client accepts such a URL.
 """
 
-OUR_SESSIONS = ("PGCLIENTENCODING", "PGDATESTYLE", "PGGEQO", "PGTZ")
+SESSION_VARIABLES = ("PGCLIENTENCODING", "PGDATESTYLE", "PGGEQO", "PGTZ")
 """Variables that change what a session reads and writes. This project's SQL needs Postgres's defaults on any server."""
 
 
 def for_own_server(url: str) -> str:
     """The same URL with the parameter that says that this project started the server."""
     assert "?" not in url, url
-    return f"{url}?{'='.join(OURS)}"
+    return f"{url}?{'='.join(OWN_SERVER_MARK)}"
 
 
 def for_libpq(url: str) -> str:
@@ -34,7 +34,7 @@ def for_libpq(url: str) -> str:
 
 
 def is_own_server(url: str) -> bool:
-    word, value = OURS
+    word, value = OWN_SERVER_MARK
     return parse_qs(urlsplit(url).query).get(word) == [value]
 
 
@@ -56,11 +56,11 @@ def drop_libpq_variables(url: str, environment: MutableMapping[str, str] = os.en
     options.
     """
     own = is_own_server(url)
-    for name in [name for name in environment if name.startswith(VARIABLES) and (own or name in OUR_SESSIONS)]:
+    for name in [name for name in environment if name.startswith(VARIABLES) and (own or name in SESSION_VARIABLES)]:
         del environment[name]
 
 
-def session_options(url: str, ours: str) -> str:
-    """Command-line options for a session: those in the URL or in PGOPTIONS, then `ours`, which override them."""
+def session_options(url: str, own: str) -> str:
+    """Command-line options for a session: those in the URL or in PGOPTIONS, then `own`, which override them."""
     given = parse_qs(urlsplit(url).query).get("options", [os.environ.get("PGOPTIONS", "")])[-1]
-    return f"{given} {ours}".strip()
+    return f"{given} {own}".strip()

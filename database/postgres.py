@@ -35,7 +35,7 @@ def connect(database_url: str, application: str) -> psycopg.Connection:
     """Opens a connection for one thread's hot path: autocommit off, time limits set. Raises StoreAway."""
     libpq_urls.drop_libpq_variables(database_url)
     url = libpq_urls.for_libpq(database_url)
-    ours = (
+    options = (
         f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"
         f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
     )
@@ -45,7 +45,7 @@ def connect(database_url: str, application: str) -> psycopg.Connection:
             application_name=application[:63],
             connect_timeout=5,
             **KEEPALIVE,
-            options=libpq_urls.session_options(url, ours),
+            options=libpq_urls.session_options(url, options),
         )
     except psycopg.Error as error:
         raise StoreAway(f"cannot reach Postgres: {error}") from error

@@ -39,7 +39,7 @@ class Stalled(DayTradeError):
     """Failure because no progress for too long; the text says what is behind."""
 
 
-class Driver:
+class LoadDriver:
     """Driver of one load test."""
 
     def __init__(

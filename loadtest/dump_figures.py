@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from database.patient_reads import Ledger
 from loadtest.run import Run
-from schema.commands import NOBODY
+from schema.commands import NO_USER
 from schema.outcomes import DumpState
 
 UNWRITTEN_MAX = 100
@@ -43,7 +43,7 @@ def unwritten(ledger: Ledger, run: Run, most: int = UNWRITTEN_MAX) -> list[Unwri
     """Returns the first `most` of the run's failed or waiting dumps, in line order. Replaced ones are left out."""
     rows = ledger.rows(_UNWRITTEN, without_file=[state.value for state in WITHOUT_FILE], most=most, **run.ids)
     return [
-        Unwritten(number, None if user == NOBODY else user, filename, DumpState(state), failure)
+        Unwritten(number, None if user == NO_USER else user, filename, DumpState(state), failure)
         for number, user, filename, state, failure in rows
     ]
 

@@ -21,7 +21,7 @@ from database.patient_reads import Ledger
 from loadtest import report
 from loadtest.completion import Completion, baseline_of, unready
 from loadtest.display import display_for
-from loadtest.driver import Driver
+from loadtest.driver import LoadDriver
 from loadtest.report_screen import show
 from loadtest.run import Run
 from loadtest.start_line import UNKNOWN_SERVERS, CalledOff, StartLine
@@ -121,7 +121,7 @@ def run_load(
         parameters = {"source": run.source, "workload": run.workload, "now_ms": now_ms(), "replicas": options.replicas}
         ledger.write(_BEGIN, **parameters)
         with display_for(console, workload.lines) as display:
-            Driver(run, publisher, Completion(ledger, run), display).drive(workload, options.rate)
+            LoadDriver(run, publisher, Completion(ledger, run), display).drive(workload, options.rate)
         ledger.write(_END, source=run.source, published=run.published)
         replicas = options.replicas or ledger.value(_LIVE_REPLICAS)
         result = report.make_report(ledger, run, settings, replicas, publisher.server_version)

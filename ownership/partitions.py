@@ -41,7 +41,7 @@ class Ownership:
 
 
 @dataclass(frozen=True)
-class Changes:
+class OwnershipChanges:
     """Changes that a tick brought. `lost`: the replica owns these no longer, and must drop their state at once.
 
     `surplus`: the replica still owns these, and has to drain and release them. `pause_ms`: time until the next tick.
@@ -55,7 +55,7 @@ class Changes:
 
 def tick(
     connection: psycopg.Connection, group: str, replica: str, owned: Mapping[int, int], lease_ms: int = LEASE_MS
-) -> Changes:
+) -> OwnershipChanges:
     """Sends a heartbeat, renews the leases of `owned` (partition → epoch), and claims this replica's free partitions.
 
     One transaction. The partitions go to the live replicas in rotation, so their shares differ by at most one.
@@ -79,7 +79,7 @@ def tick(
     else:  # tick again when the first heartbeat would expire: a live replica renews its own long before that
         others_ms = [ms for other, ms in living_ms.items() if other != replica]
         pause_ms = max(SOON_MS, min([TICK_MS, *others_ms]))
-    return Changes(frozenset(owned.keys() - kept), frozenset(kept - due), gained, pause_ms)
+    return OwnershipChanges(frozenset(owned.keys() - kept), frozenset(kept - due), gained, pause_ms)
 
 
 def _renew(cursor: psycopg.Cursor, group: str, owned: Mapping[int, int], lease_ms: int) -> set[int]:

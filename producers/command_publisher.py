@@ -18,7 +18,7 @@ from schema.arguments import is_root_dumplog
 from schema.codec import encode
 from schema.commands import (
     COMMANDS_PER_MESSAGE_MAX,
-    NOBODY,
+    NO_USER,
     PARTITIONS,
     VERSION,
     Command,
@@ -84,7 +84,7 @@ class CommandPublisher:
         if is_root_dumplog(command):
             self._publish_marker(command, asked_by)
             return
-        user = command.user or NOBODY
+        user = command.user or NO_USER
         batch = self._batch_of.get(user)
         if batch is None:
             batch = self._assign(user)
@@ -148,7 +148,7 @@ class CommandPublisher:
         self._send_batches()
         body = encode(DumpMarker(VERSION, now_ms(), command, asked_by))
         # The partition that executes the DUMPLOG comes last: once it executes it, all others were sent theirs.
-        for partition in sorted(range(PARTITIONS), key=lambda n: n == partition_of(NOBODY)):
+        for partition in sorted(range(PARTITIONS), key=lambda n: n == partition_of(NO_USER)):
             self._send(partition, body)
         self.published += 1
 

@@ -38,7 +38,7 @@ ROUND_SECONDS = QUOTE_LIFETIME_MS / 1000 + 1
 log = structlog.get_logger()
 
 
-class Market:
+class MarketSimulation:
     """Loop that requests each symbol in turn until `stop`."""
 
     def __init__(self, ledger: Ledger, publisher: CommandPublisher):
@@ -90,7 +90,7 @@ def main() -> int:
     try:
         ledger = Ledger(chosen.database_url)
         publisher = CommandPublisher(partial(open_connection, chosen.amqp_url, f"market {chosen.replica}"), linger_ms=0)
-        market = Market(ledger, publisher)
+        market = MarketSimulation(ledger, publisher)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, market.stop)
         log.info("the market is open", symbols=len(SYMBOLS))

@@ -20,7 +20,7 @@ def day_of(now_ms: int) -> int:
     return now_ms - now_ms % DAY_MS
 
 
-class Allowances:
+class PaidQuoteCounts:
     """Paid quotes that each person caused today. A person's count is unknown until `learn` was given it."""
 
     def __init__(self) -> None:

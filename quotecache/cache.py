@@ -16,7 +16,7 @@ a symbol, it becomes `wanted` at once.
 from collections import deque
 from dataclasses import dataclass
 
-from quotecache.budgets import Allowances, RefreshBudget
+from quotecache.budgets import PaidQuoteCounts, RefreshBudget
 from schema.events import NoQuote, PriceRequest, Quote, QuoteRefused, is_due
 
 RETRY_PAUSE_MS = 100
@@ -85,7 +85,7 @@ class Cache:
         refreshes_a_minute: int | None = None,
     ):
         assert in_flight_max > 0 and attempts_max > 0, (in_flight_max, attempts_max)
-        self.allowances = Allowances()
+        self.allowances = PaidQuoteCounts()
         self.refresh_budget = RefreshBudget(refreshes_a_minute)
         self._hedge_ms = hedge_ms
         self._in_flight_max = in_flight_max

@@ -1,12 +1,12 @@
 """Client of the quote cache: keeps every quote it hears, and requests those it lacks.
 
 Only the thread that owns the connection may use it. Nothing here waits or talks to the legacy quote server.
-awaited.py decides what counts as an answer and when to repeat a request.
+pending_quotes.py decides what counts as an answer and when to repeat a request.
 """
 
 import structlog
 
-from quotecache.awaited import Awaited
+from quotecache.pending_quotes import PendingQuotes
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.subscription import Subscription
@@ -26,7 +26,7 @@ class Prices:
         self.lookups = 0
         self.hits = 0
         self._publisher = publisher
-        self._awaited = Awaited()
+        self._pending = PendingQuotes()
         self._subscription = Subscription(connection, PRICES_EXCHANGE, [""], self._on_body)
 
     def quote(self, symbol: str, now_ms: int) -> Quote | None:
@@ -38,7 +38,7 @@ class Prices:
 
     def peek(self, symbol: str, now_ms: int) -> Quote | None:
         """Returns the same as `quote`, uncounted: for look-ahead, and for a second look after waiting."""
-        return self._awaited.peek(symbol, now_ms)
+        return self._pending.peek(symbol, now_ms)
 
     def request(
         self,
@@ -55,19 +55,19 @@ class Prices:
         Does not wait for the broker's confirm. Raises BrokerError.
         """
         request = PriceRequest(VERSION, symbol, user, transaction_number, for_trigger, paid_quotes_max)
-        if self._awaited.ask(request, now_ms):
+        if self._pending.ask(request, now_ms):
             self._send(request)
 
     def waits_for(self, symbol: str) -> bool:
         """Whether the symbol was requested and is not answered yet."""
-        return self._awaited.waits_for(symbol)
+        return self._pending.waits_for(symbol)
 
     def tick(self, now_ms: int) -> None:
         """Resolves answered requests, repeats unanswered ones, and gives up those past their deadline.
 
         Cheap; call it every turn, before `take_answers`. Raises BrokerError.
         """
-        for request in self._awaited.tick(now_ms):
+        for request in self._pending.tick(now_ms):
             self._send(request)
 
     def take_answers(self) -> list[Quote | NoQuote | QuoteRefused]:
@@ -75,7 +75,7 @@ class Prices:
 
         A quote may have expired since it was sent; a caller that still needs one requests it again.
         """
-        return self._awaited.take_answers()
+        return self._pending.take_answers()
 
     def _send(self, request: PriceRequest) -> None:
         self._publisher.publish(Outgoing("", PRICE_REQUESTS_QUEUE, encode(request)))
@@ -87,6 +87,6 @@ class Prices:
             log.warning("undecodable price broadcast", error=str(error))
             return
         if not message.answers:
-            self._awaited.repeat_all()
+            self._pending.repeat_all()
         for answer in message.answers:
-            self._awaited.hear(answer)
+            self._pending.hear(answer)

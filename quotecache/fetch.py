@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from quotecache.protocol import PriceLine
 from schema.bounds import REASON_CHARACTERS_MAX
-from schema.commands import NOBODY
+from schema.commands import NO_USER
 from schema.events import PriceRequest, Quote
 
 SENDER = "quotecache"
@@ -38,7 +38,7 @@ class Fetch:
     @property
     def sender(self) -> str:
         """The user named in the request to the legacy server."""
-        return SENDER if self.request.user == NOBODY else self.request.user
+        return SENDER if self.request.user == NO_USER else self.request.user
 
 
 @dataclass(frozen=True, slots=True)

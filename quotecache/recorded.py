@@ -38,7 +38,7 @@ class Recording:
         return points[number - 1] if number else None
 
 
-class Recorded:
+class RecordedSource:
     """Source that answers from a recording. Only the owner's thread uses it, and `on_outcome` runs in that thread."""
 
     def __init__(self, recording: Recording, began_ms: int, on_outcome: Callable[[], None]):

@@ -1,7 +1,7 @@
 """Process of the quote cache: connects, becomes the owner or a standby, and reconnects when a server goes away.
 
 Only the owner takes requests. There is one partition, so the owner keeps it as long as it lives, even if the even
-distribution of partitions would give it to another replica. tenure.py holds what an owner does.
+distribution of partitions would give it to another replica. active_cache.py holds what an owner does.
 """
 
 import contextlib
@@ -15,12 +15,12 @@ import structlog
 from ownership.member import Member, Owner
 from ownership.partitions import Ownership
 from ownership.process import run_sessions
+from quotecache.active_cache import ActiveCache
 from quotecache.cache import Counts
-from quotecache.hold import Hold
+from quotecache.lease_guard import LeaseGuard
 from quotecache.sockets import allow_sockets
 from quotecache.source import OpenSource, source_of
 from quotecache.store import GROUP, LEASE_MS
-from quotecache.tenure import Tenure
 from rabbitmq.connection import Connection
 from runtime.wall_clock import now_ms
 from schema.errors import Fenced, StoreError
@@ -47,18 +47,18 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> None:
     open_source = source_of(settings)
 
     def session(connection: Connection, store: psycopg.Connection) -> None:
-        one = _Session(settings, connection, store, counts, connections_max, open_source)
+        worker = _QuoteCacheWorker(settings, connection, store, counts, connections_max, open_source)
         try:
-            one.serve(stopping)
+            worker.serve(stopping)
         finally:
-            one.drop()
+            worker.drop()
 
     run_sessions(settings, session, stopping, lease_ms=LEASE_MS)
     log.info("stopped", **asdict(counts))
 
 
-class _Session(Owner):
-    """One session between two connects: this process as a member of the group that owns the quote cache."""
+class _QuoteCacheWorker(Owner):
+    """Member of the group that owns the quote cache, from one connect to the loss of a connection."""
 
     def __init__(
         self,
@@ -75,8 +75,8 @@ class _Session(Owner):
         self._counts = counts
         self._connections_max = connections_max
         self._open_source = open_source
-        self._tenure: Tenure | None = None
-        self._hold = Hold(time.monotonic())
+        self._active: ActiveCache | None = None
+        self._guard = LeaseGuard(time.monotonic())
         self._member = Member(
             store, GROUP, settings.replica, self, lease_ms=LEASE_MS, keeps_surplus=True, standby_ms=STANDBY_TICK_MS
         )
@@ -86,20 +86,20 @@ class _Session(Owner):
         """Serves until `stopping()`, then drains and leaves the group. Raises BrokerError, StoreError."""
         while not stopping():
             self._turn()
-        if self._tenure is not None:
-            self._tenure.drain()
+        if self._active is not None:
+            self._active.drain()
             deadline = time.monotonic() + DRAIN_SECONDS_MAX
-            while self._tenure is not None and not self._tenure.idle and time.monotonic() < deadline:
+            while self._active is not None and not self._active.idle and time.monotonic() < deadline:
                 self._turn()
         self.drop()
         self._member.leave()
 
     def drop(self) -> None:
         """Drops the owner's memory, and releases the lease if the database can be reached. Recorded fetches stay."""
-        if self._tenure is None:
+        if self._active is None:
             return
-        self._tenure.close()
-        self._tenure = None
+        self._active.close()
+        self._active = None
         with contextlib.suppress(StoreError):
             self._member.release_all()
 
@@ -108,13 +108,13 @@ class _Session(Owner):
         raise Fenced("another process owns the quote cache by now")
 
     def renewed(self, began: float) -> None:
-        """Allows requests to be sent while this renewal still guarantees the lease (`hold.SURE_SECONDS`)."""
-        self._hold.renewed(began)
+        """Allows requests to be sent while this renewal still guarantees the lease (`lease_guard.SURE_SECONDS`)."""
+        self._guard.renewed(began)
 
     def gained(self, ownerships: Sequence[Ownership]) -> None:
         """Takes over the only partition."""
         for ownership in ownerships:
-            self._tenure = Tenure(
+            self._active = ActiveCache(
                 self._settings,
                 self._connection,
                 self._store,
@@ -122,17 +122,17 @@ class _Session(Owner):
                 self._counts,
                 self._connections_max,
                 self._open_source,
-                self._hold,
+                self._guard,
                 now_ms(),
             )
 
     def _turn(self) -> None:
         self._member.tick()
-        if self._tenure is None:
+        if self._active is None:
             self._connection.pump(STANDBY_PUMP_SECONDS)
             return
-        self._tenure.turn(now_ms())
-        self._connection.pump(self._tenure.patience_seconds(now_ms()))
+        self._active.turn(now_ms())
+        self._connection.pump(self._active.patience_seconds(now_ms()))
         if time.monotonic() > self._counted_at + COUNTS_SECONDS:
             self._counted_at = time.monotonic()
             log.info("counts", **asdict(self._counts))

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from quotecache.fetch import Fetch
-from quotecache.hold import Hold
-from quotecache.recorded import Recorded, open_recording
+from quotecache.lease_guard import LeaseGuard
+from quotecache.recorded import RecordedSource, open_recording
 from quotecache.upstream import Outcome, Upstream
 from runtime.wall_clock import now_ms
 from schema.settings import Settings
@@ -21,13 +21,13 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-OpenSource = Callable[[Callable[[], None], Hold], Source]
-"""Opens the source. Arguments: the callback for new outcomes, and the `Hold` that must be sure before any send."""
+OpenSource = Callable[[Callable[[], None], LeaseGuard], Source]
+"""Opens the source. Arguments: the callback for new outcomes, and the `LeaseGuard` to check before any send."""
 
 
 def source_of(settings: Settings) -> OpenSource:
     """Returns the opener of the configured source. Raises SettingsError if the recorded file cannot be read."""
     if settings.quote_source is None:
-        return lambda on_outcome, hold: Upstream(settings.quote_server, settings.quote_timeout_ms, on_outcome, hold)
+        return lambda on_outcome, guard: Upstream(settings.quote_server, settings.quote_timeout_ms, on_outcome, guard)
     recording, began_ms = open_recording(settings.quote_source), now_ms()
-    return lambda on_outcome, _: Recorded(recording, began_ms, on_outcome)
+    return lambda on_outcome, _: RecordedSource(recording, began_ms, on_outcome)

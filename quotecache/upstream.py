@@ -2,7 +2,7 @@
 
 It knows the line protocol and sockets, but nothing of caching, retries, RabbitMQ or Postgres. Any error of a request
 becomes its outcome, so every fetch handed over comes back exactly once. It sends nothing unless this process certainly
-still owns the quote cache (`Hold`).
+still owns the quote cache (`LeaseGuard`).
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from quotecache.fetch import Failure, Fetch
-from quotecache.hold import Hold
+from quotecache.lease_guard import LeaseGuard
 from quotecache.protocol import LINE_BYTES_MAX, PriceLine, parse_answer, request_line
 from schema.errors import QuoteError
 
@@ -29,9 +29,9 @@ class Upstream:
     limits the number of open requests: every fetch handed over is sent at once.
     """
 
-    def __init__(self, address: tuple[str, int], timeout_ms: int, on_outcome: Callable[[], None], hold: Hold):
+    def __init__(self, address: tuple[str, int], timeout_ms: int, on_outcome: Callable[[], None], guard: LeaseGuard):
         self._address = address
-        self._hold = hold
+        self._guard = guard
         self._timeout_ms = timeout_ms
         self._on_outcome = on_outcome
         self._outcomes: deque[Outcome] = deque()
@@ -78,7 +78,7 @@ class Upstream:
             self._on_outcome()
 
     async def _attempt(self, fetch: Fetch) -> None:
-        exchange = _Exchange(request_line(fetch.symbol, fetch.sender), self._loop.create_future(), self._hold)
+        exchange = _Exchange(request_line(fetch.symbol, fetch.sender), self._loop.create_future(), self._guard)
         outcome: PriceLine | Failure
         try:
             async with asyncio.timeout(self._timeout_ms / 1_000):
@@ -110,18 +110,18 @@ class _NotSure(Exception):
 class _Exchange(asyncio.Protocol):
     """One request on one connection: sends the line, then reads to a newline, the byte limit, or the end."""
 
-    def __init__(self, request: bytes, received: asyncio.Future[bytes], hold: Hold):
+    def __init__(self, request: bytes, received: asyncio.Future[bytes], guard: LeaseGuard):
         self.received = received
         self.sent = False
         self._request = request
-        self._hold = hold
+        self._guard = guard
         self._gathered = bytearray()
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        if not self._hold.is_sure():
+        if not self._guard.is_sure():
             self._finish(_NotSure())
             return
         self.sent = True

@@ -38,7 +38,7 @@ CHECK_BYTES = 4
 """Bytes of one row's check."""
 
 
-class Link(NamedTuple):
+class ChainLink(NamedTuple):
     """A row of `audit_chain`: numbers are inclusive."""
 
     source: int
@@ -71,11 +71,11 @@ def digest(
     return hasher.digest()
 
 
-def link(previous: bytes, source: int, first_number: int, last_number: int, rows: bytes) -> Link:
+def link(previous: bytes, source: int, first_number: int, last_number: int, rows: bytes) -> ChainLink:
     """The link that follows on `previous` and covers these rows."""
     checks = row_checks(rows)
     assert len(checks) == CHECK_BYTES * (last_number - first_number + 1), (source, first_number, last_number)
-    return Link(
+    return ChainLink(
         source,
         first_number,
         last_number,

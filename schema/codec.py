@@ -11,7 +11,7 @@ from schema.arguments import is_root_dumplog, is_sound
 from schema.bounds import INT64_MAX
 from schema.commands import (
     EXPIRY_PREFIX,
-    NOBODY,
+    NO_USER,
     PARTITIONS,
     VERSION,
     Command,
@@ -112,7 +112,7 @@ def decode_prices(body: bytes) -> PriceMessage:
 def decode_request(body: bytes) -> PriceRequest:
     """Decodes a request to the quote cache. Raises DecodeError."""
     request = _decode(_request, body)
-    if request.paid_quotes_max is not None and request.user == NOBODY:
+    if request.paid_quotes_max is not None and request.user == NO_USER:
         raise DecodeError("an allowance without a user")
     return request
 

@@ -37,7 +37,7 @@ PARTITIONS = 16
 COMMANDS_PER_MESSAGE_MAX = 100
 """Maximum commands in a message: bounds the work per message, and the commands lost with an undecodable one."""
 
-NOBODY = ""
+NO_USER = ""
 """Key for commands without a user: the root DUMPLOG, and commands whose user is not valid."""
 
 EXPIRY_PREFIX = b"expiry: "
@@ -100,8 +100,8 @@ class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def key(self) -> str:
-        """User by which commands are keyed and ordered. Commands without a user share NOBODY, and one order."""
-        return self.user or NOBODY
+        """User by which commands are keyed and ordered. Commands without a user share NO_USER, and one order."""
+        return self.user or NO_USER
 
 
 class Fill(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -139,7 +139,7 @@ class FillBatch(msgspec.Struct, frozen=True, array_like=True, tag="fills", gc=Fa
 class DumpMarker(msgspec.Struct, frozen=True, array_like=True, tag="marker", gc=False):
     """Marker of a root DUMPLOG: each partition gets it after all that its publisher put there before (design §5).
 
-    The partition of NOBODY executes `command`; every partition passes the marker on to the audit log. The command's id
+    The partition of NO_USER executes `command`; every partition passes the marker on to the audit log. The command's id
     is the id of the dump. `asked_by`: the person who gave the DUMPLOG, if any; the dump includes nothing that this
     person does afterwards.
     """

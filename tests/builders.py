@@ -164,7 +164,7 @@ class Trader:
     @property
     def log(self) -> list[AuditEntry]:
         """Entries of the log of record so far."""
-        return self.batch.share(0).entries
+        return self.batch.output(0).entries
 
     @property
     def cash(self) -> int:

@@ -2,10 +2,10 @@
 
 from consumers.transactions.account import Account
 from consumers.transactions.batch import Batch
-from consumers.transactions.owned import Item, OwnedPartition
+from consumers.transactions.partition_state import Item, PartitionState
 from consumers.transactions.progress import Message, Progress
 from consumers.transactions.scheduler import Scheduler
-from schema.commands import NOBODY, VERSION, Command, DumpMarker, Fill
+from schema.commands import NO_USER, VERSION, Command, DumpMarker, Fill
 from schema.events import NoQuote, Quote, QuoteRefused
 from tests.builders import T0, a_quote, an_account
 
@@ -48,21 +48,21 @@ class Desk:
     ):
         self.quotes = quotes or QuoteTable()
         self.scheduler = Scheduler(self.quotes, batch_max, look_ahead_from)
-        self.owned = OwnedPartition(partition, Progress(position=0, high=-1))
-        self.scheduler.adopt(self.owned, [an_account(NOBODY, cash=None), *accounts])
+        self.owned = PartitionState(partition, Progress(position=0, high=-1))
+        self.scheduler.adopt(self.owned, [an_account(NO_USER, cash=None), *accounts])
         self.batch = Batch()
         self.now_ms = T0
         self._cash = cash
         self._offset = 0
 
-    def takes(self, *orders: Command | Fill) -> Message:
+    def takes(self, *requests: Command | Fill) -> Message:
         """Takes one message of the log."""
-        message = self._begin(len(orders))
-        for order in orders:
-            user = order.user or NOBODY
+        message = self._begin(len(requests))
+        for request in requests:
+            user = request.user or NO_USER
             if user not in self.owned.accounts:
                 self.scheduler.adopt(self.owned, [an_account(user, self._cash)])
-            self.scheduler.take(self.batch, self.owned, Item(order, message, self.now_ms), self.now_ms)
+            self.scheduler.take(self.batch, self.owned, Item(request, message, self.now_ms), self.now_ms)
         self._sweep()
         return message
 
@@ -113,16 +113,16 @@ class Desk:
     @property
     def logged(self) -> list[tuple[str, int]]:
         """Kind and transaction number of the entries of this batch."""
-        share = self.batch.shares.get(self.owned.partition)
-        return [(entry.kind, entry.transaction_number) for entry in share.entries] if share else []
+        output = self.batch.outputs.get(self.owned.partition)
+        return [(entry.kind, entry.transaction_number) for entry in output.entries] if output else []
 
     @property
     def position(self) -> int:
         return self.owned.progress.position
 
-    def _begin(self, orders: int, marker: DumpMarker | None = None) -> Message:
+    def _begin(self, requests: int, marker: DumpMarker | None = None) -> Message:
         self._offset += 1
-        return self.owned.progress.begin(self._offset - 1, tag=self._offset, commands=orders, marker=marker)
+        return self.owned.progress.begin(self._offset - 1, tag=self._offset, commands=requests, marker=marker)
 
     def turn(self, answers: list) -> None:
         """Runs one turn, when the quotes are in the table already."""

@@ -4,7 +4,7 @@ import copy
 
 from consumers.transactions import engine
 from consumers.transactions.account import Account, Decision, apply
-from consumers.transactions.replay.log import Entry, UserLog
+from consumers.transactions.replay.log import LogEntry, UserLog
 from consumers.transactions.replay.recorded import RecordedRow
 from consumers.transactions.verdict import NO_QUOTE
 from schema.commands import Command, Fill
@@ -27,7 +27,7 @@ class Scribe:
         self.now_ms = T0
         self.rows: list[HistoryRow] = []
         self.accounts: list[Account] = []
-        self.entries: list[Entry] = []
+        self.entries: list[LogEntry] = []
         self._quotes: dict[int, Quote] = {}
 
     def waits(self, ms: int) -> None:
@@ -64,10 +64,10 @@ class Scribe:
         """Returns the user's log, as replay reads it."""
         log = UserLog()
         for entry in self.entries:
-            if isinstance(entry.order, Fill):
+            if isinstance(entry.request, Fill):
                 log.fills.append(entry)
             else:
-                log.commands[entry.order.command_id] = entry
+                log.commands[entry.request.command_id] = entry
         return log
 
     def recorded(self) -> list[RecordedRow]:
@@ -86,7 +86,7 @@ class Scribe:
 
     def _log(self, order: Command | Fill) -> None:
         place = len(self.entries) + 1
-        self.entries.append(Entry(place, place, order, self.now_ms - PUBLISHED_BEFORE_MS))
+        self.entries.append(LogEntry(place, place, order, self.now_ms - PUBLISHED_BEFORE_MS))
 
     def _write(self, decision: Decision, command_id: bytes, published_at_ms: int) -> None:
         apply(self.account, decision)

@@ -12,7 +12,7 @@ from itertools import islice
 import psycopg
 
 from schema import chain
-from schema.chain import CHECK_BYTES, Link
+from schema.chain import CHECK_BYTES, ChainLink
 from verification.copy_rows import copy_rows
 from verification.heads import Head
 from verification.invariants import Finding
@@ -24,7 +24,7 @@ NUMBER_MIN = -(2**63)
 
 
 @dataclass(frozen=True)
-class Fault:
+class ChainFault:
     """First entry at which a source's log differs from its chain, and how."""
 
     source: int
@@ -46,7 +46,7 @@ def verify(connection: psycopg.Connection, kept: Iterable[Head], advanced: Calla
     present = {source for (source,) in connection.execute(_PRESENT)}
     faults, looked = [], 0
     for source in sorted(links.keys() | noted.keys() | present):
-        of_source = _Source(connection, source, links[source], noted.get(source, (0, chain.genesis(source))))
+        of_source = _SourceLog(connection, source, links[source], noted.get(source, (0, chain.genesis(source))))
         fault = of_source.fault(advanced)
         looked += of_source.looked
         if fault is not None:
@@ -58,39 +58,41 @@ def verify(connection: psycopg.Connection, kept: Iterable[Head], advanced: Calla
     return findings
 
 
-def _finding(sentence: str, looked: int, faults: list[Fault], started: float) -> Finding:
+def _finding(sentence: str, looked: int, faults: list[ChainFault], started: float) -> Finding:
     first = str(faults[0]) if faults else ""
     return Finding(sentence, looked, len(faults), time.monotonic() - started, first)
 
 
-def _links(connection: psycopg.Connection) -> dict[int, list[Link]]:
-    links: dict[int, list[Link]] = defaultdict(list)
+def _links(connection: psycopg.Connection) -> dict[int, list[ChainLink]]:
+    links: dict[int, list[ChainLink]] = defaultdict(list)
     for row in connection.execute(_LINKS):
-        link = Link(*row)
+        link = ChainLink(*row)
         links[link.source].append(link)
     return links
 
 
-def _head_fault(head: Head, links: list[Link]) -> Fault | None:
+def _head_fault(head: Head, links: list[ChainLink]) -> ChainFault | None:
     for link in links:
         if link.last_number == head.number:
-            return None if link.digest == head.digest else Fault(head.source, head.number, "its head was different")
-    return Fault(head.source, head.number, "no link ends here any more, but one did when its head was saved")
+            return (
+                None if link.digest == head.digest else ChainFault(head.source, head.number, "its head was different")
+            )
+    return ChainFault(head.source, head.number, "no link ends here any more, but one did when its head was saved")
 
 
-class _Source:
+class _SourceLog:
     """One source's rows and links."""
 
-    def __init__(self, connection: psycopg.Connection, source: int, links: list[Link], noted: tuple[int, bytes]):
+    def __init__(self, connection: psycopg.Connection, source: int, links: list[ChainLink], noted: tuple[int, bytes]):
         self._connection = connection
         self._source = source
         self._links = links
         self._stored, self._head = noted
         self.looked = 0
 
-    def fault(self, advanced: Callable[[int], None]) -> Fault | None:
+    def fault(self, advanced: Callable[[int], None]) -> ChainFault | None:
         """The first difference between rows and chain; None if there is none."""
-        before = Link(self._source, 0, 0, b"", chain.genesis(self._source))
+        before = ChainLink(self._source, 0, 0, b"", chain.genesis(self._source))
         rows = copy_rows(self._connection, _ROWS.format(source=self._source))
         bad = None
         for link in self._links:
@@ -114,22 +116,24 @@ class _Source:
         self.looked += (surplus is not None) + sum(1 for _ in rows)
         return self._locate(before, bad) if bad else self._end_fault(before, surplus)
 
-    def _end_fault(self, last: Link, surplus: memoryview | None) -> Fault | None:
+    def _end_fault(self, last: ChainLink, surplus: memoryview | None) -> ChainFault | None:
         if surplus is not None:
-            return Fault(self._source, _number(bytes(surplus)), "it is beyond the end of the chain")
+            return ChainFault(self._source, _number(bytes(surplus)), "it is beyond the end of the chain")
         if self._stored != last.last_number or self._head != last.digest:
             number = min(self._stored, last.last_number) + 1 if self._stored != last.last_number else self._stored
-            return Fault(self._source, number, "the end of the chain differs from the head recorded for the source")
+            return ChainFault(
+                self._source, number, "the end of the chain differs from the head recorded for the source"
+            )
         return None
 
-    def _locate(self, before: Link, link: Link) -> Fault:
+    def _locate(self, before: ChainLink, link: ChainLink) -> ChainFault:
         """Finds the first bad row of the first link that does not match, by the rows' checks where these differ."""
         expected = before.last_number + 1
         if link.first_number != expected:
             what = (
                 f"the chain continues at {link.first_number}: this entry's link is missing, or one next to it altered"
             )
-            return Fault(self._source, expected, what)
+            return ChainFault(self._source, expected, what)
         # The first link also covers any row with a number below 1.
         behind = before.last_number or NUMBER_MIN
         query = _SOME_ROWS.format(source=self._source, behind=behind, last=link.last_number)
@@ -137,21 +141,21 @@ class _Source:
             number = _number(row)
             if number != expected:
                 what = "it is missing" if number > expected else "it was not there when the log was chained"
-                return Fault(self._source, min(number, expected), what)
+                return ChainFault(self._source, min(number, expected), what)
             place = CHECK_BYTES * (number - link.first_number)
             if chain.row_checks(row) != link.row_checks[place : place + CHECK_BYTES]:
-                return Fault(self._source, number, "it differs from what was chained")
+                return ChainFault(self._source, number, "it differs from what was chained")
             expected += 1
         if expected <= link.last_number:
-            return Fault(self._source, expected, "it is missing")
-        return Fault(
+            return ChainFault(self._source, expected, "it is missing")
+        return ChainFault(
             self._source,
             link.first_number,
             f"the link over entries up to {link.last_number} was altered, or the link before it",
         )
 
 
-def _fits(link: Link, previous: bytes, rows: bytes | bytearray) -> bool:
+def _fits(link: ChainLink, previous: bytes, rows: bytes | bytearray) -> bool:
     source, first, last, checks, digest = link
     return chain.digest(previous, source, first, last, rows, checks) == digest
 

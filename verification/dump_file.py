@@ -34,19 +34,19 @@ _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
-class Dump:
+class DumpIdentity:
     """Identity of a dump. `user`: the user whose log it holds; None: all users."""
 
     dump_id: str
     user: str | None
 
 
-def find(connection: psycopg.Connection, file: Path) -> Dump:
+def find(connection: psycopg.Connection, file: Path) -> DumpIdentity:
     """Finds the dump that was written last under this file name. Raises DecodeError if there is none."""
     path = file.resolve().as_posix()
     for dump_id, user, filename in connection.execute(_WRITTEN):
         if path.endswith(f"/{filename}"):
-            return Dump(dump_id, user)
+            return DumpIdentity(dump_id, user)
     raise DecodeError(f"no dump was ever written as {file}")
 
 
@@ -81,7 +81,7 @@ def _elements(file: Path) -> Iterator[Element]:
             del element.getparent()[0]
 
 
-def _due(connection: psycopg.Connection, dump: Dump) -> Iterator[Element]:
+def _due(connection: psycopg.Connection, dump: DumpIdentity) -> Iterator[Element]:
     with connection.cursor("dump", row_factory=dict_row) as cursor:
         cursor.itersize = ROWS_PER_FETCH
         parameters = {"dump": dump.dump_id, "user": dump.user, "quotecache": QUOTECACHE_SOURCE}

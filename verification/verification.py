@@ -38,7 +38,7 @@ PASSES = (
 
 
 @dataclass(frozen=True)
-class Result:
+class VerificationResult:
     """Findings in the order in which people read them, and the numbers of rows and entries checked."""
 
     findings: list[Finding]
@@ -52,7 +52,7 @@ def verify(
     dump: Path | None = None,
     kept: Sequence[Head] = (),
     watcher: Watcher | None = None,
-) -> Result:
+) -> VerificationResult:
     """Judges one state of the database. Raises StoreError, and for a dump DecodeError and OSError."""
     started = time.monotonic()
     # The chain starts first: it takes the longest, and leaves a core to the others.
@@ -66,4 +66,4 @@ def verify(
     findings = [finding for found in (*of_jobs[extra:], *of_jobs[:extra]) for finding in found]
     looked = {finding.sentence: finding.looked for finding in findings}
     seconds = time.monotonic() - started
-    return Result(findings, looked[history_passes.EVERY_ROW], looked[audit_chain.CHAIN], seconds)
+    return VerificationResult(findings, looked[history_passes.EVERY_ROW], looked[audit_chain.CHAIN], seconds)

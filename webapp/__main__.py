@@ -17,7 +17,7 @@ from runtime.log_setup import set_up_logging
 from schema.errors import SettingsError
 from webapp import close_app, create_app
 from webapp.settings import WebSettings, from_environment
-from webapp.worker import Worker
+from webapp.worker import SiteWorker
 
 REQUEST_SECONDS_MAX = 30
 """gunicorn replaces a worker that is silent for this long; a request waits at most 10 s for an outcome."""
@@ -30,7 +30,7 @@ UNUSED_SECONDS_MAX = 15
 """Seconds for which the kernel holds back a new connection that has brought no bytes yet."""
 
 
-class Site(BaseApplication):
+class SiteServer(BaseApplication):
     """Tells gunicorn what to serve. The application is made in the worker: threads do not survive a fork."""
 
     def __init__(self, settings: WebSettings):
@@ -42,7 +42,7 @@ class Site(BaseApplication):
         chosen = {
             "bind": f"{self._settings.host}:{self._settings.port}",
             "workers": 1,
-            "worker_class": Worker,
+            "worker_class": SiteWorker,
             "threads": self._settings.threads,
             "worker_connections": CONNECTIONS_MAX,
             "timeout": REQUEST_SECONDS_MAX,
@@ -82,7 +82,7 @@ def main() -> int:
         print(f"webapp: {error}", file=sys.stderr)
         return 2
     set_up_logging(settings.base.log_level, settings.base.replica)
-    Site(settings).run()
+    SiteServer(settings).run()
     return 0
 
 

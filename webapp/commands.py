@@ -14,18 +14,18 @@ import msgspec
 from msgspec.structs import replace
 
 from schema.arguments import is_root_dumplog, make_command
-from schema.commands import NOBODY, Command, CommandName
+from schema.commands import NO_USER, Command, CommandName
 from schema.events import Reply
 from schema.filenames import OWN_FOLDERS, dump_path, own_folder
 from schema.outcomes import SENTENCES, Outcome, Reason
 from webapp import idempotency, ids
 from webapp.idempotency import KeyReused
 from webapp.reads.commands import command as history_row
-from webapp.reads.history import HistoryRow
+from webapp.reads.history import HistoryRowView
 from webapp.site import Site, site
 from webapp.unavailable import Unavailable
 
-__all__ = ["Given", "KeyReused", "Result", "give", "look_up", "run"]
+__all__ = ["CommandResult", "KeyReused", "Submitted", "give", "look_up", "run"]
 
 LOOK_SECONDS_FIRST, LOOK_SECONDS_MAX = 0.25, 1.0
 """First and longest interval between reads of the history, which has the outcome if the reply was lost."""
@@ -56,7 +56,7 @@ _BOUGHT_OR_SOLD = frozenset(
 _key_locks = [threading.Lock() for _ in range(64)]
 
 
-class Result(msgspec.Struct, frozen=True):
+class CommandResult(msgspec.Struct, frozen=True):
     """State of a command. `status`: done, rejected, or pending (not known yet; ask for it by `command_id`).
 
     `reason` and `sentence` (for people) say why it was rejected. `shares`: of a BUY, a SELL, their COMMIT and CANCEL.
@@ -83,10 +83,10 @@ class Result(msgspec.Struct, frozen=True):
         return self.status == PENDING
 
 
-class Given(NamedTuple):
+class Submitted(NamedTuple):
     """A command's result, and whether its idempotency key had been used before: then nothing was done again."""
 
-    result: Result
+    result: CommandResult
     repeated: bool
 
 
@@ -98,7 +98,7 @@ def run(
     key: str | None = None,
     administrator: bool = False,
     form: tuple[str, ...] | None = None,
-) -> Result:
+) -> CommandResult:
     """The result of `give`: the same for the first request with a key and for each later one."""
     return give(name, arguments, user, wait_ms, key, administrator, form).result
 
@@ -111,7 +111,7 @@ def give(
     key: str | None = None,
     administrator: bool = False,
     form: tuple[str, ...] | None = None,
-) -> Given:
+) -> Submitted:
     """Publishes a command and waits for its outcome; after `wait_ms` the result is pending, and the command goes on.
     If no waiting place is free (`webapp.waiting`), the result is pending at once.
 
@@ -142,22 +142,22 @@ def give(
                 if repeated:
                     row = history_row(_owner(command), command_id)
                     if row is not None:
-                        return Given(_from_row(row), repeated)
+                        return Submitted(_from_row(row), repeated)
                 submission = here.gateway.begin(command, user, seconds, again=repeated)
         here.turns.end()
         here.gateway.confirm(submission, seconds)
         result = _await(here, command, wait_ms) if has_place and wait_ms else _pending(command)
-        return Given(result, repeated)
+        return Submitted(result, repeated)
 
 
-def look_up(command_id: bytes, user: str, administrator: bool = False, wait_ms: int = 0) -> Result | None:
+def look_up(command_id: bytes, user: str, administrator: bool = False, wait_ms: int = 0) -> CommandResult | None:
     """State of a command that the user submitted earlier, after at most `wait_ms`; None if there never was one.
 
     If no waiting place is free, it returns at once what is known.
     """
     here = site()
     submitted = here.gateway.submitted(command_id)
-    if submitted is not None and _owner(submitted) in ((user, NOBODY) if administrator else (user,)):
+    if submitted is not None and _owner(submitted) in ((user, NO_USER) if administrator else (user,)):
         if not wait_ms:
             return _await(here, submitted, 0)
         here.turns.end()
@@ -165,13 +165,13 @@ def look_up(command_id: bytes, user: str, administrator: bool = False, wait_ms: 
             return _await(here, submitted, wait_ms if has_place else 0)
     row = history_row(user, command_id)
     if row is None and administrator:
-        row = history_row(NOBODY, command_id)
+        row = history_row(NO_USER, command_id)
     if row is not None:
         return _from_row(row)
     number = idempotency.is_bound(here.store, user, command_id)
     if number is None and not here.ids.is_drawn(command_id, user):
         return None
-    return Result(command_id.hex(), number, None, PENDING)
+    return CommandResult(command_id.hex(), number, None, PENDING)
 
 
 @contextmanager
@@ -225,10 +225,10 @@ def _own_dump(command: Command, user: str) -> Command:
 
 
 def _owner(command: Command) -> str:
-    return NOBODY if is_root_dumplog(command) else command.key
+    return NO_USER if is_root_dumplog(command) else command.key
 
 
-def _await(here: Site, command: Command, wait_ms: int) -> Result:
+def _await(here: Site, command: Command, wait_ms: int) -> CommandResult:
     deadline = time.monotonic() + wait_ms / 1000
     patience = 0.05 if is_root_dumplog(command) else LOOK_SECONDS_FIRST  # a whole dump has no reply
     while True:
@@ -243,7 +243,7 @@ def _await(here: Site, command: Command, wait_ms: int) -> Result:
         patience = min(patience * 2, LOOK_SECONDS_MAX)
 
 
-def _row_if_there(command: Command) -> HistoryRow | None:
+def _row_if_there(command: Command) -> HistoryRowView | None:
     """The command's history row. None also while the database is away: a published command is then pending."""
     try:
         return history_row(_owner(command), command.command_id)
@@ -251,12 +251,12 @@ def _row_if_there(command: Command) -> HistoryRow | None:
         return None
 
 
-def _pending(command: Command) -> Result:
-    return Result(command.command_id.hex(), command.transaction_number, command.name, PENDING)
+def _pending(command: Command) -> CommandResult:
+    return CommandResult(command.command_id.hex(), command.transaction_number, command.name, PENDING)
 
 
-def _from_reply(command: Command, reply: Reply) -> Result:
-    return Result(
+def _from_reply(command: Command, reply: Reply) -> CommandResult:
+    return CommandResult(
         command.command_id.hex(),
         command.transaction_number,
         command.name,
@@ -273,9 +273,9 @@ def _from_reply(command: Command, reply: Reply) -> Result:
     )
 
 
-def _from_row(row: HistoryRow) -> Result:
+def _from_row(row: HistoryRowView) -> CommandResult:
     name = CommandName(row.command)
-    return Result(
+    return CommandResult(
         row.command_id,
         row.transaction_number,
         name,

@@ -13,7 +13,7 @@ from webapp.accounts import Person
 from webapp.site import site
 
 
-class DumpFile(reads.Dump, frozen=True):
+class DumpFile(reads.DumpView, frozen=True):
     """A dump, and whether its file is there to be downloaded by the person who looks.
 
     Only files in one's own folder are: a dump that a workload file asked for lies among everybody's.
@@ -40,7 +40,7 @@ def send(person: Person, dump_id: str) -> Response | None:
     return send_file(file, mimetype="application/xml", as_attachment=True, download_name=file.name)
 
 
-def _file(person: Person, dump: reads.Dump) -> Path | None:
+def _file(person: Person, dump: reads.DumpView) -> Path | None:
     """Path of the dump's file; None if there is no file that this person may have."""
     if dump.state is not DumpState.WRITTEN or not _is_own(person, dump):
         return None
@@ -56,6 +56,6 @@ def _file(person: Person, dump: reads.Dump) -> Path | None:
     return file if there else None
 
 
-def _is_own(person: Person, dump: reads.Dump) -> bool:
+def _is_own(person: Person, dump: reads.DumpView) -> bool:
     # Another user's dump may have replaced one that a workload file asked for.
     return dump.whole or dump.filename.startswith(own_folder(person.user_id))

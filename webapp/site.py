@@ -10,7 +10,7 @@ from webapp.gateway import Gateway
 from webapp.ids import CommandIds
 from webapp.settings import WebSettings
 from webapp.store import Store
-from webapp.turns import Turns
+from webapp.turns import ClientTurns
 from webapp.waiting import WaitingPlaces
 
 EXTENSION = "daytrade"
@@ -23,7 +23,7 @@ class Site:
     gateway: Gateway
     ids: CommandIds
     waiting: WaitingPlaces
-    turns: Turns = field(default_factory=Turns)
+    turns: ClientTurns = field(default_factory=ClientTurns)
     kept: dict[str, Any] = field(default_factory=dict)
     """Results of reads over the whole system, kept for a moment so that the next request costs nothing."""
     keeping: Lock = field(default_factory=Lock)

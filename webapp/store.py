@@ -47,7 +47,7 @@ class Store:
     def __init__(self, database_url: str, connections_max: int):
         libpq_urls.drop_libpq_variables(database_url)
         url = make_url(database_url).set(drivername="postgresql+psycopg")
-        ours = f"-c statement_timeout={STATEMENT_MS_MAX} -c timezone=UTC"
+        options = f"-c statement_timeout={STATEMENT_MS_MAX} -c timezone=UTC"
         self._engine = sqlalchemy.create_engine(
             url,
             pool_size=connections_max,
@@ -60,7 +60,7 @@ class Store:
                 **postgres.KEEPALIVE,
                 "connect_timeout": CONNECT_SECONDS_MAX,
                 "application_name": "webapp",
-                "options": libpq_urls.session_options(database_url, ours),
+                "options": libpq_urls.session_options(database_url, options),
             },
         )
 

@@ -14,7 +14,7 @@ SECONDS_MAX = 0.5
 """Longest wait for a turn; then the request runs without one. Turns only spread a burst, and refuse nobody."""
 
 
-class Turns:
+class ClientTurns:
     """Turns of all clients. The thread that serves a request calls both `take` and `end`."""
 
     def __init__(self) -> None:

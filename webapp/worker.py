@@ -12,7 +12,7 @@ CLOSING_MAX = 16
 """Maximum connections closed at once; each takes 2 s if the client does not close its side."""
 
 
-class Worker(ThreadWorker):
+class SiteWorker(ThreadWorker):
     """Closes connections in threads.
 
     gunicorn closes them in its loop, and waits there for each client to close its side: ten clients that did not

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from consumers.audit.copy_lines import copy_lines
-from consumers.audit.numbering import Arrival, Numbering, Part, Stop
+from consumers.audit.numbering import NumberedMessage, Numbering, Part, Stop
 from rabbitmq.topology import AUDIT_STREAM
 from schema import codec
 from schema.dead_letters import DeadLetter, dead_letter
@@ -40,7 +40,7 @@ class Piece:
 
 
 @dataclass
-class Batch:
+class AuditBatch:
     """Batch of the audit log. `position` and `high` are those of the log once the batch is stored.
 
     `settle` fills the other fields. `pieces` are to be stored, those of each source in the order of their numbers.
@@ -53,7 +53,7 @@ class Batch:
     high: int
     dead_before: Collection[int] = ()
     """Offsets of messages that became dead letters before. They are kept already, and must not become entries now."""
-    arrivals: list[Arrival] = field(default_factory=list)
+    arrivals: list[NumberedMessage] = field(default_factory=list)
     entries: int = 0
     tags: list[int] = field(default_factory=list)
     pieces: dict[int, list[Piece]] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Batch:
             self._bury(offset, body, str(error))
             return
         lines = copy_lines(message.source, message.first_number, message.entries).encode()
-        self.arrivals.append(Arrival(offset, message, lines, body, is_new))
+        self.arrivals.append(NumberedMessage(offset, message, lines, body, is_new))
         self.entries += len(message.entries)
 
     def may_end_a_stop(self, numbering: Numbering) -> bool:
@@ -99,7 +99,9 @@ class Batch:
         for arrival in self.arrivals:
             newest = committed.get(arrival.source, 0)
             if arrival.last_number > newest:
-                self.bury(arrival, f"{arrival} are not committed: the newest committed entry has number {newest}")
+                self.add_dead_letter(
+                    arrival, f"{arrival} are not committed: the newest committed entry has number {newest}"
+                )
             elif not self._pass_over(numbering, arrival):
                 for part in numbering.take(arrival):
                     self._take(part, numbering)
@@ -109,11 +111,11 @@ class Batch:
         held_from = numbering.held_from
         self.position = self.position if held_from is None else min(self.position, held_from)
 
-    def bury(self, arrival: Arrival, reason: str) -> None:
+    def add_dead_letter(self, arrival: NumberedMessage, reason: str) -> None:
         """Adds a message that must not become part of the log, to be stored as a dead letter."""
         self._bury(arrival.offset, arrival.body, reason)
 
-    def note_stop(self, stop: Stop, dropped: list[Arrival]) -> None:
+    def note_stop(self, stop: Stop, dropped: list[NumberedMessage]) -> None:
         """Notes that a source stops with this batch. `dropped`: its messages that are passed over."""
         self.new_stops.append(stop)
         for arrival in dropped:
@@ -122,7 +124,7 @@ class Batch:
     def _bury(self, offset: int, body: bytes, reason: str) -> None:
         self.dead.append(dead_letter(AUDIT_STREAM, offset, body, reason))
 
-    def _pass_over(self, numbering: Numbering, arrival: Arrival) -> bool:
+    def _pass_over(self, numbering: Numbering, arrival: NumberedMessage) -> bool:
         """Whether a message has to wait until its source, which has stopped, goes on.
 
         The source goes on when the entry at which it stopped is published again. The worker then reads again the
@@ -154,7 +156,7 @@ class Batch:
         self.markers += _markers(arrival, first)
 
 
-def _markers(arrival: Arrival, first_number: int) -> list[Marker]:
+def _markers(arrival: NumberedMessage, first_number: int) -> list[Marker]:
     """The markers of a message from this number on."""
     return [
         _marker(arrival.source, number, entry)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from consumers.audit.dump_xml import Row
+from consumers.audit.dump_xml import AuditRow
 from database import postgres
 from database.postgres import translated
 from schema.events import QUOTECACHE_SOURCE, AuditKind
@@ -27,7 +27,7 @@ IN_THE_WAY_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Dump:
+class WaitingDump:
     dump_id: str
     user: str | None
     filename: str
@@ -43,13 +43,13 @@ def connect(database_url: str, application: str) -> psycopg.Connection:
     return connection
 
 
-def unwritten(connection: psycopg.Connection) -> list[Dump]:
+def unwritten(connection: psycopg.Connection) -> list[WaitingDump]:
     """Dumps whose entries are all stored and that wait for their file, in the order in which the log named them."""
     with translated(), connection.transaction():
-        return [Dump(*row) for row in connection.execute(_UNWRITTEN, (QUOTECACHE_SOURCE,))]
+        return [WaitingDump(*row) for row in connection.execute(_UNWRITTEN, (QUOTECACHE_SOURCE,))]
 
 
-def lock(connection: psycopg.Connection, dump: Dump) -> DumpState | None:
+def lock(connection: psycopg.Connection, dump: WaitingDump) -> DumpState | None:
     """Locks this dump until the transaction ends, and returns its current state.
 
     None if another process has locked it: that one is writing it.
@@ -58,24 +58,24 @@ def lock(connection: psycopg.Connection, dump: Dump) -> DumpState | None:
     return DumpState(row[0]) if row else None
 
 
-def lock_name(connection: psycopg.Connection, dump: Dump) -> None:
+def lock_name(connection: psycopg.Connection, dump: WaitingDump) -> None:
     """Locks this dump's file name until the transaction ends, once no other process is about to put a file there."""
     connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_NAME_LOCK, dump.filename))
 
 
-def later_is_written(connection: psycopg.Connection, dump: Dump) -> bool:
+def later_is_written(connection: psycopg.Connection, dump: WaitingDump) -> bool:
     """Whether the file of this name belongs to a later dump."""
     query = f"{_RIVALS} AND rival.filename = mine.filename AND rival.state = 'written' AND {_IS_LATER}"
     return connection.execute(query, (dump.dump_id,)).fetchone() is not None
 
 
-def earlier_unwritten(connection: psycopg.Connection, dump: Dump) -> list[str]:
+def earlier_unwritten(connection: psycopg.Connection, dump: WaitingDump) -> list[str]:
     """Ids of earlier dumps of this name that wait for their file."""
     query = f"{_RIVALS} AND rival.filename = mine.filename AND rival.state = 'waiting' AND NOT {_IS_LATER}"
     return [dump_id for dump_id, *_ in connection.execute(query, (dump.dump_id,))]
 
 
-def in_the_way(connection: psycopg.Connection, dump: Dump) -> list[tuple[str, DumpState]]:
+def in_the_way(connection: psycopg.Connection, dump: WaitingDump) -> list[tuple[str, DumpState]]:
     """Names and states of dumps that need a folder where this one needs a file, or the other way round.
 
     First earlier dumps that wait for their file, then written ones, whose file may be gone.
@@ -86,7 +86,7 @@ def in_the_way(connection: psycopg.Connection, dump: Dump) -> list[tuple[str, Du
     return [(filename, DumpState(state)) for _, filename, state in connection.execute(query, (dump.dump_id,))]
 
 
-def rows(connection: psycopg.Connection, dump: Dump) -> Iterator[list[Row]]:
+def rows(connection: psycopg.Connection, dump: WaitingDump) -> Iterator[list[AuditRow]]:
     """Entries of this dump, ordered by time, then source and number, in chunks of at most `ROWS_PER_FETCH`."""
     query = _ALL_ROWS
     values: list[str | int] = [dump.dump_id]
@@ -96,21 +96,21 @@ def rows(connection: psycopg.Connection, dump: Dump) -> Iterator[list[Row]]:
     with connection.cursor("dump") as cursor:
         cursor.execute(query, values)
         while chunk := cursor.fetchmany(ROWS_PER_FETCH):
-            yield list(map(Row._make, chunk))
+            yield list(map(AuditRow._make, chunk))
 
 
-def set_written(connection: psycopg.Connection, dump: Dump) -> None:
+def set_written(connection: psycopg.Connection, dump: WaitingDump) -> None:
     """Notes when the dump was written, by the database's clock, and that it replaces earlier ones of its name."""
     connection.execute(_SET_WRITTEN, (dump.dump_id,))
     connection.execute(_SET_ITS_EARLIER_REPLACED, (dump.filename, dump.dump_id))
 
 
-def set_replaced(connection: psycopg.Connection, dump: Dump) -> None:
+def set_replaced(connection: psycopg.Connection, dump: WaitingDump) -> None:
     """Notes that a later dump's file took this dump's place before its own file was written."""
     connection.execute("UPDATE dumps SET state = 'replaced', failure = NULL WHERE dump_id = %s", (dump.dump_id,))
 
 
-def fail(connection: psycopg.Connection | psycopg.Cursor, dump: Dump, failure: str) -> None:
+def fail(connection: psycopg.Connection | psycopg.Cursor, dump: WaitingDump, failure: str) -> None:
     """Notes, in the caller's transaction, that a dump will never have a file, and why. Changes only waiting dumps.
 
     The dump need not be in the table yet: perhaps its marker is what cannot be stored. The site shows `failure` to the
@@ -119,7 +119,7 @@ def fail(connection: psycopg.Connection | psycopg.Cursor, dump: Dump, failure: s
     connection.execute(_FAIL, (dump.dump_id, dump.user, dump.filename, failure[:FAILURE_CHARACTERS_MAX]))
 
 
-def note_failure(connection: psycopg.Connection, dump: Dump, failure: str) -> None:
+def note_failure(connection: psycopg.Connection, dump: WaitingDump, failure: str) -> None:
     """Notes why the last attempt to write a dump failed. The dump goes on waiting."""
     connection.execute(_NOTE_FAILURE, {"dump_id": dump.dump_id, "failure": failure[:FAILURE_CHARACTERS_MAX]})
 

@@ -8,14 +8,14 @@ import psycopg
 
 from consumers.audit import dump_store, dump_xml
 from consumers.audit.dump_place import make_place, refusals
-from consumers.audit.dump_store import Dump
+from consumers.audit.dump_store import WaitingDump
 from database.postgres import translated
 from schema.errors import DumpImpossible
 from schema.filenames import FILENAME_CHARACTERS_MAX, own_folder
 from schema.outcomes import DumpState
 
 
-def write(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> DumpState:
+def write(connection: psycopg.Connection, dump: WaitingDump, dump_dir: Path) -> DumpState:
     """Writes the dump's file, notes that it is written, and returns the dump's state.
 
     REPLACED: the file of a later dump of the same name stays in the place. WAITING: another process is writing this
@@ -53,7 +53,7 @@ def write(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> DumpSta
     return DumpState.WRITTEN
 
 
-def _check_room(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> None:
+def _check_room(connection: psycopg.Connection, dump: WaitingDump, dump_dir: Path) -> None:
     """Raises DumpImpossible if another dump's file is in the way, or is to be written there."""
     for rival, state in dump_store.in_the_way(connection, dump):
         if state is DumpState.WAITING or (dump_dir / rival).is_file():
@@ -66,7 +66,7 @@ def _check_room(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> N
             raise DumpImpossible(f"{what} of the dump {name}")
 
 
-def _fill(connection: psycopg.Connection, dump: Dump, path: Path) -> None:
+def _fill(connection: psycopg.Connection, dump: WaitingDump, path: Path) -> None:
     # A new file: a process that has lost its lock may still be writing to the old one.
     path.unlink(missing_ok=True)
     with path.open("x", encoding="utf-8", newline="\n") as file:
@@ -78,13 +78,13 @@ def _fill(connection: psycopg.Connection, dump: Dump, path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _give_way(connection: psycopg.Connection, dump: Dump, dump_dir: Path) -> DumpState:
+def _give_way(connection: psycopg.Connection, dump: WaitingDump, dump_dir: Path) -> DumpState:
     draft_path(dump_dir, dump, dump.dump_id).unlink(missing_ok=True)
     dump_store.set_replaced(connection, dump)
     return DumpState.REPLACED
 
 
-def draft_path(dump_dir: Path, dump: Dump, dump_id: str) -> Path:
+def draft_path(dump_dir: Path, dump: WaitingDump, dump_id: str) -> Path:
     """File in which a dump of the same name as this one is prepared. Its own name is too long to be that of a dump."""
     name = f".{dump_id}.unfinished".ljust(FILENAME_CHARACTERS_MAX + 1, "_")
     return (dump_dir / dump.filename).with_name(name)

@@ -19,7 +19,7 @@ _UNSAFE = re.compile(r"[^\t\n\x20-\x25\x27-\x3b=\x3f-\ud7ff\ue000-\ufffd\U000100
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 
 
-class Row(NamedTuple):
+class AuditRow(NamedTuple):
     """Fields of an element: columns of `audit_events`, in this order."""
 
     source: int
@@ -36,7 +36,7 @@ class Row(NamedTuple):
     cryptokey: str | None
 
 
-def element(row: Row) -> str:
+def element(row: AuditRow) -> str:
     """One element, on a line of its own."""
     return (
         f"<{row.kind}><timestamp>{row.at_ms}</timestamp><server>{_server(row.source)}</server>"
@@ -53,7 +53,7 @@ def _entity(match: re.Match[str]) -> str:
     return _ENTITIES.get(match[0], "\ufffd")
 
 
-def _command(row: Row) -> str:
+def _command(row: AuditRow) -> str:
     return (
         f"<command>{row.command}</command>"
         f"{'' if not row.user else f'<username>{_user(row.user)}</username>'}"
@@ -63,15 +63,15 @@ def _command(row: Row) -> str:
     )
 
 
-def _error(row: Row) -> str:
+def _error(row: AuditRow) -> str:
     return _command(row) + ("" if row.message is None else f"<errorMessage>{escape(row.message)}</errorMessage>")
 
 
-def _debug(row: Row) -> str:
+def _debug(row: AuditRow) -> str:
     return _command(row) + ("" if row.message is None else f"<debugMessage>{escape(row.message)}</debugMessage>")
 
 
-def _account(row: Row) -> str:
+def _account(row: AuditRow) -> str:
     assert row.funds_cents is not None, row
     return (
         f"<action>{'remove' if row.funds_cents < 0 else 'add'}</action><username>{_user(row.user)}</username>"
@@ -79,7 +79,7 @@ def _account(row: Row) -> str:
     )
 
 
-def _quote(row: Row) -> str:
+def _quote(row: AuditRow) -> str:
     assert row.funds_cents is not None and row.symbol is not None and row.cryptokey is not None, row
     return (
         f"<price>{format_cents(row.funds_cents)}</price><stockSymbol>{escape(row.symbol)}</stockSymbol>"

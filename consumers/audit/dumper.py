@@ -15,7 +15,7 @@ import structlog
 from consumers.audit import dump_store
 from consumers.audit.dump_place import why_not_now
 from consumers.audit.dump_retries import Retries
-from consumers.audit.dump_store import Dump
+from consumers.audit.dump_store import WaitingDump
 from consumers.audit.dump_writing import write
 from database.postgres import translated
 from schema.errors import DumpImpossible, StoreError
@@ -82,7 +82,7 @@ class Dumper:
             log.warning("cannot read which dumps are due", error=str(error))
             self._retries.failed(DATABASE, time.monotonic())
 
-    def _write(self, connection: psycopg.Connection, dump: Dump) -> None:
+    def _write(self, connection: psycopg.Connection, dump: WaitingDump) -> None:
         said = {"dump": dump.dump_id, "filename": dump.filename}
         try:
             state = write(connection, dump, self._settings.dump_dir)
@@ -107,13 +107,13 @@ class Dumper:
                 self._retries.failed(dump.dump_id, time.monotonic())
             log.info("finished a dump", **said, state=state)
 
-    def _try_again(self, connection: psycopg.Connection, dump: Dump, failure: str) -> int:
+    def _try_again(self, connection: psycopg.Connection, dump: WaitingDump, failure: str) -> int:
         attempts = self._retries.failed(dump.dump_id, time.monotonic())
         with translated(), connection.transaction():
             dump_store.note_failure(connection, dump, failure)
         return attempts
 
-    def _give_up(self, connection: psycopg.Connection, dump: Dump, failure: str) -> None:
+    def _give_up(self, connection: psycopg.Connection, dump: WaitingDump, failure: str) -> None:
         log.error("gave up on a dump", dump=dump.dump_id, filename=dump.filename, failure=failure)
         with translated(), connection.transaction():
             dump_store.fail(connection, dump, failure)

@@ -17,7 +17,7 @@ before all of a batch is confirmed. So if this much waits, an earlier message is
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class NumberedMessage:
     """Message of the audit stream at its offset. `is_new`: it was not read before."""
 
     offset: int
@@ -47,7 +47,7 @@ class Arrival:
 class Part:
     """Message whose turn it is. Its first `known` entries were let through before, the others are let through now."""
 
-    arrival: Arrival
+    arrival: NumberedMessage
     known: int
 
 
@@ -73,7 +73,7 @@ class Numbering:
 
     def __init__(self, stored: Mapping[int, int]):
         self._newest = dict(stored)
-        self._held: list[Arrival] = []
+        self._held: list[NumberedMessage] = []
         self._stopped: dict[int, Stop] = {}
         self._retried: dict[int, Stop] = {}
         self._passed_over_from: dict[int, int] = {}
@@ -101,7 +101,7 @@ class Numbering:
         """Sources that have stopped."""
         return list(self._stopped)
 
-    def take(self, arrival: Arrival) -> list[Part]:
+    def take(self, arrival: NumberedMessage) -> list[Part]:
         """Returns the parts that may be stored or compared now that this message has come; none while it is ahead."""
         if arrival.first_number > self.newest(arrival.source) + 1:
             self._held.append(arrival)
@@ -112,7 +112,7 @@ class Numbering:
             parts.append(self._cut(held))
         return parts
 
-    def stop(self, stop: Stop) -> tuple[Stop, list[Arrival]]:
+    def stop(self, stop: Stop) -> tuple[Stop, list[NumberedMessage]]:
         """Stops a source at entry `stop.number`. Returns the stop in force, and the source's messages that were held.
 
         If an earlier stop of the source was retried and did not end, its offset stays in force, because all messages
@@ -133,7 +133,7 @@ class Numbering:
         self._retried[stop.source] = stop
         self._passed_over_from[stop.source] = min(stop.number, self._passed_over_from.get(stop.source, stop.number))
 
-    def was_passed_over(self, arrival: Arrival) -> bool:
+    def was_passed_over(self, arrival: NumberedMessage) -> bool:
         """Whether a message that is read again was passed over before, because its source had stopped."""
         first = self._passed_over_from.get(arrival.source)
         return first is not None and arrival.last_number >= first
@@ -150,11 +150,11 @@ class Numbering:
             del self._retried[stop.source]
         return passed
 
-    def stop_lacking(self) -> tuple[Stop, list[Arrival]] | None:
+    def stop_lacking(self) -> tuple[Stop, list[NumberedMessage]] | None:
         """Stops the source with most bytes held if a limit is exceeded, and returns as `stop` does; otherwise None."""
         if self.held <= HELD_MESSAGES_MAX and sum(len(held.body) for held in self._held) <= HELD_BYTES_MAX:
             return None
-        by_source: dict[int, list[Arrival]] = {}
+        by_source: dict[int, list[NumberedMessage]] = {}
         for held in self._held:
             by_source.setdefault(held.source, []).append(held)
         source, most = max(by_source.items(), key=lambda item: (sum(len(held.body) for held in item[1]), len(item[1])))
@@ -162,11 +162,11 @@ class Numbering:
         number = self.newest(source) + 1
         return self.stop(Stop(source, number, offset, f"it is missing, and {len(most)} later messages have come"))
 
-    def _cut(self, arrival: Arrival) -> Part:
+    def _cut(self, arrival: NumberedMessage) -> Part:
         known = self.newest(arrival.source) + 1 - arrival.first_number
         self._newest[arrival.source] = max(self.newest(arrival.source), arrival.last_number)
         return Part(arrival, min(known, len(arrival.message.entries)))
 
-    def _next_held(self, source: int) -> Arrival | None:
+    def _next_held(self, source: int) -> NumberedMessage | None:
         limit = self.newest(source) + 1
         return next((held for held in self._held if held.source == source and held.first_number <= limit), None)

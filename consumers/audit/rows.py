@@ -44,7 +44,7 @@ def store(
 
 
 @dataclass
-class Trial:
+class StoreAttempt:
     """Attempt to store one source's rows as far as Postgres takes them. `completed`: dumps completed so far."""
 
     cursor: psycopg.Cursor

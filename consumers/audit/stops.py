@@ -10,7 +10,7 @@ import psycopg
 
 from consumers.audit import dump_store
 from consumers.audit.batch import Marker
-from consumers.audit.dump_store import Dump
+from consumers.audit.dump_store import WaitingDump
 from consumers.audit.numbering import Stop
 from schema.bounds import REASON_CHARACTERS_MAX
 from schema.events import QUOTECACHE_SOURCE, source_name
@@ -41,10 +41,10 @@ def fail_dumps(cursor: psycopg.Cursor, stopped: Iterable[int], beyond: Iterable[
     Every dump needs the quote cache's entries; a dump of the whole log needs those of every source.
     """
     for marker in beyond:
-        dump_store.fail(cursor, Dump(marker.dump_id, marker.user, marker.filename), _why(marker.source))
+        dump_store.fail(cursor, WaitingDump(marker.dump_id, marker.user, marker.filename), _why(marker.source))
     for source in stopped:
         for row in cursor.execute(_WAITING, {"source": source, "quotecache": QUOTECACHE_SOURCE}).fetchall():
-            dump_store.fail(cursor, Dump(*row), _why(source))
+            dump_store.fail(cursor, WaitingDump(*row), _why(source))
 
 
 def _why(source: int) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import psycopg
 
 from consumers.audit import rows, stops
-from consumers.audit.batch import Batch
+from consumers.audit.batch import AuditBatch
 from consumers.audit.copy_lines import COLUMNS, copy_lines
 from consumers.audit.numbering import Numbering, Part, Stop
-from consumers.audit.rows import Heads, Trial
+from consumers.audit.rows import Heads, StoreAttempt
 from database.postgres import refuses_data, translated
 from ownership import partitions
 from ownership.partitions import Ownership
@@ -49,7 +49,7 @@ def note_stops(database: psycopg.Connection, ownership: Ownership, changed: list
         stops.note(cursor, changed)
 
 
-def commit(database: psycopg.Connection, ownership: Ownership, batch: Batch, numbering: Numbering) -> int:
+def commit(database: psycopg.Connection, ownership: Ownership, batch: AuditBatch, numbering: Numbering) -> int:
     """Settles a batch, and stores it with its dead letters and the log's position, all or nothing.
 
     Returns how many dumps that completed. If Postgres refuses an entry, its source stops there (`batch.new_stops`);
@@ -66,7 +66,7 @@ def commit(database: psycopg.Connection, ownership: Ownership, batch: Batch, num
 
 
 def _commit(
-    database: psycopg.Connection, ownership: Ownership, batch: Batch, numbering: Numbering, on_trial: bool = False
+    database: psycopg.Connection, ownership: Ownership, batch: AuditBatch, numbering: Numbering, on_trial: bool = False
 ) -> int:
     completed = 0
     with database.transaction(), database.cursor() as cursor:
@@ -81,7 +81,9 @@ def _commit(
             completed = rows.store(cursor, heads, batch.pieces, batch.markers, numbering.stopped_sources)
         for part in batch.repeats:
             if _differs(cursor, part):
-                batch.bury(part.arrival, f"{part.arrival} are stored with other content: one of the two is forged")
+                batch.add_dead_letter(
+                    part.arrival, f"{part.arrival} are stored with other content: one of the two is forged"
+                )
         dead_letter_store.keep(cursor, batch.dead)
         if batch.dead:
             cursor.execute(_REMEMBER_DEAD, ([letter.offset for letter in batch.dead],))
@@ -101,13 +103,13 @@ def _look(cursor: psycopg.Cursor) -> tuple[dict[int, int], Heads]:
     return committed, heads
 
 
-def _try_each(cursor: psycopg.Cursor, heads: Heads, batch: Batch, numbering: Numbering) -> int:
+def _try_each(cursor: psycopg.Cursor, heads: Heads, batch: AuditBatch, numbering: Numbering) -> int:
     """Stores source by source, each as far as Postgres takes its rows. Returns how many dumps that completed."""
     completed = 0
     # The quote cache first: if it stops, this batch must complete no dump.
     for source, pieces in sorted(batch.pieces.items(), reverse=True):
         markers = [marker for marker in batch.markers if marker.source == source]
-        trial = Trial(cursor, heads, source, markers, numbering.stopped_sources)
+        trial = StoreAttempt(cursor, heads, source, markers, numbering.stopped_sources)
         all_rows = [row for piece in pieces for row in piece.rows.splitlines(keepends=True)]
         count, why = trial.store(pieces[0].first_number, all_rows)
         completed += trial.completed

@@ -13,7 +13,7 @@ import psycopg
 import structlog
 
 from consumers.audit import store
-from consumers.audit.batch import Batch
+from consumers.audit.batch import AuditBatch
 from consumers.audit.numbering import Numbering, Stop
 from ownership.member import Member, Owner
 from ownership.partitions import Ownership
@@ -70,20 +70,20 @@ def run(settings: Settings, stopping: Callable[[], bool], on_dump_complete: Call
     """
 
     def session(broker: Connection, connection: psycopg.Connection) -> None:
-        one = _Session(broker, connection, settings.replica, on_dump_complete)
+        worker = _AuditWorker(broker, connection, settings.replica, on_dump_complete)
         try:
             while not stopping():
-                one.step()
-            one.drain()
+                worker.step()
+            worker.drain()
         finally:
-            one.leave()
+            worker.leave()
 
     # If a session is lost after SIGTERM, one more begins, to store what is still in the stream.
     run_sessions(settings, session, stopping, connect_seconds=CONNECT_SECONDS_MAX, finishes=True)
 
 
-class _Session(Owner):
-    """Session of the audit worker: one pair of connections, and an ownership that ends with them."""
+class _AuditWorker(Owner):
+    """Audit worker on one pair of connections; its ownership ends with them."""
 
     def __init__(
         self, broker: Connection, connection: psycopg.Connection, replica: str, on_dump_complete: Callable[[], None]
@@ -179,7 +179,7 @@ class _Session(Owner):
     def _read_from(self, position: int) -> None:
         assert self._ownership is not None, "only an owner reads the log"
         self._dead = store.dead_from(self._database, position)
-        self._batch = Batch(position, self._ownership.high, self._dead)
+        self._batch = AuditBatch(position, self._ownership.high, self._dead)
         self._inbox.clear()
         self._consumer = StreamConsumer(self._broker, AUDIT_STREAM, position, PREFETCH_MESSAGES, self._inbox.append)
 
@@ -217,9 +217,9 @@ class _Session(Owner):
             self._consumer.close()
             self._read_from(batch.position)
         else:
-            self._batch = Batch(batch.position, batch.high, self._dead)
+            self._batch = AuditBatch(batch.position, batch.high, self._dead)
 
-    def _tell(self, batch: Batch, held_before: int) -> None:
+    def _tell(self, batch: AuditBatch, held_before: int) -> None:
         for letter in batch.dead:
             log.error("dead-lettered a message", id=letter.id, reason=letter.reason)
         for stop in batch.new_stops:

@@ -8,7 +8,7 @@ import psycopg
 import structlog
 
 from consumers.transactions import store
-from consumers.transactions.session import Session
+from consumers.transactions.worker import TransactionWorker
 from ownership.process import run_consumer
 from rabbitmq.connection import Connection
 from runtime import entry_point
@@ -21,14 +21,14 @@ _doubtful: dict[int, int] = {}
 
 def work(broker: Connection, database: psycopg.Connection, replica: str, stopping: Callable[[], bool]) -> None:
     store.check_partitions(database)
-    session = Session(broker, database, replica, _doubtful)
+    worker = TransactionWorker(broker, database, replica, _doubtful)
     try:
-        session.run(stopping)
+        worker.run(stopping)
     except store.AlreadyDone:
         # The log holds a command that is done already: the next session has to look up everything seen so far.
-        _doubtful.update(session.newest_offsets())
+        _doubtful.update(worker.newest_offsets())
         raise
-    log.info("drained and stopped", rows=session.rows_written)
+    log.info("drained and stopped", rows=worker.rows_written)
 
 
 if __name__ == "__main__":

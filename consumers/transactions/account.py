@@ -59,7 +59,7 @@ class Deltas(TypedDict, total=False):
     reserved_shares_delta: int
 
 
-class Changes(Deltas, total=False):
+class DecisionFields(Deltas, total=False):
     """Fields of a decision that a rule may set, by name."""
 
     symbol: str | None

@@ -17,7 +17,7 @@ from schema.outcomes import Side
 
 
 @dataclass(slots=True)
-class Row:
+class DecidedRow:
     """Decision with the other values of its history row."""
 
     user: str
@@ -37,8 +37,8 @@ Postgres must be able to store them within the time limit of one statement (5 s)
 
 
 @dataclass(slots=True)
-class Share:
-    """A partition's part of a batch: what the worker stores and publishes beside the history rows."""
+class PartitionOutput:
+    """Output of a batch for one partition: what the worker stores and publishes beside the history rows."""
 
     entries: list[AuditEntry] = field(default_factory=list)
     changes: list[TriggerChange] = field(default_factory=list)
@@ -52,15 +52,15 @@ class Batch:
     """Rows in order of effect; changed accounts, positions and trigger orders; pending orders opened and closed."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[DecidedRow] = []
         self.accounts: dict[str, Account] = {}
         self.positions: set[tuple[str, str]] = set()
         self.triggers: set[tuple[str, tuple[str, Side]]] = set()
         self.opened: dict[tuple[str, int], PendingOrder] = {}
         self.closed: set[tuple[str, int]] = set()
-        self.shares: dict[int, Share] = {}
+        self.outputs: dict[int, PartitionOutput] = {}
         self._dead_bytes = 0
-        self._row_of: dict[tuple[str, bytes], Row] = {}
+        self._row_of: dict[tuple[str, bytes], DecidedRow] = {}
         """Index of the first `_found` rows, by user and command id."""
         self._found = 0
 
@@ -68,17 +68,17 @@ class Batch:
         """Whether the batch may take one more message."""
         return len(self.rows) < rows_max and self._dead_bytes < DEAD_BYTES_MAX
 
-    def bury(self, partition: int, letter: DeadLetter) -> None:
+    def add_dead_letter(self, partition: int, letter: DeadLetter) -> None:
         """Adds an undecodable message, to be stored as a dead letter."""
-        self.share(partition).dead.append(letter)
+        self.output(partition).dead.append(letter)
         self._dead_bytes += len(letter.body)
 
-    def share(self, partition: int) -> Share:
-        """The batch's share for a partition. The first call for a partition makes it part of the batch."""
-        share = self.shares.get(partition)
-        if share is None:
-            share = self.shares[partition] = Share()
-        return share
+    def output(self, partition: int) -> PartitionOutput:
+        """The batch's output for a partition. The first call for a partition makes it part of the batch."""
+        output = self.outputs.get(partition)
+        if output is None:
+            output = self.outputs[partition] = PartitionOutput()
+        return output
 
     def add_command(
         self,
@@ -92,17 +92,17 @@ class Batch:
         waited_since_ms: int | None = None,
     ) -> None:
         """Adds a command that was decided and applied. `waited_since_ms`: when it first lacked a quote, if it did."""
-        share = self.share(partition)
-        entries.log_command(share.entries, command, decision, published_at_ms, at_ms)
+        output = self.output(partition)
+        entries.log_command(output.entries, command, decision, published_at_ms, at_ms)
         if decision.filename is not None and command.user is not None:
-            share.entries.append(entries.marker(command, decision.filename, at_ms))
-        self._add(share, account, command.command_id, published_at_ms, at_ms, decision, waited_since_ms)
+            output.entries.append(entries.marker(command, decision.filename, at_ms))
+        self._add(output, account, command.command_id, published_at_ms, at_ms, decision, waited_since_ms)
         for queue in reply_to:
             self.answer(partition, queue, _reply(self.rows[-1]))
 
     def answer(self, partition: int, queue: str, reply: Reply) -> None:
         """Adds a reply, which the worker sends to this queue once the batch is committed."""
-        self.share(partition).replies.setdefault(queue, []).append(reply)
+        self.output(partition).replies.setdefault(queue, []).append(reply)
 
     def reply_to_copy(self, key: tuple[str, bytes]) -> Reply | None:
         """Reply with the outcome of the command of this user and id; None if this batch does not hold it."""
@@ -117,27 +117,27 @@ class Batch:
         assert command.filename is not None, command
         path = dump_path(command.filename)
         if path is not None:
-            self.share(partition).entries.append(entries.marker(command, path, at_ms))
+            self.output(partition).entries.append(entries.marker(command, path, at_ms))
 
     def add_fill(
         self, partition: int, account: Account, command_id: bytes, published_at_ms: int, at_ms: int, decision: Decision
     ) -> None:
         """Adds a trigger order's fill that took effect."""
-        share = self.share(partition)
-        entries.log_changes(share.entries, account.user, decision, at_ms)
-        self._add(share, account, command_id, published_at_ms, at_ms, decision)
+        output = self.output(partition)
+        entries.log_changes(output.entries, account.user, decision, at_ms)
+        self._add(output, account, command_id, published_at_ms, at_ms, decision)
 
     def add_expiry(self, partition: int, account: Account, at_ms: int, decision: Decision) -> None:
         """Adds a pending order's expiry. Its id is made from the order's number, so no order can expire twice."""
-        share = self.share(partition)
-        entries.log_expiry(share.entries, account.user, decision, at_ms)
+        output = self.output(partition)
+        entries.log_expiry(output.entries, account.user, decision, at_ms)
         order = decision.closed
         assert order is not None, decision
-        self._add(share, account, expiry_id(order.seq), order.expires_at_ms, at_ms, decision)
+        self._add(output, account, expiry_id(order.seq), order.expires_at_ms, at_ms, decision)
 
     def _add(
         self,
-        share: Share,
+        output: PartitionOutput,
         account: Account,
         command_id: bytes,
         published_at_ms: int,
@@ -146,9 +146,9 @@ class Batch:
         waited_since_ms: int | None = None,
     ) -> None:
         user, seq = account.user, account.history_seq
-        self.rows.append(Row(user, seq, command_id, published_at_ms, at_ms, decision, waited_since_ms))
+        self.rows.append(DecidedRow(user, seq, command_id, published_at_ms, at_ms, decision, waited_since_ms))
         self.accounts[user] = account
-        share.users.add(user)
+        output.users.add(user)
         if decision.shares_delta or decision.reserved_shares_delta:
             assert decision.symbol is not None, decision
             self.positions.add((user, decision.symbol))
@@ -158,10 +158,10 @@ class Batch:
             self.closed.add((user, decision.closed.seq))
         if decision.trigger_key is not None:
             self.triggers.add((user, decision.trigger_key))
-            share.changes.append(entries.trigger_change(user, decision, seq))
+            output.changes.append(entries.trigger_change(user, decision, seq))
 
 
-def _reply(row: Row) -> Reply:
+def _reply(row: DecidedRow) -> Reply:
     d = row.decision
     return Reply(
         row.command_id,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from consumers.transactions.batch import Batch
 from consumers.transactions.intake import Arrival, Intake
-from consumers.transactions.owned import Item, Key, OwnedPartition, key_of
+from consumers.transactions.partition_state import Item, Key, PartitionState, key_of
 from consumers.transactions.sources import Stranger
 from schema.events import Reply
 
@@ -30,80 +30,80 @@ class Questions:
     user and source that has any. `answers`: outcomes of those of these commands that are in the history.
     """
 
-    load: Callable[[OwnedPartition, Collection[str]], None]
+    load: Callable[[PartitionState, Collection[str]], None]
     newest: Callable[[Collection[Stranger]], Mapping[Stranger, bytes]]
     answers: Callable[[Collection[Key]], Answers]
 
 
-def survey(places: Iterable[tuple[Intake, OwnedPartition]], orders_max: int, ask: Questions) -> Answers:
-    """Chooses the arrivals that this turn may take, about `orders_max` orders from the front of the backlogs.
+def survey(places: Iterable[tuple[Intake, PartitionState]], requests_max: int, ask: Questions) -> Answers:
+    """Chooses the arrivals that this turn may take, about `requests_max` requests from the front of the backlogs.
 
     Loads the accounts that they need, and returns the answers of those that are copies. Call it at the beginning of a
     turn, when everything that was taken before is committed or waits in memory.
     """
     window = []
-    for intake, owned in places:
-        owned.sources.forget(owned.progress.position)
+    for intake, state in places:
+        state.sources.forget(state.progress.position)
         intake.surveyed = 0
         in_question = False
         for arrival in intake.arrivals:
-            if orders_max <= 0:
+            if requests_max <= 0:
                 break
-            orders_max -= len(arrival.orders) or 1
+            requests_max -= len(arrival.requests) or 1
             intake.surveyed += 1
             # All arrivals behind one in question are too: a copy judged before its original would pass for new.
-            in_question = in_question or not owned.surely_new(arrival)
+            in_question = in_question or not state.surely_new(arrival)
             if in_question:
-                window.append((owned, arrival))
+                window.append((state, arrival))
     return _look_up(window, ask) if window else {}
 
 
-def is_settled(batch: Batch, owned: OwnedPartition, item: Item, answers: Answers) -> bool:
+def is_settled(batch: Batch, state: PartitionState, item: Item, answers: Answers) -> bool:
     """Whether this is a copy of a command that was taken before.
 
     If so, it is finished. Its answer goes out with the batch or, if the original still waits, with the original's.
     """
-    key = key_of(item.order)
+    key = key_of(item.request)
     reply = answers.get(key) or batch.reply_to_copy(key)
     if reply is not None:
         for queue in item.reply_to:
-            batch.answer(owned.partition, queue, reply)
+            batch.answer(state.partition, queue, reply)
     else:
-        parked = owned.parked.get(key[0])
+        parked = state.parked.get(key[0])
         first = parked.find(key) if parked is not None else None
         if first is None:
             return False
         if len(first.reply_to) < ANSWERS_OWED_MAX:
             first.reply_to += item.reply_to
-    owned.finish(item.message)
+    state.finish(item.message)
     return True
 
 
-def _look_up(window: list[tuple[OwnedPartition, Arrival]], ask: Questions) -> Answers:
+def _look_up(window: list[tuple[PartitionState, Arrival]], ask: Questions) -> Answers:
     _load(window, ask)
-    _judge([(owned, arrival) for owned, arrival in window if arrival.doubtful is None], ask)
-    keys = [key_of(order) for _, arrival in window if arrival.doubtful for order in arrival.orders]
+    _judge([(state, arrival) for state, arrival in window if arrival.doubtful is None], ask)
+    keys = [key_of(request) for _, arrival in window if arrival.doubtful for request in arrival.requests]
     return ask.answers(keys) if keys else {}
 
 
-def _load(window: Iterable[tuple[OwnedPartition, Arrival]], ask: Questions) -> None:
-    missing: dict[int, tuple[OwnedPartition, set[str]]] = {}
-    for owned, arrival in window:
-        if not owned.accounts.keys() >= arrival.users:
-            _, users = missing.setdefault(owned.partition, (owned, set()))
-            users.update(user for user in arrival.users if user not in owned.accounts)
-    for owned, users in missing.values():
-        ask.load(owned, users)
+def _load(window: Iterable[tuple[PartitionState, Arrival]], ask: Questions) -> None:
+    missing: dict[int, tuple[PartitionState, set[str]]] = {}
+    for state, arrival in window:
+        if not state.accounts.keys() >= arrival.users:
+            _, users = missing.setdefault(state.partition, (state, set()))
+            users.update(user for user in arrival.users if user not in state.accounts)
+    for state, users in missing.values():
+        ask.load(state, users)
 
 
-def _judge(fresh: list[tuple[OwnedPartition, Arrival]], ask: Questions) -> None:
-    strangers: dict[Stranger, OwnedPartition] = {}
-    for owned, arrival in fresh:
-        for stranger in owned.sources.strangers(arrival, owned.accounts):
-            strangers[stranger] = owned
+def _judge(fresh: list[tuple[PartitionState, Arrival]], ask: Questions) -> None:
+    strangers: dict[Stranger, PartitionState] = {}
+    for state, arrival in fresh:
+        for stranger in state.sources.strangers(arrival, state.accounts):
+            strangers[stranger] = state
     if strangers:
         newest = ask.newest(strangers)
-        for stranger, owned in strangers.items():
-            owned.sources.introduce(*stranger, newest.get(stranger))
-    for owned, arrival in fresh:
-        arrival.doubtful = owned.sources.may_hold_copies(arrival) or arrival.must_be_looked_up
+        for stranger, state in strangers.items():
+            state.sources.introduce(*stranger, newest.get(stranger))
+    for state, arrival in fresh:
+        arrival.doubtful = state.sources.may_hold_copies(arrival) or arrival.must_be_looked_up

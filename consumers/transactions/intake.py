@@ -8,7 +8,7 @@ from operator import lt
 from rabbitmq.stream_consumer import Delivery
 from rabbitmq.topology import command_stream
 from schema import codec
-from schema.commands import NOBODY, Command, CommandBatch, DumpMarker, Fill, LogMessage, partition_of
+from schema.commands import NO_USER, Command, CommandBatch, DumpMarker, Fill, LogMessage, partition_of
 from schema.dead_letters import DeadLetter, dead_letter
 from schema.errors import DecodeError
 
@@ -24,13 +24,13 @@ class Arrival:
 
     `users`: all users whose accounts it needs. `judged`: the commands that must be checked for being copies, by their
     ids. Fills are not among them: the version of the trigger order makes a second copy of a fill void (spec §3). Nor
-    are markers of a root DUMPLOG outside `HOME_OF_NOBODY`, the one partition that executes it; the others only pass the
-    marker on, and the log of record recognises a repeated dump by its id.
+    are markers of a root DUMPLOG outside `NO_USER_PARTITION`, the one partition that executes it; the others only pass
+    the marker on, and the log of record recognises a repeated dump by its id.
     """
 
     delivery: Delivery
     message: LogMessage | None
-    orders: Sequence[Command | Fill] = ()
+    requests: Sequence[Command | Fill] = ()
     users: set[str] | frozenset[str] = frozenset()
     judged: Sequence[Command] = ()
     rises: bool = False
@@ -52,7 +52,7 @@ class Intake:
         self._partition = partition
         self._stream = command_stream(partition)
         self._doubtful_until = doubtful_until
-        self._ours: set[str] = set()
+        self._checked_users: set[str] = set()
         self.arrivals: deque[Arrival] = deque()
         self.surveyed = 0
         """Number of arrivals at the front that this turn may take (copies.py)."""
@@ -80,22 +80,22 @@ class Intake:
 
     def _read(self, delivery: Delivery) -> Arrival:
         message = codec.decode_log(delivery.body)
-        orders: Sequence[Command | Fill]
+        requests: Sequence[Command | Fill]
         judged: Sequence[Command]
         if isinstance(message, CommandBatch):
-            orders = judged = message.commands
+            requests = judged = message.commands
         elif isinstance(message, DumpMarker):
-            orders = judged = [message.command]
-            if self._partition != partition_of(NOBODY):
-                return Arrival(delivery, message, orders)
+            requests = judged = [message.command]
+            if self._partition != partition_of(NO_USER):
+                return Arrival(delivery, message, requests)
         else:
-            orders, judged = message.fills, ()
-        if not orders:
+            requests, judged = message.fills, ()
+        if not requests:
             raise DecodeError("an empty message")
-        users = {order.user or NOBODY for order in orders}
-        if not users <= self._ours:
+        users = {request.user or NO_USER for request in requests}
+        if not users <= self._checked_users:
             self._check(users)
-        return Arrival(delivery, message, orders, users, judged, _rises([order.command_id for order in judged]))
+        return Arrival(delivery, message, requests, users, judged, _rises([request.command_id for request in judged]))
 
     def _check(self, users: set[str]) -> None:
         # A user whose commands are in two logs would have two writers. Rather refuse a message than corrupt an account.
@@ -104,9 +104,9 @@ class Intake:
             if home != self._partition:
                 who = f"user {user}" if user else "a command without a user"
                 raise DecodeError(f"{who} belongs to partition {home}, not {self._partition}")
-        if len(self._ours) >= USERS_REMEMBERED_MAX:
-            self._ours = set()
-        self._ours |= users
+        if len(self._checked_users) >= USERS_REMEMBERED_MAX:
+            self._checked_users = set()
+        self._checked_users |= users
 
 
 def _rises(ids: list[bytes]) -> bool:

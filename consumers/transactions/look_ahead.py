@@ -21,7 +21,7 @@ fewer waiting even after three of the slowest answers; in a flood of commands ev
 _TAKES_CASH = frozenset({CommandName.BUY, CommandName.SET_BUY_AMOUNT})
 
 
-class Quotes(Protocol):
+class QuoteLookup(Protocol):
     """Source of quotes: `quotecache.client.Prices`, or a table in a test."""
 
     def quote(self, symbol: str, now_ms: int) -> Quote | None: ...

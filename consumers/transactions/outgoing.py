@@ -1,11 +1,11 @@
-"""Messages that announce a partition's share of a batch: audit entries, trigger changes, replies and hints.
+"""Messages that announce a partition's output of a batch: audit entries, trigger changes, replies and hints.
 
 Pure. `rabbitmq.topology` defines the exchanges and keys.
 """
 
 from typing import TypeVar
 
-from consumers.transactions.batch import Share
+from consumers.transactions.batch import PartitionOutput
 from rabbitmq.publisher import Outgoing
 from rabbitmq.topology import ACCOUNTS_EXCHANGE, AUDIT_EXCHANGE, TRIGGERS_EXCHANGE, account_key, trigger_key
 from schema import codec
@@ -24,24 +24,24 @@ from schema.events import (
 T = TypeVar("T")
 
 
-def messages_of(partition: int, share: Share, first_number: int) -> list[Outgoing]:
-    """All messages of a share; its audit entries are numbered from `first_number` on."""
+def messages_of(partition: int, output: PartitionOutput, first_number: int) -> list[Outgoing]:
+    """All messages of an output; its audit entries are numbered from `first_number` on."""
     messages = []
-    for entries in _cut(share.entries, ENTRIES_PER_MESSAGE_MAX):
+    for entries in _cut(output.entries, ENTRIES_PER_MESSAGE_MAX):
         body = codec.encode(AuditMessage(VERSION, partition, first_number, entries))
         messages.append(Outgoing(AUDIT_EXCHANGE, "", body))
         first_number += len(entries)
-    return messages + _trigger_messages(share.changes)
+    return messages + _trigger_messages(output.changes)
 
 
-def news_of(partition: int, share: Share) -> list[Outgoing]:
+def news_of(partition: int, output: PartitionOutput) -> list[Outgoing]:
     """Replies and change hints for clients. Sent after the commit and not kept: the database has it all."""
     messages = [
         Outgoing("", queue, codec.encode(ReplyMessage(VERSION, replies)), mandatory=False)
-        for queue, all_replies in share.replies.items()
+        for queue, all_replies in output.replies.items()
         for replies in _cut(all_replies, NEWS_PER_MESSAGE_MAX)
     ]
-    for users in _cut(sorted(share.users), NEWS_PER_MESSAGE_MAX):
+    for users in _cut(sorted(output.users), NEWS_PER_MESSAGE_MAX):
         body = codec.encode(AccountsChanged(VERSION, users))
         messages.append(Outgoing(ACCOUNTS_EXCHANGE, account_key(partition), body, mandatory=False))
     return messages

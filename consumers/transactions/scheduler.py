@@ -1,7 +1,7 @@
 """Order of execution: each user's commands run one after another; a user who waits for a quote delays nobody else.
 
 Runs commands through the engine on accounts in memory, and fills a batch (design §3). No I/O: quotes come through the
-`Quotes` that it is given, accounts are loaded beforehand, time is an argument.
+`QuoteLookup` that it is given, accounts are loaded beforehand, time is an argument.
 """
 
 import heapq
@@ -12,15 +12,15 @@ from collections.abc import Iterable
 from consumers.transactions import engine
 from consumers.transactions.account import Account, Decision, apply
 from consumers.transactions.batch import Batch
-from consumers.transactions.look_ahead import LOOK_AHEAD_FROM, Quotes, claim_cents, surely_needs_quote
-from consumers.transactions.owned import Item, OwnedPartition, Parked
+from consumers.transactions.look_ahead import LOOK_AHEAD_FROM, QuoteLookup, claim_cents, surely_needs_quote
+from consumers.transactions.partition_state import Item, Parked, PartitionState
 from consumers.transactions.progress import Message
 from consumers.transactions.verdict import NO_QUOTE, QUOTE_REFUSED, WANTS_QUOTE, Given
 from schema.accounts import PENDING_LIFETIME_MS
-from schema.commands import NOBODY, Command, Fill, partition_of
+from schema.commands import NO_USER, Command, Fill, partition_of
 from schema.events import CLOCK_STEP_MS_MAX, NoQuote, Quote, QuoteRefused, is_due
 
-HOME_OF_NOBODY = partition_of(NOBODY)
+NO_USER_PARTITION = partition_of(NO_USER)
 """Partition that executes root DUMPLOGs; the others only pass their markers on."""
 
 
@@ -31,43 +31,43 @@ class Scheduler:
     user's commands that must wait before a command for the scheduler to request its quote early.
     """
 
-    def __init__(self, quotes: Quotes, batch_max: int, look_ahead_from: int = LOOK_AHEAD_FROM):
+    def __init__(self, quotes: QuoteLookup, batch_max: int, look_ahead_from: int = LOOK_AHEAD_FROM):
         self._quotes = quotes
         self._look_ahead_from = look_ahead_from
         self._batch_max = batch_max
-        self._waiting: dict[str, list[tuple[OwnedPartition, str]]] = {}
+        self._waiting: dict[str, list[tuple[PartitionState, str]]] = {}
         # By symbol: the command whose early request is under way. Every request is answered, which removes it here.
         self._early: dict[str, Item] = {}
         # A parked user waits for one symbol, or is in here once, or has a marker in front: never two of these.
-        self._ready: deque[tuple[OwnedPartition, str, Given]] = deque()
-        self._expiries: list[tuple[int, int, OwnedPartition, str, int]] = []
+        self._ready: deque[tuple[PartitionState, str, Given]] = deque()
+        self._expiries: list[tuple[int, int, PartitionState, str, int]] = []
         """Heap of: when to check a user's orders, tie breaker, partition, user, the expiry that is due then."""
         self._furthest_expiry_ms = 0
         self._count = itertools.count()
 
-    def adopt(self, owned: OwnedPartition, accounts: Iterable[Account]) -> None:
+    def adopt(self, state: PartitionState, accounts: Iterable[Account]) -> None:
         """Adds loaded accounts to a partition, and schedules the expiries of their pending orders."""
         for account in accounts:
-            owned.accounts[account.user] = account
+            state.accounts[account.user] = account
             for order in (*account.buys, *account.sells):
-                self._note_expiry(owned, account.user, order.expires_at_ms)
+                self._note_expiry(state, account.user, order.expires_at_ms)
 
-    def take(self, batch: Batch, owned: OwnedPartition, item: Item, now_ms: int) -> None:
+    def take(self, batch: Batch, state: PartitionState, item: Item, now_ms: int) -> None:
         """Runs the next command or fill of a log, unless it must wait for a quote or behind its user's earlier ones."""
-        user = item.order.user or NOBODY
-        parked = owned.parked.get(user)
+        user = item.request.user or NO_USER
+        parked = state.parked.get(user)
         if parked is not None:
-            self._queue(owned.accounts[user], parked, item, now_ms)
-        elif not self._run(batch, owned, item, None, now_ms):
-            self._park(owned, user, item)
+            self._queue(state.accounts[user], parked, item, now_ms)
+        elif not self._run(batch, state, item, None, now_ms):
+            self._park(state, user, item)
 
-    def take_marker(self, owned: OwnedPartition, message: Message) -> None:
+    def take_marker(self, state: PartitionState, message: Message) -> None:
         """Queues a root DUMPLOG. Later commands without a user, or of its sender, wait behind it; others do not."""
         marker = message.marker
         assert marker is not None, message
-        for user in _kept_behind(owned, message):
+        for user in _kept_behind(state, message):
             item = Item(marker.command, message, marker.published_at_ms)
-            owned.parked.setdefault(user, Parked()).append(item)
+            state.parked.setdefault(user, Parked()).append(item)
 
     def hear(self, answers: Iterable[Quote | NoQuote | QuoteRefused], now_ms: int) -> None:
         """Makes the users ready who wait for the symbols of these answers.
@@ -80,44 +80,44 @@ class Scheduler:
             refused = answer.user if isinstance(answer, QuoteRefused) else None
             early = self._early.pop(answer.symbol, None)
             if early is not None and refused is None:
-                early.in_vain = missing
+                early.early_quote_failed = missing
             lack = NO_QUOTE if refused is None else QUOTE_REFUSED
             waiting = self._waiting.pop(answer.symbol, ())
             # Others first, so that the next request is for one of them, not for the refused user's next command.
-            for owned, user in sorted(waiting, key=lambda one: one[1] == refused):
-                self._ready.append((owned, user, lack if missing and refused in (None, user) else None))
+            for state, user in sorted(waiting, key=lambda one: one[1] == refused):
+                self._ready.append((state, user, lack if missing and refused in (None, user) else None))
 
     def run_ready(self, batch: Batch, now_ms: int) -> None:
         """Runs due expiries, then the commands of ready users, until the batch is full."""
         while self._something_expires(now_ms) and len(batch.rows) < self._batch_max:
-            _, _, owned, user, expires_at_ms = heapq.heappop(self._expiries)
+            _, _, state, user, expires_at_ms = heapq.heappop(self._expiries)
             if not is_due(expires_at_ms, now_ms, PENDING_LIFETIME_MS):
-                self._note_expiry(owned, user, expires_at_ms)  # brought forward, but not due: the clock caught up
+                self._note_expiry(state, user, expires_at_ms)  # brought forward, but not due: the clock caught up
                 continue
-            account = owned.accounts.get(user) if owned.owned else None
+            account = state.accounts.get(user) if state.owned else None
             if account is not None:
-                self._expire(batch, owned, account, now_ms)
+                self._expire(batch, state, account, now_ms)
         while self._ready and len(batch.rows) < self._batch_max:
-            owned, user, given = self._ready.popleft()
-            if owned.owned:
-                self._resume(batch, owned, user, given, now_ms)
+            state, user, given = self._ready.popleft()
+            if state.owned:
+                self._resume(batch, state, user, given, now_ms)
 
-    def sweep(self, batch: Batch, owned: OwnedPartition, now_ms: int) -> None:
+    def sweep(self, batch: Batch, state: PartitionState, now_ms: int) -> None:
         """Moves the partition's position on, and executes the markers that it reaches."""
-        while (message := owned.progress.sweep()) is not None:
-            for user in _kept_behind(owned, message):
-                parked = owned.parked[user]
+        while (message := state.progress.sweep()) is not None:
+            for user in _kept_behind(state, message):
+                parked = state.parked[user]
                 item = parked.popleft()
                 assert item.message is message, item
                 items = parked.items
                 if not items or items[0].message.marker is None:  # else sweeping that marker makes the user ready
-                    self._ready.append((owned, user, None))
-            if owned.partition == HOME_OF_NOBODY:
-                self._run(batch, owned, item, None, now_ms)
+                    self._ready.append((state, user, None))
+            if state.partition == NO_USER_PARTITION:
+                self._run(batch, state, item, None, now_ms)
             else:
-                owned.finish(message)
+                state.finish(message)
             assert message.marker is not None, message
-            batch.add_marker(owned.partition, message.marker.command, now_ms)
+            batch.add_marker(state.partition, message.marker.command, now_ms)
 
     @property
     def has_ready(self) -> bool:
@@ -129,91 +129,91 @@ class Scheduler:
         """Time of the next expiry for `run_ready`, ms since the epoch; None if there is none."""
         return self._expiries[0][0] if self._expiries else None
 
-    def _park(self, owned: OwnedPartition, user: str, item: Item) -> None:
-        assert isinstance(item.order, Command), "a fill waits for no quote"
-        owned.parked[user] = Parked(deque((item,)), claim_cents(item.order))
+    def _park(self, state: PartitionState, user: str, item: Item) -> None:
+        assert isinstance(item.request, Command), "a fill waits for no quote"
+        state.parked[user] = Parked(deque((item,)), claim_cents(item.request))
 
     def _queue(self, account: Account, parked: Parked, item: Item, now_ms: int) -> None:
         parked.append(item)
-        order = item.order
-        if isinstance(order, Fill):
+        request = item.request
+        if isinstance(request, Fill):
             return
-        if len(parked.items) > self._look_ahead_from and surely_needs_quote(order, account, parked.claimed_cents):
+        if len(parked.items) > self._look_ahead_from and surely_needs_quote(request, account, parked.claimed_cents):
             self._ask_early(item, now_ms)
-        parked.claimed_cents += claim_cents(order)
+        parked.claimed_cents += claim_cents(request)
 
     def _ask_early(self, item: Item, now_ms: int) -> None:
-        order = item.order
-        assert isinstance(order, Command) and order.symbol is not None and order.user is not None, item
-        if self._quotes.peek(order.symbol, now_ms) is None:
-            self._quotes.request(order.symbol, order.user, order.transaction_number, now_ms, _paid_max(order))
-            if order.symbol not in self._waiting:
-                self._early.setdefault(order.symbol, item)
+        request = item.request
+        assert isinstance(request, Command) and request.symbol is not None and request.user is not None, item
+        if self._quotes.peek(request.symbol, now_ms) is None:
+            self._quotes.request(request.symbol, request.user, request.transaction_number, now_ms, _paid_max(request))
+            if request.symbol not in self._waiting:
+                self._early.setdefault(request.symbol, item)
 
-    def _resume(self, batch: Batch, owned: OwnedPartition, user: str, given: Given, now_ms: int) -> None:
+    def _resume(self, batch: Batch, state: PartitionState, user: str, given: Given, now_ms: int) -> None:
         """Runs a parked user's commands in order, until one must wait or the batch is full."""
-        parked = owned.parked[user]
+        parked = state.parked[user]
         items = parked.items
         while items and items[0].message.marker is None:
             if len(batch.rows) >= self._batch_max:
-                self._ready.appendleft((owned, user, given))
+                self._ready.appendleft((state, user, given))
                 return
-            if not self._run(batch, owned, items[0], given, now_ms):
+            if not self._run(batch, state, items[0], given, now_ms):
                 return
             given = None
-            order = parked.popleft().order
-            if isinstance(order, Command):
-                parked.claimed_cents -= claim_cents(order)
+            request = parked.popleft().request
+            if isinstance(request, Command):
+                parked.claimed_cents -= claim_cents(request)
         if not items:
-            del owned.parked[user]
+            del state.parked[user]
 
-    def _run(self, batch: Batch, owned: OwnedPartition, item: Item, given: Given, now_ms: int) -> bool:
+    def _run(self, batch: Batch, state: PartitionState, item: Item, given: Given, now_ms: int) -> bool:
         """Decides and applies one command or fill. Returns False if it wants a quote, which is then requested."""
-        order = item.order
-        account = owned.accounts[order.user or NOBODY]
+        request = item.request
+        account = state.accounts[request.user or NO_USER]
         if self._something_expires(now_ms):
-            self._expire(batch, owned, account, now_ms)  # something is due, perhaps in this account
-        if isinstance(order, Fill):
-            decision = engine.decide_fill(account, order, now_ms)
+            self._expire(batch, state, account, now_ms)  # something is due, perhaps in this account
+        if isinstance(request, Fill):
+            decision = engine.decide_fill(account, request, now_ms)
             if decision is not None:
                 apply(account, decision)
-                batch.add_fill(owned.partition, account, order.command_id, item.published_at_ms, now_ms, decision)
+                batch.add_fill(state.partition, account, request.command_id, item.published_at_ms, now_ms, decision)
         else:
-            decision = self._decide(owned, account, item, given, now_ms)
+            decision = self._decide(state, account, item, given, now_ms)
             if decision is WANTS_QUOTE:
                 return False
             apply(account, decision)
-            where_and_when = (owned.partition, account, order, item.published_at_ms, now_ms)
+            where_and_when = (state.partition, account, request, item.published_at_ms, now_ms)
             batch.add_command(*where_and_when, decision, item.reply_to, item.waited_since_ms)
             if decision.opened is not None:
-                self._note_expiry(owned, account.user, decision.opened.expires_at_ms)
-        owned.finish(item.message)
+                self._note_expiry(state, account.user, decision.opened.expires_at_ms)
+        state.finish(item.message)
         return True
 
     def _decide(
-        self, owned: OwnedPartition, account: Account, item: Item, given: Given, now_ms: int
+        self, state: PartitionState, account: Account, item: Item, given: Given, now_ms: int
     ) -> Decision | None:
-        command = item.order
+        command = item.request
         assert isinstance(command, Command), "a fill brings its quote along"
         symbol = command.symbol
         if given is None and command.name in engine.NEEDS_QUOTE and symbol is not None:
             given = self._quotes.quote(symbol, now_ms)
-            if given is None and item.in_vain:
+            if given is None and item.early_quote_failed:
                 given = NO_QUOTE
         decision = engine.decide(account, command, given, now_ms)
         if decision is WANTS_QUOTE:
             assert symbol is not None, command
             if item.waited_since_ms is None:
                 item.waited_since_ms = now_ms
-            self._waiting.setdefault(symbol, []).append((owned, account.user))
+            self._waiting.setdefault(symbol, []).append((state, account.user))
             self._quotes.request(symbol, account.user, command.transaction_number, now_ms, _paid_max(command))
         return decision
 
-    def _expire(self, batch: Batch, owned: OwnedPartition, account: Account, now_ms: int) -> None:
+    def _expire(self, batch: Batch, state: PartitionState, account: Account, now_ms: int) -> None:
         while (order := engine.due(account, now_ms)) is not None:
             decision = engine.expire(order)
             apply(account, decision)
-            batch.add_expiry(owned.partition, account, now_ms, decision)
+            batch.add_expiry(state.partition, account, now_ms, decision)
 
     def _something_expires(self, now_ms: int) -> bool:
         longest_ms = now_ms + PENDING_LIFETIME_MS + CLOCK_STEP_MS_MAX
@@ -224,26 +224,26 @@ class Scheduler:
     def _bring_forward(self, longest_ms: int) -> None:
         """Makes orders due that would live too long: a clock was set back (see `pending_rules.is_over`)."""
         self._expiries = [
-            (0 if expires_at_ms > longest_ms else at_ms, count, owned, user, expires_at_ms)
-            for at_ms, count, owned, user, expires_at_ms in self._expiries
+            (0 if expires_at_ms > longest_ms else at_ms, count, state, user, expires_at_ms)
+            for at_ms, count, state, user, expires_at_ms in self._expiries
         ]
         heapq.heapify(self._expiries)
         self._furthest_expiry_ms = max((at_ms for at_ms, *_ in self._expiries), default=0)
 
-    def _note_expiry(self, owned: OwnedPartition, user: str, expires_at_ms: int) -> None:
+    def _note_expiry(self, state: PartitionState, user: str, expires_at_ms: int) -> None:
         self._furthest_expiry_ms = max(self._furthest_expiry_ms, expires_at_ms)
-        heapq.heappush(self._expiries, (expires_at_ms, next(self._count), owned, user, expires_at_ms))
+        heapq.heappush(self._expiries, (expires_at_ms, next(self._count), state, user, expires_at_ms))
 
 
 def _paid_max(command: Command) -> int | None:
     return command.allowances.paid_quotes_max if command.allowances else None
 
 
-def _kept_behind(owned: OwnedPartition, message: Message) -> list[str]:
+def _kept_behind(state: PartitionState, message: Message) -> list[str]:
     """Users whose later commands wait for this marker's turn, because its dump must hold none of them (spec §6)."""
     assert message.marker is not None, message
     asked_by = message.marker.asked_by
-    users = [NOBODY] if owned.partition == HOME_OF_NOBODY else []
-    if asked_by is not None and partition_of(asked_by) == owned.partition:
+    users = [NO_USER] if state.partition == NO_USER_PARTITION else []
+    if asked_by is not None and partition_of(asked_by) == state.partition:
         users.append(asked_by)
     return users

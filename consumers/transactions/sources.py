@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from consumers.transactions.account import Account
 from consumers.transactions.intake import HEAD_BYTES, Arrival
-from schema.commands import NOBODY
+from schema.commands import NO_USER
 
 SOURCES_MAX = 1_000
 """Maximum sources that a partition remembers beside those of unfinished messages: about 500 bytes each."""
@@ -30,7 +30,7 @@ Stranger = tuple[str, bytes]
 
 
 @dataclass(slots=True)
-class _Source:
+class _CommandSource:
     offset: int
     """Offset of the newest message that holds one of the source's ids."""
     newest: bytes = b""
@@ -47,7 +47,7 @@ class Sources:
     def __init__(self, sources_max: int = SOURCES_MAX, users_max: int = USERS_MAX):
         self._sources_max, self._users_max = sources_max, users_max
         # In the order of their last use, and so of their offsets.
-        self._known: OrderedDict[bytes, _Source] = OrderedDict()
+        self._known: OrderedDict[bytes, _CommandSource] = OrderedDict()
         self._users = 0
 
     @property
@@ -75,8 +75,8 @@ class Sources:
         Users whose loaded accounts have no history are introduced at once, and not returned.
         """
         pairs = set()
-        for order in arrival.judged:
-            user, head = order.user or NOBODY, order.command_id[:HEAD_BYTES]
+        for request in arrival.judged:
+            user, head = request.user or NO_USER, request.command_id[:HEAD_BYTES]
             if user not in self._source(head, arrival).users:
                 pairs.add((user, head))
         for user, head in pairs:
@@ -108,22 +108,22 @@ class Sources:
     def may_hold_copies(self, arrival: Arrival) -> bool:
         """Whether one of its commands may have come before, or is in it twice. This call counts all its ids as seen."""
         doubtful = False
-        for order in arrival.judged:
-            source = self._use(order.command_id, arrival)
-            assert (order.user or NOBODY) in source.users, "a user's ids were not counted"
-            if order.command_id > source.newest:
-                source.newest = order.command_id
+        for request in arrival.judged:
+            source = self._use(request.command_id, arrival)
+            assert (request.user or NO_USER) in source.users, "a user's ids were not counted"
+            if request.command_id > source.newest:
+                source.newest = request.command_id
             else:
                 doubtful = True
         return doubtful
 
-    def _source(self, head: bytes, arrival: Arrival) -> _Source:
+    def _source(self, head: bytes, arrival: Arrival) -> _CommandSource:
         source = self._known.get(head)
         if source is None:
-            source = self._known[head] = _Source(arrival.delivery.offset)
+            source = self._known[head] = _CommandSource(arrival.delivery.offset)
         return source
 
-    def _use(self, command_id: bytes, arrival: Arrival) -> _Source:
+    def _use(self, command_id: bytes, arrival: Arrival) -> _CommandSource:
         head = command_id[:HEAD_BYTES]
         self._known.move_to_end(head)
         source = self._known[head]

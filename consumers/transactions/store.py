@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 import psycopg
 
 from consumers.transactions.account import Account, Decision, PendingOrder, Position, TriggerOrder
-from consumers.transactions.batch import Batch, Row
+from consumers.transactions.batch import Batch, DecidedRow
 from consumers.transactions.intake import HEAD_BYTES, ID_BYTES
 from database.postgres import only_row
 from ownership import outbox, partitions
@@ -52,7 +52,7 @@ def commit(
                 _write_pending(cursor, batch)
                 _write_triggers(cursor, batch)
                 _write_history(cursor, batch.rows)
-            dead_letter_store.keep(cursor, [letter for share in batch.shares.values() for letter in share.dead])
+            dead_letter_store.keep(cursor, [letter for output in batch.outputs.values() for letter in output.dead])
             if messages:
                 outbox.replace(cursor, GROUP, messages)
     except psycopg.errors.UniqueViolation as error:
@@ -155,14 +155,14 @@ def _write_triggers(cursor: psycopg.Cursor, batch: Batch) -> None:
         cursor.execute(_UPSERT_TRIGGERS, _columns(there))
 
 
-def _write_history(cursor: psycopg.Cursor, rows: list[Row]) -> None:
+def _write_history(cursor: psycopg.Cursor, rows: list[DecidedRow]) -> None:
     text = "".join(map(_history_line, rows))  # before COPY begins: no timeout of Postgres ends a COPY
     with cursor.copy(_COPY_HISTORY) as copy:
         copy.write(text)
         strike("in-copy")
 
 
-def _history_line(row: Row) -> str:
+def _history_line(row: DecidedRow) -> str:
     # Text format of COPY. No field can hold a tab, newline or backslash: users, symbols and names are checked.
     # `_value_` and tests for None in place, because enums' __format__ and a function call cost 0.3 µs a row more.
     d = row.decision

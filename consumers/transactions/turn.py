@@ -1,6 +1,6 @@
 """Turn of the transaction worker: what it looks up, takes and runs, in which order, and when it gives credit.
 
-No I/O and no clock: quotes, the database and the time come through ports. The worker (session.py) fills the backlogs
+No I/O and no clock: quotes, the database and the time come through ports. The worker (worker.py) fills the backlogs
 before a turn; after it, the worker commits the batch, publishes what follows from it, and acknowledges (design §2).
 """
 
@@ -13,7 +13,7 @@ from consumers.transactions.account import Account
 from consumers.transactions.batch import Batch
 from consumers.transactions.copies import Answers, Questions, is_settled, survey
 from consumers.transactions.intake import Arrival, Intake
-from consumers.transactions.owned import Item, Key, OwnedPartition
+from consumers.transactions.partition_state import Item, Key, PartitionState
 from consumers.transactions.scheduler import Scheduler
 from consumers.transactions.sources import Stranger
 from schema.commands import CommandBatch, DumpMarker
@@ -26,7 +26,7 @@ ACCOUNTS_MAX = 200_000
 """Accounts of a partition in memory above which the worker drops those without waiting commands or pending orders."""
 
 
-class Quotes(look_ahead.Quotes, Protocol):
+class QuoteSource(look_ahead.QuoteLookup, Protocol):
     """Source of quotes: `quotecache.client.Prices`, or a table in a test."""
 
     def tick(self, now_ms: int) -> None: ...
@@ -49,7 +49,7 @@ class Records:
 class ActivePartition:
     """Partition that a worker owns and works on: its backlog, and its state in memory."""
 
-    def __init__(self, intake: Intake, state: OwnedPartition, accounts_max: int = ACCOUNTS_MAX):
+    def __init__(self, intake: Intake, state: PartitionState, accounts_max: int = ACCOUNTS_MAX):
         self.intake = intake
         self.state = state
         self.served_at = 0
@@ -68,7 +68,7 @@ class ActivePartition:
             self.state.forget_idle()
 
 
-class Turns:
+class TransactionTurns:
     """The turns of one worker, from its start to the loss of a connection.
 
     `now_ms`: the worker's clock, read once a turn. `rows_max`: approximate maximum of history rows per batch.
@@ -76,7 +76,7 @@ class Turns:
 
     def __init__(
         self,
-        quotes: Quotes,
+        quotes: QuoteSource,
         records: Records,
         now_ms: Callable[[], int],
         rows_max: int,
@@ -111,14 +111,14 @@ class Turns:
             self.scheduler.sweep(batch, partition.state, now)
         return batch, now
 
-    def _load(self, state: OwnedPartition, users: Collection[str]) -> None:
+    def _load(self, state: PartitionState, users: Collection[str]) -> None:
         self.scheduler.adopt(state, self._records.load(users))
 
     def _take(self, batch: Batch, partition: ActivePartition, arrival: Arrival, answers: Answers, now: int) -> None:
         state, delivery = partition.state, arrival.delivery
         if arrival.dead is not None:
             if delivery.offset > state.progress.high:  # else it was stored along with this `high`
-                batch.bury(state.partition, arrival.dead)
+                batch.add_dead_letter(state.partition, arrival.dead)
             state.progress.begin(delivery.offset, delivery.tag, 0)
             state.finished_tags.append(delivery.tag)
             return
@@ -129,16 +129,16 @@ class Turns:
             # Acknowledges at once, which gives credit for more: nobody waits behind a user who waits for a quote.
             state.finished_tags.append(tag)
             tag = 0
-        message = state.progress.begin(delivery.offset, tag, len(arrival.orders), marker)
+        message = state.progress.begin(delivery.offset, tag, len(arrival.requests), marker)
         reply_to = arrival.message.reply_to if isinstance(arrival.message, CommandBatch) else None
         queues = () if reply_to is None else (reply_to,)
         published_at_ms = arrival.message.published_at_ms
         if marker is None and not arrival.doubtful:
-            for order in arrival.orders:
-                self.scheduler.take(batch, state, Item(order, message, published_at_ms, queues), now)
+            for request in arrival.requests:
+                self.scheduler.take(batch, state, Item(request, message, published_at_ms, queues), now)
             return
-        for order in arrival.orders:
-            item = Item(order, message, published_at_ms, queues)
+        for request in arrival.requests:
+            item = Item(request, message, published_at_ms, queues)
             if arrival.doubtful and is_settled(batch, state, item, answers):
                 continue
             if marker is not None:

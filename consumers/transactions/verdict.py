@@ -3,7 +3,7 @@
 import enum
 from typing import Unpack
 
-from consumers.transactions.account import Changes, Decision
+from consumers.transactions.account import Decision, DecisionFields
 from schema.commands import Command
 from schema.events import Quote
 from schema.outcomes import HistoryKind, Outcome, Reason
@@ -26,7 +26,7 @@ QUOTE_REFUSED = Missing.QUOTE_REFUSED
 Given = Quote | Missing | None
 
 
-def done(command: Command, **changes: Unpack[Changes]) -> Decision:
+def done(command: Command, **changes: Unpack[DecisionFields]) -> Decision:
     """Decision that the command takes effect, with these fields."""
     changes.setdefault("symbol", command.symbol)
     return Decision(

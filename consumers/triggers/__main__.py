@@ -7,7 +7,7 @@ from functools import partial
 import psycopg
 import structlog
 
-from consumers.triggers.session import Session
+from consumers.triggers.worker import TriggerWorker
 from ownership.process import run_consumer
 from rabbitmq.connection import Connection
 from runtime import entry_point
@@ -16,9 +16,9 @@ log = structlog.get_logger()
 
 
 def work(broker: Connection, database: psycopg.Connection, replica: str, stopping: Callable[[], bool]) -> None:
-    session = Session(broker, database, replica)
-    session.run(stopping)
-    log.info("left", fills_sent=session.fills_sent)
+    worker = TriggerWorker(broker, database, replica)
+    worker.run(stopping)
+    log.info("left", fills_sent=worker.fills_sent)
 
 
 if __name__ == "__main__":

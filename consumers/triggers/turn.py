@@ -1,7 +1,7 @@
 """Turn of the trigger worker: what it loads, receives, requests and fills, in which order.
 
 No I/O and no clock: quotes and pages of armed orders come through ports, and time is an argument. The worker
-(session.py) collects the changes before a turn and sends the fills after it.
+(worker.py) collects the changes before a turn and sends the fills after it.
 """
 
 from collections import deque
@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterable, Iterator, Set
 from typing import Protocol
 
 from consumers.triggers import watch
-from consumers.triggers.watch import Watch
+from consumers.triggers.watch import TriggerWatch
 from schema.commands import Fill
 from schema.events import NoQuote, Quote, QuoteRefused, TriggerChange, trigger_partition_of
 
 
-class Quotes(watch.Quotes, Protocol):
+class TriggerQuotes(watch.WatchQuotes, Protocol):
     """Source of quotes: `quotecache.client.Prices`, or a table in a test."""
 
     def tick(self, now_ms: int) -> None: ...
@@ -22,13 +22,13 @@ class Quotes(watch.Quotes, Protocol):
     def take_answers(self) -> Iterable[Quote | NoQuote | QuoteRefused]: ...
 
 
-class Turns:
+class TriggerTurns:
     """The turns of one worker, from its start to the loss of a connection. `fills_max`: maximum fills of one turn."""
 
-    def __init__(self, quotes: Quotes, fills_max: int):
+    def __init__(self, quotes: TriggerQuotes, fills_max: int):
         self._quotes = quotes
         self._fills_max = fills_max
-        self._watch = Watch(quotes)
+        self._watch = TriggerWatch(quotes)
         self._loads: deque[Iterator[list[TriggerChange]]] = deque()
 
     def load(self, pages: Iterator[list[TriggerChange]]) -> None:

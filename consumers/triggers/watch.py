@@ -18,7 +18,7 @@ AFTER_FAILURE_MS = 10_000
 """Milliseconds until a symbol without an available quote is requested again. Each attempt has to be paid."""
 
 
-class Quotes(Protocol):
+class WatchQuotes(Protocol):
     """Source of quotes: `quotecache.client.Prices`, or a table in a test."""
 
     def peek(self, symbol: str, now_ms: int) -> Quote | None: ...
@@ -26,10 +26,10 @@ class Quotes(Protocol):
     def request(self, symbol: str, user: str, transaction_number: int, now_ms: int, *, for_trigger: bool) -> None: ...
 
 
-class Watch:
+class TriggerWatch:
     """Armed orders of some symbols, the fills that are due, and the times at which quotes expire."""
 
-    def __init__(self, quotes: Quotes):
+    def __init__(self, quotes: WatchQuotes):
         self._quotes = quotes
         self._book = Book()
         self._due: deque[tuple[Armed, Quote]] = deque()

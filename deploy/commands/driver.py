@@ -17,7 +17,7 @@ from deploy.supervision import foreground, modules
 CHECKED, BEGUN = re.compile(rb"checked (\d+|-)\n"), re.compile(rb"begun\n")
 
 
-class Driver:
+class DriverProcess:
     """A load driver that waits for its servers. Leaving the `with` block ends it."""
 
     def __init__(self, environment: dict[str, str]):
@@ -34,7 +34,7 @@ class Driver:
             os.close(news)
             os.close(orders)
 
-    def __enter__(self) -> "Driver":
+    def __enter__(self) -> "DriverProcess":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -75,9 +75,9 @@ def require_site(record: Record) -> None:
     if len(set(wanted.values())) < len(wanted):
         raise StackError(f"WEB_PORT and LIVE_PORT are both {settings.port}: choose two different ports")
     _require_own_address(settings.host)
-    ours = set(record.site_ports.values()) if _site_runs(record) else set()
+    site_ports = set(record.site_ports.values()) if _site_runs(record) else set()
     for variable in given:
-        if wanted[variable] not in ours and not ports.is_free(wanted[variable]):
+        if wanted[variable] not in site_ports and not ports.is_free(wanted[variable]):
             raise StackError(
                 f"{variable}={wanted[variable]}: cannot listen on this port: another program uses it, or"
                 " only root may. Choose another port"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from deploy.commands import preconditions
-from deploy.commands.driver import Driver
+from deploy.commands.driver import DriverProcess
 from deploy.commands.tiers import Tier
 from deploy.servers import browser, needs, servers
 from deploy.stack import profiles
@@ -32,7 +32,7 @@ def loadtest(record: Record, replicas: int) -> int:
     settings = preconditions.require_workers(LOADTEST, replicas)
     preconditions.require_quote_server(settings)
     given = {"WORKLOAD": os.environ.get("WORKLOAD") or WORKLOAD_DEFAULT, "REPLICAS": str(replicas)}
-    with foreground.interruptible(), Driver(given) as driver:
+    with foreground.interruptible(), DriverProcess(given) as driver:
         if (refusal := driver.refuses()) is not None:
             return refusal
         if servers.are_private(record):
@@ -41,7 +41,7 @@ def loadtest(record: Record, replicas: int) -> int:
             return _run_in_the_other_place(record, replicas, driver)
 
 
-def _run_in_the_other_place(record: Record, replicas: int, driver: Driver) -> int:
+def _run_in_the_other_place(record: Record, replicas: int, driver: DriverProcess) -> int:
     before, place = urls_of(record, LOADTEST), profiles.other_place(record)
     urls = urls_of(record, LOADTEST, place)
     with progress("Creating a fresh database and topology"):
@@ -58,7 +58,7 @@ def _run_in_the_other_place(record: Record, replicas: int, driver: Driver) -> in
 
     try:
         told = workers.start(record, LOADTEST, urls, replicas)
-        return driver.run(urls.environment | told, begun, workers.Watch(record, LOADTEST).look)
+        return driver.run(urls.environment | told, begun, workers.WorkerWatch(record, LOADTEST).look)
     finally:
         with foreground.uninterrupted(), progress("Draining the workers"):
             workers.stop(record, LOADTEST)

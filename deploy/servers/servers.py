@@ -141,9 +141,9 @@ def _are_our_own(record: Record, amqp: str, postgres: str) -> bool:
     """Whether the addresses are those that `make env` printed: then the servers are this stack's own."""
     if record.kind in ("", GIVEN) or not {"amqp", "postgres"} <= record.ports.keys():
         return False
-    ours = [urls_of(record, profile) for profile in PROFILES]
-    ours += [urls_of(record, LOADTEST, place) for place in PLACES]
-    return amqp in [urls.amqp for urls in ours] and postgres in [urls.database for urls in ours]
+    own = [urls_of(record, profile) for profile in PROFILES]
+    own += [urls_of(record, LOADTEST, place) for place in PLACES]
+    return amqp in [urls.amqp for urls in own] and postgres in [urls.database for urls in own]
 
 
 def _start_containers(record: Record, only_postgres: bool) -> bool:

@@ -11,7 +11,7 @@ from deploy.supervision.program import Program
 
 
 @dataclass(frozen=True)
-class Worker:
+class WorkerProgram:
     name: str
     module: str
     replicated: bool = False  # REPLICAS of it run
@@ -19,12 +19,12 @@ class Worker:
     stops_last: bool = False  # stops when all others have drained, as it stores their last messages
 
 
-QUOTE_SERVER = Worker("quote-server", "quotecache.simulator")  # replaces the legacy server unless one is given
+QUOTE_SERVER = WorkerProgram("quote-server", "quotecache.simulator")  # replaces the legacy server unless one is given
 WORKERS = (
-    Worker("quotecache", "quotecache", standbys=1),
-    Worker("transactions", "consumers.transactions", replicated=True),
-    Worker("triggers", "consumers.triggers"),
-    Worker("audit", "consumers.audit", stops_last=True),
+    WorkerProgram("quotecache", "quotecache", standbys=1),
+    WorkerProgram("transactions", "consumers.transactions", replicated=True),
+    WorkerProgram("triggers", "consumers.triggers"),
+    WorkerProgram("audit", "consumers.audit", stops_last=True),
 )
 
 PLACEHOLDERS = Urls("amqp://not-known-yet", "postgresql://not-known-yet")
@@ -81,7 +81,7 @@ def dump_dir() -> str:
     return str((ROOT / (os.environ.get("DUMP_DIR") or "dumps")).resolve())
 
 
-def _program(profile: str, name: str, worker: Worker, environment: dict[str, str]) -> Program:
+def _program(profile: str, name: str, worker: WorkerProgram, environment: dict[str, str]) -> Program:
     return Program(
         name=f"{profile}.{name}",
         command=(from_root(sys.executable), "-m", worker.module),

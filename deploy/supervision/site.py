@@ -10,12 +10,12 @@ from deploy.stack.paths import LOGS, ROOT, STACK, from_root
 from deploy.stack.profiles import HOST, LIVE, SITE, urls_of
 from deploy.stack.record import Record
 from deploy.supervision import modules, processes, supervisor
-from deploy.supervision.processes import Worker
+from deploy.supervision.processes import WorkerProgram
 from deploy.supervision.program import Program
 from deploy.supervision.readiness import wait_until
 
-WEB, LIVE_UPDATES = Worker("web", "webapp"), Worker("live-updates", "webapp.live")
-MARKET = Worker("market", "producers.market_simulation")
+WEB, LIVE_UPDATES = WorkerProgram("web", "webapp"), WorkerProgram("live-updates", "webapp.live")
+MARKET = WorkerProgram("market", "producers.market_simulation")
 PREFERRED_PORTS = {"web": 8080, "live": 8081}
 PORT_VARIABLES = {"web": "WEB_PORT", "live": "LIVE_PORT"}
 DEMO_USER = "demo"
@@ -97,7 +97,7 @@ def answers(port: int) -> bool:
         connection.close()
 
 
-def _program(worker: Worker, told: dict[str, str]) -> Program:
+def _program(worker: WorkerProgram, told: dict[str, str]) -> Program:
     return Program(
         name=f"{SITE}.{worker.name}",
         command=(from_root(sys.executable), "-m", worker.module),

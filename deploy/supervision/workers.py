@@ -41,7 +41,7 @@ def wait_until_up(record: Record, profile: str) -> bool:
         return all(state != "STARTING" for state in _states(record, profile).values())
 
     wait_until(settled, "the workers", START_SECONDS_MAX)
-    return not Watch(record, profile).look()
+    return not WorkerWatch(record, profile).look()
 
 
 def _quote_port(record: Record, profile: str) -> int:
@@ -57,7 +57,7 @@ def _states(record: Record, profile: str) -> dict[str, str]:
     return {name: info["statename"] for name, info in infos.items() if name.startswith(f"{profile}.")}
 
 
-class Watch:
+class WorkerWatch:
     """Watch that tells the user, once per worker and state, that a worker does not stay up."""
 
     def __init__(self, record: Record, profile: str) -> None:

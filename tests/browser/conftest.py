@@ -17,9 +17,9 @@ from sqlalchemy.engine import make_url
 from bench.processes import ROOT
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
-from tests.browser.person import Person
+from tests.browser.person import BrowserUser
 from tests.browser.quote_server import SteeredQuotes
-from tests.browser.site import WORKERS, Site
+from tests.browser.site import WORKERS, SiteUnderTest
 from tests.conftest import _setting
 
 CHROMIUM = "/usr/bin/chromium"
@@ -41,8 +41,10 @@ expect.set_options(timeout=EXPECT_MS)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts tests that take 60 s last in this folder: by then most of that time has passed."""
     places = [place for place, item in enumerate(items) if Path(__file__).parent in item.path.parents]
-    ours = sorted((items[place] for place in places), key=lambda item: "patient" in getattr(item, "fixturenames", ()))
-    for place, item in zip(places, ours, strict=True):
+    browser_tests = sorted(
+        (items[place] for place in places), key=lambda item: "patient" in getattr(item, "fixturenames", ())
+    )
+    for place, item in zip(places, browser_tests, strict=True):
         items[place] = item
 
 
@@ -53,7 +55,7 @@ def quotes() -> Iterator[SteeredQuotes]:
 
 
 @pytest.fixture(scope="package")
-def site(_template, quotes: SteeredQuotes, wait_for: Callable, tmp_path_factory) -> Iterator[Site]:
+def site(_template, quotes: SteeredQuotes, wait_for: Callable, tmp_path_factory) -> Iterator[SiteUnderTest]:
     """Workers, site and live updates, on a database of their own and the emptied vhost."""
     administration, template = _template
     database = f"{template}_browser"
@@ -65,7 +67,7 @@ def site(_template, quotes: SteeredQuotes, wait_for: Callable, tmp_path_factory)
     declare(connection, fresh=True)
     connection.close()
     url = make_url(administration).set(database=database, drivername="postgresql").render_as_string(False)
-    built = Site(amqp_url, url, tmp_path_factory.mktemp("site"), quotes)
+    built = SiteUnderTest(amqp_url, url, tmp_path_factory.mktemp("site"), quotes)
     try:
         built.start(*WORKERS)
         built.start_web()
@@ -78,12 +80,12 @@ def site(_template, quotes: SteeredQuotes, wait_for: Callable, tmp_path_factory)
 
 
 @pytest.fixture
-def twin(site: Site, tmp_path: Path, wait_for: Callable) -> Iterator[Callable[..., Site]]:
+def twin(site: SiteUnderTest, tmp_path: Path, wait_for: Callable) -> Iterator[Callable[..., SiteUnderTest]]:
     """`twin("web", AMQP_URL=…)` starts these processes of the same site once more, with other settings."""
-    started: list[Site] = []
+    started: list[SiteUnderTest] = []
 
-    def start(*names: str, **settings: str) -> Site:
-        other = Site(site.environment["AMQP_URL"], site.environment["DATABASE_URL"], tmp_path, site.quotes)
+    def start(*names: str, **settings: str) -> SiteUnderTest:
+        other = SiteUnderTest(site.environment["AMQP_URL"], site.environment["DATABASE_URL"], tmp_path, site.quotes)
         other.environment |= settings
         other.start_web(*names)
         started.append(other)
@@ -132,16 +134,18 @@ def symbol(new_symbol: Callable[[], str]) -> str:
 
 
 @pytest.fixture
-def new_person(browser: Browser, site: Site, new_name: Callable[[], str]) -> Iterator[Callable[..., Person]]:
+def new_person(
+    browser: Browser, site: SiteUnderTest, new_name: Callable[[], str]
+) -> Iterator[Callable[..., BrowserUser]]:
     """`new_person(**options of the browser's context)`. Any error that their pages report fails the test."""
-    people: list[Person] = []
+    people: list[BrowserUser] = []
     contexts = []
 
-    def make(name: str | None = None, **options) -> Person:
+    def make(name: str | None = None, **options) -> BrowserUser:
         context = browser.new_context(accept_downloads=True, **options)
         context.set_default_timeout(EXPECT_MS)
         contexts.append(context)
-        people.append(Person(context, site.url, name or new_name()))
+        people.append(BrowserUser(context, site.url, name or new_name()))
         return people[-1]
 
     yield make
@@ -152,13 +156,13 @@ def new_person(browser: Browser, site: Site, new_name: Callable[[], str]) -> Ite
 
 
 @pytest.fixture
-def trader(new_person: Callable[..., Person]) -> Person:
+def trader(new_person: Callable[..., BrowserUser]) -> BrowserUser:
     """A person who has signed up and added $10,000."""
     return new_person().sign_up().add_funds("10000")
 
 
 @pytest.fixture(scope="package", autouse=True)
-def patient(browser: Browser, site: Site, new_name, new_symbol) -> Iterator[Person]:
+def patient(browser: Browser, site: SiteUnderTest, new_name, new_symbol) -> Iterator[BrowserUser]:
     """A person who began early and waits: for an order to expire, a trigger to fire, and a price to run out.
 
     The trigger's symbol cost $100 when it was armed at $50, and costs $40 since: the next quote fires it. They also
@@ -166,7 +170,7 @@ def patient(browser: Browser, site: Site, new_name, new_symbol) -> Iterator[Pers
     """
     context = browser.new_context()
     context.set_default_timeout(EXPECT_MS)
-    person = Person(context, site.url, new_name())
+    person = BrowserUser(context, site.url, new_name())
     person.sign_up().add_funds("6000")
     person.held = new_symbol()
     person.place("Buy", person.held, "1000").settle("Commit").is_told("Bought")

@@ -7,7 +7,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 PASSWORD = "correct horse battery"
 
 
-class Person:
+class BrowserUser:
     """Person with a browser window. `complaints`: errors that scripts or the browser reported on any page."""
 
     def __init__(self, context: BrowserContext, url: str, name: str):
@@ -25,7 +25,7 @@ class Person:
     def go(self, path: str) -> None:
         self.page.goto(self.url + path)
 
-    def sign_up(self) -> "Person":
+    def sign_up(self) -> "BrowserUser":
         self.go("/signup")
         self.page.get_by_label("User").fill(self.name)
         self.page.get_by_label("Password").fill(PASSWORD)
@@ -33,14 +33,14 @@ class Person:
         expect(self.page.get_by_role("heading", name="Dashboard")).to_be_visible()
         return self
 
-    def log_in(self, password: str = PASSWORD) -> "Person":
+    def log_in(self, password: str = PASSWORD) -> "BrowserUser":
         self.go("/login")
         self.page.get_by_label("User").fill(self.name)
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Log in").click()
         return self
 
-    def add_funds(self, dollars: str) -> "Person":
+    def add_funds(self, dollars: str) -> "BrowserUser":
         self.go("/")
         self.page.get_by_label("Amount in dollars").fill(dollars)
         self.page.get_by_role("button", name=re.compile("^Add")).click()
@@ -53,17 +53,17 @@ class Person:
         self.page.get_by_label("Symbol", exact=True).fill(symbol)
         self.page.get_by_label("Dollars").fill(dollars)
 
-    def place(self, side: str, symbol: str, dollars: str) -> "Person":
+    def place(self, side: str, symbol: str, dollars: str) -> "BrowserUser":
         self.fill_ticket(side, symbol, dollars)
         self.page.get_by_role("button", name="Place order").click()
         return self
 
-    def settle(self, verb: str) -> "Person":
+    def settle(self, verb: str) -> "BrowserUser":
         """Commits or cancels the newest order."""
         self.page.get_by_role("button", name=re.compile(f"^{verb}")).first.click()
         return self
 
-    def set_trigger(self, side: str, symbol: str, dollars: str, price: str) -> "Person":
+    def set_trigger(self, side: str, symbol: str, dollars: str, price: str) -> "BrowserUser":
         """Sets an amount and then a price on the Triggers page."""
         self.go("/triggers")
         for button, label, text in (("Set amount", "Dollars", dollars), ("Arm", "Trigger price per share", price)):

@@ -24,16 +24,16 @@ class SteeredQuotes:
         self._closing = threading.Event()
         outer = self
 
-        class Handler(socketserver.StreamRequestHandler):
+        class QuoteHandler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 answer = outer._answer(self.rfile.readline().decode("ascii", "replace").strip())
                 self.wfile.write(answer.encode())
 
-        class Server(socketserver.ThreadingTCPServer):
+        class QuoteTcpServer(socketserver.ThreadingTCPServer):
             daemon_threads = True
             allow_reuse_address = True
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = QuoteTcpServer(("127.0.0.1", 0), QuoteHandler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property

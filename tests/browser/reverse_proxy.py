@@ -16,7 +16,7 @@ class ReverseProxy:
     """Reverse proxy. `upstreams`: port by beginning of the path; the longest match counts. Use as a context manager."""
 
     def __init__(self, upstreams: dict[str, int]):
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class ProxyHandler(http.server.BaseHTTPRequestHandler):
             def forward(self) -> None:
                 _forward(self, next(port for start, port in ordered if self.path.startswith(start)))
 
@@ -26,7 +26,7 @@ class ReverseProxy:
                 pass
 
         ordered = sorted(upstreams.items(), reverse=True)
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), ProxyHandler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
     @property

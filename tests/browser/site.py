@@ -18,7 +18,7 @@ WORKERS = ("quotecache", "triggers", "audit", "transactions-0")
 SECRET_KEY = "a secret of the browser tests, nowhere else used"
 
 
-class Site(System):
+class SiteUnderTest(System):
     """System with its site. `quotes`: the legacy server whose prices the test sets."""
 
     def __init__(self, amqp_url: str, database_url: str, folder: Path, quotes: SteeredQuotes):

@@ -8,13 +8,13 @@ from lxml import etree
 from playwright.sync_api import expect
 
 from bench.processes import ROOT
-from tests.browser.person import PASSWORD, Person
-from tests.browser.site import Site
+from tests.browser.person import PASSWORD, BrowserUser
+from tests.browser.site import SiteUnderTest
 
 SCHEMA = ROOT / "schema" / "log.xsd"
 
 
-def _download(person: Person, folder: Path) -> etree._Element:
+def _download(person: BrowserUser, folder: Path) -> etree._Element:
     """Downloads the newest file of the list."""
     link = person.page.get_by_role("link", name=re.compile("^Download")).first
     with person.page.expect_download() as started:
@@ -31,7 +31,11 @@ def _users(log: etree._Element) -> set[str]:
 
 
 def test_the_whole_log_holds_everybody(
-    new_person: Callable[..., Person], trader: Person, site: Site, new_name: Callable[[], str], tmp_path: Path
+    new_person: Callable[..., BrowserUser],
+    trader: BrowserUser,
+    site: SiteUnderTest,
+    new_name: Callable[[], str],
+    tmp_path: Path,
 ):
     name = new_name()
     site.make_administrator(name, PASSWORD)
@@ -45,7 +49,7 @@ def test_the_whole_log_holds_everybody(
 
 
 def test_operations_show_who_owns_the_partitions(
-    new_person: Callable[..., Person], site: Site, new_name: Callable[[], str]
+    new_person: Callable[..., BrowserUser], site: SiteUnderTest, new_name: Callable[[], str]
 ):
     name = new_name()
     site.make_administrator(name, PASSWORD)
@@ -58,14 +62,14 @@ def test_operations_show_who_owns_the_partitions(
     expect(administrator.page.get_by_text("broker up")).to_be_visible()
 
 
-def test_ones_own_log_holds_nobody_else(trader: Person, tmp_path: Path):
+def test_ones_own_log_holds_nobody_else(trader: BrowserUser, tmp_path: Path):
     trader.go("/log")
     trader.page.get_by_role("button", name="Write file").click()
     trader.is_told("Log asked for")
     assert _users(_download(trader, tmp_path)) == {trader.name}
 
 
-def test_nobody_else_sees_operations(trader: Person):
+def test_nobody_else_sees_operations(trader: BrowserUser):
     assert trader.page.request.get(f"{trader.url}/operations").status == 403
     assert trader.page.request.get(f"{trader.url}/fragments/operations").status == 404
     expect(trader.page.get_by_role("link", name="Operations")).to_have_count(0)

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.person import Person
+from tests.browser.person import BrowserUser
 from tests.browser.reverse_proxy import ReverseProxy
-from tests.browser.site import Site
+from tests.browser.site import SiteUnderTest
 
 
 def test_all_of_the_site_works_at_the_proxys_address(
-    new_person: Callable[..., Person], twin: Callable[..., Site], symbol: str
+    new_person: Callable[..., BrowserUser], twin: Callable[..., SiteUnderTest], symbol: str
 ):
     behind = twin("web", "live", WEB_PROXIES="1", LIVE_URL="/live")
     behind.quotes.set_price(symbol, 2_500)
@@ -30,7 +30,7 @@ def test_all_of_the_site_works_at_the_proxys_address(
         expect(person.position(symbol)).to_contain_text("10 shares")
         person.is_live()
         # The change comes through the stream, because another page gives the command.
-        behind_its_back = Person(person.page.context, here, person.name)
+        behind_its_back = BrowserUser(person.page.context, here, person.name)
         behind_its_back.add_funds("50")
         expect(person.figure("cash")).to_have_text("$800.00")
         person.page.context.close()

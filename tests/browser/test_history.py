@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.person import Person
+from tests.browser.person import BrowserUser
 
 
 @pytest.fixture
-def holder(trader: Person, symbol: str) -> Person:
+def holder(trader: BrowserUser, symbol: str) -> BrowserUser:
     """Person with four history rows: $10,000 added, 10 shares bought for $1,000, one order rejected."""
     trader.place("Buy", symbol, "1000").settle("Commit").is_told("Bought")
     trader.place("Buy", symbol, "99999").is_told("Buy order: rejected")
     return trader
 
 
-def test_filter(holder: Person, symbol: str):
+def test_filter(holder: BrowserUser, symbol: str):
     holder.go("/history")
     rows = holder.page.locator("tr[data-row]")
     expect(rows).to_have_count(4)
@@ -37,7 +37,7 @@ def test_filter(holder: Person, symbol: str):
     expect(rows).to_have_count(4)
 
 
-def test_export(holder: Person, tmp_path: Path):
+def test_export(holder: BrowserUser, tmp_path: Path):
     holder.go("/history")
     for form, read in (("CSV", lambda text: list(csv.DictReader(text.splitlines()))), ("JSON", json.loads)):
         with holder.page.expect_download() as started:
@@ -49,7 +49,7 @@ def test_export(holder: Person, tmp_path: Path):
         assert sum(int(row["cash_delta_cents"]) for row in rows) == 900_000
 
 
-def test_export_of_what_was_filtered(holder: Person, symbol: str, tmp_path: Path):
+def test_export_of_what_was_filtered(holder: BrowserUser, symbol: str, tmp_path: Path):
     holder.go(f"/history?kind=BUY&symbol={symbol}")
     with holder.page.expect_download() as started:
         holder.page.get_by_role("link", name="These as JSON").click()
@@ -58,7 +58,7 @@ def test_export_of_what_was_filtered(holder: Person, symbol: str, tmp_path: Path
     assert [(row["command"], row["symbol"]) for row in rows] == [("BUY", symbol)] * 2
 
 
-def test_a_figure_is_explained_and_the_account_seen_as_it_was(holder: Person, symbol: str):
+def test_a_figure_is_explained_and_the_account_seen_as_it_was(holder: BrowserUser, symbol: str):
     holder.go("/")
     holder.page.get_by_role("link", name="Explain available cash").click()
     expect(holder.page.get_by_role("heading", name="Available cash: $9,000.00")).to_be_visible()
@@ -72,7 +72,7 @@ def test_a_figure_is_explained_and_the_account_seen_as_it_was(holder: Person, sy
     expect(holder.page.get_by_text("Why not")).to_have_count(0)
 
 
-def test_orders_as_they_were_at_a_row(holder: Person, symbol: str):
+def test_orders_as_they_were_at_a_row(holder: BrowserUser, symbol: str):
     holder.set_trigger("Buy", symbol, "300", "1.50")
     holder.go("/history/2")
     expect(holder.page.get_by_role("region", name="Pending orders then").locator("tbody tr")).to_contain_text("10")
@@ -84,7 +84,7 @@ def test_orders_as_they_were_at_a_row(holder: Person, symbol: str):
     expect(trigger).to_contain_text("$300.00")
 
 
-def test_another_person_has_another_history(holder: Person, new_person: Callable[..., Person]):
+def test_another_person_has_another_history(holder: BrowserUser, new_person: Callable[..., BrowserUser]):
     other = new_person().sign_up()
     assert other.page.request.get(f"{other.url}/history/2").status == 404
     assert other.page.request.get(f"{other.url}/history.json").json() == []

@@ -7,8 +7,8 @@ from string import ascii_uppercase
 from playwright.sync_api import expect
 
 from database.postgres import connect
-from tests.browser.person import Person
-from tests.browser.site import Site
+from tests.browser.person import BrowserUser
+from tests.browser.site import SiteUnderTest
 from webapp.live_address import SYMBOLS_MAX
 
 HIDDEN_MS_MAX = 30_000
@@ -18,7 +18,7 @@ EXPIRY_MS_MAX = 70_000
 """60 s of life, 5 s for the release (spec §3), and time to draw the page."""
 
 
-def test_a_trigger_that_is_reached_already_fires_at_once(trader: Person, site: Site, symbol: str):
+def test_a_trigger_that_is_reached_already_fires_at_once(trader: BrowserUser, site: SiteUnderTest, symbol: str):
     site.quotes.set_price(symbol, 2_500)
     trader.set_trigger("Buy", symbol, "100", "30")
     trader.is_told("Buy trigger fired", f"4 shares of {symbol} at $25.00")
@@ -27,7 +27,7 @@ def test_a_trigger_that_is_reached_already_fires_at_once(trader: Person, site: S
     expect(trader.position(symbol)).to_contain_text("4 shares")
 
 
-def test_a_trigger_is_armed_changed_and_cancelled(trader: Person, symbol: str):
+def test_a_trigger_is_armed_changed_and_cancelled(trader: BrowserUser, symbol: str):
     trader.set_trigger("Buy", symbol, "500", "20")
     row = trader.page.locator(f"tr[data-trigger={symbol}-buy]")
     expect(row).to_contain_text("≤ $20.00")
@@ -41,7 +41,7 @@ def test_a_trigger_is_armed_changed_and_cancelled(trader: Person, symbol: str):
 
 
 def test_a_price_that_another_person_asked_for_appears(
-    trader: Person, new_person: Callable[..., Person], site: Site, symbol: str
+    trader: BrowserUser, new_person: Callable[..., BrowserUser], site: SiteUnderTest, symbol: str
 ):
     trader.go("/")
     trader.page.get_by_label("Symbol to watch").fill(symbol.lower())
@@ -59,7 +59,7 @@ def test_a_price_that_another_person_asked_for_appears(
 
 
 def test_a_page_of_more_symbols_than_a_stream_may_name_shows_the_newest_price_of_each(
-    trader: Person, new_person: Callable[..., Person], site: Site
+    trader: BrowserUser, new_person: Callable[..., BrowserUser], site: SiteUnderTest
 ):
     watched = ["W" + "".join(letters) for letters in itertools.product(ascii_uppercase, repeat=2)][: 3 * SYMBOLS_MAX]
     with connect(site.environment["DATABASE_URL"], "test") as connection, connection.cursor() as cursor:
@@ -75,7 +75,7 @@ def test_a_page_of_more_symbols_than_a_stream_may_name_shows_the_newest_price_of
         expect(trader.page.locator(f".watch [data-price-of={symbol}]")).to_have_text("$43.21")
 
 
-def test_the_mark_turns_stale_and_live_again(new_person: Callable[..., Person], site: Site):
+def test_the_mark_turns_stale_and_live_again(new_person: Callable[..., BrowserUser], site: SiteUnderTest):
     person = new_person().sign_up()
     person.is_live()
     site.kill("live")
@@ -90,7 +90,7 @@ def test_the_mark_turns_stale_and_live_again(new_person: Callable[..., Person], 
 
 
 def test_a_hidden_tab_lets_go_of_its_stream_and_catches_up_when_it_is_shown(
-    trader: Person, site: Site, symbol: str, wait_for: Callable
+    trader: BrowserUser, site: SiteUnderTest, symbol: str, wait_for: Callable
 ):
     wait_for(lambda: site.streams() == 2, what="only this tab and the patient person's have a stream")
     trader.page.clock.install()
@@ -103,7 +103,7 @@ def test_a_hidden_tab_lets_go_of_its_stream_and_catches_up_when_it_is_shown(
     trader.page.evaluate("dispatchEvent(new Event('online'))")
     trader.page.clock.fast_forward(HIDDEN_MS_MAX)
 
-    other = Person(trader.page.context, trader.url, trader.name)
+    other = BrowserUser(trader.page.context, trader.url, trader.name)
     other.place("Buy", symbol, "1000").settle("Commit").is_told("Bought")
     other.page.close()
     wait_for(lambda: site.streams() == 1, what="it has none, though the network came back")
@@ -115,13 +115,13 @@ def test_a_hidden_tab_lets_go_of_its_stream_and_catches_up_when_it_is_shown(
     wait_for(lambda: site.streams() == 2, what="it has its own again")
 
 
-def test_an_order_expires_before_ones_eyes(patient: Person):
+def test_an_order_expires_before_ones_eyes(patient: BrowserUser):
     row = patient.orders.filter(has_text=patient.expired)
     expect(row).to_have_count(0, timeout=EXPIRY_MS_MAX)
     expect(patient.page.locator(".recent")).to_contain_text("Buy order expired: 10 shares")
 
 
-def test_an_armed_trigger_fires_when_the_price_comes(patient: Person):
+def test_an_armed_trigger_fires_when_the_price_comes(patient: BrowserUser):
     expect(patient.position(patient.fired)).to_contain_text("25 shares", timeout=EXPIRY_MS_MAX)
     # $6,000 less 25 shares at $40 and 10 at $100: the expired order's $1,000 is back.
     expect(patient.figure("cash")).to_have_text("$4,000.00", timeout=EXPIRY_MS_MAX)
@@ -129,13 +129,13 @@ def test_an_armed_trigger_fires_when_the_price_comes(patient: Person):
     assert all("/live" in complaint for complaint in patient.complaints), patient.complaints
 
 
-def test_a_price_and_all_that_follows_from_it_change_together(patient: Person, site: Site):
+def test_a_price_and_all_that_follows_from_it_change_together(patient: BrowserUser, site: SiteUnderTest):
     row = patient.position(patient.held)
     # Nobody gets another quote until this one expires.
     expect(row.locator(".age[data-state=old]")).to_be_visible(timeout=EXPIRY_MS_MAX)
     patient.page.evaluate(_COMPARE_ALWAYS)
     site.quotes.set_price(patient.held, 12_345)
-    other = Person(patient.page.context, patient.url, patient.name)
+    other = BrowserUser(patient.page.context, patient.url, patient.name)
     other.go(f"/symbols/{patient.held}")
     other.page.get_by_role("button", name="Get a quote").click()
     other.is_told(f"{patient.held} is at $123.45")

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.conftest import EXPECT_MS
-from tests.browser.person import Person
-from tests.browser.site import Site
+from tests.browser.person import BrowserUser
+from tests.browser.site import SiteUnderTest
 
 GAPS_MS = (0, 60, 150, 300, None)
 """Milliseconds between two presses; None: the second press follows the answer to the first."""
@@ -21,15 +21,15 @@ REST_MS = 1_000
 
 
 @pytest.fixture(scope="module")
-def hurried(browser: Browser, site: Site, new_name: Callable[[], str]) -> Iterator[Person]:
+def hurried(browser: Browser, site: SiteUnderTest, new_name: Callable[[], str]) -> Iterator[BrowserUser]:
     context = browser.new_context()
     context.set_default_timeout(EXPECT_MS)
-    yield Person(context, site.url, new_name()).sign_up().add_funds("100000")
+    yield BrowserUser(context, site.url, new_name()).sign_up().add_funds("100000")
     context.close()
 
 
 @pytest.fixture
-def trader(hurried: Person) -> Iterator[Person]:
+def trader(hurried: BrowserUser) -> Iterator[BrowserUser]:
     """The hurried person, with a window for this test."""
     person = another_window(hurried)
     yield person
@@ -37,23 +37,23 @@ def trader(hurried: Person) -> Iterator[Person]:
     assert not person.complaints, person.complaints
 
 
-def another_window(person: Person) -> Person:
-    other = Person(person.page.context, person.url, person.name)
+def another_window(person: BrowserUser) -> BrowserUser:
+    other = BrowserUser(person.page.context, person.url, person.name)
     other.page.clock.install()
     return other
 
 
-def turn_to(person: Person) -> None:
+def turn_to(person: BrowserUser) -> None:
     """Brings the window to the front, because browsers slow hidden windows down."""
     person.page.bring_to_front()
 
 
-def rest(person: Person) -> None:
+def rest(person: BrowserUser) -> None:
     """Lets the second pass for which a pressed button stays disabled."""
     person.page.clock.fast_forward(REST_MS)
 
 
-def press_twice(person: Person, button: Locator, gap_ms: int | None) -> None:
+def press_twice(person: BrowserUser, button: Locator, gap_ms: int | None) -> None:
     """Clicks the place of a button twice, like a hand: another button may have moved there before the second click."""
     button.click(trial=True)  # waits until it can be pressed
     box = button.bounding_box()
@@ -68,28 +68,28 @@ def press_twice(person: Person, button: Locator, gap_ms: int | None) -> None:
     person.page.mouse.click(*place)
 
 
-def given(person: Person, command: str, symbol: str = "") -> int:
+def given(person: BrowserUser, command: str, symbol: str = "") -> int:
     """Returns how often the person has given this command for the symbol."""
     return len(person.page.request.get(f"{person.url}/history.json?kind={command}&symbol={symbol}").json())
 
 
-def hidden_fields(person: Person, path: str) -> dict[str, str]:
+def hidden_fields(person: BrowserUser, path: str) -> dict[str, str]:
     """Hidden fields of a page's first command form, which hold its tokens: name to value."""
     person.go(path)
     fields = person.page.locator("form[data-command]").first.locator("input[type=hidden]").all()
     return {field.get_attribute("name"): field.get_attribute("value") for field in fields}
 
 
-def send(person: Person, command: str, form: dict[str, str]) -> None:
+def send(person: BrowserUser, command: str, form: dict[str, str]) -> None:
     """Sends a form like a browser without scripts and without an open page."""
     assert person.page.request.post(f"{person.url}/commands/{command}", form=form).ok
 
 
-def order(person: Person, symbol: str) -> Locator:
+def order(person: BrowserUser, symbol: str) -> Locator:
     return person.orders.filter(has_text=symbol)
 
 
-def test_place_order_pressed_twice_places_one_order(trader: Person, symbol: str):
+def test_place_order_pressed_twice_places_one_order(trader: BrowserUser, symbol: str):
     place = trader.page.get_by_role("button", name="Place order")
     for times, gap_ms in enumerate(GAPS_MS, start=1):
         trader.fill_ticket("Buy", symbol, f"{100 * times}")
@@ -99,7 +99,7 @@ def test_place_order_pressed_twice_places_one_order(trader: Person, symbol: str)
     assert given(trader, "BUY", symbol) == len(GAPS_MS) + 1
 
 
-def test_an_unchanged_order_is_placed_again_only_where_that_is_confirmed(trader: Person, symbol: str):
+def test_an_unchanged_order_is_placed_again_only_where_that_is_confirmed(trader: BrowserUser, symbol: str):
     place, again = (trader.page.get_by_role("button", name=name) for name in ("Place order", "Place again"))
     trader.place("Buy", symbol, "200").is_told("Buy order placed")
     expect(place).to_be_disabled()
@@ -121,7 +121,7 @@ def test_an_unchanged_order_is_placed_again_only_where_that_is_confirmed(trader:
     assert given(trader, "BUY", symbol) == 3
 
 
-def test_a_rejected_order_can_be_tried_again(trader: Person, symbol: str):
+def test_a_rejected_order_can_be_tried_again(trader: BrowserUser, symbol: str):
     form = hidden_fields(trader, "/trade")
     trader.place("Buy", symbol, "500000").is_told("Buy order: rejected", "Not enough available cash.")
     send(trader, "ADD", form | {"amount": "500000"})
@@ -130,7 +130,7 @@ def test_a_rejected_order_can_be_tried_again(trader: Person, symbol: str):
     trader.is_told("Buy order placed")
 
 
-def test_add_pressed_twice_adds_once(trader: Person):
+def test_add_pressed_twice_adds_once(trader: BrowserUser):
     before = given(trader, "ADD")
     trader.go("/")
     trader.page.get_by_label("Amount in dollars").fill("1")
@@ -139,7 +139,7 @@ def test_add_pressed_twice_adds_once(trader: Person):
     assert given(trader, "ADD") == before + 1
 
 
-def test_the_same_form_sent_twice_does_it_once(trader: Person):
+def test_the_same_form_sent_twice_does_it_once(trader: BrowserUser):
     before = given(trader, "ADD")
     form = hidden_fields(trader, "/") | {"amount": "5"}
     for amount in ("5", "5", " 5 "):
@@ -149,7 +149,7 @@ def test_the_same_form_sent_twice_does_it_once(trader: Person):
     assert given(trader, "ADD") == before + 2, "another amount is another intention"
 
 
-def test_commit_pressed_twice_commits_one_order(trader: Person, new_symbol: Callable[[], str]):
+def test_commit_pressed_twice_commits_one_order(trader: BrowserUser, new_symbol: Callable[[], str]):
     older, newer = new_symbol(), new_symbol()
     trader.place("Buy", older, "1000").is_told("Buy order placed")
     trader.place("Buy", newer, "1000").is_told("Buy order placed")
@@ -184,7 +184,7 @@ _WATCH_THE_SECOND = """own => {
 """Records for a second from the next press which other orders' buttons are under the pointer or have the focus."""
 
 
-def test_what_comes_under_the_pointer_rests_for_a_second(trader: Person, new_symbol: Callable[[], str]):
+def test_what_comes_under_the_pointer_rests_for_a_second(trader: BrowserUser, new_symbol: Callable[[], str]):
     first, second = new_symbol(), new_symbol()
     trader.place("Buy", first, "1000").is_told("Buy order placed")
     order(trader, first).get_by_role("button", name="Commit").hover()
@@ -206,7 +206,7 @@ _NOTE_WHETHER_IT_RESTS = """symbol => new MutationObserver((_, observer) => {
 }).observe(document.querySelector("main"), { childList: true, subtree: true })"""
 
 
-def test_a_trigger_order_is_set_and_cancelled_once(trader: Person, new_symbol: Callable[[], str]):
+def test_a_trigger_order_is_set_and_cancelled_once(trader: BrowserUser, new_symbol: Callable[[], str]):
     first, second = sorted((new_symbol(), new_symbol()))
     form = trader.page.locator("form", has=trader.page.get_by_role("button", name="Set amount"))
     for name in (first, second):
@@ -225,7 +225,7 @@ def test_a_trigger_order_is_set_and_cancelled_once(trader: Person, new_symbol: C
 
 
 @pytest.fixture
-def stale(trader: Person) -> Iterator[Person]:
+def stale(trader: BrowserUser) -> Iterator[BrowserUser]:
     """Another window of the same person, which receives no news."""
     person = another_window(trader)
     person.page.route(re.compile(r"/live(\?|$)"), lambda route: route.abort())
@@ -234,7 +234,7 @@ def stale(trader: Person) -> Iterator[Person]:
 
 
 def test_commit_in_a_stale_window_does_what_its_row_says_or_nothing(
-    trader: Person, stale: Person, site: Site, new_symbol: Callable[[], str]
+    trader: BrowserUser, stale: BrowserUser, site: SiteUnderTest, new_symbol: Callable[[], str]
 ):
     older, newer = new_symbol(), new_symbol()
     site.quotes.set_price(older, 3_500)
@@ -255,7 +255,7 @@ def test_commit_in_a_stale_window_does_what_its_row_says_or_nothing(
 
 
 def test_cancel_in_a_stale_window_spares_a_trigger_order_that_it_does_not_show(
-    trader: Person, stale: Person, symbol: str
+    trader: BrowserUser, stale: BrowserUser, symbol: str
 ):
     turn_to(trader)
     trader.set_trigger("Buy", symbol, "500", "20")
@@ -276,7 +276,7 @@ def test_cancel_in_a_stale_window_spares_a_trigger_order_that_it_does_not_show(
 
 
 def test_without_script_the_same_form_sent_again_does_nothing(
-    hurried: Person, new_person: Callable[..., Person], symbol: str
+    hurried: BrowserUser, new_person: Callable[..., BrowserUser], symbol: str
 ):
     plain = new_person(hurried.name, java_script_enabled=False, storage_state=hurried.page.context.storage_state())
     place, dollars = plain.page.get_by_role("button", name="Place order"), plain.page.get_by_label("Dollars")

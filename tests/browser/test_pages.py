@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, expect
 
 from database.postgres import connect
 from tests.browser.conftest import EXPECT_MS, SCREENSHOTS
-from tests.browser.person import PASSWORD, Person
-from tests.browser.site import Site
+from tests.browser.person import PASSWORD, BrowserUser
+from tests.browser.site import SiteUnderTest
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -41,14 +41,14 @@ PAGES = {
 
 
 @pytest.fixture(scope="module")
-def lived_in(browser: Browser, site: Site, new_name, new_symbol) -> Iterator[tuple[Path, str]]:
+def lived_in(browser: Browser, site: SiteUnderTest, new_name, new_symbol) -> Iterator[tuple[Path, str]]:
     """Cookies of an administrator who has done a bit of everything, and a symbol they hold."""
     context = browser.new_context()
     context.set_default_timeout(EXPECT_MS)
     name, symbol, other = new_name(), new_symbol(), new_symbol()
     site.make_administrator(name, PASSWORD)
     site.quotes.set_price(symbol, 4_120)
-    person = Person(context, site.url, name).log_in()
+    person = BrowserUser(context, site.url, name).log_in()
     expect(person.page.get_by_role("heading", name="Dashboard")).to_be_visible()
     person.add_funds("25000")
     person.place("Buy", symbol, "4000").settle("Commit").is_told("Bought")
@@ -71,7 +71,7 @@ def lived_in(browser: Browser, site: Site, new_name, new_symbol) -> Iterator[tup
     context.close()
 
 
-def _note_dumps_without_a_file(site: Site, user: str) -> None:
+def _note_dumps_without_a_file(site: SiteUnderTest, user: str) -> None:
     """Records one dump in each state without a file."""
     rows = [
         ("waiting", None, None),
@@ -90,7 +90,7 @@ def _note_dumps_without_a_file(site: Site, user: str) -> None:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_pages_are_accessible_and_fit(new_person: Callable[..., Person], lived_in: tuple[Path, str], look: str):
+def test_pages_are_accessible_and_fit(new_person: Callable[..., BrowserUser], lived_in: tuple[Path, str], look: str):
     cookies, symbol = lived_in
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     faults: list[str] = []
@@ -108,7 +108,7 @@ def test_pages_are_accessible_and_fit(new_person: Callable[..., Person], lived_i
     assert not faults, "\n".join(faults)
 
 
-def test_error_pages(new_person: Callable[..., Person], trader: Person):
+def test_error_pages(new_person: Callable[..., BrowserUser], trader: BrowserUser):
     """Opens the pages of 404 and 403, and checks their statuses."""
     for path, status, heading in (("/nowhere", 404, "There is nothing here"), ("/operations", 403, "Not for you")):
         answer = trader.page.goto(trader.url + path)
@@ -118,7 +118,7 @@ def test_error_pages(new_person: Callable[..., Person], trader: Person):
     trader.complaints.clear()
 
 
-def test_light_and_dark_can_be_chosen(new_person: Callable[..., Person]):
+def test_light_and_dark_can_be_chosen(new_person: Callable[..., BrowserUser]):
     person = new_person(color_scheme="light").sign_up()
     ground = "getComputedStyle(document.body).backgroundColor"
     light = person.page.evaluate(ground)
@@ -128,7 +128,7 @@ def test_light_and_dark_can_be_chosen(new_person: Callable[..., Person]):
     assert person.page.evaluate(ground) != light, "it is kept for the next page"
 
 
-def test_the_first_tab_stop_skips_to_the_content(new_person: Callable[..., Person]):
+def test_the_first_tab_stop_skips_to_the_content(new_person: Callable[..., BrowserUser]):
     person = new_person().sign_up()
     person.go("/trade")
     person.page.keyboard.press("Tab")
@@ -139,7 +139,7 @@ def test_the_first_tab_stop_skips_to_the_content(new_person: Callable[..., Perso
     expect(person.page.locator("main")).to_be_focused()
 
 
-def _faults(person: Person) -> list[str]:
+def _faults(person: BrowserUser) -> list[str]:
     """Returns faults that axe reports, and elements wider than the page."""
     person.page.add_script_tag(path=AXE)
     found = person.page.evaluate(

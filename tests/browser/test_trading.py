@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.person import PASSWORD, Person
-from tests.browser.site import Site
+from tests.browser.person import PASSWORD, BrowserUser
+from tests.browser.site import SiteUnderTest
 
 
 def test_from_signing_up_to_a_position_without_loading_a_page_again(
-    new_person: Callable[..., Person], site: Site, symbol: str
+    new_person: Callable[..., BrowserUser], site: SiteUnderTest, symbol: str
 ):
     site.quotes.set_price(symbol, 12_345)
     person = new_person().sign_up()
@@ -45,7 +45,7 @@ def test_from_signing_up_to_a_position_without_loading_a_page_again(
     assert person.page.evaluate("window.notLoadedAgain")
 
 
-def test_cancel_gives_the_cash_back(trader: Person, symbol: str):
+def test_cancel_gives_the_cash_back(trader: BrowserUser, symbol: str):
     trader.place("Buy", symbol, "1000")
     expect(trader.figure("cash")).to_have_text("$9,000.00")
     trader.settle("Cancel")
@@ -54,7 +54,7 @@ def test_cancel_gives_the_cash_back(trader: Person, symbol: str):
     expect(trader.figure("cash")).to_have_text("$10,000.00")
 
 
-def test_commit_acts_on_the_newest_order(trader: Person, new_symbol: Callable[[], str]):
+def test_commit_acts_on_the_newest_order(trader: BrowserUser, new_symbol: Callable[[], str]):
     older, newer = new_symbol(), new_symbol()
     trader.place("Buy", older, "1000")
     trader.is_told("Buy order placed")
@@ -68,7 +68,7 @@ def test_commit_acts_on_the_newest_order(trader: Person, new_symbol: Callable[[]
     expect(trader.orders).to_have_count(0)
 
 
-def test_sell_what_was_bought(trader: Person, symbol: str):
+def test_sell_what_was_bought(trader: BrowserUser, symbol: str):
     trader.place("Buy", symbol, "1000")
     trader.settle("Commit")
     trader.is_told("Bought", "10 shares")
@@ -80,7 +80,7 @@ def test_sell_what_was_bought(trader: Person, symbol: str):
     expect(trader.position(symbol)).to_contain_text("7 shares")
 
 
-def test_a_rejected_order_says_why(trader: Person, site: Site, symbol: str):
+def test_a_rejected_order_says_why(trader: BrowserUser, site: SiteUnderTest, symbol: str):
     trader.place("Buy", symbol, "10000.01")
     trader.is_told("Buy order: rejected", "Not enough available cash.")
     trader.place("Sell", symbol, "100")
@@ -92,14 +92,14 @@ def test_a_rejected_order_says_why(trader: Person, site: Site, symbol: str):
     expect(trader.page.locator("tr[data-row]", has_text="Rejected")).to_have_count(3)
 
 
-def test_an_order_that_waits_for_a_quote_is_told_later(trader: Person, site: Site, symbol: str):
+def test_an_order_that_waits_for_a_quote_is_told_later(trader: BrowserUser, site: SiteUnderTest, symbol: str):
     site.quotes.be_silent(symbol)
     trader.place("Buy", symbol, "100")
     trader.is_told("Buy order: on its way")
     trader.is_told("Buy order: rejected", "No quote available.")
 
 
-def test_two_people_at_once_see_only_their_own(new_person: Callable[..., Person], symbol: str):
+def test_two_people_at_once_see_only_their_own(new_person: Callable[..., BrowserUser], symbol: str):
     first, second = new_person().sign_up().add_funds("1000"), new_person().sign_up().add_funds("2000")
     for person in (first, second):
         person.go("/")
@@ -116,10 +116,10 @@ def test_two_people_at_once_see_only_their_own(new_person: Callable[..., Person]
     expect(second.page.locator("tr[data-row]")).to_have_count(1)
 
 
-def test_another_tab_of_the_same_person_follows(trader: Person, symbol: str):
+def test_another_tab_of_the_same_person_follows(trader: BrowserUser, symbol: str):
     trader.go("/")
     trader.is_live()
-    other = Person(trader.page.context, trader.url, trader.name)
+    other = BrowserUser(trader.page.context, trader.url, trader.name)
     other.place("Buy", symbol, "1000")
     expect(trader.orders).to_have_count(1)
     other.settle("Commit")
@@ -127,7 +127,7 @@ def test_another_tab_of_the_same_person_follows(trader: Person, symbol: str):
     assert not other.complaints
 
 
-def test_log_out_change_password_and_log_in_again(new_person: Callable[..., Person]):
+def test_log_out_change_password_and_log_in_again(new_person: Callable[..., BrowserUser]):
     person = new_person().sign_up()
     person.go("/password")
     person.page.get_by_label("Current password").fill(PASSWORD)

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.person import Person
-from tests.browser.site import Site
+from tests.browser.person import BrowserUser
+from tests.browser.site import SiteUnderTest
 
 
-def test_without_the_database(new_person: Callable[..., Person], twin: Callable[..., Site]):
+def test_without_the_database(new_person: Callable[..., BrowserUser], twin: Callable[..., SiteUnderTest]):
     away = twin("web", DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
     person = new_person()
     answer = person.page.goto(f"{away.url}/login")
@@ -25,7 +25,7 @@ def test_without_the_database(new_person: Callable[..., Person], twin: Callable[
     person.complaints.clear()
 
 
-def test_without_the_broker(new_person: Callable[..., Person], twin: Callable[..., Site]):
+def test_without_the_broker(new_person: Callable[..., BrowserUser], twin: Callable[..., SiteUnderTest]):
     away = twin("web", AMQP_URL="amqp://guest:guest@127.0.0.1:1/nothing")
     person = new_person(java_script_enabled=False)
     person.url = away.url

@@ -5,16 +5,16 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.person import Person
-from tests.browser.site import Site
+from tests.browser.person import BrowserUser
+from tests.browser.site import SiteUnderTest
 
 
 @pytest.fixture
-def plain(new_person: Callable[..., Person]) -> Person:
+def plain(new_person: Callable[..., BrowserUser]) -> BrowserUser:
     return new_person(java_script_enabled=False).sign_up().add_funds("1000")
 
 
-def test_buy_and_commit(plain: Person, site: Site, symbol: str):
+def test_buy_and_commit(plain: BrowserUser, site: SiteUnderTest, symbol: str):
     site.quotes.set_price(symbol, 5_000)
     plain.fill_ticket("Buy", symbol, "120")
     plain.page.get_by_role("button", name="Place order").click()
@@ -27,7 +27,7 @@ def test_buy_and_commit(plain: Person, site: Site, symbol: str):
     expect(plain.figure("cash")).to_have_text("$900.00")
 
 
-def test_estimate(plain: Person, site: Site, symbol: str):
+def test_estimate(plain: BrowserUser, site: SiteUnderTest, symbol: str):
     site.quotes.set_price(symbol, 5_000)
     plain.fill_ticket("Buy", symbol, "120")
     plain.page.get_by_role("button", name="Get a quote").click()
@@ -37,6 +37,6 @@ def test_estimate(plain: Person, site: Site, symbol: str):
     expect(plain.page.locator("#estimate")).to_contain_text(f"$120.00 buys 2 shares of {symbol}")
 
 
-def test_rejected(plain: Person, symbol: str):
+def test_rejected(plain: BrowserUser, symbol: str):
     plain.place("Sell", symbol, "100")
     plain.is_told("Sell order: rejected", "There are no shares of this stock to sell.")

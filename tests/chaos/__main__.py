@@ -17,9 +17,9 @@ from runtime import entry_point
 from runtime.log_setup import set_up_logging
 from schema.errors import DayTradeError, SettingsError
 from tests.chaos import records, report
-from tests.chaos.ground import Ground
+from tests.chaos.ground import RoundDatabases
 from tests.chaos.plan import KINDS, Plan, plan_of
-from tests.chaos.round import Result, Round
+from tests.chaos.round import Round, RoundResult
 from tests.chaos.unfenced import TAKE_AWAY
 from tests.interrupts import end_once
 
@@ -33,8 +33,12 @@ PATIENCE_SECONDS = 60.0
 
 
 def run_round(
-    plan: Plan, ground: Ground, say: Callable[[str], None], patience: float = PATIENCE_SECONDS, sabotage: str = ""
-) -> Result:
+    plan: Plan,
+    ground: RoundDatabases,
+    say: Callable[[str], None],
+    patience: float = PATIENCE_SECONDS,
+    sabotage: str = "",
+) -> RoundResult:
     """Runs one round. If it finds a violation, it keeps the folder with the processes' logs and prints its path."""
     folder = Path(tempfile.gettempdir()) / f"daytrade-chaos-{os.getpid()}" / f"seed-{plan.seed}"
     manner = "storm, " if plan.storm else ""
@@ -53,7 +57,7 @@ def main() -> int:
     screen = report.console()
     results = []
     try:
-        ground = Ground(_setting("AMQP_URL"), _setting("DATABASE_URL"))
+        ground = RoundDatabases(_setting("AMQP_URL"), _setting("DATABASE_URL"))
         for seed in _seeds(asked):
             plan = plan_of(seed, asked.commands, asked.faults, asked.soak, tuple(asked.fault))
             result = run_round(plan, ground, lambda text: screen.print(text, soft_wrap=True), sabotage=asked.sabotage)

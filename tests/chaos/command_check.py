@@ -4,20 +4,20 @@ from collections.abc import Mapping
 
 from tests.chaos.expiry_check import Span
 from tests.chaos.eye import Eye
-from tests.chaos.given import Given
+from tests.chaos.given import WorkloadCommand
 
 ARMING = ("SET_BUY_TRIGGER", "SET_SELL_TRIGGER")
 """Commands whose amount is the price of a trigger."""
 
 
-def not_once(eye: Eye, given: Mapping[bytes, Given]) -> list[str]:
+def not_once(eye: Eye, given: Mapping[bytes, WorkloadCommand]) -> list[str]:
     counts = dict(eye.rows(_COUNTS))
     found = [f"{_name(one, given)} is not in the history" for one in sorted(given) if one not in counts]
     found += [f"{_name(one, given)} is there {n} times" for one, n in sorted(counts.items()) if n > 1 and one in given]
     return found + [f"{one.hex()} was never given" for one in sorted(counts.keys() - given.keys())]
 
 
-def not_as_given(eye: Eye, given: Mapping[bytes, Given]) -> list[str]:
+def not_as_given(eye: Eye, given: Mapping[bytes, WorkloadCommand]) -> list[str]:
     """Finds commands whose history row says something else than what was sent.
 
     A done COMMIT or CANCEL names its order in the history, so fewer of its fields are compared.
@@ -51,7 +51,7 @@ def unexcused_without_quote(eye: Eye, excuses: list[Span]) -> list[str]:
     ]
 
 
-def _name(command_id: bytes, given: Mapping[bytes, Given]) -> str:
+def _name(command_id: bytes, given: Mapping[bytes, WorkloadCommand]) -> str:
     return f"transaction {given[command_id].number}"
 
 

@@ -5,22 +5,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.ground import Ground
+from tests.chaos.ground import RoundDatabases
 from tests.chaos.kept import Kept
 
 
 @pytest.fixture(scope="package")
-def ground() -> Iterator[Ground]:
+def ground() -> Iterator[RoundDatabases]:
     urls = os.environ.get("AMQP_URL"), os.environ.get("DATABASE_URL")
     if not all(urls):
         pytest.exit("no servers: run the tests with `make test`, which starts them", returncode=2)
-    ground = Ground(*urls)
+    ground = RoundDatabases(*urls)
     yield ground
     ground.clear()
 
 
 @pytest.fixture(scope="package")
-def kept(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+def kept(ground: RoundDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
     kept = Kept(ground, tmp_path_factory.mktemp("chaos"))
     yield kept
     kept.close()

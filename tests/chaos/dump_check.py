@@ -13,11 +13,11 @@ from pathlib import Path
 
 from lxml import etree
 
-from schema.commands import NOBODY, PARTITIONS, partition_of
+from schema.commands import NO_USER, PARTITIONS, partition_of
 from schema.events import QUOTECACHE_SOURCE, source_name
 from tests.chaos.dumps import GivenDump
 from tests.chaos.eye import Eye
-from tests.chaos.given import Given
+from tests.chaos.given import WorkloadCommand
 
 EXAMPLES_MAX = 5
 """Most violations of one kind that are listed for a dump."""
@@ -27,7 +27,7 @@ HEAD, TAIL = 2, 1
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class DumpElement:
     """Element of a dump, or what the log says should be one. Equal contents are one object."""
 
     kind: str
@@ -43,12 +43,12 @@ class Entry:
 class DumpCheck:
     """Check of all dumps of a round. `lines`, `probes`: the commands of the workload and of the prober, in order."""
 
-    def __init__(self, eye: Eye, folder: Path, lines: list[Given], probes: list[Given]):
+    def __init__(self, eye: Eye, folder: Path, lines: list[WorkloadCommand], probes: list[WorkloadCommand]):
         self._eye = eye
         self._folder = folder
         self._lines, self._probes = lines, probes
-        self._entries: dict[tuple, Entry] = {}
-        self._of_line: dict[str, Entry] = {}
+        self._entries: dict[tuple, DumpElement] = {}
+        self._of_line: dict[str, DumpElement] = {}
         self._log = list(self._read_log())
         self._quotes = eye.rows(_QUOTES)
 
@@ -61,7 +61,7 @@ class DumpCheck:
             dumped = [self._element(line) for line in file.read_text().split("\n")[HEAD : -TAIL - 1]]
         except etree.XMLSyntaxError as error:
             return [f"{name}: {error}"]
-        before = self._eye.rows(_BEFORE, (dump.user or NOBODY, dump.user or NOBODY, dump.command_id))
+        before = self._eye.rows(_BEFORE, (dump.user or NO_USER, dump.user or NO_USER, dump.command_id))
         found = self._markers(dump)
         found += _some(self._differences(dump, dumped, before))
         found += _some(self._commands(dump, dumped))
@@ -75,14 +75,14 @@ class DumpCheck:
         marked = {source for source, _ in self._eye.rows(_MARKERS, (dump.dump_id,))}
         return [] if marked == wanted else [f"markers in the sources {sorted(marked)}"]
 
-    def _differences(self, dump: GivenDump, dumped: list[Entry], before: list[tuple]) -> Iterator[str]:
+    def _differences(self, dump: GivenDump, dumped: list[DumpElement], before: list[tuple]) -> Iterator[str]:
         """Finds entries that are in only one of dump and log, or more often in one."""
         logged = Counter(self._logged(dump, before))
         there = Counter(dumped)
         yield from (f"only in the dump: {entry}" for entry in there - logged)
         yield from (f"only in the log: {entry}" for entry in logged - there)
 
-    def _logged(self, dump: GivenDump, before: list[tuple]) -> Iterator[Entry]:
+    def _logged(self, dump: GivenDump, before: list[tuple]) -> Iterator[DumpElement]:
         """Yields the log up to the markers: all of it, or a user's entries and the quotes that these caused."""
         ends = dict(self._eye.rows(_MARKERS, (dump.dump_id,)))
         numbers = {number for kind, number, _ in before if kind == "command"}
@@ -92,7 +92,7 @@ class DumpCheck:
             if dump.user is None or (user == dump.user and (source != QUOTECACHE_SOURCE or entry.number in numbers)):
                 yield entry
 
-    def _commands(self, dump: GivenDump, dumped: list[Entry]) -> Iterator[str]:
+    def _commands(self, dump: GivenDump, dumped: list[DumpElement]) -> Iterator[str]:
         """Finds confirmed earlier commands that are not in the dump exactly once, and later ones of the asker in it."""
         there = Counter(entry.command for entry in dumped if entry.command is not None)
         own = next(one for one in (*self._lines, *self._probes) if one.number == dump.number)
@@ -104,7 +104,7 @@ class DumpCheck:
                 if one.number > dump.number and one.user in (None, dump.asker) and there[_given(one)]:
                     yield f"{one}, which follows it"
 
-    def _quotes_missing(self, dump: GivenDump, dumped: list[Entry]) -> Iterator[str]:
+    def _quotes_missing(self, dump: GivenDump, dumped: list[DumpElement]) -> Iterator[str]:
         """Finds trades in the dump without their paid quote; in a user's dump, only quotes which that trade caused."""
         keys = {entry.fields["cryptokey"] for entry in dumped if entry.kind == "quoteServer"}
         numbers = _numbers(dumped)
@@ -112,7 +112,7 @@ class DumpCheck:
             if number in numbers and (dump.user is None or caused) and key not in keys:
                 yield f"the quote of transaction {number} is missing"
 
-    def _element(self, line: str) -> Entry:
+    def _element(self, line: str) -> DumpElement:
         """Parses a line. Dumps share most of their lines, so each line is parsed once."""
         entry = self._of_line.get(line)
         if entry is None:
@@ -121,7 +121,7 @@ class DumpCheck:
             self._of_line[line] = entry
         return entry
 
-    def _read_log(self) -> Iterator[tuple[int, int, str | None, Entry]]:
+    def _read_log(self) -> Iterator[tuple[int, int, str | None, DumpElement]]:
         """Yields source, number within the source, user, and the entry as a dump must show it."""
         for (
             source,
@@ -149,16 +149,16 @@ class DumpCheck:
             shown = {name: str(value) for name, value in fields.items() if value not in (None, "")}
             yield source, place, user, self._entry(kind, shown)
 
-    def _entry(self, kind: str, fields: dict[str, str]) -> Entry:
+    def _entry(self, kind: str, fields: dict[str, str]) -> DumpElement:
         said = (kind, *sorted(fields.items()))
         entry = self._entries.get(said)
         if entry is None:
             command = tuple(map(fields.get, _OF_COMMAND)) if kind == "userCommand" else None
-            entry = self._entries[said] = Entry(kind, fields, int(fields["transactionNum"]), command)
+            entry = self._entries[said] = DumpElement(kind, fields, int(fields["transactionNum"]), command)
         return entry
 
 
-def _of_a_user(dumped: list[Entry], before: list[tuple]) -> Iterator[str]:
+def _of_a_user(dumped: list[DumpElement], before: list[tuple]) -> Iterator[str]:
     """Compares a user's dump with the history: the commands that had taken effect, and the cash they add up to."""
     numbers = {number for kind, number, _ in before if kind == "command"}
     yield from (f"lacks transaction {number}" for number in sorted(numbers - _numbers(dumped)))
@@ -171,7 +171,7 @@ def _of_a_user(dumped: list[Entry], before: list[tuple]) -> Iterator[str]:
         yield f"adds up to {logged}, the cash was {cash}"
 
 
-def _numbers(dumped: Iterable[Entry]) -> set[int]:
+def _numbers(dumped: Iterable[DumpElement]) -> set[int]:
     return {entry.number for entry in dumped if entry.command is not None}
 
 
@@ -182,7 +182,7 @@ def _some(found: Iterable[str]) -> list[str]:
 
 
 @functools.cache
-def _given(one: Given) -> tuple:
+def _given(one: WorkloadCommand) -> tuple:
     return (str(one.number), one.name, one.user, one.symbol, one.filename, _money(one.cents))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schema.commands import Command, CommandName
-from tests.chaos.given import Given
+from tests.chaos.given import WorkloadCommand
 
 CLERKS = 8
 """Number of users who only request dumps of the whole log. Their later commands wait for the dump's markers."""
@@ -44,7 +44,7 @@ class GivenDump:
 class Dumps:
     """DUMPLOGs of a round. `confirmed` returns how many lines of the workload are confirmed so far."""
 
-    def __init__(self, lines: list[Given], confirmed: Callable[[], int], draw: random.Random):
+    def __init__(self, lines: list[WorkloadCommand], confirmed: Callable[[], int], draw: random.Random):
         self._users = [line.user for line in lines if line.user]
         self._confirmed = confirmed
         self._draw = draw

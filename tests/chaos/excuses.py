@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tests.chaos.expiry_check import Span
 from tests.chaos.plan import victim_of
-from tests.chaos.recovery import Trial
+from tests.chaos.recovery import RecoveryTrial
 
 LAST_ATTEMPT_MS = 6_000
 """Longest time from a fault's end to the failure of a request lost in it: the request's timeout, and some margin."""
@@ -24,7 +24,7 @@ def takes_quotes_away(kind: str) -> bool:
     return victim_of(kind) == "quote-server" or kind.startswith("quotes")
 
 
-def outages(trials: Iterable[Trial], now_ms: int) -> list[Span]:
+def outages(trials: Iterable[RecoveryTrial], now_ms: int) -> list[Span]:
     """Returns the spans in which pending orders could not be released: from a strike to the recovery."""
     return [
         (trial.struck_ms, trial.recovered_ms or now_ms)
@@ -33,7 +33,7 @@ def outages(trials: Iterable[Trial], now_ms: int) -> list[Span]:
     ]
 
 
-def quoteless(trials: Iterable[Trial], now_ms: int) -> list[Span]:
+def quoteless(trials: Iterable[RecoveryTrial], now_ms: int) -> list[Span]:
     """Returns the spans in which a command might end without a quote."""
     return [
         (trial.began_ms, (trial.recovered_ms or now_ms) + LAST_ATTEMPT_MS)
@@ -42,5 +42,5 @@ def quoteless(trials: Iterable[Trial], now_ms: int) -> list[Span]:
     ]
 
 
-def _struck(trials: Iterable[Trial]) -> list[Trial]:
+def _struck(trials: Iterable[RecoveryTrial]) -> list[RecoveryTrial]:
     return [trial for trial in trials if trial.strike is not None and trial.strike.struck]

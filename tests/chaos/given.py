@@ -26,7 +26,7 @@ ARGUMENTS = {
 
 
 @dataclass(frozen=True)
-class Given:
+class WorkloadCommand:
     """Command as it was sent; None for an argument it does not have. `number`: its transaction number."""
 
     number: int
@@ -37,20 +37,20 @@ class Given:
     filename: str | None = None
 
 
-def read_lines(workload: Path) -> list[Given]:
+def read_lines(workload: Path) -> list[WorkloadCommand]:
     """Reads the commands of a round's workload, line by line."""
     return [_read(line) for line in workload.read_text().splitlines()]
 
 
-def by_id(given: list[Given], source: int) -> Mapping[bytes, Given]:
+def by_id(given: list[WorkloadCommand], source: int) -> Mapping[bytes, WorkloadCommand]:
     """Returns a publisher's commands by their ids, which count from 1."""
     return {command_id(source, place): one for place, one in enumerate(given, start=1)}
 
 
-def _read(line: str) -> Given:
+def _read(line: str) -> WorkloadCommand:
     number, _, body = line.partition("] ")
     name, *arguments = body.split(",")
     values = dict(zip(ARGUMENTS[name], map(str.strip, arguments), strict=True))
     if CENTS in values:
         values[CENTS] = int(Decimal(values[CENTS]) * 100)
-    return Given(int(number.removeprefix("[")), name, **values)
+    return WorkloadCommand(int(number.removeprefix("[")), name, **values)

@@ -25,7 +25,7 @@ REPLAYED = "_replay"
 """Suffix that replay adds to a database's name for its own database."""
 
 
-class Ground:
+class RoundDatabases:
     """Databases beside the given one: a template that is made once, and a copy of it for each round."""
 
     def __init__(self, amqp_url: str, database_url: str):

@@ -16,7 +16,7 @@ from tests.chaos.dumps import GivenDump
 from tests.chaos.evidence import Evidence
 from tests.chaos.expiry_check import Span
 from tests.chaos.eye import Eye
-from tests.chaos.given import Given, by_id, read_lines
+from tests.chaos.given import WorkloadCommand, by_id, read_lines
 from tests.chaos.plan import limit_seconds
 from tests.chaos.proofs import Proof
 from tests.chaos.recovery import Strike
@@ -39,7 +39,7 @@ class Case:
     workload: Path
     source: int
     answers_file: Path
-    probes: list[Given] = field(default_factory=list)
+    probes: list[WorkloadCommand] = field(default_factory=list)
     dumps: list[GivenDump] = field(default_factory=list)
     outages: list[Span] = field(default_factory=list)
     quoteless: list[Span] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Case:
         return {"low": command_id(self.source, 0), "high": command_id(self.source, 2**63 - 1)}
 
     @property
-    def given(self) -> Mapping[bytes, Given]:
+    def given(self) -> Mapping[bytes, WorkloadCommand]:
         """Every confirmed command by its id."""
         return {**by_id(self.lines, self.source), **by_id(self.probes, self.source + 1)}
 

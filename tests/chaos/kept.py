@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.chaos.__main__ import PATIENCE_SECONDS
-from tests.chaos.ground import Ground
+from tests.chaos.ground import RoundDatabases
 from tests.chaos.invariants import Judged
 from tests.chaos.plan import Plan, plan_of
-from tests.chaos.round import Result, Round
+from tests.chaos.round import Round, RoundResult
 
 COMMANDS = 600
 FAULTS = 4
@@ -37,11 +37,11 @@ def short_plan(seed: int) -> Plan:
 class Kept:
     """Round of `POISONED`, run on first use, and again if another round has replaced it in the database."""
 
-    def __init__(self, ground: Ground, folder: Path):
+    def __init__(self, ground: RoundDatabases, folder: Path):
         self._ground, self._folder = ground, folder
         self._judged: Judged | None = None
 
-    def run(self) -> Result:
+    def run(self) -> RoundResult:
         """Runs the round, and keeps what it leaves."""
         self.close()
         ran = Round(short_plan(POISONED), self._ground, self._folder / "round", print, PATIENCE_SECONDS)

@@ -19,7 +19,7 @@ from schema.commands import PARTITIONS, Command, CommandName, command_id, partit
 from tests.chaos import poison
 from tests.chaos.dumps import Dumps
 from tests.chaos.eye import APPLICATION, Eye
-from tests.chaos.given import Given
+from tests.chaos.given import WorkloadCommand
 
 PIPELINE, QUOTE, FILL = "pipeline", "quote", "fill"
 """Kinds of probes: all partitions up to the audit entry; a symbol without quote; a trigger order on such a symbol."""
@@ -76,7 +76,7 @@ class Prober(threading.Thread):
         self._open: list[Probe] = []
         self._dumps_at = 0.0
         self._stopping = threading.Event()
-        self.given: list[Given] = []
+        self.given: list[WorkloadCommand] = []
         """Commands confirmed so far; their ids count from 1."""
         self.poison: set[bytes] = set()
         """Bodies from poison.py that are in the streams at least once."""
@@ -176,7 +176,9 @@ class Prober(threading.Thread):
             publisher.publish(command, asker)
         publisher.flush()
         self.given += [
-            Given(one.transaction_number, one.name.value, one.user, one.symbol, one.amount_cents, one.filename)
+            WorkloadCommand(
+                one.transaction_number, one.name.value, one.user, one.symbol, one.amount_cents, one.filename
+            )
             for one in commands
         ]
 

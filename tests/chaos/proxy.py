@@ -17,7 +17,7 @@ BACKLOG = 512
 
 
 @dataclass(eq=False)
-class Link:
+class ServerLink:
     """Link from one process to one server: its target, its open connections, and its delay."""
 
     host: str
@@ -60,7 +60,7 @@ class Link:
 
 class Proxy:
     def __init__(self, targets: dict[str, tuple[str, int]], quote_server: tuple[str, int], answers_file: str):
-        self._links = {name: Link(*target) for name, target in targets.items()}
+        self._links = {name: ServerLink(*target) for name, target in targets.items()}
         self._quotes = QuoteFront(quote_server, answers_file)
 
     async def run(self) -> None:

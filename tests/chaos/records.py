@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from tests.chaos.links import ROOT
 from tests.chaos.recovery import Strike
-from tests.chaos.round import Result
+from tests.chaos.round import RoundResult
 
 FILE = ROOT / "tests" / "chaos" / "soak.jsonl"
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedRounds:
     """Newest round of each seed, and the number of older rounds that these replaced."""
 
     rounds: list[dict]
@@ -34,14 +34,14 @@ class Recorded:
         return [Strike(**strike) for one in self.rounds for strike in one["strikes"]]
 
 
-def read() -> Recorded:
+def read() -> RecordedRounds:
     """Reads all rounds; none if there is no file yet."""
     lines = FILE.read_text().splitlines() if FILE.exists() else []
     newest = {one["seed"]: one for one in map(json.loads, lines)}
-    return Recorded(list(newest.values()), len(lines) - len(newest))
+    return RecordedRounds(list(newest.values()), len(lines) - len(newest))
 
 
-def add(result: Result) -> None:
+def add(result: RoundResult) -> None:
     """Appends a round."""
     with FILE.open("a") as file:
         file.write(json.dumps(result.as_json()) + "\n")

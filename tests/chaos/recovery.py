@@ -28,7 +28,7 @@ class Strike:
     """Seconds after each change of the workers until partitions were even."""
 
 
-class Trial:
+class RecoveryTrial:
     """One fault from its beginning to the recovery."""
 
     def __init__(

@@ -9,7 +9,7 @@ from tests.chaos import records
 from tests.chaos.links import ROOT
 from tests.chaos.plan import KINDS, limit_seconds
 from tests.chaos.recovery import Strike
-from tests.chaos.round import Result
+from tests.chaos.round import RoundResult
 
 RELIABILITY = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
@@ -24,7 +24,7 @@ def console() -> Console:
     return screen if screen.is_terminal else Console(width=WIDTH_OF_FILES, highlight=False, markup=False)
 
 
-def show_round(screen: Console, result: Result) -> None:
+def show_round(screen: Console, result: RoundResult) -> None:
     """Prints a finished round: its figures, and every violation."""
     figures = ", ".join(f"{value:,} {name}" for name, value in result.figures.items())
     screen.print(f"  {result.seconds:.0f} s; {figures}", soft_wrap=True)
@@ -37,7 +37,7 @@ def show_round(screen: Console, result: Result) -> None:
             screen.print(f"  … and {len(offenders) - EXAMPLES_MAX:,} more")
 
 
-def show_all(screen: Console, results: list[Result]) -> None:
+def show_all(screen: Console, results: list[RoundResult]) -> None:
     """Prints all invariants and all faults at the end of a run."""
     invariants = Table("invariant", "rounds", "violations")
     for name in results[0].violations:

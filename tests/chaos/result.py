@@ -12,7 +12,7 @@ FIGURES = ("commands repeated", "audit entries repeated", "history rows")
 
 
 @dataclass
-class Result:
+class RoundResult:
     """Result of a round. `violations`: every invariant that was checked → what violates it."""
 
     seed: int

@@ -15,7 +15,7 @@ from tests.chaos.dumps import Dumps
 from tests.chaos.evenness import Evenness
 from tests.chaos.eye import Eye
 from tests.chaos.fleet import Fleet, slots
-from tests.chaos.ground import Ground
+from tests.chaos.ground import RoundDatabases
 from tests.chaos.invariants import Case, Judged
 from tests.chaos.links import PUBLISHER, Links
 from tests.chaos.load import Load
@@ -23,9 +23,9 @@ from tests.chaos.patience import Deadline, Stuck
 from tests.chaos.plan import SERVER_FAULTS, Plan
 from tests.chaos.ports import free_port
 from tests.chaos.prober import Prober
-from tests.chaos.recovery import Strike, Trial, uneven
+from tests.chaos.recovery import RecoveryTrial, Strike, uneven
 from tests.chaos.rest import come_to_rest, logged
-from tests.chaos.result import REST, Result
+from tests.chaos.result import REST, RoundResult
 from tests.chaos.servers import Servers
 from tests.chaos.strikes import Strikes
 from tests.chaos.workload import write_workload
@@ -48,7 +48,7 @@ class Round:
     def __init__(
         self,
         plan: Plan,
-        ground: Ground,
+        ground: RoundDatabases,
         folder: Path,
         say: Callable[[str], None],
         patience: float,
@@ -58,12 +58,12 @@ class Round:
         self._plan, self._ground, self._folder, self._say = plan, ground, folder, say
         self._patience = patience
         self._sabotage, self._exposed = sabotage, {sabotage, *exposed}
-        self._trials: list[Trial] = []
+        self._trials: list[RecoveryTrial] = []
         self._left_out: list[str] = []
         self._stuck: list[str] = []
         self._look_at_servers = 0.0
 
-    def run(self) -> Result:
+    def run(self) -> RoundResult:
         """Runs the round. The result holds every violation; only faults of the harness itself are raised."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
@@ -157,7 +157,7 @@ class Round:
 
     def _fight(self) -> None:
         waiting = list(self._plan.faults)
-        if not self._servers.ours:
+        if not self._servers.are_own:
             self._left_out = [fault.kind for fault in waiting if fault.kind in SERVER_FAULTS]
             waiting = [fault for fault in waiting if fault.kind not in SERVER_FAULTS]
         while waiting or not self._load.done or not all(trial.over for trial in self._trials):
@@ -179,7 +179,7 @@ class Round:
         alone = not others and not self._plan.storm
         course = self._strikes.course(fault)
         tools = (self._prober, self._eye, self._servers)
-        self._trials.append(Trial(fault, course, *tools, self._began, self._patience, alone))
+        self._trials.append(RecoveryTrial(fault, course, *tools, self._began, self._patience, alone))
 
     def _turn(self) -> None:
         self._keep()
@@ -225,19 +225,19 @@ class Round:
             deadline.check()
             (meanwhile or self._turn)()
 
-    def _judged(self) -> Result:
+    def _judged(self) -> RoundResult:
         """Judges the round, even if its servers do not answer in the end."""
         try:
             return self._judge()
         except (TimeoutError, BrokerError) as error:
             seconds = round(time.monotonic() - self._began, 1)
             violations = {REST: [*self._stuck, f"the judges: {error}"]}
-            return Result(self._plan.seed, seconds, self._struck(), violations, left_out=self._left_out)
+            return RoundResult(self._plan.seed, seconds, self._struck(), violations, left_out=self._left_out)
 
     def _struck(self) -> list[Strike]:
         return [trial.strike for trial in self._trials if trial.strike is not None]
 
-    def _judge(self) -> Result:
+    def _judge(self) -> RoundResult:
         # With a defence left out, replay would only report that what follows a wrong row is wrong as well.
         proofs = invariants.begin_proofs(self._case, replayed=not self._sabotage)
         found = evidence.gather(self._ground.amqp_url, self._prober.poison)
@@ -253,7 +253,7 @@ class Round:
         violations["partitions are even soon after a change"] = uneven(strikes, self._plan.limited)
         figures = invariants.figures(self.judged)
         seconds = round(time.monotonic() - self._began, 1)
-        return Result(self._plan.seed, seconds, strikes, violations, figures, self._left_out)
+        return RoundResult(self._plan.seed, seconds, strikes, violations, figures, self._left_out)
 
 
 def _now_ms() -> int:

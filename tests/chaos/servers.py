@@ -23,7 +23,7 @@ class Servers:
         self._record = stack.load()
         ports = {RABBITMQ: make_url(amqp_url).port, POSTGRES: make_url(database_url).port}
         known = self._record.ports
-        self.ours = (
+        self.are_own = (
             self._record.kind == stack.PRIVATE
             and ports == {RABBITMQ: known.get("amqp"), POSTGRES: known.get("postgres")}
             and supervisor.running(self._record)
@@ -32,7 +32,7 @@ class Servers:
 
     def end(self, server: str, gently: bool) -> bool:
         """Stops or kills the server; its supervisor restarts it. Returns False if the server does not run."""
-        assert self.ours
+        assert self.are_own
         pid = supervisor.processes(self._record)[server]["pid"]
         if not pid:
             return False
@@ -44,7 +44,7 @@ class Servers:
 
     def stop(self, server: str) -> None:
         """Stops the server cleanly; it stays away until `look`."""
-        assert self.ours
+        assert self.are_own
         supervisor.stop_program(self._record, server)
 
     def answers(self, server: str) -> bool:
@@ -55,7 +55,7 @@ class Servers:
 
     def look(self) -> None:
         """Starts servers that the supervisor has given up."""
-        if self.ours:
+        if self.are_own:
             for server in (RABBITMQ, POSTGRES):
                 if supervisor.processes(self._record)[server]["statename"] in ("FATAL", "STOPPED", "EXITED"):
                     supervisor.start_program(self._record, server)

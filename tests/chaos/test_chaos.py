@@ -3,7 +3,7 @@
 import pytest
 
 from tests.chaos.__main__ import run_round
-from tests.chaos.ground import Ground
+from tests.chaos.ground import RoundDatabases
 from tests.chaos.kept import ALL_SEEDS, FAULTS, POISONED, SEEDS, Kept, short_plan
 from tests.chaos.plan import KINDS, deal
 
@@ -11,7 +11,7 @@ _struck: dict[int, set[str]] = {}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_chaos_breaks_nothing(seed: int, ground: Ground, kept: Kept) -> None:
+def test_chaos_breaks_nothing(seed: int, ground: RoundDatabases, kept: Kept) -> None:
     result = kept.run() if seed == POISONED else run_round(short_plan(seed), ground, print)
     assert {invariant: found for invariant, found in result.violations.items() if found} == {}
     _struck[seed] = {strike.kind for strike in result.strikes if strike.struck} | set(result.left_out)

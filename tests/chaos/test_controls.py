@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from tests.chaos import evidence
-from tests.chaos.ground import SECOND_LINES, Ground
+from tests.chaos.ground import SECOND_LINES, RoundDatabases
 from tests.chaos.plan import HANG, plan_of
-from tests.chaos.result import REST, Result
+from tests.chaos.result import REST, RoundResult
 from tests.chaos.round import Round
 
 COMMANDS = 150
@@ -41,14 +41,14 @@ VERIFIED = "verification finds nothing"
 DONE_TWICE = re.compile(r"transaction \d+ is there 2 times")
 SOURCE = re.compile(r"source (\d+): (\d+) entries, (\d+) numbers from 1 to (\d+); (\d+) were given")
 
-Play = Callable[..., Result]
+Play = Callable[..., RoundResult]
 
 
 @pytest.fixture
-def play(ground: Ground, tmp_path: Path) -> Play:
+def play(ground: RoundDatabases, tmp_path: Path) -> Play:
     """Runs a round with the faults of these defences, without their constraints and without the defence `left_out`."""
 
-    def play(*defences: str, left_out: str = "", patience: float = PATIENCE_SECONDS) -> Result:
+    def play(*defences: str, left_out: str = "", patience: float = PATIENCE_SECONDS) -> RoundResult:
         faults = tuple(FAULTS[defence] for defence in defences)
         plan = plan_of(1, COMMANDS * len(faults), len(faults), kinds=faults, short=True)
         result = Round(plan, ground, tmp_path / "round", print, patience, left_out, exposed=defences).run()
@@ -64,7 +64,7 @@ def test_without_the_look_up_commands_are_done_twice(play: Play) -> None:
     assert not violations[REST]
 
 
-def test_without_the_fence_two_owners_write_the_same_rows(play: Play, ground: Ground) -> None:
+def test_without_the_fence_two_owners_write_the_same_rows(play: Play, ground: RoundDatabases) -> None:
     """Rows that the late owner had decided, commands or fills, are there twice: from it and from its successor."""
     # The late owner may arm a filled order again. Nobody fires it, so the round may not come to rest.
     violations = play("fence", left_out="fence", patience=STALLED_SECONDS).violations
@@ -85,14 +85,14 @@ def test_without_the_numbering_entries_are_stored_twice(play: Play) -> None:
     assert not violations[DONE] and not violations[REST]
 
 
-def test_without_the_outbox_entries_are_missing(play: Play, ground: Ground) -> None:
+def test_without_the_outbox_entries_are_missing(play: Play, ground: RoundDatabases) -> None:
     violations = play("outbox", left_out="outbox", patience=STALLED_SECONDS).violations
     found = [SOURCE.fullmatch(found) for found in violations[LOG] if found.startswith("source")]
     short = {int(source) for source, *_, newest, given in (one.groups() for one in found) if int(newest) < int(given)}
     assert short & _holed(ground)
 
 
-def _holed(ground: Ground) -> set[int]:
+def _holed(ground: RoundDatabases) -> set[int]:
     """Finds sources with an entry that is nowhere in the stream although later ones are: nobody will publish it."""
     published = evidence.gather(ground.amqp_url, set()).entry_copies
     newest: dict[int, int] = {}

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from consumers.audit import store as audit_store
-from consumers.audit.numbering import Arrival, Numbering, Part
+from consumers.audit.numbering import NumberedMessage, Numbering, Part
 from consumers.transactions import store
 from ownership import outbox, partitions
 from schema import chain
@@ -48,10 +48,10 @@ def _without_numbering() -> None:
     """
     link = chain.link
 
-    def let_through(_: Numbering, arrival: Arrival) -> list[Part]:
+    def let_through(_: Numbering, arrival: NumberedMessage) -> list[Part]:
         return [Part(arrival, 0)]
 
-    def link_of_nothing(previous: bytes, source: int, _: int, last_number: int, __: bytes) -> chain.Link:
+    def link_of_nothing(previous: bytes, source: int, _: int, last_number: int, __: bytes) -> chain.ChainLink:
         return link(previous, source, last_number + 1, last_number, b"")  # no link can cover rows stored twice
 
     Numbering.take = let_through

@@ -13,7 +13,7 @@ from lxml import etree
 
 from bench.processes import ROOT
 from database.postgres import connect
-from deploy.commands.driver import Driver
+from deploy.commands.driver import DriverProcess
 from tests.e2e.system import System
 from verification import dump_passes, runner
 
@@ -74,7 +74,7 @@ def test_a_packed_workload_from_a_pipe_runs_and_its_history_export_adds_up_to_th
     os.set_inheritable(reading, True)
     packed = gzip.compress((ROOT / "workloads" / "tiny.txt").read_bytes())
     begun = []
-    with Driver({"WORKLOAD": f"/dev/fd/{reading}", "REPORT": str(report_file), "REPLICAS": "2"}) as driver:
+    with DriverProcess({"WORKLOAD": f"/dev/fd/{reading}", "REPORT": str(report_file), "REPLICAS": "2"}) as driver:
         os.close(reading)
         with open(writing, "wb", buffering=0) as pipe:
             pipe.write(packed[:100])

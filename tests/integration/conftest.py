@@ -13,7 +13,7 @@ from schema.events import AuditEntry
 from tests.integration import finished_run
 from tests.integration.broker import Relay
 from tests.integration.finished_run import FinishedRun
-from tests.integration.quotecache_processes import Asker
+from tests.integration.quotecache_processes import PriceClient
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +44,8 @@ def environment(amqp_url, database_url) -> dict[str, str]:
 
 
 @pytest.fixture
-def asker(amqp_url) -> Iterator[Asker]:
-    asker = Asker(amqp_url)
+def asker(amqp_url) -> Iterator[PriceClient]:
+    asker = PriceClient(amqp_url)
     yield asker
     asker.connection.close()
 

@@ -58,7 +58,7 @@ def running(module: str, environment: dict[str, str]) -> Iterator[subprocess.Pop
         ended(process, signal.SIGKILL)
 
 
-class Asker:
+class PriceClient:
     """Client of the quote cache, as workers use it; the test turns its loop."""
 
     def __init__(self, amqp_url: str):

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from consumers.audit import dump_retries, dump_store, dump_writing
-from consumers.audit.dump_store import Dump
+from consumers.audit.dump_store import WaitingDump
 from consumers.audit.dumper import MISTAKE, Dumper
 from schema.commands import PARTITIONS
 from schema.errors import DumpImpossible
@@ -37,15 +37,17 @@ class Shelf:
         self._reader.close()
         self.database.close()
 
-    def ask(self, filename: str, source: int = 7, user: str | None = "ann", markers: tuple[int, ...] = ()) -> Dump:
+    def ask(
+        self, filename: str, source: int = 7, user: str | None = "ann", markers: tuple[int, ...] = ()
+    ) -> WaitingDump:
         """Records a DUMPLOG and stores its markers. `markers`: of these sources only, for a dump of the whole log."""
-        dump = Dump(f"{self._count():032x}", user, filename)
+        dump = WaitingDump(f"{self._count():032x}", user, filename)
         row = (dump.dump_id, dump.user, dump.filename)
         self.database.execute("INSERT INTO dumps (dump_id, user_id, filename) VALUES (%s, %s, %s)", row)
         self.mark(dump, *(markers or ((source,) if user else range(PARTITIONS))))
         return dump
 
-    def mark(self, dump: Dump, *sources: int) -> None:
+    def mark(self, dump: WaitingDump, *sources: int) -> None:
         """Stores the dump's markers of these sources; the last of them completes the dump."""
         for source in sources:
             self._numbers[source] += 1
@@ -53,32 +55,32 @@ class Shelf:
         if dump.user or self._count_markers(dump) == PARTITIONS:
             self._mark(dump, QUOTECACHE_SOURCE, 0)
 
-    def write(self, dump: Dump) -> DumpState:
+    def write(self, dump: WaitingDump) -> DumpState:
         return dump_writing.write(self._reader, dump, self.folder)
 
-    def draft(self, dump: Dump) -> Path:
+    def draft(self, dump: WaitingDump) -> Path:
         """Returns the path at which the dump's file is prepared."""
         return dump_writing.draft_path(self.folder, dump, dump.dump_id)
 
-    def refuses(self, dump: Dump) -> str:
+    def refuses(self, dump: WaitingDump) -> str:
         """Returns the reason why the dump can never have a file."""
         with pytest.raises(DumpImpossible) as caught:
             self.write(dump)
         return str(caught.value)
 
-    def became(self, dump: Dump) -> tuple[str, str | None]:
+    def became(self, dump: WaitingDump) -> tuple[str, str | None]:
         """Returns the dump's state, and the reason why it has no file."""
         return self.database.execute(
             "SELECT state::text, failure FROM dumps WHERE dump_id = %s", (dump.dump_id,)
         ).fetchone()
 
-    def _mark(self, dump: Dump, source: int, number: int) -> None:
+    def _mark(self, dump: WaitingDump, source: int, number: int) -> None:
         self.database.execute("INSERT INTO dump_markers VALUES (%s, %s, %s)", (dump.dump_id, source, number))
 
     def _count(self) -> int:
         return self.database.execute("SELECT count(*) FROM dumps").fetchone()[0]
 
-    def _count_markers(self, dump: Dump) -> int:
+    def _count_markers(self, dump: WaitingDump) -> int:
         query = "SELECT count(*) FROM dump_markers WHERE dump_id = %s"
         return self.database.execute(query, (dump.dump_id,)).fetchone()[0]
 
@@ -144,7 +146,7 @@ def test_a_dump_that_failed_holds_no_name(shelf):
 
 
 def test_a_dump_that_was_given_up_before_the_log_named_it_stays_without_a_file(shelf):
-    early = Dump("ff", "ann", "log")
+    early = WaitingDump("ff", "ann", "log")
     dump_store.fail(shelf.database, early, "an entry of it cannot be stored")
     shelf.mark(early, 7)
     assert shelf.write(early) is DumpState.FAILED

@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from consumers.audit import dump_store, dump_writing
-from consumers.audit.dump_store import Dump
+from consumers.audit.dump_store import WaitingDump
 from schema.commands import PARTITIONS
 from schema.events import AuditEntry
 from tests.integration.audit_harness import AuditLog, command, marker
@@ -89,7 +89,7 @@ def test_a_process_that_hangs_in_an_earlier_one_does_not_replace_the_later(audit
 def test_what_an_earlier_one_had_written_is_taken_out_of_its_reach(audit, wait_for, database_url):
     """The earlier dump's writer may have lost its lock just before its rename."""
     make_both_unwritten(audit, wait_for)
-    left = dump_writing.draft_path(audit.dump_dir, Dump(LATER, "ann", "log"), EARLIER)
+    left = dump_writing.draft_path(audit.dump_dir, WaitingDump(LATER, "ann", "log"), EARLIER)
     left.write_text("the earlier dump")
     write(audit, database_url, LATER)
     assert not left.exists()
@@ -127,7 +127,7 @@ def make_both_unwritten(audit: AuditLog, wait_for) -> None:
 
 def write(audit: AuditLog, database_url: str, dump_id: str) -> None:
     with dump_store.connect(database_url, f"dumper {dump_id}") as connection:
-        dump_writing.write(connection, Dump(dump_id, "ann", "log"), Path(audit.dump_dir))
+        dump_writing.write(connection, WaitingDump(dump_id, "ann", "log"), Path(audit.dump_dir))
 
 
 def waiting_for_locks(audit: AuditLog) -> int:

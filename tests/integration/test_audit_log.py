@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from consumers.audit import store
-from consumers.audit.batch import Batch
+from consumers.audit.batch import AuditBatch
 from consumers.audit.numbering import Numbering
 from consumers.audit.writer import PREFETCH_MESSAGES
 from database import postgres
@@ -180,7 +180,7 @@ def test_a_worker_survives_the_loss_of_its_connections(audit, wait_for):
 
 
 def test_an_owner_that_was_overtaken_stores_nothing(database_url):
-    batch = Batch(0, -1)
+    batch = AuditBatch(0, -1)
     batch.add(0, codec.encode(AuditMessage(VERSION, 0, 1, commands(1, 5))), tag=1)
     with postgres.connect(database_url, "late") as connection:
         late = partitions.tick(connection, store.GROUP, "late", {}).gained[0]

@@ -12,7 +12,16 @@ from rabbitmq.stream_consumer import Delivery, StreamConsumer
 from rabbitmq.topology import command_stream
 from schema.arguments import make_command
 from schema.codec import decode_log
-from schema.commands import NOBODY, PARTITIONS, Command, CommandBatch, CommandName, DumpMarker, command_id, partition_of
+from schema.commands import (
+    NO_USER,
+    PARTITIONS,
+    Command,
+    CommandBatch,
+    CommandName,
+    DumpMarker,
+    command_id,
+    partition_of,
+)
 from schema.errors import BrokerError, Unroutable
 from tests.integration.broker import declare_again, delete_stream
 
@@ -125,7 +134,7 @@ def test_a_defective_command_of_nobody_is_no_marker(publisher, logs, wait_for, a
     command = _command(1, *arguments)
     publisher.publish_at_once(command)
     wait_for(lambda: logs.count() == 1)
-    assert logs.commands(partition_of(NOBODY)) == [command]
+    assert logs.commands(partition_of(NO_USER)) == [command]
 
 
 def test_order_is_kept_and_repetitions_are_marked_when_the_connection_is_lost(publisher, relay, logs, wait_for):

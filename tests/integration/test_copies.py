@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 
-from consumers.transactions.session import Session
+from consumers.transactions.worker import TransactionWorker
 from database import postgres
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import POSSIBLY_DUPLICATE, Outgoing, Publisher
@@ -20,7 +20,7 @@ from rabbitmq.subscription import QueueConsumer, ReplyQueue
 from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE, command_stream
 from runtime.wall_clock import now_ms
 from schema import codec
-from schema.commands import NOBODY, PARTITIONS, VERSION, Command, CommandBatch, DumpMarker, FillBatch, partition_of
+from schema.commands import NO_USER, PARTITIONS, VERSION, Command, CommandBatch, DumpMarker, FillBatch, partition_of
 from schema.events import PriceMessage, Quote, Reply
 from schema.outcomes import Outcome, Reason
 from tests.builders import a_command, a_fill
@@ -42,7 +42,7 @@ class Customer:
     def gives(self, *commands: Command, marked: bool = False) -> None:
         """Publishes these commands in one message."""
         batch = CommandBatch(VERSION, now_ms(), list(commands), self._queue.name)
-        self.publishes(batch, partition_of(commands[0].user or NOBODY), marked)
+        self.publishes(batch, partition_of(commands[0].user or NO_USER), marked)
 
     def publishes(self, message, partition: int, marked: bool = False) -> None:
         headers = {POSSIBLY_DUPLICATE: True} if marked else None
@@ -93,7 +93,7 @@ def worker(amqp_url, database_url, lost) -> Start:
             broker = open_connection(amqp_url, "worker")
             try:
                 with postgres.connect(database_url, "worker") as connection:
-                    Session(broker, connection, "worker", {}).run(stop.is_set)
+                    TransactionWorker(broker, connection, "worker", {}).run(stop.is_set)
             except Exception as error:  # the test reports any exception
                 lost.append(error)
             finally:
@@ -210,4 +210,4 @@ def test_a_copy_of_a_dumplog_or_a_fill_has_no_effect(worker, customer, history, 
         customer.gives(replace(a_command("ADD", 1, user=None), user=None, defect=Reason.BAD_ARGUMENTS))
         customer.hears(1)
     assert [name for name, _ in history("ann")][3:] == ["DUMPLOG", "SET_BUY_TRIGGER"]
-    assert [name for name, _ in history(NOBODY)] == ["DUMPLOG", "ADD"]
+    assert [name for name, _ in history(NO_USER)] == ["DUMPLOG", "ADD"]

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
-class Ground:
+class DeadLetterSetup:
     """Servers of a test, and actions on them."""
 
     broker: Connection
@@ -67,17 +67,17 @@ class Ground:
 
 
 @pytest.fixture
-def ground(amqp_url: str, database_url: str) -> Iterator[Ground]:
+def ground(amqp_url: str, database_url: str) -> Iterator[DeadLetterSetup]:
     environment = {"AMQP_URL": amqp_url, "DATABASE_URL": database_url}
     with closing(open_connection(amqp_url, "test")) as broker, postgres.connect(database_url, "test") as connection:
-        yield Ground(broker, connection, environment)
+        yield DeadLetterSetup(broker, connection, environment)
 
 
 def numbered(count: int) -> list[bytes]:
     return [str(n).encode() for n in range(count)]
 
 
-def test_list_shows_many_large_letters_each_time_and_leaves_them(ground: Ground) -> None:
+def test_list_shows_many_large_letters_each_time_and_leaves_them(ground: DeadLetterSetup) -> None:
     """All letters together are too large for memory, so listing must not depend on their total size."""
     ground.keep(*(b"\xc1" * KEPT_BYTES_MAX for _ in range(300)))
     for _ in range(2):
@@ -88,7 +88,7 @@ def test_list_shows_many_large_letters_each_time_and_leaves_them(ground: Ground)
     assert len(ground.kept()) == 300
 
 
-def test_list_goes_on_behind_the_letters_that_were_shown(ground: Ground) -> None:
+def test_list_goes_on_behind_the_letters_that_were_shown(ground: DeadLetterSetup) -> None:
     assert ground.cli("list").stdout == "There are no dead letters.\n"
     ground.keep(*numbered(5))
     first = ground.cli("list", "--limit", "2")
@@ -100,7 +100,7 @@ def test_list_goes_on_behind_the_letters_that_were_shown(ground: Ground) -> None
     assert "of 5 letters" not in rest.stdout
 
 
-def test_a_letter_is_kept_once_with_its_place_its_reason_and_its_beginning(ground: Ground) -> None:
+def test_a_letter_is_kept_once_with_its_place_its_reason_and_its_beginning(ground: DeadLetterSetup) -> None:
     large = os.urandom(KEPT_BYTES_MAX + 1)
     ground.keep(b"small", large)
     ground.keep(b"another", first=1)
@@ -111,13 +111,13 @@ def test_a_letter_is_kept_once_with_its_place_its_reason_and_its_beginning(groun
 
 
 @pytest.mark.parametrize("reason", ["\0", "\x1b[2J", "\ud800", "é" * 10_000, "\0" * REASON_CHARACTERS_MAX])
-def test_any_reason_can_be_kept(ground: Ground, reason: str) -> None:
+def test_any_reason_can_be_kept(ground: DeadLetterSetup, reason: str) -> None:
     with ground.database.transaction(), ground.database.cursor() as cursor:
         store.keep(cursor, [dead_letter(STREAM, 0, b"", reason)])
     assert ground.kept()[0].letter.reason.isprintable()
 
 
-def test_show_gives_letters_readable_and_harmless_and_leaves_them(ground: Ground) -> None:
+def test_show_gives_letters_readable_and_harmless_and_leaves_them(ground: DeadLetterSetup) -> None:
     ground.keep(msgspec.msgpack.encode({"user": "alice", "lines": [1]}), b"\x1b[2J plain", b"\xc1\xff")
     done = ground.cli("show", *(f"--id={STREAM}/{n}" for n in range(3)))
     assert done.returncode == 0, done.stderr
@@ -129,7 +129,7 @@ def test_show_gives_letters_readable_and_harmless_and_leaves_them(ground: Ground
     assert len(ground.kept()) == 3
 
 
-def test_show_gets_the_rest_of_a_large_letter_from_its_stream(ground: Ground) -> None:
+def test_show_gets_the_rest_of_a_large_letter_from_its_stream(ground: DeadLetterSetup) -> None:
     body = b"a" * KEPT_BYTES_MAX + b"the end"
     ground.publish(b"before", body)
     ground.keep(body, first=1)
@@ -140,7 +140,7 @@ def test_show_gets_the_rest_of_a_large_letter_from_its_stream(ground: Ground) ->
     assert ground.cli("show", f"--id={STREAM}/1", "--whole").stdout.endswith("athe end\n")
 
 
-def test_requeued_letters_are_in_their_stream_marked_and_whole(ground: Ground) -> None:
+def test_requeued_letters_are_in_their_stream_marked_and_whole(ground: DeadLetterSetup) -> None:
     large = os.urandom(2 * KEPT_BYTES_MAX)
     ground.publish(large)
     ground.keep(large, b"small", b"other")
@@ -150,7 +150,7 @@ def test_requeued_letters_are_in_their_stream_marked_and_whole(ground: Ground) -
     assert ground.bodies() == [b"other"]
 
 
-def test_requeue_deals_with_more_letters_than_it_holds_in_memory(ground: Ground) -> None:
+def test_requeue_deals_with_more_letters_than_it_holds_in_memory(ground: DeadLetterSetup) -> None:
     ground.keep(*numbered(230))
     done = ground.cli("requeue", "--all", "--limit", "220", "--yes")
     assert (done.returncode, done.stdout) == (0, "220 requeued\n"), done.stderr
@@ -158,7 +158,7 @@ def test_requeue_deals_with_more_letters_than_it_holds_in_memory(ground: Ground)
     assert ground.bodies() == numbered(230)[220:]
 
 
-def test_what_cannot_be_requeued_stays_and_is_named_and_the_others_go(ground: Ground) -> None:
+def test_what_cannot_be_requeued_stays_and_is_named_and_the_others_go(ground: DeadLetterSetup) -> None:
     ground.publish(b"not what it was")
     ground.keep(b"x", stream="elsewhere")
     ground.keep(os.urandom(KEPT_BYTES_MAX + 1), b"fine")
@@ -169,7 +169,7 @@ def test_what_cannot_be_requeued_stays_and_is_named_and_the_others_go(ground: Gr
     assert [one.letter.id for one in ground.kept()] == ["elsewhere/0", "commands.03/0"]
 
 
-def test_a_letter_is_not_lost_when_the_broker_does_not_take_it(ground: Ground) -> None:
+def test_a_letter_is_not_lost_when_the_broker_does_not_take_it(ground: DeadLetterSetup) -> None:
     ground.keep(b"x")
     channel = ground.broker.channel()
     channel.queue_delete(STREAM)
@@ -180,7 +180,7 @@ def test_a_letter_is_not_lost_when_the_broker_does_not_take_it(ground: Ground) -
     assert ground.bodies() == [b"x"]
 
 
-def test_discard_asks_first(ground: Ground) -> None:
+def test_discard_asks_first(ground: DeadLetterSetup) -> None:
     ground.keep(*numbered(3))
     assert ground.cli("discard", "--all", answer="n\n").returncode == 1
     assert len(ground.kept()) == 3
@@ -202,14 +202,14 @@ def test_discard_asks_first(ground: Ground) -> None:
         (("requeue", "--all", "--yes"), 1, "there are no dead letters"),
     ],
 )
-def test_misuse_is_said(ground: Ground, arguments: tuple[str, ...], code: int, says: str) -> None:
+def test_misuse_is_said(ground: DeadLetterSetup, arguments: tuple[str, ...], code: int, says: str) -> None:
     done = ground.cli(*arguments)
     assert done.returncode == code
     assert says in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_missing_or_dead_server_is_said_and_not_taken_for_no_letters(ground: Ground) -> None:
+def test_a_missing_or_dead_server_is_said_and_not_taken_for_no_letters(ground: DeadLetterSetup) -> None:
     done = ground.cli("list", DATABASE_URL="")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("dead-letters list: DATABASE_URL is not set")
@@ -222,7 +222,7 @@ def test_a_missing_or_dead_server_is_said_and_not_taken_for_no_letters(ground: G
 
 
 @pytest.fixture
-def earlier(ground: Ground) -> Iterator[Publisher]:
+def earlier(ground: DeadLetterSetup) -> Iterator[Publisher]:
     """Creates the queue of earlier versions; yields a publisher to it."""
     channel = ground.broker.channel()
     channel.queue_declare(earlier_queue.QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
@@ -231,19 +231,19 @@ def earlier(ground: Ground) -> Iterator[Publisher]:
         channel.queue_delete(earlier_queue.QUEUE)
 
 
-def bury(publisher: Publisher, offset: int, body: bytes, stream: str | None = STREAM) -> None:
+def put_dead_letter(publisher: Publisher, offset: int, body: bytes, stream: str | None = STREAM) -> None:
     headers = {"reason": f"reason {offset}"} | ({"stream": stream, "offset": offset} if stream else {})
     publisher.publish(Outgoing("", earlier_queue.QUEUE, body, headers=headers))
 
 
 def test_declaring_the_topology_moves_letters_out_of_the_queue_of_an_earlier_version(
-    ground: Ground, earlier: Publisher
+    ground: DeadLetterSetup, earlier: Publisher
 ) -> None:
     for n, body in enumerate(numbered(20)):
-        bury(earlier, n, body)
-    bury(earlier, 3, b"3")  # repeated after a crash, which a queue could not recognise
+        put_dead_letter(earlier, n, body)
+    put_dead_letter(earlier, 3, b"3")  # repeated after a crash, which a queue could not recognise
     for _ in range(2):
-        bury(earlier, 0, b"from nowhere", stream=None)
+        put_dead_letter(earlier, 0, b"from nowhere", stream=None)
     earlier.flush()
     declared = [sys.executable, "-W", "error", "-m", "operators", "declare"]
     environment = {"AMQP_URL": ground.environment["AMQP_URL"]}

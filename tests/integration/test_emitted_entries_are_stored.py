@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from consumers.audit import store as audit_store
-from consumers.audit.batch import Batch
+from consumers.audit.batch import AuditBatch
 from consumers.audit.numbering import Numbering
 from consumers.transactions import store
 from database import postgres
@@ -39,7 +39,7 @@ def owned(connection: psycopg.Connection, group: str, partition: int) -> Ownersh
 
 def logged(connection: psycopg.Connection, source: int, messages: list[Outgoing]) -> int:
     """Stores the messages as the audit worker does; returns the number of entries stored in all."""
-    batch = Batch(0, -1)
+    batch = AuditBatch(0, -1)
     for offset, message in enumerate(message for message in messages if message.exchange == AUDIT_EXCHANGE):
         batch.add(offset, message.body, tag=offset)
     audit_store.commit(connection, owned(connection, audit_store.GROUP, 0), batch, Numbering({}))
@@ -53,7 +53,7 @@ def test_whatever_the_engine_does_is_stored(connection, trader):
     with connection.transaction(force_rollback=True):
         ownership = owned(connection, store.GROUP, PARTITION)
         messages = told_by(trader)
-        ownership.audit_number = len(trader.batch.share(PARTITION).entries)
+        ownership.audit_number = len(trader.batch.output(PARTITION).entries)
         store.commit(connection, trader.batch, [ownership], {PARTITION: messages})
         assert store.load(connection, [trader.account.user])[0].cash_cents == trader.account.cash_cents
         assert logged(connection, PARTITION, messages) == ownership.audit_number

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from consumers.transactions.session import Session
+from consumers.transactions.worker import TransactionWorker
 from database import postgres
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.publisher import Outgoing, Publisher
@@ -64,7 +64,7 @@ def test_a_command_of_another_partition_does_not_wait_for_the_end_of_a_flood(flo
                 done_when_published.append(rows("ann"))
             return rows("bob") == 1 or rows("ann") == everything
 
-        Session(flooded, connection, "worker", {}).run(done)
+        TransactionWorker(flooded, connection, "worker", {}).run(done)
         assert rows("bob") == 1
         assert rows("ann") - done_when_published[0] < everything / 2
     bobs.close()

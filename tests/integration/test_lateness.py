@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from consumers.transactions.session import Session
+from consumers.transactions.worker import TransactionWorker
 from database import postgres
 from rabbitmq.connection import open_connection
 from verification.order_passes import LATE
@@ -41,7 +41,7 @@ def test_an_order_that_expires_at_the_next_start_is_late_only_if_somebody_owned_
         assert count > 0
         turns = iter(range(1_000))
         with postgres.connect(url, "worker") as of_worker:
-            session = Session(broker, of_worker, "worker", {})
+            session = TransactionWorker(broker, of_worker, "worker", {})
             session.run(lambda: connection.execute(pending).fetchone() == (0,) or next(turns, None) is None)
         (found,) = [one for one in verify(url).findings if one.sentence == LATE]
     assert found.violations == (count if late else 0)

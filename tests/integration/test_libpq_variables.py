@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.engine import URL, make_url
 
 from database.engines import engine
-from database.libpq_urls import OURS, for_own_server
+from database.libpq_urls import OWN_SERVER_MARK, for_own_server
 from database.postgres import connect
 from deploy.servers import database as deploy_database
 from schema.errors import StoreAway
@@ -87,7 +87,7 @@ CLIENTS = (by_worker, by_engine, by_site, by_stack)
 @pytest.fixture(scope="module")
 def bare() -> URL:
     """URL of the tests' server without the mark of this project's own servers. The tests write nothing to it."""
-    url = make_url(os.environ["DATABASE_URL"]).difference_update_query([OURS[0]])
+    url = make_url(os.environ["DATABASE_URL"]).difference_update_query([OWN_SERVER_MARK[0]])
     if url.query or not (url.host and url.username and url.password):
         pytest.skip("the tests' server was given in other ways than by its URL alone")
     return url

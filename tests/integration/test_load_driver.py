@@ -11,7 +11,7 @@ from database.patient_reads import Ledger
 from loadtest import dump_figures
 from loadtest.completion import Completion, baseline_of, unready
 from loadtest.display import display_for
-from loadtest.driver import Driver, Stalled
+from loadtest.driver import LoadDriver, Stalled
 from loadtest.run import Run
 from producers.command_publisher import CommandPublisher
 from producers.workload import Workload
@@ -145,7 +145,7 @@ def test_a_dump_that_cannot_be_written_for_long_is_left_to_the_report(ledger, da
         "INSERT INTO dumps (dump_id, user_id, filename, failure) VALUES (%s, 'u', 'log', 'the disk is full')",
         (command_id(SOURCE, 1).hex(),),
     )
-    driver = Driver(run, publisher, Completion(ledger, run), display_for(Console(quiet=True), 1), stall_seconds=0.3)
+    driver = LoadDriver(run, publisher, Completion(ledger, run), display_for(Console(quiet=True), 1), stall_seconds=0.3)
     with WorkloadInput(str(workload)) as opened:
         prepared = Workload(opened, SOURCE)
         prepared.prepare(pytest.fail)
@@ -161,7 +161,7 @@ def test_a_run_that_does_not_move_says_what_is_behind(ledger, amqp_url, tmp_path
     publisher = CommandPublisher(partial(open_connection, amqp_url, "test"))
     run = Run(SOURCE, str(workload), baseline_of(ledger))
     display = display_for(Console(quiet=True), 4)
-    driver = Driver(run, publisher, Completion(ledger, run), display, stall_seconds=0.3)
+    driver = LoadDriver(run, publisher, Completion(ledger, run), display, stall_seconds=0.3)
     with WorkloadInput(str(workload)) as opened:
         prepared = Workload(opened, SOURCE)
         prepared.prepare(pytest.fail)

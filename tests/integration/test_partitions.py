@@ -18,7 +18,7 @@ def database(database_url: str):
         yield connection
 
 
-def tick(database: psycopg.Connection, replica: str, owned: dict[int, int]) -> partitions.Changes:
+def tick(database: psycopg.Connection, replica: str, owned: dict[int, int]) -> partitions.OwnershipChanges:
     return partitions.tick(database, GROUP, replica, owned, HOUR_MS)
 
 
@@ -38,7 +38,7 @@ def test_others_and_itself_lose_nothing(database, owner: str) -> None:
     owned = {one.partition: one.epoch for one in tick(database, owner, {}).gained}
     partitions.succeed(database, "worker-1@host#", "worker-1@host#b")
     partitions.succeed(database, "", "worker-1@host#b")
-    assert tick(database, owner, owned) == partitions.Changes(frozenset(), frozenset(), (), partitions.TICK_MS)
+    assert tick(database, owner, owned) == partitions.OwnershipChanges(frozenset(), frozenset(), (), partitions.TICK_MS)
 
 
 def test_times_from_before_the_clock_was_set_back_hold_nobody_up(database) -> None:

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from consumers.transactions.batch import DEAD_BYTES_MAX
-from consumers.transactions.session import Session
+from consumers.transactions.worker import TransactionWorker
 from database import postgres
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
@@ -40,7 +40,7 @@ def work_until(broker, database_url: str, done, what: str) -> None:
     """Runs a session in this thread until `done`, for a thousand turns at most."""
     turns = iter(range(1_000))
     with postgres.connect(database_url, "worker") as connection:
-        session = Session(broker, connection, "worker", {})
+        session = TransactionWorker(broker, connection, "worker", {})
         session.run(lambda: done() or next(turns, None) is None)
     assert done(), what
 
@@ -77,7 +77,7 @@ def test_a_dead_letter_is_there_once_though_its_worker_dies_after_the_commit(bro
         return False
 
     with postgres.connect(database_url, "worker") as connection, pytest.raises(KeyboardInterrupt):
-        Session(broker, connection, "worker", {}).run(die)
+        TransactionWorker(broker, connection, "worker", {}).run(die)
     publisher.publish(Outgoing("", command_stream(3), b"\xc1"))
     publisher.flush()
     work_until(broker, database_url, lambda: len(letters()) > 1, "the next one is a dead letter too")

@@ -11,7 +11,7 @@ from rabbitmq.declare import declare
 from rabbitmq.topology import AUDIT_EXCHANGE, AUDIT_STREAM, PRICES_EXCHANGE
 from schema.codec import decode_audit, decode_prices
 from schema.events import QUOTECACHE_SOURCE, AuditKind, Quote
-from tests.integration.quotecache_processes import Asker, ended, free_port, hits, listening, rows, running
+from tests.integration.quotecache_processes import PriceClient, ended, free_port, hits, listening, rows, running
 
 SYMBOLS = [a + b for a in "ABCDEFGHIJKLMNOPQRST" for b in "ABCDEFGHIJKLMNO"]
 
@@ -52,7 +52,7 @@ OWNED = "SELECT 1 FROM partitions WHERE consumer_group = 'quotecache' AND owner 
 
 
 def test_fifty_simultaneous_requests_for_a_symbol_make_one_fetch(environment, quote_server, amqp_url, wait_for):
-    askers = [Asker(amqp_url) for _ in range(5)]
+    askers = [PriceClient(amqp_url) for _ in range(5)]
     for number in range(50):
         askers[number % 5].ask_raw("ABC", f"user{number}")
     with running("quotecache", environment):

@@ -10,7 +10,7 @@ from rabbitmq.topology import PRICE_REQUESTS_QUEUE
 from schema.codec import encode
 from schema.commands import VERSION
 from schema.events import PriceRequest, Quote, QuoteRefused
-from tests.integration.quotecache_processes import Asker, ended, free_port, listening, now_ms, rows, running
+from tests.integration.quotecache_processes import PriceClient, ended, free_port, listening, now_ms, rows, running
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def quote_server(environment, wait_for) -> Iterator[None]:
         yield
 
 
-def ask(asker: Asker, symbol: str, user: str = "ann", most: int | None = 2) -> None:
+def ask(asker: PriceClient, symbol: str, user: str = "ann", most: int | None = 2) -> None:
     asker.prices.request(symbol, user, 7, now_ms(), paid_quotes_max=most)
 
 

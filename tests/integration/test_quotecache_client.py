@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from quotecache.awaited import DEADLINE_MS, RETRY_MS
 from quotecache.client import Prices
+from quotecache.pending_quotes import DEADLINE_MS, RETRY_MS
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.subscription import QueueConsumer
@@ -21,7 +21,7 @@ def a_quote(symbol="ABC", quote_id=1, asked_at_ms=T0) -> Quote:
     return Quote(quote_id, symbol, 1_000, asked_at_ms, 7, "jane")
 
 
-class World:
+class ClientAndCache:
     """One connection with the client, and with what stands in for the quote cache."""
 
     def __init__(self, connection: Connection):
@@ -42,9 +42,9 @@ class World:
 
 
 @pytest.fixture
-def world(amqp_url) -> Iterator[World]:
+def world(amqp_url) -> Iterator[ClientAndCache]:
     connection = open_connection(amqp_url, "client")
-    yield World(connection)
+    yield ClientAndCache(connection)
     connection.close()
 
 

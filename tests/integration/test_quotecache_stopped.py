@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from quotecache.fetch import Failure, Fetch
-from quotecache.hold import SURE_SECONDS, Hold
+from quotecache.lease_guard import SURE_SECONDS, LeaseGuard
 from quotecache.store import LEASE_MS
 from quotecache.upstream import Upstream
 from schema.commands import VERSION
@@ -77,7 +77,7 @@ def test_who_is_stopped_is_handed_no_request_once_another_has_taken_over(environ
 @pytest.mark.parametrize(("seconds_ago", "hits"), [(0, 1), (SURE_SECONDS + 0.1, 0)])
 def test_a_request_is_sent_only_shortly_after_the_lease_was_renewed(seconds_ago, hits, wait_for):
     with FaultyServer(good) as server:
-        upstream = Upstream(server.server_address, 5_000, lambda: None, Hold(time.monotonic() - seconds_ago))
+        upstream = Upstream(server.server_address, 5_000, lambda: None, LeaseGuard(time.monotonic() - seconds_ago))
         upstream.ask([Fetch(1, PriceRequest(VERSION, "ABC", "ann", 1), 0)])
         ((_, outcome),) = wait_for(upstream.take, what="an outcome")
         upstream.close()
@@ -86,7 +86,7 @@ def test_a_request_is_sent_only_shortly_after_the_lease_was_renewed(seconds_ago,
 
 
 def test_a_hold_that_is_renewed_is_sure_again():
-    hold = Hold(time.monotonic() - LEASE_MS)
+    hold = LeaseGuard(time.monotonic() - LEASE_MS)
     assert not hold.is_sure()
     hold.renewed(time.monotonic())
     assert hold.is_sure()

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from consumers.transactions import store
-from consumers.transactions.holdings import USERS_PER_TURN, Holdings
+from consumers.transactions.owned_partitions import USERS_PER_TURN, OwnedPartitions
 from consumers.transactions.scheduler import Scheduler
 from database import postgres
 from ownership import partitions
@@ -38,10 +38,10 @@ def connection(database_url: str) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def worker(connection, amqp_url) -> Iterator[Holdings]:
+def worker(connection, amqp_url) -> Iterator[OwnedPartitions]:
     broker = open_connection(amqp_url, "test")
     scheduler = Scheduler(QuoteTable(), 1_000)
-    yield Holdings(broker, connection, Publisher(broker), scheduler, Clock(), "worker", {})
+    yield OwnedPartitions(broker, connection, Publisher(broker), scheduler, Clock(), "worker", {})
     broker.close()
 
 
@@ -51,7 +51,7 @@ def owners(connection: psycopg.Connection) -> set[str | None]:
         return {owner for (owner,) in rows}
 
 
-def until_stuck_on_many(worker: Holdings) -> None:
+def until_stuck_on_many(worker: OwnedPartitions) -> None:
     """Takes over up to the partition with many orders; each partition before it takes one step."""
     for _ in range(PARTITION + 1):
         worker.take_over()

@@ -22,7 +22,7 @@ ENUMS = {"kind": list(AuditKind), "command": list(CommandName)}
 
 
 @dataclass(frozen=True)
-class Row:
+class EntryRow:
     source: int
     number: int
 
@@ -127,9 +127,9 @@ class Forger:
         way = self._random.choice((self.changes_a_byte, self._random.choice(others)))
         return way.__name__, way()
 
-    def _row(self) -> Row:
+    def _row(self) -> EntryRow:
         rows = self._do("SELECT source, number FROM audit_events ORDER BY source, number").fetchall()
-        return Row(*self._random.choice(rows))
+        return EntryRow(*self._random.choice(rows))
 
     def _link(self) -> tuple[int, int, int]:
         links = self._do("SELECT source, first_number, last_number FROM audit_chain ORDER BY 1, 2").fetchall()

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from msgspec.structs import replace
 
-from consumers.transactions.owned import Key, key_of
-from consumers.transactions.scheduler import HOME_OF_NOBODY
+from consumers.transactions.partition_state import Key, key_of
+from consumers.transactions.scheduler import NO_USER_PARTITION
 from schema import codec
 from schema.commands import (
     VERSION,
@@ -24,7 +24,7 @@ from schema.commands import (
 from schema.outcomes import Reason, Side
 from tests.builders import T0, a_command
 
-ELSEWHERE = HOME_OF_NOBODY + 1
+ELSEWHERE = NO_USER_PARTITION + 1
 GARBAGE = b"garbage"
 
 
@@ -33,7 +33,7 @@ def users_of(partition: int) -> list[str]:
     return [next(name for name in names if partition_of(name) == partition) for _ in range(3)]
 
 
-USERS = {partition: users_of(partition) for partition in (HOME_OF_NOBODY, ELSEWHERE)}
+USERS = {partition: users_of(partition) for partition in (NO_USER_PARTITION, ELSEWHERE)}
 SYMBOLS = ("A", "B", "C")
 
 which = st.integers(0, 2)
@@ -71,7 +71,7 @@ class Log(RuleBasedStateMachine):
         super().__init__()
         self._numbers = count(1)
         self.stream: list[tuple[bytes, bool]] = []
-        self.orders: list[Command | Fill] = []
+        self.requests: list[Command | Fill] = []
         """Everything published, in order, without copies."""
         self.offset_of: dict[Key, int] = {}
         """Offsets of the first copies."""
@@ -80,10 +80,10 @@ class Log(RuleBasedStateMachine):
         self.awaited: list[tuple[str, Key]] = []
         """Awaited outcomes, one for each copy: its reply queue and its command."""
 
-    def put(self, message, orders: list, republished: bool) -> None:
-        for order in orders:
-            self.orders.append(order)
-            self.offset_of[key_of(order)] = len(self.stream)
+    def put(self, message, requests: list, republished: bool) -> None:
+        for request in requests:
+            self.requests.append(request)
+            self.offset_of[key_of(request)] = len(self.stream)
         self.stream.append((codec.encode(message), republished))
 
     def put_commands(self, commands: list[Command], republished: bool = False, copies: list[Command] = ()) -> None:
@@ -100,7 +100,7 @@ class Log(RuleBasedStateMachine):
         users_max=st.sampled_from([0, 1_000, 1_000]),
     )
     def begin(self, home, batch_max, forgets, sources_max, users_max):
-        self.partition = HOME_OF_NOBODY if home else ELSEWHERE
+        self.partition = NO_USER_PARTITION if home else ELSEWHERE
         self.users = USERS[self.partition]
         self.batch_max, self.forgets = batch_max, forgets
         self.sources_max, self.users_max = sources_max, users_max
@@ -122,13 +122,13 @@ class Log(RuleBasedStateMachine):
     def publish_copies(self, new, makings, back):
         """Publishes unmarked copies of earlier commands or of commands in the same message."""
         commands = self.made(new, makings)
-        known = [one for one in (*self.orders, *commands) if isinstance(one, Command) and one.user is not None]
+        known = [one for one in (*self.requests, *commands) if isinstance(one, Command) and one.user is not None]
         self.put_commands(commands, copies=[known[-min(n, len(known))] for n in back])
 
     @rule(back=st.integers(1, 4), user=which)
     def publish_a_command_of_another_user_with_the_same_id(self, back, user):
         """The same id of another user does not make a command a copy."""
-        known = [one for one in self.orders if isinstance(one, Command) and one.user is not None]
+        known = [one for one in self.requests if isinstance(one, Command) and one.user is not None]
         other = known[-min(back, len(known))]
         command = a_command("ADD", 7, user=self.users[user])
         command = replace(command, command_id=other.command_id)
@@ -156,13 +156,13 @@ class Log(RuleBasedStateMachine):
     @rule()
     def publish_a_command_of_nobody(self):
         command = a_command("ADD", None, user=None, defect=Reason.BAD_ARGUMENTS)
-        if self.partition == HOME_OF_NOBODY:
+        if self.partition == NO_USER_PARTITION:
             self.put_commands([command])
 
     @rule(user=which, symbol=which, side=st.sampled_from(Side), version=st.integers(1, 12), price=a_price)
     def publish_a_fill(self, user, symbol, side, version, price):
         """Publishes a fill, which is void in most cases."""
-        number = len(self.orders)
+        number = len(self.requests)
         fill = Fill(command_id(9, number), self.users[user], SYMBOLS[symbol], side, version, price, 1, T0)
         self.put(FillBatch(VERSION, T0, [fill]), [fill], False)
 

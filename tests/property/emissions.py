@@ -13,7 +13,7 @@ from quotecache.protocol import parse_answer
 from rabbitmq.publisher import Outgoing
 from schema.arguments import SIGNATURES, SITE_SIGNATURES, is_root_dumplog, make_command
 from schema.bounds import INT64_MAX, MILLISECONDS_MAX
-from schema.commands import NOBODY, VERSION, Allowances, Command, CommandName, command_id
+from schema.commands import NO_USER, VERSION, Allowances, Command, CommandName, command_id
 from schema.errors import QuoteError
 from schema.events import PriceRequest
 from schema.filenames import own_folder
@@ -77,7 +77,7 @@ def commands(draw, user: str, number: int) -> Command:
 
 @st.composite
 def lives(draw) -> Trader:
-    """Draws a user's life at the engine; its effects are in `batch.share(PARTITION)`."""
+    """Draws a user's life at the engine; its effects are in `batch.output(PARTITION)`."""
     user = draw(users)
     trader = Trader(cash=None, user=user)
     batch, account = trader.batch, trader.account
@@ -115,13 +115,13 @@ def lives(draw) -> Trader:
 
 def told_by(trader: Trader) -> list[Outgoing]:
     """Returns the messages that announce a life."""
-    share = trader.batch.share(PARTITION)
-    return messages_of(PARTITION, share, 1) + news_of(PARTITION, share)
+    output = trader.batch.output(PARTITION)
+    return messages_of(PARTITION, output, 1) + news_of(PARTITION, output)
 
 
 requests = st.builds(
     PriceRequest, st.just(VERSION), symbols, users, numbers, st.booleans(), st.none() | numbers
-) | st.builds(PriceRequest, st.just(VERSION), symbols, st.just(NOBODY), numbers, st.booleans())
+) | st.builds(PriceRequest, st.just(VERSION), symbols, st.just(NO_USER), numbers, st.booleans())
 
 _reasons = st.sampled_from(["not sent: no connection", "silence for 5000 ms", "Multiple exceptions: " * 99])
 _failures = st.just(ABANDONED) | st.builds(Failure, _reasons, paid=st.booleans())

@@ -14,7 +14,7 @@ from schema.arguments import SIGNATURES, SITE_SIGNATURES, make_command
 from schema.bounds import INT64_MAX, MILLISECONDS_MAX
 from schema.commands import (
     EXPIRY_PREFIX,
-    NOBODY,
+    NO_USER,
     VERSION,
     Allowances,
     Command,
@@ -107,7 +107,7 @@ entries = st.builds(
     quote_server_time=not_negative,
     cryptokey=text,
 )
-quotes = st.builds(Quote, positive, symbols, positive, milliseconds, positive, users | st.just(NOBODY))
+quotes = st.builds(Quote, positive, symbols, positive, milliseconds, positive, users | st.just(NO_USER))
 no_quotes = st.builds(NoQuote, symbols, milliseconds, text) | st.builds(QuoteRefused, symbols, users, milliseconds)
 replies = st.builds(
     Reply,
@@ -157,7 +157,7 @@ CONTRACT = {
             for_trigger=st.booleans(),
             paid_quotes_max=st.none() | not_negative,
         )
-        | messages(PriceRequest, symbol=symbols, user=st.just(NOBODY), transaction_number=positive),
+        | messages(PriceRequest, symbol=symbols, user=st.just(NO_USER), transaction_number=positive),
     ),
     "replies": (codec.decode_replies, messages(ReplyMessage, replies=st.lists(replies, max_size=5))),
     "accounts": (codec.decode_accounts_changed, messages(AccountsChanged, users=st.lists(users, max_size=5))),

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.triggers.watch import Watch
+from consumers.triggers.watch import TriggerWatch
 from quotecache.audit_entries import audit_messages
 from rabbitmq.topology import ACCOUNTS_EXCHANGE, AUDIT_EXCHANGE, TRIGGERS_EXCHANGE
 from schema import codec
@@ -25,7 +25,7 @@ READERS = {
 @settings(max_examples=40)
 @given(lives(), prices, numbers)
 def test_whatever_the_engine_does_is_told_in_messages_that_are_read(trader, price, quote_id):
-    watch = Watch(QuoteTable())
+    watch = TriggerWatch(QuoteTable())
     for message in told_by(trader):
         assert message.exchange or message.routing_key == REPLY_TO
         decoded = READERS[message.exchange](message.body)

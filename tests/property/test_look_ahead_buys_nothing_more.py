@@ -27,7 +27,7 @@ an_answer = st.tuples(st.integers(1, DELAY_MS_MAX), st.none() | st.integers(1, 5
 
 
 @dataclass
-class Server(QuoteTable):
+class DelayedQuotes(QuoteTable):
     """Quotes that answer each symbol after its own delay with its own price, or never."""
 
     answers: dict[str, tuple[int, int | None]]
@@ -45,9 +45,9 @@ class Server(QuoteTable):
             heapq.heappush(self.due, (now_ms + self.answers[symbol][0], symbol))
 
 
-def runs(commands: list[Command], answers: dict, look_ahead_from: int) -> tuple[Desk, Server]:
+def runs(commands: list[Command], answers: dict, look_ahead_from: int) -> tuple[Desk, DelayedQuotes]:
     """Runs commands, which arrive one by one every GAP_MS, until all is done."""
-    server = Server(answers)
+    server = DelayedQuotes(answers)
     desk = Desk(
         *(an_account(user, 250, {"A": 3, "B": 3}) for user in USERS), quotes=server, look_ahead_from=look_ahead_from
     )
@@ -61,7 +61,7 @@ def runs(commands: list[Command], answers: dict, look_ahead_from: int) -> tuple[
     return desk, server
 
 
-def answer_until(desk: Desk, server: Server, until_ms: int) -> None:
+def answer_until(desk: Desk, server: DelayedQuotes, until_ms: int) -> None:
     while server.due and server.due[0][0] <= until_ms:
         desk.now_ms, symbol = heapq.heappop(server.due)
         price = server.answers[symbol][1]

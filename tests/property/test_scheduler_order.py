@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
 from consumers.transactions.copies import ANSWERS_OWED_MAX
-from consumers.transactions.owned import key_of
-from consumers.transactions.scheduler import HOME_OF_NOBODY
+from consumers.transactions.partition_state import key_of
+from consumers.transactions.scheduler import NO_USER_PARTITION
 from consumers.transactions.sources import Sources
 from schema import codec
-from schema.commands import NOBODY, Command, CommandBatch, CommandName, Fill
+from schema.commands import NO_USER, Command, CommandBatch, CommandName, Fill
 from schema.events import CLOCK_STEP_MS_MAX, AuditKind, NoQuote, Quote
 from schema.outcomes import HistoryKind, Reason, Side
 from tests.builders import T0
 from tests.property.command_log import GARBAGE, SYMBOLS, Log, a_price, which
-from tests.property.worker import Database, Worker, reply_of
+from tests.property.worker import Database, WorkerLife, reply_of
 
 
 class SchedulerOrder(Log):
@@ -34,12 +34,12 @@ class SchedulerOrder(Log):
         self.asked: list[tuple[str, str, int]] = []
         self.without_price: set[str] = set()
         self.lost_a_batch = False
-        self.worker: Worker | None = None
+        self.worker: WorkerLife | None = None
 
-    def at_work(self) -> Worker:
+    def at_work(self) -> WorkerLife:
         if self.worker is None:
             sources = Sources(self.sources_max, self.users_max)
-            self.worker = Worker(self.partition, self.stream, self.database, self.batch_max, self.forgets, sources)
+            self.worker = WorkerLife(self.partition, self.stream, self.database, self.batch_max, self.forgets, sources)
         return self.worker
 
     @rule(messages=st.integers(0, 5))
@@ -89,11 +89,11 @@ class SchedulerOrder(Log):
             self.lost_a_batch = True
         self.worker = None
 
-    def is_done(self, order: Command | Fill) -> bool:
-        return key_of(order) in self.database.ids
+    def is_done(self, request: Command | Fill) -> bool:
+        return key_of(request) in self.database.ids
 
-    def is_only_passed_on(self, order: Command | Fill) -> bool:
-        return isinstance(order, Fill) or (order.user is None and self.partition != HOME_OF_NOBODY)
+    def is_only_passed_on(self, request: Command | Fill) -> bool:
+        return isinstance(request, Fill) or (request.user is None and self.partition != NO_USER_PARTITION)
 
     @invariant()
     def the_log_takes_effect_in_order(self):
@@ -102,12 +102,12 @@ class SchedulerOrder(Log):
 
     def check_position_and_high(self) -> None:
         """The position passes nothing unfinished, and nothing beyond `high` is done: only up to it is looked up."""
-        for order in self.orders:
-            offset = self.offset_of[key_of(order)]
-            if not self.is_only_passed_on(order) and offset < self.database.position:
-                assert self.is_done(order), order
-            if self.is_done(order):
-                assert offset <= self.database.high, order
+        for request in self.requests:
+            offset = self.offset_of[key_of(request)]
+            if not self.is_only_passed_on(request) and offset < self.database.position:
+                assert self.is_done(request), request
+            if self.is_done(request):
+                assert offset <= self.database.high, request
 
     def check_order_of_each_user(self) -> None:
         done, published = defaultdict(list), defaultdict(list)
@@ -117,9 +117,9 @@ class SchedulerOrder(Log):
             assert row.seq == rows[row.user]
             if row.decision.kind is HistoryKind.COMMAND:
                 done[row.user].append(row.command_id)
-        for order in self.orders:
-            if isinstance(order, Command):
-                published[order.user or NOBODY].append(order.command_id)
+        for request in self.requests:
+            if isinstance(request, Command):
+                published[request.user or NO_USER].append(request.command_id)
         for user, ids in done.items():
             assert ids == published[user][: len(ids)], user
 
@@ -128,8 +128,8 @@ class SchedulerOrder(Log):
             return
         self.bring_to_an_end()
         self.the_log_takes_effect_in_order()
-        for order in self.orders:
-            assert self.is_only_passed_on(order) or self.is_done(order), order
+        for request in self.requests:
+            assert self.is_only_passed_on(request) or self.is_done(request), request
         self.check_accounts_are_the_sum_of_their_history()
         self.check_every_copy_got_the_answer_of_the_first()
         self.check_log_of_record()
@@ -166,7 +166,7 @@ class SchedulerOrder(Log):
         batches = [message for message in messages if isinstance(message, CommandBatch)]
         copies = Counter(key_of(command) for batch in batches for command in batch.commands)
         for queue, key in self.awaited:
-            told = [r for r in self.database.replies.get(queue, ()) if (r.user or NOBODY, r.command_id) == key]
+            told = [r for r in self.database.replies.get(queue, ()) if (r.user or NO_USER, r.command_id) == key]
             assert told or copies[key] > ANSWERS_OWED_MAX, (queue, key)
             assert all(reply == reply_of(self.database.ids[key]) for reply in told), (queue, told)
 
@@ -204,16 +204,16 @@ class SchedulerOrder(Log):
                 place_of[entry.transaction_number] = place
             elif entry.kind is AuditKind.MARKER:
                 markers.setdefault(entry.message, []).append(place)
-        for index, dump in enumerate(self.orders):
+        for index, dump in enumerate(self.requests):
             if isinstance(dump, Fill) or dump.name is not CommandName.DUMPLOG:
                 continue
             places = markers[dump.command_id.hex()]
             assert len(places) == 1 or self.is_only_passed_on(dump), dump
             askers = {dump.user, self.asked_by.get(dump.command_id, dump.user)}
-            for other in self.orders[:index]:
+            for other in self.requests[:index]:
                 if not self.is_only_passed_on(other) and (dump.user is None or other.user == dump.user):
                     assert place_of[other.transaction_number] < places[0], (dump, other)
-            for other in self.orders[index + 1 :]:
+            for other in self.requests[index + 1 :]:
                 if not self.is_only_passed_on(other) and other.user in askers:
                     assert place_of[other.transaction_number] > places[0], (dump, other)
 

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from schema.events import CLOCK_STEP_MS_MAX, QUOTE_LIFETIME_MS
 from schema.outcomes import Side
-from tests.property.trigger_world import SYMBOLS, World, fills_at
+from tests.property.trigger_world import SYMBOLS, TriggerWorld, fills_at
 
 USERS = ("ann", "bob", "eve")
 
@@ -25,7 +25,7 @@ a_worker = st.sampled_from((0, 1))
 class TriggersFireOnce(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(USERS)
+        self.world = TriggerWorld(USERS)
         self.model: dict[tuple, int | None] = {}
         """Trigger price of each trigger order that exists, by user, symbol and side; None if it is not armed."""
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from consumers.transactions import engine
-from consumers.triggers.turn import Turns
+from consumers.triggers.turn import TriggerTurns
 from schema.commands import Fill
 from schema.events import NoQuote, Quote, TriggerChange, trigger_partition_of
 from schema.outcomes import Outcome, Side
@@ -19,7 +19,7 @@ assert len({trigger_partition_of(symbol) for symbol in SYMBOLS}) == len(SYMBOLS)
 FILLS_MAX = 3
 
 
-class Table:
+class TriggerQuoteTable:
     """Quotes that a worker has heard, and its requests; replaces `quotecache.client.Prices`."""
 
     def __init__(self) -> None:
@@ -50,13 +50,13 @@ class Table:
         self.asked.add(symbol)
 
 
-class Worker:
+class TriggerWorkerLife:
     """One life of a trigger worker, and messages on their way to it. `owned`: partitions of the symbols."""
 
     def __init__(self) -> None:
-        self.quotes = Table()
+        self.quotes = TriggerQuoteTable()
         self.owned: set[int] = set()
-        self.turns = Turns(self.quotes, FILLS_MAX)
+        self.turns = TriggerTurns(self.quotes, FILLS_MAX)
         self.news: deque[list[TriggerChange]] = deque()
 
     def turn(self, now_ms: int) -> list[Fill]:
@@ -69,13 +69,13 @@ class Worker:
         return bool(self.turns.loading or self.news or self.quotes.answers or self.turns.fills_due)
 
 
-class World:
+class TriggerWorld:
     """Users' accounts, which are also what Postgres holds; two workers; and the quotes that were bought."""
 
     def __init__(self, users: tuple[str, ...]):
         self.now_ms = T0
         self.traders = {user: Trader(cash=1_000, shares=dict.fromkeys(SYMBOLS, 100), user=user) for user in users}
-        self.workers = [Worker(), Worker()]
+        self.workers = [TriggerWorkerLife(), TriggerWorkerLife()]
         self.owner = {symbol: n % 2 for n, symbol in enumerate(SYMBOLS)}
         self.quotes: dict[str, Quote] = {}
         self.log: dict[str, deque[Fill]] = {user: deque() for user in users}
@@ -104,7 +104,7 @@ class World:
 
     def announce(self, user: str, again: int = 0) -> None:
         """Announces what a user committed since the last time, and the last `again` changes before it once more."""
-        changes = self.traders[user].batch.share(0).changes
+        changes = self.traders[user].batch.output(0).changes
         first = max(0, self._announced[user] - again)
         self._announced[user] = len(changes)
         for change in changes[first:]:
@@ -147,7 +147,7 @@ class World:
 
     def restart(self, n: int) -> None:
         """Ends a worker with everything it has heard and not sent; its next life takes its symbols over."""
-        self.workers[n] = Worker()
+        self.workers[n] = TriggerWorkerLife()
         for symbol in [symbol for symbol, owner in self.owner.items() if owner == n]:
             self.take_over(n, symbol)
 
@@ -203,7 +203,7 @@ class World:
 
     def _is_under_way(self) -> bool:
         announced = all(
-            len(trader.batch.share(0).changes) == self._announced[user] for user, trader in self.traders.items()
+            len(trader.batch.output(0).changes) == self._announced[user] for user, trader in self.traders.items()
         )
         return not announced or any(worker.has_work for worker in self.workers)
 

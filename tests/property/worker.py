@@ -7,12 +7,12 @@ The turns are production code (`consumers.transactions.turn`). `Database` follow
 from collections.abc import Iterable
 
 from consumers.transactions.account import Account, PendingOrder, Position, TriggerOrder
-from consumers.transactions.batch import Batch, Row
+from consumers.transactions.batch import Batch, DecidedRow
 from consumers.transactions.intake import HEAD_BYTES, Intake
-from consumers.transactions.owned import Key, OwnedPartition
+from consumers.transactions.partition_state import Key, PartitionState
 from consumers.transactions.progress import Progress
 from consumers.transactions.sources import Sources, Stranger
-from consumers.transactions.turn import ACCOUNTS_MAX, ActivePartition, Records, Turns
+from consumers.transactions.turn import ACCOUNTS_MAX, ActivePartition, Records, TransactionTurns
 from rabbitmq.stream_consumer import Delivery
 from schema.events import AuditEntry, NoQuote, Quote, Reply
 from tests.desk import QuoteTable
@@ -26,15 +26,15 @@ class Database:
         self.positions: dict[tuple[str, str], tuple[int, int]] = {}
         self.pending: dict[tuple[str, int], PendingOrder] = {}
         self.triggers: dict[tuple, TriggerOrder] = {}
-        self.history: list[Row] = []
-        self.ids: dict[Key, Row] = {}
+        self.history: list[DecidedRow] = []
+        self.ids: dict[Key, DecidedRow] = {}
         self.replies: dict[str, list[Reply]] = {}
         """Replies in each queue. They are not part of the database, but here, too, they outlive workers."""
         self.log: list[AuditEntry] = []
         self.dead: list[int] = []
         self.position, self.high = 0, -1
 
-    def commit(self, batch: Batch, owned: OwnedPartition) -> None:
+    def commit(self, batch: Batch, owned: PartitionState) -> None:
         for row in batch.rows:
             assert (row.user, row.command_id) not in self.ids, f"has its effect twice: {row}"
             self.ids[row.user, row.command_id] = row
@@ -52,11 +52,11 @@ class Database:
             self.triggers.pop((user, *key), None)
             if order is not None:
                 self.triggers[user, *key] = order
-        share = batch.shares.get(owned.partition)
-        if share is not None:
-            self.log += share.entries
-            self.dead += [letter.offset for letter in share.dead]
-            for queue, replies in share.replies.items():
+        output = batch.outputs.get(owned.partition)
+        if output is not None:
+            self.log += output.entries
+            self.dead += [letter.offset for letter in output.dead]
+            for queue, replies in output.replies.items():
                 self.replies.setdefault(queue, []).extend(replies)
         assert owned.progress.position >= self.position, "the position never goes back"
         self.position, self.high = owned.progress.position, owned.progress.high
@@ -89,7 +89,7 @@ class Database:
         return {key: reply_of(self.ids[key]) for key in keys if key in self.ids}
 
 
-def reply_of(row: Row) -> Reply:
+def reply_of(row: DecidedRow) -> Reply:
     """Returns the answer to a command, from its history row."""
     d = row.decision
     of_row = (d.outcome, d.reason, d.symbol, d.amount_cents, d.price_cents)
@@ -114,7 +114,7 @@ class HeardQuotes(QuoteTable):
         return answers
 
 
-class Worker:
+class WorkerLife:
     """One life of a worker, from a takeover to its death. Quotes that it hears die with it.
 
     `forgets`: it keeps no more accounts than it must. `sources`: what it knows of sources at the beginning.
@@ -133,11 +133,11 @@ class Worker:
         self._stream, self._database = stream, database
         self._first = self._next = database.position
         self._intake = Intake(partition, database.high)
-        self._owned = OwnedPartition(partition, Progress(database.position, database.high), sources=sources)
+        self._owned = PartitionState(partition, Progress(database.position, database.high), sources=sources)
         self._active = ActivePartition(self._intake, self._owned, accounts_max=0 if forgets else ACCOUNTS_MAX)
         self._credited: set[int] = set()
         records = Records(database.load, database.newest, database.answers)
-        self._turns = Turns(self.quotes, records, lambda: self._now_ms, batch_max, look_ahead_from=1)
+        self._turns = TransactionTurns(self.quotes, records, lambda: self._now_ms, batch_max, look_ahead_from=1)
         self._turns.scheduler.adopt(self._owned, database.load(database.users_with_pending()))
 
     def receive(self, count: int) -> None:

@@ -1,6 +1,6 @@
 """Audit deliveries gathered for one transaction: which of them belong in the log."""
 
-from consumers.audit.batch import Batch, Marker
+from consumers.audit.batch import AuditBatch, Marker
 from consumers.audit.numbering import HELD_MESSAGES_MAX, Numbering, Stop
 from schema import codec
 from schema.commands import PARTITIONS, VERSION, CommandName
@@ -19,14 +19,14 @@ def a_marker(letter: str, user: str | None = "ann") -> AuditEntry:
     return AuditEntry(AuditKind.MARKER, 1, 9, CommandName.DUMPLOG, user, filename="log", message=letter * 32)
 
 
-def gathered(*bodies: bytes, first_offset: int = 0, high: int = -1, dead: tuple[int, ...] = ()) -> Batch:
-    batch = Batch(first_offset, high, dead)
+def gathered(*bodies: bytes, first_offset: int = 0, high: int = -1, dead: tuple[int, ...] = ()) -> AuditBatch:
+    batch = AuditBatch(first_offset, high, dead)
     for offset, one in enumerate(bodies, first_offset):
         batch.add(offset, one, tag=offset + 1)
     return batch
 
 
-def stored(batch: Batch) -> dict[int, list[tuple[int, int]]]:
+def stored(batch: AuditBatch) -> dict[int, list[tuple[int, int]]]:
     """Returns, by source, the numbers of its pieces."""
     return {source: [(p.first_number, p.last_number) for p in pieces] for source, pieces in batch.pieces.items()}
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from consumers.audit.dump_xml import HEAD, TAIL, Row, element
+from consumers.audit.dump_xml import HEAD, TAIL, AuditRow, element
 from schema.commands import CommandName
 from schema.events import QUOTECACHE_SOURCE
 
@@ -15,19 +15,19 @@ XSD = etree.XMLSchema(etree.parse(Path(__file__).parents[2] / "schema" / "log.xs
 AT_MS = 1_784_800_000_123
 
 
-def row(kind: str, source: int = 3, **fields) -> Row:
-    absent = dict.fromkeys(Row._fields[4:])
-    return Row(source, kind, AT_MS, 42, **absent | fields)
+def row(kind: str, source: int = 3, **fields) -> AuditRow:
+    absent = dict.fromkeys(AuditRow._fields[4:])
+    return AuditRow(source, kind, AT_MS, 42, **absent | fields)
 
 
-def parsed(*rows: Row) -> etree._Element:
+def parsed(*rows: AuditRow) -> etree._Element:
     """Parses and validates the document of these rows."""
     document = etree.fromstring((HEAD + "".join(map(element, rows)) + TAIL).encode())
     XSD.assertValid(document)
     return document
 
 
-def fields(of: Row) -> dict[str, str]:
+def fields(of: AuditRow) -> dict[str, str]:
     entry = parsed(of)[0]
     assert entry.tag == of.kind
     return {field.tag: field.text for field in entry}

@@ -3,15 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.audit.numbering import HELD_BYTES_MAX, HELD_MESSAGES_MAX, Arrival, Numbering, Part, Stop
+from consumers.audit.numbering import HELD_BYTES_MAX, HELD_MESSAGES_MAX, NumberedMessage, Numbering, Part, Stop
 from schema.commands import VERSION, CommandName
 from schema.events import AuditEntry, AuditKind, AuditMessage
 
 
-def arrival(offset: int, first: int, last: int, source: int = 0, body: bytes = b"") -> Arrival:
+def arrival(offset: int, first: int, last: int, source: int = 0, body: bytes = b"") -> NumberedMessage:
     """Makes entries `first` to `last`, each with its number as its transaction number."""
     entries = [AuditEntry(AuditKind.USER_COMMAND, 1, n, CommandName.ADD) for n in range(first, last + 1)]
-    return Arrival(offset, AuditMessage(VERSION, source, first, entries), b"", body, is_new=True)
+    return NumberedMessage(offset, AuditMessage(VERSION, source, first, entries), b"", body, is_new=True)
 
 
 def numbers(parts: list[Part]) -> list[int]:

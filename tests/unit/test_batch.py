@@ -4,7 +4,7 @@ import pytest
 
 from consumers.transactions import outgoing
 from consumers.transactions.account import apply
-from consumers.transactions.batch import DEAD_BYTES_MAX, Batch, Share
+from consumers.transactions.batch import DEAD_BYTES_MAX, Batch, PartitionOutput
 from consumers.transactions.outgoing import messages_of, news_of
 from rabbitmq.topology import AUDIT_EXCHANGE, TRIGGERS_EXCHANGE, trigger_key
 from schema import codec
@@ -86,7 +86,7 @@ def test_an_expiry_has_an_id_of_its_own_order_that_no_command_can_have():
 
 def test_entries_go_out_in_bounded_messages_numbered_without_gaps():
     entries = numbered_entries(2 * ENTRIES_PER_MESSAGE_MAX + 1)
-    messages = messages_of(3, Share(entries=entries), first_number=101)
+    messages = messages_of(3, PartitionOutput(entries=entries), first_number=101)
     decoded = [codec.decode_audit(message.body) for message in messages]
     assert {(message.exchange, message.mandatory) for message in messages} == {(AUDIT_EXCHANGE, True)}
     assert [(m.source, m.first_number, len(m.entries)) for m in decoded] == [
@@ -98,13 +98,13 @@ def test_entries_go_out_in_bounded_messages_numbered_without_gaps():
 
 
 def test_a_batch_without_entries_publishes_none():
-    assert messages_of(3, Share(), first_number=1) == []
+    assert messages_of(3, PartitionOutput(), first_number=1) == []
 
 
 def test_changes_of_trigger_orders_go_to_the_worker_of_their_symbol_in_order():
     changes = [TriggerChange("ann", symbol, Side.BUY, n, 5, 5, 0, n) for n, symbol in enumerate("ABCDEFGHABC", 1)]
     heard: dict[str, list[int]] = {}
-    for message in messages_of(0, Share(changes=changes), first_number=1):
+    for message in messages_of(0, PartitionOutput(changes=changes), first_number=1):
         assert message.exchange == TRIGGERS_EXCHANGE
         for change in codec.decode_triggers(message.body).changes:
             assert message.routing_key == trigger_key(trigger_partition_of(change.symbol))
@@ -114,11 +114,11 @@ def test_changes_of_trigger_orders_go_to_the_worker_of_their_symbol_in_order():
 
 def test_a_batch_takes_messages_until_it_has_its_rows_or_its_bytes_of_dead_letters():
     batch = Batch()
-    batch.bury(3, DeadLetter("commands.03", 17, "why", DEAD_BYTES_MAX, b"x" * (DEAD_BYTES_MAX - 1)))
+    batch.add_dead_letter(3, DeadLetter("commands.03", 17, "why", DEAD_BYTES_MAX, b"x" * (DEAD_BYTES_MAX - 1)))
     assert batch.has_room(1) and not batch.has_room(0)
-    batch.bury(4, DeadLetter("commands.04", 18, "why", 2, b"x"))
+    batch.add_dead_letter(4, DeadLetter("commands.04", 18, "why", 2, b"x"))
     assert not batch.has_room(1)
-    assert [[letter.offset for letter in share.dead] for share in batch.shares.values()] == [[17], [18]]
+    assert [[letter.offset for letter in output.dead] for output in batch.outputs.values()] == [[17], [18]]
 
 
 # News for clients that wait or watch
@@ -130,7 +130,7 @@ def test_the_outcome_is_told_to_whoever_asked_for_it():
     decision = ann.decide(command, None)
     apply(ann.account, decision)
     ann.batch.add_command(0, ann.account, command, T0, T0, decision, reply_to=["amq.gen-7"])
-    reply, changed = news_of(0, ann.batch.share(0))
+    reply, changed = news_of(0, ann.batch.output(0))
     assert (reply.routing_key, reply.mandatory) == ("amq.gen-7", False)
     (told,) = codec.decode_replies(reply.body).replies
     assert (told.command_id, told.user) == (command.command_id, "ann")
@@ -140,15 +140,15 @@ def test_the_outcome_is_told_to_whoever_asked_for_it():
 
 def test_nobody_is_told_of_what_nobody_asked_for():
     ann = armed_to_buy()
-    (changed,) = news_of(0, ann.batch.share(0))
+    (changed,) = news_of(0, ann.batch.output(0))
     assert codec.decode_accounts_changed(changed.body).users == ["ann"]
 
 
 def test_news_goes_out_in_messages_of_bounded_size_and_in_order(monkeypatch):
     monkeypatch.setattr(outgoing, "NEWS_PER_MESSAGE_MAX", 2)
     changes = [TriggerChange("ann", "A", Side.BUY, n, 5, 5, 0, n) for n in range(1, 6)]
-    bodies = [message.body for message in messages_of(0, Share(changes=changes), first_number=1)]
+    bodies = [message.body for message in messages_of(0, PartitionOutput(changes=changes), first_number=1)]
     told = [[change.version for change in codec.decode_triggers(body).changes] for body in bodies]
     assert told == [[1, 2], [3, 4], [5]]
-    bodies = [message.body for message in news_of(0, Share(users={"ann", "bob", "eve"}))]
+    bodies = [message.body for message in news_of(0, PartitionOutput(users={"ann", "bob", "eve"}))]
     assert [codec.decode_accounts_changed(body).users for body in bodies] == [["ann", "bob"], ["eve"]]

@@ -17,7 +17,7 @@ ROWS = b"3\t1\tuserCommand\n3\t2\terrorEvent\n3\t3\tuserCommand\n"
 ENTRY = AuditEntry(AuditKind.USER_COMMAND, 1, 7, CommandName.ADD, user="ann")
 
 
-def link_of(rows: bytes = ROWS, previous: bytes = b"p" * 32, source: int = 3, first: int = 1) -> chain.Link:
+def link_of(rows: bytes = ROWS, previous: bytes = b"p" * 32, source: int = 3, first: int = 1) -> chain.ChainLink:
     return chain.link(previous, source, first, first + rows.count(b"\n") - 1, rows)
 
 

@@ -11,7 +11,7 @@ from consumers.transactions import copies
 from consumers.transactions.account import Account
 from consumers.transactions.copies import Questions, is_settled, survey
 from consumers.transactions.intake import Intake
-from consumers.transactions.owned import Item, Key, OwnedPartition
+from consumers.transactions.partition_state import Item, Key, PartitionState
 from consumers.transactions.progress import Progress
 from consumers.transactions.sources import Stranger
 from rabbitmq.stream_consumer import Delivery
@@ -26,12 +26,12 @@ HOME = partition_of("ann")
 NEIGHBOUR = next(name for n in itertools.count() if partition_of(name := f"user{n}") == HOME)
 
 
-class World:
+class BacklogAndHistory:
     """Backlog of a partition, and a history that counts queries. `rows`: history rows that a user's account states."""
 
     def __init__(self, rows: int = 0):
         self.intake = Intake(HOME, -1)
-        self.owned = OwnedPartition(HOME, Progress(0, -1))
+        self.owned = PartitionState(HOME, Progress(0, -1))
         self.history: dict[Key, Reply] = {}
         self.asked: list[str] = []
         self._rows = rows
@@ -48,7 +48,7 @@ class World:
         self.answers = survey([(self.intake, self.owned)], orders_max, ask)
         return [self.intake.arrivals[n].doubtful for n in range(self.intake.surveyed)]
 
-    def _load(self, owned: OwnedPartition, users: Collection[str]) -> None:
+    def _load(self, owned: PartitionState, users: Collection[str]) -> None:
         self.asked.append("load")
         owned.accounts.update({user: Account(user, history_seq=self._rows) for user in users})
 
@@ -74,14 +74,14 @@ def a_reply(command: Command) -> Reply:
 
 
 def test_new_commands_of_new_users_ask_for_their_accounts_and_for_nothing_else():
-    world = World()
+    world = BacklogAndHistory()
     world.receives([an_add(), an_add()], [an_add()])
     assert world.surveys() == [False, False]
     assert world.asked == ["load"]
 
 
 def test_who_has_a_history_is_asked_for_once_and_new_commands_are_not():
-    world = World(rows=3)
+    world = BacklogAndHistory(rows=3)
     world.receives([an_add()])
     world.surveys()
     world.receives([an_add()], [an_add()])
@@ -91,7 +91,7 @@ def test_who_has_a_history_is_asked_for_once_and_new_commands_are_not():
 
 def test_what_may_be_a_copy_is_looked_up_all_at_once():
     old, other, new = an_add(), an_add(), an_add()
-    world = World(rows=3)
+    world = BacklogAndHistory(rows=3)
     world.history = {("ann", old.command_id): a_reply(old)}
     world.receives([old], [old, other], [new], [new])
     assert world.surveys() == [True, True, False, True]
@@ -102,7 +102,7 @@ def test_what_may_be_a_copy_is_looked_up_all_at_once():
 def test_what_is_not_taken_is_looked_up_again_in_the_next_turn():
     """Meanwhile the first one may have been committed."""
     command = an_add()
-    world = World()
+    world = BacklogAndHistory()
     world.receives([command, command])
     assert world.surveys() == [True] and world.answers == {}
     world.history = {("ann", command.command_id): a_reply(command)}
@@ -110,21 +110,21 @@ def test_what_is_not_taken_is_looked_up_again_in_the_next_turn():
 
 
 def test_no_more_is_surveyed_than_fits_into_a_turn_but_something_always_is():
-    world = World()
+    world = BacklogAndHistory()
     world.receives([an_add(), an_add()], [an_add()], [an_add()])
     assert (len(world.surveys(orders_max=1)), len(world.surveys(orders_max=3))) == (1, 2)
     assert world.surveys() == [False] * 3
 
 
 def test_a_marked_message_is_looked_up_though_its_ids_are_new():
-    world = World()
+    world = BacklogAndHistory()
     world.receives([an_add()], marked=True)
     assert world.surveys() == [True]
     assert world.asked == ["load", "answers"]
 
 
 def test_a_copy_is_judged_behind_its_first_though_only_the_first_has_somebody_to_ask_for():
-    world = World(rows=1)
+    world = BacklogAndHistory(rows=1)
     world.receives([an_add()])
     world.surveys()
     command, neighbours = a_command("ADD", 5), a_command("ADD", 5, user=NEIGHBOUR)
@@ -151,7 +151,7 @@ class Counter(Desk):
 
     @property
     def told(self) -> dict[str, list[Reply]]:
-        return self.batch.share(self.owned.partition).replies
+        return self.batch.output(self.owned.partition).replies
 
 
 def test_what_was_never_there_is_no_copy():

@@ -8,12 +8,12 @@ from msgspec.structs import replace
 from consumers.transactions.intake import Intake
 from rabbitmq.stream_consumer import Delivery
 from schema import codec
-from schema.commands import NOBODY, VERSION, Command, CommandBatch, DumpMarker, FillBatch, command_id, partition_of
+from schema.commands import NO_USER, VERSION, Command, CommandBatch, DumpMarker, FillBatch, command_id, partition_of
 from schema.outcomes import Reason
 from tests.builders import a_command, a_fill
 
 ANNS = partition_of("ann")
-NOBODYS = partition_of(NOBODY)
+NO_USERS_PARTITION = partition_of(NO_USER)
 
 
 def a_batch(*commands: Command) -> CommandBatch:
@@ -34,7 +34,7 @@ def an_add() -> Command:
 
 
 def test_the_test_users_partition_is_not_nobodys():
-    assert ANNS != NOBODYS
+    assert ANNS != NO_USERS_PARTITION
 
 
 def test_messages_arrive_in_their_order():
@@ -59,10 +59,10 @@ def test_a_message_that_cannot_be_taken_says_why_and_the_log_moves_on(body):
     assert partition_of("bob") != ANNS
     intake = an_intake(body, a_batch(an_add()))
     poison, good = intake.arrivals
-    assert (poison.message, poison.orders, poison.users) == (None, (), set())
+    assert (poison.message, poison.requests, poison.users) == (None, (), set())
     assert (poison.dead.id, poison.dead.body) == (f"commands.{ANNS:02d}/0", body)
     assert poison.dead.reason
-    assert len(good.orders) == 1
+    assert len(good.requests) == 1
 
 
 def test_offsets_that_an_owner_before_had_touched_are_looked_up():
@@ -94,8 +94,8 @@ def test_an_arrival_names_everybody_whose_account_it_needs():
     ],
 )
 def test_the_numbers_of_one_source_rise_in_a_message_or_not(ids, rises):
-    orders = [replace(an_add(), command_id=command_id(source, number)) for source, number in ids]
-    assert an_intake(a_batch(*orders)).arrivals[0].rises is rises
+    requests = [replace(an_add(), command_id=command_id(source, number)) for source, number in ids]
+    assert an_intake(a_batch(*requests)).arrivals[0].rises is rises
 
 
 def a_marker() -> DumpMarker:
@@ -103,14 +103,14 @@ def a_marker() -> DumpMarker:
 
 
 def test_a_marker_is_judged_and_executed_in_nobodys_partition():
-    (arrival,) = an_intake(a_marker(), partition=NOBODYS).arrivals
-    assert (arrival.judged, arrival.users) == (arrival.orders, {NOBODY})
+    (arrival,) = an_intake(a_marker(), partition=NO_USERS_PARTITION).arrivals
+    assert (arrival.judged, arrival.users) == (arrival.requests, {NO_USER})
 
 
 def test_a_marker_is_only_passed_on_elsewhere_and_a_fill_is_told_by_its_version():
     marker, fills = an_intake(a_marker(), FillBatch(VERSION, 0, [a_fill(5, 1)])).arrivals
-    assert (len(marker.orders), marker.judged, marker.users) == (1, (), set())
-    assert (len(fills.orders), fills.judged, fills.users) == (1, (), {"ann"})
+    assert (len(marker.requests), marker.judged, marker.users) == (1, (), set())
+    assert (len(fills.requests), fills.judged, fills.users) == (1, (), {"ann"})
 
 
 @pytest.mark.parametrize(("doubtful_until", "republished"), [(0, ()), (-1, (0,))], ids=["touched", "republished"])
@@ -118,6 +118,6 @@ def test_a_marker_that_is_only_passed_on_is_never_taken_for_done(doubtful_until,
     """The history row is in another partition, so it does not show whether this one has passed the marker on."""
     (elsewhere,) = an_intake(a_marker(), doubtful_until=doubtful_until, republished=republished).arrivals
     (at_home,) = an_intake(
-        a_marker(), partition=NOBODYS, doubtful_until=doubtful_until, republished=republished
+        a_marker(), partition=NO_USERS_PARTITION, doubtful_until=doubtful_until, republished=republished
     ).arrivals
     assert (elsewhere.must_be_looked_up, at_home.must_be_looked_up) == (False, True)

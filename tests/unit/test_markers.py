@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from consumers.transactions.scheduler import HOME_OF_NOBODY
+from consumers.transactions.scheduler import NO_USER_PARTITION
 from schema.commands import Command, partition_of
 from schema.events import AuditKind
 from schema.outcomes import Outcome, Reason
@@ -12,7 +12,7 @@ from tests.builders import a_command
 from tests.desk import Desk
 
 MARKER, USER_COMMAND = AuditKind.MARKER, AuditKind.USER_COMMAND
-ELSEWHERE = HOME_OF_NOBODY + 1
+ELSEWHERE = NO_USER_PARTITION + 1
 
 
 def a_root_dumplog(number: int, filename: str = "log") -> Command:
@@ -51,7 +51,7 @@ def test_a_partition_that_is_not_nobodys_passes_the_marker_on_and_executes_nothi
     assert desk.owned.parked == {}
 
 
-@pytest.mark.parametrize("partition", [HOME_OF_NOBODY, ELSEWHERE])
+@pytest.mark.parametrize("partition", [NO_USER_PARTITION, ELSEWHERE])
 def test_a_marker_waits_for_all_earlier_commands_of_its_partition(partition):
     desk = Desk(partition=partition)
     desk.takes(a_buy(1, "ann"), an_add(2, "ann"))
@@ -65,7 +65,7 @@ def test_a_marker_waits_for_all_earlier_commands_of_its_partition(partition):
     assert desk.position == 3
 
 
-@pytest.mark.parametrize("partition", [HOME_OF_NOBODY, ELSEWHERE])
+@pytest.mark.parametrize("partition", [NO_USER_PARTITION, ELSEWHERE])
 def test_a_waiting_marker_delays_no_user(partition):
     desk = Desk(partition=partition)
     desk.takes(a_buy(1, "ann"))
@@ -78,7 +78,7 @@ def a_person_of(partition: int) -> str:
     return next(name for n in itertools.count() if partition_of(name := f"admin{n}") == partition)
 
 
-@pytest.mark.parametrize("partition", [HOME_OF_NOBODY, ELSEWHERE])
+@pytest.mark.parametrize("partition", [NO_USER_PARTITION, ELSEWHERE])
 def test_later_commands_of_who_asked_for_the_dump_wait_behind_the_marker(partition):
     """The dump holds no later command of that user (spec §6), even if another user still waits for a quote."""
     admin = a_person_of(partition)
@@ -99,7 +99,7 @@ def test_later_commands_of_who_asked_for_the_dump_wait_behind_the_marker(partiti
     assert (desk.position, desk.owned.parked, desk.scheduler.has_ready) == (5, {}, False)
 
 
-@pytest.mark.parametrize("partition", [HOME_OF_NOBODY, ELSEWHERE])
+@pytest.mark.parametrize("partition", [NO_USER_PARTITION, ELSEWHERE])
 def test_an_answer_for_one_symbol_is_none_for_another_behind_two_markers(partition):
     admin = a_person_of(partition)
     desk = Desk(partition=partition)
@@ -152,7 +152,7 @@ def test_markers_and_nobodys_commands_keep_their_order():
     assert (desk.position, desk.scheduler.has_ready) == (7, False)
 
 
-@pytest.mark.parametrize("partition", [HOME_OF_NOBODY, ELSEWHERE])
+@pytest.mark.parametrize("partition", [NO_USER_PARTITION, ELSEWHERE])
 def test_two_markers_in_a_row_both_pass(partition):
     desk = Desk(partition=partition)
     desk.takes(a_buy(1, "ann"))
@@ -173,12 +173,12 @@ def test_a_second_marker_waits_for_what_lies_between():
     assert markers(desk) == [1, 3]
 
 
-@pytest.mark.parametrize("partition", [HOME_OF_NOBODY, ELSEWHERE])
+@pytest.mark.parametrize("partition", [NO_USER_PARTITION, ELSEWHERE])
 def test_a_bad_file_name_is_rejected_and_marks_nothing(partition):
     desk = Desk(partition=partition)
     desk.takes_marker(a_root_dumplog(1, "../log"))
     assert markers(desk) == []
-    assert [row.decision.outcome for row in desk.batch.rows] == [Outcome.REJECTED] * (partition == HOME_OF_NOBODY)
+    assert [row.decision.outcome for row in desk.batch.rows] == [Outcome.REJECTED] * (partition == NO_USER_PARTITION)
     assert desk.position == 1
 
 

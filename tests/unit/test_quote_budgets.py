@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from quotecache.budgets import DAY_MS, MINUTE_MS, PEOPLE_MAX, Allowances, day_of
+from quotecache.budgets import DAY_MS, MINUTE_MS, PEOPLE_MAX, PaidQuoteCounts, day_of
 from quotecache.cache import REFRESH_FORGOTTEN_MS, RETRY_PAUSE_MS, Cache, Counts
 from schema.commands import VERSION
 from schema.events import NoQuote, PriceRequest, Quote, QuoteRefused
@@ -98,7 +98,7 @@ def test_a_new_day_renews_the_allowance():
 
 
 def test_counts_in_memory_are_bounded():
-    allowances = Allowances()
+    allowances = PaidQuoteCounts()
     allowances.begin(T0)
     allowances.learn({f"user{n}": 0 for n in range(PEOPLE_MAX + 1)})
     allowances.begin(T0)

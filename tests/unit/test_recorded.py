@@ -4,7 +4,7 @@ import pytest
 
 from quotecache.fetch import Fetch, Settled
 from quotecache.protocol import PriceLine
-from quotecache.recorded import CRYPTOKEY, Recorded, Recording, open_recording
+from quotecache.recorded import CRYPTOKEY, RecordedSource, Recording, open_recording
 from runtime.price_file import PricePoint
 from schema.commands import VERSION
 from schema.errors import SettingsError
@@ -20,7 +20,7 @@ RECORDING = Recording(
 def answers(*asked: tuple[str, int]) -> list:
     """Returns the answers to fetches of (symbol, ms since the recording was opened)."""
     woken = []
-    source = Recorded(RECORDING, OPENED, lambda: woken.append(True))
+    source = RecordedSource(RECORDING, OPENED, lambda: woken.append(True))
     fetches = [Fetch(n, PriceRequest(VERSION, s, "ann", n), OPENED + ms) for n, (s, ms) in enumerate(asked, start=1)]
     source.ask(fetches)
     taken = source.take()

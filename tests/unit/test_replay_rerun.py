@@ -165,9 +165,9 @@ def test_a_fill_that_only_its_age_makes_void_is_counted() -> None:
     scribe = trading()
     log = scribe.log()
     for n, entry in enumerate(log.fills):
-        if entry.order.price_cents == 8_00:
-            aged = msgspec.structs.replace(entry.order, asked_at_ms=entry.order.asked_at_ms - 59_500)
-            log.fills[n] = msgspec.structs.replace(entry, order=aged)
+        if entry.request.price_cents == 8_00:
+            aged = msgspec.structs.replace(entry.request, asked_at_ms=entry.request.asked_at_ms - 59_500)
+            log.fills[n] = msgspec.structs.replace(entry, request=aged)
     rows = [row for row in scribe.recorded() if row.kind != "fill"][:-1]
     log.commands.popitem()
     found = rerun(scribe, rows, log, Place(ALL_DONE.position, ALL_DONE.high, scribe.now_ms + 1_000))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumers.triggers.watch import AFTER_FAILURE_MS, Watch
+from consumers.triggers.watch import AFTER_FAILURE_MS, TriggerWatch
 from schema.events import CLOCK_STEP_MS_MAX, QUOTE_LIFETIME_MS, NoQuote, TriggerChange
 from schema.outcomes import Side
 from tests.builders import T0, a_quote
@@ -11,7 +11,7 @@ LIFE = QUOTE_LIFETIME_MS
 HOUR_MS = 3_600_000
 
 
-class Table:
+class QuotesAtHand:
     """Known quotes, and the symbols that were requested, with command and time."""
 
     def __init__(self, *quotes):
@@ -39,14 +39,14 @@ def gone(user="ann", version=2, symbol="ABC") -> TriggerChange:
     return TriggerChange(user, symbol, Side.BUY, version, None, 0, 0, 7)
 
 
-def a_watch(*changes, table=None, at_ms=T0) -> tuple[Watch, Table]:
-    table = table or Table()
-    watch = Watch(table)
+def a_watch(*changes, table=None, at_ms=T0) -> tuple[TriggerWatch, QuotesAtHand]:
+    table = table or QuotesAtHand()
+    watch = TriggerWatch(table)
     watch.hear_changes(changes, at_ms)
     return watch, table
 
 
-def hear(watch: Watch, table: Table, quote, now_ms: int) -> None:
+def hear(watch: TriggerWatch, table: QuotesAtHand, quote, now_ms: int) -> None:
     table.quotes[quote.symbol] = quote
     watch.hear_answers([quote], now_ms)
 
@@ -68,20 +68,20 @@ def test_a_sell_of_no_shares_has_no_price_asked_for_until_it_reserves_some():
 
 
 def test_a_sell_that_comes_to_reserve_no_shares_is_refreshed_no_more():
-    watch, table = a_watch(sell(shares=1), table=Table(a_quote(200)))
+    watch, table = a_watch(sell(shares=1), table=QuotesAtHand(a_quote(200)))
     watch.hear_changes([sell(shares=0, version=2)], T0 + 5)
     watch.refresh(T0 + LIFE)
     assert table.asked == [] and watch.next_refresh_ms is None
 
 
 def test_a_buy_that_can_afford_nothing_now_is_watched_for_a_price_may_fall():
-    watch, table = a_watch(TriggerChange("ann", "ABC", Side.BUY, 1, 300, 1, 0, 7), table=Table(a_quote(200)))
+    watch, table = a_watch(TriggerChange("ann", "ABC", Side.BUY, 1, 300, 1, 0, 7), table=QuotesAtHand(a_quote(200)))
     watch.refresh(T0 + LIFE)
     assert len(table.asked) == 1
 
 
 def test_an_order_armed_with_a_quote_waits_until_it_runs_out():
-    watch, table = a_watch(buy(), table=Table(a_quote(400, asked_at_ms=T0 - 1_000)))
+    watch, table = a_watch(buy(), table=QuotesAtHand(a_quote(400, asked_at_ms=T0 - 1_000)))
     watch.refresh(T0 + LIFE - 1_001)
     assert table.asked == [] and watch.next_refresh_ms == T0 + LIFE - 1_000
     watch.refresh(T0 + LIFE - 1_000)
@@ -111,7 +111,7 @@ def test_a_quote_that_was_bought_before_it_was_asked_for_is_refreshed_when_it_ru
 
 
 def test_a_quote_that_somebody_else_needed_puts_the_refresh_off():
-    watch, table = a_watch(buy(), table=Table(a_quote(400, asked_at_ms=T0)))
+    watch, table = a_watch(buy(), table=QuotesAtHand(a_quote(400, asked_at_ms=T0)))
     hear(watch, table, a_quote(400, asked_at_ms=T0 + 30_000, quote_id=2), T0 + 30_010)
     watch.refresh(T0 + LIFE + 29_999)
     assert table.asked == []
@@ -136,7 +136,7 @@ def test_after_a_failure_a_symbol_is_left_in_peace_for_a_while():
 
 def test_an_order_that_the_quote_at_hand_fills_is_due_at_once_and_once():
     quote = a_quote(290, quote_id=5)
-    watch, _ = a_watch(buy(), table=Table(quote))
+    watch, _ = a_watch(buy(), table=QuotesAtHand(quote))
     watch.hear_answers([quote], T0)
     (fill,) = watch.take_fills(10)
     assert (fill.user, fill.version, fill.price_cents, fill.quote_id, fill.asked_at_ms) == ("ann", 1, 290, 5, T0)
@@ -146,7 +146,7 @@ def test_an_order_that_the_quote_at_hand_fills_is_due_at_once_and_once():
 def test_the_same_fill_has_the_same_id_whoever_sends_it_and_another_quote_makes_another():
     ids = []
     for quote_id in (5, 5, 6):
-        watch, _ = a_watch(buy(), table=Table(a_quote(290, quote_id=quote_id)))
+        watch, _ = a_watch(buy(), table=QuotesAtHand(a_quote(290, quote_id=quote_id)))
         ids.append(watch.take_fills(1)[0].command_id)
     assert ids[0] == ids[1] != ids[2]
 
@@ -177,7 +177,7 @@ def test_a_symbol_that_is_another_workers_now_is_neither_filled_nor_asked_for():
 # The clock is set back
 
 
-def refreshed_at(watch: Watch, table: Table, from_ms: int, to_ms: int, symbol="ABC") -> list[int]:
+def refreshed_at(watch: TriggerWatch, table: QuotesAtHand, from_ms: int, to_ms: int, symbol="ABC") -> list[int]:
     """Returns the times at which a worker requests the symbol; it looks each second and is answered at once."""
     times = []
     for now_ms in range(from_ms, to_ms, 1_000):
@@ -199,7 +199,7 @@ def test_symbols_are_refreshed_as_before_after_the_clock_was_set_back(back_ms):
 
 
 def test_a_quote_that_can_be_used_again_once_the_clock_has_caught_up_fills_what_was_armed_meanwhile():
-    watch, _ = a_watch(buy(), table=Table(a_quote(299, asked_at_ms=T0)), at_ms=T0 - 30_000)
+    watch, _ = a_watch(buy(), table=QuotesAtHand(a_quote(299, asked_at_ms=T0)), at_ms=T0 - 30_000)
     watch.refresh(T0 - 30_000)
     watch.hear_answers([NoQuote("ABC", T0 - 30_000, "silence")], T0 - 30_000)
     assert watch.fills_due == 0

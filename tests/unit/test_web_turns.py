@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from webapp import turns
-from webapp.turns import Turns
+from webapp.turns import ClientTurns
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def threads() -> Iterator[list[ThreadPoolExecutor]]:
 
 def test_a_third_request_of_a_client_goes_on_when_one_of_two_ends(threads, monkeypatch) -> None:
     monkeypatch.setattr(turns, "SECONDS_MAX", 60)
-    site = Turns()
+    site = ClientTurns()
     first, second, third = threads
     for thread in (first, second):
         thread.submit(site.take, "ann").result()
@@ -33,7 +33,7 @@ def test_a_third_request_of_a_client_goes_on_when_one_of_two_ends(threads, monke
 
 def test_a_turn_that_does_not_come_is_not_waited_for_for_ever(threads, monkeypatch) -> None:
     monkeypatch.setattr(turns, "SECONDS_MAX", 0.01)
-    site = Turns()
+    site = ClientTurns()
     for thread in threads:
         thread.submit(site.take, "ann").result(20)
     for thread in threads:  # a thread without a turn returns none

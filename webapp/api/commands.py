@@ -15,7 +15,7 @@ from webapp.unavailable import Unavailable
 ASK_AGAIN_SECONDS = 1
 
 
-class CommandAnswer(commands.Result, frozen=True):
+class CommandAnswer(commands.CommandResult, frozen=True):
     """What became of a command. Money is in cents. `summary`: what a DISPLAY_SUMMARY asks for."""
 
     summary: Summary | None = None
@@ -66,7 +66,7 @@ def get_command(person: Person, command_id: str, query: Waiting) -> Response:
     return _answer(result, 200, person)
 
 
-def _answer(result: commands.Result, status: int, person: Person) -> Response:
+def _answer(result: commands.CommandResult, status: int, person: Person) -> Response:
     fields = {name: getattr(result, name) for name in result.__struct_fields__}
     done = result.command is CommandName.DISPLAY_SUMMARY and result.status == "done"
     answer = CommandAnswer(**fields, summary=summary_of(person.user_id) if done else None)

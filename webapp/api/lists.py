@@ -22,7 +22,7 @@ def export_history_csv(person: Person, query: HistoryQuery) -> Response:
     return Response(reads.history_csv(person.user_id, query.chosen()), mimetype="text/csv")
 
 
-@operation("GET", "/history.json", {200: list[reads.HistoryRow]}, query=HistoryQuery)
+@operation("GET", "/history.json", {200: list[reads.HistoryRowView]}, query=HistoryQuery)
 def export_history_json(person: Person, query: HistoryQuery) -> Response:
     """Your history as JSON, the oldest first: all of it, or all that was chosen."""
     return Response(reads.history_json(person.user_id, query.chosen()), mimetype="application/json")

@@ -60,7 +60,26 @@ def _schemas() -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
     for body in (kind for operation in OPERATIONS for kind in get_args(operation.body)):
         if names := getattr(body, "ONE_OF", ()):
             components[body.__name__] = _with_one_of(names, components[body.__name__])
-    return {id(kind): schema for kind, schema in zip(types, made, strict=True)}, components
+    published = {_published(name): _with_published_names(schema) for name, schema in components.items()}
+    assert len(published) == len(components), "two components have one published name"
+    return {id(kind): _with_published_names(schema) for kind, schema in zip(types, made, strict=True)}, published
+
+
+def _published(name: str) -> str:
+    """Name of a component in the document: clients know `AccountView` as `Account`."""
+    return name.removesuffix("View")
+
+
+def _with_published_names(schema: Any) -> Any:
+    """The same schema, whose titles and references have the published names."""
+    if isinstance(schema, list):
+        return [_with_published_names(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _published(value) if key in ("$ref", "title") and isinstance(value, str) else _with_published_names(value)
+        for key, value in schema.items()
+    }
 
 
 def _with_one_of(names: tuple[str, ...], schema: dict[str, Any]) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class Add(CommandBody, frozen=True, tag="ADD"):
     amount: Amount
 
 
-class Quote(CommandBody, frozen=True, tag="QUOTE"):
+class GetQuote(CommandBody, frozen=True, tag="QUOTE"):
     """Get a price that is good for 60 seconds from when it was asked for; it may cost a paid hit."""
 
     symbol: SymbolText
@@ -172,7 +172,7 @@ class Dumplog(CommandBody, frozen=True, tag="DUMPLOG"):
 
 
 AnyCommand = (
-    Add | Quote | Buy | CommitBuy | CancelBuy | Sell | CommitSell | CancelSell | SetBuyAmount | SetBuyTrigger
+    Add | GetQuote | Buy | CommitBuy | CancelBuy | Sell | CommitSell | CancelSell | SetBuyAmount | SetBuyTrigger
     | CancelSetBuy | SetSellAmount | SetSellTrigger | CancelSetSell | DisplaySummary | Dumplog
 )  # fmt: skip
 

@@ -15,11 +15,11 @@ SUMMARY_ROWS = 20
 class Summary(msgspec.Struct, frozen=True):
     """What DISPLAY_SUMMARY shows (spec §3)."""
 
-    account: reads.Account
-    positions: list[reads.Position]
-    pending_orders: list[reads.PendingOrder]
-    trigger_orders: list[reads.TriggerOrder]
-    history: list[reads.HistoryRow]
+    account: reads.AccountView
+    positions: list[reads.PositionView]
+    pending_orders: list[reads.PendingOrderView]
+    trigger_orders: list[reads.TriggerOrderView]
+    history: list[reads.HistoryRowView]
 
 
 def summary_of(user: str) -> Summary:
@@ -32,8 +32,8 @@ def summary_of(user: str) -> Summary:
     )
 
 
-@operation("GET", "/account", {200: reads.Account})
-def get_account(person: Person) -> reads.Account:
+@operation("GET", "/account", {200: reads.AccountView})
+def get_account(person: Person) -> reads.AccountView:
     """Your cash, available and reserved."""
     return reads.account(person.user_id)
 
@@ -56,8 +56,8 @@ def explain_figure(person: Person, figure: str) -> reads.Explanation:
     return explanation
 
 
-@operation("GET", "/positions", {200: list[reads.Position]})
-def list_positions(person: Person) -> list[reads.Position]:
+@operation("GET", "/positions", {200: list[reads.PositionView]})
+def list_positions(person: Person) -> list[reads.PositionView]:
     """Your shares, with their worth at the latest price known."""
     return reads.positions(person.user_id)
 
@@ -68,14 +68,14 @@ def get_profit(person: Person) -> reads.Realised:
     return reads.realised(person.user_id)
 
 
-@operation("GET", "/orders", {200: list[reads.PendingOrder]})
-def list_orders(person: Person) -> list[reads.PendingOrder]:
+@operation("GET", "/orders", {200: list[reads.PendingOrderView]})
+def list_orders(person: Person) -> list[reads.PendingOrderView]:
     """Your orders that await their commit, the newest first."""
     return reads.pending_orders(person.user_id)
 
 
-@operation("GET", "/triggers", {200: list[reads.TriggerOrder]})
-def list_triggers(person: Person) -> list[reads.TriggerOrder]:
+@operation("GET", "/triggers", {200: list[reads.TriggerOrderView]})
+def list_triggers(person: Person) -> list[reads.TriggerOrderView]:
     """Your trigger orders, with how far the price has to go."""
     return reads.trigger_orders(person.user_id)
 
@@ -92,8 +92,8 @@ def get_summary(person: Person) -> Summary:
     return summary_of(person.user_id)
 
 
-@operation("GET", "/quotes/{symbol}", {200: reads.Quote}, place={"symbol": SymbolLetters})
-def get_quote(person: Person, symbol: str) -> reads.Quote:
+@operation("GET", "/quotes/{symbol}", {200: reads.QuoteView}, place={"symbol": SymbolLetters})
+def get_quote(person: Person, symbol: str) -> reads.QuoteView:
     """The latest price known and its age; costs nothing. (The command QUOTE gets one that is good for an order.)"""
     quote = reads.latest_quote(symbol.upper())
     if quote is None:

@@ -24,7 +24,7 @@ FILES_SPARE = 200
 """File descriptors in addition to one per stream."""
 
 
-class Server(uvicorn.Server):
+class LiveServer(uvicorn.Server):
     """Ends the streams on a signal to exit; they would never end by themselves."""
 
     def __init__(self, config: uvicorn.Config, hub: Hub):
@@ -66,7 +66,7 @@ def main() -> int:
         backlog=BACKLOG,
         timeout_graceful_shutdown=END_SECONDS_MAX,
     )
-    Server(config, hub).run()
+    LiveServer(config, hub).run()
     return 0
 
 

@@ -13,9 +13,9 @@ from flask import Flask
 from runtime.wall_clock import now_ms
 from webapp import sessions
 from webapp.live import lookups
-from webapp.live.board import Board
-from webapp.live.ear import Ear
+from webapp.live.broker_listener import BrokerListener
 from webapp.live.stream import Stream, event
+from webapp.live.stream_registry import StreamRegistry
 from webapp.settings import WebSettings
 from webapp.store import Store
 from webapp.unavailable import Unavailable
@@ -43,7 +43,7 @@ class Hub:
     """Source of all streams. Call `start`, `close` and the rest on one event loop."""
 
     def __init__(self, settings: WebSettings, flask: Flask):
-        self.board = Board(settings.streams_max)
+        self.registry = StreamRegistry(settings.streams_max)
         self._flask = flask
         self._store = Store(settings.base.database_url, DATABASE_THREADS)
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, "lookup")
@@ -51,31 +51,31 @@ class Hub:
         self._events_sent = 0
         self._stale = asyncio.Event()
         self._stopping = False
-        self._ear = Ear(
+        self._listener = BrokerListener(
             settings.base.amqp_url,
             f"live {settings.base.replica}",
-            on_quotes=self._on_loop(self.board.hear_quotes),
-            on_changed=self._on_loop(self.board.hear_changed),
-            on_bound=self._on_loop(self.board.hear_bound),
-            on_status=self._on_loop(self.board.hear_status),
+            on_quotes=self._on_loop(self.registry.hear_quotes),
+            on_changed=self._on_loop(self.registry.hear_changed),
+            on_bound=self._on_loop(self.registry.hear_bound),
+            on_status=self._on_loop(self.registry.hear_status),
         )
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._ear.start()
+        self._listener.start()
         self._lookups = asyncio.create_task(self._look_up())
 
     def stop(self) -> None:
         """Ends all streams."""
         self._stopping = True
-        self.board.end()
+        self.registry.end()
 
     async def close(self) -> None:
         self.stop()
         self._lookups.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._lookups
-        await asyncio.to_thread(self._ear.close)
+        await asyncio.to_thread(self._listener.close)
         self._threads.shutdown()
         self._store.close()
 
@@ -92,21 +92,21 @@ class Hub:
         """
         own = await self._in_thread(lookups.own_symbols, user)
         stream = Stream(user, {*own, *named})
-        self.board.open(stream)
-        self._ear.want(self.board.partitions)
+        self.registry.open(stream)
+        self._listener.want(self.registry.partitions)
         self._stale.set()
         try:
-            unknown = self.board.unknown(stream.symbols)
+            unknown = self.registry.unknown(stream.symbols)
             if unknown:
-                self.board.hear_quotes(await self._in_thread(lookups.latest_quotes, unknown))
+                self.registry.hear_quotes(await self._in_thread(lookups.latest_quotes, unknown))
         except BaseException:
             self.shut(stream)
             raise
         return stream
 
     def shut(self, stream: Stream) -> None:
-        self.board.close(stream)
-        self._ear.want(self.board.partitions)
+        self.registry.close(stream)
+        self._listener.want(self.registry.partitions)
 
     async def events(self, stream: Stream, cookie: str | None) -> AsyncIterator[bytes]:
         """Bytes of the stream's events, until the page closes, its session ends, or this process does."""
@@ -139,12 +139,12 @@ class Hub:
             await self._stale.wait()
             await asyncio.sleep(GATHER_SECONDS)
             self._stale.clear()
-            users = self.board.take_stale()
+            users = self.registry.take_stale()
             try:
-                self.board.tell_seqs(await self._in_thread(lookups.newest_seqs, users) if users else ())
+                self.registry.tell_seqs(await self._in_thread(lookups.newest_seqs, users) if users else ())
             except Unavailable as error:
                 log.warning("cannot look accounts up", error=str(error))
-                self.board.put_back(users)
+                self.registry.put_back(users)
                 self._stale.set()
                 await asyncio.sleep(RETRY_SECONDS)
 

@@ -15,8 +15,8 @@ from starlette.routing import Route
 from schema.commands import is_symbol
 from webapp import make_flask
 from webapp.api.problems import MEDIA_TYPE, Problem
-from webapp.live.board import Full
 from webapp.live.hub import Hub
+from webapp.live.stream_registry import Full
 from webapp.live_address import PATH, SYMBOLS_MAX
 from webapp.settings import WebSettings
 from webapp.unavailable import Unavailable
@@ -59,7 +59,7 @@ def create_server(settings: WebSettings) -> tuple[Starlette, Hub]:
         return StreamingResponse(hub.events(stream, cookie), media_type="text/event-stream", headers=headers)
 
     async def healthz(_request: Request) -> Response:
-        return JSONResponse({"live": hub.board.live, "streams": hub.board.count})
+        return JSONResponse({"live": hub.registry.live, "streams": hub.registry.count})
 
     routes = [Route(PATH, live, methods=["GET"]), Route("/healthz", healthz, methods=["GET"])]
     return Starlette(routes=routes, lifespan=lifespan), hub
@@ -77,12 +77,12 @@ def _headers(request: Request, settings: WebSettings) -> dict[str, str] | None:
     if origin is None:
         return headers
     try:
-        theirs, ours = urlsplit(origin), urlsplit(f"//{_host(request, settings)}")
-        port = theirs.port or DEFAULT_PORTS.get(theirs.scheme)
+        page, site = urlsplit(origin), urlsplit(f"//{_host(request, settings)}")
+        port = page.port or DEFAULT_PORTS.get(page.scheme)
     except ValueError:
         return None
     # Behind a proxy the site's port is the proxy's, which this process does not know.
-    if theirs.hostname != ours.hostname or not (settings.proxies or port == settings.port):
+    if page.hostname != site.hostname or not (settings.proxies or port == settings.port):
         return None
     return headers | {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}
 

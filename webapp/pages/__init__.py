@@ -9,16 +9,16 @@ from webapp.pages import (
     dashboard,
     entry,
     fragments,
-    giving,
     history,
     log,
     operations,
+    submit,
     symbols,
     trading,
 )
 from webapp.pages.root import pages
 
 __all__ = [
-    "context", "dashboard", "entry", "fragments", "giving", "history", "log", "operations", "pages",
+    "context", "dashboard", "entry", "fragments", "history", "log", "operations", "pages", "submit",
     "symbols", "trading",
 ]  # fmt: skip

@@ -7,8 +7,8 @@ from webapp import reads
 from webapp.accounts import logged_in, login_required
 from webapp.pages.context import THEMES, local_path
 from webapp.pages.fragments import pieces
-from webapp.pages.giving import tell
 from webapp.pages.root import pages
+from webapp.pages.submit import tell
 from webapp.pages.symbol_names import symbol_or_none
 from webapp.pages.words import message
 

@@ -4,7 +4,7 @@ from flask import Response, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadHost, HTTPException
 
-from webapp.pages.giving import wants_json
+from webapp.pages.submit import wants_json
 from webapp.pages.words import message
 from webapp.unavailable import Unavailable
 

@@ -169,12 +169,12 @@ def operations(_user: str) -> dict[str, object]:
     }
 
 
-def quotes(symbols: Sequence[str]) -> dict[str, reads.Quote | None]:
+def quotes(symbols: Sequence[str]) -> dict[str, reads.QuoteView | None]:
     """The newest quotes of these symbols and of all that were looked up before in this request.
 
     Each is looked up once per request, so that a page shows one price per symbol everywhere.
     """
-    known: dict[str, reads.Quote | None] = g.setdefault("pages_quotes", {})
+    known: dict[str, reads.QuoteView | None] = g.setdefault("pages_quotes", {})
     missing = [symbol for symbol in symbols if symbol not in known]
     found = reads.latest_quotes(missing)
     known |= {symbol: found.get(symbol) for symbol in missing}

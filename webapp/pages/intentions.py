@@ -9,7 +9,7 @@ from schema.commands import CommandName
 from schema.outcomes import Side
 from webapp import commands, ids, reads
 from webapp.accounts import Person
-from webapp.commands import Given, KeyReused
+from webapp.commands import KeyReused, Submitted
 from webapp.pages.formats import dollars
 from webapp.pages.words import message
 
@@ -24,16 +24,16 @@ REPEATABLE = frozenset({CommandName.QUOTE, CommandName.DISPLAY_SUMMARY})
 _CANCELLED_SIDE = {CommandName.CANCEL_SET_BUY: Side.BUY, CommandName.CANCEL_SET_SELL: Side.SELL}
 
 
-def give_once(
+def submit_once(
     command: CommandName, arguments: list[str], form: tuple[str, ...] | None, token: str, person: Person
-) -> Given:
+) -> Submitted:
     """Gives a command; a second call with the same token and arguments returns the first one's result.
 
     `form`: as `webapp.commands.give` takes it. Raises Unavailable.
     """
     key = None if command in REPEATABLE else token[:TOKEN_CHARACTERS_MAX] or None
 
-    def give(key: str | None) -> Given:
+    def give(key: str | None) -> Submitted:
         return commands.give(command, arguments, person.user_id, WAIT_MS, key, person.administrator, form)
 
     try:

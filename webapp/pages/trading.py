@@ -35,7 +35,7 @@ class Estimate:
 
     side: str
     symbol: str | None
-    quote: reads.Quote | None
+    quote: reads.QuoteView | None
     amount_cents: int | None = None
     shares: int | None = None
     total_cents: int | None = None

@@ -2,9 +2,9 @@
 
 from schema.commands import CommandName
 from schema.outcomes import HistoryKind, Outcome
-from webapp.commands import Result
+from webapp.commands import CommandResult
 from webapp.pages.formats import count, dollars, sentence, time_of_day
-from webapp.reads import HistoryRow
+from webapp.reads import HistoryRowView
 
 NAMES = {
     CommandName.ADD: "Add funds",
@@ -68,7 +68,7 @@ _ORDERS = {CommandName.BUY, CommandName.CANCEL_BUY, CommandName.COMMIT_BUY}
 assert set(_DONE) == set(CommandName)
 
 
-def outcome_message(result: Result) -> dict[str, str]:
+def outcome_message(result: CommandResult) -> dict[str, str]:
     """Message for an outcome: kind (done, rejected, pending), title and text."""
     if result.pending:
         name = NAMES[result.command] if result.command else "Your command"
@@ -82,7 +82,7 @@ def outcome_message(result: Result) -> dict[str, str]:
     return message("done", title.format(**said), text.format(**said))
 
 
-def not_newest_message(result: Result, order_seq: int, newest: HistoryRow) -> dict[str, str]:
+def not_newest_message(result: CommandResult, order_seq: int, newest: HistoryRowView) -> dict[str, str]:
     """Message for a COMMIT or CANCEL of an order that is not its side's newest (spec §3a): which one is, what to do."""
     first = outcome_message(result)
     other = f"{NAMES[CommandName(newest.command)].lower()} for {_details(newest)}"
@@ -92,7 +92,7 @@ def not_newest_message(result: Result, order_seq: int, newest: HistoryRow) -> di
     return first | {"text": f"{gone} Your newest is the {other}. Nothing was done."}
 
 
-def repeated_message(result: Result, first: dict[str, str]) -> dict[str, str]:
+def repeated_message(result: CommandResult, first: dict[str, str]) -> dict[str, str]:
     """Message for a form sent once more, which had no effect. `first`: the message of the first time."""
     if result.pending:
         return first
@@ -104,7 +104,7 @@ def repeated_message(result: Result, first: dict[str, str]) -> dict[str, str]:
     return message("pending", title, f"{text.format(**_figures(result))} at {at}. Nothing was done a second time.")
 
 
-def _figures(result: Result) -> dict[str, str]:
+def _figures(result: CommandResult) -> dict[str, str]:
     return {
         "symbol": result.symbol or "",
         "amount": dollars(result.amount_cents),
@@ -117,7 +117,7 @@ def message(kind: str, title: str, text: str) -> dict[str, str]:
     return {"kind": kind, "title": title, "text": text}
 
 
-def news_message(row: HistoryRow) -> dict[str, str]:
+def news_message(row: HistoryRowView) -> dict[str, str]:
     """Message for a history row without a command: a fill or an expiry."""
     text = f"{_details(row)}."
     if row.kind == HistoryKind.EXPIRY:
@@ -125,7 +125,7 @@ def news_message(row: HistoryRow) -> dict[str, str]:
     return message("done", title_of_row(row), text)
 
 
-def title_of_row(row: HistoryRow) -> str:
+def title_of_row(row: HistoryRowView) -> str:
     """A history row's name."""
     if row.kind == HistoryKind.EXPIRY:
         return f"{'Buy' if 'BUY' in row.command else 'Sell'} order expired"
@@ -134,12 +134,12 @@ def title_of_row(row: HistoryRow) -> str:
     return NAMES[CommandName(row.command)]
 
 
-def what_happened(row: HistoryRow) -> str:
+def what_happened(row: HistoryRowView) -> str:
     """A history row in a few words, with the figures that matter."""
     return ": ".join(filter(None, (title_of_row(row), _details(row))))
 
 
-def _details(row: HistoryRow) -> str:
+def _details(row: HistoryRowView) -> str:
     """Shares, symbol and price or amount of a row; "" if it has none of them."""
     parts = []
     shares = abs(row.shares_delta + row.reserved_shares_delta) or abs(row.shares_delta) or _ordered_shares(row)
@@ -154,7 +154,7 @@ def _details(row: HistoryRow) -> str:
     return " ".join(parts)
 
 
-def _ordered_shares(row: HistoryRow) -> int:
+def _ordered_shares(row: HistoryRowView) -> int:
     """Shares that a BUY or its COMMIT or CANCEL is for, if the row moved only cash; else 0."""
     if row.outcome != Outcome.DONE or row.command not in _ORDERS or not row.price_cents or row.amount_cents is None:
         return 0

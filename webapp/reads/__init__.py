@@ -4,46 +4,54 @@ Every function needs a Flask application context (its database), returns msgspec
 the database is away. Nothing in here writes, decides, or knows of HTTP.
 """
 
-from webapp.reads.accounts import Account, Portfolio, Position, account, portfolio, positions
+from webapp.reads.accounts import AccountView, Portfolio, PositionView, account, portfolio, positions
 from webapp.reads.allowances import PersonAllowances, Refreshes, allowances, refreshes
 from webapp.reads.as_it_was import AccountAt, account_at
 from webapp.reads.commands import command
-from webapp.reads.dead_letters import DeadLetter, DeadLetters, dead_letters
-from webapp.reads.dumps import Dump, dump, dumps
+from webapp.reads.dead_letters import DeadLetters, DeadLetterView, dead_letters
+from webapp.reads.dumps import DumpView, dump, dumps
 from webapp.reads.explain import Explanation, Step, explain
-from webapp.reads.history import HistoryFilter, HistoryPage, HistoryRow, history, history_csv, history_json, history_row
+from webapp.reads.history import (
+    HistoryFilter,
+    HistoryPage,
+    HistoryRowView,
+    history,
+    history_csv,
+    history_json,
+    history_row,
+)
 from webapp.reads.operations import Operations, PartitionLag, operations
-from webapp.reads.orders import PendingOrder, TriggerOrder, TriggerTerms, pending_orders, trigger_orders
-from webapp.reads.prices import Price, Quote, Trade, latest_quote, latest_quotes, price_history, trades
+from webapp.reads.orders import PendingOrderView, TriggerOrderView, TriggerTerms, pending_orders, trigger_orders
+from webapp.reads.prices import Price, QuoteView, Trade, latest_quote, latest_quotes, price_history, trades
 from webapp.reads.profit import Realised, SymbolProfit, realised
-from webapp.reads.quote_cost import QuoteCost
+from webapp.reads.quote_cost import QuoteCostView
 from webapp.reads.watching import unwatch, watch, watched_symbols
 
 __all__ = [
-    "Account",
     "AccountAt",
-    "DeadLetter",
+    "AccountView",
+    "DeadLetterView",
     "DeadLetters",
-    "Dump",
+    "DumpView",
     "Explanation",
     "HistoryFilter",
     "HistoryPage",
-    "HistoryRow",
+    "HistoryRowView",
     "Operations",
     "PartitionLag",
-    "PendingOrder",
+    "PendingOrderView",
     "PersonAllowances",
     "Portfolio",
-    "Position",
+    "PositionView",
     "Price",
-    "Quote",
-    "QuoteCost",
+    "QuoteCostView",
+    "QuoteView",
     "Realised",
     "Refreshes",
     "Step",
     "SymbolProfit",
     "Trade",
-    "TriggerOrder",
+    "TriggerOrderView",
     "TriggerTerms",
     "account",
     "account_at",

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from webapp.reads.prices import Quote, latest_quotes
+from webapp.reads.prices import QuoteView, latest_quotes
 from webapp.reads.profit import realised
 from webapp.store import store
 
 
-class Account(msgspec.Struct, frozen=True):
+class AccountView(msgspec.Struct, frozen=True):
     """`opened` is false until the first ADD: then all is 0. `seq`: number of the newest history row."""
 
     user: str
@@ -19,7 +19,7 @@ class Account(msgspec.Struct, frozen=True):
     seq: int
 
 
-class Position(msgspec.Struct, frozen=True):
+class PositionView(msgspec.Struct, frozen=True):
     """Shares of a symbol: `shares` available, `reserved_shares` held by sells. Without a price known, worth is None.
 
     `cost_cents` is what the shares held now cost, by average cost; `profit_cents` = worth - cost; `realised_cents`
@@ -41,22 +41,24 @@ class Position(msgspec.Struct, frozen=True):
 class Portfolio(msgspec.Struct, frozen=True):
     """A user's positions. `realised_cents` covers all symbols, also those that are no longer held."""
 
-    positions: list[Position]
+    positions: list[PositionView]
     realised_cents: int
 
 
-def account(user: str) -> Account:
+def account(user: str) -> AccountView:
     """A user's account; an empty one for a user who never did anything."""
     row = store().row(_ACCOUNT, user=user)
-    return Account(user, *row) if row else Account(user, False, 0, 0, 0)
+    return AccountView(user, *row) if row else AccountView(user, False, 0, 0, 0)
 
 
-def positions(user: str) -> list[Position]:
+def positions(user: str) -> list[PositionView]:
     """The user's positions with shares, by symbol."""
     return portfolio(user).positions
 
 
-def portfolio(user: str, quotes_of: Callable[[Sequence[str]], Mapping[str, Quote | None]] = latest_quotes) -> Portfolio:
+def portfolio(
+    user: str, quotes_of: Callable[[Sequence[str]], Mapping[str, QuoteView | None]] = latest_quotes
+) -> Portfolio:
     """The positions, and the profit of all sales, from one read of the trades.
 
     `quotes_of` gives the prices; a page passes the ones it shows elsewhere.
@@ -73,11 +75,11 @@ def portfolio(user: str, quotes_of: Callable[[Sequence[str]], Mapping[str, Quote
 
 
 def _position(
-    symbol: str, shares: int, reserved: int, cost_cents: int, realised_cents: int, quote: Quote | None
-) -> Position:
+    symbol: str, shares: int, reserved: int, cost_cents: int, realised_cents: int, quote: QuoteView | None
+) -> PositionView:
     count = shares + reserved
     worth = count * quote.price_cents if quote else None
-    return Position(
+    return PositionView(
         symbol,
         shares,
         reserved,

@@ -6,7 +6,7 @@ from schema import accounts
 from schema.history import HistoryRow, fold
 from schema.outcomes import Side
 from webapp.reads.history import RECORDED_COLUMNS
-from webapp.reads.orders import PendingOrder, TriggerTerms
+from webapp.reads.orders import PendingOrderView, TriggerTerms
 from webapp.store import store
 
 
@@ -23,7 +23,7 @@ class AccountAt(msgspec.Struct, frozen=True):
     reserved_cents: int
     positions: dict[str, tuple[int, int]]
     """Symbol to (available, reserved) shares."""
-    pending_orders: list[PendingOrder]
+    pending_orders: list[PendingOrderView]
     trigger_orders: list[TriggerTerms]
 
 
@@ -50,8 +50,8 @@ def account_at(user: str, seq: int) -> AccountAt | None:
     )
 
 
-def _pending(order: accounts.PendingOrder, newest: bool) -> PendingOrder:
-    return PendingOrder(
+def _pending(order: accounts.PendingOrder, newest: bool) -> PendingOrderView:
+    return PendingOrderView(
         order.seq,
         order.side,
         order.symbol,

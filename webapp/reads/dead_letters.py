@@ -8,7 +8,7 @@ LETTERS_SHOWN = 50
 BYTES_SHOWN = 48
 
 
-class DeadLetter(msgspec.Struct, frozen=True):
+class DeadLetterView(msgspec.Struct, frozen=True):
     """`id`: the stream it came from and its place there. `beginning`: its first bytes, as text can show them.
 
     `number`: the order in which letters were given up; `given_up_at_ms`: when, in ms since the epoch.
@@ -25,7 +25,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
 class DeadLetters(msgspec.Struct, frozen=True):
     """A page of the `total` letters, the oldest first. `next_after`: `after` of the next page; null on the last one."""
 
-    letters: list[DeadLetter]
+    letters: list[DeadLetterView]
     total: int
     next_after: int | None
 
@@ -34,7 +34,7 @@ def dead_letters(after: int = 0) -> DeadLetters:
     """The letters after this number, LETTERS_SHOWN at most. Raises Unavailable."""
     rows = store().rows(_PAGE, after=after, limit=LETTERS_SHOWN + 1)
     shown = [
-        DeadLetter(row.letter_number, row.id, row.reason, row.size_bytes, repr(row.start)[2:-1], row.given_up_at_ms)
+        DeadLetterView(row.letter_number, row.id, row.reason, row.size_bytes, repr(row.start)[2:-1], row.given_up_at_ms)
         for row in rows[:LETTERS_SHOWN]
     ]
     return DeadLetters(shown, count_dead_letters(), shown[-1].number if len(rows) > LETTERS_SHOWN else None)

@@ -10,7 +10,7 @@ from webapp.store import store
 DUMPS_MAX = 100
 
 
-class Dump(msgspec.Struct, frozen=True):
+class DumpView(msgspec.Struct, frozen=True):
     """A requested dump. `id`: of its DUMPLOG command, hexadecimal. `whole`: of all users.
 
     `failure`: of a failed dump, why there will never be a file; of a waiting one, why the last attempt failed.
@@ -36,20 +36,20 @@ def dump_troubles() -> DumpTroubles:
     return DumpTroubles(*store().only(_TROUBLES))
 
 
-def dumps(user: str, administrator: bool = False) -> list[Dump]:
+def dumps(user: str, administrator: bool = False) -> list[DumpView]:
     """A user's own dumps, the newest first; for an administrator also those of the whole log."""
     rows = store().rows(_DUMPS, user=user, whole=administrator, limit=DUMPS_MAX)
     return [_dump(*row) for row in rows]
 
 
-def dump(user: str, dump_id: str, administrator: bool = False) -> Dump | None:
+def dump(user: str, dump_id: str, administrator: bool = False) -> DumpView | None:
     """The dump with this id; None if there is none that this user may know of."""
     row = store().row(_DUMP, user=user, whole=administrator, dump_id=dump_id)
     return _dump(*row) if row else None
 
 
-def _dump(dump_id: str, filename: str, whole: bool, state: str, *rest: Any) -> Dump:
-    return Dump(dump_id, filename, whole, DumpState(state), *rest)
+def _dump(dump_id: str, filename: str, whole: bool, state: str, *rest: Any) -> DumpView:
+    return DumpView(dump_id, filename, whole, DumpState(state), *rest)
 
 
 _SELECT = """

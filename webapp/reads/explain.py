@@ -2,7 +2,7 @@
 
 import msgspec
 
-from webapp.reads.history import COLUMNS, HistoryRow
+from webapp.reads.history import COLUMNS, HistoryRowView
 from webapp.reads.profit import bookings
 from webapp.store import store
 
@@ -27,7 +27,7 @@ OF_ALL = {"cash", "reserved"}
 class Step(msgspec.Struct, frozen=True):
     """A row, what it added, and the figure after it."""
 
-    row: HistoryRow
+    row: HistoryRowView
     delta: int
     after: int
 
@@ -60,19 +60,19 @@ def explain(user: str, figure: str) -> Explanation | None:
     return Explanation(figure, money, after, steps[::-1], total)
 
 
-def _summed(user: str, name: str, symbol: str | None) -> tuple[int, list[tuple[int, HistoryRow]]]:
+def _summed(user: str, name: str, symbol: str | None) -> tuple[int, list[tuple[int, HistoryRowView]]]:
     """A figure, and what its newest rows added to it, the newest first."""
     column = FIGURES[name]
     total = store().only(_TOTAL.format(column=column), user=user, symbol=symbol)[0]
     rows = store().rows(_ROWS.format(column=column), user=user, symbol=symbol, limit=ROWS_MAX)
-    return total, [(delta, HistoryRow(*fields)) for delta, *fields in rows]
+    return total, [(delta, HistoryRowView(*fields)) for delta, *fields in rows]
 
 
-def _booked(user: str, name: str, symbol: str | None) -> tuple[int, list[tuple[int, HistoryRow]]]:
+def _booked(user: str, name: str, symbol: str | None) -> tuple[int, list[tuple[int, HistoryRowView]]]:
     deltas = {booking.seq: getattr(booking, BOOKED[name]) for booking in bookings(user, symbol)}
     moved = [seq for seq, delta in deltas.items() if delta]
     rows = store().rows(_THESE, user=user, seqs=moved[-ROWS_MAX:])
-    return sum(deltas.values()), [(deltas[row.seq], HistoryRow(*row)) for row in rows]
+    return sum(deltas.values()), [(deltas[row.seq], HistoryRowView(*row)) for row in rows]
 
 
 _TOTAL = """

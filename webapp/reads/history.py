@@ -18,7 +18,7 @@ SIZE_MAX = 500
 KINDS = ("command", "fill", "expiry")
 
 
-class HistoryRow(history_rows.HistoryRow, frozen=True):
+class HistoryRowView(history_rows.HistoryRow, frozen=True):
     """Row of the history: what happened, and what it changed.
 
     `command_id` is hexadecimal. `sentence`: the reason of a rejection, for people.
@@ -49,7 +49,7 @@ ALL = HistoryFilter()
 class HistoryPage(msgspec.Struct, frozen=True):
     """`total` rows match; these are those of `page` (the first is 1), the newest first."""
 
-    rows: list[HistoryRow]
+    rows: list[HistoryRowView]
     page: int
     size: int
     total: int
@@ -66,13 +66,13 @@ def history(user: str, chosen: HistoryFilter = ALL, page: int = 1, size: int = 5
     parameters = {"user": user, **msgspec.structs.asdict(chosen)}
     total = store().only(_COUNT, **parameters)[0]
     rows = store().rows(_PAGE, **parameters, limit=size, offset=(page - 1) * size)
-    return HistoryPage([HistoryRow(*row) for row in rows], page, size, total)
+    return HistoryPage([HistoryRowView(*row) for row in rows], page, size, total)
 
 
-def history_row(user: str, seq: int) -> HistoryRow | None:
+def history_row(user: str, seq: int) -> HistoryRowView | None:
     """One row; None if there is no such row."""
     row = store().row(_ONE, user=user, seq=seq)
-    return HistoryRow(*row) if row else None
+    return HistoryRowView(*row) if row else None
 
 
 def history_csv(user: str, chosen: HistoryFilter = ALL) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _begun(user: str, chosen: HistoryFilter) -> Iterable[Row[*tuple[Any, ...]]]:
 
 
 def _csv(rows: Iterable[Row[*tuple[Any, ...]]]) -> Iterator[str]:
-    yield _line(HistoryRow.__struct_fields__)
+    yield _line(HistoryRowView.__struct_fields__)
     for row in rows:
         yield _line(row)
 
@@ -104,7 +104,7 @@ def _csv(rows: Iterable[Row[*tuple[Any, ...]]]) -> Iterator[str]:
 def _json(rows: Iterable[Row[*tuple[Any, ...]]]) -> Iterator[str]:
     separator = "["
     for row in rows:
-        yield separator + msgspec.json.encode(HistoryRow(*row)).decode()
+        yield separator + msgspec.json.encode(HistoryRowView(*row)).decode()
         separator = ",\n"
     yield "[]\n" if separator == "[" else "]\n"
 

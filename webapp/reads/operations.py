@@ -15,7 +15,7 @@ from webapp.reads.allowances import Refreshes, refreshes
 from webapp.reads.dead_letters import count_dead_letters
 from webapp.reads.dumps import DumpTroubles, dump_troubles
 from webapp.reads.log_stops import LogStop, log_stops
-from webapp.reads.quote_cost import QuoteCost, quote_cost
+from webapp.reads.quote_cost import QuoteCostView, quote_cost
 from webapp.reads.rates import rates
 from webapp.site import site
 from webapp.store import store
@@ -50,7 +50,7 @@ class Operations(msgspec.Struct, frozen=True):
     audit_lag: int | None
     dead_letters: int
     dumps: DumpTroubles
-    quotes: QuoteCost
+    quotes: QuoteCostView
     refreshes: Refreshes
     people: int
     broker_up: bool

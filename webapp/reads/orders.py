@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from webapp.reads.prices import Quote, latest_quotes
+from webapp.reads.prices import QuoteView, latest_quotes
 from webapp.store import store
 
 
-class PendingOrder(msgspec.Struct, frozen=True):
+class PendingOrderView(msgspec.Struct, frozen=True):
     """A BUY or SELL that awaits its commit. `newest`: COMMIT and CANCEL of its side act on this one."""
 
     seq: int
@@ -34,7 +34,7 @@ class TriggerTerms(msgspec.Struct, frozen=True):
     transaction_number: int
 
 
-class TriggerOrder(TriggerTerms, frozen=True):
+class TriggerOrderView(TriggerTerms, frozen=True):
     """One that stands. `distance_cents`: how far the price still has to move, 0 when it satisfies.
 
     `distance_percent` is that in percent of the price. `version`: number of the history row that changed it last.
@@ -47,14 +47,14 @@ class TriggerOrder(TriggerTerms, frozen=True):
     distance_percent: float | None
 
 
-def pending_orders(user: str) -> list[PendingOrder]:
+def pending_orders(user: str) -> list[PendingOrderView]:
     """The user's pending orders, the newest first: the stack from its top. It may include one that has just expired."""
-    return [PendingOrder(*row) for row in store().rows(_PENDING, user=user)]
+    return [PendingOrderView(*row) for row in store().rows(_PENDING, user=user)]
 
 
 def trigger_orders(
-    user: str, quotes_of: Callable[[Sequence[str]], Mapping[str, Quote | None]] = latest_quotes
-) -> list[TriggerOrder]:
+    user: str, quotes_of: Callable[[Sequence[str]], Mapping[str, QuoteView | None]] = latest_quotes
+) -> list[TriggerOrderView]:
     """The user's trigger orders, by symbol and side.
 
     `quotes_of` gives the prices; a page passes the ones it shows elsewhere.
@@ -75,7 +75,7 @@ def trigger_orders(
             distance,
             round(100 * distance / quote.price_cents, 2) if quote and distance is not None else None,
         )
-        orders.append(TriggerOrder(*fields))
+        orders.append(TriggerOrderView(*fields))
     return orders
 
 

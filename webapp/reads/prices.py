@@ -12,7 +12,7 @@ POINTS_MAX = 5_000
 """Maximum points of a chart; the newest are kept."""
 
 
-class Quote(msgspec.Struct, frozen=True):
+class QuoteView(msgspec.Struct, frozen=True):
     """The newest price known. `usable`: an order given now would be executed at it (not yet 60 s old)."""
 
     symbol: str
@@ -42,18 +42,18 @@ class Trade(msgspec.Struct, frozen=True):
     fill: bool
 
 
-def latest_quote(symbol: str) -> Quote | None:
+def latest_quote(symbol: str) -> QuoteView | None:
     """The newest quote; None if nobody ever got a price for the symbol."""
     return latest_quotes([symbol]).get(symbol)
 
 
-def latest_quotes(symbols: Sequence[str]) -> dict[str, Quote]:
+def latest_quotes(symbols: Sequence[str]) -> dict[str, QuoteView]:
     """The newest quotes by symbol; symbols without a price are left out."""
     now = now_ms()
     quotes = {}
     for symbol, price_cents, asked_at_ms in store().rows(_LATEST, symbols=list(symbols)) if symbols else ():
         age_ms = max(0, now - asked_at_ms)
-        quotes[symbol] = Quote(symbol, price_cents, asked_at_ms, age_ms, age_ms < QUOTE_LIFETIME_MS)
+        quotes[symbol] = QuoteView(symbol, price_cents, asked_at_ms, age_ms, age_ms < QUOTE_LIFETIME_MS)
     return quotes
 
 

@@ -15,7 +15,7 @@ FRESH_SECONDS = 60
 """Seconds for which the cost is reused: computing it reads the whole day's history."""
 
 
-class QuoteCost(msgspec.Struct, frozen=True):
+class QuoteCostView(msgspec.Struct, frozen=True):
     """Commands that needed a price, those of them that had one from the cache, or joined a request under way; paid
     requests, the least number that could have served, those that brought no price; and the cost.
     """
@@ -30,11 +30,11 @@ class QuoteCost(msgspec.Struct, frozen=True):
     floor_cost_cents: int
 
 
-def quote_cost() -> QuoteCost:
+def quote_cost() -> QuoteCostView:
     """Cost of this day so far."""
     here = site()
     with here.keeping:
-        cost: QuoteCost | None
+        cost: QuoteCostView | None
         at, cost = here.kept.get("quote cost", (-math.inf, None))
         if cost is None or time.monotonic() - at > FRESH_SECONDS:
             cost = _look()
@@ -42,13 +42,13 @@ def quote_cost() -> QuoteCost:
         return cost
 
 
-def _look() -> QuoteCost:
+def _look() -> QuoteCostView:
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     since_ms = int(midnight.timestamp() * 1000)
     fetches = store().only(FETCHES.format(**SINCE), since_ms=since_ms)
     counts = counted.quote_cost(store().stream(NEEDS.format(**SINCE), since_ms=since_ms), fetches)
     each = site().settings.base.quote_cost_cents
-    return QuoteCost(
+    return QuoteCostView(
         counts.lookups,
         counts.hits,
         counts.joined,

@@ -10,28 +10,28 @@ from dataclasses import dataclass, field
 import msgspec
 
 from consumers.transactions.intake import Intake
-from consumers.transactions.scheduler import HOME_OF_NOBODY
+from consumers.transactions.scheduler import NO_USER_PARTITION
 from rabbitmq.stream_consumer import Delivery
-from schema.commands import NOBODY, Command, DumpMarker, Fill, FillBatch
+from schema.commands import NO_USER, Command, DumpMarker, Fill, FillBatch
 
 NEVER_TOUCHED = -1
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """A command or fill in the stream. `place`: its number among the partition's orders. `offset`: its message's."""
+class LogEntry(msgspec.Struct, frozen=True, gc=False):
+    """A command or fill in the stream. `place`: its number among the partition's requests. `offset`: its message's."""
 
     place: int
     offset: int
-    order: Command | Fill
+    request: Command | Fill
     published_at_ms: int
 
 
 @dataclass(slots=True)
 class UserLog:
-    """One user's orders: commands by id, the first copy of each; fills in their order, all copies."""
+    """One user's requests: commands by id, the first copy of each; fills in their order, all copies."""
 
-    commands: dict[bytes, Entry] = field(default_factory=dict)
-    fills: deque[Entry] = field(default_factory=deque)
+    commands: dict[bytes, LogEntry] = field(default_factory=dict)
+    fills: deque[LogEntry] = field(default_factory=deque)
 
 
 @dataclass(slots=True)
@@ -55,16 +55,16 @@ def read_log(partition: int, deliveries: Iterable[Delivery]) -> PartitionLog:
         if message is None:
             log.poison += 1
             continue
-        if isinstance(message, DumpMarker) and partition != HOME_OF_NOBODY:
+        if isinstance(message, DumpMarker) and partition != NO_USER_PARTITION:
             continue  # this partition only passes the marker on
-        for order in arrival.orders:
+        for request in arrival.requests:
             place += 1
-            user = log.users.get(order.user or NOBODY)
+            user = log.users.get(request.user or NO_USER)
             if user is None:
-                user = log.users[order.user or NOBODY] = UserLog()
-            entry = Entry(place, delivery.offset, order, message.published_at_ms)
+                user = log.users[request.user or NO_USER] = UserLog()
+            entry = LogEntry(place, delivery.offset, request, message.published_at_ms)
             if isinstance(message, FillBatch):
                 user.fills.append(entry)
-            elif user.commands.setdefault(order.command_id, entry) is not entry:
+            elif user.commands.setdefault(request.command_id, entry) is not entry:
                 log.duplicates += 1
     return log

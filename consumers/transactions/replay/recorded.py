@@ -35,7 +35,7 @@ class Place:
     clock_ms: int
 
 
-class Recorded:
+class RecordedHistory:
     """Snapshot of the live database, until `close`. Raises StoreError if the database cannot be reached."""
 
     def __init__(self, database_url: str):

@@ -11,7 +11,7 @@ from consumers.transactions import engine
 from consumers.transactions.account import Account, Decision, apply
 from consumers.transactions.batch import Batch
 from consumers.transactions.replay.findings import Findings, Kind
-from consumers.transactions.replay.log import Entry, UserLog
+from consumers.transactions.replay.log import LogEntry, UserLog
 from consumers.transactions.replay.recorded import Place, RecordedRow
 from consumers.transactions.verdict import NO_QUOTE, QUOTE_REFUSED, Given
 from schema.commands import Command, Fill
@@ -73,11 +73,13 @@ class Rerun:
         self._at_ms = row.at_ms
 
     def finish(self) -> None:
-        """Notes the orders that are in the stream and have no history row."""
+        """Notes the requests that are in the stream and have no history row."""
         for entry in self._log.commands.values():
             if entry.offset < self._place.position or entry.place < self._reached:
-                order = _command_of(entry)
-                self._findings.note(Kind.LOST, f"{self._name}: {order.name} {order.transaction_number} {_where(entry)}")
+                command = _command_of(entry)
+                self._findings.note(
+                    Kind.LOST, f"{self._name}: {command.name} {command.transaction_number} {_where(entry)}"
+                )
             else:
                 self._findings.not_yet_executed += 1
         for entry in self._log.fills:
@@ -106,11 +108,11 @@ class Rerun:
 
     def _fill(self, batch: Batch, row: RecordedRow) -> bool:
         self._findings.fills += 1
-        if all(entry.order.command_id != row.command_id for entry in self._log.fills):
+        if all(entry.request.command_id != row.command_id for entry in self._log.fills):
             self._note(Kind.UNKNOWN, row, f"fill id {row.command_id.hex()}, not found at this place in the stream")
             return False
         # The stream may hold the same fill more than once, void at first. It does not matter which copy took effect.
-        while (entry := self._log.fills.popleft()).order.command_id != row.command_id:
+        while (entry := self._log.fills.popleft()).request.command_id != row.command_id:
             self._void(entry, row.at_ms)
         self._reach(entry, row)
         fill = _fill_of(entry)
@@ -139,8 +141,8 @@ class Rerun:
         batch.add_expiry(self._partition, self.account, row.at_ms, decision)
         return True
 
-    def _reach(self, entry: Entry, row: RecordedRow) -> None:
-        """Checks that the row's order is next in the stream, and that everything due had expired before it."""
+    def _reach(self, entry: LogEntry, row: RecordedRow) -> None:
+        """Checks that the row's request is next in the stream, and that everything due had expired before it."""
         while self._log.fills and self._log.fills[0].place < entry.place:
             self._void(self._log.fills.popleft(), row.at_ms)
         if entry.place < self._reached:
@@ -150,7 +152,7 @@ class Rerun:
         if (account.buys or account.sells) and (order := engine.due(account, row.at_ms)) is not None:
             self._note(Kind.MISMATCH, row, f"order {order.seq} was due, but was not released before this row")
 
-    def _given(self, row: RecordedRow, entry: Entry) -> Given:
+    def _given(self, row: RecordedRow, entry: LogEntry) -> Given:
         """Quote that the worker had for this row, as recorded."""
         if row.reason == Reason.NO_QUOTE:
             return NO_QUOTE
@@ -160,8 +162,13 @@ class Rerun:
             return None
         price = row.quoted_price_cents
         asked_at_ms = row.asked_at_ms
-        if price is None or asked_at_ms is None or row.quoted_symbol is None or row.quoted_symbol != entry.order.symbol:
-            self._note(Kind.MISMATCH, row, f"quote {row.quote_id} has no price for {entry.order.symbol}")
+        if (
+            price is None
+            or asked_at_ms is None
+            or row.quoted_symbol is None
+            or row.quoted_symbol != entry.request.symbol
+        ):
+            self._note(Kind.MISMATCH, row, f"quote {row.quote_id} has no price for {entry.request.symbol}")
             return None
         quote = Quote(row.quote_id, row.quoted_symbol, price, asked_at_ms, row.transaction_number, row.user)
         if not quote.usable(row.at_ms):
@@ -169,7 +176,7 @@ class Rerun:
             return None
         return quote
 
-    def _void(self, entry: Entry, until_ms: int) -> None:
+    def _void(self, entry: LogEntry, until_ms: int) -> None:
         """Checks a fill without a history row, taken between the row before and `until_ms`: it must have been void.
 
         The result does not depend on whether orders that expired meanwhile were released before or after the fill,
@@ -206,15 +213,15 @@ def _differences(row: RecordedRow, decision: Decision) -> Iterator[str]:
             yield f"{name} {recorded}, recomputed {recomputed}"
 
 
-def _command_of(entry: Entry) -> Command:
-    assert isinstance(entry.order, Command), entry
-    return entry.order
+def _command_of(entry: LogEntry) -> Command:
+    assert isinstance(entry.request, Command), entry
+    return entry.request
 
 
-def _fill_of(entry: Entry) -> Fill:
-    assert isinstance(entry.order, Fill), entry
-    return entry.order
+def _fill_of(entry: LogEntry) -> Fill:
+    assert isinstance(entry.request, Fill), entry
+    return entry.request
 
 
-def _where(entry: Entry) -> str:
+def _where(entry: LogEntry) -> str:
     return f"(offset {entry.offset})"

@@ -13,7 +13,7 @@ from consumers.transactions.batch import Batch
 from consumers.transactions.replay.findings import Findings
 from consumers.transactions.replay.fresh import Fresh, recreate
 from consumers.transactions.replay.log import PartitionLog, UserLog, read_log
-from consumers.transactions.replay.recorded import Place, Recorded
+from consumers.transactions.replay.recorded import Place, RecordedHistory
 from consumers.transactions.replay.rerun import Rerun
 from rabbitmq.connection import Connection
 from rabbitmq.lengths import PATIENCE_SECONDS, newest_offsets
@@ -29,7 +29,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ReplayResult:
     """Result of a replay. `difference`: the first account and field that differ; empty if the hashes are equal."""
 
     live_hash: str
@@ -46,10 +46,10 @@ class Result:
         return self.equal and not self.findings.violations
 
 
-def replay(broker: Connection, database_url: str, progress: Progress) -> Result:
+def replay(broker: Connection, database_url: str, progress: Progress) -> ReplayResult:
     """Replays all partitions, and compares both states. Raises BrokerError, StoreError, psycopg.Error."""
     recreate(database_url)
-    recorded = Recorded(database_url)
+    recorded = RecordedHistory(database_url)
     fresh = Fresh(database_url)
     try:
         places, total = recorded.places(), recorded.count_rows()
@@ -73,7 +73,7 @@ def replay(broker: Connection, database_url: str, progress: Progress) -> Result:
     finally:
         recorded.close()
         fresh.close()
-    return Result(_hash(live), _hash(rebuilt), _first_difference(live, rebuilt), findings)
+    return ReplayResult(_hash(live), _hash(rebuilt), _first_difference(live, rebuilt), findings)
 
 
 class _Partition:
@@ -87,7 +87,7 @@ class _Partition:
         self._fresh = fresh
         self._batch = Batch()
 
-    def rerun(self, recorded: Recorded, users: list[str]) -> Iterator[int]:
+    def rerun(self, recorded: RecordedHistory, users: list[str]) -> Iterator[int]:
         """Reruns these users, then those in the stream alone. Yields now and then how many rows are recomputed."""
         for user, rows in itertools.groupby(recorded.rows(users), lambda row: row.user):
             run = self._begin(user)

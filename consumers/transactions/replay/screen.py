@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from consumers.transactions.replay.findings import Findings
 from consumers.transactions.replay.fresh import fresh_name
-from consumers.transactions.replay.run import Result, replay
+from consumers.transactions.replay.run import ReplayResult, replay
 from database import postgres
 from rabbitmq.connection import open_connection
 from runtime.log_setup import set_up_logging
@@ -41,7 +41,7 @@ def replay_and_show(chosen: Settings) -> int:
     return SAME if result.passed else DIFFERENT
 
 
-def _replay(amqp_url: str, database_url: str) -> Result:
+def _replay(amqp_url: str, database_url: str) -> ReplayResult:
     columns = (
         TextColumn("Replaying"),
         BarColumn(),
@@ -60,7 +60,7 @@ def _replay(amqp_url: str, database_url: str) -> Result:
         broker.close()
 
 
-def _report(result: Result, rebuilt: str, seconds: float) -> None:
+def _report(result: ReplayResult, rebuilt: str, seconds: float) -> None:
     found = result.findings
     print(f"Replayed {_counts(found)} in {seconds:.1f} s ({found.commands / seconds:,.0f} commands/s)")
     print(f"  not yet executed: {found.not_yet_executed:,}")

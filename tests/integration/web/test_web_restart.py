@@ -24,8 +24,8 @@ def postgres(website: Website, wait_for: Callable) -> Iterator[Servers]:
     """Postgres, which the test may stop; it runs again afterwards in any case."""
     environment = website.system.environment
     servers = Servers(environment["AMQP_URL"], environment["DATABASE_URL"])
-    if not servers.ours:
-        pytest.skip("Postgres was given by its address: it is not ours to stop")
+    if not servers.are_own:
+        pytest.skip("Postgres was given by its address: the tests may not stop it")
     yield servers
     servers.look()
     wait_for(lambda: servers.answers(POSTGRES), BACK_SECONDS_MAX, "Postgres is back")

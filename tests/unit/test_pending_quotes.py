@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotecache.awaited import DEADLINE_MS, RETRY_MS, Awaited
+from quotecache.pending_quotes import DEADLINE_MS, RETRY_MS, PendingQuotes
 from schema.bounds import INT64_MAX, MILLISECONDS_MAX
 from schema.commands import VERSION
 from schema.events import CLOCK_STEP_MS_MAX, QUOTE_LIFETIME_MS, NoQuote, PriceRequest, Quote
@@ -22,22 +22,22 @@ class Asker:
     """Client that requests quotes and turns its loop. `sent`: symbols of all requests; `answers`: what it has heard."""
 
     def __init__(self):
-        self.awaited = Awaited()
+        self.pending = PendingQuotes()
         self.now_ms = T0
         self.sent: list[str] = []
         self.answers: list[Quote | NoQuote] = []
 
     def asks(self, symbol="ABC") -> None:
-        if self.awaited.ask(PriceRequest(VERSION, symbol, "jane", 7), self.now_ms):
+        if self.pending.ask(PriceRequest(VERSION, symbol, "jane", 7), self.now_ms):
             self.sent.append(symbol)
 
     def hears(self, answer: Quote | NoQuote) -> None:
-        self.awaited.hear(answer)
+        self.pending.hear(answer)
         self.turn()
 
     def turn(self) -> None:
-        self.sent += [request.symbol for request in self.awaited.tick(self.now_ms)]
-        self.answers += self.awaited.take_answers()
+        self.sent += [request.symbol for request in self.pending.tick(self.now_ms)]
+        self.answers += self.pending.take_answers()
 
     def turns(self, ms: int) -> None:
         """Turns the loop for this time."""
@@ -67,27 +67,27 @@ def test_a_quote_told_again_is_news_only_to_who_asked(asker):
     assert asker.answers == [a_quote(100)]
     asker.asks()
     asker.hears(a_quote(100))
-    assert asker.answers == [a_quote(100)] * 2 and not asker.awaited.waits_for("ABC")
+    assert asker.answers == [a_quote(100)] * 2 and not asker.pending.waits_for("ABC")
 
 
 def test_a_quote_that_had_run_out_when_it_crossed_our_request_is_no_answer(asker):
     asker.asks()
     asker.hears(a_quote(100, asked_at_ms=T0 - QUOTE_LIFETIME_MS))
-    assert asker.awaited.waits_for("ABC")
+    assert asker.pending.waits_for("ABC")
 
 
 def test_an_answer_that_was_long_in_coming_is_one(asker):
     asker.asks()
     asker.turns(DEADLINE_MS - TURN_MS)
     asker.hears(a_quote(100, asked_at_ms=asker.now_ms))
-    assert asker.answers == [a_quote(100, asked_at_ms=asker.now_ms)] and not asker.awaited.waits_for("ABC")
+    assert asker.answers == [a_quote(100, asked_at_ms=asker.now_ms)] and not asker.pending.waits_for("ABC")
 
 
 def test_an_older_quote_never_replaces_a_newer_one_and_the_newer_one_is_the_answer(asker):
     asker.hears(a_quote(100, quote_id=5))
     asker.asks()
     asker.hears(a_quote(200, quote_id=4))
-    assert asker.awaited.peek("ABC", T0).quote_id == 5
+    assert asker.pending.peek("ABC", T0).quote_id == 5
     assert [quote.quote_id for quote in asker.answers] == [5, 5]
 
 
@@ -95,20 +95,20 @@ def test_a_quote_with_a_number_that_no_quote_cache_gave_keeps_no_later_one_away(
     """Otherwise one forged message would make a symbol useless for every worker that hears it, until its restart."""
     asker.hears(a_quote(1, quote_id=INT64_MAX))
     asker.hears(a_quote(200, quote_id=4))
-    assert asker.awaited.peek("ABC", asker.now_ms).quote_id == INT64_MAX, "while it may be used, it is the newest"
+    assert asker.pending.peek("ABC", asker.now_ms).quote_id == INT64_MAX, "while it may be used, it is the newest"
     asker.now_ms += QUOTE_LIFETIME_MS
     asker.asks()
     asker.hears(a_quote(200, quote_id=5, asked_at_ms=asker.now_ms))
-    assert asker.awaited.peek("ABC", asker.now_ms).quote_id == 5
-    assert asker.answers[-1].quote_id == 5 and not asker.awaited.waits_for("ABC")
+    assert asker.pending.peek("ABC", asker.now_ms).quote_id == 5
+    assert asker.answers[-1].quote_id == 5 and not asker.pending.waits_for("ABC")
 
 
 def test_a_quote_from_a_time_yet_to_come_keeps_no_usable_one_away(asker):
     asker.asks()
     asker.hears(a_quote(1, quote_id=INT64_MAX, asked_at_ms=MILLISECONDS_MAX))
-    assert asker.awaited.waits_for("ABC")
+    assert asker.pending.waits_for("ABC")
     asker.hears(a_quote(200, quote_id=4))
-    assert asker.awaited.peek("ABC", asker.now_ms).quote_id == 4 and not asker.awaited.waits_for("ABC")
+    assert asker.pending.peek("ABC", asker.now_ms).quote_id == 4 and not asker.pending.waits_for("ABC")
 
 
 # The clock is set back
@@ -118,7 +118,7 @@ def test_a_quote_that_answers_after_the_clock_was_set_back_is_an_answer(asker):
     asker.asks()
     asker.now_ms -= HOUR_MS
     asker.hears(a_quote(100, asked_at_ms=asker.now_ms))
-    assert not asker.awaited.waits_for("ABC")
+    assert not asker.pending.waits_for("ABC")
     asker.turns(QUOTE_LIFETIME_MS)
     asker.asks()
     assert asker.sent == ["ABC", "ABC"], "it can be asked for again"
@@ -147,10 +147,10 @@ def test_a_symbol_asked_for_after_the_clock_was_set_back_waits_for_no_other(aske
 def test_a_quote_from_before_the_clock_was_set_back_is_not_used_and_the_next_one_is(asker):
     asker.hears(a_quote(100, quote_id=1))
     asker.now_ms -= HOUR_MS
-    assert asker.awaited.peek("ABC", asker.now_ms) is None
+    assert asker.pending.peek("ABC", asker.now_ms) is None
     asker.asks()
     asker.hears(a_quote(200, asked_at_ms=asker.now_ms, quote_id=2))
-    assert asker.awaited.peek("ABC", asker.now_ms).quote_id == 2
+    assert asker.pending.peek("ABC", asker.now_ms).quote_id == 2
 
 
 # The quote cache's clock is far from the worker's
@@ -173,11 +173,11 @@ def test_a_quote_that_comes_a_little_too_early_is_the_answer_once_it_may_be_used
     quote = a_quote(100, asked_at_ms=T0 + CLOCK_STEP_MS_MAX + RETRY_MS)
     asker.asks()
     asker.hears(quote)
-    assert asker.answers == [quote] and asker.awaited.waits_for("ABC")
+    assert asker.answers == [quote] and asker.pending.waits_for("ABC")
     asker.turns(RETRY_MS)
     asker.hears(quote)
-    assert asker.answers == [quote, quote] and not asker.awaited.waits_for("ABC")
-    assert asker.awaited.peek("ABC", asker.now_ms) == quote
+    assert asker.answers == [quote, quote] and not asker.pending.waits_for("ABC")
+    assert asker.pending.peek("ABC", asker.now_ms) == quote
 
 
 # Answers in any order
@@ -197,5 +197,5 @@ def test_whatever_the_clocks_do_every_request_ends_once_they_run_on(events):
             asker.hears(a_quote(100, symbol, asker.now_ms + apart_ms, quote_id=number))
     sent = len(asker.sent)
     asker.turns(DEADLINE_MS + RETRY_MS + CLOCK_STEP_MS_MAX)
-    assert not any(asker.awaited.waits_for(symbol) for symbol in "ABC")
+    assert not any(asker.pending.waits_for(symbol) for symbol in "ABC")
     assert len(asker.sent) - sent <= 3 * (REPEATS + 2)

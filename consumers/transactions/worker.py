@@ -1,4 +1,4 @@
-"""Session of a worker with one connection to each server: the loop that receives, takes a turn, commits and publishes.
+"""Transaction worker with one connection to each server: the loop that receives, takes a turn, commits and publishes.
 
 turn.py decides what happens in a turn. The process drops a session when a connection breaks, or when a partition turns
 out to have another owner; nothing is lost, because the streams and the database hold all that matters (design §2).
@@ -12,9 +12,9 @@ import structlog
 
 from consumers.transactions import store
 from consumers.transactions.batch import Batch
-from consumers.transactions.holdings import Holdings
 from consumers.transactions.outgoing import messages_of, news_of
-from consumers.transactions.turn import Records, Turns
+from consumers.transactions.owned_partitions import OwnedPartitions
+from consumers.transactions.turn import Records, TransactionTurns
 from ownership.clock import Clock
 from quotecache.client import Prices
 from rabbitmq.connection import Connection
@@ -30,8 +30,8 @@ IDLE_SECONDS_MAX = 0.05
 log = structlog.get_logger()
 
 
-class Session:
-    """Session of a transaction worker: one BlockingConnection, one database connection, one thread."""
+class TransactionWorker:
+    """Transaction worker from one connect to the next: one BlockingConnection, one database connection, one thread."""
 
     def __init__(self, broker: Connection, database: psycopg.Connection, replica: str, doubtful: dict[int, int]):
         self._broker = broker
@@ -42,24 +42,24 @@ class Session:
         records = Records(
             partial(store.load, database), partial(store.newest_ids, database), partial(store.answers, database)
         )
-        self._turns = Turns(self._prices, records, clock.now_ms, BATCH_ROWS_MAX)
+        self._turns = TransactionTurns(self._prices, records, clock.now_ms, BATCH_ROWS_MAX)
         self._scheduler = self._turns.scheduler
-        self._holdings = Holdings(broker, database, self._publisher, self._scheduler, clock, replica, doubtful)
-        self._held = self._holdings.held
+        self._partitions = OwnedPartitions(broker, database, self._publisher, self._scheduler, clock, replica, doubtful)
+        self._held = self._partitions.held
         self.rows_written = 0
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Works until `stopping`, then hands everything over. Raises BrokerError, StoreError, psycopg.Error."""
         while not stopping():
-            self._holdings.member.tick()
-            self._holdings.take_over()
+            self._partitions.member.tick()
+            self._partitions.take_over()
             self._receive()
             self._work()
-        self._holdings.leave()
+        self._partitions.leave()
 
     def newest_offsets(self) -> dict[int, int]:
         """Newest offset that each owned partition's stream has delivered."""
-        return self._holdings.newest_offsets()
+        return self._partitions.newest_offsets()
 
     def _receive(self) -> None:
         """Waits for something to do; under load, receives what has arrived, up to a full batch."""
@@ -72,53 +72,53 @@ class Session:
     def _patience(self) -> float:
         if (
             self._scheduler.has_ready
-            or self._holdings.taking_over
-            or any(holding.intake.arrivals for holding in self._held.values())
+            or self._partitions.taking_over
+            or any(owned.intake.arrivals for owned in self._held.values())
         ):
             return 0
-        wait = min(IDLE_SECONDS_MAX, self._holdings.member.seconds_to_tick)
+        wait = min(IDLE_SECONDS_MAX, self._partitions.member.seconds_to_tick)
         expiry_ms = self._scheduler.next_expiry_ms
         if expiry_ms is not None:
             wait = min(wait, (expiry_ms - now_ms()) / 1000)
         return max(wait, 0)
 
     def _backlog(self) -> int:
-        return sum(len(a.orders) for holding in self._held.values() for a in holding.intake.arrivals)
+        return sum(len(a.requests) for owned in self._held.values() for a in owned.intake.arrivals)
 
     def _work(self) -> None:
         batch, now = self._turns.run(self._held.values())
-        for share in batch.shares.values():
-            for letter in share.dead:
+        for output in batch.outputs.values():
+            for letter in output.dead:
                 log.warning("dead letter", id=letter.id, reason=letter.reason)
         self._commit(batch, now)
 
     def _commit(self, batch: Batch, now: int) -> None:
-        changed = [h for n, h in self._held.items() if h.moved or n in batch.shares]
+        changed = [h for n, h in self._held.items() if h.moved or n in batch.outputs]
         if changed:
             self._publisher.flush()  # the commit below replaces the previous batch's outbox row
             messages = {}
-            for holding in changed:
-                share = batch.shares.get(holding.state.partition)
-                if share is not None:
-                    first = holding.ownership.audit_number + 1
-                    messages[holding.state.partition] = messages_of(holding.state.partition, share, first)
-                    holding.ownership.audit_number += len(share.entries)
-                holding.ownership.position = holding.state.progress.position
-                holding.ownership.high = holding.state.progress.high
-                holding.ownership.clock_ms = now
+            for owned in changed:
+                output = batch.outputs.get(owned.state.partition)
+                if output is not None:
+                    first = owned.ownership.audit_number + 1
+                    messages[owned.state.partition] = messages_of(owned.state.partition, output, first)
+                    owned.ownership.audit_number += len(output.entries)
+                owned.ownership.position = owned.state.progress.position
+                owned.ownership.high = owned.state.progress.high
+                owned.ownership.clock_ms = now
             if batch.rows:
                 strike("before-commit")
-            store.commit(self._database, batch, [holding.ownership for holding in changed], messages)
+            store.commit(self._database, batch, [owned.ownership for owned in changed], messages)
             strike("after-commit")
             self.rows_written += len(batch.rows)
             for of_partition in messages.values():
                 for message in of_partition:
                     self._publisher.publish(message)
-            for partition, share in batch.shares.items():
-                for message in news_of(partition, share):
+            for partition, output in batch.outputs.items():
+                for message in news_of(partition, output):
                     self._publisher.publish(message)
             strike("after-publish")
-        for holding in self._held.values():
-            assert holding.consumer is not None, "an owned partition is read"
-            holding.consumer.acknowledge(holding.state.finished_tags)
-            holding.end_turn()
+        for owned in self._held.values():
+            assert owned.consumer is not None, "an owned partition is read"
+            owned.consumer.acknowledge(owned.state.finished_tags)
+            owned.end_turn()

@@ -1,4 +1,4 @@
-"""Partitions that a session owns: takeovers step by step, and handing over (design §2)."""
+"""Partitions that a worker owns: takeovers step by step, and handing over (design §2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import psycopg
 from consumers.transactions import store
 from consumers.transactions.account import Account
 from consumers.transactions.intake import Intake
-from consumers.transactions.owned import OwnedPartition
+from consumers.transactions.partition_state import PartitionState
 from consumers.transactions.progress import Progress
 from consumers.transactions.scheduler import Scheduler
 from consumers.transactions.turn import PREFETCH_MESSAGES, ActivePartition
@@ -27,13 +27,13 @@ USERS_PER_TURN = 2_000
 """Users that one step of a takeover loads, in some 50 ms. Leases and other partitions' commands wait no longer."""
 
 
-class Holding(ActivePartition):
-    """Partition that this session owns and works on, with its ownership and the stream consumer that feeds it."""
+class OwnedPartition(ActivePartition):
+    """Partition that this worker owns and works on, with its ownership and the stream consumer that feeds it."""
 
     def __init__(self, ownership: Ownership, doubtful_until: int):
         super().__init__(
             Intake(ownership.partition, max(ownership.high, doubtful_until)),
-            OwnedPartition(ownership.partition, Progress(ownership.position, ownership.high)),
+            PartitionState(ownership.partition, Progress(ownership.position, ownership.high)),
         )
         self.ownership = ownership
         self.consumer: StreamConsumer | None = None
@@ -51,15 +51,15 @@ class Holding(ActivePartition):
 
 @dataclass
 class _Takeover:
-    """Partition that this session owns but does not work on yet. `users`: those with pending orders, not yet loaded."""
+    """Partition that this worker owns but does not work on yet. `users`: those with pending orders, not yet loaded."""
 
     ownership: Ownership
     users: list[str]
     accounts: list[Account] = field(default_factory=list)
 
 
-class Holdings(Owner):
-    """The partitions of a session. `held`: those it works on, by number. `member`: its membership in the group."""
+class OwnedPartitions(Owner):
+    """The partitions of a worker. `held`: those it works on, by number. `member`: its membership in the group."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Holdings(Owner):
         self._scheduler, self._clock = scheduler, clock
         self._doubtful = doubtful
         self._takeovers: dict[int, _Takeover] = {}
-        self.held: dict[int, Holding] = {}
+        self.held: dict[int, OwnedPartition] = {}
         self.member = Member(database, store.GROUP, replica, self)
 
     @property
@@ -89,7 +89,7 @@ class Holdings(Owner):
         self._clear_outbox([self.held[n].ownership for n in surplus & self.held.keys()])
 
     def ended(self, lost: frozenset[int], released: frozenset[int]) -> None:
-        """Drops all state of these partitions. The session goes on with the others."""
+        """Drops all state of these partitions. The worker goes on with the others."""
         for partition in lost | released:
             if partition in self.held:
                 self.held.pop(partition).close()
@@ -124,21 +124,21 @@ class Holdings(Owner):
         if takeover.users:
             return
         del self._takeovers[n]
-        holding = self.held[n] = Holding(takeover.ownership, self._doubtful.pop(n, -1))
-        self._scheduler.adopt(holding.state, takeover.accounts)
-        holding.consumer = StreamConsumer(
-            self._broker, command_stream(n), takeover.ownership.position, PREFETCH_MESSAGES, holding.intake.put
+        owned = self.held[n] = OwnedPartition(takeover.ownership, self._doubtful.pop(n, -1))
+        self._scheduler.adopt(owned.state, takeover.accounts)
+        owned.consumer = StreamConsumer(
+            self._broker, command_stream(n), takeover.ownership.position, PREFETCH_MESSAGES, owned.intake.put
         )
 
     def leave(self) -> None:
         """Releases all partitions, so that their next owners need not wait for a lease to expire."""
         self.member.leave()
-        for holding in self.held.values():
-            holding.close()
+        for owned in self.held.values():
+            owned.close()
 
     def newest_offsets(self) -> dict[int, int]:
         """Newest offset that each partition's stream has delivered."""
-        return {n: holding.intake.newest_offset for n, holding in self.held.items()}
+        return {n: owned.intake.newest_offset for n, owned in self.held.items()}
 
     def _clear_outbox(self, ownerships: Sequence[Ownership]) -> None:
         # The broker has confirmed all of it, so no next owner, of whatever version of this program, has to repeat it.

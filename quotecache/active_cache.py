@@ -15,7 +15,7 @@ from quotecache.audit_entries import audit_messages
 from quotecache.budgets import MINUTE_MS, day_of, is_charged
 from quotecache.cache import Cache, Counts
 from quotecache.fetch import ABANDONED, Fetch, Settled
-from quotecache.hold import Hold
+from quotecache.lease_guard import LeaseGuard
 from quotecache.source import OpenSource
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import Outgoing, Publisher
@@ -36,7 +36,7 @@ Answer = Quote | NoQuote | QuoteRefused
 log = structlog.get_logger()
 
 
-class Tenure:
+class ActiveCache:
     """One ownership, with one connection to each server. All but `close` raise BrokerError, StoreError, Fenced."""
 
     def __init__(
@@ -48,12 +48,12 @@ class Tenure:
         counts: Counts,
         connections_max: int,
         open_source: OpenSource,
-        hold: Hold,
+        guard: LeaseGuard,
         now_ms: int,
     ):
         self._database = database
         self._ownership = ownership
-        self._hold = hold
+        self._guard = guard
         self._counts = counts
         self._publisher = Publisher(connection)
         self._cache = Cache(
@@ -69,7 +69,7 @@ class Tenure:
         # A hung previous owner stays a consumer until its heartbeats end; this higher priority keeps messages from it.
         self._requests = QueueConsumer(connection, PRICE_REQUESTS_QUEUE, self._bodies.append, priority=self.epoch)
         self._tell([])
-        self._source = open_source(connection.wake, hold)
+        self._source = open_source(connection.wake, guard)
 
     @property
     def epoch(self) -> int:
@@ -176,7 +176,7 @@ class Tenure:
         after = store.advanced(self._ownership, list(self._in_flight), self._known_id_max, len(settled), now_ms)
         began = time.monotonic()
         fetches = store.record(self._database, after, asks, settled, messages, now_ms)
-        self._hold.renewed(began)
+        self._guard.renewed(began)
         self._ownership = after
         if fetches:
             for fetch in fetches:

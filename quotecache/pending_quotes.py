@@ -23,7 +23,7 @@ class _Outstanding:
     repeat_at_ms: int
 
 
-class Awaited:
+class PendingQuotes:
     """Quotes and outstanding requests of one process: `hear` each broadcast, `tick` every turn, then `take_answers`."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from consumers.transactions.account import Account
 from consumers.transactions.intake import Arrival
 from consumers.transactions.progress import Message, Progress
 from consumers.transactions.sources import Sources
-from schema.commands import NOBODY, Command, Fill
+from schema.commands import NO_USER, Command, Fill
 
 Key = tuple[str, bytes]
 """User and command id, as in the history's unique key (`history_command_id_key`)."""
@@ -22,20 +22,20 @@ PARKED_ITEMS_MAX = 20_000
 """Maximum commands of a partition that wait in memory: about 10 MB."""
 
 
-def key_of(order: Command | Fill) -> Key:
-    """Key under which an order is executed at most once."""
-    return order.user or NOBODY, order.command_id
+def key_of(request: Command | Fill) -> Key:
+    """Key under which a request is executed at most once."""
+    return request.user or NO_USER, request.command_id
 
 
 @dataclass(slots=True)
 class Item:
     """A command or fill of the log that is to be executed. `reply_to`: queues in which clients wait for its outcome."""
 
-    order: Command | Fill
+    request: Command | Fill
     message: Message
     published_at_ms: int
     reply_to: tuple[str, ...] = ()
-    in_vain: bool = False
+    early_quote_failed: bool = False
     """Whether its quote was requested early and none was available. That was its one attempt, which was paid for."""
     waited_since_ms: int | None = None
     """Time at which its turn came and no usable quote was at hand, ms since the epoch; None if there was one."""
@@ -55,7 +55,7 @@ class Parked:
         """Adds a command behind all waiting ones."""
         self.items.append(item)
         if self._by_key is not None:
-            self._by_key.setdefault(key_of(item.order), item)
+            self._by_key.setdefault(key_of(item.request), item)
 
     def popleft(self) -> Item:
         """Removes and returns the first command."""
@@ -67,12 +67,12 @@ class Parked:
         if self._by_key is None:
             self._by_key = {}
             for item in self.items:
-                self._by_key.setdefault(key_of(item.order), item)
+                self._by_key.setdefault(key_of(item.request), item)
         return self._by_key.get(key)
 
 
 @dataclass(slots=True, eq=False)
-class OwnedPartition:
+class PartitionState:
     """A partition in its owner's memory. `sources` tells new commands from possible copies."""
 
     partition: int

@@ -16,7 +16,7 @@ from webapp import commands, reads
 from webapp.accounts import logged_in, login_required
 from webapp.bounds import HexId, in_bounds
 from webapp.pages.context import form_token, local_path, tell_on_next_page
-from webapp.pages.intentions import changed_trigger_order, give_once
+from webapp.pages.intentions import changed_trigger_order, submit_once
 from webapp.pages.root import pages
 from webapp.pages.words import not_newest_message, outcome_message, repeated_message
 
@@ -35,7 +35,7 @@ FILLED_IN = {"amount", "price"}
 
 @pages.post("/commands/<name>")
 @login_required
-def give(name: str) -> ResponseReturnValue:
+def submit(name: str) -> ResponseReturnValue:
     """Gives any command, by its name in the spec."""
     if name not in CommandName.__members__:
         abort(404)
@@ -88,7 +88,7 @@ def command_page(command_id: str) -> ResponseReturnValue:
 
 def outcome_of(command: CommandName, arguments: list[str], form: tuple[str, ...] | None = None) -> ResponseReturnValue:
     """Gives the command for the logged-in person, at most once per intention, and answers with its outcome."""
-    result, repeated = give_once(command, arguments, form, _text("form_token"), logged_in())
+    result, repeated = submit_once(command, arguments, form, _text("form_token"), logged_in())
     later = url_for("pages.command", command_id=result.command_id)
     if wants_json():
         answer = _for_script(result) | {"repeated": repeated}
@@ -99,13 +99,13 @@ def outcome_of(command: CommandName, arguments: list[str], form: tuple[str, ...]
     return tell(repeated_message(result, words) if repeated else words, done=result.status == Outcome.DONE)
 
 
-def _for_script(result: commands.Result) -> dict[str, object]:
+def _for_script(result: commands.CommandResult) -> dict[str, object]:
     """The outcome's message, and under `again` the message for when the same form is sent once more."""
     words = _outcome(result)
     return {**words, "again": repeated_message(result, words)}
 
 
-def _outcome(result: commands.Result) -> dict[str, str]:
+def _outcome(result: commands.CommandResult) -> dict[str, str]:
     """The outcome's message. If another order is the newest, it says which."""
     if result.newest_order is not None and result.seq is not None:
         user = logged_in().user_id

@@ -23,7 +23,7 @@ PUMP_SECONDS = 1.0
 log = structlog.get_logger()
 
 
-class Ear(BrokerThread):
+class BrokerListener(BrokerThread):
     """Listener that calls its callbacks from its own thread. `on_bound`: news of these partitions come from now on."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Ear(BrokerThread):
         on_bound: Callable[[set[int]], None],
         on_status: Callable[[bool], None],
     ):
-        super().__init__(amqp_url, name, "ear")
+        super().__init__(amqp_url, name, "broker-listener")
         self._on_quotes = on_quotes
         self._on_changed = on_changed
         self._on_bound = on_bound
@@ -44,7 +44,7 @@ class Ear(BrokerThread):
         self._bound: set[int] = set()
 
     def want(self, partitions: frozenset[int]) -> None:
-        """Sets the partitions whose accounts' news it hears from now on. Safe for any thread."""
+        """Sets the partitions whose accounts' news the listener hears from now on. Safe for any thread."""
         if partitions != self._wanted:
             self._wanted = partitions
             self._wake()

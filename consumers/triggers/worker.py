@@ -1,6 +1,6 @@
-"""Session of a trigger worker with one connection to each server: it receives changes and prices, and sends fills.
+"""Trigger worker with one connection to each server: it receives changes and prices, and sends fills.
 
-The worker stores nothing. It loads the book from the trigger orders in Postgres whenever it takes over a share of the
+The worker stores nothing. It loads the book from the trigger orders in Postgres whenever it takes over a part of the
 symbols. Fills go into the log of their user, where the account's owner decides on them. turn.py decides what happens in
 a turn.
 """
@@ -11,7 +11,7 @@ import psycopg
 import structlog
 
 from consumers.triggers import store
-from consumers.triggers.turn import Turns
+from consumers.triggers.turn import TriggerTurns
 from ownership.member import Member, Owner
 from ownership.partitions import Ownership
 from quotecache.client import Prices
@@ -34,8 +34,11 @@ FILLS_PER_TURN_MAX = 10_000
 log = structlog.get_logger()
 
 
-class Session(Owner):
-    """One BlockingConnection, one database connection, one thread. A partition here is a share of the symbols."""
+class TriggerWorker(Owner):
+    """Trigger worker from one connect to the next: one BlockingConnection, one database connection, one thread.
+
+    A partition here is a part of the symbols.
+    """
 
     def __init__(self, broker: Connection, database: psycopg.Connection, replica: str):
         self._broker = broker
@@ -43,7 +46,7 @@ class Session(Owner):
         self._member = Member(database, store.GROUP, replica, self)
         self._publisher = Publisher(broker)
         self._prices = Prices(broker, self._publisher)
-        self._turns = Turns(self._prices, FILLS_PER_TURN_MAX)
+        self._turns = TriggerTurns(self._prices, FILLS_PER_TURN_MAX)
         self._bodies: list[bytes] = []
         self._changes = Subscription(broker, TRIGGERS_EXCHANGE, (), self._bodies.append)
         self.fills_sent = 0

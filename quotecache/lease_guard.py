@@ -15,7 +15,7 @@ other half of the lease covers a process suspended between this check and the se
 """
 
 
-class Hold:
+class LeaseGuard:
     """Time of the last renewal: one thread renews the lease, another sends. The clock also runs while suspended."""
 
     def __init__(self, renewed_at: float):

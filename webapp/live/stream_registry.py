@@ -15,7 +15,7 @@ class Full(Exception):
     """The maximum number of streams is open already."""
 
 
-class Board:
+class StreamRegistry:
     """Open streams and the news for them. `streams_max`: further streams are refused."""
 
     def __init__(self, streams_max: int):
