@@ -21,7 +21,7 @@ def baseline_of(ledger: Ledger) -> Baseline:
     return Baseline(
         history_rows=ledger.value(_HISTORY_ROWS),
         quote_id=ledger.value("SELECT coalesce(max(quote_id), 0) FROM quote_fetches"),
-        positions=dict(map(tuple, ledger.rows(_POSITIONS))),
+        next_offsets=dict(map(tuple, ledger.rows(_NEXT_OFFSETS))),
         stored=dict(map(tuple, ledger.rows("SELECT source, stored FROM audit_sources"))),
     )
 
@@ -92,8 +92,8 @@ class Completion:
     def behind(self, sent: list[int]) -> str:
         """Describes the partitions, sources and dumps that are behind. `sent`: messages published, per partition."""
         found = []
-        for partition, position, owner in self._ledger.rows(_OWNERS):
-            missing = self._run.baseline.positions.get(partition, 0) + sent[partition] - position
+        for partition, next_offset, owner in self._ledger.rows(_OWNERS):
+            missing = self._run.baseline.next_offsets.get(partition, 0) + sent[partition] - next_offset
             if missing > 0:
                 found.append(f"partition {partition} (owner: {owner or 'none'}) by {missing} messages")
         stored = self.stored()
@@ -113,10 +113,10 @@ _HISTORY_ROWS = "SELECT coalesce(sum(history_seq), 0)::bigint FROM accounts"
 
 _EXECUTED = "SELECT count(*) FROM history WHERE kind = 'command' AND command_id BETWEEN :low AND :high"
 
-_POSITIONS = "SELECT partition, position FROM partitions WHERE consumer_group = 'transactions'"
+_NEXT_OFFSETS = "SELECT partition, next_offset FROM partitions WHERE consumer_group = 'transactions'"
 
 _OWNERS = """
-    SELECT partition, position, CASE WHEN lease_until > clock_timestamp() THEN owner END
+    SELECT partition, next_offset, CASE WHEN lease_until > clock_timestamp() THEN owner END
     FROM partitions WHERE consumer_group = 'transactions' ORDER BY partition"""
 
 _OWNED = """

@@ -16,8 +16,8 @@ class Baseline:
 
     history_rows: int
     quote_id: int
-    positions: Mapping[int, int]
-    """Partition → position in its log."""
+    next_offsets: Mapping[int, int]
+    """Partition → next offset of its log."""
     stored: Mapping[int, int]
     """Source → number of its newest stored audit entry."""
 

@@ -34,8 +34,8 @@ class Ownership:
 
     partition: int
     epoch: int
-    position: int
-    high: int
+    next_offset: int
+    high_offset: int
     audit_number: int
     clock_ms: int
 
@@ -112,7 +112,7 @@ def fence(cursor: psycopg.Cursor, group: str, ownerships: Iterable[Ownership], l
     The first statement of every batch. Raises Fenced: the caller must then roll its transaction back, and drop
     all state of these partitions.
     """
-    rows = [(o.partition, o.epoch, o.position, o.high, o.audit_number, o.clock_ms) for o in ownerships]
+    rows = [(o.partition, o.epoch, o.next_offset, o.high_offset, o.audit_number, o.clock_ms) for o in ownerships]
     values = (lease_ms, *map(list, zip(*rows, strict=True)), group)
     cursor.execute(_ADVANCE, values)
     if cursor.rowcount != len(rows):
@@ -228,7 +228,7 @@ _CLAIM = f"""
     SET owner = %s, epoch = p.epoch + 1, owned_from = clock_timestamp(),
         lease_until = clock_timestamp() + %s * interval '1 ms'
     FROM ending WHERE p.consumer_group = %s AND p.partition = ending.partition
-    RETURNING p.partition, p.epoch, p.position, p.high, p.audit_number, p.clock_ms"""
+    RETURNING p.partition, p.epoch, p.next_offset, p.high_offset, p.audit_number, p.clock_ms"""
 
 # The `application_name` of a session is its replica's name (`database.postgres.connect`).
 _END_HANGING = f"""
@@ -238,10 +238,10 @@ _END_HANGING = f"""
 
 _ADVANCE = """
     UPDATE partitions p
-    SET position = v.position, high = v.high, audit_number = v.audit_number, clock_ms = v.clock_ms,
+    SET next_offset = v.next_offset, high_offset = v.high_offset, audit_number = v.audit_number, clock_ms = v.clock_ms,
         lease_until = clock_timestamp() + %s * interval '1 ms'
     FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-        AS v(partition, epoch, position, high, audit_number, clock_ms)
+        AS v(partition, epoch, next_offset, high_offset, audit_number, clock_ms)
     WHERE p.consumer_group = %s AND p.partition = v.partition AND p.epoch = v.epoch
       AND p.lease_until >= clock_timestamp()"""
 

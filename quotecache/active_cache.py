@@ -62,7 +62,7 @@ class ActiveCache:
         self._in_flight: dict[int, Fetch] = {}
         self._racing: dict[str, set[int]] = {}
         """Fetches in flight by symbol; the first one to be answered gives the quote."""
-        self._known_id_max = ownership.high
+        self._known_id_max = ownership.high_offset
         self._bodies: list[bytes] = []
         self._draining = False
         self._take_over(now_ms)

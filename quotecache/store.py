@@ -1,8 +1,8 @@
 """Storage of the quote cache in Postgres: fetches before they are sent, their ends, and the state for a new owner.
 
 Each write is one transaction, fenced by the ownership of the group's only partition. In that partition's row of
-`partitions`, every fetch with a quote_id below `position` has ended, and `high` is the highest quote_id known to be
-asked or ended. So a new owner finds the open fetches without reading years of rows. No decisions here.
+`partitions`, every fetch with a quote_id below `next_offset` has ended, and `high_offset` is the highest quote_id known
+to be asked or ended. So a new owner finds the open fetches without reading years of rows. No decisions here.
 """
 
 from collections.abc import Iterable
@@ -59,7 +59,7 @@ def left_over(connection: psycopg.Connection) -> list[Outgoing]:
 def open_fetches(connection: psycopg.Connection, ownership: Ownership) -> list[Fetch]:
     """Returns fetches that a previous owner recorded and never ended: they count as paid; their answers are lost."""
     with postgres.translated(), connection.transaction(), connection.cursor() as cursor:
-        cursor.execute(_OPEN, (ownership.position,))
+        cursor.execute(_OPEN, (ownership.next_offset,))
         return [
             Fetch(quote_id, PriceRequest(VERSION, symbol, user, number, for_trigger), asked_at_ms)
             for quote_id, symbol, user, number, for_trigger, asked_at_ms in cursor
@@ -94,11 +94,11 @@ def advanced(ownership: Ownership, open_ids: list[int], known_id_max: int, entri
 
     `open_ids` need not contain the fetches inserted in the turn itself: their numbers are above all known ones.
     """
-    high = max(ownership.high, known_id_max)
+    high_offset = max(ownership.high_offset, known_id_max)
     return replace(
         ownership,
-        position=max(ownership.position, min(open_ids, default=high + 1)),
-        high=high,
+        next_offset=max(ownership.next_offset, min(open_ids, default=high_offset + 1)),
+        high_offset=high_offset,
         audit_number=ownership.audit_number + entries,
         clock_ms=max(ownership.clock_ms, now_ms),
     )

@@ -1,4 +1,4 @@
-"""First and last offsets of streams, and lengths of queues. Declares nothing, removes nothing, stores no position.
+"""First and last offsets of streams, and lengths of queues. Declares nothing, removes nothing, stores no offset.
 
 The broker's own count of a stream's messages is seconds behind, and may count chunks. So this module asks each stream
 for its newest chunk, which comes at once.
@@ -100,17 +100,17 @@ def _listen(
     return newest
 
 
-def check_reach(connection: Connection, positions: Mapping[str, int]) -> None:
-    """Makes sure that streams reach these positions (the offsets to be read next).
+def check_reach(connection: Connection, next_offsets: Mapping[str, int]) -> None:
+    """Makes sure that streams reach these offsets, which are to be read next.
 
     A stream that lost its end, or was declared anew, delivers nothing until it has grown to the requested offset again.
     The messages published until then would be confirmed, and never read. Raises LogGap if a stream ends too early, and
     BrokerError if it delivers nothing.
     """
-    wanted = {stream: position for stream, position in positions.items() if position > 0}
+    wanted = {stream: offset for stream, offset in next_offsets.items() if offset > 0}
     if not wanted:
         return
-    awaited = {stream: position - 1 for stream, position in wanted.items()}
+    awaited = {stream: offset - 1 for stream, offset in wanted.items()}
     for stream, offset in newest_offsets(connection, wanted, GLANCE_SECONDS, awaited, PATIENCE_SECONDS).items():
         if offset + 1 < wanted[stream]:
             raise LogGap(

@@ -44,7 +44,7 @@ class StreamConsumer:
     The connection's `pump` raises LogGap if the stream lacks messages.
 
     At most `prefetch` deliveries are unacknowledged. Acknowledging grants the broker credit for more; the broker stores
-    no position. The consumer has its own channel, and closing that stops it.
+    no offset. The consumer has its own channel, and closing that stops it.
     """
 
     def __init__(

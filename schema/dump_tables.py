@@ -19,13 +19,17 @@ dump_state = named_enum(DumpState, "dump_state")
 dumps = Table(
     "dumps",
     metadata,
-    Column("dump_id", Text, nullable=False, comment="command id of the DUMPLOG, hexadecimal"),
-    Column("user_id", Text, comment="null: all users"),
+    Column("dump_id", Text, nullable=False, comment="Command id of the DUMPLOG, hexadecimal"),
+    Column("user_id", Text, comment="User whose entries the dump holds; null for all users"),
     Column("filename", Text, nullable=False),
     Column("state", dump_state, nullable=False, server_default=DumpState.WAITING.value),
-    Column("written_at_ms", BigInteger, comment="when its file was put in its place; null: it never was"),
-    Column("failure", Text, comment="failed: why there is no file; waiting: why the last attempt to write it failed"),
-    Column("dump_number", BigInteger, Identity(), nullable=False, comment="the order in which the log named them"),
+    Column("written_at_ms", BigInteger, comment="Time at which the file was put in place; null if it never was"),
+    Column(
+        "failure",
+        Text,
+        comment="Failed dump: why there is no file; waiting dump: why the last attempt to write it failed",
+    ),
+    Column("dump_number", BigInteger, Identity(), nullable=False, comment="Order in which the log named the dumps"),
     PrimaryKeyConstraint("dump_id"),
     CheckConstraint(
         "CASE state WHEN 'written' THEN written_at_ms IS NOT NULL WHEN 'replaced' THEN true"
@@ -40,6 +44,6 @@ dump_markers = Table(
     metadata,
     Column("dump_id", Text, nullable=False),
     Column("source", SmallInteger, nullable=False),
-    Column("number", BigInteger, nullable=False, comment="the dump holds this source's entries up to here"),
+    Column("number", BigInteger, nullable=False, comment="Number of the source's last entry in the dump"),
     PrimaryKeyConstraint("dump_id", "source"),
 )

@@ -1,4 +1,4 @@
-"""Tables about the logs: owners and positions, the outbox, dead letters, stopped sources, given-up audit messages.
+"""Tables about the logs: owners and offsets, the outbox, dead letters, stopped sources, given-up audit messages.
 
 They are separate from `tables.py`, which is the ledger. Times of leases are by the database's clock.
 """
@@ -26,15 +26,33 @@ partitions = Table(
     Column("consumer_group", Text, nullable=False),
     Column("partition", SmallInteger, nullable=False),
     Column("owner", Text),
-    Column("epoch", BigInteger, nullable=False, server_default="0", comment="number of the ownership: the fence"),
+    Column(
+        "epoch",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="Number of the ownership; a commit with an older one is refused",
+    ),
     Column("lease_until", DateTime(timezone=True)),
-    Column("owned_from", DateTime(timezone=True), comment="since when, without a gap; null: nobody owns it"),
-    Column("position", BigInteger, nullable=False, server_default="0", comment="lowest unfinished offset"),
-    Column("high", BigInteger, nullable=False, server_default="-1", comment="highest touched offset"),
-    Column("audit_number", BigInteger, nullable=False, server_default="0", comment="of the newest audit entry"),
-    Column("clock_ms", BigInteger, nullable=False, server_default="0", comment="time of the newest decision"),
+    Column(
+        "owned_from",
+        DateTime(timezone=True),
+        comment="Start of the current unbroken ownership; null while no worker owns the partition",
+    ),
+    Column(
+        "next_offset",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="Lowest unfinished offset, at which the next owner begins to read",
+    ),
+    Column(
+        "high_offset", BigInteger, nullable=False, server_default="-1", comment="Highest offset that an owner has taken"
+    ),
+    Column("audit_number", BigInteger, nullable=False, server_default="0", comment="Number of the newest audit entry"),
+    Column("clock_ms", BigInteger, nullable=False, server_default="0", comment="Time of the newest decision"),
     PrimaryKeyConstraint("consumer_group", "partition"),
-    CheckConstraint("position <= high + 1", name="position_below_high"),
+    CheckConstraint("next_offset <= high_offset + 1", name="next_offset_bounded"),
 )
 
 ownership_spans = Table(
@@ -48,7 +66,7 @@ ownership_spans = Table(
     Column("owned_until", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("consumer_group", "partition", "epoch", "owned_from"),
     CheckConstraint("owned_from <= owned_until", name="time_passes"),
-    comment="Ownerships that have ended; rows are added, and never changed",
+    comment="Ownerships that have ended; rows are added and never changed",
 )
 
 replicas = Table(
@@ -65,7 +83,12 @@ outbox = Table(
     metadata,
     Column("consumer_group", Text, nullable=False),
     Column("partition", SmallInteger, nullable=False),
-    Column("messages", LargeBinary, nullable=False, comment="MessagePack: what to publish before anything newer"),
+    Column(
+        "messages",
+        LargeBinary,
+        nullable=False,
+        comment="Messages that must be published before any newer ones, as a MessagePack list",
+    ),
     PrimaryKeyConstraint("consumer_group", "partition"),
 )
 
@@ -73,12 +96,19 @@ dead_letters = Table(
     "dead_letters",
     metadata,
     Column("stream", Text, nullable=False),
-    Column("stream_offset", BigInteger, nullable=False, comment="where the whole message lies in the stream"),
-    Column("letter_number", BigInteger, Identity(), nullable=False, comment="the order in which they were given up"),
+    Column("stream_offset", BigInteger, nullable=False, comment="Offset of the whole message in the stream"),
+    Column(
+        "letter_number", BigInteger, Identity(), nullable=False, comment="Order in which workers stored the letters"
+    ),
     Column("reason", Text, nullable=False),
-    Column("size_bytes", BigInteger, nullable=False, comment="of the whole message"),
-    Column("body", LargeBinary, nullable=False, comment="how the message begins; all of it where it is not large"),
-    Column("given_up_at_ms", BigInteger, nullable=False, comment="by the clock of the database"),
+    Column("size_bytes", BigInteger, nullable=False, comment="Size of the whole message"),
+    Column("body", LargeBinary, nullable=False, comment="First bytes of the message; all of it if it is small"),
+    Column(
+        "given_up_at_ms",
+        BigInteger,
+        nullable=False,
+        comment="Time at which a worker stored it, by the database's clock",
+    ),
     PrimaryKeyConstraint("stream", "stream_offset"),
     UniqueConstraint("letter_number"),
     CheckConstraint(f"length(reason) <= {REASON_CHARACTERS_MAX}", name="reason_bounded"),
@@ -89,10 +119,12 @@ audit_stops = Table(
     "audit_stops",
     metadata,
     Column("source", SmallInteger, nullable=False, autoincrement=False),
-    Column("number", BigInteger, nullable=False, comment="of the first entry that is not stored"),
-    Column("stream_offset", BigInteger, nullable=False, comment="where the audit stream is to be read again from"),
-    Column("reason", Text, nullable=False, comment="why that entry is not stored"),
-    Column("stopped_at_ms", BigInteger, nullable=False, comment="by the clock of the database"),
+    Column("number", BigInteger, nullable=False, comment="Number of the first entry that is not stored"),
+    Column(
+        "stream_offset", BigInteger, nullable=False, comment="Offset from which the audit stream has to be read again"
+    ),
+    Column("reason", Text, nullable=False, comment="Reason why that entry is not stored"),
+    Column("stopped_at_ms", BigInteger, nullable=False, comment="Time of the stop, by the database's clock"),
     PrimaryKeyConstraint("source"),
 )
 
@@ -101,6 +133,6 @@ audit_dead_offsets = Table(
     metadata,
     Column("stream_offset", BigInteger, nullable=False, autoincrement=False),
     PrimaryKeyConstraint("stream_offset"),
-    comment="Messages of the audit stream that were given up, for as long as they may be read again; their letters may"
+    comment="Messages of the audit stream that became dead letters, as long as they may be read again; the letters may"
     " be gone",
 )

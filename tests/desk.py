@@ -48,7 +48,7 @@ class Desk:
     ):
         self.quotes = quotes or QuoteTable()
         self.scheduler = Scheduler(self.quotes, batch_max, look_ahead_from)
-        self.owned = PartitionState(partition, Progress(position=0, high=-1))
+        self.owned = PartitionState(partition, Progress(next_offset=0, high_offset=-1))
         self.scheduler.adopt(self.owned, [an_account(NO_USER, cash=None), *accounts])
         self.batch = Batch()
         self.now_ms = T0
@@ -117,8 +117,8 @@ class Desk:
         return [(entry.kind, entry.transaction_number) for entry in output.entries] if output else []
 
     @property
-    def position(self) -> int:
-        return self.owned.progress.position
+    def next_offset(self) -> int:
+        return self.owned.progress.next_offset
 
     def _begin(self, requests: int, marker: DumpMarker | None = None) -> Message:
         self._offset += 1

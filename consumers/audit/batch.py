@@ -41,16 +41,16 @@ class Piece:
 
 @dataclass
 class AuditBatch:
-    """Batch of the audit log. `position` and `high` are those of the log once the batch is stored.
+    """Batch of the audit log. `next_offset` and `high_offset` are those of the log once the batch is stored.
 
     `settle` fills the other fields. `pieces` are to be stored, those of each source in the order of their numbers.
     `repeats` were let through before, and are to be compared with what is stored. `dead` must not become part of the
-    log. `beyond_stops` are markers that cannot be stored, because their source has stopped. `reads_again`: the position
-    goes back to messages that were passed over while a source had stopped.
+    log. `beyond_stops` are markers that cannot be stored, because their source has stopped. `reads_again`: the next
+    offset goes back to messages that were passed over while a source had stopped.
     """
 
-    position: int
-    high: int
+    next_offset: int
+    high_offset: int
     dead_before: Collection[int] = ()
     """Offsets of messages that became dead letters before. They are kept already, and must not become entries now."""
     arrivals: list[NumberedMessage] = field(default_factory=list)
@@ -67,9 +67,9 @@ class AuditBatch:
     def add(self, offset: int, body: bytes, tag: int) -> None:
         """Decodes and adds a delivery."""
         self.tags.append(tag)
-        is_new = offset > self.high
-        self.position = offset + 1
-        self.high = max(self.high, offset)
+        is_new = offset > self.high_offset
+        self.next_offset = offset + 1
+        self.high_offset = max(self.high_offset, offset)
         if offset in self.dead_before:
             return
         try:
@@ -109,7 +109,7 @@ class AuditBatch:
             stop, dropped = lacking
             self.note_stop(stop, dropped)
         held_from = numbering.held_from
-        self.position = self.position if held_from is None else min(self.position, held_from)
+        self.next_offset = self.next_offset if held_from is None else min(self.next_offset, held_from)
 
     def add_dead_letter(self, arrival: NumberedMessage, reason: str) -> None:
         """Adds a message that must not become part of the log, to be stored as a dead letter."""
@@ -135,7 +135,7 @@ class AuditBatch:
             return False
         if arrival.is_new and arrival.first_number <= stop.number:
             numbering.retry(stop)
-            self.position = min(self.position, stop.offset)
+            self.next_offset = min(self.next_offset, stop.offset)
             self.reads_again = True
             return False
         self.beyond_stops += _markers(arrival, stop.number)

@@ -31,15 +31,15 @@ def beginning(database: psycopg.Connection, ownership: Ownership) -> Beginning:
     """Reads the state of each source. Raises Fenced, StoreError."""
     with translated(), database.transaction(), database.cursor() as cursor:
         partitions.fence(cursor, GROUP, [ownership])
-        cursor.execute(_FORGET_DEAD, (ownership.position,))
+        cursor.execute(_FORGET_DEAD, (ownership.next_offset,))
         stored: dict[int, int] = dict(cursor.execute("SELECT source, stored FROM audit_sources").fetchall())
         return Beginning(stored, stops.load(database))
 
 
-def dead_from(database: psycopg.Connection, position: int) -> frozenset[int]:
-    """Offsets, from `position` on, of messages that became dead letters. Raises StoreError."""
+def dead_from(database: psycopg.Connection, next_offset: int) -> frozenset[int]:
+    """Offsets, from `next_offset` on, of messages that became dead letters. Raises StoreError."""
     with translated(), database.transaction():
-        return frozenset(offset for (offset,) in database.execute(_DEAD, (position,)))
+        return frozenset(offset for (offset,) in database.execute(_DEAD, (next_offset,)))
 
 
 def note_stops(database: psycopg.Connection, ownership: Ownership, changed: list[Stop]) -> None:
@@ -50,7 +50,7 @@ def note_stops(database: psycopg.Connection, ownership: Ownership, changed: list
 
 
 def commit(database: psycopg.Connection, ownership: Ownership, batch: AuditBatch, numbering: Numbering) -> int:
-    """Settles a batch, and stores it with its dead letters and the log's position, all or nothing.
+    """Settles a batch, and stores it with its dead letters and the log's next offset, all or nothing.
 
     Returns how many dumps that completed. If Postgres refuses an entry, its source stops there (`batch.new_stops`);
     everything of the other sources is stored. Raises Fenced if the log has another owner by now, StoreError if
@@ -73,7 +73,7 @@ def _commit(
         committed, heads = _look(cursor)
         if not on_trial:
             batch.settle(numbering, committed)
-        ownership.position, ownership.high = batch.position, batch.high
+        ownership.next_offset, ownership.high_offset = batch.next_offset, batch.high_offset
         partitions.fence(cursor, GROUP, [ownership])
         if on_trial:
             completed = _try_each(cursor, heads, batch, numbering)

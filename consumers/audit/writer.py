@@ -1,4 +1,4 @@
-"""The audit worker: owns the audit stream, reads it from the stored position, and stores it batch by batch.
+"""The audit worker: owns the audit stream, reads it from the stored offset on, and stores it batch by batch.
 
 It stores small loads at once; under load, batches grow up to their limits. Its state in memory can all be read again:
 when it loses a server or its ownership, it drops that state and starts a new session. No SQL and no files here.
@@ -115,8 +115,8 @@ class _AuditWorker(Owner):
         if self._ownership is None:
             self._member.tick_now()
         while self._ownership is not None and (left := self._left()):
-            goal = self._batch.high + left
-            while self._ownership is not None and self._batch.high < goal:
+            goal = self._batch.high_offset + left
+            while self._ownership is not None and self._batch.high_offset < goal:
                 if time.monotonic() > deadline:
                     log.warning("stopped before the log was stored; the next start continues", messages=self._left())
                     return
@@ -124,10 +124,10 @@ class _AuditWorker(Owner):
 
     def _left(self) -> int:
         """Number of messages that are in the stream and not stored."""
-        known = {AUDIT_STREAM: self._batch.high} if self._batch.high >= 0 else {}
+        known = {AUDIT_STREAM: self._batch.high_offset} if self._batch.high_offset >= 0 else {}
         quiet_seconds = GLANCE_SECONDS if known else QUIET_SECONDS
         newest = newest_offsets(self._broker, [AUDIT_STREAM], quiet_seconds, known, SILENCE_SECONDS_MAX)
-        return max(0, newest[AUDIT_STREAM] - self._batch.high)
+        return max(0, newest[AUDIT_STREAM] - self._batch.high_offset)
 
     def leave(self) -> None:
         """Releases the log, so that the next owner need not wait for the lease to expire. Never raises."""
@@ -147,13 +147,13 @@ class _AuditWorker(Owner):
             self._claimed(ownership)
 
     def _claimed(self, ownership: Ownership) -> None:
-        check_reach(self._broker, {AUDIT_STREAM: ownership.position})
+        check_reach(self._broker, {AUDIT_STREAM: ownership.next_offset})
         begins = store.beginning(self._database, ownership)
         self._ownership = ownership
         self._numbering = Numbering(begins.stored)
-        position = min([ownership.position, *self._try_again(begins.stops)])
-        log.info("acquired the audit log", epoch=ownership.epoch, position=position)
-        self._read_from(position)
+        next_offset = min([ownership.next_offset, *self._try_again(begins.stops)])
+        log.info("acquired the audit log", epoch=ownership.epoch, next_offset=next_offset)
+        self._read_from(next_offset)
         self._on_dump_complete()
 
     def _try_again(self, stops: Sequence[Stop]) -> list[int]:
@@ -176,12 +176,12 @@ class _AuditWorker(Owner):
             store.note_stops(self._database, self._ownership, beyond)
         return [stop.offset for stop in within]
 
-    def _read_from(self, position: int) -> None:
+    def _read_from(self, next_offset: int) -> None:
         assert self._ownership is not None, "only an owner reads the log"
-        self._dead = store.dead_from(self._database, position)
-        self._batch = AuditBatch(position, self._ownership.high, self._dead)
+        self._dead = store.dead_from(self._database, next_offset)
+        self._batch = AuditBatch(next_offset, self._ownership.high_offset, self._dead)
         self._inbox.clear()
-        self._consumer = StreamConsumer(self._broker, AUDIT_STREAM, position, PREFETCH_MESSAGES, self._inbox.append)
+        self._consumer = StreamConsumer(self._broker, AUDIT_STREAM, next_offset, PREFETCH_MESSAGES, self._inbox.append)
 
     def _gather(self) -> None:
         self._broker.pump(IDLE_SECONDS)
@@ -215,9 +215,9 @@ class _AuditWorker(Owner):
         self._stored_at = time.monotonic()
         if batch.reads_again:
             self._consumer.close()
-            self._read_from(batch.position)
+            self._read_from(batch.next_offset)
         else:
-            self._batch = AuditBatch(batch.position, batch.high, self._dead)
+            self._batch = AuditBatch(batch.next_offset, batch.high_offset, self._dead)
 
     def _tell(self, batch: AuditBatch, held_before: int) -> None:
         for letter in batch.dead:

@@ -43,7 +43,7 @@ def survey(places: Iterable[tuple[Intake, PartitionState]], requests_max: int, a
     """
     window = []
     for intake, state in places:
-        state.sources.forget(state.progress.position)
+        state.sources.forget(state.progress.next_offset)
         intake.surveyed = 0
         in_question = False
         for arrival in intake.arrivals:

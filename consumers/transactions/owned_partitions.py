@@ -32,8 +32,8 @@ class OwnedPartition(ActivePartition):
 
     def __init__(self, ownership: Ownership, doubtful_until: int):
         super().__init__(
-            Intake(ownership.partition, max(ownership.high, doubtful_until)),
-            PartitionState(ownership.partition, Progress(ownership.position, ownership.high)),
+            Intake(ownership.partition, max(ownership.high_offset, doubtful_until)),
+            PartitionState(ownership.partition, Progress(ownership.next_offset, ownership.high_offset)),
         )
         self.ownership = ownership
         self.consumer: StreamConsumer | None = None
@@ -41,7 +41,7 @@ class OwnedPartition(ActivePartition):
     @property
     def moved(self) -> bool:
         """Whether more of the log is done than the database has stored."""
-        return self.state.progress.position != self.ownership.position
+        return self.state.progress.next_offset != self.ownership.next_offset
 
     def close(self) -> None:
         self.state.owned = False
@@ -104,7 +104,7 @@ class OwnedPartitions(Owner):
             self._publisher.publish(message)
         self._publisher.flush()
         self._clear_outbox(ownerships)
-        check_reach(self._broker, {command_stream(one.partition): one.position for one in ownerships})
+        check_reach(self._broker, {command_stream(one.partition): one.next_offset for one in ownerships})
         takeovers = {ownership.partition: _Takeover(ownership, []) for ownership in ownerships}
         for user in store.users_with_pending(self._database):
             if (partition := partition_of(user)) in takeovers:
@@ -127,7 +127,7 @@ class OwnedPartitions(Owner):
         owned = self.held[n] = OwnedPartition(takeover.ownership, self._doubtful.pop(n, -1))
         self._scheduler.adopt(owned.state, takeover.accounts)
         owned.consumer = StreamConsumer(
-            self._broker, command_stream(n), takeover.ownership.position, PREFETCH_MESSAGES, owned.intake.put
+            self._broker, command_stream(n), takeover.ownership.next_offset, PREFETCH_MESSAGES, owned.intake.put
         )
 
     def leave(self) -> None:

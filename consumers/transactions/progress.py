@@ -1,4 +1,4 @@
-"""Progress in a partition's log: unfinished messages, `position`, `high`, and when a marker's turn comes.
+"""Progress in a partition's log: unfinished messages, `next_offset`, `high_offset`, and when a marker's turn comes.
 
 Pure bookkeeping: no I/O, nothing of accounts (design §3).
 """
@@ -25,13 +25,13 @@ class Message:
 class Progress:
     """The unfinished messages of one partition, in the order of the log."""
 
-    def __init__(self, position: int, high: int):
-        self.high = high
-        self._next = position
+    def __init__(self, next_offset: int, high_offset: int):
+        self.high_offset = high_offset
+        self._next = next_offset
         self._unfinished: deque[Message] = deque()
 
     @property
-    def position(self) -> int:
+    def next_offset(self) -> int:
         """Lowest unfinished offset, at which a new owner has to begin."""
         return self._unfinished[0].offset if self._unfinished else self._next
 
@@ -45,7 +45,7 @@ class Progress:
         assert offset >= self._next, (offset, self._next)
         message = Message(offset, tag, commands, marker)
         self._next = offset + 1
-        self.high = max(self.high, offset)
+        self.high_offset = max(self.high_offset, offset)
         self._unfinished.append(message)
         return message
 

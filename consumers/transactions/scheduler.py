@@ -103,7 +103,7 @@ class Scheduler:
                 self._resume(batch, state, user, given, now_ms)
 
     def sweep(self, batch: Batch, state: PartitionState, now_ms: int) -> None:
-        """Moves the partition's position on, and executes the markers that it reaches."""
+        """Moves the partition's next offset on, and executes the markers that it reaches."""
         while (message := state.progress.sweep()) is not None:
             for user in _kept_behind(state, message):
                 parked = state.parked[user]

@@ -55,13 +55,13 @@ class Sources:
         """Whether unfinished messages hold the ids of so many sources that no more should be read for now."""
         return len(self._known) > SOURCES_CROWDED
 
-    def forget(self, position: int) -> None:
+    def forget(self, next_offset: int) -> None:
         """Drops the sources that are unused for longest, if there are many.
 
-        Everything below `position` must be committed, so that the history has all that these sources knew. A source
+        Everything below `next_offset` must be committed, so that the history has all that these sources knew. A source
         with an unfinished command is never dropped.
         """
-        while len(self._known) > self._sources_max and next(iter(self._known.values())).offset < position:
+        while len(self._known) > self._sources_max and next(iter(self._known.values())).offset < next_offset:
             _, source = self._known.popitem(last=False)
             self._users -= len(source.users)
         if self._users > self._users_max:

@@ -117,7 +117,7 @@ class TransactionTurns:
     def _take(self, batch: Batch, partition: ActivePartition, arrival: Arrival, answers: Answers, now: int) -> None:
         state, delivery = partition.state, arrival.delivery
         if arrival.dead is not None:
-            if delivery.offset > state.progress.high:  # else it was stored along with this `high`
+            if delivery.offset > state.progress.high_offset:  # else it was stored along with this `high_offset`
                 batch.add_dead_letter(state.partition, arrival.dead)
             state.progress.begin(delivery.offset, delivery.tag, 0)
             state.finished_tags.append(delivery.tag)

@@ -103,8 +103,8 @@ class TransactionWorker:
                     first = owned.ownership.audit_number + 1
                     messages[owned.state.partition] = messages_of(owned.state.partition, output, first)
                     owned.ownership.audit_number += len(output.entries)
-                owned.ownership.position = owned.state.progress.position
-                owned.ownership.high = owned.state.progress.high
+                owned.ownership.next_offset = owned.state.progress.next_offset
+                owned.ownership.high_offset = owned.state.progress.high_offset
                 owned.ownership.clock_ms = now
             if batch.rows:
                 strike("before-commit")

@@ -69,13 +69,19 @@ def drop_database(admin: str, name: str) -> None:
         raise StackError(f"cannot drop the database {name}: {_first_line(error)}") from error
 
 
+# Whatever schema the database is in: it is asked before it is migrated, and the column had another name before 0015.
+_HAS_READ = """
+    select coalesce(max(coalesce(to_jsonb(p) ->> 'high_offset', to_jsonb(p) ->> 'high')::bigint), -1) >= 0
+    from partitions p"""
+
+
 def has_read_streams(url: str) -> bool:
     """Whether workers on this database have ever read a command from a stream."""
     try:
         with connect(url) as connection:
             if connection.execute("select to_regclass('partitions')").fetchone() == (None,):
                 return False
-            return bool(only_row(connection.execute("select coalesce(max(high), -1) >= 0 from partitions"))[0])
+            return bool(only_row(connection.execute(_HAS_READ))[0])
     except psycopg.Error as error:
         raise StackError(f"cannot look into {name_of(url)}: {_first_line(error)}") from error
 

@@ -1,6 +1,6 @@
 """The SQL of dead letters: consumers store them, people read and remove them.
 
-Reading removes nothing. A consumer stores a letter in the transaction that moves its position on. So each message is
+Reading removes nothing. A consumer stores a letter in the transaction that moves its next offset on. So each message is
 stored once, under its stream and offset, whichever process dies in between.
 """
 
@@ -32,7 +32,7 @@ class Choice:
 
 
 def keep(cursor: psycopg.Cursor, letters: Sequence[DeadLetter]) -> None:
-    """Stores letters in the caller's transaction, which also stores the position behind them.
+    """Stores letters in the caller's transaction, which also stores the next offset behind them.
 
     A letter that is stored already stays as it is.
     """

@@ -112,8 +112,8 @@ class AuditLog:
         assert [number for number, _ in rows] == list(range(1, len(rows) + 1))
         return [transaction_number for _, transaction_number in rows]
 
-    def position(self) -> int:
-        return self._one("SELECT position FROM partitions WHERE consumer_group = 'audit'")[0]
+    def next_offset(self) -> int:
+        return self._one("SELECT next_offset FROM partitions WHERE consumer_group = 'audit'")[0]
 
     def owner(self) -> str | None:
         return self._one("SELECT owner FROM partitions WHERE consumer_group = 'audit'")[0]

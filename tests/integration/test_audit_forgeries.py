@@ -38,11 +38,11 @@ def test_what_no_source_committed_is_a_dead_letter_and_the_real_entries_are_stor
         audit.forge(5, number, [command(666)])
     published = 7 + HELD_MESSAGES_MAX + 2 - 1
     audit.start()
-    wait_for(lambda: audit.position() == published, what="the log moves on behind all of it")
+    wait_for(lambda: audit.next_offset() == published, what="the log moves on behind all of it")
     audit.publish(3, 3, commands(3, 4))
     audit.publish(5, 1, commands(1, 3))
     audit.publish(QUOTECACHE_SOURCE, 2, [quote(2)])
-    wait_for(lambda: audit.position() == published + 3)
+    wait_for(lambda: audit.next_offset() == published + 3)
     assert audit.transactions(3) == [1, 2, 3, 4]
     assert audit.transactions(5) == [1, 2, 3]
     assert audit.transactions(QUOTECACHE_SOURCE) == [1, 2]
@@ -64,7 +64,7 @@ def test_entries_that_were_forged_under_committed_numbers_are_told_from_the_real
     audit.forge(3, 3, commands(3, 4))
     audit.forge(3, 1, commands(1, 2))
     audit.start()
-    wait_for(lambda: audit.position() == 4)
+    wait_for(lambda: audit.next_offset() == 4)
     assert audit.transactions(3) == [1, 2, 666, 4]
     (letter,) = audit.dead_letters()
     assert (letter.offset, letter.reason) == (
@@ -87,7 +87,7 @@ def test_what_was_passed_over_while_a_source_had_stopped_is_told_from_forgeries(
     audit.commit(3, 7)
     audit.forge(3, 6, commands(666, 667))
     audit.publish(3, 6, commands(16, 17))
-    wait_for(lambda: audit.position() == 5)
+    wait_for(lambda: audit.next_offset() == 5)
     process.kill()
     process.wait()
     audit.database.execute("ALTER TABLE audit_events DROP CONSTRAINT odd")
@@ -122,7 +122,7 @@ def test_an_entry_that_postgres_refuses_stops_its_source_alone_and_fails_the_dum
     audit.publish(3, 11, commands(50, 52))
     audit.publish(4, 3, commands(60, 61))
     wait_for(lambda: audit.stored(4) == 4)
-    assert audit.position() == 2 + PARTITIONS + 2
+    assert audit.next_offset() == 2 + PARTITIONS + 2
 
     process.kill()
     process.wait()
@@ -130,7 +130,7 @@ def test_an_entry_that_postgres_refuses_stops_its_source_alone_and_fails_the_dum
     audit.start()
     wait_for(lambda: audit.stored(3) == 13)
     assert audit.transactions(3) == [1, 2, 3, 11, 12, 13, 14, 20, 43, 99, 50, 51, 52]
-    wait_for(lambda: audit.stops() == [] and audit.position() == 2 + PARTITIONS + 2)
+    wait_for(lambda: audit.stops() == [] and audit.next_offset() == 2 + PARTITIONS + 2)
 
 
 def test_a_source_that_lacks_an_entry_stops_and_goes_on_when_it_comes(audit, wait_for):
@@ -145,10 +145,10 @@ def test_a_source_that_lacks_an_entry_stops_and_goes_on_when_it_comes(audit, wai
     ((source, number, reason),) = audit.stops()
     assert (source, number) == (3, 3) and "missing" in reason
     audit.publish(5, 1, commands(1, 3))
-    wait_for(lambda: audit.stored(5) == 3 and audit.position() == last - 1)
+    wait_for(lambda: audit.stored(5) == 3 and audit.next_offset() == last - 1)
     audit.forge(3, last + 1, [command(last + 1)])
     audit.forge(3, 3, [command(3)])
     wait_for(lambda: audit.stored(3) == last + 1)
     assert audit.transactions(3) == list(range(1, last + 2))
-    wait_for(lambda: audit.position() == last + 1)
+    wait_for(lambda: audit.next_offset() == last + 1)
     assert (audit.stops(), audit.dead_letters()) == ([], [])

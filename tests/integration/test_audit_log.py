@@ -47,7 +47,7 @@ def test_what_is_published_twice_or_cut_differently_is_stored_once(audit, wait_f
     audit.publish(0, 16, commands(16, 20))
     audit.publish(0, 1, commands(1, 12))
     audit.publish(1, 4, commands(104, 104))
-    wait_for(lambda: audit.position() == 7)
+    wait_for(lambda: audit.next_offset() == 7)
     assert audit.transactions(0) == list(range(1, 21))
     assert audit.transactions(1) == [101, 102, 103, 104]
 
@@ -58,16 +58,16 @@ def test_nothing_is_stored_past_a_gap_until_it_is_filled(audit, wait_for):
     audit.publish(0, 7, commands(7, 9))
     audit.publish(1, 1, commands(101, 103))
     wait_for(lambda: audit.stored(1) == 3)
-    assert (audit.stored(0), audit.position()) == (3, 1)
+    assert (audit.stored(0), audit.next_offset()) == (3, 1)
 
     process.kill()
     audit.start("another")
     audit.publish(1, 4, commands(104, 104))
     wait_for(lambda: audit.stored(1) == 4)
-    assert (audit.stored(0), audit.position()) == (3, 1)
+    assert (audit.stored(0), audit.next_offset()) == (3, 1)
 
     audit.publish(0, 4, commands(4, 6))
-    wait_for(lambda: audit.position() == 5)
+    wait_for(lambda: audit.next_offset() == 5)
     assert audit.transactions(0) == list(range(1, 10))
 
 
@@ -105,7 +105,7 @@ def test_a_worker_killed_between_copy_and_commit_leaves_nothing_behind(audit, da
         wait_for(lambda: audit.database.execute(waits).fetchone())
         process.kill()
         process.wait()
-    assert (audit.transactions(3), audit.position()) == ([], 0)
+    assert (audit.transactions(3), audit.next_offset()) == ([], 0)
 
     audit.start("another")
     wait_for(lambda: audit.stored(3) == 500)
@@ -118,7 +118,7 @@ def test_poison_goes_to_the_dead_letters_and_the_log_goes_on(audit, wait_for):
     audit.publish(33, 1, commands(1, 1))
     audit.publish(0, 3, commands(3, 4))
     audit.start()
-    wait_for(lambda: audit.position() == 4)
+    wait_for(lambda: audit.next_offset() == 4)
     assert audit.transactions(0) == [1, 2, 3, 4]
 
     garbage, foreign = audit.dead_letters()

@@ -17,7 +17,7 @@ LONG_AGO = (
     f"UPDATE pending_orders SET expires_at_ms = expires_at_ms - {STOPPED_MS}",
     f"""UPDATE ownership_spans SET owned_from = owned_from - interval '{STOPPED_MS} ms',
             owned_until = owned_until - interval '{STOPPED_MS} ms'""",
-    "UPDATE partitions SET position = 0, high = -1, clock_ms = 0",  # the streams of a test are empty
+    "UPDATE partitions SET next_offset = 0, high_offset = -1, clock_ms = 0",  # the streams of a test are empty
 )
 OWNED_ALL_THE_TIME = "UPDATE ownership_spans SET owned_until = now()"
 

@@ -127,3 +127,18 @@ def test_dead_letters_that_wait_in_the_outbox_of_an_earlier_version_are_kept(dat
         assert kept.fetchall() == [("commands.03", 7, "why\\x00not", 100_000, 65_536)]
         left = connection.execute("SELECT messages FROM outbox ORDER BY partition").fetchall()
     assert [msgspec.msgpack.decode(packed, type=list[Outgoing]) for (packed,) in left] == [[entry], [entry]]
+
+
+def test_the_progress_of_an_earlier_version_keeps_its_numbers_under_its_new_names(database_url):
+    with alembic(database_url) as config:
+        command.downgrade(config, "0014")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE partitions SET position = 7, high = 9 WHERE consumer_group = 'transactions' AND partition = 3"
+        )
+        with alembic(database_url) as config:
+            command.upgrade(config, "head")
+        moved = "SELECT partition, next_offset, high_offset FROM partitions WHERE next_offset > 0"
+        assert connection.execute(moved).fetchall() == [(3, 7, 9)]
+        with pytest.raises(psycopg.errors.CheckViolation, match="partitions_next_offset_bounded"):
+            connection.execute("UPDATE partitions SET next_offset = 11 WHERE next_offset = 7")

@@ -1,4 +1,4 @@
-"""A stream that ends before the position up to which it was read: no reader may go on as if nothing was missing."""
+"""A stream that ends before the offset up to which it was read: no reader may go on as if nothing was missing."""
 
 import threading
 

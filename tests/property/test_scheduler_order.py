@@ -101,13 +101,13 @@ class SchedulerOrder(Log):
         self.check_order_of_each_user()
 
     def check_position_and_high(self) -> None:
-        """The position passes nothing unfinished, and nothing beyond `high` is done: only up to it is looked up."""
+        """The next offset passes no unfinished message, and nothing beyond `high_offset` is done."""
         for request in self.requests:
             offset = self.offset_of[key_of(request)]
-            if not self.is_only_passed_on(request) and offset < self.database.position:
+            if not self.is_only_passed_on(request) and offset < self.database.next_offset:
                 assert self.is_done(request), request
             if self.is_done(request):
-                assert offset <= self.database.high, request
+                assert offset <= self.database.high_offset, request
 
     def check_order_of_each_user(self) -> None:
         done, published = defaultdict(list), defaultdict(list)
@@ -152,7 +152,7 @@ class SchedulerOrder(Log):
             worker.turn([], self.now_ms)
             if worker.wants:
                 self.answer(worker.wants[0], 5)
-            elif worker.is_idle and self.database.position == len(self.stream):
+            elif worker.is_idle and self.database.next_offset == len(self.stream):
                 if not self.database.pending:
                     return
                 minutes_max = 2 + len(self.database.pending) if minutes_max is None else minutes_max - 1
@@ -242,7 +242,7 @@ def test_a_dead_letter_behind_a_waiting_user_is_stored_once_though_its_worker_di
     world.publish_garbage()
     world.works(3)
     garbage = len(world.stream) - 1
-    assert world.database.position < garbage, "the message is read again in the worker's next life"
+    assert world.database.next_offset < garbage, "the message is read again in the worker's next life"
     world.dies(False, 0)
     world.works(3)
     assert world.database.dead == [garbage]

@@ -32,7 +32,7 @@ class Database:
         """Replies in each queue. They are not part of the database, but here, too, they outlive workers."""
         self.log: list[AuditEntry] = []
         self.dead: list[int] = []
-        self.position, self.high = 0, -1
+        self.next_offset, self.high_offset = 0, -1
 
     def commit(self, batch: Batch, owned: PartitionState) -> None:
         for row in batch.rows:
@@ -58,9 +58,9 @@ class Database:
             self.dead += [letter.offset for letter in output.dead]
             for queue, replies in output.replies.items():
                 self.replies.setdefault(queue, []).extend(replies)
-        assert owned.progress.position >= self.position, "the position never goes back"
-        self.position, self.high = owned.progress.position, owned.progress.high
-        assert self.position <= self.high + 1
+        assert owned.progress.next_offset >= self.next_offset, "the next offset never goes back"
+        self.next_offset, self.high_offset = owned.progress.next_offset, owned.progress.high_offset
+        assert self.next_offset <= self.high_offset + 1
 
     def load(self, users: Iterable[str]) -> list[Account]:
         return [self._account(user) for user in users]
@@ -131,9 +131,9 @@ class WorkerLife:
     ):
         self.quotes = HeardQuotes()
         self._stream, self._database = stream, database
-        self._first = self._next = database.position
-        self._intake = Intake(partition, database.high)
-        self._owned = PartitionState(partition, Progress(database.position, database.high), sources=sources)
+        self._first = self._next = database.next_offset
+        self._intake = Intake(partition, database.high_offset)
+        self._owned = PartitionState(partition, Progress(database.next_offset, database.high_offset), sources=sources)
         self._active = ActivePartition(self._intake, self._owned, accounts_max=0 if forgets else ACCOUNTS_MAX)
         self._credited: set[int] = set()
         records = Records(database.load, database.newest, database.answers)

@@ -19,8 +19,8 @@ def a_marker(letter: str, user: str | None = "ann") -> AuditEntry:
     return AuditEntry(AuditKind.MARKER, 1, 9, CommandName.DUMPLOG, user, filename="log", message=letter * 32)
 
 
-def gathered(*bodies: bytes, first_offset: int = 0, high: int = -1, dead: tuple[int, ...] = ()) -> AuditBatch:
-    batch = AuditBatch(first_offset, high, dead)
+def gathered(*bodies: bytes, first_offset: int = 0, high_offset: int = -1, dead: tuple[int, ...] = ()) -> AuditBatch:
+    batch = AuditBatch(first_offset, high_offset, dead)
     for offset, one in enumerate(bodies, first_offset):
         batch.add(offset, one, tag=offset + 1)
     return batch
@@ -32,20 +32,20 @@ def stored(batch: AuditBatch) -> dict[int, list[tuple[int, int]]]:
 
 
 def test_the_log_moves_on_behind_what_was_taken():
-    batch = gathered(body(1, ENTRY), body(2, ENTRY, ENTRY), first_offset=7, high=6)
+    batch = gathered(body(1, ENTRY), body(2, ENTRY, ENTRY), first_offset=7, high_offset=6)
     batch.settle(Numbering({}), ALL)
-    assert (batch.position, batch.high, batch.entries, batch.tags) == (9, 8, 3, [8, 9])
+    assert (batch.next_offset, batch.high_offset, batch.entries, batch.tags) == (9, 8, 3, [8, 9])
     assert stored(batch) == {2: [(1, 1), (2, 3)]}
 
 
 def test_the_log_stays_at_what_is_held_back():
     numbering = Numbering({})
-    batch = gathered(body(2, ENTRY), body(1, ENTRY, source=5), first_offset=7, high=6)
+    batch = gathered(body(2, ENTRY), body(1, ENTRY, source=5), first_offset=7, high_offset=6)
     batch.settle(numbering, ALL)
-    assert (batch.position, batch.high, stored(batch)) == (7, 8, {5: [(1, 1)]})
-    batch = gathered(body(1, ENTRY), first_offset=9, high=8)
+    assert (batch.next_offset, batch.high_offset, stored(batch)) == (7, 8, {5: [(1, 1)]})
+    batch = gathered(body(1, ENTRY), first_offset=9, high_offset=8)
     batch.settle(numbering, ALL)
-    assert (batch.position, batch.high, stored(batch)) == (10, 9, {2: [(1, 1), (2, 2)]})
+    assert (batch.next_offset, batch.high_offset, stored(batch)) == (10, 9, {2: [(1, 1), (2, 2)]})
 
 
 def test_a_marker_is_stored_with_its_number_as_any_entry():
@@ -59,11 +59,11 @@ def test_a_message_that_is_none_of_the_contract_is_a_dead_letter():
     batch = gathered(b"garbage", body(1, ENTRY, source=33))
     batch.settle(Numbering({}), ALL)
     assert [letter.offset for letter in batch.dead] == [0, 1]
-    assert (batch.position, batch.pieces) == (2, {})
+    assert (batch.next_offset, batch.pieces) == (2, {})
 
 
 def test_a_dead_letter_that_was_passed_before_is_not_kept_again():
-    batch = gathered(*[b"garbage"] * 4, first_offset=3, high=5, dead=(3, 4, 5))
+    batch = gathered(*[b"garbage"] * 4, first_offset=3, high_offset=5, dead=(3, 4, 5))
     assert [letter.offset for letter in batch.dead] == [6]
 
 
@@ -78,7 +78,7 @@ def test_entries_that_their_source_has_not_committed_are_a_dead_letter_and_stay_
     assert batch.dead[0].reason == (
         "entries 11 to 12 of transactions.02 are not committed: the newest committed entry has number 11"
     )
-    assert (stored(batch), batch.position, numbering.held) == ({2: [(11, 11)]}, 3, 0)
+    assert (stored(batch), batch.next_offset, numbering.held) == ({2: [(11, 11)]}, 3, 0)
 
 
 def test_a_source_that_committed_nothing_has_nothing_in_the_log():
@@ -89,13 +89,13 @@ def test_a_source_that_committed_nothing_has_nothing_in_the_log():
 
 def test_what_was_a_dead_letter_is_taken_for_nothing_else_when_it_is_read_again():
     """Meanwhile its number may be committed, and the real entry with that number may follow in the stream."""
-    batch = gathered(body(11, ENTRY), body(11, ENTRY, ENTRY), high=1, dead=(0,))
+    batch = gathered(body(11, ENTRY), body(11, ENTRY, ENTRY), high_offset=1, dead=(0,))
     batch.settle(Numbering({2: 10}), ALL)
     assert stored(batch) == {2: [(11, 12)]}
 
 
 def test_what_was_let_through_before_is_looked_at_again_only_where_it_is_new():
-    batch = gathered(body(9, ENTRY, ENTRY), body(9, ENTRY, ENTRY, ENTRY), body(9, ENTRY), high=0)
+    batch = gathered(body(9, ENTRY, ENTRY), body(9, ENTRY, ENTRY, ENTRY), body(9, ENTRY), high_offset=0)
     batch.settle(Numbering({2: 10}), ALL)
     assert [(part.arrival.offset, part.known) for part in batch.repeats] == [(1, 2), (2, 1)]
 
@@ -106,9 +106,9 @@ def test_what_was_let_through_before_is_looked_at_again_only_where_it_is_new():
 def test_entries_of_a_source_that_has_stopped_are_passed_over_with_their_markers():
     numbering = Numbering({2: 10})
     numbering.stop(Stop(2, 11, 0, "why"))
-    batch = gathered(body(12, ENTRY, a_marker("b")), body(9, ENTRY), first_offset=5, high=4)
+    batch = gathered(body(12, ENTRY, a_marker("b")), body(9, ENTRY), first_offset=5, high_offset=4)
     batch.settle(numbering, ALL)
-    assert (stored(batch), batch.position, batch.dead) == ({}, 7, [])
+    assert (stored(batch), batch.next_offset, batch.dead) == ({}, 7, [])
     assert [marker.number for marker in batch.beyond_stops] == [13]
 
 
@@ -116,16 +116,16 @@ def test_a_source_goes_on_when_the_entry_is_published_again_and_what_was_passed_
     numbering = Numbering({2: 10})
     stop = Stop(2, 11, 3, "why")
     numbering.stop(stop)
-    batch = gathered(body(11, ENTRY), first_offset=50, high=49)
+    batch = gathered(body(11, ENTRY), first_offset=50, high_offset=49)
     batch.settle(numbering, ALL)
-    assert (stored(batch), batch.position, batch.reads_again) == ({2: [(11, 11)]}, 3, True)
+    assert (stored(batch), batch.next_offset, batch.reads_again) == ({2: [(11, 11)]}, 3, True)
     assert numbering.overcome() == [stop]
 
 
 def test_what_was_passed_over_is_compared_when_it_is_read_again_and_its_numbers_are_known():
     numbering = Numbering({2: 10, 5: 10})
     numbering.retry(Stop(2, 11, 0, "why"))
-    batch = gathered(body(9, ENTRY), body(11, ENTRY), body(11, ENTRY), body(9, ENTRY, source=5), high=3)
+    batch = gathered(body(9, ENTRY), body(11, ENTRY), body(11, ENTRY), body(9, ENTRY, source=5), high_offset=3)
     batch.settle(numbering, ALL)
     assert [(part.arrival.offset, part.known) for part in batch.repeats] == [(2, 1)]
 
@@ -133,9 +133,9 @@ def test_what_was_passed_over_is_compared_when_it_is_read_again_and_its_numbers_
 def test_a_source_that_lacks_an_entry_stops_and_holds_the_log_no_longer():
     numbering = Numbering({2: 10})
     bodies = [body(12 + n, ENTRY) for n in range(HELD_MESSAGES_MAX)]
-    batch = gathered(*bodies, body(12 + HELD_MESSAGES_MAX, a_marker("c")), first_offset=5, high=4)
+    batch = gathered(*bodies, body(12 + HELD_MESSAGES_MAX, a_marker("c")), first_offset=5, high_offset=4)
     batch.settle(numbering, ALL)
     (stop,) = batch.new_stops
     assert (stop.source, stop.number, stop.offset) == (2, 11, 5)
-    assert batch.position == 5 + HELD_MESSAGES_MAX + 1
+    assert batch.next_offset == 5 + HELD_MESSAGES_MAX + 1
     assert [marker.dump_id for marker in batch.beyond_stops] == ["c" * 32]

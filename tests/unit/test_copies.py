@@ -165,7 +165,7 @@ def test_a_copy_of_what_the_history_knows_gets_its_answer_and_is_finished():
     desk.answers = {("ann", command.command_id): a_reply(command)}
     desk.takes_a_copy(command, "q1")
     assert (desk.done, desk.told) == ([], {"q1": [a_reply(command)]})
-    assert (desk.position, desk.owned.finished_tags) == (1, [1])
+    assert (desk.next_offset, desk.owned.finished_tags) == (1, [1])
 
 
 def test_a_copy_of_what_this_batch_holds_gets_the_same_answer():

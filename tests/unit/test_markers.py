@@ -40,14 +40,14 @@ def test_a_marker_with_nothing_before_it_is_passed_on_at_once():
     desk = Desk()
     desk.takes_marker(a_root_dumplog(1))
     assert desk.logged == [(USER_COMMAND, 1), (MARKER, 1)]
-    assert (desk.done, desk.position) == ([("", 1)], 1)
+    assert (desk.done, desk.next_offset) == ([("", 1)], 1)
 
 
 def test_a_partition_that_is_not_nobodys_passes_the_marker_on_and_executes_nothing():
     desk = Desk(partition=ELSEWHERE)
     desk.takes_marker(a_root_dumplog(1))
     assert desk.logged == [(MARKER, 1)]
-    assert (desk.done, desk.position, desk.owned.finished_tags) == ([], 1, [1])
+    assert (desk.done, desk.next_offset, desk.owned.finished_tags) == ([], 1, [1])
     assert desk.owned.parked == {}
 
 
@@ -62,7 +62,7 @@ def test_a_marker_waits_for_all_earlier_commands_of_its_partition(partition):
     assert markers(desk) == [4]
     before = desk.logged[: desk.logged.index((MARKER, 4))]
     assert {1, 2, 3} <= {number for _, number in before}
-    assert desk.position == 3
+    assert desk.next_offset == 3
 
 
 @pytest.mark.parametrize("partition", [NO_USER_PARTITION, ELSEWHERE])
@@ -71,7 +71,7 @@ def test_a_waiting_marker_delays_no_user(partition):
     desk.takes(a_buy(1, "ann"))
     desk.takes_marker(a_root_dumplog(2))
     desk.takes(an_add(3, "bob"))
-    assert (desk.done, desk.position) == ([("bob", 3)], 0)
+    assert (desk.done, desk.next_offset) == ([("bob", 3)], 0)
 
 
 def a_person_of(partition: int) -> str:
@@ -96,7 +96,7 @@ def test_later_commands_of_who_asked_for_the_dump_wait_behind_the_marker(partiti
         logged += desk.logged
     places = [logged.index(one) for one in ((MARKER, 2), (USER_COMMAND, 3), (MARKER, 5), (USER_COMMAND, 6))]
     assert places == sorted(places)
-    assert (desk.position, desk.owned.parked, desk.scheduler.has_ready) == (5, {}, False)
+    assert (desk.next_offset, desk.owned.parked, desk.scheduler.has_ready) == (5, {}, False)
 
 
 @pytest.mark.parametrize("partition", [NO_USER_PARTITION, ELSEWHERE])
@@ -134,7 +134,7 @@ def test_nobodys_later_commands_wait_behind_the_marker():
     desk.hears(100)
     desk.begins_a_new_batch()
     assert desk.numbers == [4]
-    assert desk.position == 4
+    assert desk.next_offset == 4
 
 
 def test_markers_and_nobodys_commands_keep_their_order():
@@ -149,7 +149,7 @@ def test_markers_and_nobodys_commands_keep_their_order():
         numbers += [number for user, number in desk.done if user == ""]
         desk.begins_a_new_batch()
     assert numbers == [2, 20, 4, 40, 5, 50]
-    assert (desk.position, desk.scheduler.has_ready) == (7, False)
+    assert (desk.next_offset, desk.scheduler.has_ready) == (7, False)
 
 
 @pytest.mark.parametrize("partition", [NO_USER_PARTITION, ELSEWHERE])
@@ -160,7 +160,7 @@ def test_two_markers_in_a_row_both_pass(partition):
     desk.takes_marker(a_root_dumplog(3))
     desk.hears(100)
     assert markers(desk) == [2, 3]
-    assert desk.position == 3
+    assert desk.next_offset == 3
 
 
 def test_a_second_marker_waits_for_what_lies_between():
@@ -179,7 +179,7 @@ def test_a_bad_file_name_is_rejected_and_marks_nothing(partition):
     desk.takes_marker(a_root_dumplog(1, "../log"))
     assert markers(desk) == []
     assert [row.decision.outcome for row in desk.batch.rows] == [Outcome.REJECTED] * (partition == NO_USER_PARTITION)
-    assert desk.position == 1
+    assert desk.next_offset == 1
 
 
 def test_a_users_own_dumplog_is_marked_behind_that_users_commands_only():

@@ -19,7 +19,7 @@ from tests.scribe import Scribe
 NOT_COMPARED = {"user", "kind", "at_ms", "quote_id", "asked_at_ms"}
 """Columns that replay does not compare: a row's user and kind, and the inputs, of which others may be as good."""
 
-ALL_DONE = Place(position=1_000, high=999, clock_ms=T0 + 10_000_000)
+ALL_DONE = Place(next_offset=1_000, high_offset=999, clock_ms=T0 + 10_000_000)
 
 
 def trading() -> Scribe:
@@ -147,7 +147,7 @@ def test_what_stands_behind_the_position_is_not_yet_executed() -> None:
     done = scribe.recorded()
     scribe.gives("ADD", 1_00)
     scribe.fills("ABC", Side.SELL, 1_00)
-    place = Place(position=scribe.entries[-2].offset, high=scribe.entries[-1].offset, clock_ms=scribe.now_ms)
+    place = Place(next_offset=scribe.entries[-2].offset, high_offset=scribe.entries[-1].offset, clock_ms=scribe.now_ms)
     found = rerun(scribe, done, scribe.log(), place)
     assert found.violations == {}
     assert found.not_yet_executed == 2
@@ -156,7 +156,7 @@ def test_what_stands_behind_the_position_is_not_yet_executed() -> None:
 def test_a_fill_that_is_said_to_be_void_and_is_not_is_lost() -> None:
     scribe = trading()
     rows = [row for row in scribe.recorded() if row.kind != "fill"]
-    place = Place(ALL_DONE.position, ALL_DONE.high, scribe.now_ms)
+    place = Place(ALL_DONE.next_offset, ALL_DONE.high_offset, scribe.now_ms)
     found = rerun(scribe, rows, place=place)
     assert "fill of buy ABC" in found.first[Kind.LOST]
 
@@ -170,6 +170,6 @@ def test_a_fill_that_only_its_age_makes_void_is_counted() -> None:
             log.fills[n] = msgspec.structs.replace(entry, request=aged)
     rows = [row for row in scribe.recorded() if row.kind != "fill"][:-1]
     log.commands.popitem()
-    found = rerun(scribe, rows, log, Place(ALL_DONE.position, ALL_DONE.high, scribe.now_ms + 1_000))
+    found = rerun(scribe, rows, log, Place(ALL_DONE.next_offset, ALL_DONE.high_offset, scribe.now_ms + 1_000))
     assert Kind.LOST not in found.violations
     assert (found.void_fills, found.void_by_age) == (1, 1)

@@ -146,7 +146,7 @@ def test_a_fill_waits_behind_its_users_parked_commands():
 def test_a_void_fill_leaves_no_row_and_holds_nothing_up():
     desk = Desk()
     desk.takes(a_fill(300, version=1))
-    assert (desk.batch.rows, desk.position) == ([], 1)
+    assert (desk.batch.rows, desk.next_offset) == ([], 1)
 
 
 # The limit of a batch
@@ -190,24 +190,24 @@ def test_position_is_the_lowest_unfinished_message_and_high_the_highest_touched(
     desk.takes(an_add(1))
     desk.takes(a_buy(2), an_add(3, "bob"))
     desk.takes(an_add(4, "bob"))
-    assert (desk.position, desk.owned.progress.high) == (1, 2)
+    assert (desk.next_offset, desk.owned.progress.high_offset) == (1, 2)
     desk.hears(100)
-    assert (desk.position, desk.owned.progress.high) == (3, 2)
+    assert (desk.next_offset, desk.owned.progress.high_offset) == (3, 2)
 
 
 def test_a_new_owner_does_not_forget_how_far_the_one_before_had_come():
-    progress = Progress(position=3, high=7)
+    progress = Progress(next_offset=3, high_offset=7)
     progress.begin(offset=3, tag=1, commands=1)
-    assert (progress.position, progress.high) == (3, 7)
+    assert (progress.next_offset, progress.high_offset) == (3, 7)
 
 
 def test_offsets_may_have_gaps():
-    progress = Progress(position=3, high=2)
+    progress = Progress(next_offset=3, high_offset=2)
     message = progress.begin(offset=5, tag=1, commands=1)
-    assert (progress.position, progress.high) == (5, 5)
+    assert (progress.next_offset, progress.high_offset) == (5, 5)
     message.remaining -= 1
     progress.sweep()
-    assert (progress.position, progress.unfinished) == (6, 0)
+    assert (progress.next_offset, progress.unfinished) == (6, 0)
 
 
 def test_a_message_is_acknowledged_once_all_its_commands_are_done():

@@ -73,7 +73,7 @@ def test_a_message_continues_a_source_that_knows_all_its_users():
     assert judge.sources.continues(judge.arrival)
     assert not judge.sources.continues(judge.arrival), "now it is its own copy"
     judge.strangers((7, 2))
-    judge.sources.forget(position=9)
+    judge.sources.forget(next_offset=9)
     judge.arrival.users.add("somebody else")
     assert not judge.sources.continues(judge.arrival)
 
@@ -113,10 +113,10 @@ def test_sources_that_were_not_used_for_long_are_forgotten_once_all_of_theirs_is
     judge.may_be_copies((7, 2))
     judge.may_be_copies((9, 1))
     judge.accounts["ann"].history_seq = 4
-    judge.sources.forget(position=2)
+    judge.sources.forget(next_offset=2)
     assert judge.strangers((7, 3)) == [], "its newest message is at offset 2, which is not committed"
     assert judge.strangers((8, 2)) != []
-    judge.sources.forget(position=9)
+    judge.sources.forget(next_offset=9)
     assert judge.strangers((9, 2)) != []
 
 
@@ -126,17 +126,17 @@ def test_a_source_with_a_command_on_its_way_is_never_forgotten():
     judge.may_be_copies((7, 1))
     judge.may_be_copies((7, 2))
     judge.accounts["ann"].history_seq = 1
-    judge.sources.forget(position=1)
+    judge.sources.forget(next_offset=1)
     assert judge.may_be_copies((7, 2))
 
 
 def test_users_are_asked_for_again_when_there_are_too_many_of_them():
     judge = Judge(rows=3, users_max=1)
     judge.may_be_copies((7, 1))
-    judge.sources.forget(position=9)
+    judge.sources.forget(next_offset=9)
     assert judge.strangers((7, 2)) == []
     judge.may_be_copies((8, 1))
-    judge.sources.forget(position=9)
+    judge.sources.forget(next_offset=9)
     assert judge.strangers((7, 3)) != []
     judge.sources.introduce("ann", HEAD, None)
     assert judge.sources.may_hold_copies(judge.arrival) is False
@@ -150,5 +150,5 @@ def test_no_more_is_read_ahead_when_unfinished_messages_hold_the_ids_of_too_many
     assert not judge.sources.crowded
     judge.may_be_copies((9, 1))
     assert judge.sources.crowded
-    judge.sources.forget(position=9)
+    judge.sources.forget(next_offset=9)
     assert not judge.sources.crowded

@@ -62,9 +62,11 @@ def operations() -> Operations:
     seen = rates()
     rows = {(row.consumer_group, row.partition): row for row in store().rows(_PARTITIONS)}
     owned = {command_stream(number): rows["transactions", number] for number in range(PARTITIONS)}
-    positions = {stream: row.position for stream, row in owned.items()} | {AUDIT_STREAM: rows["audit", 0].position}
-    lengths = _lengths(positions)
-    lags = {stream: max(0, length - positions[stream]) for stream, length in lengths.items()}
+    next_offsets = {stream: row.next_offset for stream, row in owned.items()} | {
+        AUDIT_STREAM: rows["audit", 0].next_offset
+    }
+    lengths = _lengths(next_offsets)
+    lags = {stream: max(0, length - next_offsets[stream]) for stream, length in lengths.items()}
     replicas: dict[str, list[str]] = {}
     for group, replica in store().rows(_REPLICAS):
         replicas.setdefault(group, []).append(replica)
@@ -73,7 +75,7 @@ def operations() -> Operations:
         seen[10],
         seen[60],
         [
-            PartitionLag(row.partition, row.owner, row.epoch, row.position, lengths.get(stream), lags.get(stream))
+            PartitionLag(row.partition, row.owner, row.epoch, row.next_offset, lengths.get(stream), lags.get(stream))
             for stream, row in owned.items()
         ],
         replicas,
@@ -88,23 +90,23 @@ def operations() -> Operations:
     )
 
 
-def _lengths(positions: dict[str, int]) -> dict[str, int]:
+def _lengths(next_offsets: dict[str, int]) -> dict[str, int]:
     """Lengths of the streams; empty while the broker is away."""
     here = site()
     with here.keeping:
         lengths: dict[str, int]
         at, lengths = here.kept.get("lengths", (-math.inf, {}))
         if time.monotonic() - at > FRESH_SECONDS:
-            lengths = _ask(positions)
+            lengths = _ask(next_offsets)
             here.kept["lengths"] = (time.monotonic(), lengths)
         return lengths
 
 
-def _ask(positions: dict[str, int]) -> dict[str, int]:
+def _ask(next_offsets: dict[str, int]) -> dict[str, int]:
     try:
         connection = open_connection(site().settings.base.amqp_url, "operations", patience_seconds=0)
         try:
-            return stream_lengths(connection, positions)
+            return stream_lengths(connection, next_offsets)
         finally:
             connection.close()
     except BrokerError:
@@ -112,7 +114,8 @@ def _ask(positions: dict[str, int]) -> dict[str, int]:
 
 
 _PARTITIONS = """
-    SELECT consumer_group, partition, CASE WHEN lease_until > clock_timestamp() THEN owner END AS owner, epoch, position
+    SELECT consumer_group, partition, CASE WHEN lease_until > clock_timestamp() THEN owner END AS owner, epoch,
+        next_offset
     FROM partitions"""
 
 _REPLICAS = """

@@ -62,7 +62,11 @@ class Fresh:
     def finish(self, partition: int, place: Place) -> None:
         """Stores the partition's place in the log, once all that was executed of it is written."""
         ownership = self._ownerships[partition]
-        ownership.position, ownership.high, ownership.clock_ms = place.position, place.high, place.clock_ms
+        ownership.next_offset, ownership.high_offset, ownership.clock_ms = (
+            place.next_offset,
+            place.high_offset,
+            place.clock_ms,
+        )
         store.commit(self.connection, Batch(), [ownership], {})
 
     def close(self) -> None:

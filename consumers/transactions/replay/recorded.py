@@ -28,10 +28,10 @@ class RecordedRow(HistoryRow, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Progress in a partition's log: `position` is the lowest unfinished offset, `high` the highest offset taken."""
+    """Progress in a partition's log. `next_offset`: the lowest unfinished offset; `high_offset`: the highest taken."""
 
-    position: int
-    high: int
+    next_offset: int
+    high_offset: int
     clock_ms: int
 
 
@@ -75,7 +75,7 @@ class RecordedHistory:
         self.connection.close()
 
 
-_PLACES = "SELECT partition, position, high, clock_ms FROM partitions WHERE consumer_group = %s"
+_PLACES = "SELECT partition, next_offset, high_offset, clock_ms FROM partitions WHERE consumer_group = %s"
 
 _USERS = "SELECT user_id FROM accounts UNION SELECT user_id FROM history"
 

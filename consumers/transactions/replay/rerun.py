@@ -75,7 +75,7 @@ class Rerun:
     def finish(self) -> None:
         """Notes the requests that are in the stream and have no history row."""
         for entry in self._log.commands.values():
-            if entry.offset < self._place.position or entry.place < self._reached:
+            if entry.offset < self._place.next_offset or entry.place < self._reached:
                 command = _command_of(entry)
                 self._findings.note(
                     Kind.LOST, f"{self._name}: {command.name} {command.transaction_number} {_where(entry)}"
@@ -83,7 +83,7 @@ class Rerun:
             else:
                 self._findings.not_yet_executed += 1
         for entry in self._log.fills:
-            if entry.offset < self._place.position:
+            if entry.offset < self._place.next_offset:
                 self._void(entry, self._place.clock_ms)
             else:
                 self._findings.not_yet_executed += 1

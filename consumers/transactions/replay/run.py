@@ -55,14 +55,14 @@ def replay(broker: Connection, database_url: str, progress: Progress) -> ReplayR
         places, total = recorded.places(), recorded.count_rows()
         live = exports.state(recorded.connection)
         # Asked after the snapshot, so that the streams hold all that the record does.
-        touched = {command_stream(n): place.high for n, place in places.items() if place.high >= 0}
+        touched = {command_stream(n): place.high_offset for n, place in places.items() if place.high_offset >= 0}
         streams = map(command_stream, places)
         newest = newest_offsets(broker, streams, awaited=touched, patience_seconds=PATIENCE_SECONDS)
         findings = Findings()
         users = recorded.users()
         for partition, place in sorted(places.items()):
             stream = command_stream(partition)
-            log = read_log(partition, read(broker, stream, max(newest[stream], place.high)))
+            log = read_log(partition, read(broker, stream, max(newest[stream], place.high_offset)))
             findings.poison += log.poison
             findings.duplicates += log.duplicates
             partial = _Partition(partition, place, log, findings, fresh)
