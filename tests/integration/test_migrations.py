@@ -45,7 +45,7 @@ def test_a_database_that_cannot_hold_every_letter_is_refused(_template, encoding
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         connection.execute(f"CREATE DATABASE \"{name}\" ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
         url = make_url(administration).set(database=name).render_as_string(hide_password=False)
-        with pytest.raises(StoreError, match=f"encoded in {encoding}"):
+        with pytest.raises(StoreError, match=f"encoding is {encoding}"):
             migrate.migrate(url)
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
