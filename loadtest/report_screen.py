@@ -19,7 +19,7 @@ def show(report: dict[str, Any], console: Console) -> None:
         table.add_row(name, value)
     console.print(table)
     for line in report["unreadable"]:
-        console.print(f"line {line['line_number']} is not a command: {line['why']}: {line['text']}", markup=False)
+        console.print(f"line {line['line_number']}, not run: {line['why']}: {line['text']}", markup=False)
     if (more := report["outcomes"]["unreadable"] - len(report["unreadable"])) > 0:
         console.print(f"and {more} more such lines")
     if report["input_fault"]:

@@ -37,7 +37,7 @@ DIGITS_MAX = 16
 
 
 class Unreadable(NamedTuple):
-    """A line that is no command. It is counted and reported, and the run goes on."""
+    """A line, or the end of one, that is no command. It is counted and reported, and the run goes on."""
 
     line_number: int
     text: str
@@ -57,9 +57,11 @@ def read_lines(chunks: Iterable[bytes], source: int) -> Iterator[Command | Unrea
     """
     reader = _LineReader(source)
     for number, text in _numbered_lines(chunks):
-        command = reader.fast(number, text) or reader.slow(number, text)
+        command = reader.fast(number, text)
         if command is not None:
             yield command
+        else:
+            yield from reader.slow(number, text)
 
 
 def _numbered_lines(chunks: Iterable[bytes]) -> Iterator[tuple[int, str]]:
@@ -129,13 +131,20 @@ class _LineReader:
         command_id = self._id_head + number.to_bytes(8, "big")
         return Command(command_id, transaction_number, name, arguments[0], symbol, amount_cents)
 
-    def slow(self, number: int, text: str) -> Command | Unreadable | None:
-        """Returns the command of any line, valid or not, or an Unreadable; None if the line is blank."""
+    def slow(self, number: int, text: str) -> Iterator[Command | Unreadable]:
+        """Yields the command of any line, valid or not, or an Unreadable; nothing if the line is blank.
+
+        After the rejected command of a line that holds several commands comes an Unreadable with the others.
+        """
         try:
-            return self._command(number, text)
+            command = self._command(number, text)
         except UnreadableLine as error:
-            shown = text.strip().encode(errors="surrogateescape").decode(errors="replace")
-            return Unreadable(number, shown[:TEXT_SHOWN_MAX], str(error)) if shown else None
+            if text and not text.isspace():
+                yield Unreadable(number, _shown(text), str(error))
+            return
+        yield command
+        if command.defect is not None and (others := _OTHER_COMMANDS.search(text, text.index("]"))):
+            yield Unreadable(number, _shown(others[0]), "the line holds several commands; end each with a line end")
 
     def _command(self, number: int, text: str) -> Command:
         match = LINE.fullmatch(text[:LINE_CHARACTERS_MAX])
@@ -170,12 +179,18 @@ def _positive(digits: str) -> int:
     return int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= DIGITS_MAX else 0
 
 
+def _shown(text: str) -> str:
+    return text.strip().encode(errors="surrogateescape").decode(errors="replace")[:TEXT_SHOWN_MAX]
+
+
 def _is_text(argument: str) -> bool:
     """Whether the argument came from valid UTF-8."""
     return argument.isascii() or not any("\ud800" <= character <= "\udfff" for character in argument)
 
 
 _NAMES = {name.value: name for name in CommandName}
+
+_OTHER_COMMANDS = re.compile(rf"\[\s*[0-9]+\s*\]\s*(?:{'|'.join(_NAMES)})\b.*", re.DOTALL)
 
 # (word, number of arguments) → name, whether the second argument is a symbol, whether the last is an amount.
 _FAST = {

@@ -169,6 +169,22 @@ def test_of_a_huge_line_the_whole_arguments_are_kept(read, length, character):
     assert (_said(after), after.command_id) == (("ADD", "u", None, 100, None, None), command_id(SOURCE, 2))
 
 
+@pytest.mark.parametrize("between", [" ", "", "\t", "\x85", "\u2028", "\x0c"])
+def test_commands_that_share_a_line_are_reported_and_not_only_the_first_one_rejected(read, between):
+    """As `echo $(cat file)` writes them, or a system whose line end is none here."""
+    lines = ["[1] ADD,u,1.00", "[2] QUOTE,u,ABC", "[3] COMMIT_BUY,u"]
+    first, others, after = read(f"{between.join(lines)}\n[4] ADD,u,1.00\n")
+    assert _said(first) == ("ADD", "u", None, None, None, Reason.BAD_ARGUMENTS)
+    assert (others.line_number, others.text) == (1, between.join(lines[1:]))
+    assert _said(after)[0] == "ADD"
+
+
+def test_brackets_in_bad_arguments_are_no_second_command(read):
+    assert [_said(c)[0] for c in read("[1] ADD,[2],x\n[1] DUMPLOG,u,log [2] ADDS\n[1] BUY,u,S,[9] add\n")] == [
+        *("ADD", "DUMPLOG", "BUY")
+    ]
+
+
 def test_lines_come_out_whole_wherever_a_read_ends(read):
     lines = [f"[{n}] ADD,user{n % 97},{n}.25 \n" for n in range(1, 40_001)]
     content = "".join(lines)
