@@ -117,9 +117,9 @@ def run_load(
     run = Run(workload.source, workload.name, baseline_of(ledger))
     publisher = CommandPublisher(partial(open_connection, settings.amqp_url, "loadtest"))
     try:
-        begun()
         parameters = {"source": run.source, "workload": run.workload, "now_ms": now_ms(), "replicas": options.replicas}
         ledger.write(_BEGIN, **parameters)
+        begun()  # from here on, the last run's data may be dropped
         with display_for(console, workload.lines) as display:
             LoadDriver(run, publisher, Completion(ledger, run), display).drive(workload, options.rate)
         ledger.write(_END, source=run.source, published=run.published)

@@ -72,7 +72,8 @@ class WorkloadInput:
 
     def __init__(self, name: str):
         """Opens `name`, a path or `-` for standard input. Raises InputError."""
-        self.name = "standard input" if name in STANDARD_INPUT else name
+        # A path may hold bytes that are not UTF-8, which no message, report or database row can hold.
+        self.name = "standard input" if name in STANDARD_INPUT else name.encode(errors="replace").decode()
         self.path = name
         try:
             self._raw = _Raw(self.name, _opened(name))

@@ -126,6 +126,13 @@ def test_what_cannot_be_run_whole_is_refused_in_one_line_before_anything_runs(pa
     assert str(path) in said
 
 
+def test_a_name_that_is_not_utf_8_opens_its_file_and_is_shown_as_text(tmp_path):
+    name = os.fsdecode(bytes(tmp_path) + b"/caf\xe9.txt")
+    Path(name).write_bytes(LINES)
+    said, workload = commands(name)
+    assert (len(said), workload.name) == (3, f"{tmp_path}/caf?.txt")
+
+
 def test_a_folder_a_missing_file_and_a_closed_standard_input_are_named(tmp_path):
     assert refusal(tmp_path).endswith("is a folder; a workload is a file of commands")
     assert refusal(tmp_path / "none").endswith("none: No such file or directory")
