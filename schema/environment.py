@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from schema.errors import SettingsError
 
@@ -15,9 +16,17 @@ SHOWN_CHARACTERS_MAX = 60
 NAMED = {"AMQP_URL": "the RabbitMQ server to use", "DATABASE_URL": "the Postgres database to use"}
 """Meanings of the two variables that nearly every process needs."""
 
+SCHEMES = {"AMQP_URL": ("amqp", "amqps"), "DATABASE_URL": ("postgresql", "postgres", "postgresql+psycopg")}
+"""Beginnings of the addresses in these variables, up to the colon."""
+
+EXAMPLES = {"AMQP_URL": "amqp://user:password@host:5672/vhost", "DATABASE_URL": "postgresql://user:password@host/name"}
+
 
 def required(environment: Mapping[str, str], name: str) -> str:
-    """The text of a variable that has no default. Raises SettingsError, which says how to get it."""
+    """The text of a variable that has no default. Raises SettingsError, which says how to get it.
+
+    The address of a server is checked too.
+    """
     value = environment.get(name)
     if not value:
         meaning = f"it names {NAMED[name]}. " if name in NAMED else ""
@@ -25,7 +34,21 @@ def required(environment: Mapping[str, str], name: str) -> str:
             f"{name} is not set: {meaning}`make env` prints it while the stack runs (`make up` starts the stack), and"
             " `export $(make env)` sets it in this shell"
         )
+    if name in SCHEMES:
+        require_server_address(name, value)
     return value
+
+
+def require_server_address(name: str, text: str) -> None:
+    """Checks the address of a server. Raises SettingsError without the address, which may contain a password."""
+    try:
+        parts = urlsplit(text)
+        well = parts.scheme in SCHEMES[name] and parts.port != 0 and "\0" not in text
+        text.encode()
+    except ValueError:  # a port that is not a number, an incomplete IPv6 address, or bytes that are not UTF-8
+        well = False
+    if not well:
+        raise SettingsError(f"{name} is not a valid address: it must look like {EXAMPLES[name]}")
 
 
 def choice(environment: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
