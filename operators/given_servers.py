@@ -9,6 +9,7 @@ import psycopg
 from database import postgres
 from rabbitmq.connection import Connection, open_connection
 from schema import environment
+from schema.errors import SettingsError
 
 
 def setting(name: str) -> str:
@@ -18,9 +19,15 @@ def setting(name: str) -> str:
 
 @contextmanager
 def database(purpose: str) -> Iterator[psycopg.Connection]:
-    """Connects to DATABASE_URL; Postgres lists the connection as `purpose`. Raises SettingsError, StoreError."""
-    with postgres.translated(), postgres.connect(setting("DATABASE_URL"), purpose) as connection:
-        yield connection
+    """Connects to DATABASE_URL; Postgres lists the connection as `purpose`. Raises SettingsError, StoreError.
+
+    SettingsError also if the block asks Postgres for an argument that is not UTF-8: no text in a database is.
+    """
+    try:
+        with postgres.translated(), postgres.connect(setting("DATABASE_URL"), purpose) as connection:
+            yield connection
+    except UnicodeEncodeError as error:
+        raise SettingsError(f"{error.object!r} is not UTF-8, so nothing in the database has that name") from error
 
 
 @contextmanager

@@ -97,6 +97,8 @@ def _keep(name: str, logged: bool) -> str:
         if folder.is_dir():
             with contextlib.suppress(OSError):
                 file.write_text(traceback.format_exc(), errors="replace")
+                if os.geteuid() == 0:  # root may be at work in somebody's checkout, whose files stay that user's
+                    os.chown(file, folder.stat().st_uid, folder.stat().st_gid)
                 return f". Please report it with the file {file}"
     traceback.print_exc()
     return ". Please report it with the traceback above"

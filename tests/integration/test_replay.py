@@ -1,6 +1,7 @@
 """Replay of a real run arrives at the live state, whatever died meanwhile, and names what differs if it does not."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -103,6 +104,7 @@ def _every_account_is_its_folded_history(system: System, state: dict) -> None:
     exported = json.loads(shown.stdout)
     assert {key: exported[key] for key in state[stored.user]} == state[stored.user]
     assert run(system, "account-at", "nobody-of-this-name", "1").returncode == 1
+    assert run(system, "account-at", os.fsdecode(b"not-utf-8-\xe9"), "1").returncode == 2
 
 
 def test_replay_comes_to_the_live_state_after_kill_9_of_a_worker(system: System, wait_for) -> None:

@@ -69,6 +69,19 @@ def test_a_missing_setting_is_one_line_that_says_how_to_get_it(run, verb):
     assert "make env" in err
 
 
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: " ".join(words_of(verb)))
+@pytest.mark.parametrize(
+    "address", ["mysql://u:secret@h/d", "amqp://u:secret@[::1/d", "postgresql://u:secret@h:port/d"]
+)
+def test_an_address_that_is_none_is_one_line_without_its_password(run, monkeypatch, verb, address):
+    for name in ("AMQP_URL", "DATABASE_URL"):
+        monkeypatch.setenv(name, address)
+    code, out, err = run(*verb)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "is not a valid address: it must look like" in err
+    assert "secret" not in err
+
+
 def test_help_lists_every_verb(run):
     code, out, _ = run("--help")
     assert code == 0
@@ -108,3 +121,29 @@ def test_the_script_runs_from_any_folder_and_through_a_link(tmp_path):
     done = subprocess.run([link, "verify", "--help"], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"Usage: {SCRIPT} verify ")
+
+
+def test_the_script_keeps_out_what_a_shell_has_set_for_other_python_programs():
+    shell = {"PYTHONHOME": "/nowhere", "PYTHONOPTIMIZE": "2", "PYTHONPATH": "/nowhere", "PYTHONWARNINGS": "error"}
+    shell |= {
+        "PYTHONIOENCODING": "nonsense",
+        "PSYCOPG_IMPL": "nonsense",
+        "DATABASE_URL": "postgresql:///d?host=/nowhere",
+    }
+    asked = [ROOT / SCRIPT, "account-at", "ann", "1"]
+    done = subprocess.run(asked, env={"PATH": os.environ["PATH"]} | shell, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("account-at: cannot reach Postgres: ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can use the checkout of somebody else so")
+def test_root_leaves_no_bytecode_in_somebodys_checkout(tmp_path):
+    for name in ("operators", "runtime", "schema"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / SCRIPT, tmp_path)
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    os.chown(tmp_path, 1, 1)
+    asked = [tmp_path / SCRIPT, "account-at", "ann", "1"]
+    done = subprocess.run(asked, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    assert done.returncode, done.stdout
+    assert not list(tmp_path.rglob("__pycache__"))

@@ -160,3 +160,15 @@ def test_in_the_checkout_of_somebody_else_one_is_told_to_use_ones_own(checkout):
 
 def test_root_can_use_everything(checkout):
     others_files.refuse(0)
+
+
+@as_root
+def test_a_traceback_that_root_leaves_belongs_to_the_folders_owner(folder):
+    os.chown(folder, SOMEBODY.pw_uid, SOMEBODY.pw_gid)
+    program = (
+        "import pathlib; from runtime import entry_point; entry_point.LOGS = pathlib.Path.cwd()\n"
+        "entry_point.run('it', lambda: {}[1])"
+    )
+    done = subprocess.run([sys.executable, "-B", "-c", program], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 70
+    assert [path.stat().st_uid for path in folder.iterdir()] == [SOMEBODY.pw_uid]
