@@ -6,6 +6,7 @@ import time
 import structlog
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.limits import limiter
 from webapp.reads.log_stops import is_log_stored
@@ -47,7 +48,7 @@ def _look_at_database(here: Site) -> tuple[bool, bool]:
         try:
             here.store.row(_WRITE)
             found = True, is_log_stored(here.store)
-        except Unavailable as error:
+        except (Unavailable, SQLAlchemyError) as error:  # the latter where the schema is missing: not migrated yet
             log.warning("the database takes no writes", error=str(error), cause=str(error.__cause__))
             found = False, False
         here.kept["database"] = (time.monotonic(), found)

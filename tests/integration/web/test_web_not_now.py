@@ -93,6 +93,14 @@ def test_a_read_only_database_is_shown_and_takes_no_orders_until_it_takes_writes
     assert [row[-1] for row in website.history(user)] == [100, 200]
 
 
+def test_a_site_whose_database_is_not_migrated_yet_is_not_well(website: Website) -> None:
+    url = make_url(website.system.environment["DATABASE_URL"]).set(database="postgres")
+    app = website.another(DATABASE_URL=url.render_as_string(hide_password=False))
+    health = app.test_client().get("/healthz")
+    assert (health.status_code, health.json["database"]) == (503, False)
+    website.close_app(app)
+
+
 def test_a_database_without_a_connection_to_spare_is_unavailable(website: Website, alter, wait_for) -> None:
     caller = website.api(website.person())
     alter("CONNECTION LIMIT 0")
