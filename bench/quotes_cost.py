@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.processes import ROOT
-from bench.quotes_ground import BenchSystem, load_average, table
+from bench.quotes_ground import BenchSystem, NotMeasured, load_average, table
 
 RATE_DEFAULT = "500"
 ROUNDS_DEFAULT = 3
@@ -80,7 +80,8 @@ def _load(ground: BenchSystem, workload: Path, rate: str | None, replicas: int) 
             stderr=log,
         )
     if done.returncode:
-        raise RuntimeError(f"the load test failed: {(ground.folder / 'loadtest.log').read_text()[-2_000:]}")
+        last = (ground.folder / "loadtest.log").read_text(errors="replace").strip().rpartition("\n")[2]
+        raise NotMeasured(f"the load test failed: {last}")
     figures: dict[str, Any] = json.loads(report.read_text())
     return figures
 

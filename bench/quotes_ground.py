@@ -25,17 +25,22 @@ from producers.command_publisher import CommandPublisher
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
 from schema.commands import Command, CommandName, command_id
+from schema.errors import DayTradeError
 
 EXIT_SECONDS_MAX = 20
 PAUSE_SECONDS = 0.02
 
 
+class NotMeasured(DayTradeError):
+    """Failure of the system that is measured, or a workload that cannot be run; the text says which."""
+
+
 def wait_until(condition: Callable[[], object], seconds: float, what: str) -> object:
-    """Waits for the condition and returns its first true value. Raises RuntimeError after `seconds`."""
+    """Waits for the condition and returns its first true value. Raises NotMeasured after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > deadline:
-            raise RuntimeError(f"not within {seconds:g} s: {what}")
+            raise NotMeasured(f"not within {seconds:g} s: {what}")
         time.sleep(PAUSE_SECONDS)
     return value
 

@@ -19,11 +19,14 @@ def recorded_prices(path: Path) -> list[PricePoint]:
     """Reads the points of a price file (`runtime.price_file`). Raises SettingsError, which names the file."""
     try:
         with path.open(encoding="utf-8", newline="") as lines:
-            return read_prices(lines)
+            points = read_prices(lines)
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from error
     except (UnicodeDecodeError, DayTradeError) as error:
         raise SettingsError(f"{path}: {error}") from error
+    if not points:
+        raise SettingsError(f"{path}: there is no price in it")
+    return points
 
 
 def as_lines(orders: list[TriggerChange], prices: list[PricePoint]) -> Iterator[str]:

@@ -94,5 +94,6 @@ def test_what_if_tells_which_orders_of_a_user_would_have_fired(database_url, tmp
         "sell XYZ at at least 3.00: does not fire; closest was 2.00 at 2025-11-22T10:02:00.000Z",
     ]
     assert "no armed trigger order" in run("what-if", database_url, "eve", "--prices", file).stdout
-    file.write_text("nonsense\n")
-    assert run("what-if", database_url, "ann", "--prices", str(file)).returncode == 2
+    for nothing in ("nonsense\n", "", "time,symbol,price\n"):
+        file.write_text(nothing)
+        assert run("what-if", database_url, "ann", "--prices", str(file)).returncode == 2, nothing
