@@ -202,4 +202,5 @@ class ActiveCache:
     def _tell(self, answers: list[Answer]) -> None:
         """Broadcasts answers. An empty list announces a new owner: requests to the previous one may be lost."""
         message = PriceMessage(VERSION, answers)
-        self._publisher.publish(Outgoing(PRICES_EXCHANGE, "", encode(message), mandatory=False))
+        # Those who did not hear it ask again: one full queue must not end the ownership, and with it paid requests.
+        self._publisher.publish(Outgoing(PRICES_EXCHANGE, "", encode(message), mandatory=False, may_be_lost=True))

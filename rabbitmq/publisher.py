@@ -23,13 +23,18 @@ PERSISTENT: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to publish. `mandatory`: it is an error if no queue takes the message."""
+    """A message to publish.
+
+    `mandatory`: it is an error if no queue takes the message. `may_be_lost`: it is no error if a queue refuses the
+    message, for instance a client's queue that is full. Nobody relies on such a message.
+    """
 
     exchange: str
     routing_key: str
     body: bytes
     mandatory: bool = True
     headers: Mapping[str, Any] | None = None
+    may_be_lost: bool = False
 
 
 class Publisher:
@@ -107,7 +112,7 @@ class Publisher:
             tags = [tag for tag in self._waiting if tag <= method.delivery_tag]
         for tag in tags:
             message = self._waiting.pop(tag)
-            if isinstance(method, pika.spec.Basic.Nack):
+            if isinstance(method, pika.spec.Basic.Nack) and not message.may_be_lost:
                 self._refused[tag] = message
         if len(self._waiting) <= self._awaited:
             self._connection.end_pump()

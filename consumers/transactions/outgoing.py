@@ -37,13 +37,13 @@ def messages_of(partition: int, output: PartitionOutput, first_number: int) -> l
 def news_of(partition: int, output: PartitionOutput) -> list[Outgoing]:
     """Replies and change hints for clients. Sent after the commit and not kept: the database has it all."""
     messages = [
-        Outgoing("", queue, codec.encode(ReplyMessage(VERSION, replies)), mandatory=False)
+        Outgoing("", queue, codec.encode(ReplyMessage(VERSION, replies)), mandatory=False, may_be_lost=True)
         for queue, all_replies in output.replies.items()
         for replies in _cut(all_replies, NEWS_PER_MESSAGE_MAX)
     ]
     for users in _cut(sorted(output.users), NEWS_PER_MESSAGE_MAX):
         body = codec.encode(AccountsChanged(VERSION, users))
-        messages.append(Outgoing(ACCOUNTS_EXCHANGE, account_key(partition), body, mandatory=False))
+        messages.append(Outgoing(ACCOUNTS_EXCHANGE, account_key(partition), body, mandatory=False, may_be_lost=True))
     return messages
 
 

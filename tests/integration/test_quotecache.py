@@ -103,6 +103,23 @@ def test_a_paid_hit_is_logged_before_its_price_is_told(environment, quote_server
     connection.close()
 
 
+def test_a_listener_whose_queue_is_full_does_not_end_the_ownership(
+    environment, quote_server, amqp_url, asker, database_url, wait_for
+):
+    connection = open_connection(amqp_url, "listener")
+    channel = connection.channel()
+    takes_nothing = {"x-max-length": 0, "x-overflow": "reject-publish"}
+    queue = channel.queue_declare("", exclusive=True, arguments=takes_nothing).method.queue
+    channel.queue_bind(queue, PRICES_EXCHANGE)
+    with running("quotecache", environment):
+        for symbol in ("ABC", "XYZ"):
+            asker.ask(symbol)
+            assert isinstance(wait_for(lambda symbol=symbol: asker.answer(symbol), what="the price"), Quote)
+        assert rows(database_url, "SELECT epoch FROM partitions WHERE consumer_group = 'quotecache'") == [(1,)]
+    assert hits(quote_server) == 2
+    connection.close()
+
+
 def test_no_price_is_told_that_cannot_be_logged_and_it_is_told_once_it_can(
     environment, quote_server, amqp_url, asker, database_url, wait_for
 ):
