@@ -43,13 +43,16 @@ def submit_once(
         return give(f"{key}.{ids.body_digest(command, arguments, form).hex()}")
 
 
-def changed_trigger_order(command: CommandName, symbol: str, version: str, person: Person) -> dict[str, str] | None:
+def changed_trigger_order(
+    command: CommandName, symbol: str, version: str | None, person: Person
+) -> dict[str, str] | None:
     """Message for a person whose CANCEL_SET_* form shows a trigger order that has since changed; None if it has not.
 
+    `version`: that of the order that the form shows; None if the form shows none.
     A cancel names no order (spec §3), so this checks just before it is given. It misses a change in that moment.
     """
     side = _CANCELLED_SIDE.get(command)
-    if side is None or not version:
+    if side is None or version is None:
         return None
     for order in reads.trigger_orders(person.user_id):
         if (order.symbol, order.side) == (symbol, side) and str(order.version) != version:

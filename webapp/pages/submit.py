@@ -41,12 +41,13 @@ def submit(name: str) -> ResponseReturnValue:
         abort(404)
     command = CommandName(name)
     texts = {field: _text(form_field) for field, form_field in FORM_FIELDS.items()}
-    order = _text("order")
-    form = SITE_SIGNATURES[command] if order and command in CLOSINGS else None
-    arguments = [texts[field] for field in SIGNATURES[command][-1] if field is not USER] if form is None else [order]
+    # A blank order or version is none of the page's: it must not make the command act on whatever is the newest.
+    form = SITE_SIGNATURES[command] if "order" in request.form and command in CLOSINGS else None
+    arguments = [_text("order")] if form else [texts[field] for field in SIGNATURES[command][-1] if field is not USER]
     if command is CommandName.DUMPLOG and request.form.get("whole"):
         arguments.append("all")
-    changed = changed_trigger_order(command, _text("symbol"), _text("version"), logged_in())
+    version = _text("version") if "version" in request.form else None
+    changed = changed_trigger_order(command, _text("symbol"), version, logged_in())
     if changed is not None:
         return tell(changed)
     return outcome_of(command, arguments, form)

@@ -32,6 +32,21 @@ def test_an_order_names_an_amount_or_shares_and_not_both(caller: Caller, given: 
     assert caller.give("BUY", symbol="ABC", **given).status_code == 422
 
 
+def test_a_form_whose_order_is_blank_does_nothing(website: Website) -> None:
+    user = website.person()
+    caller, browser = website.api(user), website.browser()
+    caller.give("ADD", amount="1000.00")
+    caller.give("BUY", symbol="ABC", shares=1)
+    caller.give("SET_BUY_AMOUNT", symbol="ABC", amount="10.00")
+    browser.log_in(user)
+    for command, fields in (
+        *((name, {"order": " "}) for name in ("COMMIT_BUY", "CANCEL_BUY")),
+        ("CANCEL_SET_BUY", {"symbol": "ABC", "version": " "}),
+    ):
+        browser.client.post(f"/commands/{command}", data=browser.form("/") | fields)
+    assert len(caller.get("/orders").json) == len(caller.get("/triggers").json) == 1
+
+
 def test_a_key_of_an_order_by_shares_is_not_that_of_an_amount(caller: Caller) -> None:
     caller.give("ADD", amount="1000.00")
     caller.give("BUY", key="one", symbol="ABC", amount="1")
