@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.quotes_ground import BenchSystem, load_average, table, wait_until
+from bench.bench_system import BenchSystem, load_average, table, wait_until
 from producers.command_publisher import CommandPublisher
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench.bench_system import BenchSystem, NotMeasured, load_average, table
 from bench.processes import ROOT
-from bench.quotes_ground import BenchSystem, NotMeasured, load_average, table
 
 RATE_DEFAULT = "500"
 ROUNDS_DEFAULT = 3

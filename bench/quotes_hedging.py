@@ -6,8 +6,8 @@ import time
 from functools import partial
 from pathlib import Path
 
+from bench.bench_system import BenchSystem, load_average, percentile, table, wait_until
 from bench.processes import ROOT
-from bench.quotes_ground import BenchSystem, load_average, percentile, table, wait_until
 from bench.quotes_plot import plot
 from quotecache.client import Prices
 from quotecache.market import Market

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from bench.quotes_ground import BenchSystem, load_average, percentile, table, wait_until
+from bench.bench_system import BenchSystem, load_average, percentile, table, wait_until
 from quotecache.client import Prices
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.publisher import Publisher

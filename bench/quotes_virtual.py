@@ -9,8 +9,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
+from bench.bench_system import percentile, table
 from bench.quotes_cost import RATE_DEFAULT
-from bench.quotes_ground import percentile, table
 from consumers.transactions.account import Account
 from consumers.transactions.batch import Batch, DecidedRow
 from consumers.transactions.look_ahead import LOOK_AHEAD_FROM

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.quotes_ground import BenchSystem, load_average, percentile, table
+from bench.bench_system import BenchSystem, load_average, percentile, table
 from producers.command_publisher import CommandPublisher
 from schema.commands import Command, partition_of
 

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import psycopg
 
-from bench.quotes_ground import BenchSystem, load_average, percentile, table, wait_until
+from bench.bench_system import BenchSystem, load_average, percentile, table, wait_until
 from consumers.triggers.worker import TriggerWorker
 from database import postgres
 from rabbitmq.connection import Connection, open_connection

@@ -216,7 +216,7 @@ def test_no_import_goes_in_a_circle():
 
 
 @pytest.mark.parametrize("module", sorted(PURE))
-def test_the_core_does_nothing_and_knows_no_clock(module):
+def test_the_core_has_no_io_and_no_clock(module):
     assert module in FILES, f"{module} is gone: strike it from the list"
     assert not imports(module) & IMPURE
 
@@ -252,7 +252,7 @@ def test_no_variable_can_take_a_defence_away():
 
 
 @pytest.mark.parametrize("module", sorted(FILES))
-def test_every_module_says_what_it_is(module):
+def test_every_module_has_a_docstring(module):
     is_empty_package_of_tests = is_inside(module, "tests") and FILES[module].stat().st_size == 0
     assert is_empty_package_of_tests or ast.get_docstring(tree(module)), f"{module} has no docstring"
 
@@ -284,7 +284,7 @@ def test_a_class_name_means_one_thing():
 
 
 @pytest.mark.parametrize("module", sorted(FILES))
-def test_a_module_is_named_for_what_it_does(module):
+def test_no_module_has_a_name_that_says_nothing(module):
     assert not set(module.split(".")) & NAMES_OF_NOTHING
 
 

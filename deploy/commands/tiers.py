@@ -11,7 +11,7 @@ SEVERAL_PROCESSES = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadf
 """pytest-xdist: one process per core. Only for tests without servers; tests on servers share a database and a vhost."""
 
 ALL_SEEDS = {"DAYTRADE_CHAOS_SEEDS": "all"}
-"""Setting of the chaos tests (tests/chaos/kept.py) to run every round, not only the few of `make test`."""
+"""Setting of the chaos tests (tests/chaos/kept_round.py) to run every round, not only the few of `make test`."""
 
 
 @dataclass(frozen=True)

@@ -62,14 +62,14 @@ def test_operations_show_who_owns_the_partitions(
     expect(administrator.page.get_by_text("broker up")).to_be_visible()
 
 
-def test_ones_own_log_holds_nobody_else(trader: BrowserUser, tmp_path: Path):
+def test_a_persons_own_log_holds_no_other_user(trader: BrowserUser, tmp_path: Path):
     trader.go("/log")
     trader.page.get_by_role("button", name="Write file").click()
     trader.is_told("Log asked for")
     assert _users(_download(trader, tmp_path)) == {trader.name}
 
 
-def test_nobody_else_sees_operations(trader: BrowserUser):
+def test_only_administrators_see_operations(trader: BrowserUser):
     assert trader.page.request.get(f"{trader.url}/operations").status == 403
     assert trader.page.request.get(f"{trader.url}/fragments/operations").status == 404
     expect(trader.page.get_by_role("link", name="Operations")).to_have_count(0)

@@ -58,7 +58,7 @@ def test_export_of_what_was_filtered(holder: BrowserUser, symbol: str, tmp_path:
     assert [(row["command"], row["symbol"]) for row in rows] == [("BUY", symbol)] * 2
 
 
-def test_a_figure_is_explained_and_the_account_seen_as_it_was(holder: BrowserUser, symbol: str):
+def test_a_figure_is_explained_and_a_past_account_is_shown(holder: BrowserUser, symbol: str):
     holder.go("/")
     holder.page.get_by_role("link", name="Explain available cash").click()
     expect(holder.page.get_by_role("heading", name="Available cash: $9,000.00")).to_be_visible()

@@ -40,7 +40,7 @@ def test_a_trigger_is_armed_changed_and_cancelled(trader: BrowserUser, symbol: s
     expect(row).to_have_count(0)
 
 
-def test_a_price_that_another_person_asked_for_appears(
+def test_a_price_that_another_person_requested_appears(
     trader: BrowserUser, new_person: Callable[..., BrowserUser], site: SiteUnderTest, symbol: str
 ):
     trader.go("/")
@@ -89,7 +89,7 @@ def test_the_mark_turns_stale_and_live_again(new_person: Callable[..., BrowserUs
     person.complaints.clear()
 
 
-def test_a_hidden_tab_lets_go_of_its_stream_and_catches_up_when_it_is_shown(
+def test_a_hidden_tab_closes_its_stream_and_catches_up_when_shown(
     trader: BrowserUser, site: SiteUnderTest, symbol: str, wait_for: Callable
 ):
     wait_for(lambda: site.streams() == 2, what="only this tab and the patient person's have a stream")
@@ -115,7 +115,7 @@ def test_a_hidden_tab_lets_go_of_its_stream_and_catches_up_when_it_is_shown(
     wait_for(lambda: site.streams() == 2, what="it has its own again")
 
 
-def test_an_order_expires_before_ones_eyes(patient: BrowserUser):
+def test_an_order_expires_on_the_open_page(patient: BrowserUser):
     row = patient.orders.filter(has_text=patient.expired)
     expect(row).to_have_count(0, timeout=EXPIRY_MS_MAX)
     expect(patient.page.locator(".recent")).to_contain_text("Buy order expired: 10 shares")

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 from tests.browser.person import BrowserUser
 
 
-def test_funds_are_added_once_where_the_page_was_drawn_anew_before_the_second_press(trader: BrowserUser):
+def test_funds_are_added_once_if_the_page_was_redrawn_before_the_second_press(trader: BrowserUser):
     """The page redraws the part with the form, which must come back with its values and its key."""
     trader.go("/")
     trader.is_live()

@@ -99,7 +99,7 @@ def test_place_order_pressed_twice_places_one_order(trader: BrowserUser, symbol:
     assert given(trader, "BUY", symbol) == len(GAPS_MS) + 1
 
 
-def test_an_unchanged_order_is_placed_again_only_where_that_is_confirmed(trader: BrowserUser, symbol: str):
+def test_an_unchanged_order_is_placed_again_only_after_a_confirmation(trader: BrowserUser, symbol: str):
     place, again = (trader.page.get_by_role("button", name=name) for name in ("Place order", "Place again"))
     trader.place("Buy", symbol, "200").is_told("Buy order placed")
     expect(place).to_be_disabled()
@@ -139,7 +139,7 @@ def test_add_pressed_twice_adds_once(trader: BrowserUser):
     assert given(trader, "ADD") == before + 1
 
 
-def test_the_same_form_sent_twice_does_it_once(trader: BrowserUser):
+def test_the_same_form_sent_twice_adds_funds_once(trader: BrowserUser):
     before = given(trader, "ADD")
     form = hidden_fields(trader, "/") | {"amount": "5"}
     for amount in ("5", "5", " 5 "):
@@ -184,7 +184,7 @@ _WATCH_THE_SECOND = """own => {
 """Records for a second from the next press which other orders' buttons are under the pointer or have the focus."""
 
 
-def test_what_comes_under_the_pointer_rests_for_a_second(trader: BrowserUser, new_symbol: Callable[[], str]):
+def test_a_button_moved_under_the_pointer_is_disabled_for_a_second(trader: BrowserUser, new_symbol: Callable[[], str]):
     first, second = new_symbol(), new_symbol()
     trader.place("Buy", first, "1000").is_told("Buy order placed")
     order(trader, first).get_by_role("button", name="Commit").hover()

@@ -68,7 +68,7 @@ def test_commit_acts_on_the_newest_order(trader: BrowserUser, new_symbol: Callab
     expect(trader.orders).to_have_count(0)
 
 
-def test_sell_what_was_bought(trader: BrowserUser, symbol: str):
+def test_bought_shares_can_be_sold(trader: BrowserUser, symbol: str):
     trader.place("Buy", symbol, "1000")
     trader.settle("Commit")
     trader.is_told("Bought", "10 shares")
@@ -92,7 +92,9 @@ def test_a_rejected_order_says_why(trader: BrowserUser, site: SiteUnderTest, sym
     expect(trader.page.locator("tr[data-row]", has_text="Rejected")).to_have_count(3)
 
 
-def test_an_order_that_waits_for_a_quote_is_told_later(trader: BrowserUser, site: SiteUnderTest, symbol: str):
+def test_the_outcome_of_an_order_that_waits_for_a_quote_appears_later(
+    trader: BrowserUser, site: SiteUnderTest, symbol: str
+):
     site.quotes.be_silent(symbol)
     trader.place("Buy", symbol, "100")
     trader.is_told("Buy order: on its way")
@@ -116,7 +118,7 @@ def test_two_people_at_once_see_only_their_own(new_person: Callable[..., Browser
     expect(second.page.locator("tr[data-row]")).to_have_count(1)
 
 
-def test_another_tab_of_the_same_person_follows(trader: BrowserUser, symbol: str):
+def test_another_tab_of_the_same_person_is_updated(trader: BrowserUser, symbol: str):
     trader.go("/")
     trader.is_live()
     other = BrowserUser(trader.page.context, trader.url, trader.name)

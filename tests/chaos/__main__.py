@@ -17,9 +17,9 @@ from runtime import entry_point
 from runtime.log_setup import set_up_logging
 from schema.errors import DayTradeError, SettingsError
 from tests.chaos import records, report
-from tests.chaos.ground import RoundDatabases
 from tests.chaos.plan import KINDS, Plan, plan_of
 from tests.chaos.round import Round, RoundResult
+from tests.chaos.round_databases import RoundDatabases
 from tests.chaos.unfenced import TAKE_AWAY
 from tests.interrupts import end_once
 

@@ -2,28 +2,28 @@
 
 from collections.abc import Mapping
 
+from tests.chaos.database_view import DatabaseView
 from tests.chaos.expiry_check import Span
-from tests.chaos.eye import Eye
-from tests.chaos.given import WorkloadCommand
+from tests.chaos.sent_commands import WorkloadCommand
 
 ARMING = ("SET_BUY_TRIGGER", "SET_SELL_TRIGGER")
 """Commands whose amount is the price of a trigger."""
 
 
-def not_once(eye: Eye, given: Mapping[bytes, WorkloadCommand]) -> list[str]:
-    counts = dict(eye.rows(_COUNTS))
+def not_once(database: DatabaseView, given: Mapping[bytes, WorkloadCommand]) -> list[str]:
+    counts = dict(database.rows(_COUNTS))
     found = [f"{_name(one, given)} is not in the history" for one in sorted(given) if one not in counts]
     found += [f"{_name(one, given)} is there {n} times" for one, n in sorted(counts.items()) if n > 1 and one in given]
     return found + [f"{one.hex()} was never given" for one in sorted(counts.keys() - given.keys())]
 
 
-def not_as_given(eye: Eye, given: Mapping[bytes, WorkloadCommand]) -> list[str]:
+def not_as_given(database: DatabaseView, given: Mapping[bytes, WorkloadCommand]) -> list[str]:
     """Finds commands whose history row says something else than what was sent.
 
     A done COMMIT or CANCEL names its order in the history, so fewer of its fields are compared.
     """
     found = []
-    for command_id, number, name, user, symbol, amount, price, done in eye.rows(_COMMANDS):
+    for command_id, number, name, user, symbol, amount, price, done in database.rows(_COMMANDS):
         one = given.get(command_id)
         if one is None:
             continue  # not_once reports it
@@ -38,15 +38,15 @@ def not_as_given(eye: Eye, given: Mapping[bytes, WorkloadCommand]) -> list[str]:
     return found
 
 
-def out_of_order(eye: Eye) -> list[str]:
-    return [f"{user or 'nobody'}: history row {seq}" for user, seq in eye.rows(_DISORDER)]
+def out_of_order(database: DatabaseView) -> list[str]:
+    return [f"{user or 'nobody'}: history row {seq}" for user, seq in database.rows(_DISORDER)]
 
 
-def unexcused_without_quote(eye: Eye, excuses: list[Span]) -> list[str]:
+def unexcused_without_quote(database: DatabaseView, excuses: list[Span]) -> list[str]:
     """Finds commands rejected for want of a quote outside of `excuses`: spans of faults of the quote server."""
     return [
         f"{user}: history row {seq} ({command} {symbol}) found no quote, and the quote server was well"
-        for user, seq, command, symbol, at_ms in eye.rows(_WITHOUT_QUOTE)
+        for user, seq, command, symbol, at_ms in database.rows(_WITHOUT_QUOTE)
         if not any(begin <= at_ms <= end for begin, end in excuses)
     ]
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.ground import RoundDatabases
-from tests.chaos.kept import Kept
+from tests.chaos.kept_round import KeptRound
+from tests.chaos.round_databases import RoundDatabases
 
 
 @pytest.fixture(scope="package")
@@ -20,7 +20,7 @@ def ground() -> Iterator[RoundDatabases]:
 
 
 @pytest.fixture(scope="package")
-def kept(ground: RoundDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
-    kept = Kept(ground, tmp_path_factory.mktemp("chaos"))
+def kept(ground: RoundDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptRound]:
+    kept = KeptRound(ground, tmp_path_factory.mktemp("chaos"))
     yield kept
     kept.close()

@@ -15,9 +15,9 @@ from lxml import etree
 
 from schema.commands import NO_USER, PARTITIONS, partition_of
 from schema.events import QUOTECACHE_SOURCE, source_name
+from tests.chaos.database_view import DatabaseView
 from tests.chaos.dumps import GivenDump
-from tests.chaos.eye import Eye
-from tests.chaos.given import WorkloadCommand
+from tests.chaos.sent_commands import WorkloadCommand
 
 EXAMPLES_MAX = 5
 """Most violations of one kind that are listed for a dump."""
@@ -43,14 +43,16 @@ class DumpElement:
 class DumpCheck:
     """Check of all dumps of a round. `lines`, `probes`: the commands of the workload and of the prober, in order."""
 
-    def __init__(self, eye: Eye, folder: Path, lines: list[WorkloadCommand], probes: list[WorkloadCommand]):
-        self._eye = eye
+    def __init__(
+        self, database: DatabaseView, folder: Path, lines: list[WorkloadCommand], probes: list[WorkloadCommand]
+    ):
+        self._database = database
         self._folder = folder
         self._lines, self._probes = lines, probes
         self._entries: dict[tuple, DumpElement] = {}
         self._of_line: dict[str, DumpElement] = {}
         self._log = list(self._read_log())
-        self._quotes = eye.rows(_QUOTES)
+        self._quotes = database.rows(_QUOTES)
 
     def violations(self, dump: GivenDump) -> list[str]:
         file = self._folder / dump.filename
@@ -61,7 +63,7 @@ class DumpCheck:
             dumped = [self._element(line) for line in file.read_text().split("\n")[HEAD : -TAIL - 1]]
         except etree.XMLSyntaxError as error:
             return [f"{name}: {error}"]
-        before = self._eye.rows(_BEFORE, (dump.user or NO_USER, dump.user or NO_USER, dump.command_id))
+        before = self._database.rows(_BEFORE, (dump.user or NO_USER, dump.user or NO_USER, dump.command_id))
         found = self._markers(dump)
         found += _some(self._differences(dump, dumped, before))
         found += _some(self._commands(dump, dumped))
@@ -72,7 +74,7 @@ class DumpCheck:
     def _markers(self, dump: GivenDump) -> list[str]:
         partitions = range(PARTITIONS) if dump.user is None else [partition_of(dump.user)]
         wanted = {*partitions, QUOTECACHE_SOURCE}
-        marked = {source for source, _ in self._eye.rows(_MARKERS, (dump.dump_id,))}
+        marked = {source for source, _ in self._database.rows(_MARKERS, (dump.dump_id,))}
         return [] if marked == wanted else [f"markers in the sources {sorted(marked)}"]
 
     def _differences(self, dump: GivenDump, dumped: list[DumpElement], before: list[tuple]) -> Iterator[str]:
@@ -84,7 +86,7 @@ class DumpCheck:
 
     def _logged(self, dump: GivenDump, before: list[tuple]) -> Iterator[DumpElement]:
         """Yields the log up to the markers: all of it, or a user's entries and the quotes that these caused."""
-        ends = dict(self._eye.rows(_MARKERS, (dump.dump_id,)))
+        ends = dict(self._database.rows(_MARKERS, (dump.dump_id,)))
         numbers = {number for kind, number, _ in before if kind == "command"}
         for source, place, user, entry in self._log:
             if place > ends.get(source, 0):
@@ -137,7 +139,7 @@ class DumpCheck:
             message,
             time,
             key,
-        ) in self._eye.rows(_LOG):
+        ) in self._database.rows(_LOG):
             fields = {"timestamp": at_ms, "server": source_name(source), "transactionNum": number, "username": user}
             if kind == "accountTransaction":
                 fields |= {"action": "add" if cents > 0 else "remove", "funds": _money(cents)}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schema.commands import Command, CommandName
-from tests.chaos.given import WorkloadCommand
+from tests.chaos.sent_commands import WorkloadCommand
 
 CLERKS = 8
 """Number of users who only request dumps of the whole log. Their later commands wait for the dump's markers."""

@@ -7,9 +7,9 @@ from collections.abc import Generator, Iterable
 from time import monotonic
 
 from schema.commands import PARTITIONS
-from tests.chaos.eye import Eye
+from tests.chaos.database_view import DatabaseView
+from tests.chaos.deadline import Deadline
 from tests.chaos.fleet import Fleet
-from tests.chaos.patience import Deadline
 
 GROUP = "transactions"
 
@@ -18,12 +18,12 @@ SECONDS_MAX = 60.0
 
 
 class Evenness:
-    def __init__(self, eye: Eye, fleet: Fleet):
-        self._eye, self._fleet = eye, fleet
+    def __init__(self, database: DatabaseView, fleet: Fleet):
+        self._database, self._fleet = database, fleet
 
     def even(self) -> bool:
         """Whether the workers that should run own all partitions, in numbers that differ by one at most."""
-        shares = dict(self._eye.glance(_SHARES) or ())
+        shares = dict(self._database.rows_or_none(_SHARES) or ())
         owned = sum(shares.values()) == PARTITIONS and self._are_meant(shares)
         return owned and max(shares.values()) - min(shares.values()) <= 1
 
@@ -33,7 +33,7 @@ class Evenness:
         Returns the seconds it took, counted from when exactly the workers that should run are live replicas.
         """
         deadline = Deadline(SECONDS_MAX, f"partitions are even over {self._fleet.running(GROUP)}")
-        while not self._are_meant(replica for (replica,) in self._eye.glance(_LIVE) or ()):
+        while not self._are_meant(replica for (replica,) in self._database.rows_or_none(_LIVE) or ()):
             deadline.check()
             yield
         began = monotonic()

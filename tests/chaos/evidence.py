@@ -11,7 +11,7 @@ from rabbitmq.topology import AUDIT_STREAM, command_stream
 from schema import codec
 from schema.commands import PARTITIONS, CommandBatch
 from schema.errors import DecodeError
-from tests.chaos.eye import APPLICATION
+from tests.chaos.database_view import APPLICATION
 
 END = b"the end of a round of chaos"
 SECONDS_MAX = 30.0

@@ -1,6 +1,6 @@
 """Checks that pending orders were released in time, and not too early. Reads only."""
 
-from tests.chaos.eye import Eye
+from tests.chaos.database_view import DatabaseView
 
 LIFETIME_MS = 60_000
 LATE_MS_MAX = 5_000
@@ -10,13 +10,13 @@ Span = tuple[int, int]
 """Beginning and end, ms since the epoch."""
 
 
-def untimely_releases(eye: Eye, outages: list[Span]) -> list[str]:
+def untimely_releases(database: DatabaseView, outages: list[Span]) -> list[str]:
     """Finds orders released too late or too early, by the time of the order's own row.
 
     `outages`: spans in which nobody could have released orders.
     """
     found = []
-    for user, seq, due_ms, at_ms in eye.rows(_RELEASES):
+    for user, seq, due_ms, at_ms in database.rows(_RELEASES):
         if due_ms is None:
             found.append(f"{user}: order {seq} was released, and no BUY or SELL of its transaction is there")
             continue

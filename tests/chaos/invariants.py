@@ -11,15 +11,15 @@ from pathlib import Path
 from schema.commands import PARTITIONS, command_id
 from schema.events import QUOTECACHE_SOURCE
 from tests.chaos import command_check, expiry_check, proofs, quote_check
+from tests.chaos.database_view import DatabaseView
 from tests.chaos.dump_check import DumpCheck
 from tests.chaos.dumps import GivenDump
 from tests.chaos.evidence import Evidence
 from tests.chaos.expiry_check import Span
-from tests.chaos.eye import Eye
-from tests.chaos.given import WorkloadCommand, by_id, read_lines
 from tests.chaos.plan import limit_seconds
 from tests.chaos.proofs import Proof
 from tests.chaos.recovery import Strike
+from tests.chaos.sent_commands import WorkloadCommand, by_id, read_lines
 
 VERIFIED = "verification finds nothing"
 REPLAYED = "replay comes to the same state"
@@ -75,7 +75,7 @@ class Case:
 class Judged:
     """Material of the judges: what a round left, what was gathered from the streams, and the faults that struck."""
 
-    eye: Eye
+    database: DatabaseView
     case: Case
     evidence: Evidence
     strikes: list[Strike]
@@ -97,12 +97,12 @@ def begin_proofs(case: Case, replayed: bool = True) -> dict[str, Proof]:
 
 def figures(judged: Judged) -> dict[str, int]:
     """Counts, for people, how much there was to judge."""
-    ((rows, fills, expiries, without_quote),) = judged.eye.rows(_FIGURES)
+    ((rows, fills, expiries, without_quote),) = judged.database.rows(_FIGURES)
     evidence = judged.evidence
     return {
         "commands repeated": evidence.commands_repeated,
         "audit entries repeated": evidence.entries_repeated,
-        "dead letters": judged.eye.value("SELECT count(*) FROM dead_letters"),
+        "dead letters": judged.database.value("SELECT count(*) FROM dead_letters"),
         "history rows": rows,
         "fills": fills,
         "expiries": expiries,
@@ -112,25 +112,25 @@ def figures(judged: Judged) -> dict[str, int]:
 
 
 def _gapless(judged: Judged) -> list[str]:
-    return [f"source {source}: {text}" for source, text in judged.eye.rows(_HOLES)]
+    return [f"source {source}: {text}" for source, text in judged.database.rows(_HOLES)]
 
 
 def _cash(judged: Judged) -> list[str]:
-    users = judged.eye.rows(_UNLOGGED_CASH)
+    users = judged.database.rows(_UNLOGGED_CASH)
     return [f"{user}: cash {cash}, by the log {logged}" for user, cash, logged in users]
 
 
 def _prices(judged: Judged) -> list[str]:
-    return quote_check.untrue_prices(judged.eye, quote_check.read_front(judged.case.answers_file))
+    return quote_check.untrue_prices(judged.database, quote_check.read_front(judged.case.answers_file))
 
 
 def _requests(judged: Judged) -> list[str]:
-    return quote_check.unrecorded_requests(judged.eye, quote_check.read_front(judged.case.answers_file))
+    return quote_check.unrecorded_requests(judged.database, quote_check.read_front(judged.case.answers_file))
 
 
 def _poison(judged: Judged) -> list[str]:
     evidence = judged.evidence
-    letters = {(stream, offset): body for stream, offset, body in judged.eye.rows(_LETTERS)}
+    letters = {(stream, offset): body for stream, offset, body in judged.database.rows(_LETTERS)}
     missing, foreign = evidence.poison.keys() - letters.keys(), letters.keys() - evidence.poison.keys()
     found = [f"{stream}/{offset} is not there" for stream, offset in sorted(missing)]
     found += [f"{stream}/{offset} should not be there" for stream, offset in sorted(foreign)]
@@ -141,7 +141,7 @@ def _poison(judged: Judged) -> list[str]:
 
 def _dumps(judged: Judged) -> list[str]:
     case = judged.case
-    check = DumpCheck(judged.eye, case.dump_folder, case.lines, case.probes)
+    check = DumpCheck(judged.database, case.dump_folder, case.lines, case.probes)
     return [one for dump in (*case.dumps, case.last_dump) for one in check.violations(dump)]
 
 
@@ -158,19 +158,21 @@ def _slow(judged: Judged) -> list[str]:
 
 CHECKS = {
     "every confirmed command is done exactly once": lambda judged: command_check.not_once(
-        judged.eye, judged.case.given
+        judged.database, judged.case.given
     ),
-    "every command is done as it was given": lambda judged: command_check.not_as_given(judged.eye, judged.case.given),
-    "a user's commands take effect in their order": lambda judged: command_check.out_of_order(judged.eye),
+    "every command is done as it was given": lambda judged: command_check.not_as_given(
+        judged.database, judged.case.given
+    ),
+    "a user's commands take effect in their order": lambda judged: command_check.out_of_order(judged.database),
     "every source of the log is gapless, once, complete": _gapless,
     "the log adds up to the cash": _cash,
     "every price was really answered, and used in time": _prices,
     "every request to the quote server is on record, with its end": _requests,
     "no command lacks a quote while the quote server is well": lambda judged: command_check.unexcused_without_quote(
-        judged.eye, judged.case.quoteless
+        judged.database, judged.case.quoteless
     ),
     "no reserve outlives its order by more than 5 s": lambda judged: expiry_check.untimely_releases(
-        judged.eye, judged.case.outages
+        judged.database, judged.case.outages
     ),
     "the streams hold nothing unreadable but the poison": lambda judged: judged.evidence.unreadable,
     "poison is among the dead letters, and nothing else": _poison,

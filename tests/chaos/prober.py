@@ -17,9 +17,9 @@ from producers.command_publisher import CommandPublisher
 from rabbitmq.connection import open_connection
 from schema.commands import PARTITIONS, Command, CommandName, command_id, partition_of
 from tests.chaos import poison
+from tests.chaos.database_view import APPLICATION, DatabaseView
 from tests.chaos.dumps import Dumps
-from tests.chaos.eye import APPLICATION, Eye
-from tests.chaos.given import WorkloadCommand
+from tests.chaos.sent_commands import WorkloadCommand
 
 PIPELINE, QUOTE, FILL = "pipeline", "quote", "fill"
 """Kinds of probes: all partitions up to the audit entry; a symbol without quote; a trigger order on such a symbol."""
@@ -66,7 +66,7 @@ class Prober(threading.Thread):
     def __init__(self, amqp_url: str, database_url: str, source: int, seed: int, dumps: Dumps):
         super().__init__(name="prober", daemon=True)
         self._amqp_url = amqp_url
-        self._eye = Eye(database_url)
+        self._database = DatabaseView(database_url)
         self._source = source
         self._dumps = dumps
         self._draw = random.Random(seed)
@@ -113,7 +113,7 @@ class Prober(threading.Thread):
         except BaseException as error:  # the harness reads this and ends the round
             self.defect = error
         finally:
-            self._eye.close()
+            self._database.close()
 
     def _connect(self):
         return open_connection(self._amqp_url, APPLICATION)
@@ -196,14 +196,16 @@ class Prober(threading.Thread):
     def _is_done(self, probe: Probe) -> bool:
         if QUOTE in probe.parts and not probe.quoted:
             # Any price requested after the fault will do, because it shows that quotes can be bought again.
-            found = self._eye.glance(_QUOTED, (int((time.time() - (time.monotonic() - probe.sent_at)) * 1000),))
+            found = self._database.rows_or_none(
+                _QUOTED, (int((time.time() - (time.monotonic() - probe.sent_at)) * 1000),)
+            )
             probe.quoted = bool(found)
             if not probe.quoted:
                 return False
-        found = self._eye.glance(_LOGGED, (list(probe.numbers),))
+        found = self._database.rows_or_none(_LOGGED, (list(probe.numbers),))
         if found is None or found[0][0] < len(probe.numbers):
             return False
-        found = self._eye.glance(_FILLED, (list(probe.filled),))
+        found = self._database.rows_or_none(_FILLED, (list(probe.filled),))
         return found is not None and found[0][0] >= len(probe.filled)
 
 

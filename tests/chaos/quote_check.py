@@ -7,7 +7,7 @@ from pathlib import Path
 
 from schema.events import QUOTE_LIFETIME_MS
 from schema.money import format_cents
-from tests.chaos.eye import Eye
+from tests.chaos.database_view import DatabaseView
 
 Answer = tuple[str, str, str, str]
 """Symbol, user, price, crypto key."""
@@ -40,19 +40,19 @@ def read_front(file: Path) -> Front:
     return front
 
 
-def untrue_prices(eye: Eye, front: Front) -> list[str]:
+def untrue_prices(database: DatabaseView, front: Front) -> list[str]:
     """Finds recorded or used prices that the quote server did not answer, or that were too old.
 
     A quote's life begins when it was requested (spec §1), so no later than the request's arrival at the proxy.
     """
     found = []
-    for quote_id, symbol, user, cents, key, asked_ms in eye.rows(_PRICES):
+    for quote_id, symbol, user, cents, key, asked_ms in database.rows(_PRICES):
         arrivals = front.answers.get((symbol, user or NOBODY_ASKED, format_cents(cents), key), ())
         if not arrivals:
             found.append(f"quote {quote_id}: the quote server never said {format_cents(cents)} for {symbol}")
         elif asked_ms - SAME_MS > max(arrivals):
             found.append(f"quote {quote_id}: noted as asked at {asked_ms}, the request arrived at {max(arrivals)}")
-    for user, seq, age_ms, cents, answered in eye.rows(_TRADES):
+    for user, seq, age_ms, cents, answered in database.rows(_TRADES):
         name = f"{user}: history row {seq}"
         if cents != answered:
             found.append(f"{name}: price {cents}, the quote's is {answered}")
@@ -61,15 +61,15 @@ def untrue_prices(eye: Eye, front: Front) -> list[str]:
     return found
 
 
-def unrecorded_requests(eye: Eye, front: Front) -> list[str]:
+def unrecorded_requests(database: DatabaseView, front: Front) -> list[str]:
     """Finds requests that arrived and are not recorded, although each is paid for, and records without an end."""
-    recorded = {(symbol, user or NOBODY_ASKED): count for symbol, user, count in eye.rows(_REQUESTS)}
+    recorded = {(symbol, user or NOBODY_ASKED): count for symbol, user, count in database.rows(_REQUESTS)}
     found = [
         f"{','.join(asked)}: {count} requests arrived, {recorded.get(asked, 0)} are on record"
         for asked, count in sorted(front.requests.items())
         if count > recorded.get(asked, 0)
     ]
-    return found + [f"quote {quote_id} has neither price nor failure" for (quote_id,) in eye.rows(_ENDLESS)]
+    return found + [f"quote {quote_id} has neither price nor failure" for (quote_id,) in database.rows(_ENDLESS)]
 
 
 _PRICES = """

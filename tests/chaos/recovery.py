@@ -4,11 +4,11 @@ import time
 from dataclasses import dataclass, field
 
 from ownership.partitions import LEASE_MS
-from tests.chaos.eye import Eye
+from tests.chaos.database_view import DatabaseView
+from tests.chaos.fault_courses import Course, Report, counts_from_end, parts_of
 from tests.chaos.plan import EVEN_SECONDS_MAX, Fault, server_of
 from tests.chaos.prober import Probe, Prober
 from tests.chaos.servers import Servers
-from tests.chaos.strikes import Course, Report, counts_from_end, parts_of
 
 
 @dataclass
@@ -36,7 +36,7 @@ class RecoveryTrial:
         fault: Fault,
         course: Course,
         prober: Prober,
-        eye: Eye,
+        database: DatabaseView,
         servers: Servers,
         began: float,
         patience: float,
@@ -54,7 +54,7 @@ class RecoveryTrial:
         self._fault = fault
         self._course = course
         self._prober = prober
-        self._eye = eye
+        self._database = database
         self._servers = servers
         self._victim = server_of(fault.kind)
         self._began = began
@@ -117,7 +117,7 @@ class RecoveryTrial:
 
     def _leases_moved(self) -> bool:
         """Whether every partition of every group has an owner that has renewed its lease since the fault."""
-        found = self._eye.glance(_STALE, (self._leases_after,))
+        found = self._database.rows_or_none(_STALE, (self._leases_after,))
         return found is not None and found[0][0] == 0
 
 

@@ -11,23 +11,23 @@ from deploy.servers.private import POSTGRES, RABBITMQ
 from deploy.supervision.foreground import uninterrupted
 from schema.errors import BrokerError
 from tests.chaos import evidence, excuses, invariants
+from tests.chaos.database_view import DatabaseView
+from tests.chaos.deadline import Deadline, Stuck
 from tests.chaos.dumps import Dumps
 from tests.chaos.evenness import Evenness
-from tests.chaos.eye import Eye
+from tests.chaos.fault_courses import FaultCourses
 from tests.chaos.fleet import Fleet, slots
-from tests.chaos.ground import RoundDatabases
 from tests.chaos.invariants import Case, Judged
 from tests.chaos.links import PUBLISHER, Links
-from tests.chaos.load import Load
-from tests.chaos.patience import Deadline, Stuck
 from tests.chaos.plan import SERVER_FAULTS, Plan
 from tests.chaos.ports import free_port
 from tests.chaos.prober import Prober
+from tests.chaos.publisher_process import PublisherProcess
 from tests.chaos.recovery import RecoveryTrial, Strike, uneven
-from tests.chaos.rest import come_to_rest, logged
 from tests.chaos.result import REST, RoundResult
+from tests.chaos.round_databases import RoundDatabases
 from tests.chaos.servers import Servers
-from tests.chaos.strikes import Strikes
+from tests.chaos.settling import logged, wait_until_settled
 from tests.chaos.workload import write_workload
 
 TURN_SECONDS = 0.02
@@ -71,10 +71,10 @@ class Round:
         self._began = time.monotonic()
         self._set_up()
         try:
-            for act in (self._fleet_up, self._load.start, self._fight, self._rest):
+            for act in (self._fleet_up, self._publisher_process.start, self._fight, self._settle):
                 if not self._stuck:
                     self._attempt(act)
-            self._load.destroy()
+            self._publisher_process.destroy()
             self._prober.stop()
             self._attempt(self._drain)
             self._end_all()
@@ -84,7 +84,7 @@ class Round:
                 self._end_all()
             raise
         finally:
-            self._eye.close()
+            self._database.close()
         if not result.violated and not self.keeps_folder:
             shutil.rmtree(self._folder)
         return result
@@ -113,17 +113,25 @@ class Round:
         }
         self._fleet = Fleet(self._folder, self._links, settings, self._sabotage)
         self._servers = Servers(ground.amqp_url, ground.database_url)
-        self._eye = Eye(ground.database_url)
+        self._database = DatabaseView(ground.database_url)
         source = plan.seed * 1000
-        self._load = Load(self._folder, self._links, workload, source, plan.rate, plan.commands)
+        self._publisher_process = PublisherProcess(
+            self._folder, self._links, workload, source, plan.rate, plan.commands
+        )
         self._case = Case(
             ground.database_url, ground.amqp_url, self._folder, workload, source, self._links.answers_file
         )
-        self._dumps = Dumps(self._case.lines, lambda: self._load.confirmed, random.Random(plan.seed))
+        self._dumps = Dumps(self._case.lines, lambda: self._publisher_process.confirmed, random.Random(plan.seed))
         self._prober = Prober(ground.amqp_url, ground.database_url, source + 1, plan.seed, self._dumps)
-        self._evenness = Evenness(self._eye, self._fleet)
-        self._strikes = Strikes(
-            self._fleet, self._links, self._servers, self._load, self._eye, self._prober, self._evenness
+        self._evenness = Evenness(self._database, self._fleet)
+        self._courses = FaultCourses(
+            self._fleet,
+            self._links,
+            self._servers,
+            self._publisher_process,
+            self._database,
+            self._prober,
+            self._evenness,
         )
 
     def _fleet_up(self) -> None:
@@ -132,7 +140,7 @@ class Round:
                 self._fleet.start(f"{kind}-{n}")
         self._prober.start()
         deadline = Deadline(START_SECONDS_MAX, "every partition has an owner")
-        while self._eye.value(_UNOWNED) or not self._evenness.even():
+        while self._database.value(_UNOWNED) or not self._evenness.even():
             deadline.check()
             self._turn()
         self._began = time.monotonic()
@@ -145,11 +153,11 @@ class Round:
         if not self._stuck:
             # This must follow: until the others have ended, an order may expire and add an audit entry.
             stored = "every source's audit entries are stored"
-            self._wait(lambda: logged(self._eye), stored, None, self._keep)
+            self._wait(lambda: logged(self._database), stored, None, self._keep)
         self._fleet.finish(LOGGER)
 
     def _end_all(self) -> None:
-        self._load.destroy()
+        self._publisher_process.destroy()
         self._fleet.destroy()
         self._links.close()
 
@@ -160,7 +168,7 @@ class Round:
         if not self._servers.are_own:
             self._left_out = [fault.kind for fault in waiting if fault.kind in SERVER_FAULTS]
             waiting = [fault for fault in waiting if fault.kind not in SERVER_FAULTS]
-        while waiting or not self._load.done or not all(trial.over for trial in self._trials):
+        while waiting or not self._publisher_process.done or not all(trial.over for trial in self._trials):
             if waiting and self._may_begin(waiting[0].at_rows):
                 self._begin(waiting.pop(0))
             self._turn()
@@ -168,8 +176,8 @@ class Round:
     def _may_begin(self, at_rows: int) -> bool:
         if not self._plan.storm and not all(trial.over for trial in self._trials):
             return False
-        rows = self._eye.glance(_ROWS)
-        return rows is not None and (rows[0][0] >= at_rows or self._load.done)
+        rows = self._database.rows_or_none(_ROWS)
+        return rows is not None and (rows[0][0] >= at_rows or self._publisher_process.done)
 
     def _begin(self, fault) -> None:
         others = [trial for trial in self._trials if not trial.over]
@@ -177,8 +185,8 @@ class Round:
             trial.disturbed()
         # In a storm an honest quote takes up to 4 s, and a fault may fall into the rest of another one.
         alone = not others and not self._plan.storm
-        course = self._strikes.course(fault)
-        tools = (self._prober, self._eye, self._servers)
+        course = self._courses.course(fault)
+        tools = (self._prober, self._database, self._servers)
         self._trials.append(RecoveryTrial(fault, course, *tools, self._began, self._patience, alone))
 
     def _turn(self) -> None:
@@ -210,8 +218,8 @@ class Round:
 
     # -- judgement
 
-    def _rest(self) -> None:
-        come_to_rest(self._case, self._eye, self._prober, self._dumps, self._load, self._wait)
+    def _settle(self) -> None:
+        wait_until_settled(self._case, self._database, self._prober, self._dumps, self._publisher_process, self._wait)
 
     def _wait(
         self,
@@ -246,8 +254,8 @@ class Round:
         case.outages = excuses.outages(self._trials, _now_ms())
         case.quoteless = excuses.quoteless(self._trials, _now_ms())
         case.limited = self._plan.limited
-        case.deaths = [*self._fleet.deaths, *self._load.deaths]
-        self.judged = Judged(self._eye, case, found, strikes)
+        case.deaths = [*self._fleet.deaths, *self._publisher_process.deaths]
+        self.judged = Judged(self._database, case, found, strikes)
         violations = {REST: self._stuck}
         violations |= invariants.judge(self.judged, proofs)
         violations["partitions are even soon after a change"] = uneven(strikes, self._plan.limited)

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from tests.chaos import proofs
+from tests.chaos.database_view import APPLICATION, DatabaseView
 from tests.chaos.excuses import hinders_releases, takes_quotes_away
 from tests.chaos.expiry_check import LATE_MS_MAX
-from tests.chaos.eye import APPLICATION, Eye
 from tests.chaos.invariants import CHECKS, Case, Judged
-from tests.chaos.kept import Kept
+from tests.chaos.kept_round import KeptRound
 from tests.chaos.plan import KINDS, victim_of
 from tests.chaos.quote_front import MODES
 from tests.chaos.recovery import Strike
@@ -119,11 +119,11 @@ SPOILED_ROWS = [
 
 
 @pytest.fixture
-def finished(kept: Kept) -> Judged:
+def finished(kept: KeptRound) -> Judged:
     return kept.judged
 
 
-class SpoiledEye(Eye):
+class SpoiledDatabaseView(DatabaseView):
     """Database as it is after some statements, which are never committed."""
 
     def __init__(self, database_url: str, statements: str):
@@ -180,16 +180,16 @@ def test_every_invariant_has_a_case_that_violates_it() -> None:
 
 @pytest.mark.parametrize(("invariant", "named", "statements"), SPOILED_ROWS)
 def test_a_spoiled_row_is_found(finished: Judged, invariant: str, named: str, statements: str) -> None:
-    eye = SpoiledEye(finished.case.database_url, statements)
+    database = SpoiledDatabaseView(finished.case.database_url, statements)
     try:
-        found = CHECKS[invariant](replace(finished, eye=eye))
+        found = CHECKS[invariant](replace(finished, database=database))
     finally:
-        eye.close()
+        database.close()
     assert any(named in one for one in found), found
 
 
 @pytest.mark.parametrize("spoilt", SPOILED_REST, ids=lambda spoilt: spoilt.invariant)
-def test_what_else_is_spoiled_is_found(finished: Judged, spoilt: Spoilt) -> None:
+def test_other_spoiled_evidence_is_found(finished: Judged, spoilt: Spoilt) -> None:
     found = CHECKS[spoilt.invariant](spoilt.change(finished))
     assert any(spoilt.named in one for one in found), found
 
@@ -198,22 +198,22 @@ def test_what_else_is_spoiled_is_found(finished: Judged, spoilt: Spoilt) -> None
 def test_an_outage_excuses_a_late_release_for_as_long_as_it_lasts(
     finished: Judged, begins_ms: int, excused: bool
 ) -> None:
-    eye = SpoiledEye(finished.case.database_url, released(LATE_MS_MAX + 100))
+    database = SpoiledDatabaseView(finished.case.database_url, released(LATE_MS_MAX + 100))
     try:
-        ((due_ms,),) = eye.rows("SELECT at_ms - %s FROM history WHERE seq = 1000000", (LATE_MS_MAX + 100,))
+        ((due_ms,),) = database.rows("SELECT at_ms - %s FROM history WHERE seq = 1000000", (LATE_MS_MAX + 100,))
         case = replace(finished.case, outages=[(due_ms + 1_000 + begins_ms, due_ms + 1_100)])
-        found = [one for one in CHECKS[IN_TIME](replace(finished, eye=eye, case=case)) if "late" in one]
+        found = [one for one in CHECKS[IN_TIME](replace(finished, database=database, case=case)) if "late" in one]
     finally:
-        eye.close()
+        database.close()
     assert (not found) == excused
 
 
-def test_only_what_hits_the_quote_server_excuses_a_missing_quote() -> None:
+def test_only_faults_of_the_quote_server_excuse_a_missing_quote() -> None:
     excuses = {kind for kind in KINDS if takes_quotes_away(kind)}
     assert excuses == {"kill quote-server", "pause quote-server", *(f"quotes {mode}" for mode in MODES)}
 
 
-def test_what_hits_no_transaction_worker_and_no_server_excuses_no_late_release() -> None:
+def test_only_faults_of_transaction_workers_and_servers_excuse_a_late_release() -> None:
     blameless = ("triggers", "audit", "quotecache", "quote-server")
     kinds = {
         kind for kind in KINDS if victim_of(kind) in blameless or kind.startswith(("quotes", "publisher", "poison"))
@@ -233,18 +233,18 @@ def dump_file(finished: Judged) -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("element", "named"), [("quoteServer", "the quote of transaction"), ("userCommand", "0 times Given")]
 )
-def test_what_a_dump_lacks_is_found(finished: Judged, dump_file: Path, element: str, named: str) -> None:
+def test_an_entry_missing_from_a_dump_is_found(finished: Judged, dump_file: Path, element: str, named: str) -> None:
     lines = dump_file.read_text().splitlines(keepends=True)
     dump_file.write_text("".join(line for line in lines if not line.startswith(f"<{element}>")))
     assert any(named in one for one in CHECKS[DUMPS](finished))
 
 
-def test_a_dump_that_is_not_there_is_found(finished: Judged, dump_file: Path) -> None:
+def test_a_missing_dump_is_found(finished: Judged, dump_file: Path) -> None:
     dump_file.unlink()
     assert any("there is no dump" in one for one in CHECKS[DUMPS](finished))
 
 
-def test_replay_comes_to_another_state_where_one_cent_was_added(finished: Judged) -> None:
+def test_replay_finds_one_added_cent(finished: Judged) -> None:
     url = finished.case.database_url
     change = """
         UPDATE accounts SET cash_cents = cash_cents {} 1

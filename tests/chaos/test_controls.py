@@ -12,10 +12,10 @@ import psycopg
 import pytest
 
 from tests.chaos import evidence
-from tests.chaos.ground import SECOND_LINES, RoundDatabases
 from tests.chaos.plan import HANG, plan_of
 from tests.chaos.result import REST, RoundResult
 from tests.chaos.round import Round
+from tests.chaos.round_databases import SECOND_LINES, RoundDatabases
 
 COMMANDS = 150
 

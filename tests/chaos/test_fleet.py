@@ -31,13 +31,13 @@ def fleet(tmp_path: Path, wait_for) -> Iterator[Fleet]:
     links.close()
 
 
-def test_a_process_that_was_killed_is_started_again_and_no_death(fleet: Fleet, wait_for) -> None:
+def test_a_killed_process_is_restarted_and_counts_as_no_death(fleet: Fleet, wait_for) -> None:
     assert fleet.kill(SLOT)
     _until_restarted(fleet, wait_for)
     assert fleet.deaths == []
 
 
-def test_who_was_dead_already_cannot_be_killed_and_is_a_death(fleet: Fleet, wait_for) -> None:
+def test_a_process_that_ended_before_the_kill_is_a_death(fleet: Fleet, wait_for) -> None:
     os.kill(fleet.lives[SLOT].process.pid, signal.SIGKILL)  # the fleet does not know who sent it
     wait_for(lambda: not fleet.alive(SLOT))
     assert not fleet.kill(SLOT) and not fleet.signal(SLOT, signal.SIGSTOP)
@@ -45,7 +45,7 @@ def test_who_was_dead_already_cannot_be_killed_and_is_a_death(fleet: Fleet, wait
     assert fleet.deaths == [f"{SLOT} ended by itself with exit code -9"]
 
 
-def test_who_dies_while_it_drains_is_a_death(fleet: Fleet) -> None:
+def test_a_process_that_dies_while_it_drains_is_a_death(fleet: Fleet) -> None:
     before = fleet.lives[SLOT].process
     fleet.signal(SLOT, signal.SIGSTOP)
     fleet.retire(SLOT)
@@ -54,7 +54,9 @@ def test_who_dies_while_it_drains_is_a_death(fleet: Fleet) -> None:
     assert (before.poll(), fleet.deaths) == (-9, [f"{SLOT} answered SIGTERM with exit code -9"])
 
 
-def test_who_does_not_drain_is_a_death_and_nobody_lives_beside_its_successor(fleet: Fleet, monkeypatch) -> None:
+def test_a_process_that_does_not_drain_is_a_death_and_ends_before_its_successor_starts(
+    fleet: Fleet, monkeypatch
+) -> None:
     monkeypatch.setattr(module, "EXIT_SECONDS_MAX", 0.0)
     before = fleet.lives[SLOT].process
     fleet.replace(SLOT, "")
@@ -62,7 +64,7 @@ def test_who_does_not_drain_is_a_death_and_nobody_lives_beside_its_successor(fle
     assert fleet.deaths == [f"{SLOT} did not end within 0 s of SIGTERM"]
 
 
-def test_a_process_is_not_started_over_one_that_runs(fleet: Fleet) -> None:
+def test_a_slot_with_a_running_process_starts_no_second_one(fleet: Fleet) -> None:
     with pytest.raises(AssertionError, match="still runs"):
         fleet.start(SLOT)
 

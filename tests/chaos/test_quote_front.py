@@ -45,7 +45,7 @@ def front(tmp_path: Path, port: int) -> QuoteFront:
     return QuoteFront(("127.0.0.1", port), str(tmp_path / "front"))
 
 
-def test_an_honest_answer_is_noted_with_its_request(front: QuoteFront, port: int, tmp_path: Path) -> None:
+def test_an_honest_answer_is_recorded_with_its_request(front: QuoteFront, port: int, tmp_path: Path) -> None:
     assert asyncio.run(asked(front, port)) == ANSWER
     noted = read_front(tmp_path / "front")
     assert noted.requests == {("ABC", "ann"): 1}
@@ -53,7 +53,7 @@ def test_an_honest_answer_is_noted_with_its_request(front: QuoteFront, port: int
     assert len(noted.answers[ANSWERED]) == 1
 
 
-def test_a_reset_is_one_and_its_request_is_noted(front: QuoteFront, port: int, tmp_path: Path) -> None:
+def test_mode_reset_resets_the_connection_and_records_the_request(front: QuoteFront, port: int, tmp_path: Path) -> None:
     front.play("reset")
     with pytest.raises(ConnectionResetError):
         asyncio.run(asked(front, port))
@@ -61,7 +61,9 @@ def test_a_reset_is_one_and_its_request_is_noted(front: QuoteFront, port: int, t
 
 
 @pytest.mark.parametrize("mode", ["garbage", "wrong-echo", "half-line"])
-def test_a_bad_answer_is_none_to_be_held_against_us(mode: str, front: QuoteFront, port: int, tmp_path: Path) -> None:
+def test_a_distorted_answer_is_not_recorded_as_an_answer(
+    mode: str, front: QuoteFront, port: int, tmp_path: Path
+) -> None:
     front.play(mode)
     assert asyncio.run(asked(front, port)) not in (ANSWER, b"")
     noted = read_front(tmp_path / "front")

@@ -43,7 +43,7 @@ def live(connection) -> set[str]:
     return {replica for (replica,) in replicas}
 
 
-def test_shares_are_even_soon_after_a_replica_comes_and_after_one_is_told_to_stop(system, connection, wait_for) -> None:
+def test_partitions_are_even_soon_after_a_replica_comes_or_stops(system, connection, wait_for) -> None:
     system.start("quote-server", "quotecache", "transactions-0")
     wait_for(lambda: shares(connection) == {"transactions-0": 16})
     system.start("transactions-1")

@@ -72,7 +72,7 @@ def test_no_statement_reads_more_than_its_page(connection, analyzed):
     assert "using trigger_orders_armed_idx" in plan and "Sort" not in plan, plan
 
 
-def test_what_changes_between_pages_is_not_lost_to_those_who_did_not_change(connection):
+def test_changes_between_pages_lose_no_unchanged_order(connection):
     expected = stored(connection, 2 * ROWS_MAX)
     pages = store.armed(connection, PARTITION)
     read = list(next(pages))

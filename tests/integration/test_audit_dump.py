@@ -44,7 +44,7 @@ def publish_root_dump(audit: AuditLog, filename: str = "log") -> list[int]:
     return [5, *(source * 100 + n for source in range(PARTITIONS) for n in range(10, 20))]
 
 
-def test_a_dump_holds_exactly_what_precedes_it_in_order_of_time(audit, wait_for):
+def test_a_dump_holds_exactly_the_entries_before_it_in_order_of_time(audit, wait_for):
     audit.start()
     expected = publish_root_dump(audit)
     wait_for(lambda: audit.is_written(DUMP))

@@ -35,7 +35,7 @@ def ask_twice(audit: AuditLog) -> None:
     audit.publish(7, 1, [command(1), marker(EARLIER, 2, "log", "ann"), command(3), marker(LATER, 4, "log", "ann")])
 
 
-def test_of_two_that_waited_the_later_stays(audit, wait_for):
+def test_the_later_of_two_waiting_dumps_keeps_the_file(audit, wait_for):
     audit.dump_dir.write_text("a file where the folder should be")
     audit.start()
     ask_twice(audit)
@@ -45,7 +45,7 @@ def test_of_two_that_waited_the_later_stays(audit, wait_for):
     assert holds(audit, 1, 3)
 
 
-def test_an_earlier_one_that_failed_does_not_replace_the_later(audit, wait_for, database_url):
+def test_an_earlier_dump_that_was_delayed_does_not_replace_the_later(audit, wait_for, database_url):
     audit.start()
     with psycopg.connect(database_url) as holder:
         audit.publish(7, 1, [command(1)])
@@ -64,7 +64,7 @@ def test_an_earlier_one_that_failed_does_not_replace_the_later(audit, wait_for, 
         assert dump_file.find(connection, audit.dump_dir / "log").dump_id == LATER
 
 
-def test_a_process_that_hangs_in_an_earlier_one_does_not_replace_the_later(audit, wait_for, database_url):
+def test_a_writer_that_hangs_in_the_earlier_dump_does_not_replace_the_later(audit, wait_for, database_url):
     """A database trigger holds the earlier dump's writer where it is about to rename its file."""
     make_both_unwritten(audit, wait_for)
     audit.database.execute("""
@@ -86,7 +86,7 @@ def test_a_process_that_hangs_in_an_earlier_one_does_not_replace_the_later(audit
     assert holds(audit, 1, 3)
 
 
-def test_what_an_earlier_one_had_written_is_taken_out_of_its_reach(audit, wait_for, database_url):
+def test_the_earlier_dumps_draft_is_removed(audit, wait_for, database_url):
     """The earlier dump's writer may have lost its lock just before its rename."""
     make_both_unwritten(audit, wait_for)
     left = dump_writing.draft_path(audit.dump_dir, WaitingDump(LATER, "ann", "log"), EARLIER)
@@ -97,7 +97,7 @@ def test_what_an_earlier_one_had_written_is_taken_out_of_its_reach(audit, wait_f
 
 
 @pytest.mark.parametrize("whole_first", [True, False])
-def test_the_whole_logs_and_a_users_are_later_as_their_partition_says(audit, wait_for, whole_first):
+def test_a_whole_dump_and_a_users_dump_are_ordered_by_the_users_partition(audit, wait_for, whole_first):
     """Neither the order in which the log named them nor the order in which they were complete matters."""
     audit.dump_dir.write_text("a file where the folder should be")
     audit.start()

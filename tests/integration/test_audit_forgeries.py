@@ -22,7 +22,7 @@ def audit(amqp_url, database_url, tmp_path):
     log.close()
 
 
-def test_what_no_source_committed_is_a_dead_letter_and_the_real_entries_are_stored(audit, wait_for):
+def test_uncommitted_entries_are_dead_letters_and_the_real_entries_are_stored(audit, wait_for):
     audit.publish(3, 1, commands(1, 2))
     audit.publish(QUOTECACHE_SOURCE, 1, [quote(1)])
     # An undecodable message at the next number: one field has 40,000 characters.
@@ -56,7 +56,7 @@ def test_what_no_source_committed_is_a_dead_letter_and_the_real_entries_are_stor
     assert audit.stops() == []
 
 
-def test_entries_that_were_forged_under_committed_numbers_are_told_from_the_real_ones(audit, wait_for):
+def test_entries_forged_with_committed_numbers_lose_nothing_of_the_real_ones(audit, wait_for):
     """Nothing shows which of the two messages is real, so the second is kept as a dead letter and nothing is lost."""
     audit.commit(3, 4)
     audit.forge(3, 1, commands(1, 2))
@@ -74,7 +74,7 @@ def test_entries_that_were_forged_under_committed_numbers_are_told_from_the_real
     assert codec.decode_audit(letter.body).entries == commands(3, 4)
 
 
-def test_what_was_passed_over_while_a_source_had_stopped_is_told_from_forgeries(audit, wait_for):
+def test_entries_skipped_while_a_source_was_stopped_are_told_from_forgeries(audit, wait_for):
     """All of it is read again, by when a discarded forgery's numbers are committed."""
     audit.database.execute("ALTER TABLE audit_events ADD CONSTRAINT odd CHECK (transaction_number <> 13)")
     audit.publish(3, 1, commands(11, 13))
@@ -133,7 +133,7 @@ def test_an_entry_that_postgres_refuses_stops_its_source_alone_and_fails_the_dum
     wait_for(lambda: audit.stops() == [] and audit.next_offset() == 2 + PARTITIONS + 2)
 
 
-def test_a_source_that_lacks_an_entry_stops_and_goes_on_when_it_comes(audit, wait_for):
+def test_a_source_with_a_missing_entry_stops_and_continues_when_it_comes(audit, wait_for):
     """The missing message may be a dead letter. Later ones are not held for ever; they are read again in the end."""
     audit.commit(3, 1_000)
     audit.forge(3, 1, commands(1, 2))

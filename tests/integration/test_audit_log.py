@@ -38,7 +38,7 @@ def test_entries_are_stored_with_all_their_fields(audit, wait_for):
     ]
 
 
-def test_what_is_published_twice_or_cut_differently_is_stored_once(audit, wait_for):
+def test_entries_published_twice_or_in_other_messages_are_stored_once(audit, wait_for):
     audit.start()
     audit.publish(0, 1, commands(1, 10))
     audit.publish(0, 1, commands(1, 10))
@@ -127,7 +127,7 @@ def test_poison_goes_to_the_dead_letters_and_the_log_goes_on(audit, wait_for):
     assert (foreign.offset, foreign.reason) == (2, "unknown source 33: this project's sources are 0 to 15 and 64")
 
 
-def test_sigterm_lets_the_log_go_to_the_worker_that_stands_by(audit, wait_for):
+def test_sigterm_hands_the_log_to_the_standby(audit, wait_for):
     first = audit.start("first")
     wait_for(lambda: (audit.owner() or "").startswith("first@"))
     audit.start("second")
@@ -156,7 +156,7 @@ def test_sigterm_is_answered_when_all_that_is_in_the_stream_is_stored(audit, wai
     assert audit.stored(0) == 1 + messages * per_message
 
 
-def test_sigterm_before_it_owns_the_log_is_answered_when_all_is_stored_too(audit, database_url, wait_for):
+def test_sigterm_before_ownership_also_stores_everything_first(audit, database_url, wait_for):
     audit.publish(0, 1, commands(1, 500))
     audit.confirm()
     waits = "SELECT FROM pg_stat_activity WHERE application_name ~ '^audit' AND wait_event_type = 'Lock'"

@@ -26,7 +26,7 @@ def audit(amqp_url, database_url, tmp_path) -> Iterator[AuditLog]:
     log.close()
 
 
-def test_a_stop_from_before_the_oldest_message_of_the_stream_lasts_and_hinders_nobody_else(audit, wait_for):
+def test_a_stop_older_than_the_stream_lasts_and_delays_no_other_source(audit, wait_for):
     """A worker that tried to read on from there ended at each start, and with it the log of every source."""
     audit.database.execute("ALTER TABLE audit_events ADD CONSTRAINT odd CHECK (transaction_number <> 13)")
     audit.publish(3, 1, commands(11, 14))

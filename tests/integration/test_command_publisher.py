@@ -113,7 +113,7 @@ def test_a_lone_command_does_not_linger(publisher, logs, wait_for):
     wait_for(arrived)
 
 
-def test_a_root_dumplog_stands_in_every_partition_behind_all_before_it(publisher, logs, wait_for):
+def test_a_root_dumplog_follows_all_earlier_commands_in_every_partition(publisher, logs, wait_for):
     for command in _commands(1, 500):
         publisher.publish(command)
     publisher.publish(_command(501, CommandName.DUMPLOG, "./testLOG"))
@@ -130,7 +130,7 @@ def test_a_root_dumplog_stands_in_every_partition_behind_all_before_it(publisher
 
 
 @pytest.mark.parametrize("arguments", [(CommandName.DUMPLOG, ""), (CommandName.BUY, "not a user", "S", "1.00")])
-def test_a_defective_command_of_nobody_is_no_marker(publisher, logs, wait_for, arguments):
+def test_a_defective_dumplog_without_a_user_is_no_marker(publisher, logs, wait_for, arguments):
     command = _command(1, *arguments)
     publisher.publish_at_once(command)
     wait_for(lambda: logs.count() == 1)
@@ -170,7 +170,7 @@ def test_losing_the_connection_again_and_again_loses_nothing(publisher, relay, l
     _assert_in_order(logs, commands)
 
 
-def test_a_command_that_no_stream_took_is_not_forgotten_with_the_connection(publisher, relay, amqp_url, wait_for):
+def test_a_returned_command_is_not_forgotten_when_the_connection_is_lost(publisher, relay, amqp_url, wait_for):
     """The broker returned and confirmed the command, so it counts neither as unconfirmed nor as published."""
     command = _command(1)
     delete_stream(amqp_url, partition_of(command.key))
@@ -198,7 +198,7 @@ def test_a_broker_that_does_not_know_its_streams_yet_is_waited_for(amqp_url):
     assert len(attempts) == 2
 
 
-def test_a_broker_that_is_away_for_several_attempts_gets_what_was_not_confirmed(relay, logs, wait_for):
+def test_a_broker_gets_unconfirmed_commands_after_several_failed_attempts(relay, logs, wait_for):
     away = iter([False, True, True, False])
 
     def connect():
@@ -219,7 +219,7 @@ def test_a_broker_that_stays_away_is_given_up(publisher, relay):
         publisher.publish_at_once(_command(1))
 
 
-def test_what_was_not_confirmed_when_it_gave_up_is_not_forgotten(relay, logs, wait_for):
+def test_unconfirmed_commands_are_not_forgotten_when_the_publisher_gives_up(relay, logs, wait_for):
     """After the error `flush` promises the same as before: it returns only when everything is confirmed."""
     publisher = CommandPublisher(partial(open_connection, relay.url, "test", 2.0), patience_seconds=1.0)
     commands = _commands(1, 3_000)

@@ -12,7 +12,7 @@ from tests.chaos.ports import free_port
 from tests.integration.broker import delete_stream
 
 
-def test_a_broker_that_refuses_is_one_error_and_no_tracebacks(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refusing_broker_raises_one_error_and_prints_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(BrokerError, match="RabbitMQ: AMQPConnectionError"):
         open_connection(f"amqp://guest:guest@127.0.0.1:{free_port()}/", "tests", patience_seconds=0.3)
     assert [record.getMessage() for record in caplog.records if record.name.startswith("pika")] == []

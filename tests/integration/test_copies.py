@@ -136,9 +136,7 @@ def test_a_copy_has_no_effect_and_gets_the_answer_of_the_first(worker, customer,
     assert len(history("ann")) == 2
 
 
-def test_a_copy_of_a_rejected_command_is_rejected_for_the_same_reason_though_it_could_be_done_by_now(
-    worker, customer, history
-):
+def test_a_copy_of_a_rejected_command_gets_the_same_reason_even_if_it_could_be_done_now(worker, customer, history):
     too_much = a_command("SET_BUY_AMOUNT", 500)
     with worker():
         customer.gives(too_much)
@@ -173,7 +171,7 @@ def test_a_copy_that_comes_while_the_first_waits_for_a_quote_gets_the_same_answe
     assert [name for name, _ in history("ann")] == ["ADD", "BUY"]
 
 
-def test_a_copy_of_what_an_earlier_owner_executed_is_recognised_whatever_its_ids_are_made_of(worker, customer, history):
+def test_a_copy_of_an_earlier_owners_command_is_recognised_with_any_kind_of_ids(worker, customer, history):
     """The first owner executed the commands. The second sees newer ones of their source before the copies."""
     old, newer = a_command("ADD", 500), a_command("ADD", 600)
     drawn = [replace(a_command("ADD", 1), command_id=bytes([n]) * 16) for n in (200, 100)]

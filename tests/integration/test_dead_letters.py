@@ -150,7 +150,7 @@ def test_requeued_letters_are_in_their_stream_marked_and_whole(ground: DeadLette
     assert ground.bodies() == [b"other"]
 
 
-def test_requeue_deals_with_more_letters_than_it_holds_in_memory(ground: DeadLetterSetup) -> None:
+def test_requeue_handles_more_letters_than_fit_in_its_memory(ground: DeadLetterSetup) -> None:
     ground.keep(*numbered(230))
     done = ground.cli("requeue", "--all", "--limit", "220", "--yes")
     assert (done.returncode, done.stdout) == (0, "220 requeued\n"), done.stderr
@@ -158,7 +158,7 @@ def test_requeue_deals_with_more_letters_than_it_holds_in_memory(ground: DeadLet
     assert ground.bodies() == numbered(230)[220:]
 
 
-def test_what_cannot_be_requeued_stays_and_is_named_and_the_others_go(ground: DeadLetterSetup) -> None:
+def test_letters_that_cannot_be_requeued_stay_and_are_named(ground: DeadLetterSetup) -> None:
     ground.publish(b"not what it was")
     ground.keep(b"x", stream="elsewhere")
     ground.keep(os.urandom(KEPT_BYTES_MAX + 1), b"fine")
@@ -202,14 +202,16 @@ def test_discard_asks_first(ground: DeadLetterSetup) -> None:
         (("requeue", "--all", "--yes"), 1, "there are no dead letters"),
     ],
 )
-def test_misuse_is_said(ground: DeadLetterSetup, arguments: tuple[str, ...], code: int, says: str) -> None:
+def test_wrong_arguments_are_reported(
+    ground: DeadLetterSetup, arguments: tuple[str, ...], code: int, says: str
+) -> None:
     done = ground.cli(*arguments)
     assert done.returncode == code
     assert says in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_missing_or_dead_server_is_said_and_not_taken_for_no_letters(ground: DeadLetterSetup) -> None:
+def test_an_unreachable_server_is_reported_and_not_taken_for_no_letters(ground: DeadLetterSetup) -> None:
     done = ground.cli("list", DATABASE_URL="")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("dead-letters list: DATABASE_URL is not set")

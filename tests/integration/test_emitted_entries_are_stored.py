@@ -49,7 +49,7 @@ def logged(connection: psycopg.Connection, source: int, messages: list[Outgoing]
 
 @EXAMPLES
 @given(trader=lives())
-def test_whatever_the_engine_does_is_stored(connection, trader):
+def test_everything_the_engine_emits_is_stored(connection, trader):
     with connection.transaction(force_rollback=True):
         ownership = owned(connection, store.GROUP, PARTITION)
         messages = told_by(trader)
@@ -61,7 +61,7 @@ def test_whatever_the_engine_does_is_stored(connection, trader):
 
 @EXAMPLES
 @given(one=settled())
-def test_whatever_the_quote_server_answers_is_stored(connection, one):
+def test_every_answer_of_the_quote_server_is_stored(connection, one):
     with connection.transaction(force_rollback=True):
         ownership = owned(connection, quote_store.GROUP, quote_store.PARTITION)
         (fetch,) = quote_store.record(connection, ownership, [one.fetch.request], [], [], T0)

@@ -11,7 +11,7 @@ import psycopg
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_state_that_changes_meanwhile_is_exported_as_it_was_at_one_moment(database_url, tmp_path, wait_for):
+def test_a_changing_state_is_exported_as_of_one_moment(database_url, tmp_path, wait_for):
     file = tmp_path / "state"
     with psycopg.connect(database_url) as worker:
         worker.execute("INSERT INTO accounts VALUES ('bob', true, 100, 0, 1)")

@@ -88,7 +88,7 @@ def test_a_message_with_such_headers_is_delivered_and_so_is_the_next(amqp_url, p
     connection.close()
 
 
-def test_what_stands_around_such_a_value_is_read_as_before():
+def test_headers_around_such_a_value_are_read_as_before():
     table = {"before": 1, "odd": None, "after": "x"}
     pieces: list[bytes] = []
     pika.data.encode_table(pieces, table)

@@ -15,7 +15,7 @@ def gateway(relay: Relay) -> Iterator[Gateway]:
     gateway.close()
 
 
-def test_it_is_not_up_at_a_broker_that_does_not_know_its_logs_yet(amqp_url, relay, gateway, wait_for) -> None:
+def test_the_gateway_is_not_up_while_the_broker_has_no_command_logs(amqp_url, relay, gateway, wait_for) -> None:
     delete_stream(amqp_url, 0)
     gateway.start()
     seen_up = []
@@ -25,7 +25,7 @@ def test_it_is_not_up_at_a_broker_that_does_not_know_its_logs_yet(amqp_url, rela
     wait_for(lambda: gateway.up)
 
 
-def test_it_is_not_up_while_nobody_answers_it(relay, gateway, wait_for) -> None:
+def test_the_gateway_is_not_up_while_the_broker_does_not_answer(relay, gateway, wait_for) -> None:
     relay.mute = True
     gateway.start()
     wait_for(lambda: relay.accepted, what="an attempt")

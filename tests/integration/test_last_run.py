@@ -28,7 +28,7 @@ def record() -> Iterator[stack.Record]:
             database.drop_database(superuser_url(record), name)
 
 
-def test_workers_that_do_not_start_do_not_cost_the_last_run(record, monkeypatch, tmp_path):
+def test_the_last_runs_data_survive_workers_that_do_not_start(record, monkeypatch, tmp_path):
     """Servers and settings are fine; the workers do not start, which is the last step that can fail."""
     last = urls_of(record, LOADTEST).database
 

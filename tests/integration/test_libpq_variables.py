@@ -98,7 +98,7 @@ def text(url: URL) -> str:
 
 
 @pytest.mark.parametrize("ask", CLIENTS)
-def test_our_own_server_is_reached_whatever_a_shell_has_set_for_others(bare, ask, monkeypatch):
+def test_the_projects_own_server_is_reached_from_any_shell(bare, ask, monkeypatch):
     url = for_own_server(text(bare))
     undisturbed = ask(url)
     for name, value in FOR_ANOTHER_SERVER.items():
@@ -110,7 +110,7 @@ def test_our_own_server_is_reached_whatever_a_shell_has_set_for_others(bare, ask
 @pytest.mark.parametrize(
     ("name", "value"), [("PGDATESTYLE", "German"), ("PGTZ", "Asia/Tokyo"), ("PGCLIENTENCODING", "LATIN1")]
 )
-def test_a_session_is_as_our_statements_need_it_on_a_given_server_too(name, value, monkeypatch, bare):
+def test_sessions_on_a_given_server_have_the_settings_that_statements_need(name, value, monkeypatch, bare):
     monkeypatch.setenv(name, value)
     with closing(connect(text(bare), "test")) as connection:
         [said] = connection.execute(
@@ -146,7 +146,7 @@ def test_a_given_server_is_reached_by_the_users_service(bare, ask, monkeypatch, 
 
 @pytest.mark.parametrize("ask", [by_worker, by_site])
 @pytest.mark.parametrize("way", ["variable", "URL"])
-def test_a_given_server_gets_the_users_options_and_ours(ask, way, bare, monkeypatch):
+def test_a_given_server_gets_the_users_options_and_the_projects(ask, way, bare, monkeypatch):
     options = "-c geqo=off -c statement_timeout=0"
     if way == "variable":
         monkeypatch.setenv("PGOPTIONS", options)

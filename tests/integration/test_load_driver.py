@@ -155,7 +155,7 @@ def test_a_dump_that_cannot_be_written_for_long_is_left_to_the_report(ledger, da
     assert left.sentence() == "dump log of u (transaction 1) is not written yet: the disk is full"
 
 
-def test_a_run_that_does_not_move_says_what_is_behind(ledger, amqp_url, tmp_path):
+def test_a_stuck_run_names_what_is_behind(ledger, amqp_url, tmp_path):
     workload = tmp_path / "load.txt"
     workload.write_text("[1] ADD,u,1.00 \n[2] COMMIT_BUY,u \nnonsense\n[3] DUMPLOG,./testLOG")
     publisher = CommandPublisher(partial(open_connection, amqp_url, "test"))

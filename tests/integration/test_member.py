@@ -81,7 +81,7 @@ def other_seizes(database: psycopg.Connection, partition: int) -> None:
         )
 
 
-def test_what_is_due_to_others_is_finished_then_released_then_dropped(member, owner, database) -> None:
+def test_surplus_partitions_are_finished_then_released_then_dropped(member, owner, database) -> None:
     other_ticks(database)
     member.tick_now()
     due = ALL - member.owned.keys()
@@ -94,7 +94,7 @@ def test_what_is_due_to_others_is_finished_then_released_then_dropped(member, ow
     assert {one.partition for one in other_ticks(database)} == due
 
 
-def test_what_another_owns_by_now_is_dropped_and_the_rest_goes_on(member, owner, database) -> None:
+def test_lost_partitions_are_dropped_and_the_others_continue(member, owner, database) -> None:
     other_seizes(database, 3)
     member.tick_now()
     assert owner.take_calls() == [("ended", {3}, frozenset(), frozenset()), ("renewed",)]
@@ -114,7 +114,7 @@ def test_an_owner_that_refuses_a_loss_never_hears_that_its_leases_were_renewed(m
     assert owner.take_calls() == []
 
 
-def test_one_that_keeps_its_surplus_gives_nothing_while_it_lives(database, owner) -> None:
+def test_an_owner_that_keeps_its_surplus_releases_nothing_while_it_lives(database, owner) -> None:
     member = Member(database, GROUP, "a", owner, lease_ms=HOUR_MS, keeps_surplus=True)
     member.tick()
     other_ticks(database)
@@ -124,7 +124,7 @@ def test_one_that_keeps_its_surplus_gives_nothing_while_it_lives(database, owner
     assert (member.owned.keys(), other_ticks(database)) == (ALL, ())
 
 
-def test_one_that_owns_nothing_ticks_more_often(member, database) -> None:
+def test_a_member_without_partitions_ticks_more_often(member, database) -> None:
     standby = Member(database, GROUP, "b", Owner(), lease_ms=HOUR_MS, standby_ms=1)
     assert standby.seconds_to_tick < 0, "the first tick is due at once"
     standby.tick()
@@ -133,7 +133,7 @@ def test_one_that_owns_nothing_ticks_more_often(member, database) -> None:
     assert member.seconds_to_tick > 0.001
 
 
-def test_one_that_leaves_finishes_all_and_holds_nobody_up(member, owner, database) -> None:
+def test_a_leaving_member_finishes_all_and_delays_no_other(member, owner, database) -> None:
     member.leave()
     assert owner.take_calls() == [("before release", ALL, True)]
     assert dict(member.owned) == {}

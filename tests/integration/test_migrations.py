@@ -32,13 +32,13 @@ def alembic(database_url: str) -> Iterator[Config]:
         engine.dispose()
 
 
-def test_a_migrated_database_is_what_the_tables_say(database_url):
+def test_a_migrated_database_equals_the_described_tables(database_url):
     with alembic(database_url) as config:
         command.check(config)
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
-def test_a_database_that_cannot_hold_every_letter_is_refused(_template, encoding):
+def test_a_database_with_an_encoding_other_than_utf8_is_refused(_template, encoding):
     administration, template = _template
     name = f"{template}_odd"
     with psycopg.connect(administration, autocommit=True) as connection:

@@ -27,18 +27,18 @@ def run(monkeypatch, capsys, database_url):
     return call
 
 
-def test_verification_of_nothing_proves_nothing(run):
+def test_verification_fails_if_nothing_has_run(run):
     code, said = run("verify")
     assert (code, "nothing is proven" in said, "all invariants hold" in said) == (1, True, False)
 
 
-def test_replay_of_nothing_proves_nothing(run, amqp_url):
+def test_replay_fails_if_nothing_has_run(run, amqp_url):
     code, said = run("replay")
     assert (code, "nothing to replay" in said, "equal" in said) == (2, True, False)
 
 
 @pytest.mark.parametrize("what", ["state", "history"])
-def test_nothing_is_not_exported_and_an_earlier_export_stays(run, tmp_path, what):
+def test_exports_fail_if_nothing_has_run_and_keep_an_earlier_file(run, tmp_path, what):
     file = tmp_path / "export"
     file.write_text("of an earlier run")
     code, said = run(what, file)

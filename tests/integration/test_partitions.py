@@ -41,14 +41,14 @@ def test_others_and_itself_lose_nothing(database, owner: str) -> None:
     assert tick(database, owner, owned) == partitions.OwnershipChanges(frozenset(), frozenset(), (), partitions.TICK_MS)
 
 
-def test_times_from_before_the_clock_was_set_back_hold_nobody_up(database) -> None:
+def test_times_from_before_the_clock_was_set_back_delay_no_takeover(database) -> None:
     """The old times are a lease longer than leases are, and a replica that counts as alive longer than any does."""
     before = partitions.tick(database, GROUP, "dead@host#a", {}, 2 * HOUR_MS).gained
     after = tick(database, "live@host#b", {}).gained
     assert {one.partition for one in after} == {one.partition for one in before} != set()
 
 
-def test_who_waits_for_what_a_dead_replica_held_looks_again_soon(database) -> None:
+def test_a_worker_that_waits_for_a_dead_replicas_partitions_ticks_soon(database) -> None:
     """Each commit renews a lease, so it may outlast its owner's life. A live owner's partitions may take longer."""
     owned = {one.partition: one.epoch for one in tick(database, "a", {}).gained}
     assert tick(database, "b", {}).pause_ms == partitions.TICK_MS, "it will be let go"
@@ -119,7 +119,7 @@ def test_renewing_a_lease_puts_nothing_on_record(database, spans) -> None:
 
 
 @pytest.mark.parametrize("let_go", ["release", "leave"])
-def test_who_lets_a_partition_go_owned_it_until_then(database, spans, let_go: str) -> None:
+def test_a_released_partition_was_owned_until_its_release(database, spans, let_go: str) -> None:
     owned = {one.partition: one.epoch for one in tick(database, "a", {}).gained}
     earlier(database, 100)
     if let_go == "release":
@@ -131,13 +131,13 @@ def test_who_lets_a_partition_go_owned_it_until_then(database, spans, let_go: st
     assert spans() == [(1, "a", -100, 0)], "it began to own them now"
 
 
-def test_who_died_owned_its_partitions_until_it_renewed_their_leases_last(database, spans, owned) -> None:
+def test_a_dead_owner_owned_its_partitions_until_its_last_renewal(database, spans, owned) -> None:
     """Its lease excluded others for longer, but nobody could have done any work in that time."""
     partitions.tick(database, GROUP, "b", {})
     assert spans() == [(1, "a", -100, -40)]
 
 
-def test_the_same_holds_where_a_process_is_started_again_in_its_place(database, spans, owned) -> None:
+def test_a_replaced_process_owned_its_partitions_until_its_last_renewal(database, spans, owned) -> None:
     partitions.succeed(database, "a", "a#2")
     assert spans() == [(1, "a", -100, -40)]
 
@@ -150,7 +150,7 @@ def test_a_successor_that_comes_at_once_ends_the_ownership_at_the_last_renewal_t
 
 
 @pytest.mark.parametrize("by", ["tick", "fence"])
-def test_who_comes_back_after_its_lease_ended_owned_nothing_in_between(database, spans, owned, by: str) -> None:
+def test_an_owner_that_returns_after_its_lease_owned_nothing_in_between(database, spans, owned, by: str) -> None:
     """The owner hung, or the machine slept, and no other worker existed to take the partitions over."""
     if by == "tick":
         assert partitions.tick(database, GROUP, "a", owned).lost == frozenset()

@@ -57,7 +57,7 @@ def test_many_large_messages_are_committed_some_at_a_time(broker, database_url, 
     assert DEAD_BYTES_MAX / 2 < max(of_transactions.values()) < DEAD_BYTES_MAX + len(BODY)
 
 
-def test_of_a_large_message_only_the_beginning_is_kept(broker, database_url, letters):
+def test_only_the_beginning_of_a_large_message_is_kept(broker, database_url, letters):
     """The stream holds the whole message; copies of worthless messages would only cost disk space and time."""
     publisher = Publisher(broker)
     publisher.publish(Outgoing("", command_stream(3), b"\xc1" * 15_000_000))

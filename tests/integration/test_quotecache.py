@@ -92,7 +92,7 @@ def test_a_restart_buys_nothing_again(environment, quote_server, asker, wait_for
     assert hits(quote_server) == 2
 
 
-def test_a_paid_hit_is_logged_before_its_price_is_told(environment, quote_server, amqp_url, asker, wait_for):
+def test_a_paid_quote_is_logged_before_its_price_is_broadcast(environment, quote_server, amqp_url, asker, wait_for):
     heard, connection = heard_in_order(amqp_url)
     with running("quotecache", environment):
         asker.ask(*SYMBOLS[:50])
@@ -120,7 +120,7 @@ def test_a_listener_whose_queue_is_full_does_not_end_the_ownership(
     connection.close()
 
 
-def test_no_price_is_told_that_cannot_be_logged_and_it_is_told_once_it_can(
+def test_a_price_is_broadcast_only_after_it_could_be_logged(
     environment, quote_server, amqp_url, asker, database_url, wait_for
 ):
     connection = open_connection(amqp_url, "tests")
@@ -160,9 +160,7 @@ def test_a_standby_takes_over_and_buys_nothing_again(environment, quote_server, 
     assert rows(database_url, "SELECT 1 FROM replicas WHERE replica LIKE 'another@%'") == []
 
 
-def test_an_owner_that_was_paused_steps_back_for_the_one_that_took_over(
-    environment, quote_server, asker, database_url, wait_for
-):
+def test_a_paused_owner_yields_to_its_successor(environment, quote_server, asker, database_url, wait_for):
     with running("quotecache", environment) as paused:
         asker.ask("ABC")
         wait_for(lambda: asker.have("ABC"))
@@ -194,7 +192,7 @@ def test_a_lost_database_connection_is_survived(environment, quote_server, asker
     assert hits(quote_server) == 2
 
 
-def test_what_is_no_request_is_dropped_and_harms_nobody(environment, quote_server, asker, wait_for):
+def test_undecodable_requests_are_dropped(environment, quote_server, asker, wait_for):
     with running("quotecache", environment):
         for symbol, user in (("ABCD", "jane"), ("A\nB", "jane"), ("", "jane"), ("ABC", "jane\nDEF,jane"), ("a", "x")):
             asker.ask_raw(symbol, user)

@@ -48,7 +48,7 @@ def world(amqp_url) -> Iterator[ClientAndCache]:
     connection.close()
 
 
-def test_a_new_owner_of_the_quote_cache_is_asked_at_once_for_all_that_is_outstanding(world, wait_for):
+def test_outstanding_requests_are_repeated_at_once_for_a_new_owner_of_the_quote_cache(world, wait_for):
     world.prices.request("ABC", "jane", 7, T0)
     world.prices.request("XYZ", "jane", 8, T0)
     wait_for(lambda: world.pumped(len(world.requests) == 2))
@@ -58,7 +58,7 @@ def test_a_new_owner_of_the_quote_cache_is_asked_at_once_for_all_that_is_outstan
     assert world.prices.take_answers() == []
 
 
-def test_a_symbol_is_asked_for_once_while_it_is_outstanding(world, wait_for):
+def test_a_symbol_is_requested_once_while_its_request_is_outstanding(world, wait_for):
     world.prices.request("ABC", "jane", 7, T0)
     world.prices.request("ABC", "john", 8, T0 + 1)
     world.prices.request("XYZ", "john", 9, T0 + 2, for_trigger=True)
@@ -92,7 +92,7 @@ def test_every_quote_heard_is_kept_and_news_to_everyone(world, wait_for):
     assert (world.prices.lookups, world.prices.hits) == (3, 1)
 
 
-def test_a_quote_told_again_is_news_only_to_who_asked(world, wait_for):
+def test_a_repeated_quote_is_an_answer_only_for_its_requester(world, wait_for):
     world.tell(a_quote())
     wait_for(lambda: world.pumped(world.prices.peek("ABC", T0)))
     world.prices.take_answers()
@@ -126,7 +126,7 @@ def test_an_older_quote_never_replaces_a_newer_one(world, wait_for):
     assert world.prices.peek("ABC", T0).quote_id == 5
 
 
-def test_no_quote_is_told_only_to_who_asked_and_asking_again_is_possible(world, wait_for):
+def test_no_quote_answers_only_its_requester_who_may_request_again(world, wait_for):
     world.prices.request("ABC", "jane", 7, T0)
     world.tell(NoQuote("ABC", T0, "silence"), NoQuote("XYZ", T0, "silence"), a_quote("END", 9))
     wait_for(lambda: world.pumped(world.prices.peek("END", T0)))
@@ -135,7 +135,7 @@ def test_no_quote_is_told_only_to_who_asked_and_asking_again_is_possible(world, 
     wait_for(lambda: world.pumped(len(world.requests) == 2))
 
 
-def test_a_broadcast_that_cannot_be_read_harms_nobody(world, wait_for):
+def test_an_undecodable_broadcast_is_dropped(world, wait_for):
     world.publisher.publish(Outgoing(PRICES_EXCHANGE, "", b"\xc1", mandatory=False))
     world.tell(a_quote())
     wait_for(lambda: world.pumped(world.prices.peek("ABC", T0)))

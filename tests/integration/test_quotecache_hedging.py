@@ -52,7 +52,7 @@ def test_a_quick_answer_needs_no_second_request(environment, asker, wait_for):
         assert server.hits == {"ABC": 1, "DEF": 1}
 
 
-def test_hedging_is_off_unless_it_is_chosen(environment, asker, audit, wait_for):
+def test_hedging_is_off_by_default(environment, asker, audit, wait_for):
     chosen = {name: value for name, value in environment.items() if name != "QUOTE_HEDGE"}
     with FaultyServer(lambda *_: SILENCE) as server:
         with running("quotecache", chosen | {"QUOTE_SERVER": server.setting}):
@@ -90,7 +90,7 @@ def test_when_both_fail_there_is_no_quote_and_both_are_paid(environment, asker, 
 
 
 @pytest.mark.parametrize("answered", [False, True])
-def test_of_an_owner_that_is_killed_every_open_request_is_abandoned_once(
+def test_every_open_request_of_a_killed_owner_is_abandoned_once(
     environment, asker, audit, database_url, wait_for, answered
 ):
     """Either both requests are open, or one is answered and the other is late."""

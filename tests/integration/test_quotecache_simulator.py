@@ -41,7 +41,7 @@ def asked(address: tuple[str, int], request: bytes) -> bytes:
     return received
 
 
-def test_one_request_one_line_and_closed(simulator, address):
+def test_a_request_gets_one_line_and_the_connection_closes(simulator, address):
     fields = asked(address, b"ABC,jane\n").decode().removesuffix("\n").split(",")
     assert fields[1:3] == ["ABC", "jane"] and len(fields) == 5 and len(fields[4]) == 56
     assert asked(address, b"ABCD,jane\n") == b""

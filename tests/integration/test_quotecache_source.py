@@ -38,7 +38,7 @@ def bought(database_url: str, *paid: tuple[str, int, int | None]) -> None:
         )
 
 
-def test_a_recording_stands_in_for_the_quote_server(environment, asker, database_url, tmp_path: Path, wait_for):
+def test_a_recording_replaces_the_quote_server(environment, asker, database_url, tmp_path: Path, wait_for):
     file = tmp_path / "prices.csv"
     file.write_text(f"time,symbol,price\n{T},ABC,12.34\n{T + 10**9},ABC,99.00\n{T + 10**9},XYZ,1.00\n")
     with running("quotecache", environment | {"QUOTE_SOURCE": str(file)}):
@@ -56,7 +56,7 @@ def test_a_recording_that_cannot_be_read_is_a_wrong_setting(environment, tmp_pat
         assert service.wait(20) == 2
 
 
-def test_the_history_of_a_symbol_holds_what_was_paid_for_in_the_range(database_url):
+def test_the_history_of_a_symbol_holds_the_quotes_paid_for_in_the_range(database_url):
     bought(database_url, ("ABC", 5, 105), ("ABC", 1, 101), ("XYZ", 2, 1), ("ABC", 3, None), ("ABC", 9, 109))
     with connect(database_url, "test") as connection:
 
@@ -77,7 +77,7 @@ def test_the_history_is_written_as_a_file_that_can_be_played(database_url):
         assert run("price-history", database_url, *wrong).returncode == 2
 
 
-def test_what_if_tells_which_orders_of_a_user_would_have_fired(database_url, tmp_path: Path):
+def test_what_if_lists_the_orders_of_a_user_that_would_have_fired(database_url, tmp_path: Path):
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO trigger_orders VALUES ('ann', 'ABC', 'buy', 1000, 300, 1000, 0, 1, 7),"

@@ -34,7 +34,7 @@ def wakes(process: subprocess.Popen) -> None:
     os.kill(process.pid, signal.SIGCONT)
 
 
-def test_who_wakes_with_a_fetch_on_record_does_not_send_what_its_successor_has_asked_for(
+def test_a_resumed_owner_does_not_send_a_recorded_fetch_that_its_successor_repeated(
     environment, asker, audit, database_url, wait_for
 ):
     with FaultyServer(good) as server:
@@ -56,7 +56,7 @@ def test_who_wakes_with_a_fetch_on_record_does_not_send_what_its_successor_has_a
     assert len(audit()) == 2
 
 
-def test_who_is_stopped_is_handed_no_request_once_another_has_taken_over(environment, asker, database_url, wait_for):
+def test_a_suspended_owner_receives_no_request_after_a_takeover(environment, asker, database_url, wait_for):
     symbols = [f"S{letter}" for letter in "ABCDEFGHIJKLMNOPQRST"]
     with FaultyServer(good) as server:
         settings = environment | {"QUOTE_SERVER": server.setting}

@@ -64,7 +64,7 @@ def tamper(system: System, statement: str) -> None:
         assert connection.execute(statement).rowcount == 1, statement
 
 
-def test_replay_comes_to_the_live_state_and_names_what_was_altered(system: System) -> None:
+def test_replay_reaches_the_live_state_and_names_altered_rows(system: System) -> None:
     system.start()
     finish(system, system.load(SMALL, system.folder / "report.json"))
 
@@ -120,7 +120,7 @@ def test_replay_comes_to_the_live_state_after_kill_9_of_a_worker(system: System,
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_copies_poison_and_what_is_not_executed_make_no_difference(system: System, amqp_url: str) -> None:
+def test_copies_undecodable_messages_and_waiting_commands_do_not_change_replay(system: System, amqp_url: str) -> None:
     system.start()
     finish(system, system.load(ROOT / "workloads" / "tiny.txt", system.folder / "report.json"))
     connection = open_connection(amqp_url, "test")
@@ -149,7 +149,7 @@ def _a_message_of_commands(connection: Connection) -> tuple[str, bytes, int]:
     pytest.fail("no stream has commands")
 
 
-def test_replay_says_what_is_lacking(system: System) -> None:
+def test_replay_reports_an_unreachable_database(system: System) -> None:
     system.environment["DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none"
     done = replay(system)
     assert done.returncode == 2

@@ -213,7 +213,7 @@ def test_a_user_whose_books_do_not_add_up_is_named(books, ledger, wrong):
     assert checks.findings[0].startswith("u: ")
 
 
-def test_figures_count_commands_and_what_became_of_them(books, ledger):
+def test_figures_count_commands_and_their_outcomes(books, ledger):
     _good(books)
     run = _run(4)
     run.unreadable = 3
@@ -274,7 +274,7 @@ def test_a_price_was_needed_when_its_commands_turn_came(books, ledger):
     assert (quotes["fetches"], quotes["floor"], quotes["floor_by_decision"]) == (2, 2, 1)
 
 
-def test_what_was_asked_for_early_is_needed_when_its_turn_comes(books, ledger):
+def test_a_quote_requested_early_is_needed_when_its_commands_turn_comes(books, ledger):
     """Look-ahead does not improve its own measure: here it made a second request necessary."""
     books.account("u", cash=0, history_seq=2)
     for seq, at_ms in ((1, 5_000), (2, 61_500)):

@@ -38,7 +38,7 @@ def record() -> Iterator[stack.Record]:
     (WORKER_CONFIGS / f"{PROFILE}.conf").unlink()
 
 
-def test_a_worker_that_stops_last_is_not_asked_before_the_others_have_drained(record, tmp_path, wait_for) -> None:
+def test_the_worker_that_stops_last_gets_sigterm_after_the_others_have_drained(record, tmp_path, wait_for) -> None:
     notes, script = tmp_path / "notes", tmp_path / "worker.py"
     script.write_text(DRAINS)
     workers = [("recorder", "0", STOPPED_LAST), ("slow", "0.5", STOPPED_FIRST), ("slower", "0.7", STOPPED_FIRST)]

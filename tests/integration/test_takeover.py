@@ -15,7 +15,7 @@ from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Publisher
 from schema.commands import PARTITIONS, partition_of
 from schema.outcomes import Side
-from tests.desk import QuoteTable
+from tests.scheduler_rig import QuoteTable
 
 PARTITION = 3
 USERS = 2 * USERS_PER_TURN + 1
@@ -57,7 +57,7 @@ def until_stuck_on_many(worker: OwnedPartitions) -> None:
         worker.take_over()
 
 
-def test_all_is_taken_over_in_bounded_steps_with_every_pending_order(worker, connection) -> None:
+def test_a_takeover_loads_every_pending_order_in_bounded_steps(worker, connection) -> None:
     worker.member.tick_now()
     assert (owners(connection), worker.held) == ({"worker"}, {})
     until_stuck_on_many(worker)
@@ -73,7 +73,7 @@ def test_all_is_taken_over_in_bounded_steps_with_every_pending_order(worker, con
     assert all([order.expires_at_ms for order in one.stack(Side.BUY)] == [EXPIRES_AT_MS] for one in accounts.values())
 
 
-def test_what_is_being_taken_over_keeps_its_lease(worker, connection) -> None:
+def test_a_partition_keeps_its_lease_during_its_takeover(worker, connection) -> None:
     worker.member.tick_now()
     until_stuck_on_many(worker)
     before = lease(connection)
@@ -97,7 +97,7 @@ def test_a_partition_that_is_lost_meanwhile_is_not_taken_over(worker, connection
     assert sorted(worker.held) == [n for n in range(PARTITIONS) if n != PARTITION]
 
 
-def test_one_that_is_due_to_another_meanwhile_is_given_to_it_at_once(worker, connection) -> None:
+def test_a_partition_that_becomes_surplus_during_its_takeover_is_released_at_once(worker, connection) -> None:
     worker.member.tick_now()
     until_stuck_on_many(worker)
     assert partitions.tick(connection, store.GROUP, "other", {}).gained == ()
@@ -109,7 +109,7 @@ def test_one_that_is_due_to_another_meanwhile_is_given_to_it_at_once(worker, con
     assert worker.held.keys() == set(range(PARTITIONS)) - gained
 
 
-def test_leaving_meanwhile_frees_all(worker, connection) -> None:
+def test_leaving_during_a_takeover_frees_all_partitions(worker, connection) -> None:
     worker.member.tick_now()
     until_stuck_on_many(worker)
     worker.leave()

@@ -33,11 +33,11 @@ from tests.integration.quotecache_processes import ended, now_ms, rows, running
 SYMBOLS = ("A", "B", "C", "D", "E", "F", "G", "H", "I", "J")
 
 
-class Rest:
+class Counterparts:
     """Counterparts of a trigger worker: the owners of accounts, the quote cache, the command logs."""
 
     def __init__(self, amqp_url: str, database_url: str):
-        self.connection = open_connection(amqp_url, "rest")
+        self.connection = open_connection(amqp_url, "counterparts")
         self.publisher = Publisher(self.connection)
         self.requests: list[PriceRequest] = []
         self.fills: list[Fill] = []
@@ -105,10 +105,10 @@ class Rest:
 
 
 @pytest.fixture
-def rest(amqp_url, database_url) -> Iterator[Rest]:
-    rest = Rest(amqp_url, database_url)
-    yield rest
-    rest.connection.close()
+def counterparts(amqp_url, database_url) -> Iterator[Counterparts]:
+    counterparts = Counterparts(amqp_url, database_url)
+    yield counterparts
+    counterparts.connection.close()
 
 
 @pytest.fixture
@@ -124,89 +124,96 @@ def gone(user: str, symbol: str = "A", version: int = 2) -> TriggerChange:
     return TriggerChange(user, symbol, Side.BUY, version, None, 0, 0, 7)
 
 
-def all_owned(rest: Rest, *names: str) -> bool:
-    owners = rest.owners()
-    return len(owners) == TRIGGER_PARTITIONS and set(owners) == set(names) and rest.is_listened_to()
+def all_owned(counterparts: Counterparts, *names: str) -> bool:
+    owners = counterparts.owners()
+    return len(owners) == TRIGGER_PARTITIONS and set(owners) == set(names) and counterparts.is_listened_to()
 
 
-def test_armed_symbols_are_asked_for_and_what_the_price_satisfies_is_filled(rest, environment, wait_for):
-    rest.store(buy("ann"), buy("bob", trigger=200), buy("eve", "B"))
+def test_armed_symbols_are_requested_and_satisfied_orders_are_filled(counterparts, environment, wait_for):
+    counterparts.store(buy("ann"), buy("bob", trigger=200), buy("eve", "B"))
     with running("consumers.triggers", environment):
-        wait_for(lambda: rest.asked() == {"A", "B"}, what="both symbols asked for")
-        assert all(request.for_trigger for request in rest.requests)
-        quote = rest.tell("A", 250)
-        wait_for(lambda: rest.filled() == ["ann"], what="the fill")
-        (fill,) = rest.fills
+        wait_for(lambda: counterparts.asked() == {"A", "B"}, what="both symbols asked for")
+        assert all(request.for_trigger for request in counterparts.requests)
+        quote = counterparts.tell("A", 250)
+        wait_for(lambda: counterparts.filled() == ["ann"], what="the fill")
+        (fill,) = counterparts.fills
         assert (fill.price_cents, fill.quote_id, fill.asked_at_ms) == (250, quote.quote_id, quote.asked_at_ms)
-        rest.tell("A", 190)
-        wait_for(lambda: rest.filled() == ["ann", "ann", "bob"], what="a void fill is ordered anew by the next quote")
+        counterparts.tell("A", 190)
+        wait_for(
+            lambda: counterparts.filled() == ["ann", "ann", "bob"], what="a void fill is ordered anew by the next quote"
+        )
 
 
-def test_changes_are_followed_and_an_order_armed_at_a_price_that_satisfies_it_is_filled_at_once(
-    rest, environment, wait_for
+def test_changes_take_effect_and_an_order_armed_at_a_satisfying_price_is_filled_at_once(
+    counterparts, environment, wait_for
 ):
     with running("consumers.triggers", environment):
-        wait_for(lambda: all_owned(rest, "one"), what="all symbols owned")
-        rest.store(buy("ann"))
-        rest.announce(buy("ann"), buy("bob"), gone("bob"), buy("joe", "B"))
-        wait_for(lambda: rest.asked() == {"A", "B"}, what="the last of the news is heard, and so all of it")
-        rest.tell("A", 250)
-        wait_for(lambda: rest.filled() == ["ann"], what=lambda: f"heard {rest.requests}, {rest.fills}")
-        rest.store(buy("eve"))
-        rest.announce(buy("eve"))
-        wait_for(lambda: rest.filled() == ["ann", "eve"])
-    assert [request.symbol for request in rest.requests].count("A") == 1, "one that is alive is not asked for again"
+        wait_for(lambda: all_owned(counterparts, "one"), what="all symbols owned")
+        counterparts.store(buy("ann"))
+        counterparts.announce(buy("ann"), buy("bob"), gone("bob"), buy("joe", "B"))
+        wait_for(lambda: counterparts.asked() == {"A", "B"}, what="the last of the news is heard, and so all of it")
+        counterparts.tell("A", 250)
+        wait_for(
+            lambda: counterparts.filled() == ["ann"],
+            what=lambda: f"heard {counterparts.requests}, {counterparts.fills}",
+        )
+        counterparts.store(buy("eve"))
+        counterparts.announce(buy("eve"))
+        wait_for(lambda: counterparts.filled() == ["ann", "eve"])
+    assert [request.symbol for request in counterparts.requests].count("A") == 1, (
+        "one that is alive is not asked for again"
+    )
 
 
-def test_news_that_cannot_be_read_is_passed_over(rest, environment, wait_for):
+def test_news_that_cannot_be_read_is_passed_over(counterparts, environment, wait_for):
     with running("consumers.triggers", environment):
-        wait_for(lambda: all_owned(rest, "one"))
+        wait_for(lambda: all_owned(counterparts, "one"))
         garbage = Outgoing(TRIGGERS_EXCHANGE, trigger_key(trigger_partition_of("A")), b"\xc1", mandatory=False)
-        rest.publisher.publish(garbage)
-        rest.announce(buy("ann"))
-        wait_for(lambda: rest.asked() == {"A"}, what="the news behind it is heard")
+        counterparts.publisher.publish(garbage)
+        counterparts.announce(buy("ann"))
+        wait_for(lambda: counterparts.asked() == {"A"}, what="the news behind it is heard")
 
 
-def test_a_symbol_is_asked_for_when_its_quote_runs_out_and_not_before(rest, environment, wait_for):
+def test_a_symbol_is_requested_when_its_quote_expires_and_not_before(counterparts, environment, wait_for):
     with running("consumers.triggers", environment):
-        wait_for(lambda: all_owned(rest, "one"))
-        rest.announce(buy("joe", "B"))
-        wait_for(lambda: rest.asked() == {"B"})
-        quote = rest.tell("A", 400, age_ms=55_000)
-        rest.tell("B", 250)
-        wait_for(lambda: rest.filled() == ["joe"], what="the later price is heard, and so is the one before")
-        rest.store(buy("ann"))
-        rest.announce(buy("ann"))
-        wait_for(lambda: rest.asked() == {"A", "B"}, what="the refresh")
+        wait_for(lambda: all_owned(counterparts, "one"))
+        counterparts.announce(buy("joe", "B"))
+        wait_for(lambda: counterparts.asked() == {"B"})
+        quote = counterparts.tell("A", 400, age_ms=55_000)
+        counterparts.tell("B", 250)
+        wait_for(lambda: counterparts.filled() == ["joe"], what="the later price is heard, and so is the one before")
+        counterparts.store(buy("ann"))
+        counterparts.announce(buy("ann"))
+        wait_for(lambda: counterparts.asked() == {"A", "B"}, what="the refresh")
         assert now_ms() >= quote.asked_at_ms + 60_000
-        rest.tell("A", 290)
-        wait_for(lambda: rest.filled() == ["ann", "joe"])
+        counterparts.tell("A", 290)
+        wait_for(lambda: counterparts.filled() == ["ann", "joe"])
 
 
-def test_replicas_share_the_symbols_and_one_takes_over_what_a_dead_one_had(rest, environment, wait_for):
-    rest.store(*(buy(f"user{symbol}", symbol) for symbol in SYMBOLS))
+def test_replicas_share_the_symbols_and_take_over_those_of_a_dead_one(counterparts, environment, wait_for):
+    counterparts.store(*(buy(f"user{symbol}", symbol) for symbol in SYMBOLS))
     two = environment | {"REPLICA": "two"}
     with running("consumers.triggers", environment) as one, running("consumers.triggers", two):
-        wait_for(lambda: all_owned(rest, "one", "two"), what="both have a share")
-        wait_for(lambda: rest.asked() == set(SYMBOLS))
+        wait_for(lambda: all_owned(counterparts, "one", "two"), what="both have a share")
+        wait_for(lambda: counterparts.asked() == set(SYMBOLS))
         for symbol in SYMBOLS[:5]:
-            rest.tell(symbol, 250)
-        wait_for(lambda: rest.filled() == [f"user{symbol}" for symbol in SYMBOLS[:5]])
+            counterparts.tell(symbol, 250)
+        wait_for(lambda: counterparts.filled() == [f"user{symbol}" for symbol in SYMBOLS[:5]])
         ended(one, signal.SIGKILL)
-        wait_for(lambda: all_owned(rest, "two"), what="the takeover")
+        wait_for(lambda: all_owned(counterparts, "two"), what="the takeover")
         for symbol in SYMBOLS[5:]:
-            rest.tell(symbol, 250)
-        wait_for(lambda: set(rest.filled()) == {f"user{symbol}" for symbol in SYMBOLS}, what="all are filled")
+            counterparts.tell(symbol, 250)
+        wait_for(lambda: set(counterparts.filled()) == {f"user{symbol}" for symbol in SYMBOLS}, what="all are filled")
 
 
-def test_a_worker_that_is_killed_and_comes_back_fills_what_its_life_before_may_have_missed(rest, environment, wait_for):
-    rest.store(*(buy(f"user{n}") for n in range(3)))
+def test_a_restarted_worker_fills_orders_that_it_may_have_missed(counterparts, environment, wait_for):
+    counterparts.store(*(buy(f"user{n}") for n in range(3)))
     with running("consumers.triggers", environment | {"FAULT_POINT": "before-fill:1"}) as first:
-        wait_for(lambda: rest.asked() == {"A"})
-        rest.tell("A", 250)
+        wait_for(lambda: counterparts.asked() == {"A"})
+        counterparts.tell("A", 250)
         assert first.wait(20) == -signal.SIGKILL, "it dies with the fills in its hands"
-    rest.requests.clear()
+    counterparts.requests.clear()
     with running("consumers.triggers", environment):
-        wait_for(lambda: rest.asked() == {"A"}, what="it asks, as it has heard nothing")
-        rest.tell("A", 250)
-        wait_for(lambda: rest.filled() == ["user0", "user1", "user2"])
+        wait_for(lambda: counterparts.asked() == {"A"}, what="it asks, as it has heard nothing")
+        counterparts.tell("A", 250)
+        wait_for(lambda: counterparts.filled() == ["user0", "user1", "user2"])

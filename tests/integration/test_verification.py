@@ -90,7 +90,7 @@ def test_a_violation_is_found_and_its_first_row_is_named(spoiled, case):
 
 
 @pytest.mark.parametrize(("ms_before", "violations"), [(CLOCK_STEP_MS_MAX, 0), (CLOCK_STEP_MS_MAX + 1, 1)])
-def test_a_price_may_be_used_before_it_was_asked_for_by_as_much_as_clocks_may_differ(spoiled, ms_before, violations):
+def test_a_price_may_be_used_before_its_request_by_at_most_the_difference_of_clocks(spoiled, ms_before, violations):
     url, _ = spoiled(
         f"UPDATE history SET at_ms = (SELECT asked_at_ms FROM quote_fetches AS q WHERE q.quote_id = history.quote_id)"
         f" - {ms_before} WHERE ctid = {done('QUOTE')} RETURNING 1"
@@ -98,7 +98,7 @@ def test_a_price_may_be_used_before_it_was_asked_for_by_as_much_as_clocks_may_di
     assert finding(verify(url).findings, "each price was less than 60 s old when used").violations == violations
 
 
-def test_numbers_beyond_64_bits_are_a_violation_and_no_crash(spoiled):
+def test_numbers_beyond_64_bits_are_a_violation_and_crash_nothing(spoiled):
     url, _ = spoiled(
         "UPDATE history SET shares_delta = 2^62 WHERE command = 'COMMIT_BUY' AND outcome = 'done' RETURNING 1"
     )
@@ -107,7 +107,7 @@ def test_numbers_beyond_64_bits_are_a_violation_and_no_crash(spoiled):
 
 
 @pytest.mark.parametrize("kind", ["userCommand", "errorEvent", "accountTransaction", "systemEvent", "quoteServer"])
-def test_the_least_of_numbers_is_a_violation_like_any_other(spoiled, kind):
+def test_the_least_64_bit_number_is_a_violation_like_any_other(spoiled, kind):
     url, number = spoiled(
         f"""UPDATE audit_events SET at_ms = -2 ^ 63 WHERE ctid = (
                 SELECT ctid FROM audit_events WHERE kind = '{kind}' AND source IN (4, 64) LIMIT 1)
@@ -119,7 +119,7 @@ def test_the_least_of_numbers_is_a_violation_like_any_other(spoiled, kind):
     assert not [found for found in findings if "cannot be" in found.first]
 
 
-def test_a_bad_row_whose_name_cannot_be_computed_is_a_violation_all_the_same(spoiled):
+def test_a_bad_row_whose_name_cannot_be_computed_is_a_violation(spoiled):
     url, _ = spoiled("SELECT 1")
     nameless = Invariant("nameless", "n > 0", named="(1 / n)::text")
     named = Invariant("named", "n > 0", named="'row 0'")
@@ -242,7 +242,7 @@ def test_a_dump_is_recognised_by_its_name(finished, tmp_path):
             dump_file.find(connection, tmp_path / "another")
 
 
-def test_the_command_line_says_whether_all_is_well(finished, tmp_path):
+def test_the_exit_code_says_whether_an_invariant_is_violated(finished, tmp_path):
     kept = tmp_path / "heads"
     with finished.copied() as url:
         said = command_line("heads", DATABASE_URL=url)
@@ -278,7 +278,7 @@ def test_the_command_line_says_whether_all_is_well(finished, tmp_path):
         (b"\xff\xfe\x00\n", "is not a text file"),
     ],
 )
-def test_kept_heads_that_say_nothing_are_refused_in_one_line(tmp_path, content, said):
+def test_a_file_without_heads_is_refused_in_one_line(tmp_path, content, said):
     kept = tmp_path / "heads"
     kept.write_bytes(content)
     refused = command_line("verify", "--heads", kept, DATABASE_URL="")

@@ -183,7 +183,7 @@ def read(body: bytes) -> None:
 
 @pytest.mark.parametrize("kind", CONTRACT)
 @given(data=st.data())
-def test_every_message_comes_out_as_it_went_in(kind, data):
+def test_every_message_decodes_to_what_was_encoded(kind, data):
     decode, examples = CONTRACT[kind]
     message = data.draw(examples)
     assert decode(codec.encode(message)) == message
@@ -209,7 +209,7 @@ def test_no_damaged_message_raises_anything_but_a_decode_error(message, damage):
 
 
 @given(any_message, st.integers(0))
-def test_no_cut_message_is_taken_for_a_whole_one(message, length):
+def test_no_truncated_message_is_taken_for_a_whole_one(message, length):
     body = codec.encode(message)
     for decode in DECODERS:
         with pytest.raises(DecodeError):

@@ -11,8 +11,8 @@ from schema.bounds import INT64_MAX
 from schema.commands import VERSION, FillBatch
 from schema.events import NoQuote, PriceMessage
 from tests.builders import T0, a_quote
-from tests.desk import QuoteTable
 from tests.property.emissions import REPLY_TO, lives, numbers, prices, requests, settled, told_by
+from tests.scheduler_rig import QuoteTable
 
 READERS = {
     AUDIT_EXCHANGE: codec.decode_audit,
@@ -24,7 +24,7 @@ READERS = {
 
 @settings(max_examples=40)
 @given(lives(), prices, numbers)
-def test_whatever_the_engine_does_is_told_in_messages_that_are_read(trader, price, quote_id):
+def test_every_message_the_engine_emits_is_decodable(trader, price, quote_id):
     watch = TriggerWatch(QuoteTable())
     for message in told_by(trader):
         assert message.exchange or message.routing_key == REPLY_TO
@@ -39,13 +39,13 @@ def test_whatever_the_engine_does_is_told_in_messages_that_are_read(trader, pric
 
 @settings(max_examples=50)
 @given(requests)
-def test_whatever_is_asked_of_the_quote_cache_is_read(request):
+def test_every_price_request_is_decodable(request):
     assert codec.decode_request(codec.encode(request)) == request
 
 
 @settings(max_examples=50)
 @given(st.lists(settled(), max_size=4), st.integers(1, INT64_MAX - 4))
-def test_whatever_the_quote_server_answers_is_logged_and_told_in_messages_that_are_read(ended, first_number):
+def test_every_message_after_an_answer_of_the_quote_server_is_decodable(ended, first_number):
     for message in audit_messages(ended, first_number):
         assert codec.encode(codec.decode_audit(message.body)) == message.body
     answers = [

@@ -14,7 +14,7 @@ from schema.commands import Command, CommandName
 from schema.events import NoQuote
 from schema.outcomes import Reason
 from tests.builders import T0, a_command, a_quote, an_account
-from tests.desk import Desk, QuoteTable
+from tests.scheduler_rig import QuoteTable, SchedulerRig
 
 USERS = ("ann", "bob", "eve")
 SYMBOLS = ("A", "B", "C", "D")
@@ -45,31 +45,31 @@ class DelayedQuotes(QuoteTable):
             heapq.heappush(self.due, (now_ms + self.answers[symbol][0], symbol))
 
 
-def runs(commands: list[Command], answers: dict, look_ahead_from: int) -> tuple[Desk, DelayedQuotes]:
+def runs(commands: list[Command], answers: dict, look_ahead_from: int) -> tuple[SchedulerRig, DelayedQuotes]:
     """Runs commands, which arrive one by one every GAP_MS, until all is done."""
     server = DelayedQuotes(answers)
-    desk = Desk(
+    rig = SchedulerRig(
         *(an_account(user, 250, {"A": 3, "B": 3}) for user in USERS), quotes=server, look_ahead_from=look_ahead_from
     )
     for number, command in enumerate(commands):
         arrives_ms = T0 + number * GAP_MS
-        answer_until(desk, server, arrives_ms)
-        desk.now_ms = arrives_ms
-        desk.takes(command)
-    answer_until(desk, server, T0 + 60_000)
-    assert len(desk.done) == len(commands)
-    return desk, server
+        answer_until(rig, server, arrives_ms)
+        rig.now_ms = arrives_ms
+        rig.takes(command)
+    answer_until(rig, server, T0 + 60_000)
+    assert len(rig.done) == len(commands)
+    return rig, server
 
 
-def answer_until(desk: Desk, server: DelayedQuotes, until_ms: int) -> None:
+def answer_until(rig: SchedulerRig, server: DelayedQuotes, until_ms: int) -> None:
     while server.due and server.due[0][0] <= until_ms:
-        desk.now_ms, symbol = heapq.heappop(server.due)
+        rig.now_ms, symbol = heapq.heappop(server.due)
         price = server.answers[symbol][1]
         if price is None:
-            desk.turn([NoQuote(symbol, desk.now_ms, "silence")])
+            rig.turn([NoQuote(symbol, rig.now_ms, "silence")])
         else:
-            server.quotes[symbol] = a_quote(price, symbol, desk.now_ms)
-            desk.turn([server.quotes[symbol]])
+            server.quotes[symbol] = a_quote(price, symbol, rig.now_ms)
+            rig.turn([server.quotes[symbol]])
 
 
 @given(

@@ -15,7 +15,7 @@ from consumers.transactions.sources import Sources, Stranger
 from consumers.transactions.turn import ACCOUNTS_MAX, ActivePartition, Records, TransactionTurns
 from rabbitmq.stream_consumer import Delivery
 from schema.events import AuditEntry, NoQuote, Quote, Reply
-from tests.desk import QuoteTable
+from tests.scheduler_rig import QuoteTable
 
 
 class Database:

@@ -129,7 +129,7 @@ def test_blank_arguments_are_bad_ones(name):
         ("DUMPLOG,ann,log,more", ("ann", None, None, "log")),
     ],
 )
-def test_with_a_wrong_count_what_stands_at_its_place_and_is_valid_is_kept(line, expected):
+def test_with_a_wrong_count_valid_arguments_at_their_places_are_kept(line, expected):
     command = made(line)
     assert command.defect is Reason.BAD_ARGUMENTS
     assert fields(command) == expected
@@ -149,14 +149,14 @@ def test_text_that_no_message_can_hold_is_a_bad_argument(line, text):
     assert codec.decode_log(codec.encode(CommandBatch(VERSION, 0, [command]))).commands == [command]
 
 
-def test_a_command_that_lacks_what_its_name_calls_for_is_not_sound():
+def test_a_command_without_a_needed_argument_is_not_sound():
     assert not is_sound(Command(ID, 1, CommandName.BUY, "ann", "ABC"))
     assert not is_sound(Command(ID, 1, CommandName.COMMIT_BUY, "ann", "ABC"))
     assert is_sound(Command(ID, 1, CommandName.BUY, "ann", defect=Reason.BAD_ARGUMENTS))
 
 
 @pytest.mark.parametrize("line", ["DUMPLOG,{}", "DUMPLOG,ann,{}"])
-def test_a_file_name_that_no_message_may_hold_is_a_bad_one_and_left_out(line):
+def test_a_file_name_too_long_for_a_message_is_bad_and_left_out(line):
     """Otherwise the whole message would be undecodable, with all its other commands."""
     command = made(line.format("f" * (FILENAME_CHARACTERS_MAX + 1)))
     assert (command.filename, command.defect) == (None, Reason.BAD_FILE_NAME)

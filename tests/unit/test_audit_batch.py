@@ -87,14 +87,14 @@ def test_a_source_that_committed_nothing_has_nothing_in_the_log():
     assert (len(batch.dead), batch.pieces) == (1, {})
 
 
-def test_what_was_a_dead_letter_is_taken_for_nothing_else_when_it_is_read_again():
+def test_a_dead_letter_is_not_stored_when_it_is_read_again():
     """Meanwhile its number may be committed, and the real entry with that number may follow in the stream."""
     batch = gathered(body(11, ENTRY), body(11, ENTRY, ENTRY), high_offset=1, dead=(0,))
     batch.settle(Numbering({2: 10}), ALL)
     assert stored(batch) == {2: [(11, 12)]}
 
 
-def test_what_was_let_through_before_is_looked_at_again_only_where_it_is_new():
+def test_known_entries_are_compared_only_in_new_messages():
     batch = gathered(body(9, ENTRY, ENTRY), body(9, ENTRY, ENTRY, ENTRY), body(9, ENTRY), high_offset=0)
     batch.settle(Numbering({2: 10}), ALL)
     assert [(part.arrival.offset, part.known) for part in batch.repeats] == [(1, 2), (2, 1)]
@@ -112,7 +112,7 @@ def test_entries_of_a_source_that_has_stopped_are_passed_over_with_their_markers
     assert [marker.number for marker in batch.beyond_stops] == [13]
 
 
-def test_a_source_goes_on_when_the_entry_is_published_again_and_what_was_passed_over_is_read_again():
+def test_a_source_continues_with_the_entrys_copy_and_skipped_entries_are_read_again():
     numbering = Numbering({2: 10})
     stop = Stop(2, 11, 3, "why")
     numbering.stop(stop)
@@ -122,7 +122,7 @@ def test_a_source_goes_on_when_the_entry_is_published_again_and_what_was_passed_
     assert numbering.overcome() == [stop]
 
 
-def test_what_was_passed_over_is_compared_when_it_is_read_again_and_its_numbers_are_known():
+def test_skipped_entries_with_known_numbers_are_compared_when_read_again():
     numbering = Numbering({2: 10, 5: 10})
     numbering.retry(Stop(2, 11, 0, "why"))
     batch = gathered(body(9, ENTRY), body(11, ENTRY), body(11, ENTRY), body(9, ENTRY, source=5), high_offset=3)

@@ -28,7 +28,7 @@ def test_entries_are_numbered_on():
     assert [line.split("\t")[:2] for line in lines] == [["64", "41"], ["64", "42"]]
 
 
-def test_what_means_something_to_postgres_is_escaped():
+def test_special_characters_of_postgres_are_escaped():
     error = AuditEntry(AuditKind.ERROR_EVENT, 1, 7, CommandName.ADD, filename="a\tb", message="\\N\r\n\0")
     fields = copy_lines(0, 1, [error]).split("\t")
     assert fields[8] == r"a\tb"

@@ -70,7 +70,7 @@ def test_cash_is_added_or_removed(funds_cents, action, funds):
     assert fields(moved) == ORIGIN | {"action": action, "username": "ann", "funds": funds}
 
 
-def test_a_paid_answer_is_shown_as_it_came():
+def test_a_paid_answer_is_shown_unchanged():
     answer = row(
         "quoteServer",
         source=QUOTECACHE_SOURCE,
@@ -130,5 +130,5 @@ def test_an_empty_log_is_a_document():
         "<action>take</action><username>ann</username><funds>1.00</funds></accountTransaction>",
     ],
 )
-def test_the_schema_refuses_what_is_wrong(wrong):
+def test_the_schema_refuses_invalid_documents(wrong):
     assert not XSD.validate(etree.fromstring(f"<log>{wrong}</log>"))

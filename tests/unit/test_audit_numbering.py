@@ -23,14 +23,14 @@ def taken(numbering: Numbering, offset: int, first: int, last: int, source: int 
     return numbers(numbering.take(arrival(offset, first, last, source)))
 
 
-def test_what_comes_next_is_let_through():
+def test_the_next_entry_is_accepted():
     numbering = Numbering({})
     assert taken(numbering, 0, 1, 3) == [1, 2, 3]
     assert taken(numbering, 1, 4, 4) == [4]
     assert numbering.newest(0) == 4
 
 
-def test_what_is_stored_is_known_and_not_let_through_again():
+def test_stored_entries_are_not_accepted_again():
     numbering = Numbering({0: 10})
     again = arrival(5, 1, 10)
     assert numbering.take(again) == [Part(again, known=10)]
@@ -62,7 +62,7 @@ def test_a_gap_does_not_hold_other_sources_up():
     assert taken(numbering, 1, 1, 2, source=1) == [1, 2]
 
 
-def test_what_fills_a_gap_frees_what_waits_in_order():
+def test_an_entry_that_fills_a_gap_frees_waiting_entries_in_order():
     numbering = Numbering({0: 10})
     taken(numbering, 5, 16, 20)
     taken(numbering, 6, 13, 15)
@@ -83,7 +83,7 @@ def test_however_messages_come_each_number_passes_once_and_in_order(cuts):
 # More entries than may be held
 
 
-def test_a_source_that_lacks_an_entry_for_too_long_stops_and_nothing_of_it_is_held():
+def test_a_source_with_an_entry_missing_for_too_long_stops_and_holds_nothing():
     numbering = Numbering({0: 10, 1: 10})
     taken(numbering, 1, 12, 12, source=1)
     for offset in range(2, 2 + HELD_MESSAGES_MAX):
@@ -98,7 +98,7 @@ def test_a_source_that_lacks_an_entry_for_too_long_stops_and_nothing_of_it_is_he
     assert taken(numbering, 900, 11, 12, source=1) == [11, 12], "the other source goes on"
 
 
-def test_what_is_held_is_bounded_in_bytes_as_well():
+def test_held_entries_are_bounded_in_bytes_too():
     numbering = Numbering({})
     numbering.take(arrival(0, 2, 2, source=1, body=b"x"))
     numbering.take(arrival(1, 2, 2, body=bytes(HELD_BYTES_MAX)))
@@ -106,7 +106,7 @@ def test_what_is_held_is_bounded_in_bytes_as_well():
     assert stop.source == 0
 
 
-def test_a_stop_is_overcome_when_its_entry_is_let_through_and_told_once():
+def test_a_stop_ends_when_its_entry_is_accepted_and_is_reported_once():
     numbering = Numbering({0: 10})
     stop = Stop(0, 11, 3, "why")
     numbering.stop(stop)
@@ -117,14 +117,14 @@ def test_a_stop_is_overcome_when_its_entry_is_let_through_and_told_once():
     assert (numbering.overcome(), numbering.overcome()) == ([stop], [])
 
 
-def test_a_source_that_stops_in_the_middle_of_what_was_let_through_goes_on_from_there():
+def test_a_source_that_stops_within_accepted_entries_continues_from_there():
     numbering = Numbering({0: 10})
     taken(numbering, 5, 11, 20)
     numbering.stop(Stop(0, 15, 5, "why"))
     assert numbering.newest(0) == 14
 
 
-def test_a_stop_that_lasts_when_it_is_tried_again_is_still_read_from_where_it_began():
+def test_a_stop_that_lasts_after_a_retry_is_still_read_from_its_beginning():
     """The worker skipped what followed the entry. That lies before the copy of the entry that is refused now."""
     numbering = Numbering({0: 4})
     numbering.stop(Stop(0, 5, 4, "why"))

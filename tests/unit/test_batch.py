@@ -124,7 +124,7 @@ def test_a_batch_takes_messages_until_it_has_its_rows_or_its_bytes_of_dead_lette
 # News for clients that wait or watch
 
 
-def test_the_outcome_is_told_to_whoever_asked_for_it():
+def test_the_outcome_is_sent_to_the_commands_reply_queue():
     ann = Trader(cash=99)
     command = a_command("BUY", 100)
     decision = ann.decide(command, None)
@@ -138,7 +138,7 @@ def test_the_outcome_is_told_to_whoever_asked_for_it():
     assert codec.decode_accounts_changed(changed.body).users == ["ann"]
 
 
-def test_nobody_is_told_of_what_nobody_asked_for():
+def test_commands_without_a_reply_queue_cause_no_reply():
     ann = armed_to_buy()
     (changed,) = news_of(0, ann.batch.output(0))
     assert codec.decode_accounts_changed(changed.body).users == ["ann"]

@@ -87,7 +87,7 @@ def test_a_price_touches_only_the_orders_it_fills(monkeypatch):
     orders=st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 9), st.integers(0, 9)), max_size=8),
     price=st.integers(1, 10),
 )
-def test_a_price_finds_what_looking_at_every_order_would_find(orders, price):
+def test_a_price_finds_the_same_orders_as_a_search_of_all(orders, price):
     book = a_book(*(armed(trigger, f"user{n}", side, 1, "ABC", held) for n, (side, trigger, held) in enumerate(orders)))
     expected = {
         f"user{n}"

@@ -57,7 +57,7 @@ def test_a_folder_for_temporary_files_is_kept_where_files_can_be_made_in_it(fold
 
 
 @pytest.mark.parametrize("name", ["PGPASSWORD", "PGSSLROOTCERT", "PGSERVICEFILE", "SSL_CERT_FILE"])
-def test_workers_on_given_servers_are_told_how_to_reach_them(name, monkeypatch):
+def test_workers_on_given_servers_get_the_connection_settings(name, monkeypatch):
     monkeypatch.setenv(name, "theirs")
     for program in programs(LIVE, Urls("amqps://mq.example", GIVEN), 1, "127.0.0.1:1", own_quote_server=True):
         assert program.environment[name] == "theirs"
@@ -73,7 +73,7 @@ def test_workers_on_given_servers_are_told_how_to_reach_them(name, monkeypatch):
         *("http_proxy", "REQUESTS_CA_BUNDLE", "TZ", "LC_ALL", "MAKEFLAGS", "PGSSLMODE"),
     ],
 )
-def test_tests_and_what_they_start_do_not_see(name):
+def test_tests_and_their_processes_do_not_see_the_callers_variable(name):
     shell = {name: "1", "DATABASE_URL": OWN, "PATH": "/bin"}
     caller.leave_for_tests(shell)
     assert shell == {"DATABASE_URL": OWN, "PATH": "/bin"}
@@ -85,7 +85,7 @@ def test_tests_on_given_servers_reach_them_as_the_user_says():
     assert shell == {"PGPASSWORD": "theirs", "DATABASE_URL": GIVEN}
 
 
-def test_make_keeps_out_what_changes_python_and_bash(tmp_path):
+def test_make_removes_variables_that_change_python_and_bash(tmp_path):
     startup = tmp_path / "startup"
     startup.write_text("echo noise; exit 3\n")
     shell = {"PYTHONHOME": "/nowhere", "PYTHONOPTIMIZE": "2", "PYTHONPATH": "/nowhere", "BASH_ENV": str(startup)}

@@ -59,7 +59,7 @@ def test_text_of_any_kind_stays_one_row():
     ],
     ids=["a byte", "the order", "a row less", "the link before", "the source", "the numbers"],
 )
-def test_whatever_is_other_gives_another_digest(other):
+def test_any_difference_gives_another_digest(other):
     assert other.digest != link_of().digest
 
 
@@ -78,6 +78,6 @@ def test_heads_survive_being_written_down():
 
 
 @pytest.mark.parametrize("line", ["0 12", "0 12 00ff", f"x 12 {'0' * 64}", f"0 -1 {'0' * 64}", f"0 1 {'0' * 64} more"])
-def test_what_is_not_a_head_is_refused(line):
+def test_text_that_is_not_a_head_is_refused(line):
     with pytest.raises(DecodeError):
         heads.from_text(f"# heads\n\n{line}\n")

@@ -28,7 +28,7 @@ def test_a_checkout_may_lie_under_an_odd_name(path):
         ("/" + "я" * (BYTES_MAX // 2), "longer than"),
     ],
 )
-def test_what_no_program_of_ours_can_live_with_is_refused_in_one_line(path, reason):
+def test_a_path_that_a_program_cannot_use_is_refused_in_one_line(path, reason):
     said = complaint(path)
     assert reason in said
     assert "Move it" in said

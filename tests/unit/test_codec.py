@@ -184,7 +184,7 @@ def test_a_reply_queue_whose_name_no_broker_takes_is_a_decode_error(name):
 
 
 @pytest.mark.parametrize("reply_to", ["commands.05", "audit", "dead-letters", "price-requests", "", "amq.topic"])
-def test_a_reply_goes_to_a_queue_that_the_broker_named_and_to_no_log_of_ours(reply_to):
+def test_a_reply_goes_to_a_queue_that_the_broker_named_and_never_to_a_log(reply_to):
     with pytest.raises(DecodeError):
         codec.decode_log(codec.encode(CommandBatch(VERSION, 1, [BUY], reply_to)))
 

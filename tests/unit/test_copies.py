@@ -20,7 +20,7 @@ from schema.commands import VERSION, Command, CommandBatch, partition_of
 from schema.events import Reply
 from schema.outcomes import Outcome
 from tests.builders import T0, a_command, an_account
-from tests.desk import Desk
+from tests.scheduler_rig import SchedulerRig
 
 HOME = partition_of("ann")
 NEIGHBOUR = next(name for n in itertools.count() if partition_of(name := f"user{n}") == HOME)
@@ -80,7 +80,7 @@ def test_new_commands_of_new_users_ask_for_their_accounts_and_for_nothing_else()
     assert world.asked == ["load"]
 
 
-def test_who_has_a_history_is_asked_for_once_and_new_commands_are_not():
+def test_users_with_a_history_are_looked_up_once_and_new_commands_never():
     world = BacklogAndHistory(rows=3)
     world.receives([an_add()])
     world.surveys()
@@ -89,7 +89,7 @@ def test_who_has_a_history_is_asked_for_once_and_new_commands_are_not():
     assert world.asked == ["load", "newest"]
 
 
-def test_what_may_be_a_copy_is_looked_up_all_at_once():
+def test_possible_copies_are_looked_up_in_one_query():
     old, other, new = an_add(), an_add(), an_add()
     world = BacklogAndHistory(rows=3)
     world.history = {("ann", old.command_id): a_reply(old)}
@@ -99,7 +99,7 @@ def test_what_may_be_a_copy_is_looked_up_all_at_once():
     assert world.answers == world.history
 
 
-def test_what_is_not_taken_is_looked_up_again_in_the_next_turn():
+def test_messages_that_were_not_taken_are_looked_up_again_in_the_next_turn():
     """Meanwhile the first one may have been committed."""
     command = an_add()
     world = BacklogAndHistory()
@@ -135,7 +135,7 @@ def test_a_copy_is_judged_behind_its_first_though_only_the_first_has_somebody_to
 # What becomes of a copy
 
 
-class Counter(Desk):
+class CopyRig(SchedulerRig):
     """Scheduler that receives commands which may be copies; each waits for its answer in a queue of its own."""
 
     def __init__(self) -> None:
@@ -154,62 +154,62 @@ class Counter(Desk):
         return self.batch.output(self.owned.partition).replies
 
 
-def test_what_was_never_there_is_no_copy():
-    desk = Counter()
-    desk.takes_a_copy(a_command("ADD", 5, number=1), "q1")
-    assert desk.numbers == [1]
+def test_a_command_without_an_earlier_one_is_no_copy():
+    rig = CopyRig()
+    rig.takes_a_copy(a_command("ADD", 5, number=1), "q1")
+    assert rig.numbers == [1]
 
 
-def test_a_copy_of_what_the_history_knows_gets_its_answer_and_is_finished():
-    desk, command = Counter(), a_command("ADD", 5)
-    desk.answers = {("ann", command.command_id): a_reply(command)}
-    desk.takes_a_copy(command, "q1")
-    assert (desk.done, desk.told) == ([], {"q1": [a_reply(command)]})
-    assert (desk.next_offset, desk.owned.finished_tags) == (1, [1])
+def test_a_copy_of_a_command_in_the_history_gets_its_answer_and_is_finished():
+    rig, command = CopyRig(), a_command("ADD", 5)
+    rig.answers = {("ann", command.command_id): a_reply(command)}
+    rig.takes_a_copy(command, "q1")
+    assert (rig.done, rig.told) == ([], {"q1": [a_reply(command)]})
+    assert (rig.next_offset, rig.owned.finished_tags) == (1, [1])
 
 
-def test_a_copy_of_what_this_batch_holds_gets_the_same_answer():
-    desk, command = Counter(), a_command("ADD", 5)
-    desk.takes_a_copy(command, "q1")
-    desk.takes_a_copy(command, "q2")
-    assert len(desk.done) == 1
-    assert desk.told["q1"] == desk.told["q2"] != []
+def test_a_copy_of_a_command_in_this_batch_gets_the_same_answer():
+    rig, command = CopyRig(), a_command("ADD", 5)
+    rig.takes_a_copy(command, "q1")
+    rig.takes_a_copy(command, "q2")
+    assert len(rig.done) == 1
+    assert rig.told["q1"] == rig.told["q2"] != []
 
 
-def test_a_copy_of_what_waits_is_answered_with_it():
-    desk, buy = Counter(), a_command("BUY", 100)
-    desk.takes_a_copy(buy, "q1")
-    desk.takes_a_copy(buy, "q2")
-    assert (desk.told, desk.owned.finished_tags) == ({}, [2])
-    desk.begins_a_new_batch()
-    desk.hears(100)
-    assert len(desk.done) == 1
-    assert desk.told["q1"] == desk.told["q2"] != []
+def test_a_copy_of_a_waiting_command_is_answered_with_it():
+    rig, buy = CopyRig(), a_command("BUY", 100)
+    rig.takes_a_copy(buy, "q1")
+    rig.takes_a_copy(buy, "q2")
+    assert (rig.told, rig.owned.finished_tags) == ({}, [2])
+    rig.begins_a_new_batch()
+    rig.hears(100)
+    assert len(rig.done) == 1
+    assert rig.told["q1"] == rig.told["q2"] != []
 
 
-def test_a_copy_that_comes_when_its_first_has_ceased_to_wait_finds_it_in_the_batch():
-    desk, buy = Counter(), a_command("BUY", 100)
-    desk.takes_a_copy(buy, "q1")
-    desk.takes_a_copy(a_command("QUOTE", symbol="XYZ"), "q2")
-    desk.takes_a_copy(buy, "q3")
-    desk.hears(100)
-    desk.takes_a_copy(buy, "q4")
-    assert [row.decision.command for row in desk.batch.rows] == ["BUY"]
-    assert desk.told["q1"] == desk.told["q3"] == desk.told["q4"] != []
+def test_a_copy_after_its_first_has_run_is_answered_from_the_batch():
+    rig, buy = CopyRig(), a_command("BUY", 100)
+    rig.takes_a_copy(buy, "q1")
+    rig.takes_a_copy(a_command("QUOTE", symbol="XYZ"), "q2")
+    rig.takes_a_copy(buy, "q3")
+    rig.hears(100)
+    rig.takes_a_copy(buy, "q4")
+    assert [row.decision.command for row in rig.batch.rows] == ["BUY"]
+    assert rig.told["q1"] == rig.told["q3"] == rig.told["q4"] != []
 
 
 def test_only_so_many_copies_of_a_waiting_command_are_answered(monkeypatch):
     monkeypatch.setattr(copies, "ANSWERS_OWED_MAX", 2)
-    desk, buy = Counter(), a_command("BUY", 100)
+    rig, buy = CopyRig(), a_command("BUY", 100)
     for n in range(4):
-        desk.takes_a_copy(buy, f"q{n}")
-    desk.hears(100)
-    assert (len(desk.done), sorted(desk.told)) == (1, ["q0", "q1"])
+        rig.takes_a_copy(buy, f"q{n}")
+    rig.hears(100)
+    assert (len(rig.done), sorted(rig.told)) == (1, ["q0", "q1"])
 
 
 def test_the_same_id_of_another_user_is_no_copy():
-    desk, command = Counter(), a_command("ADD", 5)
+    rig, command = CopyRig(), a_command("ADD", 5)
     bobs = Command(command.command_id, 9, command.name, "bob", None, 5)
-    desk.takes_a_copy(command, "q1")
-    desk.takes_a_copy(bobs, "q2")
-    assert [user for user, _ in desk.done] == ["ann", "bob"]
+    rig.takes_a_copy(command, "q1")
+    rig.takes_a_copy(bobs, "q2")
+    assert [user for user, _ in rig.done] == ["ann", "bob"]

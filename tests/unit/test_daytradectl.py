@@ -61,7 +61,7 @@ def test_help_of_every_verb_needs_no_settings(run, verb):
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: " ".join(words_of(verb)))
-def test_a_missing_setting_is_one_line_that_says_how_to_get_it(run, verb):
+def test_a_missing_setting_gives_one_line_that_says_how_to_get_it(run, verb):
     code, out, err = run(*verb)
     missing = "AMQP_URL" if verb in NEED_A_BROKER else "DATABASE_URL"
     assert (code, out, err.count("\n")) == (2, "", 1)
@@ -91,7 +91,7 @@ def test_help_lists_every_verb(run):
 @pytest.mark.parametrize(
     "wrong", [["no-such-verb"], ["state"], ["verify", "--no-such-option"], ["account-at", "a"], ["run", "x"]]
 )
-def test_wrong_words_are_one_line_and_exit_code_2(run, wrong):
+def test_wrong_arguments_give_one_line_and_exit_code_2(run, wrong):
     code, out, err = run(*wrong)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"{SCRIPT}: ")

@@ -36,7 +36,7 @@ def test_one_dumps_failures_do_not_slow_down_another():
     assert retries.is_due("c", 0.0)
 
 
-def test_what_is_no_longer_asked_for_is_forgotten():
+def test_a_dump_that_is_no_longer_requested_is_forgotten():
     retries = Retries()
     retries.failed("a", 0.0)
     retries.failed("b", 5.0)
@@ -46,12 +46,12 @@ def test_what_is_no_longer_asked_for_is_forgotten():
 
 
 @pytest.mark.parametrize("number", [errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EFBIG])
-def test_what_no_later_attempt_can_avoid_is_for_good(number):
+def test_an_error_that_no_retry_can_avoid_is_permanent(number):
     with pytest.raises(DumpImpossible), refusals():
         raise OSError(number, os.strerror(number))
 
 
-def test_a_name_that_the_file_system_cannot_spell_is_for_good():
+def test_a_name_that_the_file_system_cannot_hold_is_permanent():
     with pytest.raises(DumpImpossible), refusals():
         "Ł".encode("latin-1")
 
@@ -66,7 +66,7 @@ def test_a_name_that_the_file_system_cannot_spell_is_for_good():
         (errno.EIO, "the dump folder cannot be written: Input/output error"),
     ],
 )
-def test_what_somebody_can_mend_is_waited_for_and_named_without_a_path(number, why):
+def test_an_error_that_a_person_can_mend_is_temporary_and_named_without_a_path(number, why):
     with pytest.raises(OSError) as caught, refusals():
         raise OSError(number, os.strerror(number), "/home/somebody/dumps/log")
     assert why_not_now(caught.value) == why

@@ -124,7 +124,7 @@ def test_closing_an_order_that_is_not_the_newest_says_which_is(name):
     assert (decision.order_seq, decision.newest_order_seq) == (1, 2)
 
 
-def test_an_order_of_the_other_side_or_of_nobody_is_not_the_newest():
+def test_an_order_of_the_other_side_or_a_missing_one_is_not_the_newest():
     ann = Trader(cash=1_000, shares={"ABC": 5})
     ann.does("BUY", 100, price=100)
     ann.does("SELL", shares=1, price=100)

@@ -66,7 +66,7 @@ def test_a_trigger_order_fires_once_and_is_then_gone(side):
     assert ann.is_refused(f"CANCEL_SET_{side.upper()}") is Reason.NO_TRIGGER_ORDER
 
 
-def test_an_order_set_anew_is_not_filled_by_what_was_meant_for_the_old_one():
+def test_a_new_order_is_not_filled_by_a_fill_for_the_old_one():
     ann = armed_to_buy(cash=3_000)
     version = ann.account.triggers["ABC", BUY].version
     ann.fills(300)
@@ -123,13 +123,13 @@ def test_a_buy_that_would_take_no_whole_share_stays_armed():
 
 
 @pytest.mark.parametrize(("age_ms", "fires"), [(59_999, True), (60_000, False)])
-def test_a_quote_that_has_run_out_fills_nothing(age_ms, fires):
+def test_an_expired_quote_fills_nothing(age_ms, fires):
     ann = armed_to_buy()
     assert (ann.fills(300, asked_at_ms=T0 - age_ms) is not None) is fires
     assert (ann.trigger(BUY) is None) is fires
 
 
-def test_a_quote_from_beyond_our_clock_fills_nothing():
+def test_a_quote_from_the_future_fills_nothing():
     """Like `Quote.usable`: a clock that was far ahead must not make a price last longer than 60 s."""
     ann = armed_to_buy()
     assert not a_quote(300, asked_at_ms=T0 + 60_000).usable(T0)

@@ -99,7 +99,7 @@ def test_dumplog_with_a_bad_file_name_is_rejected(user, filename):
 
 @pytest.mark.parametrize("name", list(CommandName))
 @pytest.mark.parametrize("defect", [Reason.BAD_ARGUMENTS, Reason.AMOUNT_NOT_POSITIVE, Reason.NOT_ADMINISTRATOR])
-def test_a_command_with_a_defect_is_rejected_for_it_whatever_it_lacks(name, defect):
+def test_a_command_with_a_defect_is_rejected_for_the_defect(name, defect):
     ann = Trader(cash=100, shares={"ABC": 1})
     for command in (Command(command_id(1, 1), 7, name, defect=defect), a_command(name, 5, defect=defect)):
         decision = ann.decide(command, None)

@@ -126,7 +126,7 @@ def test_an_order_is_committed_or_cancelled_once(verb):
 
 
 @pytest.mark.parametrize("verb", ["COMMIT", "CANCEL"])
-def test_a_pending_order_of_the_other_side_is_none(verb):
+def test_a_pending_order_of_the_other_side_does_not_count(verb):
     ann = a_seller(shares=10, cash=1_000)
     ann.does("BUY", 100, price=100)
     assert ann.is_refused(f"{verb}_SELL") is Reason.NO_PENDING_SELL

@@ -168,7 +168,7 @@ def test_cash_that_an_expiry_gave_back_can_be_spent_again():
 
 
 @pytest.mark.parametrize("name", ["COMMIT_BUY", "CANCEL_BUY", "COMMIT_SELL", "CANCEL_SELL"])
-def test_an_order_from_before_the_clock_was_set_back_is_released_and_cannot_be_had_at_its_old_price(name):
+def test_an_order_from_before_the_clock_was_set_back_is_released_and_cannot_be_committed(name):
     ann = a_seller(shares=10, cash=1_000)
     ann.does("BUY", 300, price=300)
     ann.does("SELL", 300, price=300)

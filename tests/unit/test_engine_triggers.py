@@ -91,7 +91,7 @@ def test_set_buy_trigger_re_arms():
     assert ann.trigger(Side.BUY) == (1_000, 200, 1_000)
 
 
-def test_a_buy_trigger_above_its_amount_is_armed_all_the_same():
+def test_a_buy_trigger_above_its_amount_is_armed():
     """It buys no share at that price, but may at a lower one (spec §3 names no such rejection)."""
     ann = armed_to_buy(amount=100, trigger=300)
     assert ann.trigger(Side.BUY) == (100, 300, 100)
@@ -143,7 +143,7 @@ def test_set_sell_amount_of_a_stock_not_held_is_rejected():
     assert Trader(cash=0, shares={"ABC": 10}).is_refused("SET_SELL_AMOUNT", 1, "XYZ") is Reason.NO_SHARES
 
 
-def test_a_position_that_was_sold_out_is_none():
+def test_a_position_without_shares_counts_as_not_held():
     ann = Trader(cash=0, shares={"ABC": 1})
     ann.does("SELL", 100, price=100)
     ann.does("COMMIT_SELL")
@@ -226,7 +226,7 @@ def test_reasons_of_set_sell_trigger_are_checked_in_the_order_of_the_table():
 
 
 @pytest.mark.parametrize(("trigger", "reserved"), [(100, 10), (1_000, 1), (300, 3)])
-def test_set_sell_trigger_re_arms_with_what_it_had_reserved_to_use_again(trigger, reserved):
+def test_set_sell_trigger_re_arms_and_may_reuse_its_reserve(trigger, reserved):
     ann = armed_to_sell(amount=1_000, trigger=300, shares=10)
     ann.does("SET_SELL_TRIGGER", trigger)
     assert ann.trigger(Side.SELL) == (1_000, trigger, reserved)
@@ -260,7 +260,7 @@ def test_cancel_set_sell_with_nothing_set_is_rejected():
     assert ann.is_refused("CANCEL_SET_SELL", symbol="ABC") is Reason.NO_TRIGGER_ORDER
 
 
-def test_buy_and_sell_triggers_of_one_symbol_live_side_by_side():
+def test_buy_and_sell_triggers_of_one_symbol_are_independent():
     ann = Trader(cash=1_000, shares={"ABC": 10})
     for side, amount in (("BUY", 500), ("SELL", 600)):
         ann.does(f"SET_{side}_AMOUNT", amount)

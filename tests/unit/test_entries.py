@@ -234,7 +234,7 @@ def test_signed_account_transactions_sum_to_the_available_cash():
 # News for trigger workers
 
 
-def test_a_set_amount_is_told_as_not_armed_and_a_trigger_with_its_price_and_reserve():
+def test_changes_announce_an_amount_as_not_armed_and_a_trigger_with_price_and_reserve():
     ann = armed_to_buy(amount=1_000, trigger=300)
     amount, trigger = ann.batch.output(0).changes
     assert (amount.trigger_cents, amount.reserved_cents) == (None, 1_000)
@@ -243,7 +243,7 @@ def test_a_set_amount_is_told_as_not_armed_and_a_trigger_with_its_price_and_rese
 
 @pytest.mark.parametrize("side", list(Side))
 @pytest.mark.parametrize("gone_by", ["cancel", "fill"])
-def test_an_order_that_is_gone_is_told_without_a_price_under_a_newer_version(side, gone_by):
+def test_changes_announce_a_gone_order_without_a_price_and_with_a_newer_version(side, gone_by):
     ann = armed(side)
     if gone_by == "fill":
         ann.fills(300, side=side)

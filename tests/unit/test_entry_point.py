@@ -35,7 +35,7 @@ def ends(error: BaseException, logged: bool = False):
         (OSError("odd\nand long"), 1, "it: odd and long"),
     ],
 )
-def test_what_can_be_foreseen_is_one_line_that_says_what_to_do(capsys, error, code, said):
+def test_an_expected_error_is_one_line_that_says_what_to_do(capsys, error, code, said):
     assert ends(error) == code
     err = capsys.readouterr().err
     assert said in err
@@ -75,7 +75,7 @@ def test_the_exit_code_of_main_is_that_of_the_process():
 
 
 @pytest.mark.parametrize(("output", "code", "said"), [("pipe", 141, ""), ("/dev/full", 1, "the disk is full")])
-def test_output_that_goes_nowhere_is_no_traceback(output, code, said):
+def test_a_broken_output_prints_no_traceback(output, code, said):
     program = "from runtime import entry_point\nentry_point.run('it', lambda: print('x' * 100_000))"
     if output == "pipe":
         reading, writing = os.pipe()
@@ -107,7 +107,7 @@ def test_output_that_was_closed_is_no_fault():
         ("KeyboardInterrupt", 130, "error: interrupted"),
     ],
 )
-def test_what_ends_the_loading_of_packages_is_one_line_too(tmp_path, raised, code, said):
+def test_an_error_while_packages_load_is_one_line_too(tmp_path, raised, code, said):
     (tmp_path / "typer.py").write_text(f"raise {raised}\n")
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     asked = [sys.executable, "-m", "deploy", "status"]
@@ -143,7 +143,7 @@ def test_a_virtual_environment_without_its_interpreter_is_made_anew_or_removed(b
     assert not {".venv", ".stack"} & {path.name for path in broken.iterdir()}
 
 
-def test_every_process_of_ours_has_this_frame():
+def test_every_process_of_the_project_has_this_frame():
     entries = [
         path
         for path in ROOT.rglob("*.py")

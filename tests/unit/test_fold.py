@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from consumers.transactions.account import Account
 from schema.commands import CommandName
 from schema.history import BrokenHistory, fold
-from tests.scribe import Scribe
+from tests.history_recorder import HistoryRecorder
 from verification.account_at import as_exported
 
 PRICES = st.sampled_from([None, 1_00, 7_03, 20_00])
@@ -26,33 +26,33 @@ STEPS = st.lists(
 )
 
 
-def trading() -> Scribe:
+def trading() -> HistoryRecorder:
     """Makes a history: 10 shares bought, both sides armed, one order expired, one pending."""
-    scribe = Scribe()
-    scribe.gives("ADD", 1_000_00)
-    scribe.gives("BUY", 105_00, price=10_00)
-    scribe.gives("COMMIT_BUY")
-    scribe.gives("BUY", 33_00, price=10_00)
-    scribe.waits(61_000)
-    scribe.gives("SET_BUY_AMOUNT", 50_00)
-    scribe.gives("SET_BUY_TRIGGER", 9_00)
-    scribe.gives("SET_SELL_AMOUNT", 40_00)
-    scribe.gives("SET_SELL_TRIGGER", 20_00)
-    scribe.gives("SELL", 30_00, price=10_00)
-    return scribe
+    recorder = HistoryRecorder()
+    recorder.gives("ADD", 1_000_00)
+    recorder.gives("BUY", 105_00, price=10_00)
+    recorder.gives("COMMIT_BUY")
+    recorder.gives("BUY", 33_00, price=10_00)
+    recorder.waits(61_000)
+    recorder.gives("SET_BUY_AMOUNT", 50_00)
+    recorder.gives("SET_BUY_TRIGGER", 9_00)
+    recorder.gives("SET_SELL_AMOUNT", 40_00)
+    recorder.gives("SET_SELL_TRIGGER", 20_00)
+    recorder.gives("SELL", 30_00, price=10_00)
+    return recorder
 
 
 @given(STEPS, st.randoms(use_true_random=False))
 def test_fold_of_the_history_is_the_account_after_every_row(steps, random) -> None:
-    scribe = Scribe()
-    scribe.gives("ADD", 1_000_00)
+    recorder = HistoryRecorder()
+    recorder.gives("ADD", 1_000_00)
     for name, amount, symbol, price, ms in steps:
-        scribe.waits(ms)
-        scribe.gives(name, amount, symbol, price)
-        if price and scribe.account.triggers and random.random() < 0.3:
-            scribe.fills(*random.choice(sorted(scribe.account.triggers)), price)
-    for row, account in zip(scribe.rows, scribe.accounts, strict=True):
-        assert fold("ann", scribe.rows[: row.seq]) == account
+        recorder.waits(ms)
+        recorder.gives(name, amount, symbol, price)
+        if price and recorder.account.triggers and random.random() < 0.3:
+            recorder.fills(*random.choice(sorted(recorder.account.triggers)), price)
+    for row, account in zip(recorder.rows, recorder.accounts, strict=True):
+        assert fold("ann", recorder.rows[: row.seq]) == account
 
 
 def test_fold_of_no_rows_is_an_account_not_opened() -> None:
@@ -88,7 +88,7 @@ def test_a_commit_of_another_order_than_the_newest_is_named() -> None:
         fold("ann", [*rows[:2], msgspec.structs.replace(rows[2], symbol="XYZ")])
 
 
-def test_a_cancel_of_what_is_not_there_is_named() -> None:
+def test_a_cancel_of_a_missing_order_is_named() -> None:
     rows = trading().rows
     with pytest.raises(BrokenHistory, match=r"row 1 .*COMMIT_BUY"):
         fold("ann", [msgspec.structs.replace(rows[2], seq=1)])

@@ -33,7 +33,7 @@ def an_add() -> Command:
     return a_command("ADD", 5)
 
 
-def test_the_test_users_partition_is_not_nobodys():
+def test_the_test_user_is_not_in_the_partition_of_commands_without_user():
     assert ANNS != NO_USERS_PARTITION
 
 
@@ -70,7 +70,7 @@ def test_offsets_that_an_owner_before_had_touched_are_looked_up():
     assert [arrival.must_be_looked_up for arrival in intake.arrivals] == [True, True, False]
 
 
-def test_what_its_publisher_says_it_may_have_published_before_is_looked_up():
+def test_messages_with_the_mark_of_a_possible_duplicate_are_looked_up():
     intake = an_intake(*(a_batch(an_add()) for _ in range(3)), republished=(1,))
     assert [arrival.must_be_looked_up for arrival in intake.arrivals] == [False, True, False]
 
@@ -102,19 +102,19 @@ def a_marker() -> DumpMarker:
     return DumpMarker(VERSION, 0, a_command("DUMPLOG", user=None))
 
 
-def test_a_marker_is_judged_and_executed_in_nobodys_partition():
+def test_a_marker_is_checked_and_executed_in_the_partition_of_commands_without_user():
     (arrival,) = an_intake(a_marker(), partition=NO_USERS_PARTITION).arrivals
     assert (arrival.judged, arrival.users) == (arrival.requests, {NO_USER})
 
 
-def test_a_marker_is_only_passed_on_elsewhere_and_a_fill_is_told_by_its_version():
+def test_other_partitions_only_pass_a_marker_on_and_a_fill_is_recognised_by_its_version():
     marker, fills = an_intake(a_marker(), FillBatch(VERSION, 0, [a_fill(5, 1)])).arrivals
     assert (len(marker.requests), marker.judged, marker.users) == (1, (), set())
     assert (len(fills.requests), fills.judged, fills.users) == (1, (), {"ann"})
 
 
 @pytest.mark.parametrize(("doubtful_until", "republished"), [(0, ()), (-1, (0,))], ids=["touched", "republished"])
-def test_a_marker_that_is_only_passed_on_is_never_taken_for_done(doubtful_until, republished):
+def test_a_marker_that_is_only_passed_on_is_never_looked_up(doubtful_until, republished):
     """The history row is in another partition, so it does not show whether this one has passed the marker on."""
     (elsewhere,) = an_intake(a_marker(), doubtful_until=doubtful_until, republished=republished).arrivals
     (at_home,) = an_intake(

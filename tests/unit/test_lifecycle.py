@@ -45,7 +45,7 @@ def test_no_session_begins_once_the_process_stops(begun: int) -> None:
 
 
 @pytest.mark.parametrize("begun", [0, 1])
-def test_one_session_more_begins_where_there_is_work_to_finish(begun: int) -> None:
+def test_one_more_session_begins_if_work_is_left_to_finish(begun: int) -> None:
     sessions = Sessions(*[BrokerError("away")] * (begun + 1), stop_after=begun)
     live(sessions, sessions.stopping, finishes=True)
     assert sessions.begun == begun + 1

@@ -116,7 +116,7 @@ def test_whole_entries_of_the_log_are_read(entry):
         audit(MARKER, source=QUOTECACHE_SOURCE),
     ],
 )
-def test_what_could_not_become_rows_of_the_log_or_elements_of_a_dump_is_refused(bad):
+def test_entries_that_fit_no_row_or_no_dump_element_are_refused(bad):
     refused(codec.decode_audit, bad)
 
 
@@ -179,7 +179,7 @@ def test_a_marker_whose_dump_no_index_and_no_folder_could_hold_is_refused(fields
         {"cause_user": "a b"},
     ],
 )
-def test_a_price_that_is_none_is_refused(fields):
+def test_an_invalid_price_is_refused(fields):
     """A quote of 0 would end every worker with a BUY of its symbol, by a division by zero."""
     refused(codec.decode_prices, PriceMessage(VERSION, [PRICE, msgspec.structs.replace(PRICE, **fields)]))
 
@@ -199,7 +199,7 @@ def test_news_that_there_is_no_price_is_bounded(fields):
         {"user": "", "paid_quotes_max": 5},
     ],
 )
-def test_a_request_that_no_socket_and_no_table_may_see_is_refused(fields):
+def test_an_invalid_price_request_is_refused(fields):
     refused(codec.decode_request, msgspec.structs.replace(PriceRequest(VERSION, "ABC", "ann", 1), **fields))
 
 

@@ -23,12 +23,12 @@ from deploy.stack.paths import ROOT
         ("WEBPORT", "WEB_PORT"),
     ],
 )
-def test_a_slip_is_refused_with_what_was_meant(name, meant):
+def test_a_misspelt_name_is_refused_with_the_intended_one(name, meant):
     with pytest.raises(StackError, match=f"{name}: .* did you mean {meant}"):
         misspelt.refuse([name])
 
 
-def test_a_name_that_nothing_reads_is_told_and_one_that_something_reads_is_not(capsys):
+def test_only_names_that_nothing_reads_are_reported(capsys):
     misspelt.refuse(["WORKLOAD", "PGPASSWORD", "PATH", "TMPDIR", "PIP_INDEX_URL", "LC_ALL", "PYTHON", "TZ"])
     assert capsys.readouterr().err == ""
     misspelt.refuse(["NONSENSE"])
@@ -45,7 +45,7 @@ def test_every_variable_that_is_documented_or_read_is_known():
     assert misspelled == [misspelt.GIVEN] * (misspelt.GIVEN in misspelled)
 
 
-def test_make_names_what_stood_on_its_command_line():
+def test_make_names_the_variables_of_its_command_line():
     asked = ["make", "-s", "-f", ROOT / "Makefile", "-f", "-", "show", "WORKLAOD=a b", "HEAD=$$"]
     recipe = f"show:\n\t@echo ${misspelt.GIVEN}"
     done = subprocess.run(asked, input=recipe.replace("$", "$$", 1), capture_output=True, text=True, cwd=ROOT)

@@ -41,7 +41,7 @@ def test_anything_else_is_malformed(text):
 
 
 @pytest.mark.parametrize("text", ["92233720368547758.08", "-92233720368547758.09", "9" * 30, "9" * 5_000])
-def test_what_does_not_fit_64_bits_is_malformed(text):
+def test_amounts_beyond_64_bits_are_malformed(text):
     with pytest.raises(MalformedMoney):
         parse_cents(text)
 

@@ -71,7 +71,7 @@ def test_too_little_memory_is_named_on_the_machine_and_in_a_container(machine, t
     needs.require(with_broker=True)
 
 
-def test_a_machine_that_does_not_say_how_much_memory_it_has_is_not_refused(monkeypatch):
+def test_a_machine_with_an_unknown_amount_of_memory_is_not_refused(monkeypatch):
     def unknown() -> Memory:
         raise FileNotFoundError("/proc/meminfo")
 

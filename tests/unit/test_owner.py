@@ -36,7 +36,7 @@ def run(folder: Path, *command: str) -> str:
 
 
 @as_root
-def test_what_root_makes_in_somebodys_checkout_is_the_owners(folder):
+def test_files_that_root_makes_in_a_users_checkout_belong_to_the_user(folder):
     os.chown(folder, SOMEBODY.pw_uid, SOMEBODY.pw_gid)
     said = run(folder, "sh", "-c", "touch made; id -u; id -G; echo $HOME")
     made = (folder / "made").stat()
@@ -52,7 +52,7 @@ def test_root_stays_root_in_its_own_checkout_and_where_the_owner_has_no_account(
 
 
 @as_root
-def test_root_stays_root_where_the_owner_cannot_get_to_the_checkout(folder):
+def test_root_stays_root_if_the_owner_cannot_enter_the_checkout(folder):
     inner = folder / "checkout"
     inner.mkdir()
     os.chown(inner, SOMEBODY.pw_uid, SOMEBODY.pw_gid)
@@ -60,7 +60,7 @@ def test_root_stays_root_where_the_owner_cannot_get_to_the_checkout(folder):
     assert run(inner, "id", "-u").strip() == "0"
 
 
-def test_whoever_is_not_root_stays_who_they_are(folder, monkeypatch):
+def test_users_other_than_root_are_not_switched(folder, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: NOBODYS_UID)
     assert owner.stand_in(str(folder)) is None
 
@@ -124,7 +124,7 @@ def test_servers_that_root_started_can_be_ended_whatever_files_they_make_meanwhi
 
 
 @as_root
-def test_another_users_process_is_seen_to_live_until_it_has_ended():
+def test_another_users_process_counts_as_running_until_it_has_ended():
     program = "import os; from deploy.supervision import leftovers\nos.setuid(1)\nprint(leftovers.lives({pid}))"
 
     def seen(pid: int) -> str:
@@ -140,7 +140,7 @@ def test_another_users_process_is_seen_to_live_until_it_has_ended():
 
 
 @as_root
-def test_the_command_covers_postgress_data_where_they_lie_elsewhere(owners_checkout):
+def test_the_repair_command_covers_postgress_data_in_another_folder(owners_checkout):
     elsewhere = Path(tempfile.mkdtemp())
     try:
         (owners_checkout / ".stack" / "postgres").symlink_to(elsewhere)
@@ -153,7 +153,7 @@ def test_the_command_covers_postgress_data_where_they_lie_elsewhere(owners_check
         elsewhere.rmdir()
 
 
-def test_in_the_checkout_of_somebody_else_one_is_told_to_use_ones_own(checkout):
+def test_a_user_in_another_users_checkout_is_told_to_use_their_own(checkout):
     with pytest.raises(StackError, match="a checkout of your own"):
         others_files.refuse(NOBODYS_UID)
 

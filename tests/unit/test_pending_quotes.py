@@ -61,7 +61,7 @@ def test_silence_is_met_with_repeats_and_in_the_end_with_no_quote(asker):
     assert (len(asker.answers), asker.sent) == (1, ["ABC"] * (1 + REPEATS))
 
 
-def test_a_quote_told_again_is_news_only_to_who_asked(asker):
+def test_a_repeated_quote_is_an_answer_only_for_its_requester(asker):
     asker.hears(a_quote(100))
     asker.hears(a_quote(100))
     assert asker.answers == [a_quote(100)]
@@ -70,7 +70,7 @@ def test_a_quote_told_again_is_news_only_to_who_asked(asker):
     assert asker.answers == [a_quote(100)] * 2 and not asker.pending.waits_for("ABC")
 
 
-def test_a_quote_that_had_run_out_when_it_crossed_our_request_is_no_answer(asker):
+def test_a_quote_that_had_expired_when_it_crossed_the_request_is_no_answer(asker):
     asker.asks()
     asker.hears(a_quote(100, asked_at_ms=T0 - QUOTE_LIFETIME_MS))
     assert asker.pending.waits_for("ABC")
@@ -91,7 +91,7 @@ def test_an_older_quote_never_replaces_a_newer_one_and_the_newer_one_is_the_answ
     assert [quote.quote_id for quote in asker.answers] == [5, 5]
 
 
-def test_a_quote_with_a_number_that_no_quote_cache_gave_keeps_no_later_one_away(asker):
+def test_a_forged_quote_number_does_not_block_later_quotes(asker):
     """Otherwise one forged message would make a symbol useless for every worker that hears it, until its restart."""
     asker.hears(a_quote(1, quote_id=INT64_MAX))
     asker.hears(a_quote(200, quote_id=4))
@@ -103,7 +103,7 @@ def test_a_quote_with_a_number_that_no_quote_cache_gave_keeps_no_later_one_away(
     assert asker.answers[-1].quote_id == 5 and not asker.pending.waits_for("ABC")
 
 
-def test_a_quote_from_a_time_yet_to_come_keeps_no_usable_one_away(asker):
+def test_a_quote_from_the_future_does_not_block_a_usable_one(asker):
     asker.asks()
     asker.hears(a_quote(1, quote_id=INT64_MAX, asked_at_ms=MILLISECONDS_MAX))
     assert asker.pending.waits_for("ABC")
@@ -135,7 +135,7 @@ def test_a_request_goes_on_being_repeated_and_given_up_after_the_clock_was_set_b
     assert [type(answer) for answer in asker.answers] == [NoQuote]
 
 
-def test_a_symbol_asked_for_after_the_clock_was_set_back_waits_for_no_other(asker):
+def test_a_symbol_requested_after_the_clock_was_set_back_does_not_wait_for_others(asker):
     asker.asks("OLD")
     asker.now_ms -= HOUR_MS
     asker.asks("NEW")

@@ -42,7 +42,7 @@ def refused(**variables: str) -> str:
     return said
 
 
-def test_what_is_not_given_is_fine():
+def test_missing_settings_are_accepted():
     settings = preconditions.require_workers(LOADTEST, 1)
     preconditions.require_quote_server(settings)
     preconditions.require_site(Record())
@@ -83,7 +83,7 @@ def test_a_wrong_value_is_named_in_one_line(name, value):
     refused(**{name: value})
 
 
-def test_a_quote_server_that_nobody_listens_at_is_named():
+def test_a_quote_server_without_a_listener_is_named():
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         assert "no quote server answers there" in refused(QUOTE_SERVER=f"127.0.0.1:{closed.getsockname()[1]}")
@@ -143,13 +143,13 @@ def test_a_pipe_or_a_device_is_written_to_as_it_is(tmp_path):
         ("amqp://h", "postgresql://h:99999999/d", "DATABASE_URL"),
     ],
 )
-def test_an_address_that_is_none_is_named_without_its_password(amqp, postgres, named):
+def test_an_invalid_address_is_named_without_its_password(amqp, postgres, named):
     given.require_addresses("amqps://u:p@h:1/v%2f", "postgresql+psycopg://u:p@/d?host=/run/postgres")
     with pytest.raises(StackError, match=f"{named} is not a valid address"):
         given.require_addresses(amqp, postgres)
 
 
-def test_an_address_that_workers_cannot_be_told_is_named_without_its_password():
+def test_an_address_that_workers_cannot_use_is_named_without_its_password():
     with pytest.raises(StackError, match=r"DATABASE_URL: .*%27") as refused:
         given.require_addresses("amqp://h", "postgresql://u:it's\"secret@h/d")
     assert "secret" not in str(refused.value)

@@ -30,7 +30,7 @@ def test_a_time_without_a_zone_is_utc_and_is_written_as_it_is_read():
         f'{T},ABC,"{"1" * 200_000}',
     ],
 )
-def test_what_is_no_point_is_refused_with_its_line(line):
+def test_an_invalid_point_is_refused_with_its_line(line):
     with pytest.raises(DecodeError, match="line 2: "):
         read_prices([f"{T},ABC,1.00", line])
 

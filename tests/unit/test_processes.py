@@ -10,7 +10,7 @@ from deploy.supervision.program import Program
 
 
 @pytest.mark.parametrize("profile", [LIVE, LOADTEST])
-def test_a_second_quote_cache_stands_by_whatever_the_number_of_replicas(profile):
+def test_a_second_quote_cache_runs_as_standby_with_any_number_of_replicas(profile):
     made = programs(profile, Urls("amqp://", "postgresql://"), 3, "127.0.0.1:1", own_quote_server=False)
     names = [program.name.removeprefix(f"{profile}.") for program in made]
     assert [name for name in names if name.startswith("quotecache")] == ["quotecache-1", "quotecache-2"]

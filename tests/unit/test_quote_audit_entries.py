@@ -31,7 +31,7 @@ def test_a_paid_hit_is_logged_exactly_as_answered_under_its_cause():
     )
 
 
-def test_a_hit_without_a_user_names_the_one_that_the_server_was_told():
+def test_a_hit_without_a_user_names_the_user_sent_to_the_server():
     assert entry_of(settled(LINE, user="")).user == SENDER
 
 
@@ -48,7 +48,7 @@ def test_a_request_that_was_never_sent_is_not_paid_for():
     assert "is not paid for" in entry_of(unsent).message
 
 
-def test_what_the_reason_says_does_not_decide_whether_a_request_is_paid_for():
+def test_the_text_of_a_failure_does_not_decide_whether_a_request_is_paid():
     assert settled(Failure("not sent: or so the server says", paid=True)).paid
     assert not settled(Failure("connection refused", paid=False)).paid
 

@@ -43,7 +43,7 @@ def due(cache: Cache, now_ms: int) -> list[str]:
 # Allowances
 
 
-def test_a_person_is_refused_what_would_have_to_be_paid_beyond_the_allowance():
+def test_a_person_is_refused_paid_quotes_beyond_the_allowance():
     cache = a_cache()
     assert cache.request(of_person("A"), T0) is None
     assert cache.request(of_person("B"), T0) == QuoteRefused("B", "ann", T0)
@@ -140,7 +140,7 @@ def test_a_command_that_joined_a_refresh_takes_over_its_next_attempt():
     assert [(one.symbol, one.user) for one in cache.due(T0 + RETRY_PAUSE_MS)] == [("A", "loader")]
 
 
-def test_a_refresh_that_nobody_asks_for_any_more_is_forgotten():
+def test_a_refresh_that_is_no_longer_requested_is_forgotten():
     cache = a_cache(refreshes=1)
     for symbol in ("A", "B"):
         cache.request(of_trigger(symbol), T0)

@@ -95,7 +95,7 @@ def test_no_more_fetches_than_connections_and_the_rest_in_the_order_in_which_the
     assert symbols_due(cache, T0) == ["C"]
 
 
-def test_what_was_bought_before_a_restart_is_not_fetched():
+def test_a_quote_from_before_a_restart_is_not_fetched_again():
     cache = a_cache()
     cache.learn(a_quote(asked_at_ms=T0 - 10, quote_id=2))
     cache.learn(a_quote(asked_at_ms=T0 - 20, quote_id=1))

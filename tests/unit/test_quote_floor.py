@@ -43,7 +43,7 @@ def test_no_fewer_quotes_would_do(needs):
     assert quote_floor(needs, lifetime) == apart
 
 
-def test_the_cost_counts_lookups_by_what_served_them_beside_the_floor_of_their_needs():
+def test_the_cost_counts_lookups_by_what_served_them_and_the_floor_of_needs():
     """The need at 61 s was decided at 62 s; the floor counts by the time at which a need arose."""
     needs = [("S", 1_000, 1_000, "bought"), ("S", 2_000, 2_500, "joined"), ("S", 60_999, 62_000, "hit")]
     refresh = ("S", 61_000, 61_000, "trigger")

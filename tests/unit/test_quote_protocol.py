@@ -81,7 +81,7 @@ def test_a_bad_answer_is_refused_with_its_reason(received, reason):
 
 
 @given(st.binary(max_size=200))
-def test_whatever_comes_is_an_answer_or_a_quote_error(received):
+def test_any_bytes_are_an_answer_or_a_quote_error(received):
     with contextlib.suppress(QuoteError):
         assert parsed(received).price_cents > 0
 

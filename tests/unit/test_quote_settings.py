@@ -14,12 +14,12 @@ def settings(**chosen: str) -> Settings:
     return from_environment(NEEDED | chosen)
 
 
-def test_nothing_is_asked_for_twice_and_the_server_is_asked_unless_chosen_otherwise():
+def test_hedging_is_off_and_the_source_is_the_server_by_default():
     for chosen in ({}, {"QUOTE_HEDGE": "off", "QUOTE_SOURCE": "server"}, {"QUOTE_HEDGE": "", "QUOTE_SOURCE": ""}):
         assert (settings(**chosen).quote_hedge_ms, settings(**chosen).quote_source) == (None, None)
 
 
-def test_what_is_chosen_is_taken():
+def test_chosen_settings_are_used():
     chosen = settings(QUOTE_HEDGE="50", QUOTE_SOURCE="prices.csv")
     assert (chosen.quote_hedge_ms, chosen.quote_source) == (50, Path("prices.csv"))
 

@@ -163,7 +163,7 @@ def test_bytes_that_are_not_utf_8_spoil_only_their_argument(read):
 
 @pytest.mark.parametrize("length", [LINE_CHARACTERS_MAX, CHUNK_BYTES, 5 * CHUNK_BYTES + 3])
 @pytest.mark.parametrize("character", ["9", "é", " x"])
-def test_of_a_huge_line_the_whole_arguments_are_kept(read, length, character):
+def test_the_complete_arguments_of_a_huge_line_are_kept(read, length, character):
     huge, after = read(f"[1] DUMPLOG,u,{character * length}\n[2] ADD,u,1.00\n")
     assert _said(huge) == ("DUMPLOG", "u", None, None, None, Reason.BAD_ARGUMENTS)
     assert (_said(after), after.command_id) == (("ADD", "u", None, 100, None, None), command_id(SOURCE, 2))

@@ -14,7 +14,7 @@ from consumers.transactions.replay.rerun import Rerun
 from schema.history import fold
 from schema.outcomes import Side
 from tests.builders import T0
-from tests.scribe import Scribe
+from tests.history_recorder import HistoryRecorder
 
 NOT_COMPARED = {"user", "kind", "at_ms", "quote_id", "asked_at_ms"}
 """Columns that replay does not compare: a row's user and kind, and the inputs, of which others may be as good."""
@@ -22,29 +22,33 @@ NOT_COMPARED = {"user", "kind", "at_ms", "quote_id", "asked_at_ms"}
 ALL_DONE = Place(next_offset=1_000, high_offset=999, clock_ms=T0 + 10_000_000)
 
 
-def trading() -> Scribe:
+def trading() -> HistoryRecorder:
     """ADD, BUY, COMMIT_BUY, BUY, its expiry, SET_BUY_AMOUNT and _TRIGGER, a fill of it, SELL without a quote."""
-    scribe = Scribe()
-    scribe.gives("ADD", 1_000_00)
-    scribe.gives("BUY", 105_00, price=10_00)
-    scribe.gives("COMMIT_BUY")
-    scribe.gives("BUY", 33_00, price=10_00)
-    scribe.waits(61_000)
-    scribe.gives("SET_BUY_AMOUNT", 50_00)
-    scribe.gives("SET_BUY_TRIGGER", 9_00)
-    assert scribe.fills("ABC", Side.BUY, 12_00) is None  # void: too dear
-    assert scribe.fills("ABC", Side.BUY, 8_00) is not None
-    scribe.gives("SELL", 30_00, price=None)
-    return scribe
+    recorder = HistoryRecorder()
+    recorder.gives("ADD", 1_000_00)
+    recorder.gives("BUY", 105_00, price=10_00)
+    recorder.gives("COMMIT_BUY")
+    recorder.gives("BUY", 33_00, price=10_00)
+    recorder.waits(61_000)
+    recorder.gives("SET_BUY_AMOUNT", 50_00)
+    recorder.gives("SET_BUY_TRIGGER", 9_00)
+    assert recorder.fills("ABC", Side.BUY, 12_00) is None  # void: too dear
+    assert recorder.fills("ABC", Side.BUY, 8_00) is not None
+    recorder.gives("SELL", 30_00, price=None)
+    return recorder
 
 
-def rerun(scribe: Scribe, rows: list[RecordedRow], log: UserLog | None = None, place: Place = ALL_DONE) -> Findings:
-    return _run(scribe, rows, log, place)[0]
+def rerun(
+    recorder: HistoryRecorder, rows: list[RecordedRow], log: UserLog | None = None, place: Place = ALL_DONE
+) -> Findings:
+    return _run(recorder, rows, log, place)[0]
 
 
-def _run(scribe: Scribe, rows: list[RecordedRow], log: UserLog | None, place: Place) -> tuple[Findings, Account]:
+def _run(
+    recorder: HistoryRecorder, rows: list[RecordedRow], log: UserLog | None, place: Place
+) -> tuple[Findings, Account]:
     findings = Findings()
-    run = Rerun("ann", log or scribe.log(), place, 0, findings)
+    run = Rerun("ann", log or recorder.log(), place, 0, findings)
     batch = Batch()
     for row in rows:
         run.step(batch, row)
@@ -53,39 +57,39 @@ def _run(scribe: Scribe, rows: list[RecordedRow], log: UserLog | None, place: Pl
 
 
 def test_a_true_record_gives_the_same_account_and_no_violation() -> None:
-    scribe = trading()
-    found, account = _run(scribe, scribe.recorded(), None, ALL_DONE)
-    assert account == scribe.account
+    recorder = trading()
+    found, account = _run(recorder, recorder.recorded(), None, ALL_DONE)
+    assert account == recorder.account
     assert found.violations == {}
     assert (found.commands, found.fills, found.expiries, found.void_fills) == (7, 1, 1, 1)
 
 
 @pytest.mark.parametrize("back_ms", [2_001, 30_000, 3_600_000])
 def test_a_record_across_a_clock_that_was_set_back_is_true(back_ms: int) -> None:
-    scribe = Scribe()
-    scribe.gives("ADD", 1_000_00)
+    recorder = HistoryRecorder()
+    recorder.gives("ADD", 1_000_00)
     for _ in range(2):
-        scribe.gives("BUY", 33_00, price=10_00)
-    scribe.waits(-back_ms)
-    scribe.gives("BUY", 33_00, price=10_00)
-    scribe.gives("COMMIT_BUY")
-    scribe.gives("COMMIT_BUY")  # no order is younger than the step of the clock
-    scribe.waits(60_000)
-    scribe.gives("ADD", 1)
-    assert [row.kind for row in scribe.rows].count("expiry") == 2
-    found, account = _run(scribe, scribe.recorded(), None, ALL_DONE)
+        recorder.gives("BUY", 33_00, price=10_00)
+    recorder.waits(-back_ms)
+    recorder.gives("BUY", 33_00, price=10_00)
+    recorder.gives("COMMIT_BUY")
+    recorder.gives("COMMIT_BUY")  # no order is younger than the step of the clock
+    recorder.waits(60_000)
+    recorder.gives("ADD", 1)
+    assert [row.kind for row in recorder.rows].count("expiry") == 2
+    found, account = _run(recorder, recorder.recorded(), None, ALL_DONE)
     assert found.violations == {}
-    assert account == scribe.account == fold("ann", scribe.rows)
+    assert account == recorder.account == fold("ann", recorder.rows)
 
 
 def test_an_order_from_before_the_clock_was_set_back_that_was_committed_is_found() -> None:
-    scribe = Scribe()
-    scribe.gives("ADD", 1_000_00)
-    scribe.gives("BUY", 33_00, price=10_00)
-    scribe.gives("COMMIT_BUY")
-    rows = scribe.recorded()
+    recorder = HistoryRecorder()
+    recorder.gives("ADD", 1_000_00)
+    recorder.gives("BUY", 33_00, price=10_00)
+    recorder.gives("COMMIT_BUY")
+    rows = recorder.recorded()
     rows[2] = msgspec.structs.replace(rows[2], at_ms=T0 - 3_600_000)
-    assert "was due, but was not released" in rerun(scribe, rows).first[Kind.MISMATCH]
+    assert "was due, but was not released" in rerun(recorder, rows).first[Kind.MISMATCH]
 
 
 def _altered(field: str) -> Callable[[RecordedRow], object]:
@@ -102,74 +106,76 @@ def _altered(field: str) -> Callable[[RecordedRow], object]:
 
 @pytest.mark.parametrize("field", [f for f in RecordedRow.__struct_fields__ if f not in NOT_COMPARED])
 def test_every_altered_field_of_every_row_is_found(field: str) -> None:
-    scribe = trading()
-    rows = scribe.recorded()
+    recorder = trading()
+    rows = recorder.recorded()
     for n, row in enumerate(rows):
         if getattr(row, field) is not None:
             altered = msgspec.structs.replace(row, **{field: _altered(field)(row)})
-            assert rerun(scribe, [*rows[:n], altered, *rows[n + 1 :]]).violations, (field, row)
+            assert rerun(recorder, [*rows[:n], altered, *rows[n + 1 :]]).violations, (field, row)
 
 
 def test_a_row_that_is_gone_is_a_gap_and_its_command_is_lost() -> None:
-    scribe = trading()
-    rows = scribe.recorded()
-    found = rerun(scribe, [*rows[:2], *rows[3:]])
+    recorder = trading()
+    rows = recorder.recorded()
+    found = rerun(recorder, [*rows[:2], *rows[3:]])
     assert found.violations[Kind.GAP] == 1
     assert "COMMIT_BUY" in found.first[Kind.LOST]
 
 
 def test_rows_of_two_commands_exchanged_are_out_of_order() -> None:
-    scribe = Scribe()
+    recorder = HistoryRecorder()
     for cents in (1, 2):
-        scribe.gives("ADD", cents)
-    first, second = scribe.recorded()
+        recorder.gives("ADD", cents)
+    first, second = recorder.recorded()
     exchanged = [msgspec.structs.replace(second, seq=1), msgspec.structs.replace(first, seq=2)]
-    found = rerun(scribe, exchanged)
+    found = rerun(recorder, exchanged)
     assert found.violations == {Kind.OUT_OF_ORDER: 1}
 
 
 def test_a_quote_of_sixty_seconds_is_too_old_to_have_been_used() -> None:
-    scribe = trading()
-    rows = scribe.recorded()
+    recorder = trading()
+    rows = recorder.recorded()
     rows[1] = msgspec.structs.replace(rows[1], asked_at_ms=rows[1].at_ms - 60_000)
-    assert "60000 ms old" in rerun(scribe, rows).first[Kind.MISMATCH]
+    assert "60000 ms old" in rerun(recorder, rows).first[Kind.MISMATCH]
 
 
 def test_an_order_that_was_due_and_not_released_is_found() -> None:
-    scribe = trading()
-    rows = [row for row in scribe.recorded() if row.kind != "expiry"]
-    found = rerun(scribe, rows)
+    recorder = trading()
+    rows = [row for row in recorder.recorded() if row.kind != "expiry"]
+    found = rerun(recorder, rows)
     assert "was due, but was not released" in found.first[Kind.MISMATCH]
 
 
 def test_what_stands_behind_the_position_is_not_yet_executed() -> None:
-    scribe = trading()
-    done = scribe.recorded()
-    scribe.gives("ADD", 1_00)
-    scribe.fills("ABC", Side.SELL, 1_00)
-    place = Place(next_offset=scribe.entries[-2].offset, high_offset=scribe.entries[-1].offset, clock_ms=scribe.now_ms)
-    found = rerun(scribe, done, scribe.log(), place)
+    recorder = trading()
+    done = recorder.recorded()
+    recorder.gives("ADD", 1_00)
+    recorder.fills("ABC", Side.SELL, 1_00)
+    place = Place(
+        next_offset=recorder.entries[-2].offset, high_offset=recorder.entries[-1].offset, clock_ms=recorder.now_ms
+    )
+    found = rerun(recorder, done, recorder.log(), place)
     assert found.violations == {}
     assert found.not_yet_executed == 2
 
 
 def test_a_fill_that_is_said_to_be_void_and_is_not_is_lost() -> None:
-    scribe = trading()
-    rows = [row for row in scribe.recorded() if row.kind != "fill"]
-    place = Place(ALL_DONE.next_offset, ALL_DONE.high_offset, scribe.now_ms)
-    found = rerun(scribe, rows, place=place)
+    recorder = trading()
+    rows = [row for row in recorder.recorded() if row.kind != "fill"]
+    place = Place(ALL_DONE.next_offset, ALL_DONE.high_offset, recorder.now_ms)
+    found = rerun(recorder, rows, place=place)
     assert "fill of buy ABC" in found.first[Kind.LOST]
 
 
 def test_a_fill_that_only_its_age_makes_void_is_counted() -> None:
-    scribe = trading()
-    log = scribe.log()
+    recorder = trading()
+    log = recorder.log()
     for n, entry in enumerate(log.fills):
         if entry.request.price_cents == 8_00:
             aged = msgspec.structs.replace(entry.request, asked_at_ms=entry.request.asked_at_ms - 59_500)
             log.fills[n] = msgspec.structs.replace(entry, request=aged)
-    rows = [row for row in scribe.recorded() if row.kind != "fill"][:-1]
+    rows = [row for row in recorder.recorded() if row.kind != "fill"][:-1]
     log.commands.popitem()
-    found = rerun(scribe, rows, log, Place(ALL_DONE.next_offset, ALL_DONE.high_offset, scribe.now_ms + 1_000))
+    found = rerun(recorder, rows, log, Place(ALL_DONE.next_offset, ALL_DONE.high_offset, recorder.now_ms + 1_000))
     assert Kind.LOST not in found.violations
     assert (found.void_fills, found.void_by_age) == (1, 1)

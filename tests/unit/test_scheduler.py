@@ -6,7 +6,7 @@ Look-ahead: `test_look_ahead`. Expiry: `test_expiry`. Markers of a root DUMPLOG:
 from consumers.transactions.progress import Progress
 from schema.outcomes import HistoryKind, Reason, Side
 from tests.builders import T0, a_command, a_fill, a_quote, an_account, armed_to_buy
-from tests.desk import Desk
+from tests.scheduler_rig import SchedulerRig
 
 
 def a_buy(number: int, user: str = "ann", symbol: str = "ABC", amount: int = 100):
@@ -21,181 +21,181 @@ def an_add(number: int, user: str = "ann"):
 
 
 def test_a_command_that_needs_no_quote_runs_at_once():
-    desk = Desk()
-    desk.takes(an_add(1), an_add(2, "bob"))
-    assert desk.done == [("ann", 1), ("bob", 2)]
-    assert desk.quotes.asked == []
+    rig = SchedulerRig()
+    rig.takes(an_add(1), an_add(2, "bob"))
+    assert rig.done == [("ann", 1), ("bob", 2)]
+    assert rig.quotes.asked == []
 
 
 def test_a_usable_quote_at_hand_delays_nobody_and_costs_nothing():
-    desk = Desk()
-    desk.quotes.quotes["ABC"] = a_quote(100)
-    desk.takes(a_buy(1))
-    assert (desk.numbers, desk.quotes.asked) == ([1], [])
+    rig = SchedulerRig()
+    rig.quotes.quotes["ABC"] = a_quote(100)
+    rig.takes(a_buy(1))
+    assert (rig.numbers, rig.quotes.asked) == ([1], [])
 
 
-def test_a_user_who_needs_a_quote_is_parked_and_the_quote_asked_for_in_their_name():
-    desk = Desk()
-    desk.takes(a_buy(7, "ann", "XYZ"))
-    assert (desk.done, desk.quotes.asked) == ([], [("XYZ", "ann", 7)])
+def test_a_user_who_needs_a_quote_is_parked_and_the_quote_requested_in_their_name():
+    rig = SchedulerRig()
+    rig.takes(a_buy(7, "ann", "XYZ"))
+    assert (rig.done, rig.quotes.asked) == ([], [("XYZ", "ann", 7)])
 
 
 def test_a_quote_that_ran_out_is_no_quote():
-    desk = Desk()
-    desk.quotes.quotes["ABC"] = a_quote(100, asked_at_ms=T0 - 60_000)
-    desk.takes(a_buy(1))
-    assert (desk.done, desk.quotes.symbols_asked) == ([], ["ABC"])
+    rig = SchedulerRig()
+    rig.quotes.quotes["ABC"] = a_quote(100, asked_at_ms=T0 - 60_000)
+    rig.takes(a_buy(1))
+    assert (rig.done, rig.quotes.symbols_asked) == ([], ["ABC"])
 
 
 def test_a_parked_users_commands_wait_in_their_order_and_others_do_not():
-    desk = Desk()
-    desk.takes(a_buy(1), an_add(2), an_add(3, "bob"))
-    desk.takes(an_add(4), an_add(5, "bob"))
-    assert desk.done == [("bob", 3), ("bob", 5)]
-    desk.hears(100)
-    assert desk.done == [("bob", 3), ("bob", 5), ("ann", 1), ("ann", 2), ("ann", 4)]
+    rig = SchedulerRig()
+    rig.takes(a_buy(1), an_add(2), an_add(3, "bob"))
+    rig.takes(an_add(4), an_add(5, "bob"))
+    assert rig.done == [("bob", 3), ("bob", 5)]
+    rig.hears(100)
+    assert rig.done == [("bob", 3), ("bob", 5), ("ann", 1), ("ann", 2), ("ann", 4)]
 
 
 def test_a_parked_user_does_not_delay_another_who_needs_another_quote():
-    desk = Desk()
-    desk.takes(a_buy(1, "ann", "ABC"), a_buy(2, "bob", "XYZ"))
-    desk.hears(100, "XYZ")
-    assert desk.done == [("bob", 2)]
+    rig = SchedulerRig()
+    rig.takes(a_buy(1, "ann", "ABC"), a_buy(2, "bob", "XYZ"))
+    rig.hears(100, "XYZ")
+    assert rig.done == [("bob", 2)]
 
 
 def test_one_quote_frees_everybody_who_waits_for_it():
-    desk = Desk()
-    desk.takes(*(a_buy(number, user) for number, user in enumerate(("ann", "bob", "eve"), 1)))
-    desk.hears(100)
-    assert desk.done == [("ann", 1), ("bob", 2), ("eve", 3)]
+    rig = SchedulerRig()
+    rig.takes(*(a_buy(number, user) for number, user in enumerate(("ann", "bob", "eve"), 1)))
+    rig.hears(100)
+    assert rig.done == [("ann", 1), ("bob", 2), ("eve", 3)]
 
 
 def test_a_freed_user_who_needs_another_quote_is_parked_again():
-    desk = Desk()
-    desk.takes(a_buy(1, symbol="ABC"), a_buy(2, symbol="XYZ"), an_add(3))
-    desk.hears(100, "ABC")
-    assert desk.numbers == [1]
-    desk.hears(100, "XYZ")
-    assert desk.numbers == [1, 2, 3]
+    rig = SchedulerRig()
+    rig.takes(a_buy(1, symbol="ABC"), a_buy(2, symbol="XYZ"), an_add(3))
+    rig.hears(100, "ABC")
+    assert rig.numbers == [1]
+    rig.hears(100, "XYZ")
+    assert rig.numbers == [1, 2, 3]
 
 
 def test_a_quote_for_another_symbol_frees_nobody():
-    desk = Desk()
-    desk.takes(a_buy(1))
-    desk.hears(100, "XYZ")
-    assert desk.done == []
+    rig = SchedulerRig()
+    rig.takes(a_buy(1))
+    rig.hears(100, "XYZ")
+    assert rig.done == []
 
 
-def test_a_quote_that_comes_after_its_own_life_is_asked_for_again():
-    desk = Desk()
-    desk.takes(a_buy(1))
-    desk.hears(100, asked_at_ms=T0 - 60_000)
-    assert (desk.done, desk.quotes.symbols_asked) == ([], ["ABC", "ABC"])
-    desk.hears(100)
-    assert desk.numbers == [1]
+def test_a_quote_that_arrives_expired_is_requested_again():
+    rig = SchedulerRig()
+    rig.takes(a_buy(1))
+    rig.hears(100, asked_at_ms=T0 - 60_000)
+    assert (rig.done, rig.quotes.symbols_asked) == ([], ["ABC", "ABC"])
+    rig.hears(100)
+    assert rig.numbers == [1]
 
 
 def test_no_quote_rejects_only_the_command_that_needed_it():
-    desk = Desk()
-    desk.takes(a_buy(1), an_add(2), a_buy(3), an_add(4))
-    desk.hears(None)
-    assert desk.reasons == {1: Reason.NO_QUOTE, 2: None}
-    desk.hears(100)
-    assert desk.reasons == {1: Reason.NO_QUOTE, 2: None, 3: None, 4: None}
+    rig = SchedulerRig()
+    rig.takes(a_buy(1), an_add(2), a_buy(3), an_add(4))
+    rig.hears(None)
+    assert rig.reasons == {1: Reason.NO_QUOTE, 2: None}
+    rig.hears(100)
+    assert rig.reasons == {1: Reason.NO_QUOTE, 2: None, 3: None, 4: None}
 
 
 def test_no_quote_rejects_one_command_of_each_user_who_waits():
-    desk = Desk()
-    desk.takes(a_buy(1, "ann"), a_buy(2, "bob"))
-    desk.hears(None)
-    assert desk.reasons == {1: Reason.NO_QUOTE, 2: Reason.NO_QUOTE}
+    rig = SchedulerRig()
+    rig.takes(a_buy(1, "ann"), a_buy(2, "bob"))
+    rig.hears(None)
+    assert rig.reasons == {1: Reason.NO_QUOTE, 2: Reason.NO_QUOTE}
 
 
-def test_a_failure_that_comes_behind_a_newer_quote_is_none():
-    desk = Desk()
-    desk.takes(a_buy(1))
-    desk.quotes.quotes["ABC"] = a_quote(100)
-    desk.hears(None)
-    assert desk.reasons == {1: None}
+def test_a_failure_after_a_newer_quote_is_ignored():
+    rig = SchedulerRig()
+    rig.takes(a_buy(1))
+    rig.quotes.quotes["ABC"] = a_quote(100)
+    rig.hears(None)
+    assert rig.reasons == {1: None}
 
 
 def test_a_rejection_before_the_quote_neither_parks_nor_asks():
-    desk = Desk(cash=99)
-    desk.takes(a_buy(1, amount=100), a_command("SELL", 100, number=2))
-    assert desk.reasons == {1: Reason.TOO_LITTLE_CASH, 2: Reason.NO_SHARES}
-    assert desk.quotes.asked == []
+    rig = SchedulerRig(cash=99)
+    rig.takes(a_buy(1, amount=100), a_command("SELL", 100, number=2))
+    assert rig.reasons == {1: Reason.TOO_LITTLE_CASH, 2: Reason.NO_SHARES}
+    assert rig.quotes.asked == []
 
 
 def test_a_defective_buy_neither_parks_nor_asks():
-    desk = Desk()
-    desk.takes(a_command("BUY", None, number=1, defect=Reason.BAD_ARGUMENTS))
-    assert (desk.reasons, desk.quotes.asked) == ({1: Reason.BAD_ARGUMENTS}, [])
+    rig = SchedulerRig()
+    rig.takes(a_command("BUY", None, number=1, defect=Reason.BAD_ARGUMENTS))
+    assert (rig.reasons, rig.quotes.asked) == ({1: Reason.BAD_ARGUMENTS}, [])
 
 
 def test_a_fill_waits_behind_its_users_parked_commands():
     trader = armed_to_buy(trigger=300)
     version = trader.account.triggers["ABC", Side.BUY].version
-    desk = Desk(trader.account)
-    desk.takes(a_buy(1, symbol="XYZ", amount=100))
-    desk.takes(a_fill(300, version))
-    assert desk.batch.rows == []
-    desk.hears(100, "XYZ")
-    assert [row.decision.kind for row in desk.batch.rows] == [HistoryKind.COMMAND, HistoryKind.FILL]
+    rig = SchedulerRig(trader.account)
+    rig.takes(a_buy(1, symbol="XYZ", amount=100))
+    rig.takes(a_fill(300, version))
+    assert rig.batch.rows == []
+    rig.hears(100, "XYZ")
+    assert [row.decision.kind for row in rig.batch.rows] == [HistoryKind.COMMAND, HistoryKind.FILL]
 
 
 def test_a_void_fill_leaves_no_row_and_holds_nothing_up():
-    desk = Desk()
-    desk.takes(a_fill(300, version=1))
-    assert (desk.batch.rows, desk.next_offset) == ([], 1)
+    rig = SchedulerRig()
+    rig.takes(a_fill(300, version=1))
+    assert (rig.batch.rows, rig.next_offset) == ([], 1)
 
 
 # The limit of a batch
 
 
-def test_what_a_full_batch_has_no_room_for_runs_in_the_next_in_order():
-    desk = Desk(batch_max=2)
-    desk.takes(a_buy(1), an_add(2), an_add(3), a_buy(4, "bob"), an_add(5, "bob"))
-    desk.hears(100)
-    assert (desk.numbers, desk.scheduler.has_ready) == ([1, 2], True)
-    desk.begins_a_new_batch()
-    assert desk.numbers == [3, 4]
-    desk.begins_a_new_batch()
-    assert (desk.numbers, desk.scheduler.has_ready) == ([5], False)
+def test_commands_beyond_a_full_batch_run_in_the_next_one_in_order():
+    rig = SchedulerRig(batch_max=2)
+    rig.takes(a_buy(1), an_add(2), an_add(3), a_buy(4, "bob"), an_add(5, "bob"))
+    rig.hears(100)
+    assert (rig.numbers, rig.scheduler.has_ready) == ([1, 2], True)
+    rig.begins_a_new_batch()
+    assert rig.numbers == [3, 4]
+    rig.begins_a_new_batch()
+    assert (rig.numbers, rig.scheduler.has_ready) == ([5], False)
 
 
 def test_no_quote_is_not_forgotten_for_want_of_room():
-    desk = Desk(batch_max=1)
-    desk.takes(a_buy(1, "ann"), a_buy(2, "bob"))
-    desk.hears(None)
-    assert desk.reasons == {1: Reason.NO_QUOTE}
-    desk.begins_a_new_batch()
-    assert desk.reasons == {2: Reason.NO_QUOTE}
+    rig = SchedulerRig(batch_max=1)
+    rig.takes(a_buy(1, "ann"), a_buy(2, "bob"))
+    rig.hears(None)
+    assert rig.reasons == {1: Reason.NO_QUOTE}
+    rig.begins_a_new_batch()
+    assert rig.reasons == {2: Reason.NO_QUOTE}
 
 
 def test_expiries_wait_for_room_too():
-    desk = Desk(batch_max=2)
-    desk.quotes.quotes["ABC"] = a_quote(100)
-    desk.takes(a_buy(1, "ann"), a_buy(2, "bob"))
-    desk.waits(60_000)
-    assert desk.numbers == [1, 2]
-    desk.begins_a_new_batch()
-    assert [row.decision.kind for row in desk.batch.rows] == [HistoryKind.EXPIRY] * 2
+    rig = SchedulerRig(batch_max=2)
+    rig.quotes.quotes["ABC"] = a_quote(100)
+    rig.takes(a_buy(1, "ann"), a_buy(2, "bob"))
+    rig.waits(60_000)
+    assert rig.numbers == [1, 2]
+    rig.begins_a_new_batch()
+    assert [row.decision.kind for row in rig.batch.rows] == [HistoryKind.EXPIRY] * 2
 
 
 # How far the log is done
 
 
 def test_position_is_the_lowest_unfinished_message_and_high_the_highest_touched():
-    desk = Desk()
-    desk.takes(an_add(1))
-    desk.takes(a_buy(2), an_add(3, "bob"))
-    desk.takes(an_add(4, "bob"))
-    assert (desk.next_offset, desk.owned.progress.high_offset) == (1, 2)
-    desk.hears(100)
-    assert (desk.next_offset, desk.owned.progress.high_offset) == (3, 2)
+    rig = SchedulerRig()
+    rig.takes(an_add(1))
+    rig.takes(a_buy(2), an_add(3, "bob"))
+    rig.takes(an_add(4, "bob"))
+    assert (rig.next_offset, rig.owned.progress.high_offset) == (1, 2)
+    rig.hears(100)
+    assert (rig.next_offset, rig.owned.progress.high_offset) == (3, 2)
 
 
-def test_a_new_owner_does_not_forget_how_far_the_one_before_had_come():
+def test_a_new_owner_continues_from_its_predecessors_position():
     progress = Progress(next_offset=3, high_offset=7)
     progress.begin(offset=3, tag=1, commands=1)
     assert (progress.next_offset, progress.high_offset) == (3, 7)
@@ -211,65 +211,65 @@ def test_offsets_may_have_gaps():
 
 
 def test_a_message_is_acknowledged_once_all_its_commands_are_done():
-    desk = Desk()
-    desk.takes(a_buy(1), an_add(2, "bob"))
-    desk.takes(an_add(3, "bob"))
-    assert desk.owned.finished_tags == [2]
-    desk.hears(100)
-    assert desk.owned.finished_tags == [2, 1]
+    rig = SchedulerRig()
+    rig.takes(a_buy(1), an_add(2, "bob"))
+    rig.takes(an_add(3, "bob"))
+    assert rig.owned.finished_tags == [2]
+    rig.hears(100)
+    assert rig.owned.finished_tags == [2, 1]
 
 
 # A partition that has another owner by now
 
 
 def test_nothing_runs_in_a_partition_that_was_lost():
-    desk = Desk()
-    desk.quotes.quotes["ABC"] = a_quote(100)
-    desk.takes(a_buy(1))
-    desk.takes(a_buy(2, "bob", "XYZ"))
-    desk.begins_a_new_batch()
-    desk.owned.owned = False
-    desk.now_ms += 60_000
-    desk.hears(100, "XYZ")
-    assert desk.batch.rows == []
+    rig = SchedulerRig()
+    rig.quotes.quotes["ABC"] = a_quote(100)
+    rig.takes(a_buy(1))
+    rig.takes(a_buy(2, "bob", "XYZ"))
+    rig.begins_a_new_batch()
+    rig.owned.owned = False
+    rig.now_ms += 60_000
+    rig.hears(100, "XYZ")
+    assert rig.batch.rows == []
 
 
 def test_only_accounts_that_nothing_waits_for_are_forgotten():
-    desk = Desk(an_account("seller", 0, {"ABC": 1}))
-    desk.quotes.quotes["ABC"] = a_quote(100)
-    desk.takes(a_buy(1, "buyer"), a_command("SELL", 100, user="seller"), a_buy(2, "parked", "XYZ"), an_add(3, "idle"))
-    desk.owned.forget_idle()
-    assert desk.owned.accounts.keys() == {"buyer", "seller", "parked"}
+    rig = SchedulerRig(an_account("seller", 0, {"ABC": 1}))
+    rig.quotes.quotes["ABC"] = a_quote(100)
+    rig.takes(a_buy(1, "buyer"), a_command("SELL", 100, user="seller"), a_buy(2, "parked", "XYZ"), an_add(3, "idle"))
+    rig.owned.forget_idle()
+    assert rig.owned.accounts.keys() == {"buyer", "seller", "parked"}
 
 
 # Refusals of the quote cache (spec §3a)
 
 
 def test_a_refusal_rejects_the_users_command_and_the_others_ask_for_themselves():
-    desk = Desk()
-    desk.takes(a_buy(1, "ann"), a_buy(3, "ann"), a_buy(2, "bob"))
-    desk.quotes.asked.clear()
-    desk.hears_a_refusal("ann")
-    assert desk.reasons == {1: Reason.QUOTE_ALLOWANCE_USED_UP}
-    assert desk.quotes.asked == [("ABC", "bob", 2), ("ABC", "ann", 3)]
-    desk.hears(100)
-    assert desk.reasons == {1: Reason.QUOTE_ALLOWANCE_USED_UP, 2: None, 3: None}
+    rig = SchedulerRig()
+    rig.takes(a_buy(1, "ann"), a_buy(3, "ann"), a_buy(2, "bob"))
+    rig.quotes.asked.clear()
+    rig.hears_a_refusal("ann")
+    assert rig.reasons == {1: Reason.QUOTE_ALLOWANCE_USED_UP}
+    assert rig.quotes.asked == [("ABC", "bob", 2), ("ABC", "ann", 3)]
+    rig.hears(100)
+    assert rig.reasons == {1: Reason.QUOTE_ALLOWANCE_USED_UP, 2: None, 3: None}
 
 
 def test_a_refused_user_still_uses_a_quote_that_somebody_else_paid_for():
-    desk = Desk()
-    desk.takes(a_buy(1, "ann"))
-    desk.quotes.quotes["ABC"] = a_quote(100)
-    desk.hears_a_refusal("ann")
-    assert desk.reasons == {1: None}
+    rig = SchedulerRig()
+    rig.takes(a_buy(1, "ann"))
+    rig.quotes.quotes["ABC"] = a_quote(100)
+    rig.hears_a_refusal("ann")
+    assert rig.reasons == {1: None}
 
 
-def test_a_command_asked_for_early_and_refused_then_asks_again_when_its_turn_comes():
-    desk = Desk()
-    desk.takes(a_buy(1, symbol="ABC"), a_command("QUOTE", symbol="XYZ", number=2))
-    assert desk.quotes.symbols_asked == ["ABC", "XYZ"]
-    desk.hears_a_refusal("ann", "XYZ")
-    desk.hears(100, "ABC")
-    assert desk.quotes.symbols_asked == ["ABC", "XYZ", "XYZ"]
-    desk.hears(50, "XYZ")
-    assert desk.reasons == {1: None, 2: None}
+def test_a_command_whose_early_request_was_refused_requests_again_when_its_turn_comes():
+    rig = SchedulerRig()
+    rig.takes(a_buy(1, symbol="ABC"), a_command("QUOTE", symbol="XYZ", number=2))
+    assert rig.quotes.symbols_asked == ["ABC", "XYZ"]
+    rig.hears_a_refusal("ann", "XYZ")
+    rig.hears(100, "ABC")
+    assert rig.quotes.symbols_asked == ["ABC", "XYZ", "XYZ"]
+    rig.hears(50, "XYZ")
+    assert rig.reasons == {1: None, 2: None}

@@ -50,7 +50,7 @@ def test_rising_numbers_of_a_source_are_new():
     assert [judge.may_be_copies(*ids) for ids in ([(7, 1), (7, 2)], [(7, 5)], [(7, 6), (7, 9)])] == [False] * 3
 
 
-def test_what_is_not_above_the_newest_may_be_a_copy():
+def test_an_id_not_above_the_newest_may_be_a_copy():
     judge = Judge()
     judge.may_be_copies((7, 4), (7, 6))
     assert [judge.may_be_copies((7, n)) for n in (6, 5, 1, 7)] == [True, True, True, False]
@@ -85,7 +85,7 @@ def test_sources_do_not_know_of_each_other():
     assert judge.may_be_copies((9, 5), (7, 7))
 
 
-def test_who_has_a_history_is_asked_for_once_for_each_source():
+def test_a_user_with_a_history_is_looked_up_once_for_each_source():
     judge = Judge(rows=3)
     assert judge.strangers((7, 1), (7, 2)) == [("ann", HEAD)]
     judge.sources.introduce("ann", HEAD, None)
@@ -93,12 +93,12 @@ def test_who_has_a_history_is_asked_for_once_for_each_source():
     assert judge.strangers((7, 4), (8, 1)) == [("ann", command_id(8, 0)[:HEAD_BYTES])]
 
 
-def test_nobody_asks_for_the_past_of_who_has_none():
+def test_a_user_without_a_history_is_not_looked_up():
     judge = Judge()
     assert judge.strangers((7, 1)) == judge.strangers((8, 1), (7, 2)) == []
 
 
-def test_what_the_history_knows_may_be_a_copy():
+def test_an_id_at_or_below_one_in_the_history_may_be_a_copy():
     judge = Judge(rows=3)
     judge.strangers((7, 5))
     judge.sources.introduce("ann", HEAD, command_id(7, 5))
@@ -130,7 +130,7 @@ def test_a_source_with_a_command_on_its_way_is_never_forgotten():
     assert judge.may_be_copies((7, 2))
 
 
-def test_users_are_asked_for_again_when_there_are_too_many_of_them():
+def test_users_are_looked_up_again_when_too_many_are_known():
     judge = Judge(rows=3, users_max=1)
     judge.may_be_copies((7, 1))
     judge.sources.forget(next_offset=9)

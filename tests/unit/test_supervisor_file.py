@@ -44,7 +44,7 @@ def test_supervisord_reads_back_every_name(tmp_path):
 
 
 @pytest.mark.parametrize("value", ['it\'s "both"', "'begins", 'ends"', "\udcff"])
-def test_a_value_that_supervisord_cannot_be_told_is_refused_in_one_line(value):
+def test_a_value_that_supervisord_cannot_read_is_refused_in_one_line(value):
     with pytest.raises(StackError) as refused:
         Program("worker", ("run",), Path("/log"), Path("/"), {"SECRET_KEY": value}).section()
     said = str(refused.value)

@@ -7,7 +7,7 @@ import pytest
 from deploy.commands import tiers
 from deploy.stack import caller
 from deploy.stack.failure import StackError
-from tests.chaos.kept import ALL_SEEDS, FEW_SEEDS, seeds_of
+from tests.chaos.kept_round import ALL_SEEDS, FEW_SEEDS, seeds_of
 
 TESTS = Path(__file__).parents[1]
 

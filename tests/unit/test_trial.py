@@ -35,7 +35,7 @@ def test_a_price_that_moves_no_share_leaves_a_buy_armed():
     assert fired(little, at=prices(260, 240)) == [(Side.BUY, 1_000, 240, 1, 240, 10)]
 
 
-def test_an_order_that_does_not_fire_is_told_with_the_price_that_came_closest():
+def test_an_order_that_does_not_fire_is_listed_with_its_closest_price():
     _, quiet = would_fire([BUY, SELL], prices(301, 350, 302, symbol="XYZ"))
     assert [one.closest for one in quiet] == [None, None]
     firings, (buy,) = would_fire([BUY], prices(350, 301, 302))

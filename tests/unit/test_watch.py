@@ -51,14 +51,14 @@ def hear(watch: TriggerWatch, table: QuotesAtHand, quote, now_ms: int) -> None:
     watch.hear_answers([quote], now_ms)
 
 
-def test_an_order_armed_without_a_quote_has_its_symbol_asked_for_at_once():
+def test_the_symbol_of_an_order_armed_without_a_quote_is_requested_at_once():
     watch, table = a_watch(buy(), buy(user="bob"))
     watch.refresh(T0)
     watch.refresh(T0 + 1)
     assert table.asked == [("ABC", "ann", 7, 0)]
 
 
-def test_a_sell_of_no_shares_has_no_price_asked_for_until_it_reserves_some():
+def test_the_symbol_of_a_sell_without_shares_is_not_requested_until_it_reserves_some():
     watch, table = a_watch(sell(shares=0))
     watch.refresh(T0)
     assert table.asked == [] and watch.next_refresh_ms is None and watch.armed == 1
@@ -80,7 +80,7 @@ def test_a_buy_that_can_afford_nothing_now_is_watched_for_a_price_may_fall():
     assert len(table.asked) == 1
 
 
-def test_an_order_armed_with_a_quote_waits_until_it_runs_out():
+def test_an_order_armed_with_a_quote_waits_until_the_quote_expires():
     watch, table = a_watch(buy(), table=QuotesAtHand(a_quote(400, asked_at_ms=T0 - 1_000)))
     watch.refresh(T0 + LIFE - 1_001)
     assert table.asked == [] and watch.next_refresh_ms == T0 + LIFE - 1_000
@@ -88,7 +88,7 @@ def test_an_order_armed_with_a_quote_waits_until_it_runs_out():
     assert len(table.asked) == 1
 
 
-def test_after_an_answer_the_next_refresh_is_when_that_quote_runs_out():
+def test_the_next_refresh_after_an_answer_is_when_that_quote_expires():
     watch, table = a_watch(buy())
     watch.refresh(T0)
     hear(watch, table, a_quote(400, asked_at_ms=T0 + 20), T0 + 4_000)
@@ -99,7 +99,7 @@ def test_after_an_answer_the_next_refresh_is_when_that_quote_runs_out():
     assert len(table.asked) == 2
 
 
-def test_a_quote_that_was_bought_before_it_was_asked_for_is_refreshed_when_it_runs_out():
+def test_a_quote_bought_before_its_request_is_refreshed_when_it_expires():
     """After a restart the quote cache answers with its present quote, which may be half a minute old."""
     watch, table = a_watch(buy())
     watch.refresh(T0)
@@ -117,14 +117,14 @@ def test_a_quote_that_somebody_else_needed_puts_the_refresh_off():
     assert table.asked == []
 
 
-def test_a_symbol_on_which_nothing_is_armed_any_more_is_not_asked_for():
+def test_a_symbol_without_armed_orders_is_not_requested():
     watch, table = a_watch(buy(), gone())
     watch.refresh(T0)
     watch.refresh(T0 + 10 * LIFE)
     assert table.asked == [] and watch.next_refresh_ms is None
 
 
-def test_after_a_failure_a_symbol_is_left_in_peace_for_a_while():
+def test_a_symbol_is_not_requested_for_a_while_after_a_failure():
     watch, table = a_watch(buy())
     watch.refresh(T0)
     watch.hear_answers([NoQuote("ABC", T0 + 5_000, "silence")], T0 + 5_000)
@@ -134,7 +134,7 @@ def test_after_a_failure_a_symbol_is_left_in_peace_for_a_while():
     assert len(table.asked) == 2
 
 
-def test_an_order_that_the_quote_at_hand_fills_is_due_at_once_and_once():
+def test_an_order_that_the_known_quote_fills_is_due_at_once_and_once():
     quote = a_quote(290, quote_id=5)
     watch, _ = a_watch(buy(), table=QuotesAtHand(quote))
     watch.hear_answers([quote], T0)
@@ -165,7 +165,7 @@ def test_fills_are_taken_in_bounds_and_in_order():
     assert taken == [["user0", "user1"], ["user2", "user3"], ["user4"]]
 
 
-def test_a_symbol_that_is_another_workers_now_is_neither_filled_nor_asked_for():
+def test_a_lost_symbol_is_neither_filled_nor_requested():
     watch, table = a_watch(buy(), buy(symbol="XYZ"))
     watch.drop(lambda symbol: symbol == "ABC")
     watch.refresh(T0)

@@ -24,7 +24,7 @@ def test_a_loss_is_negative() -> None:
     assert deltas((10, 1_000), (-10, 400)) == [(1_000, 0), (-1_000, -600)]
 
 
-def test_what_rounding_leaves_goes_with_the_last_share() -> None:
+def test_the_rounding_remainder_is_booked_with_the_last_share() -> None:
     assert deltas((3, 100), (-1, 50), (-1, 50), (-1, 50)) == [(100, 0), (-33, 17), (-33, 17), (-34, 16)]
 
 

@@ -30,7 +30,7 @@ def prices(stream: Stream) -> dict[str, int]:
     return {data["symbol"]: data["price_cents"] for name, data in stream.take() if name == "price"}
 
 
-def test_a_new_stream_is_told_the_status_and_the_prices_that_are_known(registry):
+def test_a_new_stream_gets_the_status_and_the_known_prices(registry):
     registry.hear_quotes([quote("ABC", 1), quote("XYZ", 2)])
     stream = opened(registry, "ann", "ABC", "NEW")
     assert stream.take() == [
@@ -61,7 +61,7 @@ def test_a_number_that_no_quote_cache_gave_keeps_no_later_price_away(registry):
     assert prices(stream) == {"ABC": 400}
 
 
-def test_whose_account_changed_is_looked_up_once_and_strangers_never(registry):
+def test_a_changed_account_is_looked_up_once_and_only_for_watched_users(registry):
     ann, bob = opened(registry, "ann"), opened(registry, "bob")
     registry.take_stale()
     registry.hear_changed(["ann", "stranger"])
@@ -92,7 +92,7 @@ def test_accounts_are_looked_up_again_when_their_news_only_begin_to_come(registr
     assert registry.take_stale() == ["ann"]
 
 
-def test_there_are_as_many_streams_as_may_be_and_a_closed_one_makes_room(registry):
+def test_the_number_of_streams_is_limited_and_a_closed_one_makes_room(registry):
     streams = [opened(registry, user) for user in ("ann", "bob", "ann")]
     with pytest.raises(Full):
         opened(registry, "cid")

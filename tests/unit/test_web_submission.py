@@ -13,14 +13,14 @@ def submission() -> Submission:
     return Submission(COMMAND, "ann", again=False)
 
 
-def test_what_was_cancelled_never_leaves():
+def test_a_cancelled_command_is_never_published():
     cancelled = submission()
     assert cancelled.cancel()
     assert not cancelled.send()
     assert cancelled.failed
 
 
-def test_what_has_left_cannot_be_cancelled():
+def test_a_published_command_cannot_be_cancelled():
     sent = submission()
     assert sent.send()
     assert not sent.cancel()
@@ -37,7 +37,7 @@ def test_a_confirm_settles_and_is_final():
     assert not confirmed.failed
 
 
-def test_what_nobody_will_publish_again_is_settled_and_failed():
+def test_a_command_that_nobody_will_publish_again_fails():
     lost = submission()
     lost.send()
     lost.fail()

@@ -28,7 +28,7 @@ def test_a_place_is_free_again_whatever_ended_the_waiting() -> None:
             raise ValueError("it failed")
 
 
-def test_who_had_no_place_gives_none_back() -> None:
+def test_a_person_without_a_waiting_place_returns_none() -> None:
     places = WaitingPlaces(places=1, places_each=1)
     with places.place_of("ann"):
         for _ in range(2):

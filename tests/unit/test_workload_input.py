@@ -119,7 +119,7 @@ def _tar() -> bytes:
         (_tar(), "tar archive"),
     ],
 )
-def test_what_cannot_be_run_whole_is_refused_in_one_line_before_anything_runs(path, content, why):
+def test_an_unreadable_workload_is_refused_in_one_line_before_anything_runs(path, content, why):
     path.write_bytes(content)
     said = refusal(path)
     assert why in said
@@ -146,7 +146,7 @@ def test_a_folder_a_missing_file_and_a_closed_standard_input_are_named(tmp_path)
         os.close(before)
 
 
-def test_standard_input_may_be_a_file_of_which_something_was_read(path):
+def test_standard_input_may_be_a_file_that_is_read_in_part(path):
     path.write_bytes(b"header\n" + LINES)
     before, file = os.dup(0), os.open(path, os.O_RDONLY)
     os.dup2(file, 0)
@@ -207,7 +207,7 @@ def test_commands_of_a_pipe_run_while_it_is_open_and_connections_are_kept_alive_
     assert kept_alive >= 3
 
 
-def test_where_a_pipe_breaks_off_what_came_before_runs_and_the_fault_is_kept(pipe):
+def test_commands_before_a_pipes_break_run_and_the_fault_is_kept(pipe):
     name, end = pipe
     whole = packed(b"".join(b"[%d] ADD,u,%d.00\n" % (n, n * 7919 % 10_007) for n in range(1, 2001)))
     end.write(whole[: len(whole) // 2])

@@ -167,7 +167,7 @@ def test_a_token_is_given_for_name_and_password_and_is_kept_nowhere(website: Web
     assert token not in str(website.rows("SELECT * FROM api_tokens"))
 
 
-def test_every_answer_tells_the_browser_what_it_may_do(website: Website) -> None:
+def test_every_answer_has_security_headers(website: Website) -> None:
     for path in ("/login", f"{website.app.static_url_path}/js/app.js", "/api/v1/account", "/nowhere"):
         with website.app.test_client().get(path) as response:
             headers = response.headers

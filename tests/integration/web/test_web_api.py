@@ -104,7 +104,7 @@ def test_every_error_is_a_problem(website: Website, method: str, path: str, sent
     assert website.history(user) == []
 
 
-def test_nobody_gets_in_without_a_token(website: Website) -> None:
+def test_calls_without_a_token_are_refused(website: Website) -> None:
     client = website.app.test_client()
     for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic eDp5"}):
         response = client.get("/api/v1/account", headers=headers)

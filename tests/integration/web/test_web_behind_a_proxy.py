@@ -19,13 +19,13 @@ def _attempts(website: Website, forwarded_for: list[str], **settings: str) -> li
     ]
 
 
-def test_clients_are_told_apart_by_what_our_own_proxy_says(website: Website) -> None:
+def test_clients_are_told_apart_by_the_address_that_the_sites_proxy_adds(website: Website) -> None:
     """The client's own addresses come first in the header, and the site ignores them."""
     told = [f"10.9.9.{number}, 192.0.2.1" for number in range(11)]
     assert _attempts(website, [*told, "192.0.2.1, 192.0.2.2"], WEB_PROXIES="1") == [403] * 10 + [429, 403]
 
 
-def test_without_a_proxy_of_ours_nobody_is_believed(website: Website) -> None:
+def test_without_a_configured_proxy_forwarded_addresses_are_ignored(website: Website) -> None:
     assert _attempts(website, [f"10.9.9.{number}" for number in range(11)]) == [403] * 10 + [429]
 
 

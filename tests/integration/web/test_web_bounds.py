@@ -43,7 +43,7 @@ def reader(website: Website) -> Browser:
     return browser
 
 
-def test_whatever_an_address_holds_the_answer_is_no_mistake_of_ours(reader: Browser) -> None:
+def test_no_address_causes_an_error_500(reader: Browser) -> None:
     @settings(max_examples=EXAMPLES, derandomize=True, database=None)
     @given(address=st.sampled_from(ADDRESSES), odd=st.tuples(TEXTS, TEXTS))
     def ask(address: str, odd: tuple[str, str]) -> None:
@@ -70,7 +70,7 @@ def test_whatever_an_address_holds_the_answer_is_no_mistake_of_ours(reader: Brow
         ("/api/v1/account/at/9007199254740993", 404),
     ],
 )
-def test_a_number_beyond_its_bounds_is_answered_as_none_at_all(reader: Browser, address: str, status: int) -> None:
+def test_a_number_out_of_bounds_is_treated_as_missing(reader: Browser, address: str, status: int) -> None:
     assert reader.get(address).status_code == status
 
 
@@ -89,11 +89,11 @@ def test_a_symbol_with_a_line_end_is_not_watched(website: Website) -> None:
     [({"Referer": "http://["}, 200), ({"Host": "9" * 2000}, 400)],
     ids=["referer", "host"],
 )
-def test_a_header_that_is_no_address_is_no_mistake_of_ours(reader: Browser, headers: dict, status: int) -> None:
+def test_a_header_that_is_no_address_causes_no_error_500(reader: Browser, headers: dict, status: int) -> None:
     assert reader.client.get("/fragments/orders", headers=headers).status_code == status
 
 
-def test_a_form_that_leads_nowhere_leads_to_the_front_page(reader: Browser) -> None:
+def test_a_form_with_an_invalid_target_leads_to_the_front_page(reader: Browser) -> None:
     answer = reader.post("/watch", page="/", symbol="abc", next="//[")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
 

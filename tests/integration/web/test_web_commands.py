@@ -109,7 +109,7 @@ def test_a_user_downloads_their_own_log_and_nobody_elses(website: Website, wait_
     assert website.api(website.person()).get(f"/dumps/{dump['id']}").status_code == 404
 
 
-def test_what_lies_outside_of_their_own_folder_is_not_sent(website: Website) -> None:
+def test_files_outside_of_a_users_own_folder_are_not_sent(website: Website) -> None:
     """A workload's DUMPLOG of the user may name such a file; a dump of the whole log may have replaced it since."""
     user = website.person()
     website.system.dump_dir.mkdir(exist_ok=True)

@@ -53,7 +53,7 @@ def test_a_dump_without_a_file_of_its_own_is_not_offered_for_download(website: W
     assert browser.get(f"/log/{dump_id}").status_code == 404
 
 
-def test_a_file_is_offered_for_as_long_as_it_is_there(website: Website) -> None:
+def test_a_file_is_offered_as_long_as_it_exists(website: Website) -> None:
     user = website.person()
     filename = f"~{user}/log.xml"
     put(website, filename)
@@ -70,7 +70,7 @@ def test_a_file_is_offered_for_as_long_as_it_is_there(website: Website) -> None:
     assert "Removed" in browser.get("/log").text
 
 
-def test_a_file_that_a_workload_asked_for_is_named_and_not_offered(website: Website) -> None:
+def test_a_file_that_a_workload_requested_is_listed_and_not_offered(website: Website) -> None:
     user = website.person()
     put(website, "testLOG")
     note(website, user, "testLOG", state="written", written_at_ms=1)
@@ -83,7 +83,7 @@ def test_a_file_that_a_workload_asked_for_is_named_and_not_offered(website: Webs
     assert "Download" not in page
 
 
-def test_a_dump_folder_that_cannot_be_looked_into_is_no_failure_of_the_list(website: Website) -> None:
+def test_the_list_works_if_the_dump_folder_cannot_be_read(website: Website) -> None:
     user = website.person()
     dump_id = note(website, user, f"~{user}/log.xml", state="written", written_at_ms=1)
     caller = website.api(user, website.another(DUMP_DIR="/" + "d" * 300))

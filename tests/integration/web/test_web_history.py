@@ -97,7 +97,7 @@ _TERMS = [
 
 
 @pytest.mark.parametrize("address", ["/api/v1/history.json", "/history.json"])
-def test_the_whole_history_is_exported_as_it_is(website: Website, address: str) -> None:
+def test_an_export_holds_the_whole_history(website: Website, address: str) -> None:
     user = website.person()
     caller = website.api(user)
     for cents in (100, 200, 300):

@@ -158,7 +158,7 @@ def test_a_page_hears_prices_of_its_symbols_only(website: Website, page) -> None
         assert later.hear("price", symbol="LV")["price_cents"] == price
 
 
-def test_a_page_hears_prices_of_all_symbols_its_person_watches_though_it_names_none(website, browser, page) -> None:
+def test_a_page_hears_prices_of_all_symbols_on_its_persons_watch_list(website, browser, page) -> None:
     watched = ["L" + "".join(letters) for letters in itertools.product(ascii_uppercase, repeat=2)][:WATCHED]
     with website.connect() as connection, connection.cursor() as cursor:
         rows = [(browser.user(), symbol, place) for place, symbol in enumerate(watched)]
@@ -173,7 +173,7 @@ def test_a_page_hears_prices_of_all_symbols_its_person_watches_though_it_names_n
         assert stream.hear("price")["symbol"] == "NAM"
 
 
-def test_a_page_hears_prices_of_positions_and_trigger_orders_though_it_names_none(website, browser, page) -> None:
+def test_a_page_hears_prices_of_its_persons_positions_and_trigger_orders(website, browser, page) -> None:
     owner, other = website.api(browser.user()), website.api(website.person())
     owner.give("ADD", amount="10000.00")
     owner.give("BUY", symbol="MH", amount="1000.00")
@@ -186,7 +186,7 @@ def test_a_page_hears_prices_of_positions_and_trigger_orders_though_it_names_non
         assert set(heard_before) == {"MH", "MT"}
 
 
-def test_after_a_break_a_page_is_told_all_that_is_current(website: Website, browser, page) -> None:
+def test_a_page_hears_all_current_values_after_reconnecting(website: Website, browser, page) -> None:
     caller = website.api(browser.user())
     with page(symbols="LX") as stream:
         stream.hear("account", seq=0)
@@ -224,7 +224,7 @@ def test_streams_are_for_people_who_are_logged_in_and_pages_of_this_site(live: L
     assert headers["access-control-allow-credentials"] == "true"
 
 
-def test_a_stream_that_is_refused_is_a_problem_as_of_the_api(live: LiveProcess) -> None:
+def test_a_refused_stream_is_answered_with_a_problem_like_the_api(live: LiveProcess) -> None:
     connection, response = live.ask("/live")
     problem = json.loads(response.read())
     connection.close()
@@ -232,7 +232,7 @@ def test_a_stream_that_is_refused_is_a_problem_as_of_the_api(live: LiveProcess) 
     assert problem == {"title": "Unauthorized", "status": 401, "detail": "log in first"}
 
 
-def test_one_page_too_many_is_told_to_come_back(live: LiveProcess, browser, page, wait_for) -> None:
+def test_one_page_too_many_is_told_when_to_retry(live: LiveProcess, browser, page, wait_for) -> None:
     wait_for(lambda: live.streams() == 0, what="earlier pages are gone")
     pages = [page() for _ in range(STREAMS_MAX)]
     for open_page in pages:

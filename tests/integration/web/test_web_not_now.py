@@ -45,7 +45,7 @@ def alter(website: Website) -> Iterator[Callable[[str], None]]:
         do("CONNECTION LIMIT -1")
 
 
-def test_whatever_means_not_now_makes_the_site_unavailable_and_a_mistake_does_not(website: Website) -> None:
+def test_temporary_database_errors_make_the_site_unavailable_and_mistakes_do_not(website: Website) -> None:
     for state in NOT_NOW:
         with pytest.raises(Unavailable):
             website.store.write(RAISE.format(state))
@@ -54,7 +54,7 @@ def test_whatever_means_not_now_makes_the_site_unavailable_and_a_mistake_does_no
             website.store.write(RAISE.format(state))
 
 
-def test_workers_tell_what_means_not_now_from_what_never_will_be(website: Website) -> None:
+def test_workers_tell_temporary_database_errors_from_permanent_ones(website: Website) -> None:
     with website.connect() as connection:
         for state in (*NOT_NOW, *MISTAKES):
             with pytest.raises(StoreError) as raised, postgres.translated(), connection.transaction():
@@ -62,7 +62,7 @@ def test_workers_tell_what_means_not_now_from_what_never_will_be(website: Websit
             assert isinstance(raised.value, StoreAway) == (state in NOT_NOW), state
 
 
-def test_a_read_only_database_is_shown_and_takes_no_orders_until_it_takes_writes_again(
+def test_a_read_only_database_can_be_read_and_orders_work_again_when_it_is_writable(
     website: Website, alter, wait_for
 ) -> None:
     user = website.person()
@@ -137,7 +137,7 @@ def test_a_statement_whose_backend_is_ended_is_unavailable_and_the_next_one_is_n
     store.close()
 
 
-def test_workers_outlive_a_database_that_takes_no_writes(website: Website, alter, wait_for) -> None:
+def test_workers_survive_a_read_only_database(website: Website, alter, wait_for) -> None:
     caller = website.api(website.person())
     processes = dict(website.system.processes)
     alter("SET default_transaction_read_only = on")
@@ -157,7 +157,7 @@ def test_workers_outlive_a_database_that_takes_no_writes(website: Website, alter
     assert all(process.poll() is None for process in processes.values()), "no worker ended"
 
 
-def test_a_database_that_says_nothing_is_not_waited_for_and_is_asked_again(website: Website, monkeypatch) -> None:
+def test_a_silent_database_is_not_waited_for_and_is_tried_again(website: Website, monkeypatch) -> None:
     """A hanging database, or a hanging proxy before it, answers nothing and closes no connection."""
     monkeypatch.setattr("webapp.store.SILENCE_SECONDS_MAX", 0.2)
     relay = Relay(website.system.environment["DATABASE_URL"])

@@ -14,7 +14,7 @@ _IMPORT = re.compile(r'from "([^"]+)"')
 FOR_GOOD = {"public", "max-age=31536000", "immutable"}
 
 
-def test_whatever_a_page_loads_is_versioned_and_kept(website: Website) -> None:
+def test_all_files_that_a_page_loads_are_versioned_and_cached(website: Website) -> None:
     client = website.app.test_client()
     waiting = set(_ADDRESS.findall(client.get("/login").text))
     assert len(waiting) > 5
@@ -31,7 +31,7 @@ def test_whatever_a_page_loads_is_versioned_and_kept(website: Website) -> None:
     assert {Path(address).name for address in seen} >= {"app.js", "live.js", "clock.js", "tokens.css", "icons.svg"}
 
 
-def test_another_content_has_another_address(tmp_path: Path) -> None:
+def test_changed_content_gets_a_new_address(tmp_path: Path) -> None:
     shutil.copytree(FOLDER, tmp_path / "static")
     here = static_url_path(tmp_path / "static")
     assert here == static_url_path()

@@ -28,7 +28,7 @@ def app(website: Website, relay: Relay, wait_for) -> Iterator[Flask]:
     website.close_app(app)
 
 
-def test_a_lost_connection_is_made_up_for_without_anybody_noticing(website: Website, app: Flask, relay: Relay) -> None:
+def test_a_lost_connection_is_replaced_without_any_failed_request(website: Website, app: Flask, relay: Relay) -> None:
     user = website.person()
     caller = website.api(user, app)
     for _ in range(3):
@@ -37,9 +37,7 @@ def test_a_lost_connection_is_made_up_for_without_anybody_noticing(website: Webs
     assert len(website.history(user)) == 3
 
 
-def test_an_order_that_could_not_leave_surely_has_no_effect(
-    website: Website, app: Flask, relay: Relay, wait_for
-) -> None:
+def test_an_order_that_was_never_published_has_no_effect(website: Website, app: Flask, relay: Relay, wait_for) -> None:
     user = website.person()
     caller = website.api(user, app)
     relay.refusing = True
@@ -82,7 +80,7 @@ def test_an_order_whose_confirm_is_lost_has_its_effect_once(
     assert caller.give("ADD", amount="2.00").json["seq"] == 2
 
 
-def test_asked_again_elsewhere_an_order_that_was_published_has_perhaps_been_taken(
+def test_another_process_says_that_a_published_order_has_perhaps_been_taken(
     website: Website, app: Flask, relay: Relay, wait_for
 ) -> None:
     """The second process knows the key only from the database, and cannot reach the broker."""
@@ -101,7 +99,7 @@ def test_asked_again_elsewhere_an_order_that_was_published_has_perhaps_been_take
     wait_for(lambda: len(website.history(user)) == 1, what="its effect")
 
 
-def test_people_who_try_again_through_a_breaking_line_lose_and_double_nothing(
+def test_repeated_orders_over_a_breaking_connection_are_neither_lost_nor_doubled(
     website: Website, app: Flask, relay: Relay
 ) -> None:
     users = [website.person() for _ in range(6)]
@@ -150,7 +148,7 @@ def test_without_the_database_everything_says_when_to_come_back(website: Website
         assert (large.status_code, large.json["perhaps_taken"]) == (503, perhaps_taken)
 
 
-def test_workers_away_an_order_is_accepted_and_executed_when_they_are_back(website: Website, wait_for) -> None:
+def test_an_order_is_accepted_without_workers_and_executed_when_they_return(website: Website, wait_for) -> None:
     user = website.person()
     caller = website.api(user)
     website.system.kill("transactions-0")

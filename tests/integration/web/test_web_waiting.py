@@ -102,7 +102,7 @@ def test_while_people_wait_for_quotes_other_people_are_served(
         site.close()
 
 
-def test_a_person_without_a_place_is_answered_at_once_and_told_when_to_ask_again(
+def test_a_person_without_a_waiting_place_is_told_at_once_when_to_retry(
     website: Website, symbol: str, silent_quotes
 ) -> None:
     app = website.another(WEB_WAITING_EACH_MAX="1")
@@ -118,7 +118,7 @@ def test_a_person_without_a_place_is_answered_at_once_and_told_when_to_ask_again
     assert other.give("ADD", wait=10_000, amount="1.00").json["status"] == "done"
 
 
-def test_a_form_without_a_place_leads_to_a_page_that_shows_the_outcome_when_it_comes(
+def test_a_form_without_a_waiting_place_leads_to_a_page_that_shows_the_outcome_later(
     website: Website, symbol: str, silent_quotes, wait_for
 ) -> None:
     app = website.another(WEB_WAITING_MAX="1")

@@ -8,7 +8,7 @@ from sqlalchemy.engine import make_url
 from database.migrate import migrate
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
-from tests.chaos.eye import APPLICATION
+from tests.chaos.database_view import APPLICATION
 
 SECOND_LINES = {
     "fence": ("history.history_pkey", "history.history_command_id_key", "pending_orders.pending_orders_pkey"),

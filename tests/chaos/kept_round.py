@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.chaos.__main__ import PATIENCE_SECONDS
-from tests.chaos.ground import RoundDatabases
 from tests.chaos.invariants import Judged
 from tests.chaos.plan import Plan, plan_of
 from tests.chaos.round import Round, RoundResult
+from tests.chaos.round_databases import RoundDatabases
 
 COMMANDS = 600
 FAULTS = 4
@@ -34,7 +34,7 @@ def short_plan(seed: int) -> Plan:
     return plan_of(seed, COMMANDS, FAULTS, short=True)
 
 
-class Kept:
+class KeptRound:
     """Round of `POISONED`, run on first use, and again if another round has replaced it in the database."""
 
     def __init__(self, ground: RoundDatabases, folder: Path):
@@ -53,13 +53,13 @@ class Kept:
     @property
     def judged(self) -> Judged:
         """State that the round left, after checking that nothing was wrong in it."""
-        if self._judged is None or not self._judged.eye.value(_THERE, self._judged.case.ids):
+        if self._judged is None or not self._judged.database.value(_THERE, self._judged.case.ids):
             assert not self.run().violated
         return self._judged
 
     def close(self) -> None:
         if self._judged is not None:
-            self._judged.eye.close()
+            self._judged.database.close()
 
 
 _THERE = "SELECT EXISTS (SELECT FROM history WHERE command_id BETWEEN %(low)s AND %(high)s)"

@@ -11,7 +11,7 @@ LINES_REPEATED = 60
 """Least number of confirmed lines that a restarted publisher repeats, like one that does not know how far it came."""
 
 
-class Load:
+class PublisherProcess:
     def __init__(self, folder: Path, links: Links, workload: Path, source: int, rate: float, commands: int):
         self._folder = folder
         self._confirmed_file = folder / "confirmed"

@@ -30,7 +30,7 @@ def port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
-def test_the_site_answers_whatever_proxy_the_shell_names(name, port, monkeypatch):
+def test_the_site_is_reached_directly_whatever_proxy_the_shell_names(name, port, monkeypatch):
     monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert site.answers(port)
 

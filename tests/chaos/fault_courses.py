@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from bench.processes import kind_of
 from deploy.servers.private import POSTGRES, RABBITMQ
+from tests.chaos.database_view import APPLICATION, DatabaseView
 from tests.chaos.evenness import Evenness
-from tests.chaos.eye import APPLICATION, Eye
 from tests.chaos.fleet import Fleet
 from tests.chaos.links import AMQP, DATABASE, Links
-from tests.chaos.load import Load
 from tests.chaos.plan import POINTS, POISON_MESSAGES, WORKERS, Fault, victim_of
 from tests.chaos.prober import FILL, PIPELINE, QUOTE, Prober
+from tests.chaos.publisher_process import PublisherProcess
 from tests.chaos.quote_front import HONEST
 from tests.chaos.servers import Servers
 
@@ -54,12 +54,19 @@ class Report:
 Course = Iterator[Report | None]
 
 
-class Strikes:
+class FaultCourses:
     def __init__(
-        self, fleet: Fleet, links: Links, servers: Servers, load: Load, eye: Eye, prober: Prober, evenness: Evenness
+        self,
+        fleet: Fleet,
+        links: Links,
+        servers: Servers,
+        publisher: PublisherProcess,
+        database: DatabaseView,
+        prober: Prober,
+        evenness: Evenness,
     ):
         self._fleet, self._links, self._servers = fleet, links, servers
-        self._load, self._eye, self._prober = load, eye, prober
+        self._publisher_process, self._database, self._prober = publisher, database, prober
         self._evenness = evenness
 
     def course(self, fault: Fault) -> Course:
@@ -99,7 +106,7 @@ class Strikes:
         while time.monotonic() < deadline:
             slots = {slot for slot in self._fleet.running(kind) if self._fleet.alive(slot)}
             if kind in WORKERS:
-                slots &= {owner.partition("@")[0] for (owner,) in self._eye.glance(_OWNERS, (kind,)) or ()}
+                slots &= {owner.partition("@")[0] for (owner,) in self._database.rows_or_none(_OWNERS, (kind,)) or ()}
             if slots:
                 return draw.choice(sorted(slots))
             yield
@@ -132,7 +139,7 @@ class Strikes:
                 return
             slot = next(other for other in running if other != owner)
             self._fleet.replace(slot, armed)
-            yield from self._comes(lambda: bool(self._eye.glance(_STANDS_BY, (f"{slot}@",))))
+            yield from self._comes(lambda: bool(self._database.rows_or_none(_STANDS_BY, (f"{slot}@",))))
             self._fleet.replace(owner, "")
         else:
             slot = running[0] if kind == "audit" else draw.choice(self._fleet.unarmed(kind) or running)
@@ -176,9 +183,9 @@ class Strikes:
         yield Report("" if ended else f"{server} did not run", struck=ended)
 
     def _terminate(self, draw: random.Random) -> Course:
-        rows = self._eye.glance(_BACKENDS, (APPLICATION,)) or []
+        rows = self._database.rows_or_none(_BACKENDS, (APPLICATION,)) or []
         chosen = draw.sample(rows, max(1, len(rows) // 2)) if rows else []
-        ended = sum(self._eye.glance("SELECT pg_terminate_backend(%s)", pid) == [(True,)] for pid in chosen)
+        ended = sum(self._database.rows_or_none("SELECT pg_terminate_backend(%s)", pid) == [(True,)] for pid in chosen)
         yield Report(f"{ended} of {len(rows)} backends", struck=ended > 0)
 
     def _reset(self, server: str) -> Course:
@@ -209,12 +216,12 @@ class Strikes:
         yield Report(f"{affected} requests", struck=affected > 0)
 
     def _publisher(self) -> Course:
-        if self._load.done:
+        if self._publisher_process.done:
             yield Report("it had finished", struck=False)
             return
-        self._load.kill()
-        confirmed = self._load.confirmed
-        self._load.resume()
+        self._publisher_process.kill()
+        confirmed = self._publisher_process.confirmed
+        self._publisher_process.resume()
         yield Report(f"after line {confirmed} was confirmed")
 
     def _scale(self) -> Course:

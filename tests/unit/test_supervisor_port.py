@@ -54,7 +54,7 @@ def port(request) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("port", ANSWERS.values(), ids=ANSWERS, indirect=True)
-def test_a_port_that_is_another_programs_by_now_is_no_supervisor(port, monkeypatch):
+def test_a_port_that_another_program_has_is_no_supervisor(port, monkeypatch):
     monkeypatch.setattr(supervisor, "STATE_SECONDS_MAX", 0.2)
     assert supervisor.running(Record(ports={"supervisor": port})) is False
 

@@ -16,7 +16,7 @@ from tests.builders import T0, a_command, a_fill, a_quote
 PUBLISHED_BEFORE_MS = 5
 
 
-class Scribe:
+class HistoryRecorder:
     """User whose due orders are released before each command, as the worker does.
 
     `rows` are the history, `accounts` the account after each row, `entries` the log; entry n is at offset n.

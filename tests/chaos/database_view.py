@@ -13,14 +13,14 @@ PATIENCE_SECONDS = 40.0
 POLL_SECONDS = 0.02
 
 
-class Eye:
+class DatabaseView:
     """One connection to the database, opened again when it is lost."""
 
     def __init__(self, database_url: str):
         self._url = database_url
         self._connection: psycopg.Connection | None = None
 
-    def glance(self, query: str, values: Sequence[object] = ()) -> list[tuple] | None:
+    def rows_or_none(self, query: str, values: Sequence[object] = ()) -> list[tuple] | None:
         """Returns the rows, or None if the database does not answer just now."""
         try:
             if self._connection is None:
@@ -35,7 +35,7 @@ class Eye:
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple]:
         """Returns the rows, and waits while the database is away. Raises TimeoutError after PATIENCE_SECONDS."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while (rows := self.glance(query, values)) is None:
+        while (rows := self.rows_or_none(query, values)) is None:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the database does not answer for {PATIENCE_SECONDS:.0f} s")
             time.sleep(POLL_SECONDS)

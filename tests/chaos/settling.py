@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 
 from schema.events import QUOTE_LIFETIME_MS, QUOTECACHE_SOURCE
+from tests.chaos.database_view import DatabaseView
 from tests.chaos.dumps import Dumps
-from tests.chaos.eye import Eye
 from tests.chaos.invariants import Case
-from tests.chaos.load import Load
 from tests.chaos.prober import PIPELINE, Prober
+from tests.chaos.publisher_process import PublisherProcess
 
 SETTLE_SECONDS_MAX = 30.0
 """Longest wait for triggers to fire: workers request a symbol without a price again after 10 s."""
@@ -17,25 +17,27 @@ Wait = Callable[..., None]
 """`wait(condition, what, seconds_max)`; raises Stuck."""
 
 
-def come_to_rest(case: Case, eye: Eye, prober: Prober, dumps: Dumps, load: Load, wait: Wait) -> None:
+def wait_until_settled(
+    case: Case, database: DatabaseView, prober: Prober, dumps: Dumps, publisher: PublisherProcess, wait: Wait
+) -> None:
     """Waits until everything has had its effect, publishes the last DUMPLOG, and waits until all dumps are written."""
     probe = prober.probe(PIPELINE)  # lies behind everything else in every partition
     wait(lambda: probe.done_at is not None, "commands at the end of every partition are done and logged")
-    wait(lambda: eye.value(_DONE, case.ids) == len(case.lines) - 1, "every command is in the history")
+    wait(lambda: database.value(_DONE, case.ids) == len(case.lines) - 1, "every command is in the history")
     wait(
-        lambda: eye.value(_UNSETTLED, (time.time_ns() // 1_000_000 - QUOTE_LIFETIME_MS,)) == 0,
+        lambda: database.value(_UNSETTLED, (time.time_ns() // 1_000_000 - QUOTE_LIFETIME_MS,)) == 0,
         "every trigger order that a price satisfies has fired",
         SETTLE_SECONDS_MAX,
     )
-    load.publish_last()
-    wait(lambda: load.done, "the last DUMPLOG is confirmed")
+    publisher.publish_last()
+    wait(lambda: publisher.done, "the last DUMPLOG is confirmed")
     dump_ids = [dump.dump_id for dump in (*dumps.given, case.last_dump)]
-    wait(lambda: eye.value(_DUMPED, (dump_ids,)) == len(dump_ids), "every dump is written")
+    wait(lambda: database.value(_DUMPED, (dump_ids,)) == len(dump_ids), "every dump is written")
 
 
-def logged(eye: Eye) -> bool:
+def logged(database: DatabaseView) -> bool:
     """Whether the log of record holds every entry that was emitted."""
-    return eye.value(_UNLOGGED) == 0
+    return database.value(_UNLOGGED) == 0
 
 
 _DONE = """

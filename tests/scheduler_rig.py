@@ -34,7 +34,7 @@ class QuoteTable:
         return [symbol for symbol, _, _ in self.asked]
 
 
-class Desk:
+class SchedulerRig:
     """Scheduler that takes messages, hears quotes, and shows what took effect. New users begin with `cash`."""
 
     def __init__(
