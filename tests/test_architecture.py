@@ -100,6 +100,7 @@ PURE = {
     *(f"consumers.triggers.{name}" for name in ("book", "watch", "turn")),
     *(f"consumers.audit.{name}" for name in ("batch", "numbering", "copy_lines", "dump_xml")),
     *(f"quotecache.{name}" for name in ("budgets", "cache", "pending_quotes", "protocol", "quote_cost", "quote_floor")),
+    "ownership.deadlines",
 }
 """The pure core: everything that decides about money, order, quotes or the log. Time is an argument; no I/O."""
 

@@ -4,8 +4,6 @@ Runs commands through the engine on accounts in memory, and fills a batch (desig
 `QuoteLookup` that it is given, accounts are loaded beforehand, time is an argument.
 """
 
-import heapq
-import itertools
 from collections import deque
 from collections.abc import Iterable
 
@@ -16,9 +14,10 @@ from consumers.transactions.look_ahead import LOOK_AHEAD_FROM, QuoteLookup, clai
 from consumers.transactions.partition_state import Item, Parked, PartitionState
 from consumers.transactions.progress import Message
 from consumers.transactions.verdict import NO_QUOTE, QUOTE_REFUSED, WANTS_QUOTE, Given
+from ownership.deadlines import Deadlines
 from schema.accounts import PENDING_LIFETIME_MS
 from schema.commands import NO_USER, Command, Fill, partition_of
-from schema.events import CLOCK_STEP_MS_MAX, NoQuote, Quote, QuoteRefused, is_due
+from schema.events import NoQuote, Quote, QuoteRefused
 
 NO_USER_PARTITION = partition_of(NO_USER)
 """Partition that executes root DUMPLOGs; the others only pass their markers on."""
@@ -40,17 +39,15 @@ class Scheduler:
         self._early: dict[str, Item] = {}
         # A parked user waits for one symbol, or is in here once, or has a marker in front: never two of these.
         self._ready: deque[tuple[PartitionState, str, Given]] = deque()
-        self._expiries: list[tuple[int, int, PartitionState, str, int]] = []
-        """Heap of: when to check a user's orders, tie breaker, partition, user, the expiry that is due then."""
-        self._furthest_expiry_ms = 0
-        self._count = itertools.count()
+        self._expiries: Deadlines[tuple[PartitionState, str]] = Deadlines(PENDING_LIFETIME_MS)
+        """Users whose pending orders to check; one entry for each order, also after it was committed or cancelled."""
 
     def adopt(self, state: PartitionState, accounts: Iterable[Account]) -> None:
         """Adds loaded accounts to a partition, and schedules the expiries of their pending orders."""
         for account in accounts:
             state.accounts[account.user] = account
             for order in (*account.buys, *account.sells):
-                self._note_expiry(state, account.user, order.expires_at_ms)
+                self._expiries.add((state, account.user), order.expires_at_ms)
 
     def take(self, batch: Batch, state: PartitionState, item: Item, now_ms: int) -> None:
         """Runs the next command or fill of a log, unless it must wait for a quote or behind its user's earlier ones."""
@@ -89,11 +86,8 @@ class Scheduler:
 
     def run_ready(self, batch: Batch, now_ms: int) -> None:
         """Runs due expiries, then the commands of ready users, until the batch is full."""
-        while self._something_expires(now_ms) and len(batch.rows) < self._batch_max:
-            _, _, state, user, expires_at_ms = heapq.heappop(self._expiries)
-            if not is_due(expires_at_ms, now_ms, PENDING_LIFETIME_MS):
-                self._note_expiry(state, user, expires_at_ms)  # brought forward, but not due: the clock caught up
-                continue
+        while len(batch.rows) < self._batch_max and (due := self._expiries.pop(now_ms)) is not None:
+            (state, user), _ = due
             account = state.accounts.get(user) if state.owned else None
             if account is not None:
                 self._expire(batch, state, account, now_ms)
@@ -127,7 +121,7 @@ class Scheduler:
     @property
     def next_expiry_ms(self) -> int | None:
         """Time of the next expiry for `run_ready`, ms since the epoch; None if there is none."""
-        return self._expiries[0][0] if self._expiries else None
+        return self._expiries.next_ms
 
     def _park(self, state: PartitionState, user: str, item: Item) -> None:
         assert isinstance(item.request, Command), "a fill waits for no quote"
@@ -171,7 +165,7 @@ class Scheduler:
         """Decides and applies one command or fill. Returns False if it wants a quote, which is then requested."""
         request = item.request
         account = state.accounts[request.user or NO_USER]
-        if self._something_expires(now_ms):
+        if self._expiries.any_due(now_ms):
             self._expire(batch, state, account, now_ms)  # something is due, perhaps in this account
         if isinstance(request, Fill):
             decision = engine.decide_fill(account, request, now_ms)
@@ -186,7 +180,7 @@ class Scheduler:
             where_and_when = (state.partition, account, request, item.published_at_ms, now_ms)
             batch.add_command(*where_and_when, decision, item.reply_to, item.waited_since_ms)
             if decision.opened is not None:
-                self._note_expiry(state, account.user, decision.opened.expires_at_ms)
+                self._expiries.add((state, account.user), decision.opened.expires_at_ms)
         state.finish(item.message)
         return True
 
@@ -214,25 +208,6 @@ class Scheduler:
             decision = engine.expire(order)
             apply(account, decision)
             batch.add_expiry(state.partition, account, now_ms, decision)
-
-    def _something_expires(self, now_ms: int) -> bool:
-        longest_ms = now_ms + PENDING_LIFETIME_MS + CLOCK_STEP_MS_MAX
-        if self._furthest_expiry_ms > longest_ms:
-            self._bring_forward(longest_ms)
-        return bool(self._expiries) and self._expiries[0][0] <= now_ms
-
-    def _bring_forward(self, longest_ms: int) -> None:
-        """Makes orders due that would live too long: a clock was set back (see `pending_rules.is_over`)."""
-        self._expiries = [
-            (0 if expires_at_ms > longest_ms else at_ms, count, state, user, expires_at_ms)
-            for at_ms, count, state, user, expires_at_ms in self._expiries
-        ]
-        heapq.heapify(self._expiries)
-        self._furthest_expiry_ms = max((at_ms for at_ms, *_ in self._expiries), default=0)
-
-    def _note_expiry(self, state: PartitionState, user: str, expires_at_ms: int) -> None:
-        self._furthest_expiry_ms = max(self._furthest_expiry_ms, expires_at_ms)
-        heapq.heappush(self._expiries, (expires_at_ms, next(self._count), state, user, expires_at_ms))
 
 
 def _paid_max(command: Command) -> int | None:

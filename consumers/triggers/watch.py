@@ -5,14 +5,14 @@ a worker may die after sending it; the owner of the account lets it take effect 
 """
 
 import hashlib
-import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from consumers.triggers.book import Armed, Book
+from ownership.deadlines import Deadlines
 from schema.commands import Fill
-from schema.events import CLOCK_STEP_MS_MAX, QUOTE_LIFETIME_MS, NoQuote, Quote, QuoteRefused, TriggerChange, is_due
+from schema.events import QUOTE_LIFETIME_MS, NoQuote, Quote, QuoteRefused, TriggerChange
 
 AFTER_FAILURE_MS = 10_000
 """Milliseconds until a symbol without an available quote is requested again. Each attempt has to be paid."""
@@ -33,9 +33,9 @@ class TriggerWatch:
         self._quotes = quotes
         self._book = Book()
         self._due: deque[tuple[Armed, Quote]] = deque()
-        self._refreshes: list[tuple[int, str]] = []
+        self._refreshes: Deadlines[str] = Deadlines(QUOTE_LIFETIME_MS)
         self._scheduled: dict[str, int] = {}
-        self._furthest_ms = 0
+        """Time of each symbol's next refresh. Its other entries in `_refreshes` are out of date."""
 
     def hear_changes(self, changes: Iterable[TriggerChange], now_ms: int) -> None:
         """Applies changes of trigger orders. If the symbol's current quote fills an order, its fill is due at once."""
@@ -66,10 +66,8 @@ class TriggerWatch:
 
         Requests none for a symbol whose orders no price can fill.
         """
-        if self._furthest_ms > now_ms + QUOTE_LIFETIME_MS + CLOCK_STEP_MS_MAX:
-            self._bring_forward(now_ms)
-        while self._refreshes and self._refreshes[0][0] <= now_ms:
-            at_ms, symbol = heapq.heappop(self._refreshes)
+        while (due := self._refreshes.pop(now_ms)) is not None:
+            symbol, at_ms = due
             if self._scheduled.get(symbol) != at_ms:
                 continue  # another time was set since
             order = self._book.watched(symbol)
@@ -100,7 +98,7 @@ class TriggerWatch:
     @property
     def next_refresh_ms(self) -> int | None:
         """Time at which `refresh` has something to do next, ms since the epoch; None if there is none."""
-        return self._refreshes[0][0] if self._refreshes else None
+        return self._refreshes.next_ms
 
     @property
     def armed(self) -> int:
@@ -113,17 +111,7 @@ class TriggerWatch:
 
     def _schedule(self, symbol: str, at_ms: int) -> None:
         self._scheduled[symbol] = at_ms
-        self._furthest_ms = max(self._furthest_ms, at_ms)
-        heapq.heappush(self._refreshes, (at_ms, symbol))
-
-    def _bring_forward(self, now_ms: int) -> None:
-        """Makes refreshes due that are further ahead than a quote's lifetime: a clock was set back."""
-        for symbol, at_ms in self._scheduled.items():
-            if is_due(at_ms, now_ms, QUOTE_LIFETIME_MS):
-                self._scheduled[symbol] = now_ms
-        self._refreshes = [(at_ms, symbol) for symbol, at_ms in self._scheduled.items()]
-        heapq.heapify(self._refreshes)
-        self._furthest_ms = max(self._scheduled.values(), default=now_ms)
+        self._refreshes.add(symbol, at_ms)
 
 
 def _fill_of(order: Armed, quote: Quote) -> Fill:
