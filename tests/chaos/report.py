@@ -29,7 +29,7 @@ def show_round(screen: Console, result: RoundResult) -> None:
     figures = ", ".join(f"{value:,} {name}" for name, value in result.figures.items())
     screen.print(f"  {result.seconds:.0f} s; {figures}", soft_wrap=True)
     for kind in result.left_out:
-        screen.print(f"  left out: {kind} (the servers were given, they are not ours to kill)")
+        screen.print(f"  left out: {kind} (chaos does not kill servers that were given)")
     for invariant, offenders in result.violations.items():
         for offender in offenders[:EXAMPLES_MAX]:
             screen.print(f"  VIOLATION: {invariant}: {offender}", soft_wrap=True)
