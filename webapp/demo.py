@@ -48,7 +48,7 @@ def main() -> int:
     password = os.environ.get("DEMO_PASSWORD")
     try:
         if not password:
-            raise SettingsError("DEMO_PASSWORD is not set")
+            raise SettingsError("DEMO_PASSWORD is not set: it must hold the password of the demo person")
         settings = from_environment(os.environ)
         set_up_logging("warning", "demo")
         app = create_app(settings)
