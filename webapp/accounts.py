@@ -57,12 +57,12 @@ def bearer_token() -> str | None:
 def sign_up(user_id: str, password: str) -> Person:
     """Creates a person and logs them in. Raises ProblemForPeople (fields: user_id, password), Unavailable."""
     if not is_user(user_id):
-        raise ProblemForPeople("A name has 1 to 64 of the characters A-Z a-z 0-9 _ . @ -", "user_id")
+        raise ProblemForPeople("A name has 1 to 64 characters from A-Z a-z 0-9 _ . @ -", "user_id")
     if (fault := passwords.fault(password, user_id)) is not None:
         raise ProblemForPeople(fault, "password")
     person = people.make(site().store, user_id, passwords.hashed(password))
     if person is None:
-        raise ProblemForPeople("This name is taken.", "user_id")
+        raise ProblemForPeople("This name is taken. Choose another one.", "user_id")
     _begin_session(person)
     return person
 
@@ -81,7 +81,7 @@ def check_password(user_id: str, password: str) -> Person:
     person, password_hash = found or (None, None)
     if not passwords.verify(password_hash, password) or person is None or password_hash is None:
         # One sentence for both faults, so that it does not reveal which names exist.
-        raise ProblemForPeople("Name or password is wrong.")
+        raise ProblemForPeople("The name or the password is wrong.")
     if passwords.is_outdated(password_hash):
         people.set_hash(store, user_id, passwords.hashed(password))
     return person
@@ -101,7 +101,7 @@ def change_password(old: str, new: str) -> None:
     person = logged_in()
     found = people.find(site().store, person.user_id)
     if found is None or not passwords.verify(found[1], old):
-        raise ProblemForPeople("This is not your password.", "old")
+        raise ProblemForPeople("This is not your current password.", "old")
     if (fault := passwords.fault(new, person.user_id)) is not None:
         raise ProblemForPeople(fault, "new")
     _begin_session(people.set_password(site().store, person.user_id, passwords.hashed(new)))

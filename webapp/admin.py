@@ -22,7 +22,7 @@ def promote(store: Store, user_id: str) -> int:
         print(f"admin: {fault}", file=sys.stderr)
         return 1
     people.make(store, user_id, passwords.hashed(password), people.ADMINISTRATOR, take_account=True)
-    print(f"{user_id} was made, and is an administrator.")
+    print(f"{user_id} was created, and is an administrator.")
     return 0
 
 
@@ -35,6 +35,6 @@ def _asked_for(user_id: str) -> str:
         return getpass.getpass(question)
     except (OSError, EOFError) as error:
         raise SettingsError(
-            f"{user_id} is new and needs a password, and there is no terminal to ask for it:"
+            f"{user_id} is new and needs a password, but there is no terminal to ask for one; run"
             f" make admin USER={user_id} PASSWORD=..."
         ) from error

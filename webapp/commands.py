@@ -179,7 +179,7 @@ def _alone_with(command_id: bytes, seconds: float) -> Iterator[None]:
     """Keeps other requests of this process off the same command meanwhile. Raises Unavailable after `seconds`."""
     lock = _key_locks[command_id[0] % len(_key_locks)]
     if not lock.acquire(timeout=seconds):
-        raise Unavailable("another request with this key is being taken")
+        raise Unavailable("another request with this key is being processed")
     try:
         yield
     finally:

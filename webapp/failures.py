@@ -43,7 +43,7 @@ def perhaps_taken(error: Unavailable) -> bool:
     """Whether the command that this request carries may have taken effect, or may do so yet.
 
     If the request failed before its idempotency key was looked up, an earlier request with that key may already have
-    run. A command refused because the database takes no writes was not published: all writes precede publishing.
+    run. A command refused because the database accepts no writes was not published: all writes precede publishing.
     """
     if error.perhaps_taken is not None:
         return error.perhaps_taken

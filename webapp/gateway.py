@@ -81,7 +81,7 @@ class Gateway(BrokerThread):
             perhaps_taken = submission.again or not cancelled
             raise Unavailable("the message broker does not answer", perhaps_taken=perhaps_taken)
         if submission.failed:
-            raise Unavailable("the message broker refused the order", perhaps_taken=True)
+            raise Unavailable("the message broker refused the command", perhaps_taken=True)
 
     def submitted(self, command_id: bytes) -> Command | None:
         """The command with this id, if it was submitted here lately, so that `wait` can wait for its outcome."""
@@ -111,9 +111,9 @@ class Gateway(BrokerThread):
 
     def _check_room(self, seconds: float, again: bool) -> None:
         if self._silent_seconds > min(seconds, DOWN_SECONDS_MAX):
-            raise Unavailable("the message broker is away", retry_after_seconds=5, perhaps_taken=again)
+            raise Unavailable("the message broker is unavailable", retry_after_seconds=5, perhaps_taken=again)
         if len(self._queued) >= QUEUED_MAX:
-            raise Unavailable("too many orders are waiting", perhaps_taken=again)
+            raise Unavailable("too many commands are waiting", perhaps_taken=again)
 
     @property
     def _silent_seconds(self) -> float:
@@ -134,11 +134,11 @@ class Gateway(BrokerThread):
             except _Stopping:
                 return
             except BrokerError as error:
-                log.warning("gateway starts anew", error=str(error))
+                log.warning("gateway restarts", error=str(error))
                 self._stopping.wait(PAUSE_SECONDS)
             except Exception:
                 # A programming error must not leave a site that takes no more orders.
-                log.exception("gateway starts anew")
+                log.exception("gateway restarts")
                 self._stopping.wait(PAUSE_SECONDS)
 
     def _serve(self, publisher: CommandPublisher) -> None:
@@ -197,7 +197,7 @@ class Gateway(BrokerThread):
         try:
             replies = decode_replies(body).replies
         except DecodeError as error:
-            log.warning("replies cannot be read", error=str(error))
+            log.warning("undecodable message of replies", error=str(error))
             return
         for reply in replies:
             submission = self._remembered.get(reply.command_id)

@@ -49,7 +49,7 @@ def _look_at_database(here: Site) -> tuple[bool, bool]:
             here.store.row(_WRITE)
             found = True, is_log_stored(here.store)
         except (Unavailable, SQLAlchemyError) as error:  # the latter where the schema is missing: not migrated yet
-            log.warning("the database takes no writes", error=str(error), cause=str(error.__cause__))
+            log.warning("the database accepts no writes", error=str(error), cause=str(error.__cause__))
             found = False, False
         here.kept["database"] = (time.monotonic(), found)
     return found

@@ -35,7 +35,7 @@ def claim(store: Store, user: str, key: str, command_id: bytes, body_digest: byt
             return Claim(new.transaction_number, True)
         bound = store.only(_BOUND, user=user, key=key)
     if bytes(bound.body_digest) != body_digest:
-        raise KeyReused(f"the Idempotency-Key {key!r} was used before, for another command")
+        raise KeyReused(f"the Idempotency-Key {key!r} was used for another command before: use a new key")
     return Claim(bound.transaction_number, False)
 
 

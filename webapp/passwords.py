@@ -23,9 +23,9 @@ def fault(password: str, user_id: str) -> str | None:
     if len(password) > CHARACTERS_MAX:
         return f"The password must have at most {CHARACTERS_MAX} characters."
     if password.lower() == user_id.lower():
-        return "The password must not be the name."
+        return "The password must differ from the name."
     if len(set(password)) < 3:
-        return "The password must not repeat one or two characters."
+        return "The password must have more than two different characters."
     return None
 
 

@@ -113,7 +113,7 @@ class Store:
             if not engines.means_not_now(error):
                 raise
             if postgres.sqlstate(error) == postgres.READ_ONLY:
-                raise ReadOnly("the database takes no changes at the moment", RETRY_SECONDS) from error
+                raise ReadOnly("the database accepts no changes at the moment", RETRY_SECONDS) from error
             raise Unavailable("the database does not answer", RETRY_SECONDS) from error
 
 

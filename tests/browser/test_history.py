@@ -32,7 +32,7 @@ def test_filter(holder: BrowserUser, symbol: str):
     expect(rows).to_have_count(3)
     holder.page.get_by_label("To (UTC)").fill("2020-01-01T00:00")
     holder.page.get_by_role("button", name="Filter").click()
-    expect(holder.page.get_by_text("No row fits")).to_be_visible()
+    expect(holder.page.get_by_text("No rows match")).to_be_visible()
     holder.page.get_by_role("link", name="Show everything").click()
     expect(rows).to_have_count(4)
 
@@ -69,16 +69,18 @@ def test_a_figure_is_explained_and_a_past_account_is_shown(holder: BrowserUser, 
     expect(holder.figure("cash-then")).to_have_text("$9,000.00")
     holder.page.get_by_role("link", name="Row 1", exact=True).click()
     expect(holder.figure("cash-then")).to_have_text("$10,000.00")
-    expect(holder.page.get_by_text("Why not")).to_have_count(0)
+    expect(holder.page.get_by_text("Reason", exact=True)).to_have_count(0)
 
 
 def test_orders_as_they_were_at_a_row(holder: BrowserUser, symbol: str):
     holder.set_trigger("Buy", symbol, "300", "1.50")
     holder.go("/history/2")
-    expect(holder.page.get_by_role("region", name="Pending orders then").locator("tbody tr")).to_contain_text("10")
-    expect(holder.page.get_by_text("None was set.")).to_be_visible()
+    expect(holder.page.get_by_role("region", name="Pending orders at that time").locator("tbody tr")).to_contain_text(
+        "10"
+    )
+    expect(holder.page.get_by_text("No trigger order was set.")).to_be_visible()
     holder.go("/history/6")
-    expect(holder.page.get_by_text("No order awaited its commit.")).to_be_visible()
+    expect(holder.page.get_by_text("No order was pending.")).to_be_visible()
     trigger = holder.page.locator(f"[data-trigger-then={symbol}-buy]")
     expect(trigger).to_contain_text("≤ $1.50")
     expect(trigger).to_contain_text("$300.00")

@@ -165,7 +165,7 @@ _COMPARE_ALWAYS = r"""() => {
             const shares = Number(row.querySelector(".sub").textContent.match(/^\d+/)[0]);
             const right = shares * cents(cell("Price").querySelector("[data-price-of]"));
             const gained = right - shares * cents(cell("Average cost"));
-            same("worth", cents(cell("Worth")), right);
+            same("worth", cents(cell("Value")), right);
             same("profit", cents(cell("Profit and loss").querySelector(".up, .down, .muted")), gained);
             [worth, profit] = [worth + right, profit + gained];
         }

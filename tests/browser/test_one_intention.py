@@ -248,7 +248,7 @@ def test_commit_in_a_stale_window_does_what_its_row_says_or_nothing(
     stale.is_told("Commit buy: rejected", f"You have a newer buy order for 10 shares of {newer} at $100.00.")
     assert given(trader, "COMMIT_BUY", newer) == 0
     rest(stale)
-    expect(order(stale, older)).to_contain_text("waits")
+    expect(order(stale, older)).to_contain_text("not the newest")
     rest(stale)
     stale.page.get_by_role("button", name=f"Commit: buy 10 {newer}").click()
     stale.is_told("Bought", newer)

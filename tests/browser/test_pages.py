@@ -110,7 +110,7 @@ def test_pages_are_accessible_and_fit(new_person: Callable[..., BrowserUser], li
 
 def test_error_pages(new_person: Callable[..., BrowserUser], trader: BrowserUser):
     """Opens the pages of 404 and 403, and checks their statuses."""
-    for path, status, heading in (("/nowhere", 404, "There is nothing here"), ("/operations", 403, "Not for you")):
+    for path, status, heading in (("/nowhere", 404, "Page not found"), ("/operations", 403, "No permission")):
         answer = trader.page.goto(trader.url + path)
         assert answer.status == status
         expect(trader.page.get_by_role("heading", name=heading)).to_be_visible()

@@ -60,7 +60,7 @@ def test_commit_acts_on_the_newest_order(trader: BrowserUser, new_symbol: Callab
     trader.is_told("Buy order placed")
     trader.place("Buy", newer, "2000")
     expect(trader.orders).to_have_count(2)
-    expect(trader.orders.last).to_contain_text("waits its turn")
+    expect(trader.orders.last).to_contain_text("not the newest")
     trader.settle("Commit")
     expect(trader.orders).to_have_count(1)
     expect(trader.orders).to_contain_text(older)
@@ -97,7 +97,7 @@ def test_the_outcome_of_an_order_that_waits_for_a_quote_appears_later(
 ):
     site.quotes.be_silent(symbol)
     trader.place("Buy", symbol, "100")
-    trader.is_told("Buy order: on its way")
+    trader.is_told("Buy order: in progress")
     trader.is_told("Buy order: rejected", "No quote available.")
 
 

@@ -19,7 +19,7 @@ def test_without_the_database(new_person: Callable[..., BrowserUser], twin: Call
         person.page.get_by_role("button", name="Log in").click()
     assert answered.value.status == 503
     assert int(answered.value.headers["retry-after"]) > 0
-    expect(person.page.get_by_role("heading", name="Back in a moment")).to_be_visible()
+    expect(person.page.get_by_role("heading", name="Temporarily unavailable")).to_be_visible()
     expect(person.page.get_by_text("Your money and your orders are safe.")).to_be_visible()
     assert all("status of 503" in complaint for complaint in person.complaints), person.complaints
     person.complaints.clear()
@@ -35,7 +35,7 @@ def test_without_the_broker(new_person: Callable[..., BrowserUser], twin: Callab
         person.page.get_by_role("button", name="Add funds").click()
     assert answered.value.status == 503
     assert int(answered.value.headers["retry-after"]) > 0
-    expect(person.page.get_by_role("heading", name="Back in a moment")).to_be_visible()
+    expect(person.page.get_by_role("heading", name="Temporarily unavailable")).to_be_visible()
     person.go("/history")
     expect(person.page.get_by_text("Nothing has happened yet")).to_be_visible()
     person.complaints.clear()

@@ -16,7 +16,7 @@ ASK_AGAIN_SECONDS = 1
 
 
 class CommandAnswer(commands.CommandResult, frozen=True):
-    """What became of a command. Money is in cents. `summary`: what a DISPLAY_SUMMARY asks for."""
+    """Outcome of a command. Money is in cents. `summary`: the answer to a DISPLAY_SUMMARY."""
 
     summary: Summary | None = None
 
@@ -31,7 +31,7 @@ class CommandAnswer(commands.CommandResult, frozen=True):
     errors=(409,),
 )
 def give_command(person: Person, body: AnyCommand, query: Waiting, headers: Keyed) -> Response:
-    """Give a command: 202 once it is safely on its way, or, with `wait`, 200 with its outcome if it comes in time."""
+    """Give a command: 202 once the broker has confirmed it, or, with `wait`, 200 if its outcome comes in time."""
     name = CommandName(str(body.__struct_config__.tag))
     try:
         result = commands.run(
@@ -59,10 +59,10 @@ def give_command(person: Person, body: AnyCommand, query: Waiting, headers: Keye
     query=Waiting,
 )
 def get_command(person: Person, command_id: str, query: Waiting) -> Response:
-    """What became of a command of yours; `wait` for it if you like."""
+    """Get the outcome of one of your commands; `wait` sets how long to wait for it."""
     result = commands.look_up(bytes.fromhex(command_id), person.user_id, person.administrator, query.wait)
     if result is None:
-        raise ProblemError(404, "you gave no such command")
+        raise ProblemError(404, "you have given no command with this id")
     return _answer(result, 200, person)
 
 

@@ -12,25 +12,25 @@ from webapp.bounds import HexId, SymbolLetters
 
 @operation("GET", "/history", {200: reads.HistoryPage}, query=HistoryPageQuery)
 def list_history(person: Person, query: HistoryPageQuery) -> reads.HistoryPage:
-    """What happened to your account, the newest first."""
+    """List your history, newest rows first."""
     return reads.history(person.user_id, query.chosen(), query.page, query.size)
 
 
 @operation("GET", "/history.csv", {200: "text/csv"}, query=HistoryQuery)
 def export_history_csv(person: Person, query: HistoryQuery) -> Response:
-    """Your history as CSV, the oldest first: all of it, or all that was chosen."""
+    """Export your history as CSV, oldest rows first: all rows, or those that match the filter."""
     return Response(reads.history_csv(person.user_id, query.chosen()), mimetype="text/csv")
 
 
 @operation("GET", "/history.json", {200: list[reads.HistoryRowView]}, query=HistoryQuery)
 def export_history_json(person: Person, query: HistoryQuery) -> Response:
-    """Your history as JSON, the oldest first: all of it, or all that was chosen."""
+    """Export your history as JSON, oldest rows first: all rows, or those that match the filter."""
     return Response(reads.history_json(person.user_id, query.chosen()), mimetype="application/json")
 
 
 @operation("GET", "/watchlist", {200: list[str]})
 def list_watched(person: Person) -> list[str]:
-    """The symbols you watch."""
+    """List the symbols that you watch."""
     return reads.watched_symbols(person.user_id)
 
 
@@ -38,35 +38,35 @@ def list_watched(person: Person) -> list[str]:
 def watch_symbol(person: Person, symbol: str) -> list[str]:
     """Watch a symbol."""
     if not reads.watch(person.user_id, symbol.upper()):
-        raise ProblemError(409, "your watch list is full")
+        raise ProblemError(409, "your watch list is full: remove a symbol first")
     return reads.watched_symbols(person.user_id)
 
 
 @operation("DELETE", "/watchlist/{symbol}", {200: list[str]}, place={"symbol": SymbolLetters})
 def unwatch_symbol(person: Person, symbol: str) -> list[str]:
-    """Watch a symbol no longer."""
+    """Stop watching a symbol."""
     reads.unwatch(person.user_id, symbol.upper())
     return reads.watched_symbols(person.user_id)
 
 
 @operation("GET", "/dumps", {200: list[downloads.DumpFile]})
 def list_dumps(person: Person) -> list[downloads.DumpFile]:
-    """Logs that you asked for, and what has become of each. `failure` says why one has no file, or not yet."""
+    """List the log dumps that you requested, with their states. `failure` says why one has no file, or not yet."""
     return downloads.listed(person)
 
 
 @operation("GET", "/dumps/{dump_id}", {200: "application/xml"}, place={"dump_id": HexId})
 def download_dump(person: Person, dump_id: str) -> Response:
-    """The file of one."""
+    """Download the file of a dump."""
     response = downloads.send(person, dump_id)
     if response is None:
-        raise ProblemError(404, "there is no file of this dump for you: GET /dumps says what has become of it")
+        raise ProblemError(404, "you cannot download a file of this dump: GET /dumps shows its state")
     return response
 
 
 @operation("GET", "/operations", {200: reads.Operations}, errors=(403,))
 def get_operations(person: Person) -> reads.Operations:
-    """How the system is doing; for administrators."""
+    """Show the state of the system; for administrators only."""
     if not person.administrator:
         raise ProblemError(403, "only for administrators")
     return reads.operations()
@@ -74,7 +74,7 @@ def get_operations(person: Person) -> reads.Operations:
 
 @operation("GET", "/operations/dead-letters", {200: reads.DeadLetters}, query=DeadLettersQuery, errors=(403,))
 def get_dead_letters(person: Person, query: DeadLettersQuery) -> reads.DeadLetters:
-    """Messages that could not be read, the oldest first, and why; for administrators. They stay where they are."""
+    """List undecodable messages, oldest first, with reasons; for administrators only. Changes nothing."""
     if not person.administrator:
         raise ProblemError(403, "only for administrators")
     return reads.dead_letters(query.after)

@@ -14,14 +14,14 @@ from webapp.api.problems import MEDIA_TYPE, Problem
 REF = "#/components/schemas/{name}"
 
 DESCRIPTION = """\
-Day trading against a message queue. Every command is published, confirmed, and executed in order exactly once; its \
-outcome is `done` or `rejected` for one reason. Money is in whole cents in answers, and text in commands. Errors are \
-RFC 9457 problem details."""
+Day trading on a message queue. Every command is published, confirmed, and executed in order exactly once; its \
+outcome is `done` or `rejected` for one reason. Answers give money in whole cents; commands take it as text. Errors \
+are RFC 9457 problem details."""
 
 
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
-    """This document."""
+    """This OpenAPI document."""
     return Response(_encoded(), mimetype=JSON)
 
 

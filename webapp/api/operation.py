@@ -92,12 +92,16 @@ def authenticated(method: str) -> Person:
     """The person behind the call, by API token or session. With a session, all but GET need the page's CSRF token."""
     person = current_user()
     if person is None:
-        raise ProblemError(401, "a token is needed: Authorization: Bearer …", WWW_Authenticate="Bearer")
+        raise ProblemError(
+            401, "no valid token: send one in the header Authorization: Bearer …", WWW_Authenticate="Bearer"
+        )
     if method not in SAFE_METHODS and bearer_token() is None:
         try:
             validate_csrf(request.headers.get("X-CSRFToken"))
         except ValidationError as error:
-            raise ProblemError(403, "calls with a session need the page's token in X-CSRFToken") from error
+            raise ProblemError(
+                403, "a call with a session cookie needs the page's CSRF token in the header X-CSRFToken"
+            ) from error
     return person
 
 

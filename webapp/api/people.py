@@ -23,27 +23,27 @@ class NewToken(msgspec.Struct, frozen=True):
 
 @operation("POST", "/tokens", {201: NewToken}, body=Credentials, open_to_all=True, errors=(403, 409), limit=login_limit)
 def create_token(body: Credentials) -> Response:
-    """A token for your name and password."""
+    """Create a token, with your name and password."""
     try:
         person = check_password(body.user, body.password)
     except ProblemForPeople as error:
         raise ProblemError(403, str(error)) from error
     created = tokens.create(site().store, person.user_id, body.name)
     if created is None:
-        raise ProblemError(409, f"you have {tokens.TOKENS_MAX} tokens: revoke one first")
+        raise ProblemError(409, f"you have {tokens.TOKENS_MAX} tokens, the maximum: revoke one first")
     token, text = created
     return answered(NewToken(text, token.token_id, token.name), 201)
 
 
 @operation("GET", "/tokens", {200: list[tokens.Token]})
 def list_tokens(person: Person) -> list[tokens.Token]:
-    """Your tokens; none of their texts."""
+    """List your tokens, without their texts."""
     return tokens.of_person(site().store, person.user_id)
 
 
 @operation("DELETE", "/tokens/{token_id}", {204: None}, place={"token_id": TokenNumber})
 def revoke_token(person: Person, token_id: int) -> Response:
-    """Make a token of yours worthless."""
+    """Revoke one of your tokens."""
     if not tokens.revoke(site().store, person.user_id, token_id):
-        raise ProblemError(404, "you have no such token")
+        raise ProblemError(404, "you have no token with this id")
     return Response(status=204)

@@ -55,14 +55,14 @@ def of_unavailable(error: Unavailable, perhaps_taken: bool) -> Response:
 
 
 DETAILS = {
-    400: "the request cannot be read",
-    403: "not yours to do",
+    400: "the request is malformed",
+    403: "you have no permission for this",
     404: "there is nothing at this address",
-    405: "not with this method; see Allow",
-    413: "the body is larger than any honest request",
+    405: "this address does not support this method; the header Allow lists those that it does",
+    413: "request body too large",
     415: "the body must be application/json",
-    429: "too many requests; try again after Retry-After seconds",
-    500: "a mistake of ours; it is in our logs",
+    429: "too many requests; wait for the seconds in Retry-After, then try again",
+    500: "this is a fault in Day Trade, not in your request; its details are in the site's log",
 }
 
 

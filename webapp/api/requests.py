@@ -30,7 +30,7 @@ OrderSeq = Annotated[
         description="The order to act on, by the `seq` of its BUY or SELL. Default: the newest.",
     ),
 ]
-Price = Annotated[str, Meta(max_length=40, description="Dollars a share.", examples=["12.34"])]
+Price = Annotated[str, Meta(max_length=40, description="Dollars per share.", examples=["12.34"])]
 SymbolText = Annotated[str, Meta(max_length=20, description="1 to 3 letters.", examples=["ABC"])]
 FileName = Annotated[
     str,
@@ -60,7 +60,7 @@ class OrderBody(CommandBody, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if (self.amount is UNSET) == (self.shares is UNSET):
-            raise ValueError("give either `amount` or `shares`")
+            raise ValueError("give `amount` or `shares`, not both")
 
     def arguments(self) -> list[str]:
         return [self.symbol, self.amount if isinstance(self.amount, str) else str(int(cast(float, self.shares)))]
@@ -88,7 +88,7 @@ class Add(CommandBody, frozen=True, tag="ADD"):
 
 
 class GetQuote(CommandBody, frozen=True, tag="QUOTE"):
-    """Get a price that is good for 60 seconds from when it was asked for; it may cost a paid hit."""
+    """Get a price that is good for 60 seconds from when it was requested; it may have to be paid for."""
 
     symbol: SymbolText
 
@@ -106,7 +106,7 @@ class CancelBuy(ClosingBody, frozen=True, tag="CANCEL_BUY"):
 
 
 class Sell(OrderBody, frozen=True, tag="SELL"):
-    """Reserve as many whole shares as are worth the amount, or `shares`; commit within 60 seconds."""
+    """Reserve as many whole shares as the amount is worth, or `shares`; commit within 60 seconds."""
 
 
 class CommitSell(ClosingBody, frozen=True, tag="COMMIT_SELL"):
@@ -138,7 +138,7 @@ class CancelSetBuy(CommandBody, frozen=True, tag="CANCEL_SET_BUY"):
 
 
 class SetSellAmount(CommandBody, frozen=True, tag="SET_SELL_AMOUNT"):
-    """Say what a sell trigger is to sell, in dollars."""
+    """Set the amount that a sell trigger sells, in dollars."""
 
     symbol: SymbolText
     amount: Amount
@@ -158,7 +158,7 @@ class CancelSetSell(CommandBody, frozen=True, tag="CANCEL_SET_SELL"):
 
 
 class DisplaySummary(CommandBody, frozen=True, tag="DISPLAY_SUMMARY"):
-    """The account, what stands, and the last 20 rows of its history."""
+    """Show the account, its pending and trigger orders, and the last 20 rows of its history."""
 
 
 class Dumplog(CommandBody, frozen=True, tag="DUMPLOG"):
@@ -230,7 +230,7 @@ class Since(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose token it will be, and the name they will know it by."""
+    """Name and password of the token's owner, and a name for the token."""
 
     user: Annotated[str, Meta(max_length=64)]
     password: Annotated[str, Meta(max_length=200)]

@@ -54,7 +54,7 @@ class BrokerListener(BrokerThread):
             try:
                 self._listen(open_connection(self._amqp_url, self._name, CONNECT_SECONDS_MAX))
             except BrokerError as error:
-                log.warning("not live", error=str(error))
+                log.warning("live updates interrupted", error=str(error))
                 self._on_status(False)
                 self._stopping.wait(PAUSE_SECONDS)
 
@@ -87,7 +87,7 @@ class BrokerListener(BrokerThread):
         try:
             answers = decode_prices(body).answers
         except DecodeError as error:
-            log.warning("prices cannot be read", error=str(error))
+            log.warning("undecodable message of prices", error=str(error))
             return
         # A quote dated in the future is a mistake, and would count as the newest until then.
         latest_ms = now_ms() + CLOCK_STEP_MS_MAX
@@ -97,4 +97,4 @@ class BrokerListener(BrokerThread):
         try:
             self._on_changed(decode_accounts_changed(body).users)
         except DecodeError as error:
-            log.warning("news of accounts cannot be read", error=str(error))
+            log.warning("undecodable message of account changes", error=str(error))

@@ -143,7 +143,7 @@ class Hub:
             try:
                 self.registry.tell_seqs(await self._in_thread(lookups.newest_seqs, users) if users else ())
             except Unavailable as error:
-                log.warning("cannot look accounts up", error=str(error))
+                log.warning("cannot look up accounts", error=str(error))
                 self.registry.put_back(users)
                 self._stale.set()
                 await asyncio.sleep(RETRY_SECONDS)

@@ -42,18 +42,24 @@ def create_server(settings: WebSettings) -> tuple[Starlette, Hub]:
     async def live(request: Request) -> Response:
         headers = _headers(request, settings)
         if headers is None:
-            return _problem(403, "streams are for pages of this site", {})
+            return _problem(403, "only pages of this site may open a stream", {})
         symbols = [text.upper() for text in request.query_params.get("symbols", "").split(",") if text]
         if len(symbols) > SYMBOLS_MAX or not all(map(is_symbol, symbols)):
-            return _problem(422, f"symbols: at most {SYMBOLS_MAX}, of 1 to 3 letters, with commas between", headers)
+            return _problem(
+                422, f"symbols: at most {SYMBOLS_MAX} symbols of 1 to 3 letters, separated by commas", headers
+            )
         cookie = request.cookies.get(cookie_name)
         try:
             user = await hub.user_of(cookie)
             if user is None:
-                return _problem(401, "log in first", headers)
+                return _problem(401, "no valid session: log in first", headers)
             stream = await hub.open(user, symbols)
         except Full:
-            return _problem(503, "too many pages are open", headers | {"Retry-After": str(RETRY_AFTER_SECONDS)})
+            return _problem(
+                503,
+                "too many pages are open: close one, or try again later",
+                headers | {"Retry-After": str(RETRY_AFTER_SECONDS)},
+            )
         except Unavailable as error:
             return _problem(503, str(error), headers | {"Retry-After": str(error.retry_after_seconds)})
         return StreamingResponse(hub.events(stream, cookie), media_type="text/event-stream", headers=headers)

@@ -35,8 +35,8 @@ def watch() -> ResponseReturnValue:
     if symbol is None:
         return tell(message("rejected", "Not watched", "A symbol has one to three letters."))
     if not reads.watch(logged_in().user_id, symbol):
-        return tell(message("rejected", "Not watched", "The watch list is full: take a symbol off it first."))
-    return tell(message("done", f"Watching {symbol}", "Its price is on your watch list."))
+        return tell(message("rejected", "Not watched", "Your watch list is full. Remove a symbol first."))
+    return tell(message("done", f"Watching {symbol}", "Its price is now on your watch list."))
 
 
 @pages.post("/watch/remove")
@@ -44,7 +44,7 @@ def watch() -> ResponseReturnValue:
 def unwatch() -> ResponseReturnValue:
     symbol = symbol_or_none(request.form.get("symbol")) or abort(400)
     reads.unwatch(logged_in().user_id, symbol)
-    return tell(message("done", f"{symbol} is off your watch list", "You can put it back at any time."))
+    return tell(message("done", f"{symbol} removed from your watch list", "You can add it again at any time."))
 
 
 @pages.post("/theme")

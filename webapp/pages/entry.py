@@ -41,7 +41,7 @@ def password() -> ResponseReturnValue:
         except ProblemForPeople as error:
             problem = str(error)
         else:
-            tell_on_next_page(message("done", "Password changed", "You are logged out everywhere but here."))
+            tell_on_next_page(message("done", "Password changed", "You are logged out on all other devices."))
             return redirect(url_for("pages.dashboard"), 303)
     return _page("password.html", problem)
 

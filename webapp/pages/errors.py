@@ -13,10 +13,10 @@ TEMPLATES = {405: 404}
 
 def of_unavailable(error: Unavailable, perhaps_taken: bool) -> Response:
     """Answer 503, which says when to retry and whether a command that was sent may take effect."""
-    sentence = "The market is out of reach for a moment."
+    sentence = "Day Trade cannot be reached at the moment."
     if wants_json():
-        perhaps = "It may have been taken; press again, it will not be done twice."
-        text = perhaps if perhaps_taken else "Nothing was done. Try again in a moment."
+        perhaps = "It may have been accepted. Press again: it will not be done twice."
+        text = perhaps if perhaps_taken else "Nothing was changed. Try again in a moment."
         response = jsonify(message("error", sentence, text))
     else:
         response = make_response(
@@ -40,7 +40,7 @@ def of_http_error(error: HTTPException) -> Response | HTTPException:
         return error  # every page has addresses, which need a valid host
     code = error.code or 500
     if wants_json():
-        text = "Load the page again, then once more." if isinstance(error, CSRFError) else error.description or ""
+        text = "Reload the page, then try again." if isinstance(error, CSRFError) else error.description or ""
         return make_response(jsonify(message("error", "That did not work", text)), code)
     page = render_template(f"errors/{TEMPLATES.get(code, code)}.html", sentence=None)
     return make_response(page, code)

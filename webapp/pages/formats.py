@@ -7,7 +7,7 @@ from schema.bounds import MILLISECONDS_MAX
 
 MINUS = "\u2212"
 NOTHING = "–"
-NO_DATE = "no valid date"
+NO_DATE = "invalid date"
 
 
 def dollars(cents: int | None) -> str:

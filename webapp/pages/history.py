@@ -22,8 +22,8 @@ FIGURE_NAMES = {
     "realised": "Realised profit",
 }
 AVERAGE_COST = (
-    "By average cost: a purchase adds what was paid, a sale takes its part of that with it (cost × shares sold ÷ "
-    "shares held, rounded down to the cent). What it brought beyond that part is realised, for good."
+    "By average cost: a purchase adds what you paid; a sale removes its share of that (cost × shares sold ÷ "
+    "shares held, rounded down to the cent). What the sale brought beyond that share is your realised profit."
 )
 RULES = {"cost": AVERAGE_COST, "realised": AVERAGE_COST}
 """Rules behind the figures that no column of the history holds."""

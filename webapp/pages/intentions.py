@@ -56,7 +56,11 @@ def changed_trigger_order(
         return None
     for order in reads.trigger_orders(person.user_id):
         if (order.symbol, order.side) == (symbol, side) and str(order.version) != version:
-            armed = f" at {dollars(order.trigger_cents)} a share" if order.trigger_cents else ", with no price yet"
+            armed = (
+                f" at {dollars(order.trigger_cents)} a share"
+                if order.trigger_cents
+                else ", without a trigger price yet"
+            )
             now = f"It is for {dollars(order.amount_cents)}{armed}."
             return message("rejected", "Nothing was cancelled", f"This trigger order of {symbol} has changed. {now}")
     return None

@@ -10,11 +10,11 @@ from schema.money import parse_cents, whole_shares
 from schema.outcomes import Side
 from webapp import reads
 from webapp.accounts import logged_in, login_required
-from webapp.pages.formats import count
 from webapp.pages.fragments import pieces
 from webapp.pages.intentions import TOKEN_CHARACTERS_MAX
 from webapp.pages.root import pages
 from webapp.pages.symbol_names import symbol_or_none
+from webapp.pages.words import share_count
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _warning(ticket: Ticket, amount_cents: int, shares: int) -> str | None:
     if ticket.side == Side.BUY:
         account = reads.account(user)
         if not account.opened:
-            return "You have no account yet: add funds first."
-        return "That is more than your available cash." if account.cash_cents < amount_cents else None
+            return "You have no account yet. Add funds first."
+        return "This is more than your available cash." if account.cash_cents < amount_cents else None
     held = next((position.shares for position in reads.positions(user) if position.symbol == ticket.symbol), 0)
-    return f"You have {count(held)} available." if held < shares else None
+    return f"You have only {share_count(held)} available." if held < shares else None

@@ -29,21 +29,21 @@ assert set(NAMES) == set(CommandName)
 
 _DONE = {
     CommandName.ADD: ("Funds added", "{amount} is in your cash."),
-    CommandName.QUOTE: ("{symbol} is at {price}", "Good for 60 seconds from when it was asked for."),
+    CommandName.QUOTE: ("{symbol} is at {price}", "This price is good for 60 seconds from when it was requested."),
     CommandName.BUY: ("Buy order placed", "{shares}{symbol} at {price}. Commit it within 60 seconds."),
     CommandName.COMMIT_BUY: ("Bought", "{shares}{symbol} at {price}."),
-    CommandName.CANCEL_BUY: ("Buy order cancelled", "What it reserved is back in your cash."),
+    CommandName.CANCEL_BUY: ("Buy order cancelled", "The reserved cash is available again."),
     CommandName.SELL: ("Sell order placed", "{shares}{symbol} at {price}. Commit it within 60 seconds."),
     CommandName.COMMIT_SELL: ("Sold", "{shares}{symbol} at {price}."),
     CommandName.CANCEL_SELL: ("Sell order cancelled", "The shares are available again."),
-    CommandName.SET_BUY_AMOUNT: ("Amount set", "{amount} to buy {symbol} with. Arm it with a price."),
+    CommandName.SET_BUY_AMOUNT: ("Amount set", "{amount} to buy {symbol}. Now arm it with a price."),
     CommandName.SET_BUY_TRIGGER: ("Armed", "Buys {symbol} at {price} or less."),
-    CommandName.CANCEL_SET_BUY: ("Trigger order cancelled", "What it reserved for {symbol} is back in your cash."),
-    CommandName.SET_SELL_AMOUNT: ("Amount set", "{amount} of {symbol} to sell. Arm it with a price."),
+    CommandName.CANCEL_SET_BUY: ("Trigger order cancelled", "The cash reserved for {symbol} is available again."),
+    CommandName.SET_SELL_AMOUNT: ("Amount set", "{amount} of {symbol} to sell. Now arm it with a price."),
     CommandName.SET_SELL_TRIGGER: ("Armed", "Sells {symbol} at {price} or more."),
     CommandName.CANCEL_SET_SELL: ("Trigger order cancelled", "The shares of {symbol} are available again."),
     CommandName.DISPLAY_SUMMARY: ("Up to date", "The summary shows your account as it is now."),
-    CommandName.DUMPLOG: ("Log asked for", "The list shows when its file is written, or why it cannot be."),
+    CommandName.DUMPLOG: ("Log requested", "The list shows when the file is written, or why it cannot be written."),
 }
 
 _REPEATED = {
@@ -54,10 +54,10 @@ _REPEATED = {
     CommandName.SELL: ("Already placed", "Your sell order for {shares}{symbol} at {price} was placed"),
     CommandName.COMMIT_SELL: ("Already sold", "You sold {shares}{symbol} at {price}"),
     CommandName.CANCEL_SELL: ("Already cancelled", "Your sell order was cancelled"),
-    CommandName.SET_BUY_AMOUNT: ("Already set", "{amount} to buy {symbol} with was set"),
+    CommandName.SET_BUY_AMOUNT: ("Already set", "Your amount of {amount} to buy {symbol} was set"),
     CommandName.SET_BUY_TRIGGER: ("Already armed", "Your buy trigger for {symbol} was armed at {price}"),
     CommandName.CANCEL_SET_BUY: ("Already cancelled", "Your buy trigger for {symbol} was cancelled"),
-    CommandName.SET_SELL_AMOUNT: ("Already set", "{amount} of {symbol} to sell was set"),
+    CommandName.SET_SELL_AMOUNT: ("Already set", "Your amount of {amount} to sell {symbol} was set"),
     CommandName.SET_SELL_TRIGGER: ("Already armed", "Your sell trigger for {symbol} was armed at {price}"),
     CommandName.CANCEL_SET_SELL: ("Already cancelled", "Your sell trigger for {symbol} was cancelled"),
 }
@@ -72,7 +72,7 @@ def outcome_message(result: CommandResult) -> dict[str, str]:
     """Message for an outcome: kind (done, rejected, pending), title and text."""
     if result.pending:
         name = NAMES[result.command] if result.command else "Your command"
-        return message("pending", f"{name}: on its way", "Its outcome will show here as soon as it is known.")
+        return message("pending", f"{name}: in progress", "The outcome will appear here as soon as it is known.")
     assert result.command is not None, "an outcome is that of a command"
     name = CommandName(result.command)
     if result.status == Outcome.REJECTED:
@@ -87,9 +87,9 @@ def not_newest_message(result: CommandResult, order_seq: int, newest: HistoryRow
     first = outcome_message(result)
     other = f"{NAMES[CommandName(newest.command)].lower()} for {_details(newest)}"
     if order_seq < newest.seq:
-        return first | {"text": f"You have a newer {other}. Commit or cancel that one first. Nothing was done."}
-    gone = "This order is not pending any more: it was settled, or its 60 seconds are over."
-    return first | {"text": f"{gone} Your newest is the {other}. Nothing was done."}
+        return first | {"text": f"You have a newer {other}. Commit or cancel that one first. Nothing was changed."}
+    gone = "This order is no longer pending: it was committed or cancelled, or its 60 seconds are over."
+    return first | {"text": f"{gone} Your newest is the {other}. Nothing was changed."}
 
 
 def repeated_message(result: CommandResult, first: dict[str, str]) -> dict[str, str]:
@@ -97,11 +97,11 @@ def repeated_message(result: CommandResult, first: dict[str, str]) -> dict[str, 
     if result.pending:
         return first
     if result.status == Outcome.REJECTED:
-        return first | {"text": f"{first['text']} This form was answered before, and was not sent again."}
+        return first | {"text": f"{first['text']} You had sent this form before, so it was not sent again."}
     assert result.command is not None and result.at_ms is not None, "an outcome is that of a command, at a time"
     title, text = _REPEATED.get(CommandName(result.command), (f"Already done: {first['title']}", "This was done"))
     at = f"{time_of_day(result.at_ms)} UTC"
-    return message("pending", title, f"{text.format(**_figures(result))} at {at}. Nothing was done a second time.")
+    return message("pending", title, f"{text.format(**_figures(result))} at {at}. It was not done a second time.")
 
 
 def _figures(result: CommandResult) -> dict[str, str]:
@@ -121,7 +121,7 @@ def news_message(row: HistoryRowView) -> dict[str, str]:
     """Message for a history row without a command: a fill or an expiry."""
     text = f"{_details(row)}."
     if row.kind == HistoryKind.EXPIRY:
-        return message("pending", title_of_row(row), f"{text} What it reserved is available again.")
+        return message("pending", title_of_row(row), f"{text} What it had reserved is available again.")
     return message("done", title_of_row(row), text)
 
 

@@ -38,7 +38,7 @@ def test_a_wrong_password_and_an_unknown_name_are_told_the_same(website: Website
     unknown = website.browser().log_in("nobody-at-all", "not the password")
     assert wrong.status_code == unknown.status_code == 422
     for response in (wrong, unknown):
-        assert "Name or password is wrong." in response.text
+        assert "The name or the password is wrong." in response.text
 
 
 def test_the_session_id_changes_at_login_and_the_old_cookie_stays_worthless(website: Website) -> None:

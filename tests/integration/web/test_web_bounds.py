@@ -109,7 +109,7 @@ def test_a_row_of_a_time_that_is_no_date_is_shown_without_it(website: Website) -
     browser.log_in(user)
     page = browser.get("/history/1")
     assert page.status_code == 200
-    assert "no valid date" in page.text
+    assert "invalid date" in page.text
     assert browser.get("/history").status_code == 200
     assert caller.get("/history").json["rows"][0]["published_at_ms"] == published_at_ms
     assert str(published_at_ms) in caller.get("/history.csv").text

@@ -282,7 +282,7 @@ def test_administrators_see_what_could_not_be_read_and_why(website: Website, wai
         browser.log_in(administrator)
         page = browser.get("/operations/dead-letters").text
         assert letter["id"] in page and letter["beginning"] in page
-        assert "behind the ones" in browser.get(f"/operations/dead-letters?after={letter['number']}").text
+        assert "You have seen all of them" in browser.get(f"/operations/dead-letters?after={letter['number']}").text
         assert letter["id"] in browser.get(f"/operations/dead-letters?after={10**20}").text
         assert caller.get("/operations/dead-letters", after=letter["number"]).json == {
             "letters": [], "total": 1, "next_after": None

@@ -27,7 +27,7 @@ def put(website: Website, filename: str) -> None:
     ("columns", "said"),
     [
         ({"state": "waiting"}, "Being written"),
-        ({"state": "waiting", "failure": "the disk is full"}, "The disk is full. We keep trying."),
+        ({"state": "waiting", "failure": "the disk is full"}, "The disk is full. We will keep trying."),
         (
             {"state": "failed", "failure": "its folder has the name of the file of the dump a"},
             "Its folder has the name of the file of the dump",
@@ -79,7 +79,7 @@ def test_a_file_that_a_workload_requested_is_listed_and_not_offered(website: Web
     browser = website.browser()
     browser.log_in(user)
     page = browser.get("/log").text
-    assert "It was not asked for here" in page
+    assert "It was not requested on this site" in page
     assert "Download" not in page
 
 

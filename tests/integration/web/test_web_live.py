@@ -229,7 +229,7 @@ def test_a_refused_stream_is_answered_with_a_problem_like_the_api(live: LiveProc
     problem = json.loads(response.read())
     connection.close()
     assert response.getheader("Content-Type") == "application/problem+json"
-    assert problem == {"title": "Unauthorized", "status": 401, "detail": "log in first"}
+    assert problem == {"title": "Unauthorized", "status": 401, "detail": "no valid session: log in first"}
 
 
 def test_one_page_too_many_is_told_when_to_retry(live: LiveProcess, browser, page, wait_for) -> None:

@@ -86,7 +86,7 @@ def test_a_read_only_database_can_be_read_and_orders_work_again_when_it_is_writa
     for path, field in (("/commands/ADD", {"amount": "3.00"}), ("/commands/QUOTE", {"symbol": "ABC"}), WATCH):
         page = reader.client.post(path, data=reader.form("/trade") | field)
         assert page.status_code == 503
-        assert "may have been taken" not in page.text, path
+        assert "may have been accepted" not in page.text, path
     alter("RESET default_transaction_read_only")
     wait_for(lambda: app.test_client().get("/healthz").status_code == 200, what="connections that may write")
     assert caller.give("ADD", key="new", amount="2.00").json["status"] == "done"

@@ -81,7 +81,7 @@ def _says_when_to_come_back(browser: Browser, caller: Caller) -> None:
         response = browser.get(path)
         assert (response.status_code, response.mimetype) == (503, "text/html"), path
         assert int(response.headers["Retry-After"]) > 0
-        assert "Back in a moment" in response.text
+        assert "Temporarily unavailable" in response.text
     for path in CALLS:
         response = caller.get(path)
         assert (response.status_code, response.mimetype) == (503, "application/problem+json"), path

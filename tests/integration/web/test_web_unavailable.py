@@ -70,7 +70,7 @@ def test_an_order_whose_confirm_is_lost_has_its_effect_once(
     wait_for(lambda: app.test_client().get("/healthz").json["broker"] is False, what="nobody else waits for it")
     refused = caller.give("ADD", key="another", amount="4.00")
     assert (refused.status_code, refused.json["perhaps_taken"]) == (503, False)
-    assert "away" in refused.json["detail"]
+    assert "broker is unavailable" in refused.json["detail"]
     wait_for(lambda: len(website.history(user)) == 1, what="its effect")
     relay.mute = False
     relay.cut()

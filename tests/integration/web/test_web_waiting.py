@@ -128,7 +128,7 @@ def test_a_form_without_a_waiting_place_leads_to_a_page_that_shows_the_outcome_l
     with app.extensions[EXTENSION].waiting.place_of("somebody else"):
         sent = browser.client.post("/commands/QUOTE", data=browser.form("/trade") | {"symbol": symbol})
     assert sent.status_code == 303
-    assert "on its way" in browser.get(sent.headers["Location"]).text
+    assert "in progress" in browser.get(sent.headers["Location"]).text
     website.system.send("quote-server", signal.SIGCONT)
     wait_for(lambda: browser.get(sent.headers["Location"]).status_code == 303, what="the outcome")
     assert f"{symbol} is at $" in browser.get("/").text

@@ -11,7 +11,7 @@ import { say } from "./messages.js";
 const NO_ANSWER = {
   kind: "error",
   title: "No answer from the server",
-  text: "It is not known yet whether this was done. Press again: it will not be done twice.",
+  text: "We do not know yet whether this was done. Press again: it will not be done twice.",
 };
 
 // When many requests wait, the server answers at once that an order is on its way, though its outcome follows shortly.

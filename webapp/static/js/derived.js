@@ -40,7 +40,7 @@ function drawTotals(tiles, newest) {
   put(tiles.querySelector("[data-figure=worth]"), dollars(worth));
   put(tiles.querySelector("[data-worth-note]"), note);
   putChange(tiles.querySelector("[data-figure=profit] > span"), worth - cost);
-  const gained = cost ? `${percent(worth - cost, cost)} on what they cost` : "of open positions";
+  const gained = cost ? `${percent(worth - cost, cost)} of their cost` : "of open positions";
   put(tiles.querySelector("[data-profit-note]"), gained);
 }
 

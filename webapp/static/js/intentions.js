@@ -25,7 +25,7 @@ export function doneAlready(form) {
     return null;
   }
   const button = againButton(form);
-  const hint = button ? ` For another one like it press “${button.textContent}”.` : "";
+  const hint = button ? ` To do it once more, press “${button.textContent}”.` : "";
   return { ...before.again, text: before.again.text + hint };
 }
 
