@@ -1,4 +1,4 @@
-"""What is due is handed out however a clock goes forth and back, and nothing is before its time (spec §3, expiry)."""
+"""Deadlines return everything that is due, and nothing early, however the clock moves (spec §3, expiry)."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ steps = st.integers(-5_000, 5_000) | st.sampled_from(
 
 
 class BackAndForth(RuleBasedStateMachine):
-    """Subjects are numbers; `left` is what was added and not handed out, with its times."""
+    """Deadlines of numbered subjects. `left`: subjects that were added and not returned, with their times."""
 
     @initialize()
     def begins(self):

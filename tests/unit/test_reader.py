@@ -171,7 +171,7 @@ def test_the_complete_arguments_of_a_huge_line_are_kept(read, length, character)
 
 @pytest.mark.parametrize("between", [" ", "", "\t", "\x85", "\u2028", "\x0c"])
 def test_commands_that_share_a_line_are_reported_and_not_only_the_first_one_rejected(read, between):
-    """As `echo $(cat file)` writes them, or a system whose line end is none here."""
+    """`echo $(cat file)` writes such lines, and so do systems with other line ends."""
     lines = ["[1] ADD,u,1.00", "[2] QUOTE,u,ABC", "[3] COMMIT_BUY,u"]
     first, others, after = read(f"{between.join(lines)}\n[4] ADD,u,1.00\n")
     assert _said(first) == ("ADD", "u", None, None, None, Reason.BAD_ARGUMENTS)
