@@ -4,13 +4,28 @@ import sqlalchemy
 from sqlalchemy.engine import make_url
 
 from database import libpq_urls, postgres
+from database.pool import Pool, PooledConnection
 
 
 def engine(database_url: str) -> sqlalchemy.Engine:
-    """Makes a SQLAlchemy engine over psycopg 3, for reads, exports and migrations; it connects on first use."""
+    """Makes an engine whose connections are used once, for a program that needs one; it connects on first use."""
     libpq_urls.drop_libpq_variables(database_url)
     url = make_url(database_url).set(drivername="postgresql+psycopg")
-    return sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=postgres.KEEPALIVE)
+    return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, connect_args=postgres.KEEPALIVE)
+
+
+def engine_on(pool: Pool, isolation_level: sqlalchemy.engine.interfaces.IsolationLevel) -> sqlalchemy.Engine:
+    """Makes an engine that takes its connections from a pool, and gives them back. The pool stays the caller's."""
+    made = sqlalchemy.create_engine(
+        "postgresql+psycopg://", creator=pool.take, poolclass=sqlalchemy.NullPool, isolation_level=isolation_level
+    )
+    sqlalchemy.event.listen(made, "invalidate", _abandon)
+    return made
+
+
+def _abandon(connection: PooledConnection, _record: object, _error: BaseException | None) -> None:
+    # SQLAlchemy closes what it invalidates, and this pool would lend it again.
+    connection.abandon()
 
 
 def means_not_now(error: BaseException) -> bool:

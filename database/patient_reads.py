@@ -11,10 +11,14 @@ import sqlalchemy
 from sqlalchemy import Connection, Row, text
 
 from database import engines
+from database.pool import Pool
 from schema.errors import StoreAway, StoreError
 
 PATIENCE_SECONDS = 60.0
 RETRY_PAUSE_SECONDS = 0.2
+
+CONNECTIONS_MAX = 1
+"""Connections at most: one thread asks."""
 
 Result = TypeVar("Result")
 
@@ -23,7 +27,9 @@ class Ledger:
     """Runs each query in a transaction of its own, except that `snapshot` reads one state with several queries."""
 
     def __init__(self, database_url: str, patience_seconds: float = PATIENCE_SECONDS):
-        self._engine = engines.engine(database_url).execution_options(isolation_level="REPEATABLE READ")
+        # No limit for statements: the checks after a run read whole tables.
+        self._pool = Pool(database_url, "patient reads", CONNECTIONS_MAX, settings={})
+        self._engine = engines.engine_on(self._pool, "REPEATABLE READ")
         self._patience_seconds = patience_seconds
 
     def rows(self, query: str, **parameters: object) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -53,7 +59,7 @@ class Ledger:
         self._patiently(lambda connection: connection.execute(text(statement), parameters))
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._pool.close()
 
     def _patiently(self, work: Callable[[Connection], Result]) -> Result:
         deadline = time.monotonic() + self._patience_seconds
@@ -67,5 +73,5 @@ class Ledger:
                 if time.monotonic() > deadline:
                     raise StoreAway(f"Postgres: {getattr(error, 'orig', error)}") from error
                 # The pooled connections may lead to a server that has become a standby.
-                self._engine.dispose()
+                self._pool.drain()
             time.sleep(RETRY_PAUSE_SECONDS)

@@ -1,10 +1,11 @@
-"""Connections to Postgres for hot paths, and the classification of their errors. No SQL of any feature.
+"""Parameters of connections to Postgres, and the classification of their errors. No SQL of any feature.
 
 Every worker imports this module, and none needs SQLAlchemy, whose import takes 0.2 s. So engines are in `engines.py`.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -18,6 +19,17 @@ STATEMENT_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 2_000
 """Maximum idle time in a transaction: a process paused in one loses its locks before the next owner needs them."""
 
+CONNECT_SECONDS_MAX = 5
+"""Seconds for one attempt to connect."""
+
+WORKER_SETTINGS: Mapping[str, object] = MappingProxyType(
+    {
+        "statement_timeout": STATEMENT_TIMEOUT_MS,
+        "timezone": "UTC",
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    }
+)
+"""Parameters of a worker's sessions."""
 
 KEEPALIVE: dict[str, Any] = {
     "keepalives_idle": 3,
@@ -32,23 +44,36 @@ With them a network path that drops packets is noticed after 9 s (8 s if data wa
 
 
 def connect(database_url: str, application: str) -> psycopg.Connection:
-    """Opens a connection for one thread's hot path: autocommit off, time limits set. Raises StoreAway."""
-    libpq_urls.drop_libpq_variables(database_url)
-    url = libpq_urls.for_libpq(database_url)
-    options = (
-        f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"
-        f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
-    )
+    """Opens the only connection of a short program: autocommit off, time limits set. Raises StoreAway.
+
+    Processes that live long, or need several connections, take them from their pool (`pool.py`).
+    """
+    url, parameters = connection_parameters(database_url, application, WORKER_SETTINGS)
     try:
-        return psycopg.connect(
-            url,
-            application_name=application[:63],
-            connect_timeout=5,
-            **KEEPALIVE,
-            options=libpq_urls.session_options(url, options),
-        )
+        return psycopg.connect(url, **parameters)
     except psycopg.Error as error:
         raise StoreAway(f"cannot reach Postgres: {error}") from error
+
+
+def connection_parameters(
+    database_url: str,
+    application: str,
+    settings: Mapping[str, object],
+    connect_seconds: int = CONNECT_SECONDS_MAX,
+) -> tuple[str, dict[str, Any]]:
+    """URL and parameters with which psycopg connects. Drops the libpq variables that the server must not follow.
+
+    `application`: name of the session at Postgres. `settings`: the session's parameters, which override the user's.
+    """
+    libpq_urls.drop_libpq_variables(database_url)
+    url = libpq_urls.for_libpq(database_url)
+    ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    return url, {
+        **KEEPALIVE,
+        "application_name": application[:63],
+        "connect_timeout": connect_seconds,
+        "options": libpq_urls.session_options(url, ours),
+    }
 
 
 def only_row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:

@@ -230,7 +230,7 @@ _CLAIM = f"""
     FROM ending WHERE p.consumer_group = %s AND p.partition = ending.partition
     RETURNING p.partition, p.epoch, p.next_offset, p.high_offset, p.audit_number, p.clock_ms"""
 
-# The `application_name` of a session is its replica's name (`database.postgres.connect`).
+# The `application_name` of a session is its replica's name (`ownership.process.run_sessions`).
 _END_HANGING = f"""
     SELECT pg_terminate_backend(a.pid) FROM partitions p JOIN pg_stat_activity a ON a.application_name = p.owner
     WHERE p.consumer_group = %s AND p.partition = ANY(%s::smallint[]) AND p.lease_until NOT {_RUNS}

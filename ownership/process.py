@@ -1,5 +1,6 @@
-"""Frame of an owning process: settings, logging, SIGTERM, and a fresh pair of connections for each session."""
+"""Frame of an owning process: settings, logging, SIGTERM, the pool, and a pair of connections for each session."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -8,6 +9,7 @@ import psycopg
 import structlog
 
 from database import postgres
+from database.pool import Pool
 from ownership import partitions
 from ownership.lifecycle import StopSignal, live
 from ownership.partitions import LEASE_MS
@@ -47,7 +49,8 @@ def run_consumer(process: str, work: Work) -> int:
             work(broker, database, chosen.replica, stopping)
 
     try:
-        run_sessions(chosen, session, stopping)
+        with contextlib.closing(Pool(chosen.database_url, chosen.replica, connections_max=1)) as pool:
+            run_sessions(chosen, pool, session, stopping)
     except DayTradeError as error:
         log.error("cannot continue", error=f"{type(error).__name__}: {error}")
         return 1
@@ -56,6 +59,7 @@ def run_consumer(process: str, work: Work) -> int:
 
 def run_sessions(
     chosen: settings.Settings,
+    pool: Pool,
     session: Session,
     stopping: Callable[[], bool],
     *,
@@ -65,6 +69,8 @@ def run_sessions(
 ) -> None:
     """Runs sessions, each with connections of its own, until one ends by itself. `live` explains losses and `finishes`.
 
+    A session keeps one connection of the pool for itself: whatever it commits as an owner goes through this one. The
+    pool's sessions bear the replica's name, so that a takeover finds those of a late owner (`partitions.claim`).
     `lease_ms`: length of the group's leases. `connect_seconds`: limit of one attempt to connect to the broker; short,
     because the process notices SIGTERM only between two attempts. Raises what a session raises, except BrokerError
     and StoreError.
@@ -74,13 +80,10 @@ def run_sessions(
         broker = open_connection(chosen.amqp_url, chosen.replica, connect_seconds)
         try:
             broker.require_queues(queue.name for queue in QUEUES)
-            database = postgres.connect(chosen.database_url, chosen.replica)
-            try:
+            with pool.lend() as database:
                 with postgres.translated():
                     partitions.succeed(database, chosen.place, chosen.replica, lease_ms)
                 session(broker, database)
-            finally:
-                database.close()
         finally:
             broker.close()
 

@@ -12,6 +12,7 @@ from dataclasses import asdict
 import psycopg
 import structlog
 
+from database.pool import Pool
 from ownership.member import Member, Owner
 from ownership.partitions import Ownership
 from ownership.process import run_sessions
@@ -53,7 +54,8 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> None:
         finally:
             worker.drop()
 
-    run_sessions(settings, session, stopping, lease_ms=LEASE_MS)
+    with contextlib.closing(Pool(settings.database_url, settings.replica, connections_max=1)) as pool:
+        run_sessions(settings, pool, session, stopping, lease_ms=LEASE_MS)
     log.info("stopped", **asdict(counts))
 
 

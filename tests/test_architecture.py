@@ -61,6 +61,7 @@ HOMES: dict[str, set[str]] = {
     "msgspec": PACKAGES,
     "structlog": PACKAGES - {"schema", "deploy"},
     "pika": {"rabbitmq"},
+    "psycopg_pool": {"database.pool"},
     "psutil": {"deploy.servers", "bench"},
     "psycopg": {
         *("database", "schema.migrations", "rabbitmq.dead_letters"),

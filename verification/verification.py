@@ -60,7 +60,7 @@ def verify(
     if dump is not None:
         jobs.append(Job("dump file", lambda connection, advanced: dump_file.verify(connection, dump, advanced)))
     jobs += map(runner.of_pass, PASSES)
-    with snapshot.take(database_url) as state:
+    with snapshot.take(database_url, runner.AT_ONCE) as state:
         of_jobs = list(runner.run(state, jobs, watcher or Watcher()))
     extra = len(jobs) - len(PASSES)
     findings = [finding for found in (*of_jobs[extra:], *of_jobs[:extra]) for finding in found]

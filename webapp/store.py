@@ -8,9 +8,9 @@ import psycopg
 import sqlalchemy
 from flask import current_app
 from sqlalchemy import Connection, Row, text
-from sqlalchemy.engine import make_url
 
-from database import engines, libpq_urls, postgres
+from database import engines, postgres
+from database.pool import Pool, PooledConnection
 from webapp.unavailable import ReadOnly, Unavailable
 
 CONNECT_SECONDS_MAX = 2
@@ -30,14 +30,14 @@ _ERRORS = (sqlalchemy.exc.SQLAlchemyError, psycopg.Error)
 """SQLAlchemy lets some errors of psycopg pass as they are."""
 
 
-class _Impatient(psycopg.Connection):
+class _Impatient(PooledConnection):
     """A connection that closes itself when Postgres stays silent, so that no request waits for ever."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         try:
             return super().wait(gen, interval, SILENCE_SECONDS_MAX if timeout is None else timeout)
         except psycopg.errors._WaitTimeout as error:
-            self.close()  # a late answer would be taken for that of the next statement
+            self.abandon()  # a late answer would be taken for that of the next statement
             raise psycopg.OperationalError(f"Postgres has been silent for {SILENCE_SECONDS_MAX:g} s") from error
 
 
@@ -45,26 +45,17 @@ class Store:
     """Database access for all threads of a process."""
 
     def __init__(self, database_url: str, connections_max: int):
-        libpq_urls.drop_libpq_variables(database_url)
-        url = make_url(database_url).set(drivername="postgresql+psycopg")
-        options = f"-c statement_timeout={STATEMENT_MS_MAX} -c timezone=UTC"
-        self._engine = sqlalchemy.create_engine(
-            url,
-            pool_size=connections_max,
-            max_overflow=0,
-            pool_timeout=POOL_WAIT_SECONDS_MAX,
-            pool_pre_ping=True,
-            # Each statement is its own transaction: reads need no BEGIN and COMMIT around them.
-            isolation_level="AUTOCOMMIT",
-            connect_args={
-                **postgres.KEEPALIVE,
-                "connect_timeout": CONNECT_SECONDS_MAX,
-                "application_name": "webapp",
-                "options": libpq_urls.session_options(database_url, options),
-            },
+        self._pool = Pool(
+            database_url,
+            "webapp",
+            connections_max,
+            settings={"statement_timeout": STATEMENT_MS_MAX, "timezone": "UTC"},
+            wait_seconds=POOL_WAIT_SECONDS_MAX,
+            connect_seconds=CONNECT_SECONDS_MAX,
+            make=_Impatient,
         )
-
-        sqlalchemy.event.listen(self._engine, "do_connect", _connect)
+        # Each statement is its own transaction: reads need no BEGIN and COMMIT around them.
+        self._engine = engines.engine_on(self._pool, "AUTOCOMMIT")
 
     def rows(self, query: str, **parameters: object) -> Sequence[Row[*tuple[Any, ...]]]:
         """All rows of the answer. Raises Unavailable."""
@@ -95,7 +86,7 @@ class Store:
                 yield from found
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._pool.close()
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -115,12 +106,6 @@ class Store:
             if postgres.sqlstate(error) == postgres.READ_ONLY:
                 raise ReadOnly("the database accepts no changes at the moment", RETRY_SECONDS) from error
             raise Unavailable("the database does not answer", RETRY_SECONDS) from error
-
-
-def _connect(
-    _dialect: object, _record: object, arguments: tuple[Any, ...], named: dict[str, Any]
-) -> psycopg.Connection:
-    return _Impatient.connect(*arguments, **named)
 
 
 def _sound(parameters: dict[str, object]) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """`python -m consumers.audit`: stores the log of record and writes dumps, until SIGTERM. Wiring only."""
 
+import contextlib
 import os
 import sys
 
@@ -7,11 +8,15 @@ import structlog
 
 from consumers.audit.dumper import Dumper
 from consumers.audit.writer import run
+from database.pool import Pool
 from ownership.lifecycle import StopSignal
 from runtime import entry_point
 from runtime.log_setup import set_up_logging
 from schema import settings
 from schema.errors import DayTradeError
+
+CONNECTIONS_MAX = 2
+"""Connections to the database: one for storing the log, one for reading dumps."""
 
 log = structlog.get_logger()
 
@@ -20,11 +25,12 @@ def main() -> int:
     try:
         configuration = settings.from_environment(os.environ)
         set_up_logging(configuration.log_level, "audit")
-        dumper = Dumper(configuration)
         stopping = StopSignal()
-        dumper.start()
-        run(configuration, stopping, on_dump_complete=dumper.wake)
-        dumper.stop()
+        with contextlib.closing(Pool(configuration.database_url, configuration.replica, CONNECTIONS_MAX)) as pool:
+            dumper = Dumper(configuration, pool)
+            dumper.start()
+            run(configuration, pool, stopping, on_dump_complete=dumper.wake)
+            dumper.stop()
     except DayTradeError as error:
         print(f"audit: {error}", file=sys.stderr)
         return 1

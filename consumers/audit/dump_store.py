@@ -1,12 +1,13 @@
 """The SQL of dumps: which are to be written, which entries each holds, and its state. No files and no XML here."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import psycopg
 
 from consumers.audit.dump_xml import AuditRow
-from database import postgres
+from database.pool import Pool
 from database.postgres import translated
 from schema.events import QUOTECACHE_SOURCE, AuditKind
 from schema.outcomes import DumpState
@@ -33,14 +34,19 @@ class WaitingDump:
     filename: str
 
 
-def connect(database_url: str, application: str) -> psycopg.Connection:
-    """Opens a connection for reading dumps, without a time limit, because a log may be long. Raises StoreError."""
-    connection = postgres.connect(database_url, application)
-    with translated(), connection.transaction():
-        connection.execute("SET statement_timeout = 0")
-        connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_TIMEOUT_MS}")
-        connection.execute(f"SET work_mem = '{WORK_MEMORY}'")
-    return connection
+def reader(pool: Pool, application: str) -> AbstractContextManager[psycopg.Connection]:
+    """Lends a connection for reading dumps, without a time limit, because a log may be long. Raises StoreError.
+
+    `application`: name of the session meanwhile. It is not the replica's, whose sessions a takeover ends.
+    """
+    return pool.lend(
+        {
+            "application_name": application[:63],
+            "statement_timeout": "0",
+            "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+            "work_mem": WORK_MEMORY,
+        }
+    )
 
 
 def unwritten(connection: psycopg.Connection) -> list[WaitingDump]:

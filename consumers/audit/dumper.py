@@ -17,6 +17,7 @@ from consumers.audit.dump_place import why_not_now
 from consumers.audit.dump_retries import Retries
 from consumers.audit.dump_store import WaitingDump
 from consumers.audit.dump_writing import write
+from database.pool import Pool
 from database.postgres import translated
 from schema.errors import DumpImpossible, StoreError
 from schema.outcomes import DumpState
@@ -39,8 +40,9 @@ log = structlog.get_logger()
 class Dumper:
     """Writes all complete dumps whenever it is woken."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings, pool: Pool):
         self._settings = settings
+        self._pool = pool
         self._wake = threading.Event()
         self._stopping = False
         self._retries = Retries()
@@ -72,7 +74,7 @@ class Dumper:
 
     def _write_all(self) -> None:
         try:
-            with dump_store.connect(self._settings.database_url, f"dumper {self._settings.replica}") as connection:
+            with dump_store.reader(self._pool, f"dumper {self._settings.replica}") as connection:
                 dumps = dump_store.unwritten(connection)
                 self._retries.keep(dump.dump_id for dump in dumps)
                 for dump in dumps:

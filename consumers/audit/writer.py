@@ -15,6 +15,7 @@ import structlog
 from consumers.audit import store
 from consumers.audit.batch import AuditBatch
 from consumers.audit.numbering import Numbering, Stop
+from database.pool import Pool
 from ownership.member import Member, Owner
 from ownership.partitions import Ownership
 from ownership.process import run_sessions
@@ -62,7 +63,7 @@ DROPPED = "retention has dropped it: publish it again"
 log = structlog.get_logger()
 
 
-def run(settings: Settings, stopping: Callable[[], bool], on_dump_complete: Callable[[], None]) -> None:
+def run(settings: Settings, pool: Pool, stopping: Callable[[], bool], on_dump_complete: Callable[[], None]) -> None:
     """Stores the log until `stopping()`, then stores what is in the stream by then. Survives the loss of a server.
 
     Calls `on_dump_complete` after a commit that completed dumps, and after a claim. Raises LogGap if the stream has
@@ -79,7 +80,7 @@ def run(settings: Settings, stopping: Callable[[], bool], on_dump_complete: Call
             worker.leave()
 
     # If a session is lost after SIGTERM, one more begins, to store what is still in the stream.
-    run_sessions(settings, session, stopping, connect_seconds=CONNECT_SECONDS_MAX, finishes=True)
+    run_sessions(settings, pool, session, stopping, connect_seconds=CONNECT_SECONDS_MAX, finishes=True)
 
 
 class _AuditWorker(Owner):

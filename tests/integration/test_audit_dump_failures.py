@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 from consumers.audit import dump_retries, dump_store, dump_writing
 from consumers.audit.dump_store import WaitingDump
 from consumers.audit.dumper import MISTAKE, Dumper
+from database.pool import Pool
 from schema.commands import PARTITIONS
 from schema.errors import DumpImpossible
 from schema.events import QUOTECACHE_SOURCE
@@ -30,11 +32,13 @@ class RecordedDumps:
             os.environ | {"DATABASE_URL": database_url, "DUMP_DIR": str(folder), "REPLICA": "test"}
         )
         self.database = psycopg.connect(database_url, autocommit=True)
-        self._reader = dump_store.connect(database_url, "dumper test")
+        self._opened = ExitStack()
+        self.pool = self._opened.enter_context(closing(Pool(database_url, "test", 2)))
+        self._reader = self._opened.enter_context(dump_store.reader(self.pool, "dumper test"))
         self._numbers = dict.fromkeys(range(PARTITIONS), 0)
 
     def close(self) -> None:
-        self._reader.close()
+        self._opened.close()
         self.database.close()
 
     def ask(
@@ -96,7 +100,7 @@ def dumps(database_url, tmp_path) -> Iterator[RecordedDumps]:
 def dumper(dumps, monkeypatch) -> Iterator[Dumper]:
     """Dumper that retries soon."""
     monkeypatch.setattr(dump_retries, "PAUSE_SECONDS_FIRST", 0.02)
-    dumper = Dumper(dumps.settings)
+    dumper = Dumper(dumps.settings, dumps.pool)
     dumper.start()
     yield dumper
     dumper.stop()

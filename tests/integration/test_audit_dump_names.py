@@ -1,6 +1,7 @@
 """Dumps that share a file name: the file belongs to the latest, in whatever order they can be written."""
 
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -9,6 +10,7 @@ from lxml import etree
 
 from consumers.audit import dump_store, dump_writing
 from consumers.audit.dump_store import WaitingDump
+from database.pool import Pool
 from schema.commands import PARTITIONS
 from schema.events import AuditEntry
 from tests.integration.audit_harness import AuditLog, command, marker
@@ -126,7 +128,7 @@ def make_both_unwritten(audit: AuditLog, wait_for) -> None:
 
 
 def write(audit: AuditLog, database_url: str, dump_id: str) -> None:
-    with dump_store.connect(database_url, f"dumper {dump_id}") as connection:
+    with closing(Pool(database_url, "test", 1)) as pool, dump_store.reader(pool, f"dumper {dump_id}") as connection:
         dump_writing.write(connection, WaitingDump(dump_id, "ann", "log"), Path(audit.dump_dir))
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -10,6 +11,7 @@ import pytest
 
 from bench.processes import ROOT
 from consumers.audit import dump_store, dump_writing
+from database.pool import Pool
 from schema.events import CLOCK_STEP_MS_MAX
 from schema.outcomes import DumpState
 from tests.integration import forgeries, lateness, violations
@@ -227,7 +229,7 @@ def test_a_dump_that_was_cut_together_with_its_marker_is_found(spoiled, tmp_path
         "UPDATE dumps SET state = 'waiting', written_at_ms = NULL RETURNING 1",
         "UPDATE dump_markers SET number = number - 3 WHERE source = 4 RETURNING dump_id",
     )
-    with dump_store.connect(url, "tests") as connection:
+    with closing(Pool(url, "test", 1)) as pool, dump_store.reader(pool, "tests") as connection:
         (dump,) = dump_store.unwritten(connection)
         assert dump_writing.write(connection, dump, tmp_path) is DumpState.WRITTEN
     findings = verify(url, tmp_path / dump.filename).findings
