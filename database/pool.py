@@ -1,6 +1,6 @@
-"""Pool of a process's connections to one database: their number, the wait for one, the check before use. No SQL.
+"""Pool of a process's connections to one database: limits, waits, and the check before each use. No SQL of any feature.
 
-A process makes its pool after its last fork, because the pool connects in threads, and closes it at its end.
+A process makes its pool after its last fork, because the pool connects in threads. It closes the pool at its end.
 """
 
 import contextlib
@@ -20,25 +20,26 @@ from schema.errors import StoreAway
 WAIT_SECONDS_MAX = 5.0
 """Longest wait for a connection in a worker: as long as one attempt to connect may take."""
 
-CHECKS_MAX = 3
-"""Connections that one loan checks: the first may be dead, the second is new; beyond that the server is at fault."""
+CHECKS_MAX = 2
+"""Connections that `take` checks at most. The first may have died while it was idle; all later ones are new."""
 
 CLOSE_SECONDS_MAX = 2.0
-"""Seconds for which `close` waits for threads that are connecting; they do not keep a process alive."""
+"""Seconds for which `close` waits for a thread that is connecting. Such a thread does not keep a process alive."""
 
 CONNECTING_THREADS_MAX = 3
+"""Threads that connect. The pool grows by one connection at a time; several threads only replace lost ones sooner."""
 
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
-# Each failed attempt to connect would be a line in the log. Whoever asked for the connection gets the reason instead.
+# The library would log each failed attempt to connect. The caller that needed the connection gets the reason instead.
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
 class PooledConnection(psycopg.Connection[TupleRow]):
-    """Connection whose `close` gives it back to its pool, because SQLAlchemy has no other word for the end of a use.
+    """Connection whose `close` gives it back to its pool. SQLAlchemy calls `close` at the end of each use.
 
-    psycopg_pool's option `close_returns` does not suffice: psycopg does nothing on `close` of a broken connection, so
-    the pool would count it as lent for ever.
+    psycopg_pool has an option for this, `close_returns`. But with it `close` does nothing to a broken connection, and
+    the pool counts that connection as lent for ever.
     """
 
     def __init__(self, pgconn: PGconn, row_factory: RowFactory[TupleRow] = tuple_row):
@@ -46,7 +47,7 @@ class PooledConnection(psycopg.Connection[TupleRow]):
         self.made_at = time.monotonic()
 
     def close(self) -> None:
-        """Gives the connection back. Call it once: later the connection may be somebody else's."""
+        """Gives the connection back. Call it once per loan: afterwards another thread may have the connection."""
         pool = getattr(self, "_pool", None)
         if pool is None:  # it is not lent: its pool ends it
             super().close()
@@ -54,17 +55,17 @@ class PooledConnection(psycopg.Connection[TupleRow]):
             pool.putconn(self)
 
     def abandon(self) -> None:
-        """Ends the session with the server. The next `close` makes the pool put a new connection in its place."""
+        """Ends the session with the server. `close` must follow; the pool then opens another connection instead."""
         self.pgconn.finish()
 
     def add_notice_handler(self, callback: Callable[[psycopg.errors.Diagnostic], None]) -> None:
-        """Registers a handler of notices once: SQLAlchemy registers its own again at each loan."""
+        """Registers a handler of notices, each only once: SQLAlchemy registers its own anew at each loan."""
         if callback not in self._notice_handlers:
             super().add_notice_handler(callback)
 
 
 class _PromptPool(ConnectionPool[PooledConnection]):
-    """Pool that tells whoever waits when it could not connect, and why; psycopg_pool lets them wait until the end."""
+    """Pool that fails its waiting callers as soon as it cannot connect. psycopg_pool lets them time out."""
 
     why: psycopg.Error | None = None
     """Why the last attempt to connect failed; None if it succeeded."""
@@ -79,7 +80,7 @@ class _PromptPool(ConnectionPool[PooledConnection]):
         return connection
 
     def reconnect_failed(self) -> None:
-        """Fails everybody who waits. It has no next attempt: the next loan makes one."""
+        """Fails all waiting callers with the reason. There is no further attempt; the next call of `take` makes one."""
         why = self.why
         if why is None:  # another thread has connected meanwhile
             return
@@ -87,14 +88,14 @@ class _PromptPool(ConnectionPool[PooledConnection]):
             waiting = [*self._waiting]
             self._waiting.clear()
         for client in waiting:
-            client.fail(type(why)(str(why)))  # one for each thread that raises it
+            client.fail(type(why)(str(why)))  # each thread raises an exception of its own
 
 
 class Pool:
     """Connections of a process to one database, at most `connections_max`; threads may share it.
 
-    `application`: name of the sessions at Postgres. `settings`: parameters of all sessions. `make`: kind of connection.
-    It connects when it is first asked, keeps what comes back, and ends what nobody needed for ten minutes.
+    `application`: name of the sessions at Postgres. `settings`: parameters of all sessions. `make`: class of the
+    connections. The pool opens connections when they are needed, and closes those that were idle for ten minutes.
     """
 
     def __init__(
@@ -117,7 +118,7 @@ class Pool:
             min_size=0,
             max_size=connections_max,
             timeout=wait_seconds,
-            # Attempts that are repeated in the background, ever more seldom, would find a restarted server late.
+            # No repeated attempts: their growing pauses, up to minutes, would keep a restarted server from being used.
             reconnect_timeout=0,
             num_workers=min(CONNECTING_THREADS_MAX, connections_max),
             open=True,
@@ -129,13 +130,13 @@ class Pool:
         Raises psycopg.OperationalError if the pool cannot connect, if no connection becomes free in time (PoolTimeout),
         or if it is closed (PoolClosed).
         """
-        for _ in range(CHECKS_MAX - 1):
+        for _ in range(CHECKS_MAX):
             connection = self._get()
             try:
                 self._pool.check_connection(connection)
             except psycopg.Error:
                 self._end(connection)
-                if connection.made_at > self._drained_at:  # the others are probably dead as well
+                if connection.made_at > self._drained_at:  # the server has probably ended all of them
                     self.drain()
             except BaseException:
                 self._end(connection)
@@ -148,8 +149,8 @@ class Pool:
     def lend(self, settings: Mapping[str, str] = NO_SETTINGS) -> Iterator[psycopg.Connection]:
         """Lends a connection for one thread's use, with these parameters of its session. Raises StoreAway.
 
-        What is not committed at the end of the use is rolled back. After an exception the connection is not used again:
-        nobody knows what it was doing, and the server behind it may have become a standby.
+        What is not committed at the end of the use is rolled back. After an exception the connection is closed and not
+        used again: its state is unknown, and the server behind it may have become a standby.
         """
         try:
             connection = self.take()
@@ -168,12 +169,12 @@ class Pool:
             connection.close()
 
     def drain(self) -> None:
-        """Replaces all connections: those not lent now, the others when they come back."""
+        """Replaces all connections: the idle ones now, the lent ones when they come back."""
         self._drained_at = time.monotonic()
         self._pool.drain()
 
     def close(self) -> None:
-        """Ends all connections; those still lent end when they come back. Whoever waits for one gets PoolClosed."""
+        """Closes all connections; those still lent are closed when they come back. Waiting callers get PoolClosed."""
         self._pool.close(CLOSE_SECONDS_MAX)
 
     def _get(self) -> PooledConnection:

@@ -67,12 +67,12 @@ def connection_parameters(
     """
     libpq_urls.drop_libpq_variables(database_url)
     url = libpq_urls.for_libpq(database_url)
-    ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     return url, {
         **KEEPALIVE,
         "application_name": application[:63],
         "connect_timeout": connect_seconds,
-        "options": libpq_urls.session_options(url, ours),
+        "options": libpq_urls.session_options(url, options),
     }
 
 

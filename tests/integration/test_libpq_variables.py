@@ -9,6 +9,7 @@ from sqlalchemy.engine import URL, make_url
 
 from database.engines import engine
 from database.libpq_urls import OWN_SERVER_MARK, for_own_server
+from database.pool import Pool
 from database.postgres import connect
 from deploy.servers import database as deploy_database
 from schema.errors import StoreAway
@@ -76,12 +77,17 @@ def by_site(url: str, question: str = QUESTION) -> tuple:
         store.close()
 
 
+def by_pool(url: str, question: str = QUESTION) -> tuple:
+    with closing(Pool(url, "test", 1)) as pool, pool.lend() as connection:
+        return connection.execute(question).fetchone()
+
+
 def by_stack(url: str, question: str = QUESTION) -> tuple:
     with deploy_database.connect(url) as connection:
         return connection.execute(question).fetchone()
 
 
-CLIENTS = (by_worker, by_engine, by_site, by_stack)
+CLIENTS = (by_worker, by_engine, by_site, by_pool, by_stack)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +150,7 @@ def test_a_given_server_is_reached_by_the_users_service(bare, ask, monkeypatch, 
     assert ask(f"postgresql:///{bare.database}")
 
 
-@pytest.mark.parametrize("ask", [by_worker, by_site])
+@pytest.mark.parametrize("ask", [by_worker, by_site, by_pool])
 @pytest.mark.parametrize("way", ["variable", "URL"])
 def test_a_given_server_gets_the_users_options_and_the_projects(ask, way, bare, monkeypatch):
     options = "-c geqo=off -c statement_timeout=0"

@@ -16,6 +16,7 @@ from database import postgres
 from schema.errors import StoreAway, StoreError
 from tests.integration.broker import Relay
 from tests.integration.web.website import Website
+from webapp.site import EXTENSION
 from webapp.store import Store
 from webapp.unavailable import Unavailable
 
@@ -110,6 +111,25 @@ def test_a_database_without_a_connection_to_spare_is_unavailable(website: Websit
     assert client.get("/healthz").json["database"] is False
     alter("CONNECTION LIMIT -1")
     wait_for(lambda: client.get("/healthz").json["database"], what="a connection")
+
+
+def test_while_no_connection_becomes_free_the_site_is_unavailable(website: Website, monkeypatch) -> None:
+    monkeypatch.setattr("webapp.store.POOL_WAIT_SECONDS_MAX", 0.1)
+    app = website.another(WEB_THREADS="2", WEB_WAITING_MAX="1")
+    caller = website.api(website.person(), app)
+    assert caller.get("/account").status_code == 200
+    store = app.extensions[EXTENSION].store
+    downloads = [store.stream("SELECT generate_series(1, 10)") for _ in range(2)]
+    for download in downloads:
+        next(download)
+    answer = caller.get("/account")
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert int(answer.headers["Retry-After"]) > 0
+    for download in downloads:
+        download.close()
+    assert caller.get("/account").status_code == 200
+    website.close_app(app)
+    assert caller.get("/account").status_code == 503
 
 
 def test_a_statement_whose_backend_is_ended_is_unavailable_and_the_next_one_is_not(website: Website, wait_for) -> None:
