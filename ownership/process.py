@@ -70,7 +70,7 @@ def run_sessions(
     """Runs sessions, each with connections of its own, until one ends by itself. `live` explains losses and `finishes`.
 
     A session keeps one connection of the pool for itself: whatever it commits as an owner goes through this one. The
-    pool's sessions bear the replica's name, so that a takeover finds those of a late owner (`partitions.claim`).
+    pool's sessions bear the replica's name, so that a takeover finds those of a late owner (`partitions.tick`).
     `lease_ms`: length of the group's leases. `connect_seconds`: limit of one attempt to connect to the broker; short,
     because the process notices SIGTERM only between two attempts. Raises what a session raises, except BrokerError
     and StoreError.
