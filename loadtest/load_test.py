@@ -5,6 +5,7 @@ Environment variables besides those of `schema.settings`: WORKLOAD (a file, a pi
 workers, for the report).
 """
 
+import contextlib
 import os
 import secrets
 import sys
@@ -112,22 +113,26 @@ def run_load(
     settings: Settings, options: Options, workload: Workload, console: Console, begun: Callable[[], None]
 ) -> dict[str, Any]:
     """Runs the load test, from waiting for the workers to showing the report. Raises DayTradeError."""
-    ledger = Ledger(settings.database_url)
-    _wait_for_workers(ledger, options.replicas)
-    run = Run(workload.source, workload.name, baseline_of(ledger))
-    publisher = CommandPublisher(partial(open_connection, settings.amqp_url, "loadtest"))
-    try:
-        parameters = {"source": run.source, "workload": run.workload, "now_ms": now_ms(), "replicas": options.replicas}
-        ledger.write(_BEGIN, **parameters)
-        begun()  # from here on, the last run's data may be dropped
-        with display_for(console, workload.lines) as display:
-            LoadDriver(run, publisher, Completion(ledger, run), display).drive(workload, options.rate)
-        ledger.write(_END, source=run.source, published=run.published)
-        replicas = options.replicas or ledger.value(_LIVE_REPLICAS)
-        result = report.make_report(ledger, run, settings, replicas, publisher.server_version)
-    finally:
-        publisher.close()
-        ledger.close()
+    with contextlib.closing(Ledger(settings.database_url)) as ledger:
+        _wait_for_workers(ledger, options.replicas)
+        run = Run(workload.source, workload.name, baseline_of(ledger))
+        publisher = CommandPublisher(partial(open_connection, settings.amqp_url, "loadtest"))
+        try:
+            parameters = {
+                "source": run.source,
+                "workload": run.workload,
+                "now_ms": now_ms(),
+                "replicas": options.replicas,
+            }
+            ledger.write(_BEGIN, **parameters)
+            begun()  # from here on, the last run's data may be dropped
+            with display_for(console, workload.lines) as display:
+                LoadDriver(run, publisher, Completion(ledger, run), display).drive(workload, options.rate)
+            ledger.write(_END, source=run.source, published=run.published)
+            replicas = options.replicas or ledger.value(_LIVE_REPLICAS)
+            result = report.make_report(ledger, run, settings, replicas, publisher.server_version)
+        finally:
+            publisher.close()
     show(result, console)
     return result
 

@@ -33,6 +33,7 @@ def quotes_today() -> None:
 
     Exit codes: 0 shown, 2 not shown.
     """
+    import contextlib
     import os
     from datetime import UTC, datetime
 
@@ -42,10 +43,9 @@ def quotes_today() -> None:
 
     chosen = settings.from_environment(os.environ)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    ledger = Ledger(chosen.database_url, patience_seconds=0)
-    figures = quote_figures.since(ledger, int(midnight.timestamp() * 1000), chosen.quote_cost_cents)
+    with contextlib.closing(Ledger(chosen.database_url, patience_seconds=0)) as ledger:
+        figures = quote_figures.since(ledger, int(midnight.timestamp() * 1000), chosen.quote_cost_cents)
     print(f"Quotes today: {quote_figures.sentence(figures)}")
-    ledger.close()
 
 
 def price_history(

@@ -5,6 +5,7 @@ moves every few seconds. Each turn is an ordinary QUOTE command of a user made f
 meant for the simulated quote server, and never runs in a load test.
 """
 
+import contextlib
 import os
 import secrets
 import signal
@@ -88,15 +89,15 @@ def main() -> int:
         return 2
     set_up_logging(chosen.log_level, chosen.replica)
     try:
-        ledger = Ledger(chosen.database_url)
-        publisher = CommandPublisher(partial(open_connection, chosen.amqp_url, f"market {chosen.replica}"), linger_ms=0)
-        market = MarketSimulation(ledger, publisher)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, market.stop)
-        log.info("the market is open", symbols=len(SYMBOLS))
-        market.run()
-        publisher.close()
-        ledger.close()
+        with contextlib.closing(Ledger(chosen.database_url)) as ledger:
+            connect = partial(open_connection, chosen.amqp_url, f"market {chosen.replica}")
+            publisher = CommandPublisher(connect, linger_ms=0)
+            market = MarketSimulation(ledger, publisher)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, market.stop)
+            log.info("the market is open", symbols=len(SYMBOLS))
+            market.run()
+            publisher.close()
     except DayTradeError as error:
         log.error("the market is closed", error=str(error))
         return 1
