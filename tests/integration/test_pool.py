@@ -114,7 +114,7 @@ def test_a_closed_pool_fails_whoever_waits_and_whoever_comes(make, wait_for):
 
 
 def test_sessions_that_were_ended_while_nobody_used_them_are_replaced_at_once(make, end_all_sessions):
-    """As a restart of Postgres ends them: the first loan after it finds one dead, and takes the others for dead."""
+    """A restart of Postgres ends them all. The first loan after it finds one dead, and has all others replaced."""
     pool = make(8)
     at_once = threading.Barrier(8)
 
