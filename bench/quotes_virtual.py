@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bench.bench_system import percentile, table
 from bench.quotes_cost import RATE_DEFAULT
-from consumers.transactions.account import Account
-from consumers.transactions.batch import Batch, DecidedRow
+from consumers.transactions.account import Account, DecidedRow
+from consumers.transactions.batch import Batch
 from consumers.transactions.look_ahead import LOOK_AHEAD_FROM
 from consumers.transactions.partition_state import Item, PartitionState
 from consumers.transactions.progress import Progress

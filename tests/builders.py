@@ -5,8 +5,8 @@ import itertools
 from collections.abc import Iterable, Mapping
 
 from consumers.transactions import engine
-from consumers.transactions.account import Account, Decision, Position, apply
-from consumers.transactions.batch import Batch
+from consumers.transactions.account import Account, DecidedRow, Decision, Position, apply
+from consumers.transactions.batch import Batch, PartitionOutput
 from consumers.transactions.verdict import NO_QUOTE, Given
 from schema.arguments import AMOUNT, FILENAME, ORDER, SHARES, SIGNATURES, SITE_SIGNATURES, SYMBOL, USER
 from schema.commands import Allowances, Command, CommandName, Fill, command_id
@@ -91,9 +91,14 @@ class Trader:
     def gives_command(self, command: Command, given: Given = NO_QUOTE) -> Decision:
         self.expire()
         decision = self.decide(command, given)
-        apply(self.account, decision)
-        self.batch.add_command(0, self.account, command, self.now_ms, self.now_ms, decision)
+        self.batch.add_command(0, self.account, command, self.applied(decision, command.command_id, self.now_ms))
         return decision
+
+    def applied(self, decision: Decision, command_id: bytes, published_at_ms: int) -> DecidedRow:
+        """Applies a decision to the account; returns its history row."""
+        apply(self.account, decision)
+        user, seq = self.account.user, self.account.history_seq
+        return DecidedRow(user, seq, command_id, published_at_ms, self.now_ms, decision)
 
     def does(self, name: str, *arguments, **more) -> Decision:
         """Runs a command like `gives`, and asserts that it is done."""
@@ -146,8 +151,7 @@ class Trader:
         decision = engine.decide_fill(self.account, fill, self.now_ms)
         assert self.account == before, fill
         if decision is not None:
-            apply(self.account, decision)
-            self.batch.add_fill(0, self.account, fill.command_id, self.now_ms, self.now_ms, decision)
+            self.batch.add_fill(0, self.account, self.applied(decision, fill.command_id, self.now_ms))
         return decision
 
     def waits(self, ms: int) -> None:
@@ -162,9 +166,14 @@ class Trader:
             self.expired.append(decision)
 
     @property
+    def output(self) -> PartitionOutput:
+        """Returns the batch's output for the partition so far, which is empty before the first effect."""
+        return self.batch.outputs.get(0) or PartitionOutput()
+
+    @property
     def log(self) -> list[AuditEntry]:
         """Entries of the log of record so far."""
-        return self.batch.output(0).entries
+        return self.output.entries
 
     @property
     def cash(self) -> int:

@@ -1,8 +1,9 @@
-"""Decisions on commands, and their effect on an account (its fields are in `schema.accounts`).
+"""Decisions on commands, their history rows, and their effect on an account (whose fields are in `schema.accounts`).
 
 No rule of any command, no I/O, no clock.
 """
 
+from dataclasses import dataclass
 from typing import TypedDict
 
 import msgspec
@@ -13,7 +14,7 @@ from schema.events import Quote
 from schema.money import BALANCE_MAX
 from schema.outcomes import HistoryKind, Outcome, Reason, Side
 
-__all__ = ["Account", "Decision", "PendingOrder", "Position", "TriggerOrder", "apply"]
+__all__ = ["Account", "DecidedRow", "Decision", "PendingOrder", "Position", "TriggerOrder", "apply"]
 
 
 class Decision(msgspec.Struct, gc=False):
@@ -48,6 +49,20 @@ class Decision(msgspec.Struct, gc=False):
     shares: int | None = None
     order_seq: int | None = None
     newest_order_seq: int | None = None
+
+
+@dataclass(slots=True)
+class DecidedRow:
+    """Decision with the other values of its history row. `seq`: the account's `history_seq` once it is applied."""
+
+    user: str
+    seq: int
+    command_id: bytes
+    published_at_ms: int
+    at_ms: int
+    decision: Decision
+    waited_since_ms: int | None = None
+    """Time at which the command first lacked a quote, ms since the epoch; None if it never did."""
 
 
 class Deltas(TypedDict, total=False):

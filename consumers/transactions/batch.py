@@ -8,26 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from consumers.transactions import entries
-from consumers.transactions.account import Account, Decision, PendingOrder
+from consumers.transactions.account import Account, DecidedRow, Decision, PendingOrder
 from schema.commands import Command, expiry_id
 from schema.dead_letters import DeadLetter
 from schema.events import AuditEntry, Reply, TriggerChange
 from schema.filenames import dump_path
 from schema.outcomes import Side
-
-
-@dataclass(slots=True)
-class DecidedRow:
-    """Decision with the other values of its history row."""
-
-    user: str
-    seq: int
-    command_id: bytes
-    published_at_ms: int
-    at_ms: int
-    decision: Decision
-    waited_since_ms: int | None = None
-
 
 DEAD_BYTES_MAX = 8_000_000
 """Bytes of undecodable messages after which a batch takes no further message.
@@ -59,6 +45,7 @@ class Batch:
         self.opened: dict[tuple[str, int], PendingOrder] = {}
         self.closed: set[tuple[str, int]] = set()
         self.outputs: dict[int, PartitionOutput] = {}
+        """Output of each partition that the batch touches."""
         self._dead_bytes = 0
         self._row_of: dict[tuple[str, bytes], DecidedRow] = {}
         """Index of the first `_found` rows, by user and command id."""
@@ -70,39 +57,25 @@ class Batch:
 
     def add_dead_letter(self, partition: int, letter: DeadLetter) -> None:
         """Adds an undecodable message, to be stored as a dead letter."""
-        self.output(partition).dead.append(letter)
+        self._touch(partition).dead.append(letter)
         self._dead_bytes += len(letter.body)
 
-    def output(self, partition: int) -> PartitionOutput:
-        """The batch's output for a partition. The first call for a partition makes it part of the batch."""
-        output = self.outputs.get(partition)
-        if output is None:
-            output = self.outputs[partition] = PartitionOutput()
-        return output
-
     def add_command(
-        self,
-        partition: int,
-        account: Account,
-        command: Command,
-        published_at_ms: int,
-        at_ms: int,
-        decision: Decision,
-        reply_to: Iterable[str] = (),
-        waited_since_ms: int | None = None,
+        self, partition: int, account: Account, command: Command, row: DecidedRow, reply_to: Iterable[str] = ()
     ) -> None:
-        """Adds a command that was decided and applied. `waited_since_ms`: when it first lacked a quote, if it did."""
-        output = self.output(partition)
-        entries.log_command(output.entries, command, decision, published_at_ms, at_ms)
-        if decision.filename is not None and command.user is not None:
-            output.entries.append(entries.marker(command, decision.filename, at_ms))
-        self._add(output, account, command.command_id, published_at_ms, at_ms, decision, waited_since_ms)
+        """Adds a command that was decided and applied to its account."""
+        output = self._touch(partition)
+        entries.log_command(output.entries, command, row)
+        filename = row.decision.filename
+        if filename is not None and command.user is not None:
+            output.entries.append(entries.marker(command, filename, row.at_ms))
+        self._add(output, account, row)
         for queue in reply_to:
-            self.answer(partition, queue, _reply(self.rows[-1]))
+            self.answer(partition, queue, _reply(row))
 
     def answer(self, partition: int, queue: str, reply: Reply) -> None:
         """Adds a reply, which the worker sends to this queue once the batch is committed."""
-        self.output(partition).replies.setdefault(queue, []).append(reply)
+        self._touch(partition).replies.setdefault(queue, []).append(reply)
 
     def reply_to_copy(self, key: tuple[str, bytes]) -> Reply | None:
         """Reply with the outcome of the command of this user and id; None if this batch does not hold it."""
@@ -117,36 +90,35 @@ class Batch:
         assert command.filename is not None, command
         path = dump_path(command.filename)
         if path is not None:
-            self.output(partition).entries.append(entries.marker(command, path, at_ms))
+            self._touch(partition).entries.append(entries.marker(command, path, at_ms))
 
-    def add_fill(
-        self, partition: int, account: Account, command_id: bytes, published_at_ms: int, at_ms: int, decision: Decision
-    ) -> None:
+    def add_fill(self, partition: int, account: Account, row: DecidedRow) -> None:
         """Adds a trigger order's fill that took effect."""
-        output = self.output(partition)
-        entries.log_changes(output.entries, account.user, decision, at_ms)
-        self._add(output, account, command_id, published_at_ms, at_ms, decision)
+        output = self._touch(partition)
+        entries.log_changes(output.entries, row)
+        self._add(output, account, row)
 
     def add_expiry(self, partition: int, account: Account, at_ms: int, decision: Decision) -> None:
         """Adds a pending order's expiry. Its id is made from the order's number, so no order can expire twice."""
-        output = self.output(partition)
-        entries.log_expiry(output.entries, account.user, decision, at_ms)
         order = decision.closed
         assert order is not None, decision
-        self._add(output, account, expiry_id(order.seq), order.expires_at_ms, at_ms, decision)
+        seq = account.history_seq
+        row = DecidedRow(account.user, seq, expiry_id(order.seq), order.expires_at_ms, at_ms, decision)
+        output = self._touch(partition)
+        entries.log_expiry(output.entries, row)
+        self._add(output, account, row)
 
-    def _add(
-        self,
-        output: PartitionOutput,
-        account: Account,
-        command_id: bytes,
-        published_at_ms: int,
-        at_ms: int,
-        decision: Decision,
-        waited_since_ms: int | None = None,
-    ) -> None:
-        user, seq = account.user, account.history_seq
-        self.rows.append(DecidedRow(user, seq, command_id, published_at_ms, at_ms, decision, waited_since_ms))
+    def _touch(self, partition: int) -> PartitionOutput:
+        """Makes the partition part of the batch, unless it is already; returns the output to add to."""
+        output = self.outputs.get(partition)
+        if output is None:
+            output = self.outputs[partition] = PartitionOutput()
+        return output
+
+    def _add(self, output: PartitionOutput, account: Account, row: DecidedRow) -> None:
+        user, decision = row.user, row.decision
+        assert user == account.user and row.seq == account.history_seq, row
+        self.rows.append(row)
         self.accounts[user] = account
         output.users.add(user)
         if decision.shares_delta or decision.reserved_shares_delta:
@@ -158,7 +130,7 @@ class Batch:
             self.closed.add((user, decision.closed.seq))
         if decision.trigger_key is not None:
             self.triggers.add((user, decision.trigger_key))
-            output.changes.append(entries.trigger_change(user, decision, seq))
+            output.changes.append(entries.trigger_change(row))
 
 
 def _reply(row: DecidedRow) -> Reply:

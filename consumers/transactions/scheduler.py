@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from consumers.transactions import engine
-from consumers.transactions.account import Account, Decision, apply
+from consumers.transactions.account import Account, DecidedRow, Decision, apply
 from consumers.transactions.batch import Batch
 from consumers.transactions.look_ahead import LOOK_AHEAD_FROM, QuoteLookup, claim_cents, surely_needs_quote
 from consumers.transactions.partition_state import Item, Parked, PartitionState
@@ -170,15 +170,13 @@ class Scheduler:
         if isinstance(request, Fill):
             decision = engine.decide_fill(account, request, now_ms)
             if decision is not None:
-                apply(account, decision)
-                batch.add_fill(state.partition, account, request.command_id, item.published_at_ms, now_ms, decision)
+                batch.add_fill(state.partition, account, _applied(account, item, decision, now_ms))
         else:
             decision = self._decide(state, account, item, given, now_ms)
             if decision is WANTS_QUOTE:
                 return False
-            apply(account, decision)
-            where_and_when = (state.partition, account, request, item.published_at_ms, now_ms)
-            batch.add_command(*where_and_when, decision, item.reply_to, item.waited_since_ms)
+            row = _applied(account, item, decision, now_ms)
+            batch.add_command(state.partition, account, request, row, item.reply_to)
             if decision.opened is not None:
                 self._expiries.add((state, account.user), decision.opened.expires_at_ms)
         state.finish(item.message)
@@ -208,6 +206,14 @@ class Scheduler:
             decision = engine.expire(order)
             apply(account, decision)
             batch.add_expiry(state.partition, account, now_ms, decision)
+
+
+def _applied(account: Account, item: Item, decision: Decision, at_ms: int) -> DecidedRow:
+    """Applies a decision to its account; returns its history row."""
+    apply(account, decision)
+    command_id, published_at_ms = item.request.command_id, item.published_at_ms
+    user, seq = account.user, account.history_seq
+    return DecidedRow(user, seq, command_id, published_at_ms, at_ms, decision, item.waited_since_ms)
 
 
 def _paid_max(command: Command) -> int | None:

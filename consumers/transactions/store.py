@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 import psycopg
 
-from consumers.transactions.account import Account, Decision, PendingOrder, Position, TriggerOrder
-from consumers.transactions.batch import Batch, DecidedRow
+from consumers.transactions.account import Account, DecidedRow, Decision, PendingOrder, Position, TriggerOrder
+from consumers.transactions.batch import Batch
 from consumers.transactions.intake import HEAD_BYTES, ID_BYTES
 from database.postgres import only_row
 from ownership import outbox, partitions

@@ -53,7 +53,7 @@ def test_everything_the_engine_emits_is_stored(connection, trader):
     with connection.transaction(force_rollback=True):
         ownership = owned(connection, store.GROUP, PARTITION)
         messages = told_by(trader)
-        ownership.audit_number = len(trader.batch.output(PARTITION).entries)
+        ownership.audit_number = len(trader.batch.outputs[PARTITION].entries)
         store.commit(connection, trader.batch, [ownership], {PARTITION: messages})
         assert store.load(connection, [trader.account.user])[0].cash_cents == trader.account.cash_cents
         assert logged(connection, PARTITION, messages) == ownership.audit_number

@@ -77,7 +77,7 @@ def commands(draw, user: str, number: int) -> Command:
 
 @st.composite
 def lives(draw) -> Trader:
-    """Draws a user's life at the engine; its effects are in `batch.output(PARTITION)`."""
+    """Draws a user's life at the engine; its effects are in `batch.outputs[PARTITION]`."""
     user = draw(users)
     trader = Trader(cash=None, user=user)
     batch, account = trader.batch, trader.account
@@ -98,16 +98,14 @@ def lives(draw) -> Trader:
         if command.name in engine.NEEDS_QUOTE:
             given = quote if number < len(BEGINNING) or draw(odd) else NO_QUOTE
         decision = engine.decide(account, command, given, trader.now_ms)
-        apply(account, decision)
-        batch.add_command(PARTITION, account, command, T0, trader.now_ms, decision, [REPLY_TO])
+        batch.add_command(PARTITION, account, command, trader.applied(decision, command.command_id, T0), [REPLY_TO])
         if number < len(BEGINNING):
             continue
         for order in list(account.triggers.values()):
             fill = a_fill(draw(prices), order.version, order.side, order.symbol, user, trader.now_ms, draw(numbers))
             filled = engine.decide_fill(account, fill, trader.now_ms)
             if filled is not None:
-                apply(account, filled)
-                batch.add_fill(PARTITION, account, fill.command_id, T0, trader.now_ms, filled)
+                batch.add_fill(PARTITION, account, trader.applied(filled, fill.command_id, T0))
         trader.waits(draw(waits))
     _expire(trader)
     return trader
@@ -115,7 +113,7 @@ def lives(draw) -> Trader:
 
 def told_by(trader: Trader) -> list[Outgoing]:
     """Returns the messages that announce a life."""
-    output = trader.batch.output(PARTITION)
+    output = trader.batch.outputs[PARTITION]
     return messages_of(PARTITION, output, 1) + news_of(PARTITION, output)
 
 

@@ -57,7 +57,7 @@ def check_batch_knows_all_orders(trader: Trader) -> None:
     assert {seq: order for (_, seq), order in batch.opened.items()} == pending
     assert batch.closed == set()
     assert account.triggers.keys() <= {key for _, key in batch.triggers}
-    newest = {(change.symbol, change.side): change for change in batch.output(0).changes}
+    newest = {(change.symbol, change.side): change for change in trader.output.changes}
     for key, order in account.triggers.items():
         told = newest[key]
         assert (told.version, told.trigger_cents) == (order.version, order.trigger_cents)

@@ -104,7 +104,7 @@ class TriggerWorld:
 
     def announce(self, user: str, again: int = 0) -> None:
         """Announces what a user committed since the last time, and the last `again` changes before it once more."""
-        changes = self.traders[user].batch.output(0).changes
+        changes = self.traders[user].output.changes
         first = max(0, self._announced[user] - again)
         self._announced[user] = len(changes)
         for change in changes[first:]:
@@ -202,9 +202,7 @@ class TriggerWorld:
         raise AssertionError("it does not come to rest")
 
     def _is_under_way(self) -> bool:
-        announced = all(
-            len(trader.batch.output(0).changes) == self._announced[user] for user, trader in self.traders.items()
-        )
+        announced = all(len(trader.output.changes) == self._announced[user] for user, trader in self.traders.items())
         return not announced or any(worker.has_work for worker in self.workers)
 
 

@@ -6,8 +6,8 @@ The turns are production code (`consumers.transactions.turn`). `Database` follow
 
 from collections.abc import Iterable
 
-from consumers.transactions.account import Account, PendingOrder, Position, TriggerOrder
-from consumers.transactions.batch import Batch, DecidedRow
+from consumers.transactions.account import Account, DecidedRow, PendingOrder, Position, TriggerOrder
+from consumers.transactions.batch import Batch
 from consumers.transactions.intake import HEAD_BYTES, Intake
 from consumers.transactions.partition_state import Key, PartitionState
 from consumers.transactions.progress import Progress

@@ -3,7 +3,6 @@
 import pytest
 
 from consumers.transactions import outgoing
-from consumers.transactions.account import apply
 from consumers.transactions.batch import DEAD_BYTES_MAX, Batch, PartitionOutput
 from consumers.transactions.outgoing import messages_of, news_of
 from rabbitmq.topology import AUDIT_EXCHANGE, TRIGGERS_EXCHANGE, trigger_key
@@ -127,10 +126,9 @@ def test_a_batch_takes_messages_until_it_has_its_rows_or_its_bytes_of_dead_lette
 def test_the_outcome_is_sent_to_the_commands_reply_queue():
     ann = Trader(cash=99)
     command = a_command("BUY", 100)
-    decision = ann.decide(command, None)
-    apply(ann.account, decision)
-    ann.batch.add_command(0, ann.account, command, T0, T0, decision, reply_to=["amq.gen-7"])
-    reply, changed = news_of(0, ann.batch.output(0))
+    row = ann.applied(ann.decide(command, None), command.command_id, T0)
+    ann.batch.add_command(0, ann.account, command, row, reply_to=["amq.gen-7"])
+    reply, changed = news_of(0, ann.batch.outputs[0])
     assert (reply.routing_key, reply.mandatory) == ("amq.gen-7", False)
     (told,) = codec.decode_replies(reply.body).replies
     assert (told.command_id, told.user) == (command.command_id, "ann")
@@ -140,7 +138,7 @@ def test_the_outcome_is_sent_to_the_commands_reply_queue():
 
 def test_commands_without_a_reply_queue_cause_no_reply():
     ann = armed_to_buy()
-    (changed,) = news_of(0, ann.batch.output(0))
+    (changed,) = news_of(0, ann.batch.outputs[0])
     assert codec.decode_accounts_changed(changed.body).users == ["ann"]
 
 

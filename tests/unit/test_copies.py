@@ -151,7 +151,8 @@ class CopyRig(SchedulerRig):
 
     @property
     def told(self) -> dict[str, list[Reply]]:
-        return self.batch.output(self.owned.partition).replies
+        output = self.batch.outputs.get(self.owned.partition)
+        return output.replies if output else {}
 
 
 def test_a_command_without_an_earlier_one_is_no_copy():

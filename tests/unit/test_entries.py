@@ -236,7 +236,7 @@ def test_signed_account_transactions_sum_to_the_available_cash():
 
 def test_changes_announce_an_amount_as_not_armed_and_a_trigger_with_price_and_reserve():
     ann = armed_to_buy(amount=1_000, trigger=300)
-    amount, trigger = ann.batch.output(0).changes
+    amount, trigger = ann.batch.outputs[0].changes
     assert (amount.trigger_cents, amount.reserved_cents) == (None, 1_000)
     assert (trigger.trigger_cents, trigger.reserved_cents, trigger.version) == (300, 1_000, amount.version + 1)
 
@@ -249,16 +249,16 @@ def test_changes_announce_a_gone_order_without_a_price_and_with_a_newer_version(
         ann.fills(300, side=side)
     else:
         ann.does(f"CANCEL_SET_{side.upper()}")
-    *_, before, gone = ann.batch.output(0).changes
+    *_, before, gone = ann.batch.outputs[0].changes
     assert (gone.user, gone.symbol, gone.side, gone.trigger_cents) == ("ann", "ABC", side, None)
     assert gone.version == ann.account.history_seq > before.version
 
 
 def test_an_expiry_or_a_refused_change_tells_trigger_workers_nothing():
     ann = armed_to_buy(cash=1_500)
-    told = len(ann.batch.output(0).changes)
+    told = len(ann.batch.outputs[0].changes)
     ann.does("BUY", 500, price=500)
     ann.is_refused("SET_BUY_AMOUNT", 10_000)
     ann.waits(60_000)
     ann.expire()
-    assert len(ann.batch.output(0).changes) == told
+    assert len(ann.batch.outputs[0].changes) == told

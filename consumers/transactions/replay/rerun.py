@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from operator import attrgetter
 
 from consumers.transactions import engine
-from consumers.transactions.account import Account, Decision, apply
+from consumers.transactions.account import Account, DecidedRow, Decision, apply
 from consumers.transactions.batch import Batch
 from consumers.transactions.replay.findings import Findings, Kind
 from consumers.transactions.replay.log import LogEntry, UserLog
@@ -102,8 +102,7 @@ class Rerun:
             self._note(Kind.MISMATCH, row, "cannot be decided without a quote, but none is recorded")
             return False
         self._compare(row, decision, entry.published_at_ms)
-        apply(self.account, decision)
-        batch.add_command(self._partition, self.account, command, entry.published_at_ms, row.at_ms, decision)
+        batch.add_command(self._partition, self.account, command, self._applied(row, entry, decision))
         return True
 
     def _fill(self, batch: Batch, row: RecordedRow) -> bool:
@@ -124,8 +123,7 @@ class Rerun:
             self._note(Kind.MISMATCH, row, "this fill is void")
             return False
         self._compare(row, decision, entry.published_at_ms)
-        apply(self.account, decision)
-        batch.add_fill(self._partition, self.account, row.command_id, entry.published_at_ms, row.at_ms, decision)
+        batch.add_fill(self._partition, self.account, self._applied(row, entry, decision))
         return True
 
     def _expiry(self, batch: Batch, row: RecordedRow) -> bool:
@@ -140,6 +138,12 @@ class Rerun:
         apply(self.account, decision)
         batch.add_expiry(self._partition, self.account, row.at_ms, decision)
         return True
+
+    def _applied(self, recorded: RecordedRow, entry: LogEntry, decision: Decision) -> DecidedRow:
+        """Applies a decision to the account; returns its history row, at the recorded time."""
+        apply(self.account, decision)
+        user, seq = self.account.user, self.account.history_seq
+        return DecidedRow(user, seq, recorded.command_id, entry.published_at_ms, recorded.at_ms, decision)
 
     def _reach(self, entry: LogEntry, row: RecordedRow) -> None:
         """Checks that the row's request is next in the stream, and that everything due had expired before it."""
