@@ -11,11 +11,13 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import make_url
+from xdist.remote import Producer
 
 from database.migrate import migrate
 from deploy.stack.caller import leave_for_tests
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
+from tests import places
 from tests.interrupts import end_once
 
 settings.register_profile("daytrade", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,6 +28,18 @@ def pytest_configure() -> None:
     """Makes SIGTERM end a run like Ctrl-C does, so that nothing that fixtures have started stays behind."""
     end_once()
     leave_for_tests()
+    places.take()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where processes share the tests, those that take longest begin first."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: places.turn_of(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> places.Groups:
+    """Where processes share the tests, those that share a running site stay together."""
+    return places.Groups(config, log)
 
 
 def _setting(name: str) -> str:

@@ -6,13 +6,13 @@ from contextlib import contextmanager, suppress
 
 from deploy.commands import preconditions
 from deploy.commands.driver import DriverProcess
-from deploy.commands.tiers import Tier
+from deploy.commands.tiers import SEVERAL_PLACES, Tier
 from deploy.servers import browser, needs, servers
 from deploy.stack import profiles
 from deploy.stack.failure import StackError
 from deploy.stack.profiles import LIVE, LOADTEST, PROFILES, TEST, urls_of
 from deploy.stack.progress import progress, say
-from deploy.stack.record import Record
+from deploy.stack.record import GIVEN, Record
 from deploy.supervision import foreground, modules, workers
 
 WORKLOAD_DEFAULT = "workloads/small.txt"
@@ -116,7 +116,8 @@ def tests(record: Record, tiers: Sequence[Tier]) -> int:
 
 def _run_tier(record: Record, tier: Tier) -> int:
     urls = urls_of(record, TEST).environment if tier.servers else {}
-    return foreground.wait_for(modules.start(urls | tier.environment, "pytest", *tier.arguments))
+    several = SEVERAL_PLACES if tier.shared and record.kind != GIVEN else ()  # given servers have one place
+    return foreground.wait_for(modules.start(urls | tier.environment, "pytest", *several, *tier.arguments))
 
 
 def chaos(record: Record, arguments: list[str]) -> int:

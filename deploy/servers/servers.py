@@ -9,7 +9,7 @@ from database.libpq_urls import name_of
 from deploy.servers import browser, container, database, given, installed, needs, postgres_data, private
 from deploy.stack.failure import StackError
 from deploy.stack.paths import POSTGRES_DATA
-from deploy.stack.profiles import LIVE, LOADTEST, PLACES, PROFILES, SITE, Urls, superuser_url, urls_of
+from deploy.stack.profiles import LIVE, PROFILES, SITE, TEST, TEST_PLACES, Urls, all_urls, superuser_url, urls_of
 from deploy.stack.progress import say
 from deploy.stack.record import CONTAINER, GIVEN, PRIVATE, Kind, Record, load
 from deploy.supervision import leftovers, readiness, supervisor
@@ -81,7 +81,9 @@ def forget(record: Record) -> None:
 
 
 def ensure_database(record: Record, profile: str) -> None:
-    database.ensure_database(_admin(record), urls_of(record, profile).database, _owner(record))
+    """Creates a profile's database if it is missing; for the tests on own servers, one for each place."""
+    for place in TEST_PLACES if profile == TEST and record.kind != GIVEN else (None,):
+        database.ensure_database(_admin(record), urls_of(record, profile, place).database, _owner(record))
 
 
 def refuse_to_empty_live_streams(record: Record) -> None:
@@ -141,8 +143,7 @@ def _are_our_own(record: Record, amqp: str, postgres: str) -> bool:
     """Whether the addresses are those that `make env` printed: then the servers are this stack's own."""
     if record.kind in ("", GIVEN) or not {"amqp", "postgres"} <= record.ports.keys():
         return False
-    own = [urls_of(record, profile) for profile in PROFILES]
-    own += [urls_of(record, LOADTEST, place) for place in PLACES]
+    own = all_urls(record)
     return amqp in [urls.amqp for urls in own] and postgres in [urls.database for urls in own]
 
 

@@ -14,6 +14,8 @@ SITE = "site"  # not a profile: the site's processes run beside the workers of L
 PLACES: tuple[Place, ...] = (1, 2)
 """Places for the database and vhost of a load test. A new load test uses the place that the last one does not, so that
 the last one's data are kept until the new one has begun."""
+TEST_PLACES = (1, 2, 3)
+"""Places for the databases and vhosts of the tests: one for each of the processes that share them."""
 HOST = "127.0.0.1"
 
 
@@ -31,12 +33,12 @@ def urls_of(record: Record, profile: str, place: int | None = None) -> Urls:
     """Returns the addresses of a profile. Own servers have one vhost and one database per profile. Given servers have
     the given vhost for all, and a database per profile, named after the given one.
 
-    `place`: that of a load test; None means the last one's.
+    `place`: that of a load test or of a process of the tests; None means the last load test's, or the first.
     """
     assert profile in PROFILES, profile
-    name = profile
-    if profile == LOADTEST and (place or record.loadtest_place) != PLACES[0]:
-        name = f"{LOADTEST}_{place or record.loadtest_place}"
+    if place is None:
+        place = record.loadtest_place if profile == LOADTEST else 1
+    name = profile if place == 1 else f"{profile}_{place}"
     if record.kind == GIVEN:
         url = record.database_url
         return Urls(record.amqp_url, url if name == LIVE else beside(url, f"_{name}"))
@@ -44,6 +46,12 @@ def urls_of(record: Record, profile: str, place: int | None = None) -> Urls:
         f"amqp://daytrade:{record.amqp_password}@{HOST}:{record.ports['amqp']}/{name}",
         for_own_server(f"postgresql://daytrade:{record.database_password}@{HOST}:{record.ports['postgres']}/{name}"),
     )
+
+
+def all_urls(record: Record) -> list[Urls]:
+    """Returns the addresses of every profile, at each of its places."""
+    places = {LIVE: (1,), LOADTEST: PLACES, TEST: TEST_PLACES}
+    return [urls_of(record, profile, place) for profile in PROFILES for place in places[profile]]
 
 
 def other_place(record: Record) -> Place:

@@ -133,5 +133,8 @@ def write(audit: AuditLog, database_url: str, dump_id: str) -> None:
 
 
 def waiting_for_locks(audit: AuditLog) -> int:
-    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dumper %' AND wait_event = 'advisory'"
+    query = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name LIKE 'dumper %' AND wait_event = 'advisory'"
+    )
     return audit.database.execute(query).fetchone()[0]

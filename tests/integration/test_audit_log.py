@@ -159,7 +159,10 @@ def test_sigterm_is_answered_when_all_that_is_in_the_stream_is_stored(audit, wai
 def test_sigterm_before_ownership_also_stores_everything_first(audit, database_url, wait_for):
     audit.publish(0, 1, commands(1, 500))
     audit.confirm()
-    waits = "SELECT FROM pg_stat_activity WHERE application_name ~ '^audit' AND wait_event_type = 'Lock'"
+    waits = (
+        "SELECT FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name ~ '^audit' AND wait_event_type = 'Lock'"
+    )
     with psycopg.connect(database_url) as blocking:
         blocking.execute("LOCK TABLE replicas")
         process = audit.start()
@@ -173,7 +176,10 @@ def test_a_worker_survives_the_loss_of_its_connections(audit, wait_for):
     audit.start()
     audit.publish(0, 1, commands(1, 5))
     wait_for(lambda: audit.stored(0) == 5)
-    audit.database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ '^audit '")
+    audit.database.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name ~ '^audit '"
+    )
     audit.publish(0, 6, commands(6, 10))
     wait_for(lambda: audit.stored(0) == 10)
     assert audit.transactions(0) == list(range(1, 11))

@@ -17,10 +17,26 @@ def places(chosen: tuple[tiers.Tier, ...]) -> list[str]:
 
 
 def test_all_tiers_together_have_every_test_once() -> None:
+    """Those with the mark `alone` have a run of their own, in the same folders."""
     there = {path.parent for path in TESTS.rglob("test_*.py") if path.parent != TESTS}
     there = {f"tests/{folder.relative_to(TESTS).parts[0]}" for folder in there}
     there |= {f"tests/{path.name}" for path in TESTS.glob("test_*.py")}
-    assert sorted(places(tiers.chosen(tiers.ALL, []))) == sorted(there)
+    every = tiers.chosen(tiers.ALL, [])
+    alone = [tier for tier in every if tier.arguments[-2:] == tiers.ALONE]
+    together = [tier for tier in every if tier not in alone]
+    assert sorted(places(together)) == sorted(there)
+    left_out = {place for tier in together if tier.arguments[-2:] == tiers.NOT_ALONE for place in places((tier,))}
+    assert {place for place in left_out if _has_lonely_tests(place)} <= set(places(alone)) <= left_out
+
+
+def _has_lonely_tests(place: str) -> bool:
+    return any("mark.alone" in path.read_text() for path in (TESTS.parent / place).rglob("*.py"))
+
+
+def test_with_arguments_one_process_runs_the_tests_on_servers() -> None:
+    for tier in ("all", "integration", "browser", "chaos"):
+        (run,) = tiers.chosen(tier, ["-x"])
+        assert (run.shared, "-m" in run.arguments) == (False, False)
 
 
 def test_the_tier_of_unit_tests_starts_no_server_and_no_browser() -> None:

@@ -146,7 +146,8 @@ def test_a_statement_whose_backend_is_ended_is_unavailable_and_the_next_one_is_n
     sleeper.start()
     ended = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE query LIKE '%AS endless' AND state = 'active' AND pid <> pg_backend_pid()"
+        " WHERE datname = current_database() AND query LIKE '%AS endless' AND state = 'active'"
+        " AND pid <> pg_backend_pid()"
     )
     with website.connect() as connection:
         connection.autocommit = True

@@ -13,6 +13,8 @@ from tests.integration.web.website import Browser, Caller, Website
 from webapp import ids
 from webapp.site import EXTENSION
 
+pytestmark = pytest.mark.alone
+
 BACK_SECONDS_MAX = 60
 
 PAGES = ("/", "/trade", "/triggers", "/history", "/history.csv", "/symbols/ABC", "/log")

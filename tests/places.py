@@ -1,0 +1,46 @@
+"""How several processes of pytest share the tests: a place on the servers for each, and which tests stay together.
+
+A place is a database and a vhost (`deploy/stack/profiles.py`), so that no process sees what another one does.
+"""
+
+import os
+from collections.abc import MutableMapping
+from pathlib import PurePosixPath
+
+from xdist.scheduler import LoadScopeScheduling
+
+from database.libpq_urls import beside
+
+TOGETHER = ("tests/browser", "tests/integration/web")
+"""Folders whose tests share one running site. One process runs all tests of such a folder."""
+
+FIRST = (*TOGETHER, "tests/e2e/test_ownership.py", "tests/integration/test_dead_letters.py")
+"""Groups that take longest, so that none of them is still at work when all others have ended."""
+
+
+def take(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Gives this process of pytest-xdist its own AMQP_URL and DATABASE_URL; the first process keeps the given ones."""
+    place = int(environment.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) + 1
+    for name in ("AMQP_URL", "DATABASE_URL"):
+        if place > 1 and name in environment:
+            environment[name] = beside(environment[name], f"_{place}")
+
+
+def group_of(nodeid: str) -> str:
+    """The tests that one process runs in their order: those of a file, or of a folder that is in TOGETHER."""
+    file = nodeid.partition("::")[0]
+    folder = str(PurePosixPath(file).parent)
+    return folder if folder in TOGETHER else file
+
+
+def turn_of(nodeid: str) -> int:
+    """The place of a test's group among the groups: lower ones begin earlier."""
+    group = group_of(nodeid)
+    return FIRST.index(group) if group in FIRST else len(FIRST)
+
+
+class Groups(LoadScopeScheduling):
+    """Deals groups of tests, in the order of the collection, to processes that have little left to do."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
