@@ -15,7 +15,7 @@ SEVERAL_PLACES = (f"--numprocesses={len(TEST_PLACES)}", "--max-worker-restart=0"
 """pytest-xdist: one process per database and vhost. These tests wait a lot, so there are more of them than cores."""
 
 ALONE, NOT_ALONE = ("-m", "alone"), ("-m", "not alone")
-"""Tests with this mark stop servers or measure time; they run when the others have ended."""
+"""Tests with this mark change what the servers of all tests do, or measure time; they run after all others."""
 
 ALL_SEEDS = {"DAYTRADE_CHAOS_SEEDS": "all"}
 """Setting of the chaos tests (tests/chaos/kept_round.py) to run every round, not only the few of `make test`."""

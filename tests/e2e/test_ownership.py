@@ -43,6 +43,7 @@ def live(connection) -> set[str]:
     return {replica for (replica,) in replicas}
 
 
+@pytest.mark.alone
 def test_partitions_are_even_soon_after_a_replica_comes_or_stops(system, connection, wait_for) -> None:
     system.start("quote-server", "quotecache", "transactions-0")
     wait_for(lambda: shares(connection) == {"transactions-0": 16})

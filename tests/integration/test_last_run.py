@@ -14,6 +14,8 @@ from deploy.stack.paths import RECORD
 from deploy.stack.profiles import LOADTEST, superuser_url, urls_of
 from deploy.supervision import supervisor, workers
 
+pytestmark = pytest.mark.alone  # it changes what the supervisor of the servers runs
+
 
 @pytest.fixture
 def record() -> Iterator[stack.Record]:

@@ -12,6 +12,8 @@ from deploy.supervision import supervisor
 from deploy.supervision.processes import STOPPED_FIRST, STOPPED_LAST
 from deploy.supervision.program import Program
 
+pytestmark = pytest.mark.alone  # it changes what the supervisor of the servers runs
+
 PROFILE = "order"
 
 DRAINS = """

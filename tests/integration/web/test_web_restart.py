@@ -13,7 +13,7 @@ from tests.integration.web.website import Browser, Caller, Website
 from webapp import ids
 from webapp.site import EXTENSION
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.alone  # it stops the Postgres of all tests
 
 BACK_SECONDS_MAX = 60
 
