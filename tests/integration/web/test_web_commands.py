@@ -193,6 +193,7 @@ def test_keys_of_different_users_have_nothing_to_do_with_each_other(website: Web
     assert [len(website.history(user)) for user in users] == [1, 1]
 
 
+@pytest.mark.alone  # a request waits at most 3 s for another one with its key
 def test_the_same_key_from_many_threads_and_processes_at_once_has_one_effect(website: Website) -> None:
     user = website.person()
     callers = [website.api(user), website.api(user, website.another())]
