@@ -32,13 +32,13 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where processes share the tests, those that take longest begin first."""
+    """Puts the tests that take longest first, if several processes share the tests."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: places.turn_of(item.nodeid))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> places.Groups:
-    """Where processes share the tests, those that share a running site stay together."""
+    """Keeps tests of one running site in one process, if several processes share the tests."""
     return places.Groups(config, log)
 
 
