@@ -5,6 +5,7 @@ outlive the ownership: the next owner starts from Postgres. service.py handles o
 """
 
 import time
+from dataclasses import dataclass
 
 import psycopg
 import structlog
@@ -36,28 +37,37 @@ Answer = Quote | NoQuote | QuoteRefused
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class CacheResources:
+    """Resources of a quote cache from one connect to the loss of a connection.
+
+    `counts`: those of the whole process. `connections_max`: maximum connections to the legacy quote server.
+    """
+
+    settings: Settings
+    connection: Connection
+    database: psycopg.Connection
+    counts: Counts
+    connections_max: int
+    open_source: OpenSource
+
+
 class ActiveCache:
     """One ownership, with one connection to each server. All but `close` raise BrokerError, StoreError, Fenced."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        connection: Connection,
-        database: psycopg.Connection,
-        ownership: Ownership,
-        counts: Counts,
-        connections_max: int,
-        open_source: OpenSource,
-        guard: LeaseGuard,
-        now_ms: int,
-    ):
-        self._database = database
+    def __init__(self, resources: CacheResources, ownership: Ownership, guard: LeaseGuard, now_ms: int):
+        settings, connection, counts = resources.settings, resources.connection, resources.counts
+        self._database = resources.database
         self._ownership = ownership
         self._guard = guard
         self._counts = counts
         self._publisher = Publisher(connection)
         self._cache = Cache(
-            connections_max, settings.quote_attempts, counts, settings.quote_hedge_ms, settings.refreshes_a_minute
+            resources.connections_max,
+            settings.quote_attempts,
+            counts,
+            settings.quote_hedge_ms,
+            settings.refreshes_a_minute,
         )
         self._in_flight: dict[int, Fetch] = {}
         self._racing: dict[str, set[int]] = {}
@@ -69,7 +79,7 @@ class ActiveCache:
         # A hung previous owner stays a consumer until its heartbeats end; this higher priority keeps messages from it.
         self._requests = QueueConsumer(connection, PRICE_REQUESTS_QUEUE, self._bodies.append, priority=self.epoch)
         self._tell([])
-        self._source = open_source(connection.wake, guard)
+        self._source = resources.open_source(connection.wake, guard)
 
     @property
     def epoch(self) -> int:

@@ -16,11 +16,11 @@ from database.pool import Pool
 from ownership.member import Member, Owner
 from ownership.partitions import Ownership
 from ownership.process import run_sessions
-from quotecache.active_cache import ActiveCache
+from quotecache.active_cache import ActiveCache, CacheResources
 from quotecache.cache import Counts
 from quotecache.lease_guard import LeaseGuard
 from quotecache.sockets import allow_sockets
-from quotecache.source import OpenSource, source_of
+from quotecache.source import source_of
 from quotecache.store import GROUP, LEASE_MS
 from rabbitmq.connection import Connection
 from runtime.wall_clock import now_ms
@@ -47,8 +47,9 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> None:
     connections_max = allow_sockets(settings.quote_connections)
     open_source = source_of(settings)
 
-    def session(connection: Connection, store: psycopg.Connection) -> None:
-        worker = _QuoteCacheWorker(settings, connection, store, counts, connections_max, open_source)
+    def session(connection: Connection, database: psycopg.Connection) -> None:
+        resources = CacheResources(settings, connection, database, counts, connections_max, open_source)
+        worker = _QuoteCacheWorker(resources)
         try:
             worker.serve(stopping)
         finally:
@@ -62,25 +63,20 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> None:
 class _QuoteCacheWorker(Owner):
     """Member of the group that owns the quote cache, from one connect to the loss of a connection."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        connection: Connection,
-        store: psycopg.Connection,
-        counts: Counts,
-        connections_max: int,
-        open_source: OpenSource,
-    ):
-        self._settings = settings
-        self._connection = connection
-        self._store = store
-        self._counts = counts
-        self._connections_max = connections_max
-        self._open_source = open_source
+    def __init__(self, resources: CacheResources):
+        self._resources = resources
+        self._connection = resources.connection
+        self._counts = resources.counts
         self._active: ActiveCache | None = None
         self._guard = LeaseGuard(time.monotonic())
         self._member = Member(
-            store, GROUP, settings.replica, self, lease_ms=LEASE_MS, keeps_surplus=True, standby_ms=STANDBY_TICK_MS
+            resources.database,
+            GROUP,
+            resources.settings.replica,
+            self,
+            lease_ms=LEASE_MS,
+            keeps_surplus=True,
+            standby_ms=STANDBY_TICK_MS,
         )
         self._counted_at = time.monotonic()
 
@@ -116,17 +112,7 @@ class _QuoteCacheWorker(Owner):
     def gained(self, ownerships: Sequence[Ownership]) -> None:
         """Takes over the only partition."""
         for ownership in ownerships:
-            self._active = ActiveCache(
-                self._settings,
-                self._connection,
-                self._store,
-                ownership,
-                self._counts,
-                self._connections_max,
-                self._open_source,
-                self._guard,
-                now_ms(),
-            )
+            self._active = ActiveCache(self._resources, ownership, self._guard, now_ms())
 
     def _turn(self) -> None:
         self._member.tick()

@@ -1,6 +1,6 @@
 """Submission of a person's command: from name and text arguments to its outcome, at most once per idempotency key.
 
-Pages and API submit every command through here. The user is a separate argument, taken from the session or token, never
+Pages and API submit every command through here. The user is a field of its own, taken from the session or token, never
 from the texts. Nothing here knows of HTTP or HTML.
 """
 
@@ -25,7 +25,7 @@ from webapp.reads.history import HistoryRowView
 from webapp.site import Site, site
 from webapp.unavailable import Unavailable
 
-__all__ = ["CommandResult", "KeyReused", "Submitted", "give", "look_up", "run"]
+__all__ = ["CommandRequest", "CommandResult", "KeyReused", "Submitted", "give", "look_up", "run"]
 
 LOOK_SECONDS_FIRST, LOOK_SECONDS_MAX = 0.25, 1.0
 """First and longest interval between reads of the history, which has the outcome if the reply was lost."""
@@ -90,54 +90,51 @@ class Submitted(NamedTuple):
     repeated: bool
 
 
-def run(
-    name: CommandName | str,
-    arguments: list[str],
-    user: str,
-    wait_ms: int = 5_000,
-    key: str | None = None,
-    administrator: bool = False,
-    form: tuple[str, ...] | None = None,
-) -> CommandResult:
-    """The result of `give`: the same for the first request with a key and for each later one."""
-    return give(name, arguments, user, wait_ms, key, administrator, form).result
+class CommandRequest(NamedTuple):
+    """A command as a person gives it. `user`, `administrator`: from the session or token, never from the texts.
 
-
-def give(
-    name: CommandName | str,
-    arguments: list[str],
-    user: str,
-    wait_ms: int = 5_000,
-    key: str | None = None,
-    administrator: bool = False,
-    form: tuple[str, ...] | None = None,
-) -> Submitted:
-    """Publishes a command and waits for its outcome; after `wait_ms` the result is pending, and the command goes on.
-    If no waiting place is free (`webapp.waiting`), the result is pending at once.
-
-    `arguments` are the texts after the user, as a person typed them: BUY has ["ABC", "100.00"], COMMIT_BUY has []. With
+    `arguments`: the texts after the user, as the person typed them: BUY has ["ABC", "100.00"], COMMIT_BUY has []. With
     `form`, they follow that form of the command (`schema.arguments.SITE_SIGNATURES`): ["ABC", "5"] then means 5 shares.
-    A bad argument makes the outcome bad_arguments and raises nothing. `key`: 1 to 200 printable characters; the same
-    key with the same command returns the first one's outcome and has no second effect. Raises KeyReused, Unavailable.
 
     DUMPLOG: ["file"] writes the user's own log, in the user's own folder; ["file", "all"] the whole log, which only
     an administrator may.
     """
-    name = CommandName(name)
+
+    name: CommandName
+    arguments: list[str]
+    user: str
+    administrator: bool = False
+    form: tuple[str, ...] | None = None
+
+
+def run(request: CommandRequest, wait_ms: int = 5_000, key: str | None = None) -> CommandResult:
+    """The result of `give`: the same for the first request with a key and for each later one."""
+    return give(request, wait_ms, key).result
+
+
+def give(request: CommandRequest, wait_ms: int = 5_000, key: str | None = None) -> Submitted:
+    """Publishes a command and waits for its outcome; after `wait_ms` the result is pending, and the command goes on.
+    If no waiting place is free (`webapp.waiting`), the result is pending at once.
+
+    A bad argument makes the outcome bad_arguments and raises nothing. `key`: 1 to 200 printable characters; the same
+    key with the same command returns the first one's outcome and has no second effect. Raises KeyReused, Unavailable.
+    """
+    user = request.user
     here = site()
     repeated = False
     with here.waiting.place_of(user) as has_place:
         seconds = SUBMIT_SECONDS_MAX if has_place else HASTY_SECONDS_MAX
         if key is None:
             number = here.store.only("SELECT nextval('transaction_numbers')")[0]
-            command = _make(here, here.ids.draw(user), number, name, arguments, user, administrator, form)
+            command = _make(here, here.ids.draw(user), number, request)
             submission = here.gateway.begin(command, user, seconds)
         else:
             command_id = ids.of_key(user, key)
             with _alone_with(command_id, seconds):
-                claim = idempotency.claim(here.store, user, key, command_id, ids.body_digest(name, arguments, form))
+                digest = ids.body_digest(request.name, request.arguments, request.form)
+                claim = idempotency.claim(here.store, user, key, command_id, digest)
                 number = claim.transaction_number
-                command = _make(here, command_id, number, name, arguments, user, administrator, form)
+                command = _make(here, command_id, number, request)
                 repeated = not claim.first
                 if repeated:
                     row = history_row(_owner(command), command_id)
@@ -186,16 +183,9 @@ def _alone_with(command_id: bytes, seconds: float) -> Iterator[None]:
         lock.release()
 
 
-def _make(
-    here: Site,
-    command_id: bytes,
-    number: int,
-    name: CommandName,
-    arguments: list[str],
-    user: str,
-    administrator: bool,
-    form: tuple[str, ...] | None,
-) -> Command:
+def _make(here: Site, command_id: bytes, number: int, request: CommandRequest) -> Command:
+    name, arguments, user, administrator, form = request
+    assert isinstance(name, CommandName), name  # a text would be compared below by identity
     if name is not CommandName.DUMPLOG:
         command = make_command(command_id, number, name, [user, *arguments], form)
         return replace(command, allowances=here.settings.allowances)

@@ -13,7 +13,7 @@ from runtime.log_setup import set_up_logging
 from schema.commands import CommandName
 from schema.errors import DayTradeError, SettingsError
 from webapp import close_app, create_app, passwords, people, reads
-from webapp.commands import CommandResult, run
+from webapp.commands import CommandRequest, CommandResult, run
 from webapp.settings import from_environment
 from webapp.site import site
 from webapp.unavailable import Unavailable
@@ -84,9 +84,8 @@ def _make_person(password: str) -> None:
 
 def _tell_story() -> None:
     for number, (name, arguments) in enumerate(STORY, start=1):
-        result: CommandResult = run(
-            name, arguments, USER, WAIT_MS, key="-".join(["demo", str(number), name, *arguments])
-        )
+        request = CommandRequest(name, arguments, USER)
+        result: CommandResult = run(request, WAIT_MS, key="-".join(["demo", str(number), name, *arguments]))
         if result.pending:
             raise Unavailable(f"{name} has no outcome after {WAIT_MS / 1000:.0f} s")
     for symbol in WATCHED:

@@ -58,25 +58,27 @@ class _Takeover:
     accounts: list[Account] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class ServerConnections:
+    """A worker's connections to its servers, and the publisher on the one to the broker."""
+
+    broker: Connection
+    database: psycopg.Connection
+    publisher: Publisher
+
+
 class OwnedPartitions(Owner):
     """The partitions of a worker. `held`: those it works on, by number. `member`: its membership in the group."""
 
     def __init__(
-        self,
-        broker: Connection,
-        database: psycopg.Connection,
-        publisher: Publisher,
-        scheduler: Scheduler,
-        clock: Clock,
-        replica: str,
-        doubtful: dict[int, int],
+        self, servers: ServerConnections, scheduler: Scheduler, clock: Clock, replica: str, doubtful: dict[int, int]
     ):
-        self._broker, self._database, self._publisher = broker, database, publisher
+        self._broker, self._database, self._publisher = servers.broker, servers.database, servers.publisher
         self._scheduler, self._clock = scheduler, clock
         self._doubtful = doubtful
         self._takeovers: dict[int, _Takeover] = {}
         self.held: dict[int, OwnedPartition] = {}
-        self.member = Member(database, store.GROUP, replica, self)
+        self.member = Member(servers.database, store.GROUP, replica, self)
 
     @property
     def taking_over(self) -> bool:

@@ -13,7 +13,7 @@ import structlog
 from consumers.transactions import store
 from consumers.transactions.batch import Batch
 from consumers.transactions.outgoing import messages_of, news_of
-from consumers.transactions.owned_partitions import OwnedPartitions
+from consumers.transactions.owned_partitions import OwnedPartitions, ServerConnections
 from consumers.transactions.turn import Records, TransactionTurns
 from ownership.clock import Clock
 from quotecache.client import Prices
@@ -44,7 +44,8 @@ class TransactionWorker:
         )
         self._turns = TransactionTurns(self._prices, records, clock.now_ms, BATCH_ROWS_MAX)
         self._scheduler = self._turns.scheduler
-        self._partitions = OwnedPartitions(broker, database, self._publisher, self._scheduler, clock, replica, doubtful)
+        servers = ServerConnections(broker, database, self._publisher)
+        self._partitions = OwnedPartitions(servers, self._scheduler, clock, replica, doubtful)
         self._held = self._partitions.held
         self.rows_written = 0
 

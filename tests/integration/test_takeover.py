@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from consumers.transactions import store
-from consumers.transactions.owned_partitions import USERS_PER_TURN, OwnedPartitions
+from consumers.transactions.owned_partitions import USERS_PER_TURN, OwnedPartitions, ServerConnections
 from consumers.transactions.scheduler import Scheduler
 from database import postgres
 from ownership import partitions
@@ -41,7 +41,8 @@ def connection(database_url: str) -> Iterator[psycopg.Connection]:
 def worker(connection, amqp_url) -> Iterator[OwnedPartitions]:
     broker = open_connection(amqp_url, "test")
     scheduler = Scheduler(QuoteTable(), 1_000)
-    yield OwnedPartitions(broker, connection, Publisher(broker), scheduler, Clock(), "worker", {})
+    servers = ServerConnections(broker, connection, Publisher(broker))
+    yield OwnedPartitions(servers, scheduler, Clock(), "worker", {})
     broker.close()
 
 

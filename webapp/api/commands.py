@@ -34,15 +34,8 @@ def give_command(person: Person, body: AnyCommand, query: Waiting, headers: Keye
     """Give a command: 202 once the broker has confirmed it, or, with `wait`, 200 if its outcome comes in time."""
     name = CommandName(str(body.__struct_config__.tag))
     try:
-        result = commands.run(
-            name,
-            body.arguments(),
-            person.user_id,
-            query.wait,
-            headers.key,
-            person.administrator,
-            body.form(),
-        )
+        request = commands.CommandRequest(name, body.arguments(), person.user_id, person.administrator, body.form())
+        result = commands.run(request, query.wait, headers.key)
     except commands.KeyReused as error:
         raise ProblemError(409, str(error)) from error
     try:

@@ -29,18 +29,15 @@ def submit_once(
 ) -> Submitted:
     """Gives a command; a second call with the same token and arguments returns the first one's result.
 
-    `form`: as `webapp.commands.give` takes it. Raises Unavailable.
+    `form`: as `webapp.commands.CommandRequest` has it. Raises Unavailable.
     """
     key = None if command in REPEATABLE else token[:TOKEN_CHARACTERS_MAX] or None
-
-    def give(key: str | None) -> Submitted:
-        return commands.give(command, arguments, person.user_id, WAIT_MS, key, person.administrator, form)
-
+    request = commands.CommandRequest(command, arguments, person.user_id, person.administrator, form)
     try:
-        return give(key)
+        return commands.give(request, WAIT_MS, key)
     except KeyReused:
         # The token stands for what the form held when it was first sent.
-        return give(f"{key}.{ids.body_digest(command, arguments, form).hex()}")
+        return commands.give(request, WAIT_MS, f"{key}.{ids.body_digest(command, arguments, form).hex()}")
 
 
 def changed_trigger_order(
