@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 import psycopg
@@ -40,6 +41,15 @@ Deal = Callable[[list[KeptLetter]], tuple[int, tuple[str, ...]]]
 """Handler of a page of letters. Returns how many were removed, and the reason for each one that was not."""
 
 
+class Selection(NamedTuple):
+    """Letters that a person wants to publish or discard: some by their ids, or all; `yes`: without a question."""
+
+    ids: list[str] | None
+    everything: bool
+    limit: int | None
+    yes: bool
+
+
 def show_list(limit: int, after: int) -> None:
     """Shows at most `limit` letters whose number is above `after`."""
     behind = Choice(after=after)
@@ -70,7 +80,7 @@ def requeue(ids: list[str] | None, everything: bool, limit: int | None, yes: boo
             returned = publish_again(broker, connection, letters)
             return returned.count, returned.kept
 
-        return _deal(connection, "requeue", "requeued", deal, ids, everything, limit, yes)
+        return _deal(connection, "requeue", "requeued", deal, Selection(ids, everything, limit, yes))
 
 
 def discard(ids: list[str] | None, everything: bool, limit: int | None, yes: bool) -> int:
@@ -81,7 +91,7 @@ def discard(ids: list[str] | None, everything: bool, limit: int | None, yes: boo
             with connection.transaction(), connection.cursor() as cursor:
                 return len(store.remove(cursor, [one.number for one in letters])), ()
 
-        return _deal(connection, "discard", "discarded", deal, ids, everything, limit, yes)
+        return _deal(connection, "discard", "discarded", deal, Selection(ids, everything, limit, yes))
 
 
 def _deal(
@@ -89,11 +99,9 @@ def _deal(
     what: str,
     done: str,
     deal: Deal,
-    ids: list[str] | None,
-    everything: bool,
-    limit: int | None,
-    yes: bool,
+    selection: Selection,
 ) -> int:
+    ids, everything, limit, yes = selection
     if bool(ids) == everything:
         raise typer.BadParameter("give --id (once or more) or --all, not both")
     choice = _choice(connection, ids)
