@@ -1,6 +1,6 @@
-"""Progress of a run: executed, settled, audited, dumped; and if it does not move, what is behind.
+"""Progress of a run: what is executed, settled, audited and dumped, and which part holds up a run that has stalled.
 
-The driver runs these queries many times a second, so each says why it is cheap.
+The driver runs these queries many times a second, so each must be cheap; comments say why it is.
 """
 
 import time
@@ -12,8 +12,9 @@ from schema.commands import PARTITIONS
 from schema.events import QUOTE_LIFETIME_MS, QUOTECACHE_SOURCE
 
 EXACT_SECONDS = 5.0
-"""Maximum seconds between exact counts of the run's rows: estimates also include rows that are not the run's. One count
-of a million rows takes 0.1 s of Postgres's time; counting every 2 s took 4 % of a core from the measured run."""
+"""Maximum seconds between exact counts of the run's rows. The estimates between them also count rows that the run did
+not publish, such as fills. One exact count of a million rows takes 0.1 s of Postgres's time; counting every 2 s took
+4 % of a core from the measured run."""
 
 
 def baseline_of(ledger: Ledger) -> Baseline:
@@ -27,7 +28,7 @@ def baseline_of(ledger: Ledger) -> Baseline:
 
 
 def unready(ledger: Ledger, replicas: int | None) -> str:
-    """Returns what is missing before a run may start, or "". So the run does not measure the start of processes.
+    """Returns what is missing before a run may start, or "". A run that waits for it does not measure process starts.
 
     Every partition of every group must have a live owner, and `replicas` workers must share the transactions group.
     """
@@ -51,7 +52,7 @@ class Completion:
         self._counted_at = 0.0
 
     def executed(self) -> int:
-        """Returns how many published commands are executed: an estimate, but exact if all are."""
+        """Returns how many published commands are executed: an estimate until all are, then the exact number."""
         if self._executed == self._run.published:
             return self._executed
         rows = self._ledger.value(_HISTORY_ROWS) - self._run.baseline.history_rows
@@ -85,12 +86,12 @@ class Completion:
         return [dump_id for (dump_id,) in self._ledger.rows(_DUMP_IDS, **self._run.ids)]
 
     def dumps_left(self, dump_ids: list[str]) -> tuple[int, int]:
-        """Counts the dumps that are neither written nor given up, and those of them with a failed attempt."""
+        """Counts the dumps that are still to be written, and those of them with a failed attempt."""
         ended, delayed = self._ledger.row(_DUMPS, dump_ids=dump_ids)
         return len(dump_ids) - ended, delayed
 
     def behind(self, sent: list[int]) -> str:
-        """Describes the partitions, sources and dumps that are behind. `sent`: messages published, per partition."""
+        """Describes the partitions, audit sources and dumps with a backlog. `sent`: messages published by partition."""
         found = []
         for partition, next_offset, owner in self._ledger.rows(_OWNERS):
             missing = self._run.baseline.next_offsets.get(partition, 0) + sent[partition] - next_offset

@@ -1,4 +1,4 @@
-"""Progress display of a load test: bars on a terminal, otherwise a line now and then."""
+"""Progress display of a load test: bars on a terminal, otherwise a line every two seconds."""
 
 import time
 from types import TracebackType
@@ -16,7 +16,7 @@ class Bars:
         columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._progress = Progress(*columns, console=console, transient=True)
         self.lines = lines
-        """Lines of the workload, the end of the bars; None while unknown."""
+        """Number of lines in the workload, at which the bars are full; None while unknown."""
 
     def __enter__(self) -> "Bars":
         self._doing = self._progress.add_task("", total=None)
@@ -38,12 +38,12 @@ class Bars:
 
 
 class Lines:
-    """Progress lines for a file or a pipe: one every two seconds, none for a run that ends before."""
+    """Progress lines for a file or a pipe: one every two seconds, and none in a run of less than two seconds."""
 
     def __init__(self, console: Console, lines: int | None):
         self._console = console
         self.lines = lines
-        """Lines of the workload; None while unknown."""
+        """Number of lines in the workload; None while unknown."""
         self._next = 0.0
 
     def __enter__(self) -> "Lines":
@@ -64,5 +64,5 @@ class Lines:
 
 
 def display_for(console: Console, lines: int | None) -> Bars | Lines:
-    """Returns bars for a terminal, else lines. `lines`: lines of the workload; None if unknown."""
+    """Returns bars for a terminal, else lines. `lines`: number of lines in the workload; None if unknown."""
     return Bars(console, lines) if console.is_terminal else Lines(console, lines)

@@ -24,19 +24,19 @@ STALL_SECONDS_MAX = 60.0
 to get a quote take."""
 
 DUMP_STALL_FACTOR = 10
-"""Factor of the stall time for dumps: a dump is one step, and one of ten million entries takes two minutes. If every
-remaining dump has a failed attempt, the driver waits only the plain stall time."""
+"""Factor by which the stall time is longer for dumps: no progress is visible within a dump, and one of ten million
+entries takes two minutes. If every remaining dump has a failed attempt, the driver waits only the plain stall time."""
 
 SETTLE_SECONDS_MAX = 15.0
-"""Maximum seconds to wait for triggers to settle. One without a quote waits for it: at most 4 s from a sound server,
-three times that with failures."""
+"""Maximum seconds to wait for triggers to settle. A trigger order without a quote waits for one: at most 4 s if the
+quote server works, and three times that if it fails."""
 
 COMMANDS_BETWEEN_LOOKS = 1_000
-"""Commands published between two looks at the clock, so that the looks cost next to nothing."""
+"""Commands published between two readings of the clock, so that reading it costs next to nothing."""
 
 
 class Stalled(DayTradeError):
-    """Failure because no progress for too long; the text says what is behind."""
+    """Failure of a run that made no progress for too long; the text says which parts have a backlog."""
 
 
 class LoadDriver:
@@ -64,8 +64,8 @@ class LoadDriver:
 
         `rate`: commands per second; None publishes as fast as the broker takes them.
 
-        If the workload breaks off, the commands before that are run to their end. Raises Stalled, BrokerError,
-        StoreError.
+        If the workload breaks off, the driver still waits for the commands before that. Raises Stalled,
+        BrokerError, StoreError.
         """
         run = self._run
         held = self._publish_all(workload, rate)
@@ -107,7 +107,7 @@ class LoadDriver:
         return held
 
     def _while_input_is_awaited(self) -> None:
-        """Sends lingering commands and keeps the connection alive, however long the input takes."""
+        """Sends the commands of batches that are due, and keeps the connection alive, however long the input takes."""
         self._publisher.pump()
         self._doing = "publishing" if self._run.published > self._published_before else "waiting for input"
         self._published_before = self._run.published
@@ -118,7 +118,7 @@ class LoadDriver:
         self._run.published += 1
 
     def _pace(self, due: float) -> None:
-        """Waits until `due` (`time.monotonic()`), and sends lingering commands meanwhile."""
+        """Waits until `due` (`time.monotonic()`), and sends due batches meanwhile."""
         while (early := due - time.monotonic()) > 0:
             self._publisher.pump()
             time.sleep(min(early, POLL_SECONDS / 10))
@@ -169,7 +169,7 @@ class LoadDriver:
         what: str,
         mark: Callable[[], int] | None = None,
     ) -> None:
-        """Waits until nothing remains; raises Stalled. `mark` changes with true progress; default: `remaining`."""
+        """Waits until nothing remains; raises Stalled. `mark` changes only with progress (default: `remaining`)."""
         self._doing = doing
         moved_at, last_mark = time.monotonic(), None
         while left := remaining():

@@ -1,4 +1,4 @@
-"""Figures of a run's dumps: how many are in each state, and why one has no file. From the database; judges nothing."""
+"""Figures of a run's dumps, read from the database: how many are in each state, and why one has no file."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from schema.commands import NO_USER
 from schema.outcomes import DumpState
 
 UNWRITTEN_MAX = 100
-"""Maximum dumps without a file that the report's JSON lists; its counts include all."""
+"""Maximum number of dumps without a file that the report's JSON lists; its counts include all of them."""
 
 WITHOUT_FILE = (DumpState.FAILED, DumpState.WAITING)
 
@@ -40,7 +40,7 @@ def counts(ledger: Ledger, run: Run) -> dict[str, int]:
 
 
 def unwritten(ledger: Ledger, run: Run, most: int = UNWRITTEN_MAX) -> list[Unwritten]:
-    """Returns the first `most` of the run's failed or waiting dumps, in line order. Replaced ones are left out."""
+    """Returns the first `most` of the run's failed or waiting dumps, in workload order, without replaced dumps."""
     rows = ledger.rows(_UNWRITTEN, without_file=[state.value for state in WITHOUT_FILE], most=most, **run.ids)
     return [
         Unwritten(number, None if user == NO_USER else user, filename, DumpState(state), failure)

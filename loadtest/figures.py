@@ -1,8 +1,8 @@
-"""Figures of a run, each read from the database after it: outcomes, times, latencies. Judges nothing.
-The figures about quotes are in quote_figures.py.
+"""Figures of a run, read from the database when it has ended: outcomes, times, latencies. quote_figures.py has the
+figures about quotes, and checks.py judges the run.
 
-A row's commit time comes from its xmin (track_commit_timestamp = on). Rows of one transaction share the xmin, so each
-is looked up once.
+A row's commit time comes from its xmin (track_commit_timestamp = on). Rows of one transaction share their xmin, so the
+queries look up each xmin once.
 """
 
 from database.patient_reads import Ledger
@@ -44,7 +44,7 @@ def seconds(ledger: Ledger, run: Run) -> dict[str, float]:
 
 
 def latency_ms(ledger: Ledger, run: Run) -> dict[str, int | None]:
-    """Returns percentiles from hand-over to the broker to commit (to decision, if commit times are not recorded)."""
+    """Returns percentiles of the time from publishing to commit (to the decision if commit times are unknown)."""
     query = _LATENCY_TO_COMMIT if timed_by_database(ledger) else _LATENCY_TO_DECISION
     return dict(ledger.row(query, **run.ids)._mapping)
 
@@ -76,7 +76,8 @@ _AUDITED_AT = """
             AS s(source, after, upto) ON e.source = s.source AND e.number > s.after AND e.number <= s.upto
         GROUP BY e.xmin) AS batches"""
 
-# Percentiles as percentile_disc defines them, but from counts: commands of one message and batch share a latency.
+# Percentiles as percentile_disc defines them, computed from counts, because many commands share a latency: all those
+# of the same message in the same batch.
 _PERCENTILES = """
     , ranked AS (
         SELECT ms, sum(n) OVER (ORDER BY ms) AS upto, sum(n) OVER () AS total

@@ -1,4 +1,4 @@
-"""Load test: runs a workload through the whole system and reports. Settings, wiring, exit code.
+"""Load test: reads its settings, runs a workload through the whole system, reports, and returns the exit code.
 
 Environment variables besides those of `schema.settings`: WORKLOAD (a file, a pipe, or `-` for standard input), REPORT
 (a JSON file to write), RATE (commands per second; as fast as possible without it), REPLICAS (number of transaction
@@ -43,14 +43,14 @@ REPLICAS_MAX = 1_000
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 WIDTH_OF_FILES = 110
-"""Columns of the report if the output is not a terminal."""
+"""Columns of the report if it goes to a file or a pipe."""
 
 READY_SECONDS_MAX = 30.0
 READY_POLL_SECONDS = 0.05
 
 
 class NotReady(DayTradeError):
-    """Failure because workers did not start in time."""
+    """Failure of workers to start in time."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Options:
 
 
 def options_from(environment: Mapping[str, str]) -> Options:
-    """Reads the options. Raises SettingsError, also if the report could not be written."""
+    """Reads the options. Raises SettingsError, also if the file for the report is not writable."""
     workload, report_file = environment.get("WORKLOAD"), environment.get("REPORT")
     if not workload:
         raise SettingsError("WORKLOAD is not set: it must be a workload file, or - for standard input")
@@ -80,7 +80,8 @@ def options_from(environment: Mapping[str, str]) -> Options:
 def main(held: tuple[int, int] | None = None) -> int:
     """Runs a load test. Exit codes: 0 all checks passed, 1 not, 2 misused, 130 interrupted.
 
-    `held`: file descriptors for news and orders, through which it waits for its servers (`start_line.py`).
+    `held`: file descriptors of the two pipes through which `deploy/` holds the run back until its servers are up
+    (`start_line.py`).
     """
     start = StartLine(*held) if held else None
     so_far = "nothing was published"
@@ -125,7 +126,7 @@ def run_load(
                 "replicas": options.replicas,
             }
             ledger.write(_BEGIN, **parameters)
-            begun()  # from here on, the last run's data may be dropped
+            begun()  # from here on, deploy/ may drop the last run's data
             with display_for(console, workload.lines) as display:
                 LoadDriver(run, publisher, Completion(ledger, run), display).drive(workload, options.rate)
             ledger.write(_END, source=run.source, published=run.published)

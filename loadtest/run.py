@@ -34,10 +34,11 @@ class Run:
     published: int = 0
     """Number of commands published, the held-back DUMPLOG included."""
     published_at_ms: int = 0
-    """Time of the last confirm, the held-back DUMPLOG not included: its delay is on purpose."""
+    """Time of the last confirm before the held-back DUMPLOG, which the driver delays on purpose."""
     executed_at_ms: int = 0
     audited_at_ms: int = 0
-    """Time at which the driver saw the end, a little late. The report prefers the database's own times."""
+    """Time at which the driver noticed that all entries were stored, a little late, like `executed_at_ms`. The report
+    prefers the database's own times."""
     unreadable: int = 0
     unreadable_shown: list[Unreadable] = field(default_factory=list)
     input_fault: str | None = None

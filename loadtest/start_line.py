@@ -1,7 +1,7 @@
 """Protocol between `deploy/` and a load test that has checked its input and waits for its servers.
 
-The driver checks its settings and its workload before `deploy/` starts servers or drops data for it. A pipe can be read
-only once, so the process that checked the workload also runs it.
+The load test checks its settings and its workload before `deploy/` starts servers or drops data for it. A pipe can be
+read only once, so the process that checked the workload also runs it.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from schema.errors import DayTradeError
 
 CHECKED, BEGUN = "checked", "begun"
-"""News from the load test, a line each. A number follows the first: the workload's lines, or `-` if unknown."""
+"""Messages from the load test, a line each. After CHECKED comes the number of the workload's lines, or `-`."""
 
 UNKNOWN_SERVERS = {"AMQP_URL": "amqp://not-known-yet", "DATABASE_URL": "postgresql://not-known-yet"}
 """Placeholder addresses with which settings are checked before the servers are known."""
@@ -22,7 +22,7 @@ class CalledOff(DayTradeError):
 
 
 class StartLine:
-    """Two pipes: the load test sends news through one and receives the servers' addresses through the other."""
+    """Two pipes: `news`, through which the load test reports, and `orders`, which brings it the servers' addresses."""
 
     def __init__(self, news: int, orders: int):
         self._news = news
