@@ -10,7 +10,7 @@ PROGRAM = "daytradectl"
 def main() -> int:
     """Runs a verb. Exit code: the verb's own; 2 if the command line is wrong, 1 if a package cannot be loaded."""
     try:
-        from operators.command_line import run  # noqa: PLC0415 - a package that cannot be loaded is one line
+        from operators.command_line import run  # noqa: PLC0415 - a package that cannot be loaded is reported in one line
     except ImportError as error:
         why = " ".join(str(error).split())
         print(f"{PROGRAM}: a package cannot be loaded ({why}). `make venv` installs them all", file=sys.stderr)

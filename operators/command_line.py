@@ -1,4 +1,4 @@
-"""Assembly of all verbs into one command line, and the exit code for wrong words."""
+"""Assembly of all verbs into one command line, and the exit code for a wrong command line."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Screen of the dead letters: the list, whole letters, and the question before any is published or discarded."""
+"""Screen of the dead letters: the list, whole letters, and the confirmation before it publishes or discards any."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -25,10 +25,10 @@ from schema.errors import DayTradeError
 DONE = 0
 
 SHOWN_BEFORE_QUESTION = 50
-"""Maximum letters listed before the question whether to go on with all chosen ones."""
+"""Maximum number of letters listed before the user confirms that all chosen letters are to be handled."""
 
 PAGE_LETTERS = 100
-"""Letters in memory at once while they are published or discarded: 7 MB."""
+"""Number of letters in memory at once while they are published or discarded: at most 7 MB."""
 
 BYTES_SHOWN = 32
 WIDTH_OF_FILES = 160
@@ -106,7 +106,7 @@ def _deal(
         raise typer.BadParameter("give --id (once or more) or --all, not both")
     choice = _choice(connection, ids)
     if not yes:
-        # No lock is held during the question. Letters that arrive meanwhile are not included.
+        # No lock is held while the user decides. Letters that arrive meanwhile are not included.
         count = min(store.count(connection, choice), limit or sys.maxsize)
         _list(store.page(connection, choice, min(count, SHOWN_BEFORE_QUESTION), BYTES_SHOWN))
         if not typer.confirm(f"{what.capitalize()} {count:,} letters?"):
@@ -127,7 +127,7 @@ def _deal(
 
 
 def _choice(connection: psycopg.Connection, ids: list[str] | None) -> Choice:
-    """Chooses the letters with these ids, or all there are. Raises NoSuchLetter if one is missing or none exists."""
+    """Chooses the letters with these ids, or all that exist. Raises NoSuchLetter if one is missing or none exists."""
     choice = Choice(tuple(map(_place, ids)) if ids else None, until=store.newest_number(connection))
     if not store.count(connection, choice):
         raise NoSuchLetter(f"there is no dead letter {', '.join(ids)}" if ids else "there are no dead letters")

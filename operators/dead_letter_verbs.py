@@ -1,4 +1,4 @@
-"""Verbs of `daytradectl dead-letters`: list, show, requeue, discard. Options only; the screen does the rest."""
+"""Verbs of `daytradectl dead-letters`: list, show, requeue, discard. Options only: dead_letter_screen.py acts."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 from operators.verb import a_typer, verb
 
 LISTED_DEFAULT, LISTED_MAX = 50, 1_000
-"""Letters that one list shows. `--after` continues the list."""
+"""Number of letters that one list shows. `--after` continues the list."""
 
 GROUP = "dead-letters"
 
@@ -36,7 +36,7 @@ def list_letters(
 def show(
     ids: Annotated[list[str], typer.Option("--id", help="stream/offset, as `list` shows it; may be repeated")],
     whole: Annotated[
-        bool, typer.Option("--whole", help="read a message that is not kept whole from its stream")
+        bool, typer.Option("--whole", help="read a message from its stream if only its beginning is kept")
     ] = False,
 ) -> None:
     """Show letters with their messages. MessagePack is shown as JSON. Changes nothing."""

@@ -29,7 +29,7 @@ def alarms() -> None:
 
 
 def quotes_today() -> None:
-    """Show today's quotes and what they cost. A day begins at midnight UTC; beside the cost is the least possible one.
+    """Show today's quotes, what they cost, and the least possible cost. A day begins at midnight UTC.
 
     Exit codes: 0 shown, 2 not shown.
     """

@@ -21,7 +21,8 @@ def setting(name: str) -> str:
 def database(purpose: str) -> Iterator[psycopg.Connection]:
     """Connects to DATABASE_URL; Postgres lists the connection as `purpose`. Raises SettingsError, StoreError.
 
-    SettingsError also if the block asks Postgres for an argument that is not UTF-8: no text in a database is.
+    Also raises SettingsError if the block passes a text to Postgres that is not UTF-8: no text in the database can
+    equal it.
     """
     try:
         with postgres.translated(), postgres.connect(setting("DATABASE_URL"), purpose) as connection:

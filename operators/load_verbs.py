@@ -34,7 +34,7 @@ def workload(
     user_dump: Annotated[bool, typer.Option("--user-dump", help="add a user's DUMPLOG before the final one")] = False,
     output: Annotated[Path | None, typer.Option(help="file to write; default: standard output")] = None,
 ) -> None:
-    """Make a workload file. It has commands of many users in the measured mix. Needs no server."""
+    """Make a workload file. Its commands have the statistics of the official workloads. Needs no server."""
     import sys
 
     from runtime.output_file import written_whole

@@ -32,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
 def verify(
     dump: Annotated[Path | None, typer.Option(envvar="DUMP", help="a dump file to compare with the log")] = None,
     heads_file: Annotated[
-        Path | None, typer.Option("--heads", envvar="HEADS", help="a file that `heads` printed earlier")
+        Path | None, typer.Option("--heads", envvar="HEADS", help="a file with the saved output of `heads`")
     ] = None,
 ) -> int:
     """Recompute every invariant of the database.
@@ -57,7 +57,7 @@ def verify(
 
 
 def _kept(file: Path) -> "list[Head]":
-    """Reads kept heads from a file. Raises DecodeError, which names the file; OSError."""
+    """Reads the heads that an operator saved in a file. Raises DecodeError, which names the file, and OSError."""
     from schema.errors import DecodeError
     from verification import heads as kept_heads
 

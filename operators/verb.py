@@ -16,7 +16,7 @@ __all__ = ["FAILED", "MISUSED", "a_typer", "verb"]
 
 
 def a_typer(help_text: str) -> typer.Typer:
-    """Makes a group of verbs with plain-text help and failures of one line."""
+    """Makes a group of verbs. Its help is plain text, and a failure prints one line."""
     return typer.Typer(
         help=help_text,
         add_completion=False,
