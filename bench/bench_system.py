@@ -1,4 +1,4 @@
-"""Environment of the benchmarks: their own database, a fresh topology, and the processes.
+"""Environment of the benchmarks: a database of their own, fresh exchanges and queues, and the processes.
 
 AMQP_URL and DATABASE_URL name the servers; `make bench-quotes` and `make bench-triggers` set them.
 """
@@ -52,7 +52,7 @@ def free_port() -> int:
 
 
 class BenchSystem:
-    """A database, a topology and processes, named like those of deploy: `transactions-1` is the first of several."""
+    """A database, exchanges and queues, and processes, which are named as `deploy/` names them (`transactions-1`)."""
 
     def __init__(self, folder: Path, **settings: str):
         self.folder = folder
@@ -181,6 +181,6 @@ def table(title: str, settings: str, header: tuple[str, ...], rows: Iterable[Seq
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Returns the least value that at least this share of all values does not exceed (percentile_disc)."""
+    """Returns the smallest value at or below which at least this share of the values lies (percentile_disc)."""
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * round(share * 10_000) // 10_000) - 1)]

@@ -1,8 +1,8 @@
-"""Benchmark of quotes (`make bench-quotes`): their cost, their time, and the delay of others. Tables: docs/quotes.md.
+"""Benchmark of quotes (`make bench-quotes`): cost, time, and delay of other users. docs/quotes.md has the tables.
 
 PARTS selects the measurements: cold, rate, virtual, waiting, hedging, takeover (default: all). WORKLOAD is a file, such
-as the official 100users.txt; without it, a file with the same statistics is generated. REPLICAS, RATE and ROUNDS have
-their usual meaning.
+as the official 100users.txt; without it, a file with the same statistics is generated. REPLICAS and RATE are those of
+`make loadtest`; ROUNDS is the number of runs from cold.
 """
 
 import os

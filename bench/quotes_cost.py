@@ -1,4 +1,4 @@
-"""Cost of a workload's quotes compared to the least possible cost, and the time of a run without known quotes."""
+"""Cost of a workload's quotes compared to the least possible cost, and the time of a run that begins without quotes."""
 
 import json
 import os
@@ -21,7 +21,7 @@ HEADER = (
 
 
 def measure_cold(folder: Path, workload: Path) -> None:
-    """Runs as fast as possible, with no quote known at the beginning; each round has other delays and prices."""
+    """Runs as fast as possible, with no quote known at the beginning. Each round has its own delays and prices."""
     rounds = int(os.environ.get("ROUNDS") or ROUNDS_DEFAULT)
     rows = [_run(folder, workload, seed, rate=None) for seed in range(1, rounds + 1)]
     rows.append(("median", f"{statistics.median(float(row[1]) for row in rows):.2f}", *[""] * (len(HEADER) - 2)))
@@ -43,7 +43,7 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple[Any
         report = _load(ground, workload, rate, replicas)
         cpu = sum(map(ground.cpu_seconds, workers))
         quotes = report["quotes"]
-        ground.stop("quote-server")  # until then, symbols with armed orders are refreshed
+        ground.stop("quote-server")  # until they end, processes refresh armed symbols
         fetches, server_count = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
         counts = _counts(ground)
     if os.environ.get("DETAIL"):

@@ -1,4 +1,4 @@
-"""Effect of a second request (QUOTE_HEDGE): the cost of a quote against the time until it arrives."""
+"""Effect of hedging: a second request after QUOTE_HEDGE ms makes a quote cost more and arrive earlier."""
 
 import json
 import os
@@ -19,7 +19,7 @@ HEDGES = ("off", "20", "50", "1000")
 QUOTES = int(os.environ.get("FETCHES") or 3_000)
 PER_SECOND = 150
 ALONE = ("alone: per quote", "alone: p50", "alone: p95", "alone: p99", "alone: mean")
-"""Columns with the same figures for the simulated server's answers alone, without the system and other load."""
+"""Columns with the same figures computed from the simulated server's delays alone, without the running system."""
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 RESULT = ROOT / "docs" / "hedging.svg"

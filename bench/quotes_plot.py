@@ -8,7 +8,7 @@ LEFT, RIGHT, TOP, BOTTOM = 90, 60, 50, 60
 COLOURS = {"p50": "#1b7f5c", "p95": "#b8860b", "p99": "#a83232"}
 MS_MIN, MS_MAX = 5, 10_000
 NAMED = "p95"
-"""Percentile whose points are labelled with the settings, as they differ most there."""
+"""Percentile whose points are labelled with QUOTE_HEDGE: the settings differ most in it."""
 
 
 def plot(points: list[dict[str, Any]]) -> str:

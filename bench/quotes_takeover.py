@@ -103,7 +103,7 @@ def _kill_and_ask(ground: BenchSystem, number: int) -> float:
     ground.end(owner, signal.SIGKILL)
     killed = time.monotonic()
     seconds = _await_quote(connection, prices, symbol, killed)
-    # The new owner does not buy the previous owner's quotes again: a client that knows none gets one from it.
+    # The new owner knows the quotes that the previous owner bought: a new client gets one without another purchase.
     stranger = Prices(connection, Publisher(connection))
     _await_quote(connection, stranger, bought, killed)
     connection.close()

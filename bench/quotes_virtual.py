@@ -30,6 +30,8 @@ WAY_MS = 2
 """Milliseconds from a worker to the quote cache, and the same back."""
 
 NEVER = 1_000_000_000
+"""Limit so high that no run reaches it."""
+
 SEEDS = (1, 3, 4, 5)
 HEADER = (
     "look-ahead from", "seed", "lookups of commands", "hits", "joined", "fetches", "of these for triggers", "floor",
@@ -163,7 +165,7 @@ def figures(run: VirtualRun) -> tuple[object, ...]:
 
 def measure(workload: Path) -> None:
     rate = float(os.environ.get("RATE") or RATE_DEFAULT)
-    # Root DUMPLOGs are left out: they are markers, and need no quotes.
+    # DUMPLOGs of all users are left out: they need no quotes.
     commands = [c for c in read_workload(workload, 1) if not isinstance(c, Unreadable) and c.user is not None]
     for speed, seeds, froms in (
         (rate, SEEDS, (LOOK_AHEAD_FROM,)),

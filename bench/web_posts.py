@@ -1,4 +1,4 @@
-"""People for `bench.web` who give commands through the API at a steady rate and wait for each outcome."""
+"""Simulated people for `bench.web` who give commands through the API at a steady rate and wait for each outcome."""
 
 import http.client
 import itertools
@@ -19,7 +19,7 @@ COMMANDS = (
     {"command": "BUY", "amount": "4999.00"},
     {"command": "CANCEL_BUY"},
 )
-"""Commands of a person, repeated in this order. Quotes are bought in the background when they expire."""
+"""Commands of a person, repeated in this order. When a quote expires, the quote cache buys a new one meanwhile."""
 
 WITH_SYMBOL = frozenset({"QUOTE", "BUY", "SET_BUY_AMOUNT", "SET_BUY_TRIGGER", "CANCEL_SET_BUY"})
 
@@ -37,7 +37,7 @@ def is_well(port: int) -> bool:
 
 
 def post(port: int, texts: list[str], rate: int, seconds: float) -> list[float]:
-    """Returns the seconds from the due time of each POST to its outcome; waiting behind a slow POST counts too."""
+    """Returns the seconds from the due time of each POST to its outcome, waiting for an earlier POST included."""
     latencies: list[list[float]] = [[] for _ in texts]
     begin = time.monotonic() + 0.1
     threads = [

@@ -1,6 +1,6 @@
-"""Requests for `bench.web_waiting`: `python -m bench.web_watch PORT RATE SECONDS COOKIE` gets RATE pages per second.
+"""Page loads for `bench.web_waiting`: `python -m bench.web_watch PORT RATE SECONDS COOKIE` gets RATE pages per second.
 
-It prints, as JSON, the seconds that each took since it was due.
+It prints a JSON list: the seconds from the time each page was due to its arrival.
 """
 
 import http.client
