@@ -1,6 +1,6 @@
-"""Entry point of the stack's commands: `python -m deploy COMMAND`, or `make COMMAND`. It copes with a damaged .venv.
+"""Entry point of the stack's commands: `python -m deploy COMMAND`, or `make COMMAND`. It works with a damaged .venv.
 
-Every package is imported inside the frame that turns errors, and Ctrl-C, into one line.
+`entry_point.run` turns errors and Ctrl-C into one line, so every package is imported inside it.
 """
 
 import sys
@@ -10,7 +10,7 @@ from runtime import entry_point
 
 def main() -> int:
     try:
-        from deploy.commands import cli  # noqa: PLC0415 - what is missing is said below
+        from deploy.commands import cli  # noqa: PLC0415 - the message below names a package that is missing
     except ImportError as error:
         why = " ".join(str(error).split())
         print(

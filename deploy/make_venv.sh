@@ -1,6 +1,7 @@
 #!/bin/bash
 # Makes the virtual environment and installs the pinned requirements into it: make_venv.sh FOLDER REQUIREMENTS.
-# It runs before any package is there, hence shell. Nothing but the interpreter and its packages may be set up here.
+# It is a shell script because it runs before any Python package is installed. It sets up nothing but the virtual
+# environment.
 set -euo pipefail
 venv=$1 requirements=$2
 python=${PYTHON:-python3}
@@ -12,8 +13,8 @@ command -v "$python" >/dev/null || fail "$python is missing. Install Python 3.11
     fail "Python 3.11 or newer is needed, but $("$python" -V) was found. Name another one: make PYTHON=python3.12 ..."
 "$python" -B -m deploy.stack.checkout_path || exit 1
 
-# Debian keeps ensurepip, without which a venv has no pip, in a package of its own. The interpreter is asked for
-# its version because /usr/bin/python3 and the distribution's python3-venv always belong together.
+# Debian keeps ensurepip, without which a venv has no pip, in a package of its own. The package
+# is named after the interpreter's version, because /usr/bin/python3 and the distribution's python3-venv always belong together.
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     package=$("$python" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -26,7 +27,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     fi
 fi
 
-# root has done its part. The rest belongs to the owner of the checkout.
+# Only the installation above needs root. The rest runs as the owner of the checkout.
 if [ "${3-}" != as-owner ]; then
     exec "$python" -B -m deploy.stack.owner "$0" "$venv" "$requirements" as-owner
 fi
@@ -35,7 +36,7 @@ if [ -e "$venv" ] && ! [ -w "$venv" ]; then
     fail "$venv belongs to $(stat -c %U "$venv"). Run this once: sudo chown -R $(id -un): $(printf %q "$(pwd -P)")"
 fi
 
-# What pip installs, and where, is decided here. Where it gets it from is for the machine to say: index, proxy,
+# This script decides what pip installs, and where. The machine's settings decide how pip gets it: index, proxy,
 # certificates, cache.
 for name in $(compgen -e PIP_); do
     case ${name#PIP_} in

@@ -1,6 +1,7 @@
-"""Command line of the stack, for `python -m deploy` and `make`. Commands only translate; the work is elsewhere.
+"""Command line of the stack, for `python -m deploy` and `make`. Each command reads its options and calls the
+module that does the work.
 
-Options come from the environment, as make passes on its variables there.
+Options come from the environment, in which make passes on its variables.
 """
 
 import os
@@ -29,7 +30,7 @@ from schema.commands import is_user
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
 
-Replicas = Annotated[int, typer.Option(envvar="REPLICAS", min=1, max=64, help="transaction consumers")]
+Replicas = Annotated[int, typer.Option(envvar="REPLICAS", min=1, max=64, help="number of transaction workers")]
 
 
 @app.command("servers")
@@ -251,7 +252,7 @@ def clean() -> None:
         record = load()
         try:
             servers.stop(record)
-        except (StackError, OSError) as error:  # even if .stack is damaged, every process must end
+        except (StackError, OSError) as error:  # also with a damaged .stack, every process must end
             say(f"{error}; ending every process of this stack")
             leftovers.end_all()
         servers.forget(record)

@@ -1,7 +1,7 @@
-"""Load driver as a child process. It starts before its servers, so that it checks its input before anything else.
+"""Load test as a child process. It starts before its servers, and first checks its settings and its workload.
 
-A pipe can be read only once, so the process that checked it must also run it. `loadtest/start_line.py` defines the
-protocol between the two.
+The workload may be a pipe, which can be read only once, so the process that checked it must also run it.
+`loadtest/start_line.py` defines the protocol between the two.
 """
 
 import json

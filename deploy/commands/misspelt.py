@@ -20,12 +20,12 @@ OF_COMMANDS = (
     *("PARTS", "FETCHES", "KILLS", "PLOT", "DETAIL", "FIRED", "ARMED", "COPIES"),
     *("SECONDS", "POSTS", "STREAMS", "PEOPLE", "PAGES", "PYTHON"),
 )
-"""Options of the stack's commands and of the tools that they run in the foreground."""
+"""Names of the options of the stack's commands, and of the tools that they run in the foreground."""
 
 OPTIONS = {*OF_COMMANDS, *processes.PASSED_ON, *site.PASSED_ON, *site.PORT_VARIABLES.values()}
 
 OTHERS = (*caller.FOR_TESTS, *caller.FOR_GIVEN_SERVERS, "PYTHON", "PIP_", "LC_", "LANG")
-"""Beginnings of names that other programs read."""
+"""Beginnings of variable names that other programs read."""
 
 LIKENESS = 0.75
 """Least similarity at which one name counts as a misspelling of another; 1 is the same name."""

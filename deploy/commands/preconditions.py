@@ -1,7 +1,7 @@
 """Checks of a command's input before the command starts, replaces or drops anything.
 
-Each process checks its own settings as well. These are the same checks for all processes at once, so that a wrong
-setting costs nothing but an error line.
+Each process checks its own settings as well. The same checks run here for all processes at once, so that a wrong
+setting stops the command before it has changed anything.
 """
 
 import errno
@@ -60,7 +60,7 @@ def require_quote_server(settings: Settings) -> None:
 
 def require_site(record: Record) -> None:
     """Checks the settings of the site's processes, and that the given ports are free. Raises StackError."""
-    # Half a second of imports that other commands should not wait for.
+    # These imports take half a second, for which other commands should not wait.
     from webapp import settings as web_settings  # noqa: PLC0415 - see above
 
     given = {variable: value for variable in site.PORT_VARIABLES.values() if (value := os.environ.get(variable))}
@@ -103,7 +103,7 @@ def require_file(name: str, variable: str) -> None:
     """Checks that this file or pipe can be read. Raises StackError."""
     try:
         mode = os.stat(name).st_mode
-        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # not a pipe: opening and closing it would lose its writer
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # not a pipe: its writer fails once the pipe is opened and closed
             with Path(name).open("rb"):
                 pass
         elif not os.access(name, os.R_OK):
@@ -129,7 +129,7 @@ def _require_own_address(host: str) -> None:
 
 def _read_recording(path: Path) -> None:
     """Reads the recording as the quote cache will. Raises SettingsError."""
-    # Half a second of imports that other commands should not wait for.
+    # These imports take half a second, for which other commands should not wait.
     from quotecache.recorded import open_recording  # noqa: PLC0415 - see above
 
     open_recording(path)

@@ -42,6 +42,7 @@ def loadtest(record: Record, replicas: int) -> int:
 
 
 def _run_in_the_other_place(record: Record, replicas: int, driver: DriverProcess) -> int:
+    """Runs the load test on the database and vhost that the last one did not use (`profiles.PLACES`)."""
     before, place = urls_of(record, LOADTEST), profiles.other_place(record)
     urls = urls_of(record, LOADTEST, place)
     with progress("Creating a fresh database and topology"):
@@ -77,7 +78,7 @@ def bench_web(record: Record) -> int:
 
 
 def admin(record: Record, name: str) -> int:
-    """Makes somebody an administrator of the site, on the data of LIVE."""
+    """Makes a person an administrator of the site, in the live database."""
     with _servers_for_a_while(record, only_postgres=True):
         servers.ensure_database(record, LIVE)
         urls = urls_of(record, LIVE)
@@ -134,7 +135,7 @@ def export(record: Record, what: str, file: str) -> int:
 
 
 def verify(record: Record) -> int:
-    """Verifies the profile that ran last; returns 0 if every invariant holds. Options are in the environment."""
+    """Verifies the profile that ran last; returns 0 if every invariant holds. It reads DUMP and HEADS."""
     return _look_back(record, "operators", "verify", only_postgres=True)
 
 
@@ -149,7 +150,7 @@ def dead_letters(record: Record) -> int:
 
 
 def _look_back(record: Record, module: str, *arguments: str, only_postgres: bool = False) -> int:
-    """Runs a module on the data of the last run."""
+    """Runs a module on the data of the last run. Raises StackError if there are none, or on other servers."""
     if record.last_profile not in PROFILES:
         raise StackError("nothing has run in this checkout: run `make up` or `make loadtest` first")
     with _servers_for_a_while(record, only_postgres):

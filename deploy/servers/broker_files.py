@@ -15,7 +15,9 @@ DATA, COOKIE = "data", ".erlang.cookie"
 
 
 def render(record: Record, listener: str, definitions: str) -> Path:
-    """Writes the three files; returns their folder. `listener` and `definitions` are given as the broker sees them."""
+    """Writes the three files; returns their folder. `listener` and `definitions` are an address and
+    a path as the broker sees them, which may run in a container.
+    """
     stack_folder.folder(RABBITMQ_HOME)
     _fill(CONFIG, {"listener": listener, "definitions": definitions})
     _fill(DEFINITIONS, {"password_hash": password_hash(record.amqp_password)})
@@ -24,7 +26,8 @@ def render(record: Record, listener: str, definitions: str) -> Path:
 
 
 def mend_places() -> None:
-    """Prepares the start of a private broker: makes its folders and a new cookie, which no other process needs.
+    """Prepares the start of a private broker: makes its folders and a new Erlang cookie. No other process
+    needs to know it.
 
     Erlang refuses a cookie that is empty (after a full disk) or readable by others (after a `chmod -R`).
     """

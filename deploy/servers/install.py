@@ -1,6 +1,6 @@
 """Installs the server programs with apt-get, for root on Debian or Ubuntu.
 
-Nothing here starts, stops or configures a server, and the packages are kept from doing so.
+Nothing here starts, stops or configures a server, and the packages are prevented from doing so.
 """
 
 import os
@@ -55,7 +55,7 @@ def _apt_get(arguments: list[str], environment: dict[str, str]) -> None:
 
 @contextmanager
 def _services_kept_down() -> Iterator[None]:
-    """Replaces, during the block, the one file that invoke-rc.d asks whether a package may start its service."""
+    """Replaces, during the block, the script by which invoke-rc.d finds out if a package may start its service."""
     if _policy_denies():
         yield
         return

@@ -14,8 +14,8 @@ from deploy.stack.failure import StackError
 from deploy.stack.paths import POSTGRES_CONFIG, POSTGRES_DATA, ROOT, STACK
 from deploy.stack.record import Record
 
-# File written last: without it initdb never finished, and the folder holds no data. It contains the hash of the
-# superuser's password, so that a record with another password is noticed.
+# File that is written last: if it is missing, initdb did not finish, and the folder holds no data. It contains the hash
+# of the superuser's password, so that a record with another password is noticed.
 COMPLETE = "daytrade-complete"
 LOCK = "postmaster.pid"
 SERVER_USER = "postgres"  # Postgres refuses to run as root; the packages bring this user
@@ -40,7 +40,7 @@ def version_on_disk() -> str:
 
 
 def folder() -> Path:
-    """Returns the real data folder and makes it if missing. The server's user may be unable to follow a link to it."""
+    """Returns the real path of the data folder, and makes it if missing. The server's user may be unable to follow links."""
     if not POSTGRES_DATA.is_dir():
         _make_folder()
     return POSTGRES_DATA.resolve()
@@ -83,7 +83,7 @@ def _make_folder() -> None:
 
 def _remove_forgotten(folder: Path) -> None:
     """Removes the data of a deleted checkout at the same path; the passwords to these data are lost."""
-    # Everyone may write to that place: only a folder of the server's user can be this project's.
+    # Every user may write to /var/tmp: only a folder of the server's user can be this project's.
     if folder.is_symlink() or folder.stat().st_uid != pwd.getpwnam(SERVER_USER).pw_uid:
         raise StackError(f"{folder} is in the way and belongs to another program: remove it")
     shutil.rmtree(folder)
@@ -94,7 +94,9 @@ def _folder_elsewhere() -> Path:
 
 
 def _server_user_reaches(folder: Path) -> bool:
-    """Whether the server's user can enter the folder. A test as that user: modes ignore access lists and mounts."""
+    """Whether the server's user can enter the folder. A process of that user tries it: file modes do not show the effect
+    of access lists and mounts.
+    """
     done = subprocess.run(["test", "-x", str(folder)], cwd="/", check=False, **_as_server_user())
     return done.returncode == 0
 
@@ -142,7 +144,7 @@ def _set_password(record: Record, programs: Path) -> None:
 
 
 def _take_back() -> None:
-    """Gives the data back to the server's user: after `chown -R` over the checkout, Postgres refuses them."""
+    """Gives the data back to the server's user: after `chown -R` of the checkout, Postgres would not start."""
     folder = POSTGRES_DATA.resolve()
     if server_user() and folder.stat().st_uid != (account := pwd.getpwnam(SERVER_USER)).pw_uid:
         for path in (folder, *folder.rglob("*")):
@@ -150,7 +152,7 @@ def _take_back() -> None:
 
 
 def _drop_broken_lock() -> None:
-    """Deletes a truncated lock file, as a crash may leave it; Postgres refuses it. It judges a complete one itself."""
+    """Deletes a lock file that a crash has truncated: Postgres would not start. It checks a complete one itself."""
     lock = stack_folder.file(POSTGRES_DATA / LOCK)
     if lock.exists() and not lock.read_bytes().partition(b"\n")[0].strip().isdigit():
         lock.unlink()

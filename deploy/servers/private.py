@@ -1,4 +1,4 @@
-"""RabbitMQ and Postgres as this checkout's own processes, from installed programs, with its own ports and data.
+"""RabbitMQ and Postgres as processes of this checkout, run from installed programs, with ports and data of their own.
 
 It never touches a server that this checkout did not start, and never uses a server's usual port.
 """
@@ -21,12 +21,12 @@ EPMD, RABBITMQ, POSTGRES = "epmd", "rabbitmq", "postgres"
 PORTS = ("epmd", "distribution", "amqp", "postgres")
 START_SECONDS_MAX = 90
 LIVES_MAX = 3
-"""Maximum starts of a server without an answer. After more, the cause is permanent and waiting does not help."""
+"""Maximum starts of a server that does not answer. After more, the cause is permanent, and waiting does not help."""
 
 BROKERS_FOLDER = "/proc/self/cwd"
-"""RABBITMQ_HOME as the broker, which runs there, names it: in every process, this is the working directory. The broker
-must not see the checkout's path: RabbitMQ's configuration allows no # and only ASCII, and RabbitMQ puts its folders
-unquoted into shell commands (`df`, to watch the free disk)."""
+"""Path of RABBITMQ_HOME for the broker, whose working directory it is: this path names the working directory of any
+process that uses it. The broker must not see the checkout's path: RabbitMQ's configuration allows no # and only ASCII,
+and RabbitMQ puts its folders unquoted into shell commands (`df`, to watch the free disk)."""
 
 
 def start(record: Record, servers: tuple[str, ...] = (EPMD, RABBITMQ, POSTGRES)) -> None:

@@ -87,7 +87,7 @@ def ensure_database(record: Record, profile: str) -> None:
 
 
 def refuse_to_empty_live_streams(record: Record) -> None:
-    """Raises StackError if emptying every stream, as tests and load tests do first, would hit the live system."""
+    """Raises StackError if the streams are the live system's. Tests and load tests begin by emptying all streams."""
     if record.kind == GIVEN and database.has_read_streams(urls_of(record, LIVE).database):
         raise StackError(
             "this command empties the streams at AMQP_URL, which the live system on DATABASE_URL uses;"

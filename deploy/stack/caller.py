@@ -18,10 +18,10 @@ NOT_PASSED_ON = (
 )
 
 NOT_PASSED_ON_BEGINNINGS = ("PYTHON", "PYTEST_")
-"""Beginnings of names of variables that change which code runs, and whether assertions are active."""
+"""Beginnings of variable names: variables that change which code runs, or whether assertions are active."""
 
 FOR_GIVEN_SERVERS = (libpq_urls.VARIABLES, "SSL_CERT_", "KRB5")
-"""Beginnings of names of variables that say how to reach given servers, and which certificates to trust."""
+"""Beginnings of variable names: how to reach given servers, and which certificates to trust."""
 
 FOR_TESTS = (
     *("PATH", "LD_", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "XDG_", "CI", "PYTHONUTF8"),
@@ -29,11 +29,11 @@ FOR_TESTS = (
     *("PYTEST_", "PY_COLORS", "COVERAGE_", "HYPOTHESIS_", "PLAYWRIGHT_", "PWDEBUG"),
     *("AMQP_URL", "DATABASE_URL", "DAYTRADE_"),
 )
-"""Beginnings of names of all variables that tests may see, so that their results are the same in every shell."""
+"""Beginnings of variable names: all that tests may see, so that their results are the same in every shell."""
 
 
 def drop_useless_folder() -> None:
-    """Unsets TMPDIR if no file can be made there: not every program would then use another folder."""
+    """Unsets TMPDIR if no file can be made there: some programs would fail instead of using another folder."""
     folder = os.environ.get("TMPDIR")
     if folder is not None and not (os.path.isabs(folder) and os.access(folder, os.W_OK | os.X_OK)):
         del os.environ["TMPDIR"]

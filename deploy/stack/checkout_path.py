@@ -9,7 +9,7 @@ import sys
 from runtime import entry_point
 
 BYTES_MAX = 900
-"""Maximum bytes of the path: Postgres limits a path to 1,024 bytes, with the names of its folders and files."""
+"""Maximum bytes of the path: Postgres limits a path, including its own folder and file names, to 1,024 bytes."""
 
 
 def complaint(path: str) -> str | None:

@@ -12,7 +12,9 @@ from deploy.stack.paths import LOCK
 
 @contextmanager
 def exclusive(command: str) -> Iterator[None]:
-    """Holds the lock; raises StackError if another command does. The kernel drops it when the process ends."""
+    """Holds the lock during the block. Raises StackError if another command holds it. The kernel releases the lock when
+    the process ends.
+    """
     stack_folder.ensure()
     with LOCK.open("a+", errors="replace") as file:
         try:

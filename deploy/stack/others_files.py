@@ -16,8 +16,8 @@ MADE_HERE = (".venv", ".stack", "dumps", ".pytest_cache", ".hypothesis", ".ruff_
 def refuse(uid: int, at_the_top_only: bool = False) -> None:
     """Raises StackError if a file that `uid` must be able to change belongs to another user. root can change all files.
 
-    `at_the_top_only`: for a command that stops or shows servers. Servers that root started before a `chown` go on
-    making files of root until they are stopped.
+    `at_the_top_only` is for a command that stops or shows servers. Servers that root started before a `chown` keep
+    making files that belong to root, and only that command can stop them.
     """
     if uid == 0:
         return

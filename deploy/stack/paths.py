@@ -1,4 +1,4 @@
-"""Paths of the stack's files and folders. Names only: nothing here reads, writes or makes one."""
+"""Paths of the stack's files and folders. Nothing here makes or changes any of them."""
 
 import os
 from pathlib import Path
@@ -22,7 +22,7 @@ COMPOSE_FILE = ROOT / "deploy" / "compose.yaml"
 def from_root(path: Path | str) -> str:
     """Returns the path relative to the project's root, where supervisord runs; a path outside stays absolute.
 
-    A checkout's path may contain any characters. So no program's configuration contains it.
+    A checkout's path may contain any characters, so no program's configuration may contain that path.
     """
     return os.path.relpath(path, ROOT) if Path(path).is_relative_to(ROOT) else str(path)
 

@@ -1,19 +1,19 @@
-"""Finds free TCP ports on the loopback interface. It does not know their users."""
+"""Finds free TCP ports on the loopback interface. It does not know which programs use them."""
 
 import random
 import socket
 
 from deploy.stack.failure import StackError
 
-# Below the ports that Linux uses for outgoing connections (from 32768): a restarted server must find its port free,
-# whatever its clients did meanwhile.
+# Below the ports that Linux uses for outgoing connections (from 32768). So no client can take the port of a server
+# that is restarting.
 LOWEST, HIGHEST = 20_000, 29_999
 TAKEN_BY_CUSTOM = {25_672}  # RabbitMQ's default port for clustering
 ATTEMPTS_MAX = 200
 
 
 def keep_or_find(wanted: int | None, avoid: set[int]) -> int:
-    """Returns the previous port if it is free, so that noted addresses stay valid; else another free one."""
+    """Returns the previous port if it is free, so that addresses noted elsewhere stay valid; else another free one."""
     if wanted and wanted not in avoid and is_free(wanted):
         return wanted
     for _ in range(ATTEMPTS_MAX):

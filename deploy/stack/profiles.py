@@ -1,4 +1,4 @@
-"""Profiles: a database and a vhost each, so that a load test or the tests never see live data. Pure: no I/O."""
+"""Profiles live, loadtest and test: each has a database and a vhost, so tests never see live data. No I/O."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -30,8 +30,8 @@ class Urls:
 
 
 def urls_of(record: Record, profile: str, place: int | None = None) -> Urls:
-    """Returns the addresses of a profile. Own servers have one vhost and one database per profile. Given servers have
-    the given vhost for all, and a database per profile, named after the given one.
+    """Returns the addresses of a profile. This stack's own servers have a vhost and a database for each profile. On
+    given servers, all profiles use the given vhost, and each has a database, named after the given one.
 
     `place`: that of a load test or of a process of the tests; None means the last load test's, or the first.
     """
@@ -60,7 +60,9 @@ def other_place(record: Record) -> Place:
 
 
 def superuser_url(record: Record) -> str:
-    """Returns the superuser's URL on this stack's own Postgres. A given server is used with the given rights."""
+    """Returns the superuser's URL on this stack's own Postgres. This project uses a given
+    server with the rights of the given user only.
+    """
     assert record.kind != GIVEN
     return for_own_server(
         f"postgresql://postgres:{record.superuser_password}@{HOST}:{record.ports['postgres']}/postgres"

@@ -1,7 +1,7 @@
 """Record of the stack, kept between commands: which servers it uses, their ports and passwords.
 
-It is a file that only its owner may read, with a copy, as the data are inaccessible without the passwords. The record
-never says whether something runs; commands ask the processes.
+The record is a file that only its owner may read. A copy is kept, because the data cannot be read
+without the passwords. The record never says whether something runs; commands ask the processes.
 """
 
 import json
@@ -31,7 +31,7 @@ NEVER_ABSENT = {"kind", "ports", "amqp_password", "database_password", "superuse
 
 
 class Damaged(Exception):
-    """Failure to read a record; the text says only why."""
+    """Failure to read a record. The text gives the reason; the caller adds the file's name."""
 
 
 def _password() -> str:

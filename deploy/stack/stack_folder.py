@@ -12,7 +12,7 @@ FOLDERS = (LOGS, WORKER_CONFIGS, RABBITMQ_HOME)
 FILES = (RECORD, RECORD_COPY, LOCK, SUPERVISOR_CONFIG, SUPERVISOR_CONFIG.with_suffix(".pid"))
 
 ASIDE = ".damaged"
-"""Suffix of the name of a path that is put aside."""
+"""Suffix that renames a file or folder that is put aside."""
 
 
 def ensure() -> None:
@@ -48,7 +48,7 @@ def file(path: Path) -> Path:
 
 
 def put_aside(path: Path) -> None:
-    """Renames a path if it exists, and removes an earlier one of the new name. Raises OSError."""
+    """Adds ASIDE to the name of a path if it exists, and removes an earlier path of that name. Raises OSError."""
     if not (path.exists() or path.is_symlink()):
         return
     aside = path.with_name(path.name + ASIDE)

@@ -1,7 +1,7 @@
 """Finds and ends processes of this stack that have no supervisor any more, for instance because it was killed.
 
-`python -m deploy.supervision.leftovers` ends them all. It needs no package, so that it works with an incomplete .venv;
-so it reads /proc itself instead of using psutil.
+`python -m deploy.supervision.leftovers` ends them all. It needs no package and reads /proc itself instead of
+using psutil, so that it works with an incomplete .venv.
 
 A process belongs to this stack if its environment contains the stack's mark; its name never counts.
 """

@@ -27,9 +27,9 @@ def run_quietly(urls: Urls, module: str, *arguments: str, extra: dict[str, str] 
 
 
 def output(urls: Urls, *commands: tuple[str, ...]) -> str:
-    """Runs commands and returns their output, errors included, for optional information.
+    """Runs commands, each a module with its arguments, and returns their output. A failed one gives its error message.
 
-    A command is a module with its arguments.
+    It is for optional information, whose failure should not end the caller.
     """
     return "\n".join(said for command in commands if (said := _output(urls, command)))
 

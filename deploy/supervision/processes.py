@@ -14,9 +14,9 @@ from deploy.supervision.program import Program
 class WorkerProgram:
     name: str
     module: str
-    replicated: bool = False  # REPLICAS of it run
-    standbys: int = 0  # additional replicas; only one works at a time
-    stops_last: bool = False  # stops when all others have drained, as it stores their last messages
+    replicated: bool = False  # REPLICAS says how many run
+    standbys: int = 0  # additional processes; only one of all works at a time
+    stops_last: bool = False  # stops after all others have drained, because it stores their last messages
 
 
 QUOTE_SERVER = WorkerProgram("quote-server", "quotecache.simulator")  # replaces the legacy server unless one is given

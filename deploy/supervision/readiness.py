@@ -1,7 +1,7 @@
 """Waits until servers answer, by connecting to them. It never starts or stops one.
 
-It reads the broker's greeting itself: `rabbitmq.connection` can only log in, which a broker that has just started, or a
-wrong one, may refuse. It needs no package, as `leftovers` imports it with an incomplete .venv.
+It parses the broker's greeting itself: `rabbitmq.connection` always logs in, which a broker that has just started, or
+the wrong broker, may refuse. It needs no package, because `leftovers` imports it with an incomplete .venv.
 """
 
 import socket

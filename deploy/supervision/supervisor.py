@@ -28,8 +28,8 @@ USER = "stack"
 STOPPED_STATES = {"STOPPED", "EXITED", "FATAL", "UNKNOWN"}
 START_SECONDS_MAX = 15
 SHUTDOWN_SECONDS_MAX = 90
-STATE_SECONDS_MAX = 10  # for the answer that it runs
-ANSWER_SECONDS_MAX = 120  # for any other answer: supervisord stops a server before it answers
+STATE_SECONDS_MAX = 10  # for the answer to `running`
+ANSWER_SECONDS_MAX = 120  # for any other answer: supervisord answers a stop only when the server has stopped
 
 
 def running(record: Record) -> bool:
@@ -43,7 +43,9 @@ def running(record: Record) -> bool:
 
 
 def start(record: Record, programs: list[Program]) -> None:
-    """Starts supervisord with these programs. Workers of an earlier supervisord are forgotten."""
+    """Starts supervisord with these programs. It deletes the worker configurations of an
+    earlier supervisord.
+    """
     assert not running(record)
     stack_folder.ensure()
     stack_folder.folder(WORKER_CONFIGS)
@@ -105,7 +107,7 @@ def stop_program(record: Record, name: str) -> None:
 
 
 def set_workers(record: Record, profile: str, programs: list[Program]) -> None:
-    """Makes a profile run exactly these programs; those that already run with the same settings run on."""
+    """Makes a profile run exactly these programs. Programs that already run with the same settings keep running."""
     # Read before the new configuration, which no longer contains the programs to stop.
     priorities = {info["name"]: info["process_prio"] for info in _call(record, "getAllConfigInfo")}
     _write_part(profile, "", programs)

@@ -11,13 +11,13 @@ from deploy.supervision import processes, supervisor
 from deploy.supervision.readiness import wait_until
 
 START_SECONDS_MAX = 15
-UNWELL = ("BACKOFF", "FATAL")  # keeps dying within its first second; given up
+UNWELL = ("BACKOFF", "FATAL")  # it ended in its first second and is tried again; supervisord has given up
 
 
 def start(record: Record, profile: str, urls: Urls, replicas: int) -> dict[str, str]:
-    """Starts the workers; returns the settings that others need too. Workers with unchanged settings run on."""
+    """Starts the workers; returns the settings that a load test needs too. Unchanged workers keep running."""
     given = os.environ.get("QUOTE_SERVER", "")
-    if not supervisor.running(record):  # with given servers or containers, none runs yet
+    if not supervisor.running(record):  # with given servers or containers, supervisord does not run yet
         supervisor.start(record, [])
     if not given:
         record.quote_ports[profile] = _quote_port(record, profile)
@@ -65,7 +65,7 @@ class WorkerWatch:
         self.told: set[tuple[str, str]] = set()
 
     def look(self) -> bool:
-        """Tells of workers that newly fail; returns whether any worker fails right now."""
+        """Tells the user about each new failure of a worker; returns whether any worker fails right now."""
         unwell = {name: state for name, state in _states(self.record, self.profile).items() if state in UNWELL}
         for name, state in unwell.items():
             if (name, state) not in self.told:
