@@ -14,7 +14,13 @@ from database.libpq_urls import beside
 TOGETHER = ("tests/browser", "tests/integration/web")
 """Folders whose tests share one running site. One process runs all tests of such a folder."""
 
-FIRST = (*TOGETHER, "tests/e2e/test_ownership.py", "tests/integration/test_dead_letters.py")
+FIRST = (
+    *TOGETHER,
+    "tests/integration/test_verification.py",
+    "tests/integration/test_dead_letters.py",
+    "tests/e2e/test_ownership.py",
+    "tests/integration/test_replay.py",
+)
 """Groups that take longest, so that none of them is still at work when all others have ended."""
 
 
