@@ -40,7 +40,10 @@ def version_on_disk() -> str:
 
 
 def folder() -> Path:
-    """Returns the real path of the data folder, and makes it if missing. The server's user may be unable to follow links."""
+    """Returns the real path of the data folder, and makes it if missing.
+
+    The server's user may be unable to follow links.
+    """
     if not POSTGRES_DATA.is_dir():
         _make_folder()
     return POSTGRES_DATA.resolve()
@@ -94,8 +97,9 @@ def _folder_elsewhere() -> Path:
 
 
 def _server_user_reaches(folder: Path) -> bool:
-    """Whether the server's user can enter the folder. A process of that user tries it: file modes do not show the effect
-    of access lists and mounts.
+    """Whether the server's user can enter the folder.
+
+    A process of that user tries it: file modes do not show the effect of access lists and mounts.
     """
     done = subprocess.run(["test", "-x", str(folder)], cwd="/", check=False, **_as_server_user())
     return done.returncode == 0
