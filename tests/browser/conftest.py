@@ -1,7 +1,7 @@
 """One running site and one browser for all tests in this folder; every test has its own people and symbols.
 
-Starting the site takes seconds, and a pending order takes 60 s to expire. So both begin once, and tests that wait for
-those 60 s come last.
+Starting the site takes seconds, and a pending order takes 60 s to expire. So the site starts once, orders
+that must expire are placed at the start, and tests that wait for those 60 s come last.
 """
 
 import itertools
@@ -31,7 +31,7 @@ CHROMIUM_ARGUMENTS = [
     "--no-first-run",
 ]
 EXPECT_MS = 20_000
-"""Two cores carry the site, its servers and the browser. Nothing waits so long for what is seen sooner."""
+"""Longest wait for what a page must show. It is long because site, servers and browser share two cores."""
 
 SCREENSHOTS = ROOT / ".stack" / "screenshots"
 
@@ -39,7 +39,7 @@ expect.set_options(timeout=EXPECT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts tests that take 60 s last in this folder: by then most of that time has passed."""
+    """Puts tests that use `patient` last in this folder: by then most of its 60 s have passed."""
     places = [place for place, item in enumerate(items) if Path(__file__).parent in item.path.parents]
     browser_tests = sorted(
         (items[place] for place in places), key=lambda item: "patient" in getattr(item, "fixturenames", ())
@@ -122,7 +122,7 @@ def new_name() -> Callable[[], str]:
 
 @pytest.fixture(scope="package")
 def new_symbol() -> Callable[[], str]:
-    """Returns a symbol without a quote."""
+    """Function that returns a new symbol, for which nobody has requested a quote."""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     names = ("".join(name) for name in itertools.product("Q", letters, letters))
     return lambda: next(names)
@@ -137,7 +137,7 @@ def symbol(new_symbol: Callable[[], str]) -> str:
 def new_person(
     browser: Browser, site: SiteUnderTest, new_name: Callable[[], str]
 ) -> Iterator[Callable[..., BrowserUser]]:
-    """`new_person(**options of the browser's context)`. Any error that their pages report fails the test."""
+    """`new_person(name, **options of a browser context)`. Errors that a page of these people reports fail the test."""
     people: list[BrowserUser] = []
     contexts = []
 
@@ -163,10 +163,10 @@ def trader(new_person: Callable[..., BrowserUser]) -> BrowserUser:
 
 @pytest.fixture(scope="package", autouse=True)
 def patient(browser: Browser, site: SiteUnderTest, new_name, new_symbol) -> Iterator[BrowserUser]:
-    """A person who began early and waits: for an order to expire, a trigger to fire, and a price to run out.
+    """A person set up before all tests, whose order expires, whose trigger can fire, and whose price gets too old.
 
-    The trigger's symbol cost $100 when it was armed at $50, and costs $40 since: the next quote fires it. They also
-    hold 10 shares of another symbol, bought for $1,000.
+    The trigger's symbol cost $100 when it was armed at $50, and costs $40 since: the next quote fires it. The
+    person also holds 10 shares of another symbol, bought for $1,000.
     """
     context = browser.new_context()
     context.set_default_timeout(EXPECT_MS)

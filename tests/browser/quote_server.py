@@ -1,6 +1,6 @@
 """Quote server over real TCP whose prices the test sets; it speaks the legacy protocol (spec §4).
 
-It fires a trigger when the test decides, and knows nothing of the system that asks it.
+So a test decides when a trigger fires. The server knows nothing of the system under test.
 """
 
 import secrets

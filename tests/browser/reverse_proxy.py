@@ -1,6 +1,6 @@
-"""Reverse proxy of the tests, as people put before a site: one address for pages and live updates, real TCP.
+"""Reverse proxy for tests, over real TCP, like one in front of a site: one address for pages and live updates.
 
-It forwards with a Host of its own, as most proxies do by default, and the browser's Host in X-Forwarded-Host.
+Like most proxies by default, it sets Host to the upstream's address, and X-Forwarded-Host to the browser's Host.
 """
 
 import contextlib
@@ -10,10 +10,11 @@ import threading
 
 CHUNK_BYTES = 65_536
 KEPT_FROM_BROWSERS = {"host", "connection", "keep-alive", "transfer-encoding"}
+"""Headers that the proxy does not pass on, in either direction."""
 
 
 class ReverseProxy:
-    """Reverse proxy. `upstreams`: port by beginning of the path; the longest match counts. Use as a context manager."""
+    """Reverse proxy. `upstreams`: the port for each path prefix; the longest decides. Use as a context manager."""
 
     def __init__(self, upstreams: dict[str, int]):
         class ProxyHandler(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Pages of administrators, operations and the whole log: administrators see them, and nobody else does."""
+"""The operations page and the dump of the whole log: administrators see them, and nobody else does."""
 
 import re
 from collections.abc import Callable

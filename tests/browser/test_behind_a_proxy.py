@@ -15,7 +15,7 @@ def test_all_of_the_site_works_at_the_proxys_address(
     behind = twin("web", "live", WEB_PROXIES="1", LIVE_URL="/live")
     behind.quotes.set_price(symbol, 2_500)
     with ReverseProxy({"/": behind.port, "/live": behind.live_port}) as proxy:
-        # Another host name than the proxy's target: nothing may depend on it.
+        # The browser uses another host name than the proxy's target, so that nothing may depend on the target's.
         here = f"http://localhost:{proxy.port}"
         person = new_person()
         person.url = here

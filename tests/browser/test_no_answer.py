@@ -1,4 +1,4 @@
-"""An order whose answer was lost: nobody knows whether it was done, and pressing the button again does it once."""
+"""A command whose answer was lost: the person presses the button again, and the command is done only once."""
 
 from playwright.sync_api import expect
 
@@ -6,7 +6,7 @@ from tests.browser.person import BrowserUser
 
 
 def test_funds_are_added_once_if_the_page_was_redrawn_before_the_second_press(trader: BrowserUser):
-    """The page redraws the part with the form, which must come back with its values and its key."""
+    """The page redraws the form, which must keep its values and its idempotency key."""
     trader.go("/")
     trader.is_live()
     amount, add = (

@@ -23,6 +23,8 @@ LOOKS = {
     "phone": {"color_scheme": "light", "viewport": {"width": 360, "height": 740}, "has_touch": True},
 }
 DOORS = {"signup": "/signup", "login": "/login"}
+"""Pages for people who are not logged in."""
+
 PAGES = {
     "dashboard": "/",
     "trade": "/trade?side=buy&symbol={symbol}&amount=1000",
@@ -72,7 +74,7 @@ def lived_in(browser: Browser, site: SiteUnderTest, new_name, new_symbol) -> Ite
 
 
 def _note_dumps_without_a_file(site: SiteUnderTest, user: str) -> None:
-    """Records one dump in each state without a file."""
+    """Records dumps without a file, one for each state that a dump can be in."""
     rows = [
         ("waiting", None, None),
         ("waiting", None, "the disk is full"),
@@ -157,4 +159,4 @@ def _faults(person: BrowserUser) -> list[str]:
 
 _SCROLLED = """innerWidth < 1200 ? [] : [...document.querySelectorAll(".table-wrap")]
     .filter(table => table.scrollWidth > table.clientWidth).map(table => table.ariaLabel)"""
-"""Finds tables that do not fit although there is room: their last column, with the buttons, would be cut off."""
+"""Finds tables that are cut off on a wide page. The last column, with the buttons, would not be visible."""
