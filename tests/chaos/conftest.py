@@ -1,4 +1,4 @@
-"""Databases and topology of the chaos tests, on the test stack. The faults may kill servers that deploy has started."""
+"""Databases and topology of the chaos tests. Faults kill only the project's private servers, never given ones."""
 
 import os
 from collections.abc import Iterator

@@ -20,7 +20,7 @@ from tests.chaos.dumps import GivenDump
 from tests.chaos.sent_commands import WorkloadCommand
 
 EXAMPLES_MAX = 5
-"""Most violations of one kind that are listed for a dump."""
+"""Maximum violations of one kind that are listed for a dump."""
 
 HEAD, TAIL = 2, 1
 """Lines of a dump before and after its elements."""
@@ -28,7 +28,7 @@ HEAD, TAIL = 2, 1
 
 @dataclass(frozen=True, eq=False)
 class DumpElement:
-    """Element of a dump, or what the log says should be one. Equal contents are one object."""
+    """Element that a dump holds, or should hold according to the log. Equal elements are the same object."""
 
     kind: str
     fields: dict[str, str]
@@ -78,7 +78,7 @@ class DumpCheck:
         return [] if marked == wanted else [f"markers in the sources {sorted(marked)}"]
 
     def _differences(self, dump: GivenDump, dumped: list[DumpElement], before: list[tuple]) -> Iterator[str]:
-        """Finds entries that are in only one of dump and log, or more often in one."""
+        """Finds entries that the dump holds more often than the log, and the reverse."""
         logged = Counter(self._logged(dump, before))
         there = Counter(dumped)
         yield from (f"only in the dump: {entry}" for entry in there - logged)
@@ -95,7 +95,7 @@ class DumpCheck:
                 yield entry
 
     def _commands(self, dump: GivenDump, dumped: list[DumpElement]) -> Iterator[str]:
-        """Finds confirmed earlier commands that are not in the dump exactly once, and later ones of the asker in it."""
+        """Finds confirmed commands that the dump does not hold exactly once, and later ones of its requester."""
         there = Counter(entry.command for entry in dumped if entry.command is not None)
         own = next(one for one in (*self._lines, *self._probes) if one.number == dump.number)
         for one in (*self._lines[: min(dump.lines, len(self._lines) - 1)], *self._probes[: dump.probes], own):
@@ -107,7 +107,7 @@ class DumpCheck:
                     yield f"{one}, which follows it"
 
     def _quotes_missing(self, dump: GivenDump, dumped: list[DumpElement]) -> Iterator[str]:
-        """Finds trades in the dump without their paid quote; in a user's dump, only quotes which that trade caused."""
+        """Finds trades whose paid quote the dump lacks. A user's dump needs only the quotes that its trades caused."""
         keys = {entry.fields["cryptokey"] for entry in dumped if entry.kind == "quoteServer"}
         numbers = _numbers(dumped)
         for number, caused, key in self._quotes:
@@ -178,6 +178,7 @@ def _numbers(dumped: Iterable[DumpElement]) -> set[int]:
 
 
 def _some(found: Iterable[str]) -> list[str]:
+    """Returns the first violations, and how many more there are."""
     every = list(found)
     rest = [f"… and {len(every) - EXAMPLES_MAX:,} more"] if len(every) > EXAMPLES_MAX else []
     return every[:EXAMPLES_MAX] + rest

@@ -11,7 +11,7 @@ Span = tuple[int, int]
 
 
 def untimely_releases(database: DatabaseView, outages: list[Span]) -> list[str]:
-    """Finds orders released too late or too early, by the time of the order's own row.
+    """Finds orders released too late or too early, counted from the time in the order's own history row.
 
     `outages`: spans in which nobody could have released orders.
     """

@@ -1,7 +1,7 @@
-"""Faults as courses of action: what is done, when it has struck, and when it is over.
+"""Courses of faults: how each fault is carried out, and how it reports that it has struck.
 
-A course is a generator. It yields a Report when it strikes or misses, and None while it waits. It ends when nothing
-more is to be done. Courses do not judge the effect.
+A course is a generator. It yields a Report when the fault strikes or misses, and None while it waits. It ends when
+nothing more is to be done. Courses do not judge the effect.
 """
 
 import random
@@ -28,11 +28,14 @@ POINT_SECONDS_MAX = 40.0
 """Longest wait for a process to come to the fault point at which it ends itself."""
 
 VICTIM_SECONDS_MAX = 5.0
-"""Longest wait for an owner: there is none for a moment if the fault falls into the recovery from another one."""
+"""Longest wait for an owner to strike. During the recovery from another fault there may be none for a moment."""
 
 STIR_SECONDS = 0.7
+"""Time between two probes that are sent to give the processes work."""
+
 QUOTES_SECONDS_MAX = 6.0
 QUOTES_AFFECTED = 3
+"""Number of affected requests after which a fault of the quote server ends."""
 
 PASSES = {"transactions": (2, 10), "audit": (2, 6), "triggers": (1, 1), "quotecache": (1, 2)}
 """Bounds for how often a process passes its fault point before it ends itself there."""
@@ -42,8 +45,8 @@ PASSES = {"transactions": (2, 10), "audit": (2, 6), "triggers": (1, 1), "quoteca
 class Report:
     """Description of a fault for people. A course's later report replaces its earlier one.
 
-    `struck`: whether the fault had an effect. `even_seconds`: seconds after each change of the workers until partitions
-    were even.
+    `struck`: whether the fault had an effect. `even_seconds`: seconds after each change in the number of workers until
+    they shared the partitions evenly.
     """
 
     text: str
@@ -55,6 +58,8 @@ Course = Iterator[Report | None]
 
 
 class FaultCourses:
+    """Maker of the course of each fault of a round."""
+
     def __init__(
         self,
         fleet: Fleet,
@@ -101,7 +106,7 @@ class FaultCourses:
         raise AssertionError(fault)
 
     def _victim(self, kind: str, draw: random.Random) -> Generator[None, None, str | None]:
-        """Chooses a live process, for workers one that owns something. Returns None if there is none for too long."""
+        """Chooses a live process; a worker must own a partition. Returns None if none appears in time."""
         deadline = time.monotonic() + VICTIM_SECONDS_MAX
         while time.monotonic() < deadline:
             slots = {slot for slot in self._fleet.running(kind) if self._fleet.alive(slot)}
@@ -132,7 +137,9 @@ class FaultCourses:
         kind = POINTS[point]
         armed = f"{point}:{draw.randint(*PASSES[kind])}"
         running = sorted(self._fleet.running(kind))
-        if kind == "quotecache":  # its owner keeps it, so the other one is armed and then made the owner
+        if kind == "quotecache":
+            # A process gets its fault point by a restart, which ends its ownership. So the other one gets the point,
+            # and becomes the owner when the owner restarts.
             owner = yield from self._victim(kind, draw)
             if owner is None:
                 yield Report(f"no {kind} was at work", struck=False)
@@ -258,7 +265,7 @@ def parts_of(kind: str) -> tuple[str, ...]:
 
 
 def counts_from_end(kind: str) -> bool:
-    """Whether recovery can begin only when the fault is over, as nothing else can give quotes or a network."""
+    """Whether recovery can begin only when the fault is over, because nothing replaces quotes or a network."""
     return kind.startswith(("quotes", "delay", "pause quote-server"))
 
 

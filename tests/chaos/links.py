@@ -1,4 +1,4 @@
-"""Control of the proxy: starts it, gives each process its own addresses, and passes commands to it."""
+"""Control of the chaos proxy (proxy.py): starts it, gives each process its own addresses, and passes commands to it."""
 
 import json
 import subprocess

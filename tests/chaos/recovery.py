@@ -20,12 +20,12 @@ class Strike:
     at_seconds: float
     recovered_seconds: float | None = None
     away_seconds: float = 0.0
-    """Seconds for which a server that was hit refused clients: part of the recovery that is the server's own."""
+    """Seconds for which the server that the fault struck refused clients. They are part of the recovery time."""
     alone: bool = True
     struck: bool = True
     """False: the fault had no effect and counts as missed."""
     even_seconds: list[float] = field(default_factory=list)
-    """Seconds after each change of the workers until partitions were even."""
+    """Seconds after each change in the number of workers until they shared the partitions evenly."""
 
 
 class RecoveryTrial:
@@ -122,7 +122,10 @@ class RecoveryTrial:
 
 
 def uneven(strikes: list[Strike], limited: bool) -> list[str]:
-    """Finds changes of workers after which partitions took too long to be even, while no other fault was under way."""
+    """Finds changes in the number of workers after which they took too long to share the partitions evenly.
+
+    Changes during another fault do not count. `limited`: whether time limits apply.
+    """
     return [
         f"{strike.kind} at {strike.at_seconds:.1f} s: {seconds} s, {EVEN_SECONDS_MAX} s at most"
         for strike in strikes

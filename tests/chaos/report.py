@@ -19,7 +19,7 @@ EXAMPLES_MAX = 5
 
 
 def console() -> Console:
-    """Makes the console: a screen, or a file with long lines."""
+    """Makes the console. If the output is no terminal, lines are long."""
     screen = Console(highlight=False, markup=False)
     return screen if screen.is_terminal else Console(width=WIDTH_OF_FILES, highlight=False, markup=False)
 

@@ -36,15 +36,15 @@ def _without_outbox() -> None:
 
 
 def _without_lookup() -> None:
-    """Makes every command pass for one that is not in the history."""
+    """Makes every look-up answer that the history does not hold the command."""
     store.newest_ids = lambda *_: {}
     store.answers = lambda *_: {}
 
 
 def _without_numbering() -> None:
-    """Lets every audit message through, whatever its numbers are. No link of the chain covers its rows.
+    """Stores every audit message, whatever its numbers are. The hash chain gets links that cover no rows.
 
-    A row that Postgres refuses ends the session: it would otherwise stop its source.
+    If Postgres refuses a row, the session ends. Otherwise the audit worker would stop that row's source.
     """
     link = chain.link
 
@@ -65,7 +65,7 @@ TAKE_AWAY: Mapping[str, Callable[[], None]] = {
     "lookup": _without_lookup,
     "numbering": _without_numbering,
 }
-"""The defences by name, with what takes each of them away from this process."""
+"""Functions that take a defence away from this process, by the defence's name."""
 
 
 def main() -> None:
