@@ -1,4 +1,4 @@
-"""A running system per test."""
+"""Fixture of the system's processes, one set per test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.e2e.system import System
 
 @pytest.fixture
 def system(amqp_url: str, database_url: str, tmp_path: Path) -> Iterator[System]:
-    """A system that is not started yet; whatever runs at the end is killed."""
+    """A system that the test starts. Processes that still run at the end of the test are killed."""
     built = System(amqp_url, database_url, tmp_path)
     yield built
     built.destroy()

@@ -58,7 +58,7 @@ class System:
                 process.wait()
 
     def load(self, workload: Path, report: Path) -> subprocess.Popen:
-        """Starts the load driver; its output goes to a log file too."""
+        """Starts the load driver; its output goes to `loadtest.log`."""
         told = {"WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": "2"}
         driver = processes.start_module("operators", "loadtest", self.folder, self.environment | told, "load")
         self.processes["loadtest"] = driver
