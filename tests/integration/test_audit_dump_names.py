@@ -1,4 +1,4 @@
-"""Dumps that share a file name: the file belongs to the latest, in whatever order they can be written."""
+"""Dumps that share a file name: the file is that of the latest DUMPLOG, in whatever order they are written."""
 
 import threading
 from contextlib import closing
@@ -17,7 +17,7 @@ from tests.integration.audit_harness import AuditLog, command, marker
 from verification import dump_file
 
 EARLIER, LATER = "0b" * 16, "0a" * 16
-"""Ids that sort the other way round, so that no code may rely on their order."""
+"""Dump ids in the reverse of the dumps' order, so that code that orders dumps by id fails."""
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def holds(audit: AuditLog, *transaction_numbers: int) -> bool:
 
 
 def ask_twice(audit: AuditLog) -> None:
-    """Publishes two dumps of one name by one user, without a quote in between; the later one holds one entry more."""
+    """Publishes the markers of two dumps of one user with the same file name; the later one holds one entry more."""
     audit.publish(7, 1, [command(1), marker(EARLIER, 2, "log", "ann"), command(3), marker(LATER, 4, "log", "ann")])
 
 
@@ -67,7 +67,7 @@ def test_an_earlier_dump_that_was_delayed_does_not_replace_the_later(audit, wait
 
 
 def test_a_writer_that_hangs_in_the_earlier_dump_does_not_replace_the_later(audit, wait_for, database_url):
-    """A database trigger holds the earlier dump's writer where it is about to rename its file."""
+    """A database trigger stops the earlier dump's writer just before it renames its file."""
     make_both_unwritten(audit, wait_for)
     audit.database.execute("""
         CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS
@@ -89,7 +89,7 @@ def test_a_writer_that_hangs_in_the_earlier_dump_does_not_replace_the_later(audi
 
 
 def test_the_earlier_dumps_draft_is_removed(audit, wait_for, database_url):
-    """The earlier dump's writer may have lost its lock just before its rename."""
+    """The earlier dump's writer leaves its draft if it loses its lock just before the rename."""
     make_both_unwritten(audit, wait_for)
     left = dump_writing.draft_path(audit.dump_dir, WaitingDump(LATER, "ann", "log"), EARLIER)
     left.write_text("the earlier dump")

@@ -172,7 +172,7 @@ def test_a_copy_that_comes_while_the_first_waits_for_a_quote_gets_the_same_answe
 
 
 def test_a_copy_of_an_earlier_owners_command_is_recognised_with_any_kind_of_ids(worker, customer, history):
-    """The first owner executed the commands. The second sees newer ones of their source before the copies."""
+    """The first owner executes the commands. Later owners read the copies, some of them after newer commands."""
     old, newer = a_command("ADD", 500), a_command("ADD", 600)
     drawn = [replace(a_command("ADD", 1), command_id=bytes([n]) * 16) for n in (200, 100)]
     with worker():

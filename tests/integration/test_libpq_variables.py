@@ -1,4 +1,4 @@
-"""libpq's variables in a shell: connections to the project's own server ignore them, those to a given one do not."""
+"""libpq's environment variables: they apply to a server that the user names, and not to the project's own server."""
 
 import os
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ FOR_ANOTHER_SERVER = {
     "PGTZ": "nonsense",
     "PGGEQO": "nonsense",
 }
-"""Variables that each end or change a connection whose URL gives host, port, user, password and database."""
+"""Variables that break or change a connection, even if its URL names host, port, user, password and database."""
 
 
 QUESTION = """

@@ -1,4 +1,4 @@
-"""The migrations make exactly the database that the tables describe, and lose nothing of what an old one holds."""
+"""The migrations make exactly the database that `schema/` describes, and keep the data of an older database."""
 
 import contextlib
 from collections.abc import Iterator

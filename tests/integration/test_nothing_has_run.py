@@ -12,7 +12,7 @@ from operators import __main__ as operators
 def run(monkeypatch, capsys, database_url):
     """`run(verb, *arguments)` returns the verb's exit code and all its output."""
     monkeypatch.setenv("DATABASE_URL", database_url)
-    # Set up here, the logging of the whole process would write into this test's captured output.
+    # If the verb set logging up, the whole process would go on logging into this test's captured output.
     monkeypatch.setattr(screen, "set_up_logging", lambda *_: None)
 
     def call(*arguments: object) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from tests.builders import a_command
 
 MESSAGES = 300
 BODY = b"\xc1" * KEPT_BYTES_MAX
-"""Enough bytes in all to exceed what one batch may commit."""
+"""Body of each message. All together have more bytes than one batch may commit."""
 
 
 @pytest.fixture

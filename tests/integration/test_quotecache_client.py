@@ -22,7 +22,7 @@ def a_quote(symbol="ABC", quote_id=1, asked_at_ms=T0) -> Quote:
 
 
 class ClientAndCache:
-    """One connection with the client, and with what stands in for the quote cache."""
+    """One connection that the client and a substitute for the quote cache share."""
 
     def __init__(self, connection: Connection):
         self.connection = connection

@@ -24,7 +24,7 @@ def test_sign_up_refuses_bad_names_and_passwords(website: Website, user: str, pa
 
 
 def test_a_name_with_an_account_but_no_person_cannot_be_signed_up_for(website: Website) -> None:
-    """Somebody owns its money: for instance, a workload created the account."""
+    """The account's money may be somebody's: for instance, a workload created the account."""
     with website.connect() as connection:
         connection.execute("INSERT INTO accounts VALUES ('orphan', true, 100, 0, 0)")
     browser = website.browser()

@@ -110,7 +110,7 @@ def test_a_user_downloads_their_own_log_and_nobody_elses(website: Website, wait_
 
 
 def test_files_outside_of_a_users_own_folder_are_not_sent(website: Website) -> None:
-    """A workload's DUMPLOG of the user may name such a file; a dump of the whole log may have replaced it since."""
+    """A user's DUMPLOG in a workload may name such a file. A dump of the whole log may have replaced it since."""
     user = website.person()
     website.system.dump_dir.mkdir(exist_ok=True)
     (website.system.dump_dir / "everybodys.xml").write_text("<log/>")

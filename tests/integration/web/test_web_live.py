@@ -22,7 +22,7 @@ STREAMS_MAX = 5
 HEARING_SECONDS_MAX = 20.0
 
 WATCHED = 3 * SYMBOLS_MAX
-"""More symbols than a page may name."""
+"""More symbols than a page may list in its request."""
 
 
 class LiveProcess:

@@ -1,4 +1,4 @@
-"""Browsers keep scripts and styles for good, and yet a new page never gets old ones."""
+"""Browsers cache scripts and styles for a year, and yet a new page never gets outdated ones."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Slow quotes: people wait for them within limits of their own, and all other pages are served meanwhile."""
+"""Slow quotes: only a limited number of requests wait for them, and all other pages are served meanwhile."""
 
 import http.client
 import itertools
@@ -18,7 +18,7 @@ from webapp.site import EXTENSION
 
 WAIT_MS = 8_000
 ANSWER_SECONDS_MAX = 4
-"""Half of the longest wait: a quicker answer did not wait behind others. Some ms on an idle machine."""
+"""Half of the longest wait: a quicker answer did not wait behind others. On an idle machine it takes a few ms."""
 
 _letters = itertools.product("WXYZ", "ABCDEFGHIJ", "Q")
 
@@ -38,7 +38,7 @@ def silent_quotes(website: Website) -> Iterator[None]:
 
 
 class GunicornSite:
-    """The site as a process with four threads, of which two may wait, for whichever people."""
+    """The site as a process with four threads. In all, at most two of them may wait for quotes."""
 
     def __init__(self, website: Website):
         with socket.socket() as probe:
@@ -80,7 +80,7 @@ def test_while_people_wait_for_quotes_other_people_are_served(
     people = [website.api(website.person()).authorization for _ in range(4)]
     try:
         wait_for(site.is_well, what="the site is well")
-        # Browsers open connections in advance and send nothing on them; others do not close those that the site ends.
+        # Browsers open connections in advance and send nothing on them, or keep connections that the site has closed.
         held = [socket.create_connection(("127.0.0.1", site.port)) for _ in range(16)]
         for connection in held[:4]:
             connection.sendall(b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
