@@ -41,6 +41,7 @@ an_amount = st.integers(1, 60)
 a_price = st.integers(1, 15)
 a_name = st.sampled_from([name for name in CommandName if name is not CommandName.DUMPLOG])
 a_thirsty_name = st.sampled_from([CommandName.BUY, CommandName.BUY, CommandName.QUOTE, CommandName.SELL])
+"""Commands that need a quote."""
 
 
 def _rising(number: int) -> bytes:
@@ -56,16 +57,16 @@ def _hashed(number: int) -> bytes:
 
 
 a_making = st.sampled_from([(None,), (None,), (_rising,), (_hashed,), (None, _falling, _hashed, _rising)])
-"""Ways in which a message's publisher makes its ids, in turn; None: rising ids of one source, like the load driver."""
+"""Functions that make a message's command ids, used in turn. None: rising ids of one source, as the load driver has."""
 
 some_commands = st.lists(st.tuples(which, a_thirsty_name | a_name, which, an_amount), min_size=1, max_size=6)
 
 some_places = st.lists(st.integers(1, 9), min_size=1, max_size=4)
-"""Places counted back from the newest command."""
+"""Positions in the log, counted back from the newest command."""
 
 
 class Log(RuleBasedStateMachine):
-    """Publishers' side of the test: what is in the partition's stream, and what must come of it."""
+    """Publishers' side of the test: the partition's stream, and the outcomes that the worker owes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +75,7 @@ class Log(RuleBasedStateMachine):
         self.requests: list[Command | Fill] = []
         """Everything published, in order, without copies."""
         self.offset_of: dict[Key, int] = {}
-        """Offsets of the first copies."""
+        """Offset of the first copy of each request."""
         self.asked_by: dict[bytes, str | None] = {}
         """User who requested a root DUMPLOG, by its command id."""
         self.awaited: list[tuple[str, Key]] = []

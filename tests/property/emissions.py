@@ -31,6 +31,7 @@ prices = st.sampled_from([1, 101, 499_900, 2**61, INT64_MAX])
 waits = st.sampled_from([0, 0, 0, 60_000, -3_600_000])
 filenames = text | st.sampled_from(["log", "./log", "a/b", "f" * 100, "é" * 100, "f" * 1_001, "..", "a\0b", "\u2028"])
 odd = st.integers(0, 15)
+"""0 is the rare case, one in sixteen."""
 
 
 def _mostly(usual: st.SearchStrategy, rare: st.SearchStrategy = text) -> st.SearchStrategy:
@@ -77,7 +78,7 @@ def commands(draw, user: str, number: int) -> Command:
 
 @st.composite
 def lives(draw) -> Trader:
-    """Draws a user's life at the engine; its effects are in `batch.outputs[PARTITION]`."""
+    """Draws a user's commands and fills, and runs them through the engine into `batch.outputs[PARTITION]`."""
     user = draw(users)
     trader = Trader(cash=None, user=user)
     batch, account = trader.batch, trader.account
@@ -112,7 +113,7 @@ def lives(draw) -> Trader:
 
 
 def told_by(trader: Trader) -> list[Outgoing]:
-    """Returns the messages that announce a life."""
+    """Returns the messages that announce what a user's commands and fills did."""
     output = trader.batch.outputs[PARTITION]
     return messages_of(PARTITION, output, 1) + news_of(PARTITION, output)
 

@@ -1,6 +1,6 @@
-"""Random lives of three users at the engine: commands, waiting, expiries, fills. Each test says what must hold.
+"""Random commands, waits, expiries and fills of three users, run through the engine. Each test says what must hold.
 
-Amounts and prices are small and symbols few, so that limits are met. Some amounts are near the balance limit.
+Amounts and prices are small and symbols few, so that limits are reached often. Some amounts are near the balance limit.
 """
 
 from typing import NamedTuple
@@ -38,7 +38,7 @@ another = st.sampled_from(["QUOTE", "DISPLAY_SUMMARY", "CANCEL_SET_BUY", "CANCEL
 
 
 class Seen(NamedTuple):
-    """State in which a trigger order once was, for a fill that may come late."""
+    """Earlier state of a trigger order, for a fill that comes late."""
 
     user: str
     side: Side

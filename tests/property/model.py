@@ -1,4 +1,4 @@
-"""Spec §3 once more, written naively from its text, to compare the engine with. Never imports the code under test.
+"""Naive implementation of spec §3, written from its text, to compare the engine with. Never imports code under test.
 
 It keeps totals and orders only, and recomputes from them each time what is reserved and what is available.
 """
@@ -73,7 +73,7 @@ class Model:
     def do(self, name, user, symbol, amount, price, now_ms, seq, shares=None, order=None, armed_max=None):
         """Returns the reason of a rejection, or None. `seq`: number of the command's history row.
 
-        `shares`, `order`, `armed_max`: what the site may say beyond workload files (spec §3a).
+        `shares`, `order`, `armed_max`: arguments that the site can send and workload files cannot express (spec §3a).
         """
         self.seq, self.order, self.armed_max = seq, order, armed_max
         self.newest_instead = None

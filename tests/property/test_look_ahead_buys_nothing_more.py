@@ -28,7 +28,7 @@ an_answer = st.tuples(st.integers(1, DELAY_MS_MAX), st.none() | st.integers(1, 5
 
 @dataclass
 class DelayedQuotes(QuoteTable):
-    """Quotes that answer each symbol after its own delay with its own price, or never."""
+    """Table that answers each symbol after its own delay: with its own price, or that no quote is available."""
 
     answers: dict[str, tuple[int, int | None]]
     now_ms: int = T0
@@ -101,6 +101,6 @@ def test_look_ahead_buys_nothing_that_would_not_have_been_bought(steps, answers,
         if price is not None or users == 1:
             assert early[symbol] <= late[symbol], symbol
         else:
-            # Commands that wait at the same time share an attempt. Look-ahead may separate them, but each has one at
-            # most.
+            # Commands that wait at the same time share a request. With look-ahead they may wait at different times, but
+            # each causes at most one request.
             assert early[symbol] <= refused[symbol], symbol

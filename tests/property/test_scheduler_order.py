@@ -93,6 +93,7 @@ class SchedulerOrder(Log):
         return key_of(request) in self.database.ids
 
     def is_only_passed_on(self, request: Command | Fill) -> bool:
+        """Whether a request may leave no history row: a fill, as it may be void, or a root DUMPLOG elsewhere."""
         return isinstance(request, Fill) or (request.user is None and self.partition != NO_USER_PARTITION)
 
     @invariant()
@@ -137,7 +138,7 @@ class SchedulerOrder(Log):
         self.check_nothing_was_asked_for_in_vain()
         self.check_no_quote_was_said_of_those_that_had_none()
         assert len(set(self.database.dead)) == len(self.database.dead), "a dead letter is stored twice"
-        assert not self.worker.uncredited, "the broker will deliver less, for ever"
+        assert not self.worker.uncredited, "unacknowledged messages: the broker will deliver fewer from now on"
 
     def bring_to_an_end(self) -> None:
         """Delivers and answers everything, and lets the last pending order expire.

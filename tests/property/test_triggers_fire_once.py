@@ -1,7 +1,7 @@
-"""A trigger order fires once, at a price that satisfied it, or not at all; what a usable quote satisfies fires.
+"""A trigger order fires at most once, at a price that satisfies it. If a usable quote satisfies it, it fires.
 
-The test interleaves at random: arming, arming again, cancelling, prices, fills under way, expiry, restarts and
-takeovers.
+The test interleaves at random: arming, arming again, cancelling, prices, fills not executed yet, expiry, restarts
+and takeovers.
 """
 
 from hypothesis import settings
@@ -51,7 +51,7 @@ class TriggersFireOnce(RuleBasedStateMachine):
 
     @rule(user=a_user, again=st.sampled_from((0, 0, 1, 3)))
     def is_announced(self, user, again):
-        """Announces changes. `again`: an owner died after publishing, so the next one repeats these."""
+        """Announces changes. `again`: how many earlier ones a new owner repeats, because the last one died."""
         self.world.announce(user, again)
 
     @rule(symbol=a_symbol, price=a_price)
@@ -76,7 +76,7 @@ class TriggersFireOnce(RuleBasedStateMachine):
 
     @rule(symbol=a_symbol, n=a_worker)
     def symbol_changes_hands(self, symbol, n):
-        """The previous owner does not know yet, and continues until it does."""
+        """The previous owner does not know this yet, and goes on until it notices."""
         if self.world.owner[symbol] != n:
             self.world.take_over(n, symbol)
 
@@ -98,7 +98,7 @@ class TriggersFireOnce(RuleBasedStateMachine):
         """A fill takes effect only for an existing order, at a price that satisfies it, by an unexpired quote."""
         is_alive = -CLOCK_STEP_MS_MAX <= self.world.now_ms - fill.asked_at_ms < QUOTE_LIFETIME_MS
         is_current = order is not None and order.version == fill.version
-        assert (decision is not None) == (is_alive and is_current), "void, or not, for another reason than these"
+        assert (decision is not None) == (is_alive and is_current), "void for another reason, or not void"
         if decision is None:
             return
         key = (fill.user, fill.symbol, fill.side)
@@ -120,14 +120,14 @@ class TriggersFireOnce(RuleBasedStateMachine):
     def rest(self, price: int) -> None:
         """Checks the state after everything has arrived.
 
-        No order is left that its symbol's quote fills. Every symbol has a quote if an order on it is armed that some
-        price fills.
+        No order is left that its symbol's quote fills. Every symbol has a quote if it has an armed order that some
+        price can fill.
         """
         for outcome in self.world.come_to_rest(price):
             self.judge(*outcome)
         for n, worker in enumerate(self.world.workers):
             armed = [order for symbol in SYMBOLS if self.world.owner[symbol] == n for order in self.world.armed(symbol)]
-            assert worker.turns.armed == len(armed), "it has lost an order, or watches a ghost"
+            assert worker.turns.armed == len(armed), "it has lost an order, or watches one that does not exist"
         for symbol in SYMBOLS:
             quote = self.world.usable(symbol)
             for user, order in self.world.armed(symbol):

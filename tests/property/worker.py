@@ -19,7 +19,7 @@ from tests.scheduler_rig import QuoteTable
 
 
 class Database:
-    """Everything committed, written from the batch alone, table by table, so that what a batch forgets is lost."""
+    """Committed data, table by table. They come from the batch alone, so anything that a batch omits is lost."""
 
     def __init__(self) -> None:
         self.accounts: dict[str, tuple[bool, int, int, int]] = {}
@@ -29,7 +29,7 @@ class Database:
         self.history: list[DecidedRow] = []
         self.ids: dict[Key, DecidedRow] = {}
         self.replies: dict[str, list[Reply]] = {}
-        """Replies in each queue. They are not part of the database, but here, too, they outlive workers."""
+        """Replies in each queue. They are no part of the real database, but like it they outlive workers."""
         self.log: list[AuditEntry] = []
         self.dead: list[int] = []
         self.next_offset, self.high_offset = 0, -1
@@ -97,7 +97,7 @@ def reply_of(row: DecidedRow) -> Reply:
 
 
 class HeardQuotes(QuoteTable):
-    """Quotes that a worker has heard; those since its last turn are answers as well."""
+    """Quotes that a worker has heard. The next turn gets those heard since the last turn as answers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -168,7 +168,7 @@ class WorkerLife:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing happens any more without a quote or time."""
+        """Whether the worker has nothing to do until a quote arrives or time passes."""
         return not self._intake.arrivals and self._next == len(self._stream) and not self._turns.scheduler.has_ready
 
     @property
