@@ -1,4 +1,4 @@
-"""Every field of every message is bounded when it is decoded, so no decoded message is too large for anybody."""
+"""Every field of every message is bounded when it is decoded, so the code behind the decoder can handle its size."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Running a log again finds nothing if the history is true, and names what is wrong if it is not."""
+"""Replay of a user's log finds no violation in a correct history, and names what is wrong in any other."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from tests.builders import T0
 from tests.history_recorder import HistoryRecorder
 
 NOT_COMPARED = {"user", "kind", "at_ms", "quote_id", "asked_at_ms"}
-"""Columns that replay does not compare: a row's user and kind, and the inputs, of which others may be as good."""
+"""Columns that replay does not compare: a row's user and kind, and inputs, whose values it takes as given."""
 
 ALL_DONE = Place(next_offset=1_000, high_offset=999, clock_ms=T0 + 10_000_000)
 
@@ -73,7 +73,7 @@ def test_a_record_across_a_clock_that_was_set_back_is_true(back_ms: int) -> None
     recorder.waits(-back_ms)
     recorder.gives("BUY", 33_00, price=10_00)
     recorder.gives("COMMIT_BUY")
-    recorder.gives("COMMIT_BUY")  # no order is younger than the step of the clock
+    recorder.gives("COMMIT_BUY")  # rejected: the step of the clock released both older orders
     recorder.waits(60_000)
     recorder.gives("ADD", 1)
     assert [row.kind for row in recorder.rows].count("expiry") == 2

@@ -1,4 +1,4 @@
-"""Commands that are surely new, told by the newest id of each source (design §2).
+"""Recognition of commands that are surely new, by the newest id of each source (design §2).
 
 `tests/property/test_scheduler_order` tests arbitrary copies, deaths and orders.
 """
@@ -18,7 +18,7 @@ HEAD = command_id(7, 0)[:HEAD_BYTES]
 
 
 class Judge:
-    """Sources of a partition, and a user whose account states how many rows the history has of them."""
+    """Sources of a partition, and the user ann. `rows`: the number of her history rows, as her account states it."""
 
     def __init__(self, rows: int = 0, **limits: int):
         self.sources = Sources(**limits)
@@ -26,11 +26,12 @@ class Judge:
         self.offset = -1
 
     def strangers(self, *ids: tuple[int, int]) -> list:
+        """Returns the users, with source, whose newest id must be looked up before these commands are judged."""
         self.arrival = self._arrival([replace(a_command("ADD", 5), command_id=command_id(*one)) for one in ids])
         return self.sources.strangers(self.arrival, self.accounts)
 
     def may_be_copies(self, *ids: tuple[int, int]) -> bool:
-        """Whether commands of (source, number) in one message may be copies, with a history that knows none of them."""
+        """Whether a message with commands of (source, number) may hold copies, if the history holds none of them."""
         strangers = self.strangers(*ids)
         if not strangers and self.sources.continues(self.arrival):
             return False
@@ -121,7 +122,7 @@ def test_sources_that_were_not_used_for_long_are_forgotten_once_all_of_theirs_is
 
 
 def test_a_source_with_a_command_on_its_way_is_never_forgotten():
-    """Otherwise a copy of that command would pass for new: the history does not hold it, nor any later one."""
+    """Otherwise a copy of that command would count as new: the history holds neither it nor any later one."""
     judge = Judge(sources_max=0)
     judge.may_be_copies((7, 1))
     judge.may_be_copies((7, 2))

@@ -1,4 +1,4 @@
-"""Trial of recorded prices: trigger orders that they would have fired, when, with what result (spec §3, triggers)."""
+"""Trial of trigger orders on recorded prices: which would fire, when, with what result (spec §3, triggers)."""
 
 from consumers.triggers.trial import Firing, would_fire
 from runtime.price_file import PricePoint
