@@ -31,9 +31,9 @@ def a_command(
     order: int | None = None,
     allowances: Allowances | None = None,
 ) -> Command:
-    """Makes a sound command with the arguments that its name needs, and an id of its own.
+    """Makes a command with the arguments that its name needs, and with a new id.
 
-    With `shares` or `order` it has the form that only the site and the API can give it (spec §3a).
+    With `shares` or `order`, the command has a form that only the site and the API can send (spec §3a).
     """
     name = CommandName(name)
     number = number or next(_numbers)
@@ -44,6 +44,7 @@ def a_command(
 
 
 def a_quote(price_cents: int, symbol: str = "ABC", asked_at_ms: int = T0, quote_id: int = 1, cause=(1, "eve")) -> Quote:
+    """Makes a quote. `cause`: transaction number and user of the command that caused its purchase."""
     return Quote(quote_id, symbol, price_cents, asked_at_ms, *cause)
 
 
@@ -66,9 +67,9 @@ def an_account(user: str = "ann", cash: int | None = 0, shares: Mapping[str, int
 
 
 class Trader:
-    """User at the engine: gives commands at `now_ms`, and sees what becomes of them and of the account.
+    """Simulated user whose commands go straight to the engine, at the time `now_ms`. `account` is its state.
 
-    Like the scheduler, it releases due orders before each command, and puts what took effect into a batch.
+    Like the scheduler, it releases due orders before each command, and adds each decision to `batch`.
     """
 
     def __init__(self, cash: int | None = 0, shares: Mapping[str, int] | None = None, user: str = "ann"):
@@ -80,9 +81,9 @@ class Trader:
     def gives(
         self, name: str, amount_cents: int | None = None, symbol: str = "ABC", price: int | None = None, **beyond
     ) -> Decision:
-        """Gives a command; returns the decision, which took effect. `price`: of the quote, or None for no quote.
+        """Gives a command; returns the decision, already applied. `price`: the quote's; None if no quote is available.
 
-        `beyond`: what workload files cannot express (`a_command`).
+        `beyond`: further arguments of `a_command`, which workload files cannot express.
         """
         command = a_command(name, amount_cents, symbol, self.account.user, **beyond)
         at_hand = price is not None and command.symbol is not None
@@ -143,7 +144,7 @@ class Trader:
         asked_at_ms: int | None = None,
         symbol: str = "ABC",
     ) -> Decision | None:
-        """Returns the decision on a fill at a price, which took effect, or None if the fill is void."""
+        """Runs a fill at this price; returns the decision, already applied, or None if the fill is void."""
         asked_at_ms = self.now_ms if asked_at_ms is None else asked_at_ms
         version = self.account.triggers[symbol, side].version if version is None else version
         before = copy.deepcopy(self.account)
@@ -167,7 +168,7 @@ class Trader:
 
     @property
     def output(self) -> PartitionOutput:
-        """Returns the batch's output for the partition so far, which is empty before the first effect."""
+        """Returns the batch's output for the partition so far, which is empty before the first decision."""
         return self.batch.outputs.get(0) or PartitionOutput()
 
     @property

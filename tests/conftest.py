@@ -92,7 +92,7 @@ def amqp_url() -> str:
 
 @pytest.fixture(scope="session")
 def wait_for() -> Callable:
-    """`wait_for(condition, seconds=60, what="")` returns the first true value; after that it fails with `what`."""
+    """`wait_for(condition, seconds=60, what="")` returns the first true value, or fails with `what` after `seconds`."""
 
     def wait(condition: Callable[[], object], seconds: float = 60, what: str | Callable[[], str] = "") -> object:
         deadline = time.monotonic() + seconds
@@ -106,5 +106,5 @@ def wait_for() -> Callable:
 
 
 def _breathe() -> None:
-    # Polls a condition that another process brings about; the deadline decides, not this pause.
+    # Pause between two checks of a condition that another process fulfils; no test relies on its length.
     time.sleep(0.01)

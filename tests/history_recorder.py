@@ -1,4 +1,4 @@
-"""User at the engine whose history is recorded, for tests of code that reads history. No I/O, no clock."""
+"""Simulated user whose history is recorded, for tests of code that reads history. No I/O, no clock."""
 
 import copy
 
@@ -14,10 +14,11 @@ from schema.outcomes import Side
 from tests.builders import T0, a_command, a_fill, a_quote
 
 PUBLISHED_BEFORE_MS = 5
+"""Time from the publication of a command or fill to its decision."""
 
 
 class HistoryRecorder:
-    """User whose due orders are released before each command, as the worker does.
+    """Simulated user whose commands go straight to the engine. Due orders are released before each command.
 
     `rows` are the history, `accounts` the account after each row, `entries` the log; entry n is at offset n.
     """
@@ -34,7 +35,7 @@ class HistoryRecorder:
         self.now_ms += ms
 
     def gives(self, name: str, amount_cents: int | None = None, symbol: str = "ABC", price: int | None = None) -> None:
-        """Gives a command. `price`: of the quote, or None for no quote."""
+        """Gives a command. `price`: the quote's; None if no quote is available."""
         self._expire()
         command = a_command(name, amount_cents, symbol, self.account.user)
         given = NO_QUOTE if command.name in engine.NEEDS_QUOTE else None
@@ -46,7 +47,7 @@ class HistoryRecorder:
         self._write(decision, command.command_id, self.now_ms - PUBLISHED_BEFORE_MS)
 
     def fills(self, symbol: str, side: Side, price: int, version: int | None = None, asked_at_ms: int | None = None):
-        """Runs a fill, void or not; returns the decision."""
+        """Runs a fill; returns the decision, or None if the fill is void."""
         self._expire()
         order = self.account.triggers.get((symbol, side))
         version = order.version if version is None and order else version or 0

@@ -1,4 +1,4 @@
-"""Interruption of a test run or a chaos round: once. The clean-up afterwards is not interrupted again."""
+"""Interruption of a test run or a chaos round by the first signal. Later signals do not interrupt the clean-up."""
 
 import signal
 
@@ -8,7 +8,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def end_once() -> None:
     """Makes the first Ctrl-C or SIGTERM raise KeyboardInterrupt, and all later ones do nothing.
 
-    A caller in the foreground gets the same Ctrl-C, and passes it on as SIGTERM a moment later.
+    A parent process in the same terminal gets the same Ctrl-C, and passes it on as SIGTERM a moment later.
     """
     for number in SIGNALS:
         signal.signal(number, _interrupt)

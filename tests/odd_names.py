@@ -1,4 +1,4 @@
-"""Folder names that other programs' configuration files read wrongly."""
+"""Folder names that other programs misread in their configuration files."""
 
 ODD_NAMES = (
     *("Даша", "日本", "Łódź", "🎉"),
@@ -7,7 +7,7 @@ ODD_NAMES = (
     *("back\\slash", "a&b", "a|b", "a<b>", "!", "~", "-dash", "*", "q?", "[x]", "{x}", "a,b", "a=b", "a:b"),
     *("new\nline", "tab\tbed"),
 )
-"""Names with one oddity each. A checkout may not contain a colon, because Python makes no virtual environment there."""
+"""Names with one oddity each. One has a colon: Python makes no virtual environment under such a path."""
 
 ODD_PATH = "/".join(("Łódź 日本", "a #b ;c", 'it\'s "so"', "`id` $HOME", "100% %(here)s", "back\\slash & |", "[x]*?"))
 """Several oddities in one path."""

@@ -1,11 +1,11 @@
-"""Rules of plain English that a program can check: first words of docstrings, and phrases that nobody searches for."""
+"""Rules of plain English that a program can check: first words of docstrings, and phrases that readers must decode."""
 
 import ast
 import re
 from collections.abc import Iterator
 
 FIRST_WORDS_REFUSED = frozenset({"of", "as", "by", "what", "who", "where", "that", "which", "whose", "if", "when"})
-"""Words without a subject: a docstring that begins with one cannot stand alone."""
+"""First words of a docstring that leave out its subject, so that it cannot be understood by itself."""
 
 PHRASES_REFUSED = {
     r"to\s+be\s+had": "say 'available'",

@@ -1,4 +1,7 @@
-"""Scheduler of one partition in memory, with a table of quotes. Each call is a turn of the worker's loop."""
+"""Scheduler of one partition in memory, with a table of quotes.
+
+Each method that gives it input runs one turn of the worker's loop.
+"""
 
 from consumers.transactions.account import Account
 from consumers.transactions.batch import Batch
@@ -11,7 +14,7 @@ from tests.builders import T0, a_quote, an_account
 
 
 class QuoteTable:
-    """Known quotes, and requests: (symbol, user, transaction number)."""
+    """Known quotes by symbol. `asked`: the requests for quotes, as (symbol, user, transaction number)."""
 
     def __init__(self) -> None:
         self.quotes: dict[str, Quote] = {}
@@ -35,7 +38,7 @@ class QuoteTable:
 
 
 class SchedulerRig:
-    """Scheduler that takes messages, hears quotes, and shows what took effect. New users begin with `cash`."""
+    """Scheduler under test: takes messages, hears quotes, and shows the decisions. New users begin with `cash`."""
 
     def __init__(
         self,
@@ -56,7 +59,7 @@ class SchedulerRig:
         self._offset = 0
 
     def takes(self, *requests: Command | Fill) -> Message:
-        """Takes one message of the log."""
+        """Takes one message of the log, which holds these requests."""
         message = self._begin(len(requests))
         for request in requests:
             user = request.user or NO_USER
@@ -73,7 +76,7 @@ class SchedulerRig:
         return message
 
     def hears(self, price: int | None, symbol: str = "ABC", asked_at_ms: int | None = None) -> None:
-        """Receives the quote cache's answer; without a price, it is that no quote is available."""
+        """Receives the quote cache's answer: a quote at this price, or, with None, that no quote is available."""
         if price is None:
             self.turn([NoQuote(symbol, self.now_ms, "silence")])
             return
@@ -99,7 +102,7 @@ class SchedulerRig:
 
     @property
     def done(self) -> list[tuple[str, int]]:
-        """User and transaction number of everything that took effect in this batch, in order."""
+        """User and transaction number of each decision of this batch, rejections included, in order."""
         return [(row.user, row.decision.transaction_number) for row in self.batch.rows]
 
     @property
@@ -125,7 +128,7 @@ class SchedulerRig:
         return self.owned.progress.begin(self._offset - 1, tag=self._offset, commands=requests, marker=marker)
 
     def turn(self, answers: list) -> None:
-        """Runs one turn, when the quotes are in the table already."""
+        """Runs one turn with these answers. Their quotes must be in `quotes` already."""
         self.scheduler.hear(answers, self.now_ms)
         self.scheduler.run_ready(self.batch, self.now_ms)
         self._sweep()

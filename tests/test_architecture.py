@@ -30,7 +30,7 @@ FLOORS = (
     ("deploy.commands",),
     ("bench", "operators"),
 )
-"""The rooms, from the ground up. A room imports from floors below its own only: never from above, nor from beside."""
+"""Folders ("rooms") by floor, the lowest first. A room imports from lower floors only, not from its own one."""
 
 MAY_IMPORT: dict[str, set[str]] = {
     "verification": {"schema", "runtime", "database"},
@@ -38,10 +38,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     # deploy/ checks the settings of all processes with the same code as each process.
     "deploy": {"deploy", "schema", "runtime", "database", "webapp.settings", "quotecache.recorded"},
     "bench": {room for floor in FLOORS for room in floor if not room.startswith("deploy")},
-    # Verbs may start some long-lived processes, but know none; they work without the local stack.
+    # The operators' command line also works without the local stack, so it knows neither deploy/ nor bench/.
     "operators": {room for floor in FLOORS for room in floor if not room.startswith(("deploy", "bench"))},
 }
-"""Folders that may import less than all lower floors, or that must not know certain modules.
+"""Folders that may import only a part of the lower floors, with that part.
 
 Verification shares no code with what it judges. The site reaches the other processes only by messages.
 """
@@ -109,7 +109,7 @@ READERS_OF_THE_ENVIRONMENT = {
     *("consumers.audit.__main__", "ownership.process", "quotecache.__main__", "quotecache.simulator"),
     *("producers.market_simulation", "database.libpq_urls", "runtime.faults"),
 }
-"""Modules of the workers, and below them, that read variables: settings, addresses of databases, points of death."""
+"""Modules of the workers and lower floors that read environment variables: settings, addresses, fault points."""
 
 IMPURE = {
     *("time", "datetime", "random", "secrets", "socket", "select", "selectors", "asyncio", "threading", "subprocess"),
@@ -117,12 +117,12 @@ IMPURE = {
 }
 
 DATA_OF_THE_SHELL = {"rabbitmq.stream_consumer", "rabbitmq.publisher", "rabbitmq.topology"}
-"""Modules outside the core from which the core takes a data class or a name: Delivery, Outgoing, exchanges."""
+"""Modules with I/O from which the core imports a data class or a constant: Delivery, Outgoing, exchanges."""
 
 NAMES_OF_NOTHING = {"util", "utils", "common", "helper", "helpers", "base", "manager", "managers", "misc"}
 
 NAMES_OF_TWO_CLASSES: dict[str, str] = {}
-"""Names that two classes have, each with the reason; at most three. Whoever searches for a class finds the one."""
+"""Class names that occur twice, each with the reason; at most three. Any other name finds exactly one class."""
 
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -242,8 +242,8 @@ def test_the_core_has_no_global_state_and_no_floats(module):
 
 
 def test_no_variable_can_take_a_defence_away():
-    """The fence, the outbox, the look-up and the numbering are always there; a test that needs a process without one
-    patches it (tests/chaos/unfenced.py)."""
+    """No environment variable switches off the fence, the outbox, the look-up or the numbering; a test that needs a
+    process without one patches it (tests/chaos/unfenced.py)."""
     workers = {"consumers", *(room for floor in FLOORS[:6] for room in floor)}
     inside = {module for module in MODULES if any(is_inside(module, room) for room in workers)}
     readers = {module for module in inside if names(module) & {"environ", "environb", "getenv", "getenvb"}}
