@@ -112,7 +112,7 @@ def is_sound(command: Command) -> bool:
 
 
 def is_root_dumplog(command: Command) -> bool:
-    """Whether this is a DUMPLOG for all users: it has to reach every partition, as a marker (design §5)."""
+    """Whether this is a DUMPLOG for all users: it has to reach every partition, as a marker."""
     return command.name is CommandName.DUMPLOG and command.defect is None and _present(command) == _BITS[FILENAME]
 
 

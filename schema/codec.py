@@ -128,7 +128,7 @@ def decode_replies(body: bytes) -> ReplyMessage:
 
 
 def decode_accounts_changed(body: bytes) -> AccountsChanged:
-    """Decodes the users whose accounts have news. Raises DecodeError."""
+    """Decodes a hint that names users whose accounts have changed. Raises DecodeError."""
     return _decode(_changed, body)
 
 
@@ -142,7 +142,8 @@ def _check_names(commands: Sequence[Command]) -> None:
 
 
 def _is_marker(entry: AuditEntry) -> bool:
-    # The dump id and the file name become parts of paths: that of the file, and that of the draft before it is whole.
+    # The audit worker makes two paths from these fields: the dump's path from the file name, and the path of the
+    # unfinished file from the dump id.
     return (
         entry.message is not None
         and _DUMP_ID.fullmatch(entry.message) is not None
@@ -152,7 +153,8 @@ def _is_marker(entry: AuditEntry) -> bool:
 
 
 def _check_id(command_id: bytes) -> None:
-    # Otherwise an expiry could find its id taken in the history, and a look-up of published commands would not show it.
+    # A published command with such an id would take an expiry's place in the history. The worker would not notice that
+    # beforehand, because it looks up only the ids of published commands.
     if command_id.startswith(EXPIRY_PREFIX):
         raise DecodeError("a command id that is reserved for expiries")
 

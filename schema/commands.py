@@ -38,7 +38,7 @@ COMMANDS_PER_MESSAGE_MAX = 100
 """Maximum commands in a message: bounds the work per message, and the commands lost with an undecodable one."""
 
 NO_USER = ""
-"""Key for commands without a user: the root DUMPLOG, and commands whose user is not valid."""
+"""Key for commands without a user: a root DUMPLOG (one for all users), and commands whose user is not valid."""
 
 EXPIRY_PREFIX = b"expiry: "
 
@@ -69,8 +69,8 @@ class Allowances(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Limits of one person who trades through the site or the API (spec §3a). Commands of workload files have none.
 
     They travel with the command, so that a replay decides by the limits of that time. `armed_max`: trigger orders of
-    the account that may be armed at once. `paid_quotes_max`: paid quotes that the person's own QUOTE, BUY and SELL may
-    cause per UTC day.
+    the account that may be armed (have a trigger price) at once. `paid_quotes_max`: paid quotes that the person's own
+    QUOTE, BUY and SELL may cause per UTC day.
     """
 
     armed_max: NotNegative
@@ -80,10 +80,10 @@ class Allowances(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One command. Fields that are absent or not valid are None; `defect` says what is wrong, if anything (spec §2).
 
-    `command_id`: 16 bytes, unique; the same id published twice has its effect once. `amount_cents` is the price for
-    SET_*_TRIGGER and dollars elsewhere. Only the site and the API set the last three fields (spec §3a): `shares` is
-    what a BUY or SELL names instead of an amount; `order_seq` is the pending order that a COMMIT or CANCEL names, by
-    the history seq of its BUY or SELL.
+    `command_id`: 16 bytes, unique; the same id published twice has its effect once. `amount_cents` is the trigger price
+    in SET_*_TRIGGER, and an amount of money elsewhere. Only the site and the API set the last three fields (spec §3a):
+    `shares` is what a BUY or SELL names instead of an amount; `order_seq` is the pending order that a COMMIT or CANCEL
+    names, by the history seq of its BUY or SELL.
     """
 
     command_id: CommandId
@@ -100,7 +100,7 @@ class Command(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def key(self) -> str:
-        """User by which commands are keyed and ordered. Commands without a user share NO_USER, and one order."""
+        """Key of the order: commands with the same key run one after another. Those without a user share NO_USER."""
         return self.user or NO_USER
 
 
@@ -137,7 +137,7 @@ class FillBatch(msgspec.Struct, frozen=True, array_like=True, tag="fills", gc=Fa
 
 
 class DumpMarker(msgspec.Struct, frozen=True, array_like=True, tag="marker", gc=False):
-    """Marker of a root DUMPLOG: each partition gets it after all that its publisher put there before (design §5).
+    """Marker of a root DUMPLOG. Its publisher adds one to each partition's stream, behind all its earlier commands.
 
     The partition of NO_USER executes `command`; every partition passes the marker on to the audit log. The command's id
     is the id of the dump. `asked_by`: the person who gave the DUMPLOG, if any; the dump includes nothing that this
@@ -154,17 +154,20 @@ LogMessage = CommandBatch | FillBatch | DumpMarker
 
 
 def partition_of(user: str) -> int:
-    """Partition whose log holds all of a user's commands, and so determines their order (design §1)."""
+    """Partition whose log holds all of a user's commands, and so determines their order."""
     return zlib.crc32(user.encode()) % PARTITIONS
 
 
 def command_id(source: int, number: int) -> bytes:
-    """Id of a publisher's n-th command: 8 bytes of source, then 8 of number, so a source's ids sort by number."""
+    """Id of a publisher's n-th command: 8 bytes of `source`, the publisher's own number, then 8 bytes of n.
+
+    So the ids of one publisher sort in the order of its commands.
+    """
     return source.to_bytes(8, "big") + number.to_bytes(8, "big")
 
 
 def expiry_id(seq: int) -> bytes:
-    """Id of the expiry of a user's pending order. Expiries are not published; a published command may not have one."""
+    """Id of the expiry of a user's pending order. No command may be published with such an id."""
     return EXPIRY_PREFIX + seq.to_bytes(8, "big")
 
 
@@ -174,5 +177,5 @@ def is_user(text: str) -> bool:
 
 
 def is_symbol(text: str) -> bool:
-    """Whether a text is 1 to 3 capital letters (spec §1). `arguments` has changed lower case to upper case before."""
+    """Whether a text is 1 to 3 capital letters (spec §1). `schema.arguments` first turns lower case into upper case."""
     return _SYMBOL.fullmatch(text) is not None

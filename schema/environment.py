@@ -89,7 +89,7 @@ def _short(text: str) -> str:
 
 
 def file_or(environment: Mapping[str, str], name: str, default: str) -> Path | None:
-    """A path; None if the variable is unset or says `default`."""
+    """A path; None if the variable is unset, or has the value `default`, a word for "no file"."""
     text = environment.get(name) or default
     return None if text == default else Path(text)
 

@@ -22,7 +22,7 @@ class UnreadableLine(DecodeError):
 
 
 class BrokerError(DayTradeError):
-    """RabbitMQ is away, closed the connection, or refused; the caller may reconnect and go on."""
+    """RabbitMQ is unreachable, closed the connection, or refused a request; the caller may reconnect and continue."""
 
 
 class Unroutable(BrokerError):
@@ -30,15 +30,15 @@ class Unroutable(BrokerError):
 
 
 class StoreError(DayTradeError):
-    """Postgres is away or refused; nothing of the transaction was kept."""
+    """Postgres is unreachable or refused a statement; nothing of the transaction was kept."""
 
 
 class StoreAway(StoreError):
-    """Postgres cannot do this now: it is away, starting, read-only, full or busy; later the same may succeed."""
+    """Postgres cannot do this now: it is unreachable, starting, read-only, full or busy. It may be able to later."""
 
 
 class Fenced(StoreError):
-    """Another worker owns the partition by now: this one must drop whatever it decided on it (design §2)."""
+    """Another worker owns the partition by now: this one must drop all its uncommitted decisions for the partition."""
 
 
 class LogGap(DayTradeError):

@@ -37,7 +37,7 @@ CLOCK_STEP_MS_MAX = 2_000
 """Maximum difference between the clocks of two processes, or step back of one clock, that is tolerated."""
 
 ENTRIES_PER_MESSAGE_MAX = 500
-"""Maximum audit entries in a message: about 40 kB, far below any limit, and enough to need few confirms (design §7)."""
+"""Maximum audit entries in a message: about 40 kB, far below any limit, and enough to need few confirms."""
 
 NEWS_PER_MESSAGE_MAX = 5_000
 """Maximum prices, changes of trigger orders, replies, or users with news in a message.
@@ -63,7 +63,8 @@ def is_usable(asked_at_ms: int, now_ms: int) -> bool:
 def is_due(at_ms: int, now_ms: int, ahead_ms_max: int) -> bool:
     """Whether a time has come that was set at most `ahead_ms_max` ahead.
 
-    A time further ahead was set before a clock was set back. It counts as due, for waiting would stall the process.
+    A time further ahead was set before a clock was set back. It counts as due, because waiting for it would stall the
+    process.
     """
     return at_ms <= now_ms or at_ms > now_ms + ahead_ms_max + CLOCK_STEP_MS_MAX
 

@@ -1,7 +1,7 @@
-"""Tables of the ledger and the log of record; named constraints repeat the engine's assertions (assertions in pairs).
+"""Tables of the ledger and the log of record; named constraints repeat the engine's assertions.
 
-Reads and migrations use these; the hot path writes with psycopg. `user_id` leads every key of a per-user table, so
-that the database can be sharded by user (design §6). Money is bigint cents, time bigint ms since the epoch.
+Reads and migrations use these tables through SQLAlchemy; workers write with psycopg. `user_id` leads every key of a
+per-user table, so that the database can be sharded by user. Money is bigint cents, time bigint ms since the epoch.
 """
 
 import enum

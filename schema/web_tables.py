@@ -75,7 +75,8 @@ idempotency_keys = Table(
     Column("body_digest", LargeBinary(16), nullable=False, comment="Digest of the command's name and arguments"),
     Column("transaction_number", BigInteger, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
-    # Rows are never deleted: without its row, a key that is used again would get its old command's outcome.
+    # Rows are never deleted. A command's id comes from user and key alone: if the row were gone, a new command with an
+    # old key would get the old command's outcome.
     PrimaryKeyConstraint("user_id", "key"),
     UniqueConstraint("user_id", "command_id", name="idempotency_keys_command_id_key"),
     CheckConstraint("length(command_id) = 16", name="command_id_whole"),

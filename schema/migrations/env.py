@@ -2,7 +2,7 @@
 
 from alembic import context
 
-# All tables are in the same metadata, once they are imported: autogenerate would drop what it does not see.
+# Importing these modules adds their tables to `metadata`. Without them, Alembic's autogenerate would drop the tables.
 import schema.dump_tables
 import schema.log_tables
 import schema.quote_tables

@@ -25,7 +25,7 @@ def upgrade() -> None:
     sa.CheckConstraint('length(row_checks) = 4 * (last_number - first_number + 1)', name=op.f('audit_chain_checks_whole')),
     sa.PrimaryKeyConstraint('source', 'last_number', name=op.f('audit_chain_pkey'))
     )
-    # Checks look like noise: compressing them is work for nothing.
+    # Checks look like random bytes, so compressing them saves nothing.
     op.execute("ALTER TABLE audit_chain ALTER COLUMN row_checks SET STORAGE EXTERNAL")
     op.add_column('audit_sources', sa.Column('head', sa.LargeBinary(length=32), comment='digest of its newest link'))
     _chain_what_is_there()
@@ -38,7 +38,7 @@ def downgrade() -> None:
 
 
 def _chain_what_is_there() -> None:
-    """A log from before the chain is vouched for as this revision finds it."""
+    """Adds a log that was written before the chain existed to the chain, as this revision finds it."""
     connection = op.get_bind().connection.driver_connection
     assert connection is not None
     with connection.cursor() as cursor:

@@ -1,4 +1,7 @@
-"""Since when a command waited for its quote, and a view of the lookups: what spec §4 counts the floor from."""
+"""Adds the time at which a command began to wait for its quote, and a view of all uses of quotes.
+
+The floor, the least number of paid quotes that could have served a run (spec §4), is counted from this view.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,8 +14,8 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column('history', sa.Column('waited_since_ms', sa.BigInteger(), comment="when its turn came, if it found no usable quote then"))
-    # A price was needed when its command's turn came. Who had to wait needed it from then on, but no earlier than it
-    # was asked for: that is milliseconds later, and the quote's life begins there.
+    # A command needed its price when its turn came. If it waited for a quote that was requested only then, it counts
+    # from the request: that is milliseconds later, and the quote's 60 s begin there.
     op.execute("""
         CREATE VIEW quote_lookups AS
         SELECT h.user_id, h.command_id, h.symbol, h.at_ms, h.quote_id,

@@ -12,7 +12,8 @@ OF_A_CLASH = "why there is no file and never will be: its name clashes with anot
 
 
 def upgrade() -> None:
-    # Dumps from before are numbered as they lie. The number decides between users of different partitions alone.
+    # Older dumps get numbers in the order of their rows. Only dumps of users in different partitions are compared by
+    # this number.
     op.add_column('dumps', sa.Column('dump_number', sa.BigInteger(), sa.Identity(), nullable=False, comment='the order in which the log named them'))
     op.alter_column('dumps', 'failure', existing_type=sa.Text(), comment="why it has no file of its own: its name clashes with one, or a later dump has it", existing_comment=OF_A_CLASH)
 

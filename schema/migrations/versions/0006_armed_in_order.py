@@ -1,4 +1,4 @@
-"""Armed trigger orders in an order in which they can be read page by page, however many a symbol has."""
+"""Extends the index of armed trigger orders, so that a worker can read a symbol's many orders page by page."""
 
 import sqlalchemy as sa
 from alembic import op

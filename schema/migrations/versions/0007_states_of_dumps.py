@@ -1,4 +1,4 @@
-"""Dumps have a state, so that one without a file is told from one that was written."""
+"""Gives dumps a state, which distinguishes dumps without a file from written ones."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ depends_on = None
 STATE = ENUM("waiting", "written", "replaced", "failed", name="dump_state", create_type=False)
 
 OVERTAKEN = "a later dump of this name is written"
-"""Text in `failure` of dumps that had not failed."""
+"""Text that earlier versions stored in `failure` of dumps that had not failed, but that a later dump replaced."""
 
 OF_WRITTEN = "when its file was put in its place; null: it never was"
 OF_WRITTEN_BEFORE = "null: markers are missing, or the file is still to be written"
@@ -23,8 +23,8 @@ OF_FAILURE_BEFORE = "why it has no file of its own: its name clashes with one, o
 def upgrade() -> None:
     STATE.create(op.get_bind())
     op.add_column('dumps', sa.Column('state', STATE, server_default='waiting', nullable=False))
-    # Until now `written_at_ms` said when a dump had ended, in whatever way. Of several dumps of one name the file is
-    # that of the one written last.
+    # Until now `written_at_ms` was the time at which a dump ended, whether it was written or not. If several dumps have
+    # the same name, the file belongs to the one that was written last.
     op.execute(f"""
         UPDATE dumps SET
             state = CASE WHEN failure = '{OVERTAKEN}' THEN 'replaced' WHEN failure IS NOT NULL THEN 'failed'
@@ -46,7 +46,7 @@ def downgrade() -> None:
     op.alter_column('dumps', 'written_at_ms', existing_type=sa.BigInteger(), comment=OF_WRITTEN_BEFORE, existing_comment=OF_WRITTEN)
     op.drop_constraint(op.f('dumps_failed_has_failure'), 'dumps')
     op.drop_constraint(op.f('dumps_written_has_time'), 'dumps')
-    # When a dump failed nobody noted; that it ended is what counts.
+    # No column has the time at which a dump failed. Any time will do: earlier versions only check that there is one.
     op.execute(f"""
         UPDATE dumps SET
             failure = CASE state WHEN 'replaced' THEN CASE WHEN written_at_ms IS NULL THEN '{OVERTAKEN}' END

@@ -1,4 +1,4 @@
-"""Orders by shares, commits and cancels that name their order, allowances of people (spec §3a)."""
+"""Adds columns for orders by shares and for commands that name their order, and four new reasons (spec §3a)."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,7 @@ REASONS = {
     'not_newest_order': 'no_pending_sell',
     'trigger_allowance_used_up': 'too_many_pending',
 }
-"""Each new reason, and the one that it follows."""
+"""New reasons, each with the existing one behind which Postgres sorts it."""
 
 
 def upgrade() -> None:

@@ -1,4 +1,5 @@
-"""Mark of the paid quotes that count against a person's allowance, and an index to count them (spec §3a)."""
+"""Adds a column that marks paid quotes that count against a person's allowance, and an index to count them (spec §3a).
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,7 @@
-"""Dead letters are rows, which can be read without being taken. Those that the outbox still holds are moved here."""
+"""Adds the table of dead letters, which people can read without removing them.
+
+The dead letters that the outbox still holds are moved into the table.
+"""
 
 from typing import Any
 
@@ -14,7 +17,7 @@ depends_on = None
 KEPT_BYTES_MAX, REASON_CHARACTERS_MAX = 65_536, 500
 
 OLD_QUEUE = "dead-letters"
-"""Queue to which earlier versions published dead letters. Declaring the topology moves what it still holds."""
+"""Queue to which earlier versions published dead letters. `./daytradectl declare` moves what it still holds."""
 
 
 def upgrade() -> None:
@@ -41,7 +44,10 @@ def downgrade() -> None:
 
 
 def _empty_outbox() -> None:
-    """Nothing takes these messages any more, so that the next owner could not publish what a killed one left there."""
+    """Moves dead letters from the outbox into the table.
+
+    Their queue does not exist any more: an owner that found them after a takeover could not publish them.
+    """
     bind = op.get_bind()
     places = bind.execute(sa.text("SELECT consumer_group, partition FROM outbox")).all()
     for group, partition in places:  # one at a time: a row may have some tens of MB

@@ -1,4 +1,7 @@
-"""Sources of the audit log may stop: a row says where, why, and from where on the audit stream has to be read again."""
+"""Adds the table of stops: an entry of a source (a partition, or the quote cache) that the audit worker cannot store.
+
+A row names the entry, the reason, and the offset from which the audit stream has to be read again.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,7 +24,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # An earlier version knows no stops: it reads on from where the first one is.
+    # Earlier versions do not know stops, so they have to read the audit stream again from the first stop's offset.
     op.execute("""
         UPDATE partitions SET position = least(position, (SELECT min(stream_offset) FROM audit_stops))
         WHERE consumer_group = 'audit' AND EXISTS (SELECT FROM audit_stops)""")

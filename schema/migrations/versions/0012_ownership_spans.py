@@ -1,4 +1,7 @@
-"""Record of when each partition was owned, so that nothing counts as late for the time without an owner."""
+"""Adds a record of the times in which each partition was owned.
+
+Verification does not count the time without an owner as lateness.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,8 +25,8 @@ def upgrade() -> None:
     comment='Ownerships that have ended; rows are added, and never changed'
     )
     op.add_column('partitions', sa.Column('owned_from', sa.DateTime(timezone=True), nullable=True, comment='since when, without a gap; null: nobody owns it'))
-    # When partitions were owned until now is not known, but how often: the record begins with the newest number. A time
-    # that is not known to have been owned lets nothing be late.
+    # Until now only the number of ownerships was stored, not their times. So the record begins with a span of no length
+    # for the newest one. Verification takes all earlier time as time without an owner.
     op.execute("""
         INSERT INTO ownership_spans
         SELECT consumer_group, partition, epoch, coalesce(owner, 'not on record'), now(), now()

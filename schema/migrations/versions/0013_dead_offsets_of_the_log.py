@@ -1,4 +1,4 @@
-"""The audit worker remembers which messages it gave up, whatever becomes of their dead letters."""
+"""Adds the offsets of audit messages that became dead letters; they stay when somebody discards the letters."""
 
 import sqlalchemy as sa
 from alembic import op

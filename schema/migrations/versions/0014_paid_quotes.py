@@ -1,4 +1,4 @@
-"""Whether a request to the quote server is paid for is a column, no longer the first words of its failure."""
+"""Adds a column for whether a request to the quote server is paid; until now, words of its failure said so."""
 
 import sqlalchemy as sa
 from alembic import op

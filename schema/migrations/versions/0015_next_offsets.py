@@ -1,4 +1,4 @@
-"""The offsets of partitions have names of their own, since a position is what a user holds; comments in plain English."""
+"""Renames the offsets of partitions, because a position is what a user holds, and rewrites the columns' comments."""
 
 from alembic import op
 
