@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -112,7 +111,7 @@ def main(held: tuple[int, int] | None = None) -> int:
 
 def run_load(
     settings: Settings, options: Options, workload: Workload, console: Console, begun: Callable[[], None]
-) -> dict[str, Any]:
+) -> report.LoadReport:
     """Runs the load test, from waiting for the workers to showing the report. Raises DayTradeError."""
     with contextlib.closing(Ledger(settings.database_url)) as ledger:
         _wait_for_workers(ledger, options.replicas)

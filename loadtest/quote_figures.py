@@ -1,7 +1,7 @@
 """Figures of the quotes that a run or a day needed: the cost, and the least possible cost (spec §4)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from database.patient_reads import Ledger
 from loadtest.run import Run
@@ -10,25 +10,40 @@ from quotecache.quote_floor import quote_floor
 from schema.money import format_cents
 
 
-def of_run(ledger: Ledger, run: Run, until_ms: int, cost_cents: int) -> dict[str, Any]:
+class QuoteFigures(TypedDict):
+    """Quotes that commands needed, those that were paid for, and the cost beside the least possible one.
+
+    `failed`: commands rejected because no quote was available. `floor_by_decision`: the floor if each command needs
+    its price only when it is decided, as late as possible. `cost_ratio` is None if there is no floor.
+    """
+
+    lookups: int
+    hits: int
+    joined: int
+    fetches: int
+    abandoned: int
+    failed: int
+    cost_cents: int
+    floor: int
+    cost_ratio: float | None
+    floor_by_decision: int
+
+
+def of_run(ledger: Ledger, run: Run, until_ms: int, cost_cents: int) -> QuoteFigures:
     """Returns the figures of a run, which ended at `until_ms`. Later prices for armed triggers are not the run's."""
     bounds = {"quote_id": run.baseline.quote_id, "until_ms": until_ms}
     answers = ledger.snapshot({name: query.format(**_OF_RUN) for name, query in _QUERIES.items()}, **bounds, **run.ids)
     return _figures(answers, cost_cents)
 
 
-def since(ledger: Ledger, since_ms: int, cost_cents: int) -> dict[str, Any]:
+def since(ledger: Ledger, since_ms: int, cost_cents: int) -> QuoteFigures:
     """Returns the same figures for everything since `since_ms`."""
     queries = {name: query.format(**SINCE) for name, query in _QUERIES.items()}
     return _figures(ledger.snapshot(queries, since_ms=since_ms), cost_cents)
 
 
-def _figures(answers: Mapping[str, Sequence[Sequence[Any]]], cost_cents: int) -> dict[str, Any]:
-    """Adds the cost in cents and other figures to those of `quote_cost`.
-
-    `failed`: commands rejected because no quote was available. `floor_by_decision` is the floor if each command needs
-    its price only when it is decided, as late as possible.
-    """
+def _figures(answers: Mapping[str, Sequence[Sequence[Any]]], cost_cents: int) -> QuoteFigures:
+    """Adds the cost in cents and other figures to those of `quote_cost`."""
     cost = quote_cost(answers["needs"], answers["fetches"][0])
     return {
         "lookups": cost.lookups,
@@ -44,7 +59,7 @@ def _figures(answers: Mapping[str, Sequence[Sequence[Any]]], cost_cents: int) ->
     }
 
 
-def sentence(figures: dict[str, Any]) -> str:
+def sentence(figures: QuoteFigures) -> str:
     """Formats the figures as one line of text."""
     ratio = figures["cost_ratio"]
     return (

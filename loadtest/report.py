@@ -5,11 +5,12 @@ import platform
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from database.patient_reads import Ledger
 from loadtest import dump_figures, figures, quote_figures
 from loadtest.checks import check
+from loadtest.quote_figures import QuoteFigures
 from loadtest.run import Run
 from runtime.output_file import written_whole
 from schema.settings import Settings
@@ -17,11 +18,46 @@ from schema.settings import Settings
 LIBRARIES = ("pika", "psycopg", "msgspec", "SQLAlchemy")
 
 
-def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rabbitmq: str) -> dict[str, Any]:
+DumpCounts = dict[str, int | list[dict[str, object]]]
+"""Number of a run's dumps by state, and under `unwritten` those without a file."""
+
+
+class RunQuotes(QuoteFigures):
+    """Figures of a run's quotes. `mode`: QUOTES of the simulated quote server."""
+
+    mode: str
+
+
+class LoadReport(TypedDict):
+    """Report of a run, as its JSON file has it. `findings` are sentences; each figure of `checks` must be 0."""
+
+    workload: str
+    commands: int
+    outcomes: dict[str, int]
+    rejections: dict[str, int]
+    seconds: dict[str, float]
+    timed_by: str
+    commands_per_second: int
+    latency_ms: dict[str, int | None]
+    quotes: RunQuotes
+    triggers: dict[str, int]
+    audit_entries: int
+    dumps: DumpCounts
+    checks: dict[str, int]
+    findings: list[str]
+    unreadable: list[dict[str, object]]
+    input_fault: str | None
+    durability: dict[str, str]
+    replicas: int
+    versions: dict[str, str]
+
+
+def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rabbitmq: str) -> LoadReport:
     """Compiles everything known about a finished run. Raises StoreError."""
     seconds = figures.seconds(ledger, run)
     ended_at_ms = run.started_at_ms + int(seconds["audited"] * 1000)
     checks = check(ledger, run)
+    quotes = quote_figures.of_run(ledger, run, ended_at_ms, settings.quote_cost_cents)
     return {
         "workload": run.workload,
         "commands": run.published,
@@ -31,7 +67,7 @@ def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rab
         "timed_by": "commit timestamps" if figures.timed_by_database(ledger) else "the driver",
         "commands_per_second": round(run.published / max(seconds["audited"], 0.001)),
         "latency_ms": figures.latency_ms(ledger, run),
-        "quotes": quote_figures.of_run(ledger, run, ended_at_ms, settings.quote_cost_cents) | {"mode": settings.quotes},
+        "quotes": {**quotes, "mode": settings.quotes},
         "triggers": figures.triggers(ledger, run),
         "audit_entries": _audit_entries(run),
         "dumps": _dumps(ledger, run),
@@ -45,21 +81,20 @@ def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rab
     }
 
 
-def passed(report: dict[str, Any]) -> bool:
+def passed(report: LoadReport) -> bool:
     """Whether every check is 0 and the workload was read to its end."""
     return not any(report["checks"].values()) and report["input_fault"] is None
 
 
-def write_json(report: dict[str, Any], path: Path) -> None:
+def write_json(report: LoadReport, path: Path) -> None:
     """Writes the report, as a whole file or not at all. Raises OSError."""
     with written_whole(path) as file:
         file.write((json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def _dumps(ledger: Ledger, run: Run) -> dict[str, Any]:
-    return dump_figures.counts(ledger, run) | {
-        "unwritten": [asdict(dump) for dump in dump_figures.unwritten(ledger, run)]
-    }
+def _dumps(ledger: Ledger, run: Run) -> DumpCounts:
+    unwritten = [asdict(dump) for dump in dump_figures.unwritten(ledger, run)]
+    return {**dump_figures.counts(ledger, run), "unwritten": unwritten}
 
 
 def _audit_entries(run: Run) -> int:

@@ -1,16 +1,15 @@
 """Report formatted for people. Computes nothing: it shows what `report.py` compiled."""
 
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 
+from loadtest.report import DumpCounts, LoadReport
 from schema.money import format_cents
 
 REASONS_SHOWN_MAX = 8
 
 
-def show(report: dict[str, Any], console: Console) -> None:
+def show(report: LoadReport, console: Console) -> None:
     """Prints the report. The verdict comes last, where people look first on a terminal."""
     table = Table(title=f"Load test of {report['workload']}", show_header=False, title_justify="left")
     table.add_column(style="bold")
@@ -29,8 +28,8 @@ def show(report: dict[str, Any], console: Console) -> None:
     _show_verdict(report["checks"], console)
 
 
-def _lines(report: dict[str, Any]) -> list[tuple[str, str]]:
-    outcomes, seconds, latency, quotes = (report[name] for name in ("outcomes", "seconds", "latency_ms", "quotes"))
+def _lines(report: LoadReport) -> list[tuple[str, str]]:
+    outcomes, seconds, latency, quotes = report["outcomes"], report["seconds"], report["latency_ms"], report["quotes"]
     ratio = quotes["cost_ratio"]
     lines = [
         ("Commands", f"{report['commands']:,}"),
@@ -65,9 +64,9 @@ def _reasons(rejections: dict[str, int]) -> str:
     return "".join(f"\n  {line}" for line in lines)
 
 
-def _dumps(dumps: dict[str, Any]) -> str:
+def _dumps(dumps: DumpCounts) -> str:
     words = {"waiting": "not written yet", "replaced": "replaced by a later one of the same name"}
-    counts = {name: number for name, number in dumps.items() if name != "unwritten" and number}
+    counts = {name: number for name, number in dumps.items() if isinstance(number, int) and number}
     return " · ".join(f"{number:,} {words.get(name, name)}" for name, number in counts.items()) or "none requested"
 
 
