@@ -189,7 +189,7 @@ def test_an_order_is_due_once_the_clock_was_set_back_further_than_clocks_may_be_
 @pytest.mark.parametrize("made_before_ms", [0, 1, 20_000, 59_000])
 @pytest.mark.parametrize("back_ms", [1, 2_000, 2_001, 30_000, 59_000, 61_000, HOUR_MS])
 def test_no_order_lives_longer_than_twice_its_sixty_seconds_however_far_the_clock_is_set_back(made_before_ms, back_ms):
-    """If the step is small, the order only looks younger than it is, and lives longer by the step."""
+    """An order only looks younger than it is after a small step, and lives longer by the step."""
     ann = a_buyer(cash=1_000)
     ann.does("BUY", 300, price=300)
     ann.waits(made_before_ms - back_ms)
