@@ -8,14 +8,14 @@ from database.pool import Pool, PooledConnection
 
 
 def engine(database_url: str) -> sqlalchemy.Engine:
-    """Makes an engine whose connections are used once, for a program that needs one; it connects on first use."""
+    """Makes an engine without a pool, for a short program. It connects on first use."""
     libpq_urls.drop_libpq_variables(database_url)
     url = make_url(database_url).set(drivername="postgresql+psycopg")
     return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, connect_args=postgres.KEEPALIVE)
 
 
 def engine_on(pool: Pool, isolation_level: sqlalchemy.engine.interfaces.IsolationLevel) -> sqlalchemy.Engine:
-    """Makes an engine that takes its connections from a pool, and gives them back. The pool stays the caller's."""
+    """Makes an engine that takes its connections from a pool, and gives them back. The caller closes the pool."""
     made = sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=pool.take, poolclass=sqlalchemy.NullPool, isolation_level=isolation_level
     )
@@ -24,7 +24,7 @@ def engine_on(pool: Pool, isolation_level: sqlalchemy.engine.interfaces.Isolatio
 
 
 def _abandon(connection: PooledConnection, _record: object, _error: BaseException | None) -> None:
-    # SQLAlchemy closes what it invalidates, and this pool would lend it again.
+    # SQLAlchemy closes a connection that it invalidates. `close` returns it to the pool, which must not lend it again.
     connection.abandon()
 
 

@@ -12,7 +12,7 @@ VARIABLES = "PG"
 """Prefix of the names of libpq's variables."""
 
 OWN_SERVER_MARK = ("fallback_application_name", "daytrade")
-"""Query parameter of the URL of a server that this project started, and so knows completely.
+"""Query parameter that marks the URL of a server that this project started. Such a URL says all that clients need.
 
 libpq knows the parameter (it names a connection that has no other name), so every client accepts such a URL.
 """

@@ -1,6 +1,6 @@
-"""Reads that are retried while Postgres is away, so that its restart does not stop a load test.
+"""Queries that are retried while Postgres is unreachable, so that its restart does not stop a load test.
 
-It also writes the row that describes a run. The callers bring the queries.
+The callers bring the SQL. It reads, except for the statement that stores the row of a run.
 """
 
 import time
@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 60.0
 RETRY_PAUSE_SECONDS = 0.2
 
 CONNECTIONS_MAX = 1
-"""Connections at most: one thread asks."""
+"""Maximum connections: one suffices, because one thread uses a Ledger."""
 
 Result = TypeVar("Result")
 
@@ -33,7 +33,7 @@ class Ledger:
         self._patience_seconds = patience_seconds
 
     def rows(self, query: str, **parameters: object) -> Sequence[Row[*tuple[Any, ...]]]:
-        """Rows of a query. Raises StoreError if the database stays away, or the query is wrong."""
+        """Rows of a query. Raises StoreError if the database stays unreachable, or the query is wrong."""
         return self.snapshot({"rows": query}, **parameters)["rows"]
 
     def row(self, query: str, **parameters: object) -> Row[*tuple[Any, ...]]:

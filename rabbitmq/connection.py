@@ -1,4 +1,4 @@
-"""A connection to RabbitMQ for one thread: opened with bounded, jittered retries, pumped, errors translated."""
+"""Connection to RabbitMQ for one thread. Opening it is retried for a limited time; its errors become BrokerError."""
 
 import contextlib
 import logging
@@ -27,7 +27,7 @@ A killed broker is back after some 5 s.
 """
 
 CLOSE_POLL_SECONDS = 0.05
-"""Time for one check that a channel is closed."""
+"""Maximum seconds of each wait for a channel to close."""
 
 NOT_FOUND = 404
 
@@ -155,7 +155,7 @@ class Connection:
             raise self._ended
 
     def end_pump(self) -> None:
-        """Makes the `pump` whose callback this is called from return at once, not at the end of its time.
+        """Makes the running `pump` return at once, not at the end of its time. For callbacks that it runs.
 
         BlockingConnection does this for deliveries, but not for confirms.
         """

@@ -25,7 +25,7 @@ SILENCE_SECONDS_MAX = 1.0
 """Maximum wait for streams that are known to hold messages, when their lengths are only displayed."""
 
 PATIENCE_SECONDS = 5.0
-"""Maximum wait for streams that are known to hold messages, when these are needed: a leader may be just starting."""
+"""Maximum wait for streams that are known to hold messages, when a caller needs these: a leader may be starting."""
 
 
 def newest_offsets(
@@ -37,8 +37,8 @@ def newest_offsets(
 ) -> dict[str, int]:
     """The offset of each stream's newest message; -1 if the stream is empty.
 
-    `awaited`: for streams that are known to hold messages, an offset that suffices; the call waits up to
-    `patience_seconds` for it. Raises BrokerError if one of these delivers nothing, since it cannot be empty.
+    `awaited`: streams that are known to hold messages, each with an offset. The call waits up to `patience_seconds`
+    until each of them has delivered that offset or a later one. Raises BrokerError if one of them delivers nothing.
     """
     newest = _listen(connection, streams, quiet_seconds, awaited, patience_seconds)
     for stream, offset in awaited.items():
@@ -53,7 +53,8 @@ def newest_offsets(
 def stream_lengths(connection: Connection, known: Mapping[str, int]) -> dict[str, int]:
     """Messages ever published to each stream, for people's displays. `known`: minimum number for each.
 
-    A stream that is known to hold messages and delivers none is left out: its leader is away. Raises BrokerError.
+    A stream that is known to hold messages and delivers none is left out: its leader is unavailable. Raises
+    BrokerError.
     """
     awaited = {stream: length - 1 for stream, length in known.items() if length}
     newest = _listen(connection, known, GLANCE_SECONDS, awaited, SILENCE_SECONDS_MAX)
@@ -122,7 +123,8 @@ def check_reach(connection: Connection, next_offsets: Mapping[str, int]) -> None
 def oldest_offset(connection: Connection, stream: str) -> int:
     """The offset of the oldest message that a stream still holds: retention drops older ones.
 
-    For streams that are known to hold messages. Raises BrokerError if the stream delivers none: its leader is away.
+    Call it only for a stream that is known to hold messages. Raises BrokerError if the stream delivers none, because
+    its leader is unavailable.
     """
     arrived: list[int] = []
 

@@ -16,7 +16,7 @@ WINDOW_MESSAGES = 256
 CONFIRM_SECONDS_MAX = 30.0
 
 POSSIBLY_DUPLICATE = "possibly-duplicate"
-"""Header of a message that was published before without a confirm: its reader must look its commands up (design §2)."""
+"""Header of a message that was published before without a confirm: its reader must look its commands up."""
 
 PERSISTENT: Final = 2
 
@@ -80,7 +80,7 @@ class Publisher:
         return [message for _, message in sorted((self._refused | self._waiting).items())]
 
     def require_routable(self) -> None:
-        """Raises Unroutable if a message came back because no queue takes it. The broker confirms such a one too."""
+        """Raises Unroutable if the broker returned a message that no queue takes. It confirms such a message too."""
         if self._unroutable:
             raise Unroutable(f"no queue is bound for messages to {self._unroutable[0]}: run `./daytradectl declare`")
 

@@ -41,7 +41,7 @@ def read_one(connection: Connection, stream: str, offset: int) -> bytes:
     """Reads the body of the message at an offset.
 
     Raises LogGap if the stream begins after that offset, because retention has dropped the message. Raises BrokerError
-    if the stream delivers nothing: its leader is away, or it ends before that offset.
+    if the stream delivers nothing: its leader is unavailable, or it ends before that offset.
     """
     arrived: deque[Delivery] = deque()
     consumer = StreamConsumer(connection, stream, offset, 1, arrived.append)

@@ -11,7 +11,7 @@ AUDIT_EXCHANGE = "audit"
 AUDIT_STREAM = "audit"
 
 PRICES_EXCHANGE = "prices"
-"""Fanout exchange of prices: every consumer keeps the prices that it receives (design §3)."""
+"""Fanout exchange of prices: every consumer keeps the prices that it receives."""
 
 TRIGGERS_EXCHANGE = "trigger-changes"
 """Direct exchange of changes of trigger orders, keyed by trigger partition."""

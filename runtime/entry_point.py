@@ -88,7 +88,7 @@ def described(error: OSError) -> str:
 
 
 def _keep(name: str, logged: bool) -> str:
-    """Writes the traceback to a file or prints it; returns how the reader can report it."""
+    """Writes the traceback to a file or prints it; returns the end of the message, which says how to report it."""
     if logged:
         traceback.print_exc()
         return ". Please report it with this log"
@@ -97,7 +97,7 @@ def _keep(name: str, logged: bool) -> str:
         if folder.is_dir():
             with contextlib.suppress(OSError):
                 file.write_text(traceback.format_exc(), errors="replace")
-                if os.geteuid() == 0:  # root may be at work in somebody's checkout, whose files stay that user's
+                if os.geteuid() == 0:  # root may run this in another user's checkout, where all files stay that user's
                     os.chown(file, folder.stat().st_uid, folder.stat().st_gid)
                 return f". Please report it with the file {file}"
     traceback.print_exc()
@@ -105,7 +105,7 @@ def _keep(name: str, logged: bool) -> str:
 
 
 def _give_up_output() -> None:
-    """Redirects standard output to nothing if it fails, or Python would report its failure again at exit."""
+    """Redirects standard output to /dev/null if it cannot be written; else Python would report that again at exit."""
     with contextlib.suppress(OSError, ValueError):
         if sys.stdout:
             sys.stdout.flush()

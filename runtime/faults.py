@@ -1,10 +1,11 @@
-"""Points at which a test may let a process die, as it could die anywhere by itself.
+"""Points at which a test may kill a process. In production, a process may die there, as anywhere.
 
 Only tests set FAULT_POINT in the environment. Without it nothing here does anything. The module imports nothing of this
 project, and no other module may read the variable.
 
 `FAULT_POINT=name:n` kills the process (-9) when it passes the point `name` for the n-th time; `name:n:stop` stops it
-there (SIGSTOP). No variable takes a defence away: tests that need that patch the process (tests/chaos/unfenced.py).
+there (SIGSTOP). No variable can switch a protection off, such as the check of epochs in each commit. Tests that need
+this patch the process in memory (tests/chaos/unfenced.py).
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Set-up of the processes' own logs (structlog to standard error). The log of record is the audit log instead."""
+"""Set-up of the processes' own logs (structlog to standard error). They are not the audit log."""
 
 import logging
 import sys

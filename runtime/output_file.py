@@ -43,8 +43,8 @@ def require_writable_folder(path: Path, variable: str) -> None:
 def written_whole(path: Path) -> Iterator[BinaryIO]:
     """Opens a file to write, which replaces the one at `path` when the block ends without an exception.
 
-    After an exception, a file that was there stays. A device or a pipe is written to directly. Raises OSError, which
-    names `path`.
+    After an exception, an existing file stays as it was. A device or a pipe is written to directly. Raises OSError,
+    which names `path`.
     """
     if not _takes_the_place_of(path):
         with path.open("wb") as file:
@@ -65,7 +65,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def _takes_the_place_of(path: Path) -> bool:
-    """Whether the path is a plain file, or does not exist yet. Raises OSError if that cannot be found out."""
+    """Whether a draft can replace what is at the path: a plain file, or nothing yet. Raises OSError."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
@@ -73,5 +73,5 @@ def _takes_the_place_of(path: Path) -> bool:
 
 
 def _draft_of(path: Path) -> Path:
-    """A name in the folder of the file itself, not of a link to it: only from there can the draft replace the file."""
+    """Path of a draft beside the file itself, not beside a link to it: a rename works only within a file system."""
     return path.resolve().with_name(f".daytrade-{os.getpid()}")

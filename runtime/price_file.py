@@ -1,7 +1,7 @@
 """Recorded prices as a CSV file: `time,symbol,price`, in any order of rows, with or without that heading.
 
 Time is ISO 8601 (`2026-11-22T10:15:00.250Z`; without a zone it is UTC) or ms since the epoch, price is dollars. The
-quote cache (QUOTE_SOURCE) and what-if use it. Pure: lines in, values out.
+quote cache (QUOTE_SOURCE) and `./daytradectl what-if` use it. Pure: lines in, values out.
 """
 
 import csv
@@ -31,8 +31,7 @@ class PricePoint:
 def read_prices(lines: Iterable[str]) -> list[PricePoint]:
     """Reads the points, sorted by time; points of the same time keep the order of the file.
 
-    Raises DecodeError with the line's number for anything that is not a point, because a guessed price would decide
-    about money.
+    Raises DecodeError with the line's number for a line that is not a point. Skipping it could cost somebody money.
     """
     points: list[PricePoint] = []
     for number, row in enumerate(_rows(lines), start=1):

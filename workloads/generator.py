@@ -1,4 +1,7 @@
-"""Generator of workload files in the customer's format with the statistics of `mix`; same arguments, same bytes."""
+"""Generator of workload files in the customer's format, with the statistics of `mix`.
+
+The same arguments always give the same bytes.
+"""
 
 import itertools
 import random
@@ -40,7 +43,7 @@ WITHOUT_AMOUNT = frozenset({CommandName.QUOTE, CommandName.CANCEL_SET_BUY, Comma
 
 @dataclass(slots=True)
 class _User:
-    """State of a user's chain: the newest command, with its symbol and amount."""
+    """State of a user in the Markov chain of commands: the newest command, with its symbol and amount."""
 
     id: str
     command: CommandName | None = None
@@ -49,7 +52,7 @@ class _User:
 
 
 def workload_lines(users: int, commands: int, symbols: int, seed: int, user_dump: bool = False) -> Iterator[str]:
-    """Generates the lines of a file, without line ends; the last is the root DUMPLOG.
+    """Generates the lines of a file, without line ends; the last is the DUMPLOG of all users.
 
     With `user_dump`, the line before it dumps the first user's log, which the official large files never do.
     """
@@ -66,7 +69,7 @@ def workload_lines(users: int, commands: int, symbols: int, seed: int, user_dump
 
 
 class _Walk:
-    """Chains of all users, with the symbols and favourite symbols that they share."""
+    """Walk of all users through the Markov chain, with the symbols and favourite symbols that they share."""
 
     def __init__(self, random: random.Random, users: int, symbols: int):
         self._random = random

@@ -25,9 +25,9 @@ AFTER_ANYTHING_ELSE = {
 }
 """Weights of the next command after any command that `AFTER` does not list.
 
-Measured: 199, 153, 100, 98, 99, 72, 71, 69, 70, 19, 11, 10, 10, 10, 11. Commits and cancels that do not follow their
-BUY or SELL at once come from here. They find an older order (5 % of commits are 77 commands or more after their BUY),
-or none.
+Measured: 199, 153, 100, 98, 99, 72, 71, 69, 70, 19, 11, 10, 10, 10, 11. These weights also give the commits and cancels
+that do not follow their BUY or SELL at once. They find an older order (5 % of commits are 77 commands or more after
+their BUY), or none.
 """
 
 AFTER = {
@@ -145,9 +145,10 @@ frequent one with 6.5 %.
 """
 
 COMMANDS_PER_USER_AND_FAVOURITE = 13
-"""Commands per user after which another symbol becomes a favourite: 76 of 981 at the end of 100 users × 1,000 commands.
+"""Commands per user after which another symbol becomes a favourite.
 
-This makes the skew: the first favourite has 46 % of the favourites' picks in the first 5,000 lines, 7 % overall.
+After 1,000 commands for each of 100 users, 76 of 981 symbols are favourites. The first favourite gets 46 % of the draws
+among favourites in the first 5,000 lines, and 7 % overall.
 """
 
 SAME_SYMBOL_AFTER = {C.SET_SELL_TRIGGER: C.SET_SELL_AMOUNT, C.CANCEL_SET_SELL: C.SET_SELL_AMOUNT}
