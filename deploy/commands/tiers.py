@@ -12,7 +12,7 @@ SEVERAL_PROCESSES = ("--numprocesses=logical", "--maxprocesses=4")
 """pytest-xdist: one process per core, for tests without servers. How they are dealt out: tests/places.py."""
 
 SEVERAL_PLACES = (f"--numprocesses={len(TEST_PLACES)}", "--max-worker-restart=0", "--no-loadscope-reorder")
-"""pytest-xdist: one process per database and vhost. These tests wait a lot, so there are more of them than cores."""
+"""pytest-xdist: one process per database and vhost. More would slow down tests with limits."""
 
 ALONE, NOT_ALONE = ("-m", "alone"), ("-m", "not alone")
 """Tests with this mark change what the servers of all tests do, or measure time; they run after all others."""

@@ -99,6 +99,7 @@ def test_another_process_says_that_a_published_order_has_perhaps_been_taken(
     wait_for(lambda: len(website.history(user)) == 1, what="its effect")
 
 
+@pytest.mark.alone  # cut each 150 ms, a slow machine hardly gets a connection
 def test_repeated_orders_over_a_breaking_connection_are_neither_lost_nor_doubled(
     website: Website, app: Flask, relay: Relay
 ) -> None:
