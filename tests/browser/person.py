@@ -1,4 +1,4 @@
-"""Person at a browser: what a test lets a person do, in a person's words. Selectors are here and not in tests."""
+"""Simulated person at a browser, with a method for each thing that people do. Selectors are here and not in tests."""
 
 import re
 
@@ -87,7 +87,7 @@ class BrowserUser:
         expect(self.page.locator("[data-live-mark]")).to_have_text("Stale")
 
     def hide_tab(self, hidden: bool) -> None:
-        """Hides or shows the tab; a browser without a screen must be told."""
+        """Hides or shows the tab. A browser without a screen never does so itself, so this reports it to the page."""
         self.page.evaluate(
             """hidden => {
                 Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });

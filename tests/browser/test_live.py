@@ -15,7 +15,7 @@ HIDDEN_MS_MAX = 30_000
 """Milliseconds for which a hidden tab keeps its stream open (live.js)."""
 
 EXPIRY_MS_MAX = 70_000
-"""60 s of life, 5 s for the release (spec §3), and time to draw the page."""
+"""Longest time until a page shows an expiry: 60 s until it is due, 5 s for the release (spec §3), and drawing."""
 
 
 def test_a_trigger_that_is_reached_already_fires_at_once(trader: BrowserUser, site: SiteUnderTest, symbol: str):

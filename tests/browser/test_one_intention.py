@@ -49,7 +49,7 @@ def turn_to(person: BrowserUser) -> None:
 
 
 def rest(person: BrowserUser) -> None:
-    """Lets the second pass for which a pressed button stays disabled."""
+    """Waits for the time during which a pressed button stays disabled."""
     person.page.clock.fast_forward(REST_MS)
 
 
