@@ -43,7 +43,7 @@ def out_of_order(database: DatabaseView) -> list[str]:
 
 
 def unexcused_without_quote(database: DatabaseView, excuses: list[Span]) -> list[str]:
-    """Finds commands rejected for want of a quote outside of `excuses`: spans of faults of the quote server."""
+    """Finds commands rejected because no quote was available, outside of `excuses`: spans of quote server faults."""
     return [
         f"{user}: history row {seq} ({command} {symbol}) found no quote, and the quote server was well"
         for user, seq, command, symbol, at_ms in database.rows(_WITHOUT_QUOTE)

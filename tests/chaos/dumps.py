@@ -22,10 +22,10 @@ MakeCommand = Callable[..., Command]
 
 @dataclass(frozen=True)
 class GivenDump:
-    """DUMPLOG that was given.
+    """DUMPLOG that was sent.
 
-    `lines`, `probes`: numbers of the workload's and the prober's commands that were confirmed before it. `user`: whose
-    log; None for the whole log. `asker`: who requested the whole log; None if nobody in particular did.
+    `lines`, `probes`: numbers of the workload's and the prober's commands that were confirmed before it. `user`: the
+    user whose log it is for; None for the whole log. `asker`: the user who requested the whole log, or None.
     """
 
     command_id: bytes

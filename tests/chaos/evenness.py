@@ -14,7 +14,7 @@ from tests.chaos.fleet import Fleet
 GROUP = "transactions"
 
 SECONDS_MAX = 60.0
-"""Longest wait for workers to come or go and for partitions to be even. After it the round counts as stuck."""
+"""Longest wait until the right workers run and share the partitions evenly. After it the round counts as stuck."""
 
 
 class Evenness:
@@ -28,7 +28,7 @@ class Evenness:
         return owned and max(shares.values()) - min(shares.values()) <= 1
 
     def course(self) -> Generator[None, None, float]:
-        """Waits until partitions are even after a change of the workers. Raises Stuck if that takes too long.
+        """Waits until a changed number of workers share the partitions evenly. Raises Stuck if that takes too long.
 
         Returns the seconds it took, counted from when exactly the workers that should run are live replicas.
         """

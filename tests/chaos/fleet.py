@@ -43,7 +43,7 @@ class Life:
 
 
 class Fleet:
-    """Processes by slot, such as `audit-0`. Each has a log file in `folder`. `sabotage`: a defence that none has."""
+    """Processes by slot, such as `audit-0`. Each has a log file in `folder`. `sabotage`: a defence that all lack."""
 
     def __init__(self, folder: Path, links: Links, settings: dict[str, str], sabotage: str = ""):
         self._folder = folder

@@ -53,7 +53,7 @@ CONSUMER_SECONDS_MAX, RABBITMQ_SECONDS_MAX, POSTGRES_SECONDS_MAX = 5.0, 15.0, 10
 """Longest time until everything works again, in docs/reliability.md."""
 
 EVEN_SECONDS_MAX = 5.0
-"""Longest time from a change of the live replicas until partitions are even."""
+"""Longest time from a change of the live replicas until they share the partitions evenly."""
 
 SECONDS = {
     "kill": 3.8,
@@ -75,7 +75,7 @@ LONG_SECONDS = 80.0
 """Length of a round in which orders expire, which takes 60 s."""
 
 LONG_PAUSE_SECONDS, LONG_PAUSE_SHARE = 30.0, 0.1
-"""Length and share of the long pauses of a soak: processes that all others gave up long ago."""
+"""Length and share of a soak's long pauses, after which others have long taken the paused process's work over."""
 
 POISON_MESSAGES = 500
 

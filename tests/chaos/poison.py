@@ -1,4 +1,4 @@
-"""Messages that no reader can decode, or that no reader may obey: made, and published among the valid ones."""
+"""Messages that no reader can decode, or that no reader may obey, published among the valid ones."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Small user of the system that is always active: after a fault it gives commands and notes when they took effect.
+"""Prober of the running system: sends commands as users do after each fault, and notes when they took effect.
 
 It runs in a thread with its own connections, which no fault of the proxy reaches. It also sends the messages of
 poison.py and requests dumps. The harness knows exactly what it sent and what was confirmed, so its commands are judged

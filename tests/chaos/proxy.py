@@ -1,4 +1,4 @@
-"""Network between the processes, itself a process. It can reset, delay and distort each link.
+"""Proxy for all connections from the processes to servers, itself a process. It can reset, delay and distort each link.
 
 It reads commands as lines of JSON on standard input and answers each with a line on standard output. It does not look
 into what the links carry, except for the quote server's link (quote_front.py).

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.chaos.links import PUBLISHER, ROOT, Links
 
 LINES_REPEATED = 60
-"""Least number of confirmed lines that a restarted publisher repeats, like one that does not know how far it came."""
+"""Minimum confirmed lines that a restarted publisher repeats, as if it did not know what was confirmed."""
 
 
 class PublisherProcess:

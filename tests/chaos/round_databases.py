@@ -19,7 +19,7 @@ SECOND_LINES = {
         "audit_chain.audit_chain_numbers_rise",
     ),
 }
-"""Constraints that also refuse what a defence keeps out. A control leaves out the defence and drops its constraints."""
+"""Constraints that also prevent what a defence prevents. A negative control takes away the defence and drops them."""
 
 REPLAYED = "_replay"
 """Suffix that replay adds to a database's name for its own database."""

@@ -21,7 +21,7 @@ def wait_until_settled(
     case: Case, database: DatabaseView, prober: Prober, dumps: Dumps, publisher: PublisherProcess, wait: Wait
 ) -> None:
     """Waits until everything has had its effect, publishes the last DUMPLOG, and waits until all dumps are written."""
-    probe = prober.probe(PIPELINE)  # lies behind everything else in every partition
+    probe = prober.probe(PIPELINE)  # follows everything else in every partition
     wait(lambda: probe.done_at is not None, "commands at the end of every partition are done and logged")
     wait(lambda: database.value(_DONE, case.ids) == len(case.lines) - 1, "every command is in the history")
     wait(

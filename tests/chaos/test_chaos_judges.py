@@ -1,4 +1,4 @@
-"""Judges of a round can fail: each one names the row of a good round that a test then spoils."""
+"""Judges of a round detect violations: each one names the row that a test has spoiled in a good round."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

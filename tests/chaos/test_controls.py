@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 20.0
 """Longer than the 10 s after which a symbol without a price is requested again."""
 
 STALLED_SECONDS = 8.0
-"""Patience for rounds that cannot come to rest, or may not."""
+"""Longest wait for the end of rounds that never end by themselves, or may not."""
 
 FAULTS = {
     "fence": HANG,
@@ -65,7 +65,7 @@ def test_without_the_look_up_commands_are_done_twice(play: Play) -> None:
 
 
 def test_without_the_fence_two_owners_write_the_same_rows(play: Play, ground: RoundDatabases) -> None:
-    """Rows that the late owner had decided, commands or fills, are there twice: from it and from its successor."""
+    """Rows of commands or fills that the late owner had decided exist twice: from it and from its successor."""
     # The late owner may arm a filled order again. Nobody fires it, so the round may not come to rest.
     violations = play("fence", left_out="fence", patience=STALLED_SECONDS).violations
     with psycopg.connect(ground.database_url) as connection:
