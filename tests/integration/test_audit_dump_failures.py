@@ -44,7 +44,7 @@ class RecordedDumps:
     def ask(
         self, filename: str, source: int = 7, user: str | None = "ann", markers: tuple[int, ...] = ()
     ) -> WaitingDump:
-        """Records a DUMPLOG and stores its markers. `markers`: of these sources only, for a dump of the whole log."""
+        """Records a DUMPLOG and stores its markers. `markers`: the sources whose markers it stores, if not all."""
         dump = WaitingDump(f"{self._count():032x}", user, filename)
         row = (dump.dump_id, dump.user, dump.filename)
         self.database.execute("INSERT INTO dumps (dump_id, user_id, filename) VALUES (%s, %s, %s)", row)

@@ -75,7 +75,7 @@ def test_entries_forged_with_committed_numbers_lose_nothing_of_the_real_ones(aud
 
 
 def test_entries_skipped_while_a_source_was_stopped_are_told_from_forgeries(audit, wait_for):
-    """All of it is read again, by when a discarded forgery's numbers are committed."""
+    """All messages are read again. By then the numbers of a discarded forgery are committed."""
     audit.database.execute("ALTER TABLE audit_events ADD CONSTRAINT odd CHECK (transaction_number <> 13)")
     audit.publish(3, 1, commands(11, 13))
     audit.forge(3, 4, commands(666, 667))

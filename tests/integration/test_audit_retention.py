@@ -27,7 +27,7 @@ def audit(amqp_url, database_url, tmp_path) -> Iterator[AuditLog]:
 
 
 def test_a_stop_older_than_the_stream_lasts_and_delays_no_other_source(audit, wait_for):
-    """A worker that tried to read on from there ended at each start, and with it the log of every source."""
+    """A worker that tried to read on from the stop's offset would end at each start, and store no source's entries."""
     audit.database.execute("ALTER TABLE audit_events ADD CONSTRAINT odd CHECK (transaction_number <> 13)")
     audit.publish(3, 1, commands(11, 14))
     process = audit.start()

@@ -42,14 +42,14 @@ def test_others_and_itself_lose_nothing(database, owner: str) -> None:
 
 
 def test_times_from_before_the_clock_was_set_back_delay_no_takeover(database) -> None:
-    """The old times are a lease longer than leases are, and a replica that counts as alive longer than any does."""
+    """The old times end far in the future: a lease, and the time until which a replica counts as live."""
     before = partitions.tick(database, GROUP, "dead@host#a", {}, 2 * HOUR_MS).gained
     after = tick(database, "live@host#b", {}).gained
     assert {one.partition for one in after} == {one.partition for one in before} != set()
 
 
 def test_a_worker_that_waits_for_a_dead_replicas_partitions_ticks_soon(database) -> None:
-    """Each commit renews a lease, so it may outlast its owner's life. A live owner's partitions may take longer."""
+    """Each commit renews a lease, so it may outlive its owner. The partitions of a live owner may take longer."""
     owned = {one.partition: one.epoch for one in tick(database, "a", {}).gained}
     assert tick(database, "b", {}).pause_ms == partitions.TICK_MS, "it will be let go"
     with database.transaction():

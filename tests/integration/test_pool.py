@@ -77,7 +77,7 @@ def test_what_was_not_committed_is_rolled_back_and_the_next_loan_begins_with_a_c
 
 
 def test_after_an_exception_the_connection_is_not_used_again(make):
-    """Nobody knows what it was doing, and the server behind it may be a standby by now."""
+    """Nobody knows the state of its session, and the server behind it may be a standby by now."""
     pool = make()
     ids = []
     for _ in range(2):
@@ -114,7 +114,7 @@ def test_a_closed_pool_fails_whoever_waits_and_whoever_comes(make, wait_for):
 
 
 def test_sessions_that_were_ended_while_nobody_used_them_are_replaced_at_once(make, end_all_sessions):
-    """A restart of Postgres ends them all. The first loan after it finds one dead, and has all others replaced."""
+    """A restart of Postgres ends all sessions. The first loan after it finds one ended, and the pool replaces all."""
     pool = make(8)
     at_once = threading.Barrier(8)
 

@@ -264,7 +264,7 @@ def test_quotes_are_counted_as_needed_paid_and_least(books, ledger):
 
 
 def test_a_price_was_needed_when_its_commands_turn_came(books, ledger):
-    """The first price was decided 4 s after its turn came. The next need, 60 s after that turn, is another one."""
+    """The first command was decided 4 s after its turn came. The next turn, over 60 s later, needs a new price."""
     books.account("u", cash=0, history_seq=2)
     for seq, at_ms, since_ms in ((1, 5_000, 1_000), (2, 64_500, 61_200)):
         books.command("u", seq, seq, quote_id=seq, symbol="S", at_ms=at_ms, command="QUOTE")

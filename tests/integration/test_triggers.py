@@ -80,7 +80,7 @@ class Counterparts:
         return {request.symbol for request in self.requests}
 
     def filled(self) -> list[str]:
-        """Returns the users whose orders were ordered to be filled, each fill once even if it was sent twice."""
+        """Returns the user of each fill in the command logs. A fill that was sent twice counts once."""
         self.turn()
         return sorted({fill.command_id: fill.user for fill in self.fills}.values())
 
