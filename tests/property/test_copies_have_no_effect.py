@@ -14,7 +14,7 @@ from tests.property.test_scheduler_order import SchedulerOrder
 a_name = st.sampled_from([CommandName.ADD, CommandName.BUY, CommandName.COMMIT_BUY, CommandName.QUOTE])
 some_commands = st.lists(st.tuples(which, a_name, which, an_amount), min_size=1, max_size=4)
 some_places = st.lists(st.integers(1, 6), min_size=1, max_size=3)
-"""Places counted back from the newest command."""
+"""Positions in the log, counted back from the newest command."""
 
 WITH_THEM, BEHIND_THEM, WHEN_TAKEN = range(3)
 
@@ -32,7 +32,7 @@ a_round = st.fixed_dictionaries(
 """One round: commands are published, then some of them or of earlier ones again.
 
 The copies come in the same message, in the next one, or when the worker has taken the first ones. Then the worker takes
-some messages more, may hear a price, and may die.
+some more messages, may hear a price, and may die.
 """
 
 

@@ -1,4 +1,4 @@
-"""Trigger workers, owners of accounts and quote cache in memory, with all messages that may be under way.
+"""Trigger workers, owners of accounts and quote cache in memory, with the messages not delivered yet.
 
 The engine, the announced changes and the workers' turns are production code. Messages are lists, which a test delivers
 late or twice, and workers die. Nothing here is chosen at random.
@@ -87,7 +87,7 @@ class TriggerWorld:
     # Accounts
 
     def command(self, user: str, name: str, amount: int, symbol: str) -> bool:
-        """Runs a command. Whether it is done: then it is in Postgres, and will be announced some time."""
+        """Runs a command; returns whether it is done. A done one is in Postgres, and `announce` announces it later."""
         trader = self.traders[user]
         trader.now_ms = self.now_ms
         return trader.gives(name, amount, symbol).outcome is Outcome.DONE
@@ -146,7 +146,7 @@ class TriggerWorld:
         worker.turns.drop(lost)
 
     def restart(self, n: int) -> None:
-        """Ends a worker with everything it has heard and not sent; its next life takes its symbols over."""
+        """Kills a worker, which loses all that it has heard and not sent. Its successor takes over its symbols."""
         self.workers[n] = TriggerWorkerLife()
         for symbol in [symbol for symbol, owner in self.owner.items() if owner == n]:
             self.take_over(n, symbol)
