@@ -29,7 +29,7 @@ RECORDS = {
     "too deep": b"[" * 100_000,
     "wrong values": json.dumps({**vars(record.Record()), "ports": {"amqp": 99_999_999}, "kind": 3}).encode(),
 }
-"""Contents that look like a record and are none."""
+"""File contents that look like a record of the stack, but are not valid."""
 
 CONTENTS = {"empty": b"", "garbage": bytes(range(256))}
 

@@ -1,4 +1,4 @@
-"""Text arguments become a sound command, or a command with a defect and its valid fields (spec §1, §2)."""
+"""Text arguments become a valid command, or a command with a defect and its valid fields (spec §1, §2)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The quote cache's state machine (spec §1, §4): one fetch per symbol in flight, no quote past its life."""
+"""The quote cache's state machine (spec §1, §4): one fetch per symbol in flight, no quote older than 60 s."""
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule

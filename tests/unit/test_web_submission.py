@@ -1,4 +1,4 @@
-"""A command under way in the gateway: the first to cancel it wins, and nobody waits for ever."""
+"""A command in the gateway: it is either cancelled or published, and nobody waits for ever."""
 
 from schema.commands import Command, CommandName
 from schema.events import Reply
