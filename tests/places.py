@@ -1,4 +1,4 @@
-"""How several processes of pytest share the tests: a place on the servers for each, and which tests stay together.
+"""Sharing of the tests among several processes of pytest: each has a place of its own, and some tests stay together.
 
 A place is a database and a vhost (`deploy/stack/profiles.py`), so that no process sees what another one does.
 """
@@ -21,7 +21,7 @@ FIRST = (
     "tests/e2e/test_ownership.py",
     "tests/integration/test_replay.py",
 )
-"""Groups that take longest, so that none of them is still at work when all others have ended."""
+"""Groups of tests that take longest. They begin first, so that none still runs when all others have ended."""
 
 
 def take(environment: MutableMapping[str, str] = os.environ) -> None:
@@ -33,14 +33,14 @@ def take(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def group_of(nodeid: str) -> str:
-    """The tests that one process runs in their order: those of a file, or of a folder that is in TOGETHER."""
+    """Returns the group of a test, whose tests one process runs in order: its file, or its folder if that is in TOGETHER."""
     file = nodeid.partition("::")[0]
     folder = str(PurePosixPath(file).parent)
     return folder if folder in TOGETHER else file
 
 
 def turn_of(nodeid: str) -> int:
-    """The place of a test's group among the groups: lower ones begin earlier."""
+    """Returns the rank of a test's group: groups of a lower rank begin earlier."""
     group = group_of(nodeid)
     return FIRST.index(group) if group in FIRST else len(FIRST)
 

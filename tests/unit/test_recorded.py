@@ -1,4 +1,4 @@
-"""A recording in place of the quote server plays from its opening, answers each fetch once, and costs nothing."""
+"""Recorded prices instead of a quote server: time in them begins when they are opened, and they cost nothing."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Name of a process among its peers."""
+"""Name of a process among all processes of its kind, from its setting REPLICA."""
 
 import pytest
 

@@ -17,7 +17,7 @@ def places(chosen: tuple[tiers.Tier, ...]) -> list[str]:
 
 
 def test_all_tiers_together_have_every_test_once() -> None:
-    """Those with the mark `alone` have a run of their own, in the same folders."""
+    """Tests with the mark `alone` have a run of their own, in the same folders."""
     there = {path.parent for path in TESTS.rglob("test_*.py") if path.parent != TESTS}
     there = {f"tests/{folder.relative_to(TESTS).parts[0]}" for folder in there}
     there |= {f"tests/{path.name}" for path in TESTS.glob("test_*.py")}
