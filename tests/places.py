@@ -33,7 +33,7 @@ def take(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def group_of(nodeid: str) -> str:
-    """Returns the group of a test, whose tests one process runs in order: its file, or its folder if that is in TOGETHER."""
+    """Returns the group of a test: its file, or its folder if that is in TOGETHER. One process runs each group."""
     file = nodeid.partition("::")[0]
     folder = str(PurePosixPath(file).parent)
     return folder if folder in TOGETHER else file
