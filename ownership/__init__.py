@@ -1,1 +1,1 @@
-"""Ownership of a log's partitions: leases, epochs, the outbox, and the life of an owning process (design §2)."""
+"""Ownership of a log's partitions: leases, epochs, the outbox, and the life of an owning process."""

@@ -1,7 +1,7 @@
 """Times at which something is to be done, soonest first, for a process whose clock may be set back.
 
-Pure: the caller passes the time. A time that is too far ahead was set before the clock went back, and counts as come
-(`schema.events.is_due`), for waiting until then would stall the process.
+Pure: the caller passes the time. A time that is too far ahead was set before the clock went back. It counts as due
+(`schema.events.is_due`), because waiting until then would stall the process.
 """
 
 import heapq
@@ -13,7 +13,7 @@ from schema.events import CLOCK_STEP_MS_MAX, is_due
 T = TypeVar("T")
 
 OVERDUE_MS = 0
-"""Place in the order of what is due because the clock went back: before all else."""
+"""Sort key of subjects that are due because the clock went back: they come first."""
 
 
 class Deadlines(Generic[T]):
@@ -26,9 +26,9 @@ class Deadlines(Generic[T]):
     def __init__(self, ahead_ms_max: int):
         self._ahead_ms_max = ahead_ms_max
         self._heap: list[tuple[int, int, int, T]] = []
-        """Place in the order, tie breaker, time at which it is due, subject."""
+        """Entries: sort key, tie breaker, time at which the subject is due, subject."""
         self._furthest_ms = 0
-        """At least the greatest place in the heap."""
+        """No sort key in the heap is greater than this."""
         self._count = itertools.count()
 
     def add(self, subject: T, at_ms: int) -> None:

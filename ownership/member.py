@@ -1,7 +1,8 @@
 """Membership of a replica in a consumer group: when it ticks, and in which order it releases and claims partitions.
 
-All groups share this loop. A group's `Owner` says what to do with a partition; partitions.py decides which partitions
-a tick releases and claims. Nothing in here may depend on what a partition means.
+In a tick a replica sends a heartbeat, renews its leases, and releases and claims partitions. All groups share this
+loop. A group's `Owner` says what to do with a partition; partitions.py decides which partitions a tick releases and
+claims. Nothing in here may depend on what a group's partitions contain.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Ownership of partitions: replicas' heartbeats, even shares, leases, and the epoch that fences late owners.
 
-Serves every consumer group alike. All times here are the database's (design §2). Nothing in here may depend on what
-a partition means.
+Serves every consumer group alike. All times here are by the database's clock. Nothing in here may depend on what a
+group's partitions contain.
 
 The statement that ends an ownership also records its span in `ownership_spans`; renewing a lease records nothing. A
 span ends
@@ -25,7 +25,7 @@ TICK_MS = 500
 """Milliseconds from one tick to the next. In a tick a replica sends a heartbeat, claims and releases partitions."""
 
 SOON_MS = 50
-"""The same while a dead replica's lease has yet to expire: a takeover should take hardly longer than the lease."""
+"""Milliseconds between ticks while a dead replica's lease has not expired yet; then a takeover follows at once."""
 
 
 @dataclass
@@ -56,9 +56,10 @@ class OwnershipChanges:
 def tick(
     connection: psycopg.Connection, group: str, replica: str, owned: Mapping[int, int], lease_ms: int = LEASE_MS
 ) -> OwnershipChanges:
-    """Sends a heartbeat, renews the leases of `owned` (partition → epoch), and claims this replica's free partitions.
+    """Sends a heartbeat, renews the leases of `owned` (partition → epoch), and claims free partitions. One transaction.
 
-    One transaction. The partitions go to the live replicas in rotation, so their shares differ by at most one.
+    The replica claims only partitions that are due to it. The partitions go to the live replicas in rotation, so their
+    shares differ by at most one.
     """
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_SHOW_LIFE, (group, replica, lease_ms))
@@ -123,11 +124,11 @@ def fence(cursor: psycopg.Cursor, group: str, ownerships: Iterable[Ownership], l
 
 
 def succeed(connection: psycopg.Connection, place: str, replica: str, lease_ms: int = LEASE_MS) -> None:
-    """Releases what an earlier process in the same place (`Settings.place`) owned, in every group.
+    """Releases what earlier processes with this `REPLICA` on this host owned, in every group, and counts them as dead.
 
-    The supervisor starts a process only after the previous one is dead, so nobody has to wait for that one's leases,
-    and it stops counting as live. If it were alive after all, its next commit would be fenced. `lease_ms`: length of
-    its leases.
+    `place`: the beginning of their names (`Settings.place`). The supervisor starts a process only after the previous
+    one is dead, so nobody has to wait until that one's leases expire. If it were alive after all, its next commit would
+    be refused. `lease_ms`: length of its leases.
     """
     if place:
         with connection.transaction(), connection.cursor() as cursor:

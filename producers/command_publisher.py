@@ -147,7 +147,7 @@ class CommandPublisher:
     def _publish_marker(self, command: Command, asked_by: str | None) -> None:
         self._send_batches()
         body = encode(DumpMarker(VERSION, now_ms(), command, asked_by))
-        # The partition that executes the DUMPLOG comes last: once it executes it, all others were sent theirs.
+        # The partition that executes the DUMPLOG comes last: when it does, all other partitions have their markers.
         for partition in sorted(range(PARTITIONS), key=lambda n: n == partition_of(NO_USER)):
             self._send(partition, body)
         self.published += 1
@@ -171,7 +171,7 @@ class CommandPublisher:
 
     @contextlib.contextmanager
     def _surviving(self, newest: Outgoing | None = None) -> Iterator[None]:
-        """Recovers from a lost connection. `newest` is the message being sent; it may not have been handed over."""
+        """Recovers from a lost connection. `newest`: the message being sent, which `unconfirmed` may lack."""
         try:
             yield
         except Unroutable:

@@ -1,7 +1,7 @@
 """Process that keeps prices moving on the site by requesting quotes (`python -m producers.market_simulation`).
 
 A quote is valid for 60 s, so a symbol's price moves at most once a minute. The symbols take turns, so that some price
-moves every few seconds. Each turn is an ordinary QUOTE command of a user made for this. Quotes are paid: the process is
+moves every few seconds. Each turn is an ordinary QUOTE command of the user `market`. Quotes are paid: the process is
 meant for the simulated quote server, and never runs in a load test.
 """
 

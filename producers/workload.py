@@ -1,4 +1,4 @@
-"""A workload during a load test: its commands in order, and a record of every unreadable line."""
+"""A workload during a load test: its commands in order, and the number and the first of its unreadable lines."""
 
 import time
 from collections.abc import Callable, Iterator

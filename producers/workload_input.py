@@ -118,7 +118,7 @@ class WorkloadInput:
 
 
 def is_workload(file: str, name: str) -> bool:
-    """Whether the existing `file` is what `WorkloadInput(name)` would read, standard input from a shell included."""
+    """Whether `file` is the file that `WorkloadInput(name)` would read. Standard input may come from a file too."""
     try:
         return os.path.samestat(os.stat(file), os.fstat(0) if name in STANDARD_INPUT else os.stat(name))
     except OSError:
@@ -190,7 +190,7 @@ class _Raw:
             raise InputError(f"{self._name} cannot be read: {error.strerror}") from error
 
     def _comes_within(self, wait_ms: int) -> bool:
-        # By the clock, not after a silence: a line every few ms must not keep the callback from serving connections.
+        # The callback runs by the clock, even while data comes: it serves connections, and must not wait for a silence.
         if time.monotonic() >= self._next_call:
             self.while_waiting()
             self._next_call = time.monotonic() + wait_ms / 1000

@@ -212,5 +212,6 @@ class ActiveCache:
     def _tell(self, answers: list[Answer]) -> None:
         """Broadcasts answers. An empty list announces a new owner: requests to the previous one may be lost."""
         message = PriceMessage(VERSION, answers)
-        # Those who did not hear it ask again: one full queue must not end the ownership, and with it paid requests.
+        # A process that misses the message repeats its request. A full queue must not end the ownership: its requests
+        # in flight, which are paid for, would be lost.
         self._publisher.publish(Outgoing(PRICES_EXCHANGE, "", encode(message), mandatory=False, may_be_lost=True))

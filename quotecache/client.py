@@ -37,7 +37,7 @@ class Prices:
         return quote
 
     def peek(self, symbol: str, now_ms: int) -> Quote | None:
-        """Returns the same as `quote`, uncounted: for look-ahead, and for a second look after waiting."""
+        """Returns the same as `quote`, without counting a lookup: for early requests, and for repeated looks."""
         return self._pending.peek(symbol, now_ms)
 
     def request(
@@ -49,10 +49,11 @@ class Prices:
         paid_quotes_max: int | None = None,
         for_trigger: bool = False,
     ) -> None:
-        """Requests a quote, unless the symbol is outstanding already. `take_answers` will return the answer: a Quote, a
-        NoQuote, or a QuoteRefused if the user has caused `paid_quotes_max` paid quotes today (None: no limit).
+        """Requests a quote, unless a request for this symbol is unanswered.
 
-        Does not wait for the broker's confirm. Raises BrokerError.
+        `take_answers` will return the answer: a Quote, a NoQuote, or a QuoteRefused if the user has caused
+        `paid_quotes_max` paid quotes today (None: no limit). Does not wait for the broker's confirm. Raises
+        BrokerError.
         """
         request = PriceRequest(VERSION, symbol, user, transaction_number, for_trigger, paid_quotes_max)
         if self._pending.ask(request, now_ms):

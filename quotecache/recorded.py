@@ -1,8 +1,7 @@
 """Prices from a recorded file in place of the legacy quote server, behind the interface of `upstream.Upstream`.
 
-The recording starts to play when it is opened: a request at that moment gets the prices of its first moment, a
-request a minute later those of a minute later, and a request after its end the last ones. Answers come at once and
-cost nothing.
+The recording starts to play when it is opened. A request n seconds later gets the price that was valid n seconds after
+the recording's first price; a request after its end gets the last price. Answers come at once and cost nothing.
 """
 
 import bisect

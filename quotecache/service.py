@@ -1,4 +1,4 @@
-"""Process of the quote cache: connects, becomes the owner or a standby, and reconnects when a server goes away.
+"""Process of the quote cache: connects, becomes the owner or a standby, and reconnects when it loses a server.
 
 Only the owner takes requests. There is one partition, so the owner keeps it as long as it lives, even if the even
 distribution of partitions would give it to another replica. active_cache.py holds what an owner does.
@@ -102,7 +102,10 @@ class _QuoteCacheWorker(Owner):
             self._member.release_all()
 
     def ended(self, lost: frozenset[int], released: frozenset[int]) -> None:
-        """Ends the session: an owner never gives up, so another process took over and may have sent requests."""
+        """Ends the session. Raises Fenced.
+
+        An owner does not release its partition while it lives, so another process took over and may have sent requests.
+        """
         raise Fenced("another process owns the quote cache by now")
 
     def renewed(self, began: float) -> None:

@@ -55,7 +55,7 @@ log of record have done so for theirs.
 """
 
 NewsOfUser = Annotated[str, Meta(max_length=64)]
-"""User whose account has news, or empty for nobody. Receivers look the user up among those they know."""
+"""User whose account has changed, or empty for nobody. Receivers look the user up among those they know."""
 
 Filename = Annotated[str, Meta(min_length=1, max_length=FILENAME_CHARACTERS_MAX)]
 WhyNot = Annotated[str, Meta(max_length=REASON_CHARACTERS_MAX)]

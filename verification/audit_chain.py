@@ -36,7 +36,7 @@ class ChainFault:
 
 
 def verify(connection: psycopg.Connection, kept: Iterable[Head], advanced: Callable[[int], None]) -> list[Finding]:
-    """Returns a finding for the chains of all sources together, and one for the kept heads, if there are any."""
+    """Returns one finding for the chains of all sources, and one for `kept`, the heads that were saved elsewhere."""
     started = time.monotonic()
     # Rows come in the key's order straight from its index: sorting them would double the time.
     for method in ("sort", "bitmapscan"):

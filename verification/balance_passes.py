@@ -1,4 +1,4 @@
-"""Passes that compare current balances with the history and with live orders. Only SQL of checks."""
+"""Checks that compare current balances with the history and with live orders. SQL only."""
 
 from verification.invariants import Invariant, Pass
 

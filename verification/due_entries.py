@@ -1,4 +1,4 @@
-"""Log entries that history rows call for (spec §6), as SQL over `history` and `audit_events`. Defines no pass.
+"""Log entries that history rows call for (spec §6), as SQL over `history` and `audit_events`. `user_passes.py` uses it.
 
 Entries are compared by sums of 64-bit hashes per user. The same entries in any order give the same sum; different ones
 give it by chance once in 2^64. So no entry is held in memory. For a user whose sums differ, the entries themselves are
@@ -7,7 +7,7 @@ then compared.
 
 
 def _mark(command: str, symbol: str, funds: str) -> str:
-    """SQL for an entry's hash. Money is part of the seed: Postgres folds a hashed number to 32 bits, but not a seed."""
+    """SQL for an entry's mark, a 64-bit hash. Money is in the seed: Postgres folds a hashed number to 32 bits."""
     number = f"hashenumextended({command}, hashint8extended(at_ms, transaction_number) # coalesce({funds}, -1))"
     return f"hashtextextended(coalesce({symbol}, ''), {number})"
 
@@ -17,9 +17,9 @@ def _mark_of_error(reason: str) -> str:
 
 
 # A partition's entries are in the order of its decisions, so a user's commands must have the same order in the log and
-# in the history. Otherwise the contents of rows were exchanged. Times would not show it: they are equal within a batch,
-# and a clock may be set back. A command's place and half of its hash are packed into one number: one array takes half
-# the time of two.
+# in the history. If the orders differ, somebody has exchanged contents of rows. Times would not show that: they are
+# equal within a batch, and a clock may be set back. A command's place and half of its hash are packed into one number:
+# one array takes half the time of two.
 def _place(number: str) -> str:
     return f"array_agg(({number} << 32) | (hashint8extended(at_ms, transaction_number) & x'ffffffff'::bigint))"
 
@@ -40,7 +40,7 @@ _FUNDS_GIVEN = """CASE WHEN outcome = 'rejected' THEN amount_cents
     WHEN command IN ('COMMIT_BUY', 'CANCEL_BUY', 'COMMIT_SELL', 'CANCEL_SELL', 'CANCEL_SET_BUY', 'CANCEL_SET_SELL')
     THEN NULL ELSE amount_cents END"""
 
-# For a command that caused its quote itself, the log has a paid quote and no use of a cached one.
+# For a command that caused its quote itself, the log has an entry for the paid quote, and none for a cached one.
 _USES_CACHED = """(kind = 'command' AND quote_id IS NOT NULL AND (cause_user = user_id
     AND cause_number = transaction_number AND asked_at_ms >= published_at_ms) IS NOT TRUE)"""
 
@@ -52,7 +52,7 @@ _FUNDS_MOVED = "CASE WHEN kind = 'expiry' THEN amount_cents ELSE coalesce(price_
 HISTORY = """(
     SELECT h.*, q.user_id AS cause_user, q.transaction_number AS cause_number, q.asked_at_ms
     FROM history AS h LEFT JOIN quote_fetches AS q USING (quote_id))"""
-"""History rows, each with the user and number of the command that caused its quote, and when that was asked for."""
+"""History rows, each with the user and number of the command that caused its quote, and the time of that request."""
 
 MARKS_OF_HISTORY = f"""
     count(*) FILTER (WHERE kind = 'command') AS commands,

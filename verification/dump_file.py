@@ -1,4 +1,4 @@
-"""Checks a dump file against the database: valid by the log's schema, and exactly the entries up to its markers.
+"""Checks a dump file: it is valid by `schema/log.xsd`, and has exactly the log's entries up to its `dump_markers`.
 
 Both sides are streamed in bounded memory. A dump is ordered by time, then by source and number. This module builds the
 elements from the rows itself, so that it cannot repeat a mistake of the dump's writer.

@@ -1,6 +1,6 @@
-"""Passes over dumps: each ends at its markers in the chained log, has the right user, and was written.
+"""Checks of dumps: each ends at its markers in the chained log, has the right user, and was written.
 
-Only SQL of checks.
+SQL only.
 """
 
 from schema.commands import PARTITIONS

@@ -1,4 +1,4 @@
-"""Passes over the history: every row, every user's rows in order, every command once. Only SQL of checks."""
+"""Checks of the history: every row, every user's rows in order, every command once. SQL only."""
 
 from verification.invariants import Invariant, Pass
 

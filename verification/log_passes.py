@@ -1,4 +1,4 @@
-"""Passes over the log of record alone: its numbers, and whether all of it is stored. Only SQL of checks."""
+"""Checks of the log of record alone: its numbers, and whether all of it is stored. SQL only."""
 
 from schema.events import QUOTECACHE_SOURCE
 from verification.invariants import Invariant, Pass

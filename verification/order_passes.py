@@ -1,4 +1,4 @@
-"""Passes that replay pending orders and trigger orders from the history alone. Only SQL of checks."""
+"""Checks of pending orders and trigger orders, which it replays from the history alone. SQL only."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ LIFETIME_MS = 60_000
 CLOCKS_APART_MS = 2_000
 """Maximum difference between clocks.
 
-An order whose age is below minus this was made before a clock was set back; it expires at once.
+An order that was made further in the future than this was made before a clock was set back. It expires at once.
 """
 
 LATE_MS = 5_000

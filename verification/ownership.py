@@ -1,4 +1,4 @@
-"""Recorded ownership times of partitions, and the lateness of released orders measured by them. SQL of checks.
+"""Checks of the recorded times in which partitions had an owner, and of expired orders that were released late.
 
 Only the owner of its partition can release an order. So lateness counts only the time in which the partition had an
 owner. Orders that expired while all workers were stopped are released at the next takeover, and are not late.

@@ -1,4 +1,4 @@
-"""Passes over prices: those that trades used, and those that were paid for. Only SQL of checks."""
+"""Checks of prices: of those that trades used, and of those that were paid for. SQL only."""
 
 from verification.invariants import Invariant, Pass
 
@@ -33,7 +33,7 @@ USED = Pass(
     ),
 )
 
-# The quote server requires a user. If no user caused a request, the quote cache sends `quotecache`, and so logs it.
+# The quote server requires a user. If no user caused a request, the quote cache sends and logs the name `quotecache`.
 LOGGED = Pass(
     "paid quotes and the log",
     """

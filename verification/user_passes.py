@@ -1,4 +1,4 @@
-"""Pass that compares each user's account, history and log entries, with one scan of each. Only SQL of checks."""
+"""Checks that compare each user's account, history and log entries, with one scan of each. SQL only."""
 
 from verification.due_entries import HISTORY, MARKS_OF_HISTORY, MARKS_OF_LOG, first_difference, in_order
 from verification.invariants import Invariant, Pass
