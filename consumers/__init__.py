@@ -1,1 +1,1 @@
-"""Competing consumers, and the machinery they share: ownership of partitions and the outbox (design §2)."""
+"""Competing consumers: transaction workers, trigger workers, and the audit worker."""

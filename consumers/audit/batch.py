@@ -2,6 +2,7 @@
 
 The batch decodes deliveries as they come. `settle` decides later, inside the transaction, which of them belong in the
 log: only there it is known what their sources have committed.
+A source is a partition of the command logs, or the quote cache; its owner numbers its entries 1, 2, 3, …
 """
 
 from collections.abc import Collection, Mapping
@@ -44,9 +45,9 @@ class AuditBatch:
     """Batch of the audit log. `next_offset` and `high_offset` are those of the log once the batch is stored.
 
     `settle` fills the other fields. `pieces` are to be stored, those of each source in the order of their numbers.
-    `repeats` were let through before, and are to be compared with what is stored. `dead` must not become part of the
-    log. `beyond_stops` are markers that cannot be stored, because their source has stopped. `reads_again`: the next
-    offset goes back to messages that were passed over while a source had stopped.
+    `repeats` have numbers that were accepted before, and are to be compared with what is stored. `dead` must not become
+    part of the log. `beyond_stops` are markers that cannot be stored, because their source has stopped. `reads_again`:
+    the next offset goes back to messages that the worker left out while their source had stopped.
     """
 
     next_offset: int

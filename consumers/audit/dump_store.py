@@ -24,7 +24,7 @@ WORK_MEMORY = "32MB"
 FAILURE_CHARACTERS_MAX = 300
 
 IN_THE_WAY_MAX = 100
-"""Maximum dumps to check for one whose file is in the way. Files of further dumps are noticed too, but not named."""
+"""Maximum dumps among which to look for the one whose file is in the way. No message names a dump beyond these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def lock(connection: psycopg.Connection, dump: WaitingDump) -> DumpState | None:
 
 
 def lock_name(connection: psycopg.Connection, dump: WaitingDump) -> None:
-    """Locks this dump's file name until the transaction ends, once no other process is about to put a file there."""
+    """Waits until no other process holds the lock on this dump's file name; then holds it to the transaction's end."""
     connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_NAME_LOCK, dump.filename))
 
 
@@ -160,10 +160,10 @@ _RIVALS = """
     FROM dumps AS mine JOIN dumps AS rival ON rival.dump_id <> mine.dump_id
     WHERE mine.dump_id = %s"""
 
-# The first partition that gets the markers of both dumps decides which one is later. For two dumps of the whole log,
-# that is the partition in which they take effect. `mine` has all its markers; if the rival is a dump of the whole log
-# and lacks its marker there, that marker is still to come. Dumps of users in different partitions are in the order in
-# which the log named them.
+# Two dumps are compared in the first partition that both have a marker in: the higher marker is the later one's. For
+# two dumps of the whole log, that is the partition in which they take effect. `mine` has all its markers. If the rival
+# is a dump of the whole log and its marker there is missing, the marker is still to come, so the rival is later. Dumps
+# of users in different partitions have no such partition; the later one is the one that the log named later.
 _IS_LATER = f"""coalesce((
     SELECT coalesce(r.number > m.number, true)
     FROM dump_markers AS m LEFT JOIN dump_markers AS r ON r.dump_id = rival.dump_id AND r.source = m.source

@@ -1,7 +1,7 @@
 """Order of the log's entries: drops known ones, holds back early ones, and passes over sources that have stopped.
 
-Sources number their entries without gaps. They may publish some again, cut into other messages (design §2). An entry is
-let through once, and only after all entries before it. Pure: no I/O, no clock.
+Sources number their entries without gaps. They may publish some again, divided into messages in another way. The
+numbering lets each entry through once, and only after all entries before it. Pure: no I/O, no clock.
 """
 
 from collections.abc import Mapping

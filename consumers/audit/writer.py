@@ -37,7 +37,7 @@ BATCH_ENTRIES_MAX = 20_000
 """Maximum entries per batch: bounds a transaction to about a tenth of a second."""
 
 PREFETCH_MESSAGES = 200
-"""Maximum messages that wait here, 8 MB of memory: five times what a full batch of full messages takes."""
+"""Maximum messages that wait here: 8 MB of memory, and five times as many as make a full batch if they are full."""
 
 LOAD_ENTRIES = 200
 """Number of entries in one batch from which on the log counts as busy."""
@@ -49,13 +49,13 @@ SPACING_SECONDS = 0.01
 """Seconds from one small transaction to the next. A message that comes after a pause is stored at once."""
 
 IDLE_SECONDS = 0.1
-"""Seconds for which an idle worker waits at a time; it notices SIGTERM only then."""
+"""Seconds of each wait of an idle worker; it notices SIGTERM only between two waits."""
 
 DRAIN_SECONDS_MAX = 10.0
 """Seconds for draining: less than the 15 s that the supervisor waits after SIGTERM."""
 
 CONNECT_SECONDS_MAX = 1.0
-"""Seconds for one attempt to connect to the broker. Short, because one after SIGTERM leaves less for draining."""
+"""Seconds for one attempt to connect to the broker. Short: an attempt after SIGTERM takes time from draining."""
 
 DROPPED = "retention has dropped it: publish it again"
 """Reason of a stop that no restart can end: the stream no longer holds the source's entries."""

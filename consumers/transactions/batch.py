@@ -86,7 +86,10 @@ class Batch:
         return None if found is None else _reply(found)
 
     def add_marker(self, partition: int, command: Command, at_ms: int) -> None:
-        """Adds the marker of a root DUMPLOG once all before it in the partition is done. A bad file name has none."""
+        """Adds the log entry of a root DUMPLOG's marker. Adds nothing if the file name is not valid.
+
+        Call it when all commands before the marker in the partition are done.
+        """
         assert command.filename is not None, command
         path = dump_path(command.filename)
         if path is not None:

@@ -36,7 +36,7 @@ class Questions:
 
 
 def survey(places: Iterable[tuple[Intake, PartitionState]], requests_max: int, ask: Questions) -> Answers:
-    """Chooses the arrivals that this turn may take, about `requests_max` requests from the front of the backlogs.
+    """Chooses the messages (arrivals) that this turn may take: about `requests_max` requests, the oldest first.
 
     Loads the accounts that they need, and returns the answers of those that are copies. Call it at the beginning of a
     turn, when everything that was taken before is committed or waits in memory.
@@ -51,7 +51,8 @@ def survey(places: Iterable[tuple[Intake, PartitionState]], requests_max: int, a
                 break
             requests_max -= len(arrival.requests) or 1
             intake.surveyed += 1
-            # All arrivals behind one in question are too: a copy judged before its original would pass for new.
+            # Once an arrival is in question, so is each one behind it: a copy that is judged before its original would
+            # pass for new.
             in_question = in_question or not state.surely_new(arrival)
             if in_question:
                 window.append((state, arrival))

@@ -63,7 +63,7 @@ def log_expiry(entries: list[AuditEntry], row: DecidedRow) -> None:
 
 
 def marker(command: Command, path: str, at_ms: int) -> AuditEntry:
-    """Marker of a DUMPLOG in a source's numbered entries: its dump holds the entries before the marker (design §5)."""
+    """Marker of a DUMPLOG in a source's numbered entries: its dump holds the entries before the marker."""
     return AuditEntry(
         _MARKER,
         at_ms,

@@ -45,7 +45,7 @@ class Intake:
     """The backlog of one partition.
 
     Messages up to the offset `doubtful_until` may hold commands that are done. So may messages that their publisher
-    has marked as possibly published before. The worker looks all of these up, whatever their ids say (design §2).
+    has marked as possibly published before. The worker looks all of these up, whatever their ids say.
     """
 
     def __init__(self, partition: int, doubtful_until: int):

@@ -1,7 +1,7 @@
 """Early requests for quotes that waiting commands will surely need, so that a user waits for slow answers only once.
 
 The worker never asks early for a quote that may turn out not to be needed: if the command were rejected before it uses
-the quote, the money would be lost (design §3). It asks early only for users who are far behind: a quote's 60 s begin
+the quote, the money would be lost. It asks early only for users who are far behind: a quote's 60 s begin
 when it is asked for, so an early quote expires early, and a symbol that stays in use needs another one sooner.
 """
 

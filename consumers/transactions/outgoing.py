@@ -35,7 +35,7 @@ def messages_of(partition: int, output: PartitionOutput, first_number: int) -> l
 
 
 def news_of(partition: int, output: PartitionOutput) -> list[Outgoing]:
-    """Replies and change hints for clients. Sent after the commit and not kept: the database has it all."""
+    """Replies and change hints for clients. They are sent after the commit and not kept: the database has the facts."""
     messages = [
         Outgoing("", queue, codec.encode(ReplyMessage(VERSION, replies)), mandatory=False, may_be_lost=True)
         for queue, all_replies in output.replies.items()

@@ -1,4 +1,4 @@
-"""Partitions that a worker owns: takeovers step by step, and handing over (design §2)."""
+"""Partitions that a worker owns: it takes them over in small steps, works on them, and releases them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,6 +1,7 @@
 """A partition in its owner's memory: accounts after the last command, waiting commands, progress in the log.
 
-The worker drops it when the ownership ends. Values and bookkeeping only: no I/O; what may run when is in scheduler.py.
+The worker drops it when the ownership ends. Values and bookkeeping only: no I/O. scheduler.py decides what may run, and
+when.
 """
 
 from collections import deque
@@ -16,7 +17,10 @@ Key = tuple[str, bytes]
 """User and command id, as in the history's unique key (`history_command_id_key`)."""
 
 UNFINISHED_MESSAGES_MAX = 20_000
-"""Messages by which others may run ahead of a parked user: 4 s at 5,000 a second. A successor looks them all up."""
+"""Maximum unfinished messages: how far others may run ahead of a user who waits for a quote (4 s at 5,000 a second).
+
+After a takeover, the next owner has to look all of them up.
+"""
 
 PARKED_ITEMS_MAX = 20_000
 """Maximum commands of a partition that wait in memory: about 10 MB."""
@@ -36,7 +40,7 @@ class Item:
     published_at_ms: int
     reply_to: tuple[str, ...] = ()
     early_quote_failed: bool = False
-    """Whether its quote was requested early and none was available. That was its one attempt, which was paid for."""
+    """Whether its quote was requested early and none was available. That request was paid, and is not repeated."""
     waited_since_ms: int | None = None
     """Time at which its turn came and no usable quote was at hand, ms since the epoch; None if there was one."""
 
@@ -93,9 +97,9 @@ class PartitionState:
         )
 
     def surely_new(self, arrival: Arrival) -> bool:
-        """Whether its accounts are in memory and all its commands are known to be new, as in nearly all arrivals.
+        """Whether an arrival's accounts are in memory and all its commands are known to be new, as is nearly always so.
 
-        If so, nothing has to be looked up, and its ids count as seen from now on.
+        If so, nothing has to be looked up, and the arrival's ids count as seen from now on.
         """
         if not self.accounts.keys() >= arrival.users:
             return False

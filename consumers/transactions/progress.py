@@ -1,6 +1,6 @@
 """Progress in a partition's log: unfinished messages, `next_offset`, `high_offset`, and when a marker's turn comes.
 
-Pure bookkeeping: no I/O, nothing of accounts (design §3).
+Pure bookkeeping: no I/O, and no knowledge of accounts.
 """
 
 from collections import deque
@@ -37,7 +37,7 @@ class Progress:
 
     @property
     def unfinished(self) -> int:
-        """Number of messages that were taken and not swept yet."""
+        """Number of messages that were taken and that `sweep` has not dropped yet."""
         return len(self._unfinished)
 
     def begin(self, offset: int, tag: int, commands: int, marker: DumpMarker | None = None) -> Message:

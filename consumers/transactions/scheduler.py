@@ -1,6 +1,6 @@
 """Order of execution: each user's commands run one after another; a user who waits for a quote delays nobody else.
 
-Runs commands through the engine on accounts in memory, and fills a batch (design §3). No I/O: quotes come through the
+Runs commands through the engine on accounts in memory, and fills a batch. No I/O: quotes come through the
 `QuoteLookup` that it is given, accounts are loaded beforehand, time is an argument.
 """
 
@@ -37,7 +37,8 @@ class Scheduler:
         self._waiting: dict[str, list[tuple[PartitionState, str]]] = {}
         # By symbol: the command whose early request is under way. Every request is answered, which removes it here.
         self._early: dict[str, Item] = {}
-        # A parked user waits for one symbol, or is in here once, or has a marker in front: never two of these.
+        # A parked user is in at most one of three states: waiting for a symbol, in `_ready`, or waiting behind a
+        # marker.
         self._ready: deque[tuple[PartitionState, str, Given]] = deque()
         self._expiries: Deadlines[tuple[PartitionState, str]] = Deadlines(PENDING_LIFETIME_MS)
         """Users whose pending orders to check; one entry for each order, also after it was committed or cancelled."""

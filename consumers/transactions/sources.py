@@ -26,7 +26,7 @@ USERS_MAX = 400_000
 """Maximum users that the sources of a partition know together: about 30 MB. Beyond it, they forget all users."""
 
 Stranger = tuple[str, bytes]
-"""A user and the head of a source that does not know the user."""
+"""A user, and the first 8 bytes of the ids of a source that does not know the user."""
 
 
 @dataclass(slots=True)
@@ -95,7 +95,10 @@ class Sources:
             source.newest = newest
 
     def continues(self, arrival: Arrival) -> bool:
-        """Whether its ids are of one source that knows all its users, and above the newest one. If so, it is judged."""
+        """Whether an arrival's ids are of one source that knows all its users, and all above the source's newest id.
+
+        If so, the arrival is judged, and its ids count as seen.
+        """
         if not arrival.rises:
             return False
         first = arrival.judged[0].command_id
@@ -106,7 +109,10 @@ class Sources:
         return True
 
     def may_hold_copies(self, arrival: Arrival) -> bool:
-        """Whether one of its commands may have come before, or is in it twice. This call counts all its ids as seen."""
+        """Whether a command of the arrival may have come before, or occurs in it twice.
+
+        This call counts all ids of the arrival as seen.
+        """
         doubtful = False
         for request in arrival.judged:
             source = self._use(request.command_id, arrival)

@@ -1,4 +1,4 @@
-"""Accounts in Postgres: loading them, looking commands up, and writing a batch in one transaction (design §2).
+"""Accounts in Postgres: loading them, looking commands up, and writing a batch in one transaction.
 
 The only SQL of the hot path. It knows no rules: it writes what the batch says, and constraints in `tables.py` check it.
 """
@@ -26,7 +26,7 @@ GROUP = "transactions"
 _NULL = r"\N"
 
 _LEAST, _GREATEST = b"\x00" * (ID_BYTES - HEAD_BYTES), b"\xff" * (ID_BYTES - HEAD_BYTES)
-"""Endings of the least and the greatest id of a source."""
+"""Last bytes of the least and of the greatest id that a source can give."""
 
 
 class AlreadyDone(StoreError):
@@ -180,7 +180,7 @@ def _history_line(row: DecidedRow) -> str:
 
 def _named(decision: Decision) -> str:
     if decision.shares is None and decision.order_seq is None:
-        return "\t\\N\t\\N\t\\N"  # so it is with every command of a workload file
+        return "\t\\N\t\\N\t\\N"  # as in every command of a workload file
     named = (decision.shares, decision.order_seq, decision.newest_order_seq)
     return "".join(f"\t{_NULL if value is None else value}" for value in named)
 

@@ -12,7 +12,7 @@ from schema.money import whole_shares
 from schema.outcomes import HistoryKind, Reason, Side
 
 TRIGGER_ORDERS_MAX = 1_000
-"""Trigger orders of one user, buys and sells together, armed or not (spec §3a)."""
+"""Maximum trigger orders of one user, buys and sells together, armed or not (spec §3a)."""
 
 
 def set_buy_amount(account: Account, command: Command, given: Given, now_ms: int) -> Decision:

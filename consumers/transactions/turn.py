@@ -1,7 +1,7 @@
-"""Turn of the transaction worker: what it looks up, takes and runs, in which order, and when it gives credit.
+"""Turn of the transaction worker: what it looks up, takes and runs, in which order, and when it acknowledges.
 
 No I/O and no clock: quotes, the database and the time come through ports. The worker (worker.py) fills the backlogs
-before a turn; after it, the worker commits the batch, publishes what follows from it, and acknowledges (design §2).
+before a turn; after it, the worker commits the batch, publishes what follows from it, and acknowledges.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -58,7 +58,7 @@ class ActivePartition:
 
     @property
     def runs_far_ahead(self) -> bool:
-        """Whether to hold back credit. Does the costly check only if more messages than usual are unfinished."""
+        """Whether to delay acknowledgements, so that the broker sends no more. Checks only if many are unfinished."""
         return self.state.progress.unfinished > PREFETCH_MESSAGES and self.state.runs_far_ahead
 
     def end_turn(self) -> None:
@@ -117,7 +117,7 @@ class TransactionTurns:
     def _take(self, batch: Batch, partition: ActivePartition, arrival: Arrival, answers: Answers, now: int) -> None:
         state, delivery = partition.state, arrival.delivery
         if arrival.dead is not None:
-            if delivery.offset > state.progress.high_offset:  # else it was stored along with this `high_offset`
+            if delivery.offset > state.progress.high_offset:  # otherwise an earlier batch has stored it already
                 batch.add_dead_letter(state.partition, arrival.dead)
             state.progress.begin(delivery.offset, delivery.tag, 0)
             state.finished_tags.append(delivery.tag)
@@ -126,7 +126,8 @@ class TransactionTurns:
         marker = arrival.message if isinstance(arrival.message, DumpMarker) else None
         tag = delivery.tag
         if not partition.runs_far_ahead:
-            # Acknowledges at once, which gives credit for more: nobody waits behind a user who waits for a quote.
+            # The message is acknowledged with this batch, even if some of its commands wait for a quote. So the broker
+            # sends more, and other users do not wait behind the one who waits.
             state.finished_tags.append(tag)
             tag = 0
         message = state.progress.begin(delivery.offset, tag, len(arrival.requests), marker)

@@ -1,7 +1,7 @@
 """Transaction worker with one connection to each server: the loop that receives, takes a turn, commits and publishes.
 
 turn.py decides what happens in a turn. The process drops a session when a connection breaks, or when a partition turns
-out to have another owner; nothing is lost, because the streams and the database hold all that matters (design §2).
+out to have another owner; nothing is lost, because the streams and the database hold all that matters.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from runtime.faults import strike
 from runtime.wall_clock import now_ms
 
 BATCH_ROWS_MAX = 2_000
-"""Approximate maximum of history rows per transaction. Larger ones gain little and delay heartbeats (design §7)."""
+"""Approximate maximum of history rows per transaction. Larger transactions gain little and delay heartbeats."""
 
 IDLE_SECONDS_MAX = 0.05
 
@@ -31,7 +31,10 @@ log = structlog.get_logger()
 
 
 class TransactionWorker:
-    """Transaction worker from one connect to the next: one BlockingConnection, one database connection, one thread."""
+    """Transaction worker for one session: one BlockingConnection, one database connection, one thread.
+
+    `doubtful`: offsets, by partition, up to which it has to look up whether commands are done already.
+    """
 
     def __init__(self, broker: Connection, database: psycopg.Connection, replica: str, doubtful: dict[int, int]):
         self._broker = broker

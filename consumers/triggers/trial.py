@@ -1,8 +1,8 @@
 """Trial of recorded prices on armed trigger orders. Pure: it turns orders and prices into firings.
 
 Uses the same book and arithmetic as the real worker: an order fires once, at the first price that satisfies it and
-moves a share, and is then gone (spec §3). Accounts are unknown here. So the trial cannot tell when a balance would
-exceed its limit, which leaves the real order armed.
+moves a share, and is then gone (spec §3). The trial does not know accounts. It cannot tell when a fill would make a
+balance exceed its limit; the real order then stays armed.
 """
 
 from collections.abc import Iterable

@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 
 class TriggerWorker(Owner):
-    """Trigger worker from one connect to the next: one BlockingConnection, one database connection, one thread.
+    """Trigger worker for one session: one BlockingConnection, one database connection, one thread.
 
     A partition here is a part of the symbols.
     """
@@ -76,7 +76,7 @@ class TriggerWorker(Owner):
                 log.warning("undecodable message of trigger order changes", error=str(error))
                 continue
             yield changes
-        # Cleared at once: the rest of the turn may publish, and more bodies may arrive meanwhile.
+        # The bodies are cleared before the rest of the turn, which may publish: more bodies may arrive meanwhile.
         self._bodies.clear()
 
     def tick(self) -> None:

@@ -19,7 +19,7 @@ class Findings:
     """Counts of what a replay found.
 
     `void_by_age`: fills that were void only if their quote expired before they were taken. No record tells whether it
-    did.
+    did. `duplicates`: further copies of commands. `poison`: undecodable messages.
     """
 
     commands: int = 0

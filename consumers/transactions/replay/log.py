@@ -15,10 +15,11 @@ from rabbitmq.stream_consumer import Delivery
 from schema.commands import NO_USER, Command, DumpMarker, Fill, FillBatch
 
 NEVER_TOUCHED = -1
+"""Offset up to which the intake marks messages for a look-up: none, because replay looks nothing up."""
 
 
 class LogEntry(msgspec.Struct, frozen=True, gc=False):
-    """A command or fill in the stream. `place`: its number among the partition's requests. `offset`: its message's."""
+    """A command or fill in the stream. `place`: its number in the partition, from 1. `offset`: that of its message."""
 
     place: int
     offset: int

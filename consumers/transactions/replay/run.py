@@ -54,7 +54,7 @@ def replay(broker: Connection, database_url: str, progress: Progress) -> ReplayR
     try:
         places, total = recorded.places(), recorded.count_rows()
         live = exports.state(recorded.connection)
-        # Asked after the snapshot, so that the streams hold all that the record does.
+        # The streams' ends are read after the snapshot was taken, so that the streams hold all that the snapshot has.
         touched = {command_stream(n): place.high_offset for n, place in places.items() if place.high_offset >= 0}
         streams = map(command_stream, places)
         newest = newest_offsets(broker, streams, awaited=touched, patience_seconds=PATIENCE_SECONDS)
@@ -88,7 +88,7 @@ class _Partition:
         self._batch = Batch()
 
     def rerun(self, recorded: RecordedHistory, users: list[str]) -> Iterator[int]:
-        """Reruns these users, then those in the stream alone. Yields now and then how many rows are recomputed."""
+        """Reruns these users, then those who occur only in the stream. Yields the number of rows recomputed so far."""
         for user, rows in itertools.groupby(recorded.rows(users), lambda row: row.user):
             run = self._begin(user)
             for row in rows:
@@ -96,7 +96,7 @@ class _Partition:
                 if len(self._batch.rows) >= BATCH_ROWS_MAX:
                     yield self._write()
             run.finish()
-        for user in list(self._log.users):  # left: users who are in the stream alone
+        for user in list(self._log.users):  # users who occur only in the stream
             self._begin(user).finish()
         yield self._write()
 
