@@ -134,7 +134,7 @@ class _LineReader:
     def slow(self, number: int, text: str) -> Iterator[Command | Unreadable]:
         """Yields the command of any line, valid or not, or an Unreadable; nothing if the line is blank.
 
-        After the rejected command of a line that holds several commands comes an Unreadable with the others.
+        If a line holds several commands, the first one is rejected, and an Unreadable with the others follows it.
         """
         try:
             command = self._command(number, text)

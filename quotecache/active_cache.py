@@ -1,7 +1,7 @@
 """Work of the quote cache's owner from takeover to release, one turn after another.
 
-A turn first decides (cache.py), then commits (store.py), then sends and publishes. The memory of a turn does not
-outlive the ownership: the next owner starts from Postgres. service.py handles ownership and reconnects.
+A turn first decides (cache.py), then commits (store.py), then sends and publishes. An owner's memory ends
+with its ownership: the next owner starts from Postgres. service.py handles ownership and reconnects.
 """
 
 import time

@@ -1,8 +1,8 @@
 """History rows, and the account that a user's rows lead to.
 
-Pure: no I/O, no clock. The account is derived from the effects that the rows record; no rule of spec §3 is decided
-again (`replay` does that). The rows determine the whole account: the reserve of a BUY tells its number of shares, a
-COMMIT or CANCEL took the newest order of its stack, an expiry's id names its order, and a trigger order's version is
+Pure: no I/O, no clock. The account is derived from the effects that the rows record; no rule of spec §3 is applied
+again (`make replay` does that). The rows determine the whole account: the reserve of a BUY tells its number of shares,
+a COMMIT or CANCEL took the newest order of its stack, an expiry's id names its order, and a trigger order's version is
 the seq of the row that changed it last.
 """
 

@@ -1,4 +1,4 @@
-"""Rules of the layout: allowed imports, a core without I/O, the length of files (design §4, style rules 1, 2, 5).
+"""Rules of the layout: allowed imports, a core without I/O, the length of files.
 
 Reads the files with `ast` and never imports them, so an import inside a function counts as well.
 """

@@ -37,7 +37,8 @@ class WaitingDump:
 def reader(pool: Pool, application: str) -> AbstractContextManager[psycopg.Connection]:
     """Lends a connection for reading dumps, without a time limit, because a log may be long. Raises StoreError.
 
-    `application`: name of the session meanwhile. It is not the replica's, whose sessions a takeover ends.
+    `application`: name of the session during the loan. It must not be the replica's name, because a takeover ends the
+    sessions of that name.
     """
     return pool.lend(
         {

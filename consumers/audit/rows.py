@@ -28,7 +28,9 @@ def store(
     markers: Sequence[Marker],
     stopped: Sequence[int],
 ) -> int:
-    """Stores these pieces, which follow on `heads`, and updates `heads`. Returns how many dumps that completed.
+    """Stores these pieces, which continue the chains at `heads`, and updates `heads`.
+
+    Returns how many dumps that completed.
 
     `stopped`: sources whose entries are not stored at present. No dump that needs them may be completed.
     """

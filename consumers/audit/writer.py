@@ -40,13 +40,13 @@ PREFETCH_MESSAGES = 200
 """Maximum messages that wait here: 8 MB of memory, and five times as many as make a full batch if they are full."""
 
 LOAD_ENTRIES = 200
-"""Number of entries in one batch from which on the log counts as busy."""
+"""Minimum entries in a batch for the worker to count as busy."""
 
 GATHER_SECONDS = 0.03
 """Seconds for which a busy worker gathers a batch: fewer, larger transactions leave more CPU to other processes."""
 
 SPACING_SECONDS = 0.01
-"""Seconds from one small transaction to the next. A message that comes after a pause is stored at once."""
+"""Minimum seconds between two small transactions. A message that comes after a longer pause is stored at once."""
 
 IDLE_SECONDS = 0.1
 """Seconds of each wait of an idle worker; it notices SIGTERM only between two waits."""

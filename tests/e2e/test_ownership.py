@@ -12,7 +12,7 @@ from tests.e2e.system import System
 from tests.e2e.test_loadtest import NO_VIOLATIONS
 
 EVEN_SECONDS_MAX = 5.0
-"""Longest time from a change of the live replicas until they share the partitions evenly (design §2)."""
+"""Longest time from a change of the live replicas until they share the partitions evenly."""
 
 HANDOVER_SECONDS_MAX = 2.5
 """Longest time to take over from a replica that was told to stop: less than its lease of 3 s."""

@@ -1,4 +1,4 @@
-"""Look-ahead requests only quotes that would be bought without it, and does not change any outcome (design §3).
+"""Look-ahead requests only quotes that would be bought without it, and does not change any outcome.
 
 Two schedulers run the same log in the same virtual time, one of them with look-ahead.
 """

@@ -1,6 +1,6 @@
 """Each user's commands take effect exactly once, in the order of the log, and every DUMPLOG holds all that precedes it.
 
-This holds for any order of messages and quotes, and wherever the worker dies (spec §3, design §2).
+This holds for any order of messages and quotes, and wherever the worker dies (spec §3).
 """
 
 from collections import Counter, defaultdict
@@ -219,7 +219,7 @@ class SchedulerOrder(Log):
                     assert place_of[other.transaction_number] > places[0], (dump, other)
 
     def check_nothing_was_asked_for_in_vain(self) -> None:
-        """Each command for which a quote was requested, early or not, needed it (design §3)."""
+        """Each command for which a quote was requested, early or not, needed it."""
         if self.lost_a_batch:
             return  # commands of the lost batch may have another outcome the second time, at other prices
         decisions = [row.decision for row in self.database.history if row.decision.kind is HistoryKind.COMMAND]

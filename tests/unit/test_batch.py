@@ -1,4 +1,4 @@
-"""One transaction of a worker: what it writes, and the messages that announce it (design §2)."""
+"""One transaction of a worker: what it writes, and the messages that announce it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Messages from a partition's stream: decoded, checked, and marked if they must be looked up (design §2)."""
+"""Messages from a partition's stream: decoded, checked, and marked if they must be looked up."""
 
 import itertools
 

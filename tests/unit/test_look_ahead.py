@@ -1,4 +1,4 @@
-"""Look-ahead requests quotes early that parked users' commands will surely need, and no others (design §3)."""
+"""Look-ahead requests quotes early that parked users' commands will surely need, and no others."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A root DUMPLOG in a partition delays its log entries and later commands of its user, and no others (design §5)."""
+"""A root DUMPLOG in a partition delays its log entries and later commands of its user, and no others."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Order of commands: one at a time for each user. Only users who wait for a quote are parked (design §3).
+"""Order of commands: one at a time for each user. Only users who wait for a quote are parked.
 
 Look-ahead: `test_look_ahead`. Expiry: `test_expiry`. Markers of a root DUMPLOG: `test_markers`.
 """

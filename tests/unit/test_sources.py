@@ -1,4 +1,4 @@
-"""Recognition of commands that are surely new, by the newest id of each source (design §2).
+"""Recognition of commands that are surely new, by the newest id of each source.
 
 `tests/property/test_scheduler_order` tests arbitrary copies, deaths and orders.
 """

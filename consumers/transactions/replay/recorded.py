@@ -1,7 +1,8 @@
 """Snapshot of the live database for replay: history rows with their quotes, and how far each log is done.
 
-Replay uses as input only what came to a row from outside: when it was decided, and the quote at hand. It compares all
-other fields with its own results. The only SQL of replay on the live database; nothing here writes.
+Replay uses as input only the facts of a row that the engine got from outside: the time of the decision, and the quote
+that the worker had. It compares all other fields with its own results. The only SQL of replay on the live database;
+nothing here writes.
 """
 
 from collections.abc import Iterator

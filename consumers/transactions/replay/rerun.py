@@ -1,7 +1,7 @@
 """Rerun of a user's log through the engine, which compares every decision with the recorded one.
 
-Uses the engine's own functions. From the record it takes only what came from outside: the times, and the quotes at
-hand. It notes each disagreement, and goes on with what it recomputed. No I/O, no clock.
+Uses the engine's own functions. From the record it takes only what the engine got from outside: the times of decisions,
+and the quotes that the worker had. It notes each disagreement, and goes on with its own result. No I/O, no clock.
 """
 
 from collections.abc import Iterator
