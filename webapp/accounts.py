@@ -47,7 +47,7 @@ def logged_in() -> Person:
 
 
 def bearer_token() -> str | None:
-    """The token in the request's Authorization header, or None. A request with a token has its session ignored."""
+    """The token in the request's Authorization header, or None. If a request has a token, its session is ignored."""
     authorization = request.authorization
     if authorization is None or authorization.type != "bearer":
         return None

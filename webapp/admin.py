@@ -30,7 +30,8 @@ def _asked_for(user_id: str) -> str:
     """The password typed on the terminal. Raises SettingsError if there is no terminal."""
     question = f"A password for the new person {user_id}: "
     try:
-        with open("/dev/tty", "rb"):  # getpass asks here; without it, it would read standard input and echo it
+        # getpass asks on this terminal. Without one, it would read standard input and show what is typed.
+        with open("/dev/tty", "rb"):
             pass
         return getpass.getpass(question)
     except (OSError, EOFError) as error:

@@ -1,4 +1,4 @@
-"""A thread that talks to the broker on behalf of threads that must not: starting, waking and ending it.
+"""Start, wake-up and end of a thread that alone uses a connection to the broker, on behalf of other threads.
 
 Subclasses decide what it publishes and consumes.
 """

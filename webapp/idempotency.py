@@ -1,4 +1,4 @@
-"""Idempotency keys and the commands they are bound to. Each key is kept for good, with its command's number."""
+"""Idempotency keys and the commands they are bound to. Each key is kept for ever, with its command's number."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +42,7 @@ def claim(store: Store, user: str, key: str, command_id: bytes, body_digest: byt
 def _bound_without_writing(store: Store, user: str, key: str, error: ReadOnly) -> Row[*tuple[Any, ...]]:
     """Binding of a key in a database that takes no writes. Raises Unavailable if there is none.
 
-    A standby may lag behind an earlier binding, so the error's `perhaps_taken` is None there, and False elsewhere.
+    A standby may not have an earlier binding yet, so there the error's `perhaps_taken` is None (unknown), else False.
     """
     bound = store.row(_BOUND, user=user, key=key)
     if bound is None:

@@ -1,4 +1,5 @@
-"""Sessions: an id in the signed cookie, its digest in the database, so that one can be ended for good.
+"""Sessions: an id in the signed cookie, its digest in the database, so that the site can end a session
+before it expires.
 
 Each login and each change of password issues a new id and ends the old session; a logout ends it too. No passwords and
 no pages here.
@@ -15,7 +16,7 @@ from webapp.people import Person
 from webapp.store import Store
 
 LIFETIME_MS = 7 * 24 * 3600 * 1000
-"""A person who comes every day logs in once a week."""
+"""Lifetime of a session: a person logs in once a week."""
 
 ID = "sid"
 """Name of the session id in the cookie. When the id changes, the rest of the cookie (the CSRF token) is cleared."""

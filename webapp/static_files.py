@@ -1,4 +1,4 @@
-"""Scripts, styles and icons at addresses that change with their content: browsers cache them for good, never stale.
+"""Scripts, styles and icons at addresses that change with their content, so browsers may cache them without limit.
 
 The version is part of the path, not of a query, so that the relative addresses in scripts and styles carry it too. All
 files share one version, because they are written for each other.

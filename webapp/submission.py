@@ -18,7 +18,10 @@ class State(enum.Enum):
 
 
 class Submission:
-    """A command in the gateway. Call `send` and `cancel` under one lock; the rest is safe for any thread."""
+    """A command in the gateway. Call `send` and `cancel` under one lock; any thread may call the rest.
+
+    `again`: an earlier submission may have published the command, so the worker has to look it up.
+    """
 
     __slots__ = ("_answered", "_reply", "_settled", "_state", "again", "command", "user")
 
@@ -54,7 +57,7 @@ class Submission:
         self._settled.set()
 
     def fail(self) -> None:
-        """Records that it may or may not be published, and is not retried. A confirmed one stays confirmed."""
+        """Records that the gateway gave it up, though it may be published. A confirmed command stays confirmed."""
         if self._state is State.SENT:
             self._state = State.FAILED
             self._settled.set()

@@ -50,7 +50,7 @@ def person_of(store: Store, text: str) -> Person | None:
     if row is None:
         return None
     if row.stale:
-        # The time of use is only a note: a person may read while the database accepts no writes.
+        # The time of use is not essential: reading must work while the database accepts no writes.
         with suppress(ReadOnly):
             store.write(_USED, digest=_digest(text))
     return Person(*row[:-1])

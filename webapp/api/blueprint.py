@@ -1,6 +1,6 @@
 """The blueprint of all API calls, with the limits common to them: the rate, and how many run at once.
 
-It holds no call, so that views can import it without a circle.
+It contains no view, so that views can import it without a circular import.
 """
 
 from flask import Blueprint

@@ -51,7 +51,7 @@ def unwatch_symbol(person: Person, symbol: str) -> list[str]:
 
 @operation("GET", "/dumps", {200: list[downloads.DumpFile]})
 def list_dumps(person: Person) -> list[downloads.DumpFile]:
-    """List the log dumps that you requested, with their states. `failure` says why one has no file, or not yet."""
+    """List the log dumps that you requested, with their states. `failure` says why a dump has no file."""
     return downloads.listed(person)
 
 

@@ -83,7 +83,7 @@ def _with_published_names(schema: Any) -> Any:
 
 
 def _with_one_of(names: tuple[str, ...], schema: dict[str, Any]) -> dict[str, Any]:
-    """Schema of an object that has exactly one of these properties, as one form for each."""
+    """Schema of an object that has exactly one of these properties, as one alternative for each."""
     forms = []
     for name in names:
         properties = {key: value for key, value in schema["properties"].items() if key == name or key not in names}

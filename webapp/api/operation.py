@@ -1,6 +1,7 @@
 """Declaration of an API call: its address, parameters and answers, checked here and described in the OpenAPI document.
 
-A view gets its parts as values of the declared types, and returns a value of one. No particular call is known here.
+A view gets the parts of the request as values of the declared types, and returns a value of a declared type. This
+module knows no particular call.
 """
 
 import re
@@ -25,9 +26,11 @@ SAFE_METHODS = ("GET",)
 
 @dataclass(frozen=True)
 class Operation:
-    """A declared API call. `answers`: type of the body by status; None for no body, a str for a media type but JSON.
+    """A declared API call. `answers`: type of the body by status; None for no body; a str is a media type
+    other than JSON.
 
-    `errors`: its error statuses besides those that follow from its parts. `place`: types of the path's parameters.
+    `errors`: its error statuses, besides those that any call with these parts may give. `place`: types of the path's
+    parameters.
     """
 
     method: str
@@ -53,8 +56,8 @@ def operation(
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Registers a view as a call of the API. `path` is written as in OpenAPI: /quotes/{symbol}.
 
-    The view is called with `person` (unless open to all), and with those of `body`, `query`, `headers` and the path's
-    parameters that are declared.
+    The view is called with `person` (unless the call is open to all), with the path's parameters, and with `body`,
+    `query` and `headers` if they are declared.
     """
 
     def register(view: Callable[..., Any]) -> Callable[..., Response]:

@@ -14,7 +14,7 @@ KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate", "X-RateLimit-Limit",
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`type` is about:blank: the status says what kind of problem it is, `detail` what to do about it."""
+    """Body of an error. `type` is about:blank: the status says what kind of problem it is, `detail` what to do."""
 
     title: str
     status: int

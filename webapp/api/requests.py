@@ -1,4 +1,5 @@
-"""Requests of the API: one struct per command, and the parameters of the lists. Their only behaviour is to give texts.
+"""Requests of the API: one struct per command, and the parameters of the lists. They only turn
+requests into arguments.
 
 Arguments are texts, as in a workload file. A bad one (not an amount, not a symbol) makes the command's outcome
 `rejected` for `bad_arguments`, logged like any other. The API refuses only what does not have the form of a command.

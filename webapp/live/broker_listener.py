@@ -1,6 +1,6 @@
 """The thread that listens to the broker for the event loop: prices, and news of accounts. It decides nothing.
 
-It binds only the partitions of users who have a page open, so that a load test beside it costs it nothing.
+It binds only the partitions of users who have a page open, so that it receives no news of others (a load test).
 """
 
 from collections.abc import Callable
@@ -24,7 +24,8 @@ log = structlog.get_logger()
 
 
 class BrokerListener(BrokerThread):
-    """Listener that calls its callbacks from its own thread. `on_bound`: news of these partitions come from now on."""
+    """Listener that calls its callbacks from its own thread. `on_bound`: it now receives news of
+    these partitions."""
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ from webapp.unavailable import Unavailable
 DATABASE_THREADS = 4
 
 GATHER_SECONDS = 0.02
-"""Pause before a look-up, so that hints that come together are looked up together."""
+"""Pause before a look-up, so that one look-up covers all accounts whose changes were announced together."""
 
 RETRY_SECONDS = 1.0
 HEARTBEAT_SECONDS = 10.0

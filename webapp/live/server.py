@@ -72,7 +72,8 @@ def create_server(settings: WebSettings) -> tuple[Starlette, Hub]:
 
 
 def _headers(request: Request, settings: WebSettings) -> dict[str, str] | None:
-    """Headers of every answer; None for a page of another site, as pages at any port of this host send the cookie."""
+    """Headers of every answer; None for a page of another site: browsers send the cookie also for
+    pages at other ports of this host."""
     headers = {
         "Cache-Control": "no-store",
         "X-Accel-Buffering": "no",

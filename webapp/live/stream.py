@@ -23,14 +23,14 @@ class Stream:
             self.news.set()
 
     def tell_account(self, seq: int) -> None:
-        """Adds that the user's history has grown to this row; ignores a number told before."""
+        """Adds the number of the user's newest history row, if it is higher than the last one added."""
         if seq > self._told_seq:
             self._told_seq = seq
             self._others["account"] = {"seq": seq}
             self.news.set()
 
     def tell_status(self, live: bool) -> None:
-        """Adds whether news come reliably at present."""
+        """Adds whether the broker is connected, so that no news is missed."""
         self._others["status"] = {"live": live}
         self.news.set()
 

@@ -91,7 +91,7 @@ class StreamRegistry:
         return [symbol for symbol in symbols if symbol not in self._quotes]
 
     def end(self) -> None:
-        """Wakes every stream for the last time."""
+        """Wakes the senders of all streams, so that they notice the end of this process."""
         for stream in self._streams:
             stream.news.set()
 
@@ -111,7 +111,7 @@ class StreamRegistry:
 
 
 def _supersedes(quote: Quote, known: Quote) -> bool:
-    """Whether a quote has a higher number, or is a lifetime newer: the known number may come from no quote cache."""
+    """Whether a quote has a higher number, or is newer by a lifetime: the known one may be forged, with any number."""
     return quote.quote_id > known.quote_id or quote.asked_at_ms >= known.asked_at_ms + QUOTE_LIFETIME_MS
 
 

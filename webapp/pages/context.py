@@ -1,4 +1,5 @@
-"""Globals and filters of every template: the current person and page, the clock, the formats. No page's own data."""
+"""Globals and filters of every template: the current person and page, the clock, the formats. Data of a single
+page are not here."""
 
 import secrets
 from collections.abc import Mapping

@@ -22,8 +22,8 @@ FIGURE_NAMES = {
     "realised": "Realised profit",
 }
 AVERAGE_COST = (
-    "By average cost: a purchase adds what you paid; a sale removes its share of that (cost × shares sold ÷ "
-    "shares held, rounded down to the cent). What the sale brought beyond that share is your realised profit."
+    "By average cost: a purchase adds what you paid. A sale removes the average cost of the shares sold (cost × "
+    "shares sold ÷ shares held, rounded down to the cent). The rest of what the sale brought is your realised profit."
 )
 RULES = {"cost": AVERAGE_COST, "realised": AVERAGE_COST}
 """Rules behind the figures that no column of the history holds."""

@@ -14,7 +14,8 @@ from webapp.pages.formats import dollars
 from webapp.pages.words import message
 
 WAIT_MS = 6_000
-"""Longest wait for the outcome: a slow quote takes 4 s. A later outcome is pending, and is told when it comes."""
+"""Longest wait for the outcome: a slow quote takes 4 s. After that the answer is "pending", and the page
+shows the outcome when it comes."""
 
 TOKEN_CHARACTERS_MAX = 100
 
@@ -36,7 +37,7 @@ def submit_once(
     try:
         return commands.give(request, WAIT_MS, key)
     except KeyReused:
-        # The token stands for what the form held when it was first sent.
+        # The key belongs to what the form held when it was first sent; other content gets a key of its own.
         return commands.give(request, WAIT_MS, f"{key}.{ids.body_digest(command, arguments, form).hex()}")
 
 

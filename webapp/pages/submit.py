@@ -27,7 +27,7 @@ CLOSINGS = {name for name, form in SITE_SIGNATURES.items() if form == OF_ORDER}
 """Commits and cancels: a form's `order` names the order that its row shows."""
 
 SPENT = {"form_token", "csrf_token", "next"}
-"""Form fields in a page's address that are of no use once the form was answered."""
+"""Form fields in a page's address that are useless once the form was answered."""
 
 FILLED_IN = {"amount", "price"}
 """Fields that are emptied once the command was done, so that the person fills them in anew for the next order."""
@@ -41,7 +41,7 @@ def submit(name: str) -> ResponseReturnValue:
         abort(404)
     command = CommandName(name)
     texts = {field: _text(form_field) for field, form_field in FORM_FIELDS.items()}
-    # A blank order or version is none of the page's: it must not make the command act on whatever is the newest.
+    # No page of the site sends a blank order or version. If one comes, the command must not act on the newest order.
     form = SITE_SIGNATURES[command] if "order" in request.form and command in CLOSINGS else None
     arguments = [_text("order")] if form else [texts[field] for field in SIGNATURES[command][-1] if field is not USER]
     if command is CommandName.DUMPLOG and request.form.get("whole"):

@@ -1,4 +1,4 @@
-"""Symbols as people type them: lower case becomes upper case here, at the edge (spec §1). Pure."""
+"""Symbols as people type them: this module turns lower case into upper case (spec §1). Pure."""
 
 from schema.commands import is_symbol
 

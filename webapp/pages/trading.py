@@ -26,7 +26,7 @@ class Ticket:
     amount: str
     price: str = ""
     token: str = ""
-    """Token of the form that asked for the estimate without script: with the estimate it is still the same form."""
+    """Token of a form that requested its estimate by reloading the page, without script. The reloaded form keeps it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def estimate() -> ResponseReturnValue:
 @pages.get("/triggers")
 @login_required
 def triggers() -> ResponseReturnValue:
-    """Shows trigger orders; with a symbol and side in the query, the forms hold that order for changes."""
+    """Shows trigger orders; with a symbol and side in the query, the forms are filled in with that order, to
+    change it."""
     context = pieces("triggers")
     ticket = _ticket()
     standing = next(

@@ -11,9 +11,9 @@ from webapp.store import store
 
 
 class AccountAt(msgspec.Struct, frozen=True):
-    """The account after a history row. Symbols with neither share are left out.
+    """The account after a history row. Symbols without any shares are left out.
 
-    Pending orders are the newest first, and some may have been due: an order is released up to 5 s after its 60.
+    Pending orders are listed newest first. Some may have expired: an order is released up to 5 s after its 60 s.
     """
 
     user: str

@@ -18,7 +18,8 @@ FIGURES = {
 """Figures and the columns that add up to them. The last two are per symbol: `shares:ABC`."""
 
 BOOKED = {"cost": "cost_delta_cents", "realised": "realised_delta_cents"}
-"""Figures that no column adds up to, and the field of a Booking that does. `cost:ABC`; `realised`, `realised:ABC`."""
+"""Figures that are the sum of no column, and the field of `Booking` that adds up to each: `cost:ABC`, `realised`,
+`realised:ABC`."""
 
 OF_SYMBOL = {"shares", "reserved_shares", "cost"}
 OF_ALL = {"cash", "reserved"}

@@ -89,7 +89,7 @@ def history_json(user: str, chosen: HistoryFilter = ALL) -> Iterator[str]:
 
 
 def _begun(user: str, chosen: HistoryFilter) -> Iterable[Row[*tuple[Any, ...]]]:
-    """All rows, the first already read: a database that is away then causes a 503 and not a truncated file."""
+    """All rows. The first is read at once, so that an unreachable database causes a 503 and not a truncated file."""
     rows = store().stream(_ALL, user=user, **msgspec.structs.asdict(chosen))
     first = next(rows, None)
     return () if first is None else chain((first,), rows)

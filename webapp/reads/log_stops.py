@@ -7,7 +7,7 @@ from webapp.store import Store, store
 
 
 class LogStop(msgspec.Struct, frozen=True):
-    """Why a source is not stored from `entry` on, and since when (ms since the epoch). Its messages are kept."""
+    """Stop of a source: why it is not stored from `entry` on, and since when (ms since the epoch). Messages stay."""
 
     source: str
     entry: int

@@ -36,10 +36,10 @@ class PartitionLag(msgspec.Struct, frozen=True):
 
 
 class Operations(msgspec.Struct, frozen=True):
-    """Rates are history rows a second, None until they have been watched for long enough.
+    """State of the system. Rates are history rows a second; None until the site has readings of that span.
 
-    `replicas`: names of those live, by consumer group. `broker_up`: as the gateway last found it. `log_stops`: sources
-    of the log of record that are not stored at present, an alarm.
+    `replicas`: names of the live ones, by consumer group. `broker_up`: as the gateway last saw it.
+    `log_stops` is an alarm: sources of the log of record that are not stored at present.
     """
 
     at_ms: int

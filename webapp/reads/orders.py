@@ -35,9 +35,9 @@ class TriggerTerms(msgspec.Struct, frozen=True):
 
 
 class TriggerOrderView(TriggerTerms, frozen=True):
-    """One that stands. `distance_cents`: how far the price still has to move, 0 when it satisfies.
+    """A trigger order at the newest price. `distance_cents`: how far the price has to move until the order fires.
 
-    `distance_percent` is that in percent of the price. `version`: number of the history row that changed it last.
+    `distance_percent`: the same, in percent of the price. `version`: number of the history row that changed it last.
     """
 
     version: int

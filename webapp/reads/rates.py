@@ -1,6 +1,7 @@
-"""Growth of the history, from Postgres's own counter of rows: nothing is scanned, and the hot path pays nothing.
+"""Growth of the history, read from Postgres's own counter of rows. This scans no table, and costs workers nothing.
 
-A rate needs two readings of the counter: it is known once someone has been watching for as long as the rate's span.
+A rate needs two readings of the counter, so it is known only when an administrator has had the page open for the rate's
+span.
 """
 
 import time

@@ -1,10 +1,10 @@
-// Protection against double presses. For a second after a press the pressed button rests (it is disabled), and no other
-// button comes under the pointer or takes the focus in its place, so that a second press hits no other order either.
+// Protection against double presses. For a second after a press, the pressed button is disabled (it "rests"), and the
+// page does not move another button under the pointer or the focus, so that a second press cannot hit another order.
 
 const REST_MS = 1_000;
 const ACTS = "form[data-command] button, [data-again-of]";
 
-// Number of reasons that each button has to rest, by its data-key, which survives a redrawing of its row.
+// Number of reasons for which each button is disabled now, by its data-key, which outlives a redrawing of its row.
 const reasons = new Map();
 let stillUntilMs = 0;
 let pointer = null;
@@ -17,12 +17,12 @@ export function startCalm() {
   // A button redrawn between pointerdown and pointerup would miss the press, so pointerdown holds redrawing back.
   const held = (target) => target.closest(ACTS)?.disabled === false && keepStill(target);
   addEventListener("pointerdown", ({ target }) => held(target), { capture: true });
-  // Some browsers restore a page with its buttons as they were when it was left.
+  // Some browsers restore a page with the buttons disabled that were disabled when the person left it.
   addEventListener("pageshow", () => document.querySelectorAll(ACTS).forEach(show));
 }
 
-// Call this when a button was pressed, and the function it returns when the answer has come. The buttons of one
-// row rest together.
+// Call this when a button was pressed. It returns a function: call that when the answer has come. All buttons of a row
+// rest together.
 export function press(button) {
   const names = rowOf(button).map(nameOf);
   keepStill(button);
@@ -32,7 +32,7 @@ export function press(button) {
   return () => add(names, -1);
 }
 
-// Marks a button's action as done: its row says so until it is redrawn.
+// Marks a button's action as done: the button says so until its row is redrawn.
 export function settle(button) {
   button.textContent = button.dataset.done;
   for (const other of rowOf(button)) {
@@ -53,7 +53,7 @@ export async function whenStillnessEnds() {
 }
 
 // Every change of the page's content goes through here. A button that the change brings under the pointer rests for a
-// second, because a press just then is meant for what was there before.
+// second, because the person may have meant to press what was there before.
 export function redraw(change) {
   const before = nameUnderPointer();
   change();
@@ -117,7 +117,7 @@ function show(button) {
   }
 }
 
-// The button in this part of the page that had the focus until it rested, if there is one.
+// The button in this part of the page that had the focus until it was disabled, if there is one.
 export function restingFocusIn(element) {
   const focused = document.activeElement === document.body && typeof lostFocus === "string" ? lostFocus : null;
   return focused && element.querySelector(`[data-key="${CSS.escape(focused)}"]`);

@@ -5,7 +5,7 @@ import { dollars } from "./formats.js";
 const HEIGHT_PX = 340;
 const holder = document.querySelector("[data-chart]");
 
-// Labels of the time axis, in uPlot's format: the least step in seconds, the label, and what is added at a new day.
+// Labels of the time axis, in uPlot's format: the least step in seconds, the label, and an addition where a day begins.
 const NEW_DAY = "\n{MMM} {D}";
 const TIMES = [
   [86_400, "{MMM} {D}", null, null, null, null, null, null, 1],
@@ -13,7 +13,7 @@ const TIMES = [
   [0.001, "{HH}:{mm}:{ss}", null, null, NEW_DAY, null, null, null, 1],
 ];
 
-// Steps between two marks, in seconds; none is shorter than a second.
+// Possible steps between two marks of the time axis, in seconds.
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -27,7 +27,7 @@ const STEPS_S = [
 let chart = null;
 let data = null;
 
-// light-dark() is resolved by an element, not by a custom property.
+// An element's computed colour: a custom property would return the text light-dark(…) unresolved.
 function colour(name) {
   const probe = document.createElement("span");
   probe.style.color = `var(${name})`;
@@ -90,7 +90,7 @@ function padded(self, from, to) {
   return [from - room, to + room];
 }
 
-// Room above and below, so that a price that did not move is a line in the middle.
+// Room above and below, so that the line of a constant price is in the middle.
 function aired(self, from, to) {
   const room = Math.max((to - from) * 0.1, to * 0.05);
   return [Math.max(0, from - room), to + room];

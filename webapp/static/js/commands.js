@@ -1,6 +1,7 @@
 // Forms that give a command (form[data-command]), sent without leaving the page. The outcome becomes a message, and the
-// parts of the page that the command changed are redrawn. data-command says what a second press means: "keep" the same
-// intention (intentions.js), "repeat" a new one, like data-repeat of a button. data-clear empties a form that was done.
+// parts of the page that the command changed are redrawn. data-command says what a second press means:
+// with "keep" it is the same intention (intentions.js), with "repeat" a new one. data-repeat on a button means "repeat"
+// for that button. data-clear empties the form when its command was done.
 
 import { press, settle } from "./calm.js";
 import { learnTime } from "./clock.js";
@@ -14,7 +15,7 @@ const NO_ANSWER = {
   text: "We do not know yet whether this was done. Press again: it will not be done twice.",
 };
 
-// When many requests wait, the server answers at once that an order is on its way, though its outcome follows shortly.
+// When many requests wait, the server answers "pending" at once, although the outcome follows shortly. So ask early.
 const FIRST_ASK_MS = 300;
 const ASK_MS = 1_500;
 const ASK_TIMES_MAX = 40;
@@ -68,7 +69,7 @@ async function send(form, button, again = false) {
 }
 
 function conclude(form, button, answer, intention) {
-  // If no answer came the first time, the outcome is news, though the server calls it repeated.
+  // If the first request got no answer, its outcome is new to the person, although the server says "repeated".
   say(answer.repeated && !intention?.unanswered ? answer.again : answer);
   if (intention) {
     end(form, intention, answer);

@@ -1,5 +1,6 @@
 // Figures derived from prices: worth and profit of a position, the totals over all of them, and how far the price still
-// has to move for a trigger order. The same arithmetic as webapp/reads, on figures from the server in data- attributes.
+// has to move for a trigger order. It uses the arithmetic of webapp/reads, on figures that
+// the server puts into data- attributes.
 
 import { dollars, percent, plainPercent, signedDollars } from "./formats.js";
 

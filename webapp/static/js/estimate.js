@@ -38,7 +38,7 @@ function follow(form) {
         dispatchEvent(new Event("daytrade:drawn"));
       }
     } catch {
-      // aborted by a newer request, or the server is away, which the live mark shows
+      // a newer request has aborted this one, or the server is unreachable, which the live mark shows
     }
   };
   const later = () => {

@@ -13,7 +13,7 @@ const wanted = new Set();
 let loading = false;
 
 export function startFragments() {
-  // Also when a page comes back from the browser's back-forward cache: what it shows is old.
+  // A page that comes back from the browser's back-forward cache shows old data.
   addEventListener("pageshow", (event) => event.persisted && refresh());
   for (const element of document.querySelectorAll("[data-every-ms]")) {
     setInterval(() => document.hidden || load([element]), Number(element.dataset.everyMs));
@@ -42,10 +42,10 @@ async function loadWanted() {
     const response = await fetch(addressOf(elements), { redirect: "manual" }).catch(() => null);
     const parts = response?.ok ? await response.json().catch(() => null) : null;
     if (!parts && response && response.status < 500) {
-      continue; // the session has ended, which the stream tells
+      continue; // the session has ended; the stream of live updates notices it too
     }
     if (!parts) {
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS)); // the server is away for a moment
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS)); // the server is unreachable for a moment
     }
     if (!parts || isStill()) {
       elements.forEach((element) => wanted.add(element));

@@ -5,7 +5,7 @@
 import { refresh } from "./fragments.js";
 import { leaveIfLoggedOut, tellNews } from "./news.js";
 
-// The server sends something, a heartbeat at least, more often than this; longer silence means a broken connection.
+// The server sends a heartbeat, or something else, more often than this. So longer silence means a broken connection.
 const SILENCE_MS_MAX = 25_000;
 const RETRY_MS = [1_000, 2_000, 5_000, 10_000];
 const HIDDEN_MS_MAX = 30_000;
@@ -15,7 +15,7 @@ const WORDS = { live: "Live", stale: "Stale", starting: "Connecting" };
 let source = null;
 let failures = 0;
 let lastHeardMs = 0;
-// Rows of the history up to this number are on the page, or being loaded. Only events of the stream raise it.
+// Number of the newest history row that the page shows or is loading. Only events of the stream raise it.
 let shownSeq = 0;
 let symbols = new Set();
 let retryTimer = null;
@@ -33,7 +33,7 @@ export function startLive() {
   addEventListener("online", retry);
   document.addEventListener("visibilitychange", rest);
   rest(); // the page may have been opened in a hidden tab
-  // A page in the back-forward cache must not hold a stream; one that is being left must not show "stale".
+  // A page in the back-forward cache must not keep a stream open; a page that the person leaves must not show "stale".
   addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => event.persisted && retry());
 }
@@ -75,15 +75,16 @@ function rest() {
   }
 }
 
-// The stream brings the prices of all symbols that the person had (position, trigger order, watch list) when it began,
-// and of those that the page named. When the page comes to show any other symbol, it has to connect anew.
+// The stream brings the prices of all symbols that the person held, watched or had a trigger order on when it began,
+// and of those that the page named. When the page begins to show another symbol, it has to open a new stream.
 function follow() {
   if (source && [...shownSymbols()].some((symbol) => !symbols.has(symbol))) {
     connect();
   }
 }
 
-// Symbols that may not be the person's own come first, so that only own ones, which need no naming, exceed the limit.
+// Symbols that the person may neither hold nor watch come first. Only the others, whose prices the stream brings
+// anyway, can then exceed the limit.
 function shownSymbols() {
   const followed = [...document.querySelectorAll("[data-follows]")].map((element) => element.dataset.follows);
   const priced = [...document.querySelectorAll("[data-price-of]")].map((element) => element.dataset.priceOf);
@@ -100,7 +101,7 @@ function hear(name, event) {
   lastHeardMs = Date.now();
   const detail = JSON.parse(event.data);
   if (name === "status" && !detail.live) {
-    mark("stale"); // this connection is fine, but the server's to the broker is not
+    mark("stale"); // this connection works, but the server has lost its connection to the broker
   } else if (name === "status") {
     mark("live");
   }

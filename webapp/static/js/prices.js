@@ -1,6 +1,5 @@
-// Prices on the page: every [data-price-of="SYM"] and [data-asked-of="SYM"] follows the stream, and all figures derived
-// from a price change in the same step. All places show a symbol's newest price, whether the stream or a redrawn part
-// brought it.
+// Prices on the page: every [data-price-of="SYM"] and [data-asked-of="SYM"] shows the symbol's newest price or its
+// time, whether the stream or a redrawn part brought it. All figures derived from a price change in the same step.
 
 import { drawDerived } from "./derived.js";
 import { dollars } from "./formats.js";
