@@ -34,10 +34,11 @@ class StopSignal:
 
 
 def live(session: Callable[[], None], stopping: Callable[[], bool], finishes: bool = False) -> None:
-    """Runs sessions until one ends by itself. After a lost server it starts a new one, with a jittered, growing pause.
+    """Runs sessions until one ends by itself. After the loss of a server it pauses and starts a new session.
 
-    A session opens and closes its own connections. Only BrokerError and StoreError lead to a new session. `finishes`:
-    there is work to finish after the stop signal, so one more session begins even then; it is not repeated if it fails.
+    The pauses are jittered, and grow. A session opens and closes its own connections. Only BrokerError and StoreError
+    lead to a new session. `finishes`: there is work to finish after the stop signal, so one more session begins even
+    then; it is not repeated if it fails.
     """
     pause = PAUSE_SECONDS_FIRST
     while True:

@@ -1,7 +1,7 @@
 """The outbox: messages that a batch has to publish, stored in the batch's transaction until the broker confirms them.
 
-One row per partition. Each batch replaces the row of the one before, so a batch may commit only after the broker has
-confirmed the messages of the one before. After a takeover the new owner publishes what is left before anything newer.
+One row per partition. Each batch replaces the row of the previous batch, so it may commit only after the broker has
+confirmed the previous batch's messages. After a takeover the new owner publishes what is left before anything newer.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Frame of an owning process: settings, logging, SIGTERM, the pool, and a pair of connections for each session."""
+"""Frame of a process that owns partitions: settings, logging, SIGTERM, the pool, and connections for each session."""
 
 import contextlib
 import os

@@ -43,7 +43,7 @@ FAULT = "This is a fault in Day Trade, not in your input"
 
 
 def run(name: str, main: Callable[[], int | None]) -> NoReturn:
-    """Runs `main` and ends this process with the code that it returns; if it raises, with a line and a code."""
+    """Runs `main` and ends this process with the code that it returns; prints one line if `main` raises."""
     sys.exit(code_of(name, main))
 
 

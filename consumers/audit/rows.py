@@ -30,7 +30,7 @@ def store(
 ) -> int:
     """Stores these pieces, which continue the chains at `heads`, and updates `heads`.
 
-    Returns how many dumps that completed.
+    Returns the number of dumps that became complete.
 
     `stopped`: sources whose entries are not stored at present. No dump that needs them may be completed.
     """

@@ -52,9 +52,9 @@ def note_stops(database: psycopg.Connection, ownership: Ownership, changed: list
 def commit(database: psycopg.Connection, ownership: Ownership, batch: AuditBatch, numbering: Numbering) -> int:
     """Settles a batch, and stores it with its dead letters and the log's next offset, all or nothing.
 
-    Returns how many dumps that completed. If Postgres refuses an entry, its source stops there (`batch.new_stops`);
-    everything of the other sources is stored. Raises Fenced if the log has another owner by now, StoreError if
-    Postgres cannot be reached.
+    Returns the number of dumps that became complete. If Postgres refuses an entry, its source stops there
+    (`batch.new_stops`); everything of the other sources is stored. Raises Fenced if the log has another owner by now,
+    StoreError if Postgres cannot be reached.
     """
     with translated():
         try:
@@ -95,7 +95,7 @@ def _commit(
 
 
 def _look(cursor: psycopg.Cursor) -> tuple[dict[int, int], Heads]:
-    """Number of each source's newest committed entry, and the head of what is stored of it."""
+    """Numbers of each source's newest committed entry and newest stored entry, with the digest of the newest link."""
     committed, heads = {}, {}
     for source, number, stored, head in cursor.execute(_LOOK, (QUOTECACHE_SOURCE,)):
         committed[source] = number
@@ -104,7 +104,7 @@ def _look(cursor: psycopg.Cursor) -> tuple[dict[int, int], Heads]:
 
 
 def _try_each(cursor: psycopg.Cursor, heads: Heads, batch: AuditBatch, numbering: Numbering) -> int:
-    """Stores source by source, each as far as Postgres takes its rows. Returns how many dumps that completed."""
+    """Stores each source's rows as far as Postgres takes them. Returns the number of dumps that became complete."""
     completed = 0
     # The quote cache first: if it stops, this batch must complete no dump.
     for source, pieces in sorted(batch.pieces.items(), reverse=True):
