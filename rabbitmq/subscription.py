@@ -15,7 +15,7 @@ class Subscription:
     """
 
     def __init__(self, connection: Connection, exchange: str, keys: Iterable[str], on_body: Callable[[bytes], None]):
-        self._exchange = exchange
+        self._connection, self._exchange = connection, exchange
         self._channel = connection.channel()
         with translated():
             self._queue = self._channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
@@ -34,6 +34,10 @@ class Subscription:
         """Stops receiving messages with this routing key. Raises BrokerError."""
         with translated():
             self._channel.queue_unbind(self._queue, self._exchange, key)
+
+    def close(self) -> None:
+        """Deletes the queue with the messages that are still in it; never raises."""
+        self._connection.close_channel(self._channel)
 
 
 class ReplyQueue:

@@ -34,6 +34,29 @@ FILLS_PER_TURN_MAX = 10_000
 log = structlog.get_logger()
 
 
+class _PartitionChanges:
+    """Messages about one partition's orders since the worker gained it.
+
+    Each ownership has a queue of its own. If a worker lost a partition and gained it again, a queue that lived on could
+    still deliver what was published before the loss. The worker would then arm an order that has been cancelled since,
+    and pay for its prices for ever.
+    """
+
+    def __init__(self, broker: Connection, partition: int):
+        self._bodies: list[bytes] = []
+        self._subscription = Subscription(broker, TRIGGERS_EXCHANGE, [trigger_key(partition)], self._bodies.append)
+
+    def take_bodies(self) -> list[bytes]:
+        """Removes and returns the bodies of the messages that have arrived."""
+        bodies = self._bodies.copy()
+        self._bodies.clear()  # in place: the subscription appends to this list
+        return bodies
+
+    def close(self) -> None:
+        """Ends the subscription, with the messages that have not arrived."""
+        self._subscription.close()
+
+
 class TriggerWorker(Owner):
     """Trigger worker for one session: one BlockingConnection, one database connection, one thread.
 
@@ -47,8 +70,7 @@ class TriggerWorker(Owner):
         self._publisher = Publisher(broker)
         self._prices = Prices(broker, self._publisher)
         self._turns = TriggerTurns(self._prices, FILLS_PER_TURN_MAX)
-        self._bodies: list[bytes] = []
-        self._changes = Subscription(broker, TRIGGERS_EXCHANGE, (), self._bodies.append)
+        self._subscriptions: dict[int, _PartitionChanges] = {}
         self.fills_sent = 0
 
     def run(self, stopping: Callable[[], bool]) -> None:
@@ -69,15 +91,14 @@ class TriggerWorker(Owner):
         self._send(fills, now)
 
     def _news(self) -> Iterator[list[TriggerChange]]:
-        for body in self._bodies:
-            try:
-                changes = codec.decode_triggers(body).changes
-            except DecodeError as error:
-                log.warning("undecodable message of trigger order changes", error=str(error))
-                continue
-            yield changes
-        # The bodies are cleared before the rest of the turn, which may publish: more bodies may arrive meanwhile.
-        self._bodies.clear()
+        for subscription in self._subscriptions.values():
+            for body in subscription.take_bodies():
+                try:
+                    changes = codec.decode_triggers(body).changes
+                except DecodeError as error:
+                    log.warning("undecodable message of trigger order changes", error=str(error))
+                    continue
+                yield changes
 
     def tick(self) -> None:
         """Sends a heartbeat, and claims or releases partitions, if a tick is due."""
@@ -91,14 +112,14 @@ class TriggerWorker(Owner):
         """Unsubscribes from these partitions, and drops their orders."""
         given_up = lost | released
         for n in given_up:
-            self._changes.unbind(trigger_key(n))
+            self._subscriptions.pop(n).close()
         self._turns.drop(given_up)
 
     def gained(self, ownerships: Sequence[Ownership]) -> None:
         """Subscribes to changes at once. The existing orders are read page by page, in later turns."""
         for ownership in ownerships:
             # Subscribes before it reads, so that no change in between is missed. Versions tell which state is newer.
-            self._changes.bind(trigger_key(ownership.partition))
+            self._subscriptions[ownership.partition] = _PartitionChanges(self._broker, ownership.partition)
             self._turns.load(store.armed(self._database, ownership.partition))
 
     @property

@@ -4,12 +4,15 @@ The tests stand in for the rest of the system: they store and announce trigger o
 command logs.
 """
 
+import contextlib
 import signal
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
+from consumers.triggers.worker import TriggerWorker
+from database.postgres import connect
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_consumer import StreamConsumer
@@ -88,6 +91,15 @@ class Counterparts:
         """Returns the owner of each owned trigger partition."""
         query = "SELECT owner FROM partitions WHERE consumer_group = 'triggers' AND lease_until > clock_timestamp()"
         return [owner.split("@")[0] for (owner,) in rows(self._database_url, query)]
+
+    def take_away(self, partition: int) -> None:
+        """Takes a trigger partition from its owner, as another replica does that then dies at once."""
+        with psycopg.connect(self._database_url, autocommit=True) as connection:
+            connection.execute(
+                "UPDATE partitions SET owner = 'two', epoch = epoch + 1, lease_until = clock_timestamp()"
+                " WHERE consumer_group = 'triggers' AND partition = %s",
+                (partition,),
+            )
 
     def is_listened_to(self) -> bool:
         """Whether queues for all symbols are bound: an owner binds its queue after it has claimed the symbols."""
@@ -204,6 +216,32 @@ def test_replicas_share_the_symbols_and_take_over_those_of_a_dead_one(counterpar
         for symbol in SYMBOLS[5:]:
             counterparts.tell(symbol, 250)
         wait_for(lambda: set(counterparts.filled()) == {f"user{symbol}" for symbol in SYMBOLS}, what="all are filled")
+
+
+def test_news_from_before_a_loss_is_not_heard_once_the_symbols_return(counterparts, amqp_url, database_url, wait_for):
+    """An order that was cancelled while another worker owned its symbol would be armed again, and its prices bought."""
+    broker = open_connection(amqp_url, "one")
+    with contextlib.closing(broker), connect(database_url, "one") as database:
+        worker = TriggerWorker(broker, database, "one")
+
+        def owns_all() -> bool:
+            worker.tick()
+            return counterparts.owners() == ["one"] * TRIGGER_PARTITIONS
+
+        wait_for(owns_all, what="all symbols owned")
+        counterparts.announce(buy("ann"))  # it waits in the worker's queue: the worker does not pump
+        counterparts.take_away(trigger_partition_of("A"))
+        wait_for(owns_all, what="the symbols return")
+        counterparts.announce(buy("joe", "B"))
+
+        def asked() -> set[str]:
+            worker.tick()
+            broker.pump(0.01)
+            worker.turn()
+            return counterparts.asked()
+
+        wait_for(asked, what="the news behind it is heard")
+        assert counterparts.asked() == {"B"}
 
 
 def test_a_restarted_worker_fills_orders_that_it_may_have_missed(counterparts, environment, wait_for):

@@ -139,10 +139,13 @@ class TriggerWorld:
                 yield [TriggerChange(user, symbol, o.side, o.version, *state)]
 
     def notice(self, n: int) -> None:
-        """Tells the worker which symbols it has lost."""
+        """Tells the worker which symbols it has lost. The queues of their changes go, with all messages in them."""
         worker = self.workers[n]
         lost = {trigger_partition_of(symbol) for symbol, owner in self.owner.items() if owner != n} & worker.owned
         worker.owned -= lost
+        worker.news = deque(
+            changes for changes in worker.news if trigger_partition_of(changes[0].symbol) in worker.owned
+        )
         worker.turns.drop(lost)
 
     def restart(self, n: int) -> None:
