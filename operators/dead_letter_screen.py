@@ -84,7 +84,7 @@ def requeue(ids: list[str] | None, everything: bool, limit: int | None, yes: boo
 
 
 def discard(ids: list[str] | None, everything: bool, limit: int | None, yes: bool) -> int:
-    """Removes letters for good; returns the exit code. Raises NoSuchLetter, StoreError."""
+    """Removes letters without publishing them; returns the exit code. Raises NoSuchLetter, StoreError."""
     with given_servers.database(PURPOSE) as connection:
 
         def deal(letters: list[KeptLetter]) -> tuple[int, tuple[str, ...]]:

@@ -55,7 +55,7 @@ def requeue(ids: Ids = None, everything: All = False, limit: Limit = None, yes: 
 
 @verb(app, "discard", group=GROUP)
 def discard(ids: Ids = None, everything: All = False, limit: Limit = None, yes: Yes = False) -> int:
-    """Remove letters for good."""
+    """Remove letters without publishing them. They cannot be restored."""
     from operators import dead_letter_screen
 
     return dead_letter_screen.discard(ids, everything, limit, yes)

@@ -88,7 +88,7 @@ def check_password(user_id: str, password: str) -> Person:
 
 
 def log_out() -> None:
-    """Ends this session for good: a copy of its cookie no longer works. Raises Unavailable."""
+    """Ends this session in the database, so that a copy of its cookie no longer works. Raises Unavailable."""
     sessions.end(site().store)
     g.person = None
 

@@ -234,7 +234,7 @@ def _await(here: Site, command: Command, wait_ms: int) -> CommandResult:
 
 
 def _row_if_there(command: Command) -> HistoryRowView | None:
-    """The command's history row. None also while the database is away: a published command is then pending."""
+    """The command's history row. None also while the database is unreachable: a published command is then pending."""
     try:
         return history_row(_owner(command), command.command_id)
     except Unavailable:

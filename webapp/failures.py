@@ -27,7 +27,7 @@ def handle(app: Flask) -> None:
 
 
 def unavailable(error: Unavailable) -> Response:
-    """503 with Retry-After, whichever server is away; operators find the cause in the log."""
+    """503 with Retry-After, whichever server is unreachable; operators find the cause in the log."""
     taken = perhaps_taken(error)
     log.warning(
         "unavailable",

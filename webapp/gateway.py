@@ -64,8 +64,8 @@ class Gateway(BrokerThread):
         """Hands this person's command over, and does not wait. `again`: it may have been published before.
 
         A command that was submitted and is not answered yet is not published a second time. Raises Unavailable when
-        the broker is away, or has not answered for `seconds`, or too much is waiting; its `perhaps_taken` says whether
-        the command may still take effect.
+        the broker is unreachable, or has not answered for `seconds`, or too much is waiting. The error's
+        `perhaps_taken` says whether the command may still take effect.
         """
         submission = self._enter(command, user, seconds, again)
         self._wake()

@@ -1,4 +1,4 @@
-"""Ids of the site's commands: derived from an idempotency key, or drawn at random and marked with the site's secret.
+"""Ids of the site's commands: derived from an idempotency key, or made at random and marked with the site's secret.
 
 The mark lets `GET /commands/{id}` tell a command that is still on its way from an id that was never issued, without
 storing ids. Everything but `draw` is pure.

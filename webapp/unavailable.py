@@ -1,10 +1,10 @@
-"""The exceptions for a server that is away: pages and API turn them into 503 with Retry-After. Nothing else here."""
+"""The exceptions for an unreachable server: pages and API turn them into 503 with Retry-After. Nothing else here."""
 
 from schema.errors import DayTradeError
 
 
 class Unavailable(DayTradeError):
-    """RabbitMQ or Postgres is away, or too many requests are waiting. The text is for people.
+    """RabbitMQ or Postgres is unreachable, or too many requests are waiting. The text is for people.
 
     `perhaps_taken` True: the command, or an earlier one with the same key, was sent to the broker. It may have taken
     effect, or may do so yet, at most once; a retry with the same Idempotency-Key finds it. False: it had no effect and

@@ -1,4 +1,4 @@
-"""Behaviour of root in another user's checkout: it installs what only root may, and goes on as the owner."""
+"""Behaviour of root in another user's checkout: it installs what only root may install, and continues as the owner."""
 
 import os
 import sys

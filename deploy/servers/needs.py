@@ -49,7 +49,7 @@ def require(with_broker: bool, lines: int = 0) -> None:
 def available_memory() -> int | None:
     """Returns the available bytes of memory and swap, within a container's limit; None if unknown."""
     try:
-        # Some sandboxes do not count swapped pages, and psutil warns of that. The free swap is right all the same.
+        # Some sandboxes do not count swapped pages, and psutil warns of that. The figure for free swap is right.
         with warnings.catch_warnings(action="ignore"):
             available = psutil.virtual_memory().available + psutil.swap_memory().free
     except (OSError, KeyError, ValueError):

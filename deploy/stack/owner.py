@@ -1,4 +1,4 @@
-"""Owner of the checkout. root goes on as that user: `sudo make` must leave no file that the owner cannot change.
+"""Owner of the checkout. root continues as that user: `sudo make` must leave no file that the owner cannot change.
 
 `python -m deploy.stack.owner COMMAND ARGUMENT...` runs a command as the owner. It runs before a virtual environment
 exists, so it needs no package.
@@ -31,7 +31,7 @@ def stand_in(folder: str) -> pwd.struct_passwd | None:
 
 
 def become(account: pwd.struct_passwd) -> None:
-    """Changes the user of this process, and of all that it starts, for good."""
+    """Changes the user of this process, and of all that it starts. It cannot be undone."""
     identity = _as_user(account)
     os.setgroups(identity["extra_groups"])
     os.setgid(identity["group"])

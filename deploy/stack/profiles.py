@@ -12,8 +12,8 @@ TEST: Final = "test"
 PROFILES = (LIVE, LOADTEST, TEST)
 SITE = "site"  # not a profile: the site's processes run beside the workers of LIVE, on its data
 PLACES: tuple[Place, ...] = (1, 2)
-"""Places for the database and vhost of a load test. A new load test uses the place that the last one does not, so that
-the last one's data are kept until the new one has begun."""
+"""Places (each a database and a vhost) for load tests. A new load test uses the place that the last one did not use, so
+that the last one's data are kept until the new one has begun."""
 TEST_PLACES = (1, 2)
 """Places for the databases and vhosts of the tests: one for each of the processes that share them."""
 HOST = "127.0.0.1"

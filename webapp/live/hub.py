@@ -87,7 +87,8 @@ class Hub:
     async def open(self, user: str, named: Iterable[str]) -> Stream:
         """Opens a stream that begins with the current state of the account, the user's own symbols and those named.
 
-        The user's own symbols are looked up only here: a page that comes to show another symbol opens a new stream.
+        The user's own symbols are looked up only here: a page that begins to show another symbol opens a new
+        stream.
         Raises Full, Unavailable.
         """
         own = await self._in_thread(lookups.own_symbols, user)

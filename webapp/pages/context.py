@@ -84,7 +84,7 @@ def place() -> str:
 
 
 def form_token() -> str:
-    """Draws a form's token, from which the idempotency key of its command is made (`webapp.pages.intentions`)."""
+    """Makes a form's token, from which the idempotency key of its command is made (`webapp.pages.intentions`)."""
     return secrets.token_urlsafe(FORM_TOKEN_BYTES)
 
 

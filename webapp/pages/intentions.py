@@ -1,7 +1,7 @@
 """Idempotency keys of forms, so that each intention of a person takes effect once.
 
 A form carries a token. Token and content together are the intention: sent again unchanged, from any page that still
-shows the form, it is the same intention; with other content it is another. The script draws a new token when a person
+shows the form, it is the same intention; with other content it is another. The script makes a new token when a person
 confirms that they want the same again (static/js/intentions.js); without script, a form that was done comes back empty.
 """
 

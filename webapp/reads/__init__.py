@@ -1,7 +1,7 @@
 """Reads for pages and API, from the database with plain SQL: one module per subject, all names exported here.
 
 Every function needs a Flask application context (its database), returns msgspec structs, and raises Unavailable when
-the database is away. Nothing in here writes, decides, or knows of HTTP.
+the database is unreachable. Nothing in here writes, decides, or knows of HTTP.
 """
 
 from webapp.reads.accounts import AccountView, Portfolio, PositionView, account, portfolio, positions

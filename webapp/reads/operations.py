@@ -91,7 +91,7 @@ def operations() -> Operations:
 
 
 def _lengths(next_offsets: dict[str, int]) -> dict[str, int]:
-    """Lengths of the streams; empty while the broker is away."""
+    """Lengths of the streams; empty while the broker is unreachable."""
     here = site()
     with here.keeping:
         lengths: dict[str, int]
