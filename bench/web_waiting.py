@@ -129,7 +129,7 @@ class Crowd:
         self._begin(ask, after_seconds)
 
     def in_bursts(self, person: SimulatedPerson, number: int) -> None:
-        """Makes `number` requests at once, and repeats that whenever the last one is answered."""
+        """Makes `number` requests at once, and makes as many again when all are answered."""
         headers = {"Authorization": f"Bearer {person.token}", "Content-Type": "application/json"}
         together = threading.Barrier(number)
 

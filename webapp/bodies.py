@@ -1,7 +1,7 @@
 """Limits on request bodies. A body that no view has read is drained, so that the connection can serve the next request.
 
 gunicorn silently closes a connection with an unread body, and the client's next request on it is lost. Flask's
-development server does not; it passes on the bare socket, which has no end to read to.
+development server does not close it, and its body cannot be drained: it is the socket itself, which has no end.
 """
 
 from flask import Flask, Response, request

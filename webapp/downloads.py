@@ -16,7 +16,7 @@ from webapp.site import site
 class DumpFile(reads.DumpView, frozen=True):
     """A dump, and whether its file is there to be downloaded by the person who looks.
 
-    Only files in one's own folder are: a dump that a workload file asked for lies among everybody's.
+    A person may download only the files in their own folder. Dumps that a workload file requested are not in it.
     """
 
     own: bool

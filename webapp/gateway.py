@@ -29,7 +29,7 @@ REMEMBERED_MAX = 10_000
 """Submissions kept so that a request can wait for their outcome; the history has the outcomes of older ones."""
 
 DOWN_SECONDS_MAX = 3.0
-"""Requests do not wait for a broker that has been away longer: they would occupy all of the site's threads."""
+"""Requests do not wait for a broker that is unreachable for longer: they would occupy all of the site's threads."""
 
 CONNECT_SECONDS_MAX = 1.0
 PAUSE_SECONDS = 0.2
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 
 class _Stopping(Exception):
-    """Ends the wait for a broker that stays away, when the gateway closes."""
+    """Ends the wait for an unreachable broker when the gateway closes."""
 
 
 class Gateway(BrokerThread):
@@ -117,7 +117,7 @@ class Gateway(BrokerThread):
 
     @property
     def _silent_seconds(self) -> float:
-        """Seconds for which the broker has been away, or has not confirmed what it was sent; 0 if it answers."""
+        """Seconds for which the broker has been unreachable, or has not confirmed what it was sent; 0 if it answers."""
         since = [moment for moment in (self._down_since, self._sent_since) if moment is not None]
         return time.monotonic() - min(since) if since else 0.0
 

@@ -90,7 +90,7 @@ def _secret_key(environment: Mapping[str, str]) -> str:
 
 
 def _kept_key(file: Path) -> str:
-    """The key in the file. The first process draws it and writes it atomically, readable by the file's owner only."""
+    """The key in the file. The first process makes it and writes it atomically, readable by the file's owner only."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         draft = file.with_name(f"{file.name}.{os.getpid()}.{time.monotonic_ns()}")

@@ -1,4 +1,5 @@
-"""Browser of the browser tests: Debian's Chromium, installed if missing, where root can do so. It starts none."""
+"""Browser of the browser tests: Debian's Chromium, which this module installs if it is missing and root runs
+it. It starts no browser."""
 
 import ctypes
 from pathlib import Path

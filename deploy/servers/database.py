@@ -69,7 +69,8 @@ def drop_database(admin: str, name: str) -> None:
         raise StackError(f"cannot drop the database {name}: {_first_line(error)}") from error
 
 
-# Whatever schema the database is in: it is asked before it is migrated, and the column had another name before 0015.
+# This must work with every version of the schema: the database is not migrated yet, and before migration 0015 the
+# column had another name.
 _HAS_READ = """
     select coalesce(max(coalesce(to_jsonb(p) ->> 'high_offset', to_jsonb(p) ->> 'high')::bigint), -1) >= 0
     from partitions p"""

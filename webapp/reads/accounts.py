@@ -10,7 +10,7 @@ from webapp.store import store
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """`opened` is false until the first ADD: then all is 0. `seq`: number of the newest history row."""
+    """An account. `opened` is false, and all is 0, until the first ADD. `seq`: number of the newest history row."""
 
     user: str
     opened: bool
@@ -20,7 +20,8 @@ class AccountView(msgspec.Struct, frozen=True):
 
 
 class PositionView(msgspec.Struct, frozen=True):
-    """Shares of a symbol: `shares` available, `reserved_shares` held by sells. Without a price known, worth is None.
+    """Shares of a symbol: `shares` available, `reserved_shares` held by sells. Worth is None if no price is
+    known.
 
     `cost_cents` is what the shares held now cost, by average cost; `profit_cents` = worth - cost; `realised_cents`
     is what sales of the symbol so far brought beyond their cost (the rule: `webapp.reads.profit`).

@@ -25,7 +25,7 @@ class DumpView(msgspec.Struct, frozen=True):
 
 
 class DumpTroubles(msgspec.Struct, frozen=True):
-    """Everybody's dumps without a file: those given up, and those that an attempt failed to write."""
+    """Numbers of dumps of all users without a file: `failed` for ever, and `delayed` after a failed attempt."""
 
     failed: int
     delayed: int

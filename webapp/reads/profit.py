@@ -2,8 +2,8 @@
 
 A purchase adds its shares, and the price paid for them, to the position. A sale removes its part of the position's
 cost: cost x shares sold / shares held, rounded down to the cent. The remainder of the rounding stays with the shares
-that are left, and the sale of the last share removes it. A sale's proceeds beyond its part are *realised* for
-good: also when no share is left, and when the symbol is bought again later.
+that are left, and the sale of the last share removes it. A sale's proceeds beyond its part are *realised*.
+They do not change when no share is left, or when the symbol is bought again later.
 """
 
 from collections.abc import Iterable, Iterator

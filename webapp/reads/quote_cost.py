@@ -1,4 +1,4 @@
-"""Cost of today's quotes (UTC), against the least that could have served (spec §4). At most a minute old."""
+"""Cost of today's quotes (UTC), beside the least possible cost (spec §4). The figures are at most a minute old."""
 
 import math
 import time
@@ -16,8 +16,9 @@ FRESH_SECONDS = 60
 
 
 class QuoteCostView(msgspec.Struct, frozen=True):
-    """Commands that needed a price, those of them that had one from the cache, or joined a request under way; paid
-    requests, the least number that could have served, those that brought no price; and the cost.
+    """Figures of a day's quotes. `lookups`: commands that needed a price. Of these, `hits` found one in the cache, and
+    `joined` waited for a request that was under way. `fetches`: paid requests; `floor`: the least possible number of
+    them; `abandoned`: those that brought no price.
     """
 
     lookups: int

@@ -1,6 +1,6 @@
-// One idempotency key for each intention. A form keeps its key as long as its content stays the same, whatever the
-// answer, unless that was a rejection: then nothing was done, and trying again is a new intention. Once the command was
-// done, the same content is done again only if the person presses the button [data-again-of] with the form's id.
+// One idempotency key for each intention. A form keeps its key as long as its content stays the same, except after a
+// rejection: then nothing was done, and the next press is a new intention. When the command was done, the script sends
+// the same content again only if the person presses the button [data-again-of] with the form's id.
 
 const NOT_CONTENT = new Set(["csrf_token", "form_token", "next"]);
 
@@ -29,8 +29,8 @@ export function doneAlready(form) {
   return { ...before.again, text: before.again.text + hint };
 }
 
-// Whether a part of the page holds a form that was filled in and sent, and whose outcome is unknown. Redrawn, the form
-// would be empty and have another key: filled in again, it would do the same a second time.
+// Whether a part of the page holds a form that was filled in and sent, and whose outcome is unknown. A redrawing would
+// empty the form and change its key. Then the person could fill it in again, and the command would run twice.
 export function awaitsAnswer(element) {
   const forms = [...element.querySelectorAll("form")].filter((form) => form.querySelector("input:not([type=hidden])"));
   return forms.some((form) => sent.get(form)?.ending === null);
