@@ -9,6 +9,9 @@ from typing import BinaryIO
 
 from schema.errors import SettingsError
 
+STACK = Path(__file__).resolve().parent.parent / ".stack"
+"""Folder of the private servers' data and passwords, which no output may replace."""
+
 
 def require_writable(path: Path, variable: str) -> None:
     """Makes the file's folder and tries to write there. Raises SettingsError, which names `variable`."""
@@ -16,6 +19,7 @@ def require_writable(path: Path, variable: str) -> None:
         if path.is_dir():
             raise SettingsError(f"{variable}={path}: is a folder; name a file")
         if _takes_the_place_of(path):
+            _require_outside_of_stack(path, f"{variable}={path}")
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = _draft_of(path)
             draft.write_bytes(b"")
@@ -29,6 +33,7 @@ def require_writable(path: Path, variable: str) -> None:
 def require_writable_folder(path: Path, variable: str) -> None:
     """Makes the folder and tries to write into it. Raises SettingsError, which names `variable`."""
     try:
+        _require_outside_of_stack(path, f"{variable}={path}")
         path.mkdir(parents=True, exist_ok=True)
         draft = path / f".daytrade-{os.getpid()}"
         draft.write_bytes(b"")
@@ -44,12 +49,13 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     """Opens a file to write, which replaces the one at `path` when the block ends without an exception.
 
     After an exception, an existing file stays as it was. A device or a pipe is written to directly. Raises OSError,
-    which names `path`.
+    which names `path`; SettingsError if `path` lies in .stack.
     """
     if not _takes_the_place_of(path):
         with path.open("wb") as file:
             yield file
         return
+    _require_outside_of_stack(path, str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = _draft_of(path)
     try:
@@ -70,6 +76,14 @@ def _takes_the_place_of(path: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
         return True
+
+
+def _require_outside_of_stack(path: Path, name: str) -> None:
+    if Path(os.path.realpath(path)).is_relative_to(os.path.realpath(STACK)):
+        raise SettingsError(
+            f"{name}: lies in {STACK}, which holds the data of the servers and is removed by `make clean`;"
+            " choose a place outside of it"
+        )
 
 
 def _draft_of(path: Path) -> Path:

@@ -93,6 +93,8 @@ def require_numbers(variables: tuple[str, ...]) -> None:
 
 def arguments_from(text: str) -> list[str]:
     """Splits ARGS as a shell would. Raises StackError."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise StackError(f"ARGS={text!r}: is not UTF-8, and pytest cannot pass it on")
     try:
         return shlex.split(text)
     except ValueError as error:

@@ -14,6 +14,7 @@ from deploy.stack.failure import StackError
 from deploy.stack.profiles import LOADTEST
 from deploy.stack.record import Record
 from deploy.supervision import processes, site
+from runtime import output_file
 from runtime.output_file import require_writable, written_whole
 from schema.errors import SettingsError
 
@@ -67,6 +68,7 @@ def test_missing_settings_are_accepted():
         ("DUMP_DIR", "README.md"),
         ("DUMP_DIR", "README.md/dumps"),
         ("DUMP_DIR", "/proc/dumps"),
+        ("DUMP_DIR", ".stack/postgres"),
         ("WEB_PORT", "http"),
         ("WEB_PORT", "0"),
         ("LIVE_PORT", "8080"),
@@ -99,9 +101,26 @@ def test_a_port_that_another_program_has_is_named():
 def test_a_file_that_cannot_be_read_and_one_that_cannot_be_written_are_named(tmp_path):
     with pytest.raises(StackError, match=r"PRICES=.*none.csv: No such file"):
         preconditions.require_file(str(tmp_path / "none.csv"), "PRICES")
-    for name, why in ((str(tmp_path), "is a folder"), ("README.md/x", "Not a directory"), ("/proc/x", "cannot be")):
+    for name, why in (
+        (str(tmp_path), "is a folder"),
+        ("README.md/x", "Not a directory"),
+        ("/proc/x", "cannot be"),
+        (".stack/stack.json", "lies in .*/.stack"),
+    ):
         with pytest.raises(StackError, match=f"STATE={name}: .*{why}"):
             preconditions.require_writable(name, "STATE")
+
+
+def test_no_output_takes_the_place_of_a_file_of_the_servers(tmp_path, monkeypatch):
+    stack, beside = tmp_path / ".stack", tmp_path / ".stack.json"
+    (stack / "postgres").mkdir(parents=True)
+    monkeypatch.setattr(output_file, "STACK", stack)
+    (tmp_path / "link").symlink_to(stack / "postgres" / "PG_VERSION")
+    for path in (stack / "stack.json", stack / "new" / "x", tmp_path / "link", beside / ".." / ".stack" / "x"):
+        with pytest.raises(SettingsError, match=r"lies in .*/.stack"), written_whole(path) as out:
+            out.write(b"a report")
+    assert list(stack.rglob("*")) == [stack / "postgres"]
+    require_writable(beside, "STATE")
 
 
 def test_a_file_is_tried_without_being_touched_and_written_whole_or_not_at_all(tmp_path):
@@ -182,6 +201,8 @@ def test_numbers_and_arguments_for_tools_are_checked_before_servers_are_started_
     assert preconditions.arguments_from("-k 'a b'") == ["-k", "a b"]
     with pytest.raises(StackError, match="ARGS=-k 'a: No closing quotation"):
         preconditions.arguments_from("-k 'a")
+    with pytest.raises(StackError, match=r"ARGS='-k \\udcff': is not UTF-8"):
+        preconditions.arguments_from("-k \udcff")
 
 
 @pytest.mark.parametrize("name", ["ROUNDS", "SECONDS", "PEOPLE", "PAGES", "POSTS", "STREAMS", "FIRED"])
