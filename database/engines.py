@@ -11,13 +11,17 @@ def engine(database_url: str) -> sqlalchemy.Engine:
     """Makes an engine without a pool, for a short program. It connects on first use."""
     libpq_urls.drop_libpq_variables(database_url)
     url = make_url(database_url).set(drivername="postgresql+psycopg")
-    return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, connect_args=postgres.KEEPALIVE)
+    return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, hide_parameters=True, connect_args=postgres.KEEPALIVE)
 
 
 def engine_on(pool: Pool, isolation_level: sqlalchemy.engine.interfaces.IsolationLevel) -> sqlalchemy.Engine:
     """Makes an engine that takes its connections from a pool, and gives them back. The caller closes the pool."""
     made = sqlalchemy.create_engine(
-        "postgresql+psycopg://", creator=pool.take, poolclass=sqlalchemy.NullPool, isolation_level=isolation_level
+        "postgresql+psycopg://",
+        creator=pool.take,
+        poolclass=sqlalchemy.NullPool,
+        isolation_level=isolation_level,
+        hide_parameters=True,  # errors are logged, and a value may be the hash of a password
     )
     sqlalchemy.event.listen(made, "invalidate", _abandon)
     return made

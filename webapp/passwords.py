@@ -18,6 +18,8 @@ _NOBODYS_HASH = _hasher.hash("a password that nobody has")
 
 def fault(password: str, user_id: str) -> str | None:
     """Fault of a new password, as a sentence; None if it has none."""
+    if any("\ud800" <= character <= "\udfff" for character in password):  # from a shell or a terminal, never a form
+        return "The password must be text in UTF-8."
     if len(password) < CHARACTERS_MIN:
         return f"The password must have at least {CHARACTERS_MIN} characters."
     if len(password) > CHARACTERS_MAX:

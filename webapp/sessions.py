@@ -40,11 +40,13 @@ def begin(store: Store, person: Person) -> None:
 
 
 def end(store: Store) -> None:
-    """Ends this request's session, if there is one, and empties its cookie."""
-    session_id = session.get(ID)
-    session.clear()
-    if session_id:
+    """Ends this request's session, if there is one, and empties its cookie.
+
+    Raises Unavailable. The cookie then keeps the id, without which nobody could end that session any more.
+    """
+    if session_id := session.get(ID):
         store.write("DELETE FROM web_sessions WHERE session_digest = :digest", digest=_digest(session_id))
+    session.clear()
 
 
 def person_of(store: Store, session_id: str | None) -> Person | None:

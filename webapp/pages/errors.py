@@ -9,6 +9,7 @@ from webapp.pages.words import message
 from webapp.unavailable import Unavailable
 
 TEMPLATES = {405: 404}
+LOG_OUT_ENDPOINT = "pages.log_out"
 
 
 def of_unavailable(error: Unavailable, perhaps_taken: bool) -> Response:
@@ -24,6 +25,7 @@ def of_unavailable(error: Unavailable, perhaps_taken: bool) -> Response:
                 "unavailable.html",
                 sentence=sentence,
                 perhaps_taken=perhaps_taken,
+                is_still_logged_in=request.endpoint == LOG_OUT_ENDPOINT,
                 retry_after_seconds=error.retry_after_seconds,
                 may_reload=request.method == "GET",
                 again=request.full_path.rstrip("?") if request.method == "GET" else "/",

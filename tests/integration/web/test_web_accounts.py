@@ -4,7 +4,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from tests.integration.web.website import PASSWORD, Website
-from webapp import people
+from webapp import passwords, people
 
 NEW_PASSWORD = "another horse, another battery"
 
@@ -30,6 +30,11 @@ def test_a_name_with_an_account_but_no_person_cannot_be_signed_up_for(website: W
     browser = website.browser()
     assert browser.post("/signup", page="/signup", user="orphan", password=PASSWORD).status_code == 422
     assert browser.user() is None
+
+
+def test_a_password_that_is_no_text_is_refused() -> None:
+    """A shell passes any bytes on."""
+    assert "UTF-8" in (passwords.fault("\udcff secret word", "somebody") or "")
 
 
 def test_a_wrong_password_and_an_unknown_name_are_told_the_same(website: Website) -> None:

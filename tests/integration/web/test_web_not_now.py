@@ -88,10 +88,17 @@ def test_a_read_only_database_can_be_read_and_orders_work_again_when_it_is_writa
         page = reader.client.post(path, data=reader.form("/trade") | field)
         assert page.status_code == 503
         assert "may have been accepted" not in page.text, path
+    left = reader.post("/logout", page="/")
+    assert (left.status_code, "You are still logged in" in left.text, reader.user()) == (503, True, user)
+    with pytest.raises(Unavailable) as raised:
+        app.extensions[EXTENSION].store.write("DELETE FROM people WHERE password_hash = :it", it="a secret")
+    assert "a secret" not in str(raised.value.__cause__), "the site logs the cause"
     alter("RESET default_transaction_read_only")
     wait_for(lambda: app.test_client().get("/healthz").status_code == 200, what="connections that may write")
     assert caller.give("ADD", key="new", amount="2.00").json["status"] == "done"
     assert [row[-1] for row in website.history(user)] == [100, 200]
+    reader.post("/logout", page="/")
+    assert browser.user() is None, "the session has ended, also for other holders of its cookie"
 
 
 def test_a_site_whose_database_is_not_migrated_yet_is_not_well(website: Website) -> None:
