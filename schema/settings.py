@@ -63,8 +63,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     return Settings(
         amqp_url=required(environment, "AMQP_URL"),
         database_url=required(environment, "DATABASE_URL"),
-        replica=f"{environment.get('REPLICA') or 'replica'}@{socket.gethostname()}"[:REPLICA_CHARACTERS_MAX]
-        + f"#{secrets.token_hex(4)}",
+        replica=_place(environment) + f"#{secrets.token_hex(4)}",
         dump_dir=Path(environment.get("DUMP_DIR") or "dumps"),
         quote_server=address(environment, "QUOTE_SERVER", "127.0.0.1:4444"),
         quote_source=file_or(environment, "QUOTE_SOURCE", "server"),
@@ -79,6 +78,13 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         log_level=choice(environment, "LOG_LEVEL", ("info", "debug", "warning", "error")),
         environment=environment,
     )
+
+
+def _place(environment: Mapping[str, str]) -> str:
+    name = environment.get("REPLICA") or "replica"
+    if not (name.isascii() and name.isprintable()):
+        raise SettingsError(f"REPLICA={name!r}: must be printable ASCII; Postgres names connections by nothing else")
+    return f"{name}@{socket.gethostname()}"[:REPLICA_CHARACTERS_MAX]
 
 
 def _refreshes(environment: Mapping[str, str]) -> int | None:

@@ -1,6 +1,5 @@
 """Behaviour of root in another user's checkout: it installs what only root may install, and continues as the owner."""
 
-import os
 import sys
 
 from deploy.servers import servers
@@ -13,7 +12,10 @@ WITHOUT_SERVERS = ("down", "status", "env", "clean")
 
 
 def step_down(arguments: list[str]) -> None:
-    """Replaces this process by one of the checkout's owner if root must step down; otherwise returns."""
+    """Replaces this process by one of the checkout's owner if root must step down; otherwise returns.
+
+    Raises StackError if the owner may not run this Python.
+    """
     account = owner.stand_in(str(ROOT))
     if not account:
         return
@@ -22,4 +24,4 @@ def step_down(arguments: list[str]) -> None:
         servers.install(for_tests=command == "test")
     say(f"This checkout is {account.pw_name}'s: continuing as {account.pw_name}")
     owner.become(account)
-    os.execv(sys.executable, [sys.executable, "-m", "deploy", *arguments])
+    owner.go_on_with(sys.executable, "-m", "deploy", *arguments)

@@ -25,12 +25,12 @@ def refuse(uid: int, at_the_top_only: bool = False) -> None:
     if not others:
         return
     first, owner = others[0]
-    whose = f"{first} belongs to {_name(owner)}, so {_name(uid)} cannot use it"
+    whose = f"{first} belongs to {name_of(owner)}, so {name_of(uid)} cannot use it"
     if ROOT.stat().st_uid != uid:
         raise StackError(f"{whose}. Use a checkout of your own")
     elsewhere = [path for path, _ in others if not path.is_relative_to(ROOT)][:1]
     folders = " ".join(shlex.quote(str(folder)) for folder in (ROOT, *elsewhere))
-    raise StackError(f"{whose}. Run this once: sudo chown -R {_name(uid)}: {folders}")
+    raise StackError(f"{whose}. Run this once: sudo chown -R {name_of(uid)}: {folders}")
 
 
 def _made() -> Iterator[tuple[Path, int]]:
@@ -68,7 +68,8 @@ def _owned(path: Path) -> Iterator[tuple[Path, int]]:
         yield path, path.lstat().st_uid
 
 
-def _name(uid: int) -> str:
+def name_of(uid: int) -> str:
+    """Returns the user's name, or `#` and the number of a user without an account."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

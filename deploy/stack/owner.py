@@ -8,8 +8,10 @@ import os
 import pwd
 import subprocess
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
+from deploy.stack.failure import StackError
+from deploy.stack.others_files import name_of
 from runtime import entry_point
 
 
@@ -41,15 +43,29 @@ def become(account: pwd.struct_passwd) -> None:
     os.environ |= {"HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name}
 
 
+def go_on_with(program: str, *arguments: str) -> NoReturn:
+    """Runs a program in place of this process. Raises StackError if the current user may not run it."""
+    try:
+        os.execvp(program, [program, *arguments])
+    except OSError as error:
+        # A virtual environment that root made for itself links to root's Python.
+        remedy = "Run `rm -r .venv`, then this command again" if ".venv/" in program else "Check its permissions"
+        raise StackError(f"{name_of(os.geteuid())} cannot run {program}: {error.strerror}. {remedy}") from error
+
+
 def _as_user(account: pwd.struct_passwd) -> dict[str, Any]:
     groups = os.getgrouplist(account.pw_name, account.pw_gid)
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": groups}
 
 
-def main() -> None:
+def main() -> int:
     if owner := stand_in(os.getcwd()):
         become(owner)
-    os.execvp(sys.argv[1], sys.argv[1:])
+    try:
+        go_on_with(*sys.argv[1:])
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return entry_point.FAILED
 
 
 if __name__ == "__main__":

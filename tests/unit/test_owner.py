@@ -60,6 +60,18 @@ def test_root_stays_root_if_the_owner_cannot_enter_the_checkout(folder):
     assert run(inner, "id", "-u").strip() == "0"
 
 
+@as_root
+def test_a_program_that_the_owner_may_not_run_is_named_with_the_repair(folder):
+    """A virtual environment that root has made may link to a Python in root's home."""
+    os.chown(folder, SOMEBODY.pw_uid, SOMEBODY.pw_gid)
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    (folder / ".venv" / "bin" / "python").touch(mode=0o700)
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        run(folder, ".venv/bin/python")
+    said = "error: daemon cannot run .venv/bin/python: Permission denied. Run `rm -r .venv`, then this command again\n"
+    assert (failed.value.returncode, failed.value.stderr) == (1, said)
+
+
 def test_users_other_than_root_are_not_switched(folder, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: NOBODYS_UID)
     assert owner.stand_in(str(folder)) is None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from schema.errors import SettingsError
 from schema.settings import REPLICA_CHARACTERS_MAX, from_environment
 
 SERVERS = {"AMQP_URL": "amqp://", "DATABASE_URL": "postgresql://"}
@@ -18,3 +19,9 @@ def test_all_processes_in_a_place_and_no_others_begin_with_its_name() -> None:
 @pytest.mark.parametrize("environment", [{}, {"REPLICA": "w" * REPLICA_CHARACTERS_MAX}])
 def test_a_name_that_others_may_have_is_no_place(environment: dict[str, str]) -> None:
     assert from_environment(SERVERS | environment).place == ""
+
+
+@pytest.mark.parametrize("name", ["\udcff", "Łódź-1", "a\nb"])
+def test_a_name_that_servers_cannot_show_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="REPLICA="):
+        from_environment(SERVERS | {"REPLICA": name})
