@@ -11,7 +11,9 @@ def engine(database_url: str) -> sqlalchemy.Engine:
     """Makes an engine without a pool, for a short program. It connects on first use."""
     libpq_urls.drop_libpq_variables(database_url)
     url = make_url(database_url).set(drivername="postgresql+psycopg")
-    return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, hide_parameters=True, connect_args=postgres.KEEPALIVE)
+    return sqlalchemy.create_engine(
+        url, poolclass=sqlalchemy.NullPool, connect_args=postgres.KEEPALIVE, hide_parameters=True
+    )
 
 
 def engine_on(pool: Pool, isolation_level: sqlalchemy.engine.interfaces.IsolationLevel) -> sqlalchemy.Engine:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import sqlalchemy
 from sqlalchemy import Connection, Row, text
 
-from database import engines
+from database import engines, postgres
 from database.pool import Pool
 from schema.errors import StoreAway, StoreError
 
@@ -69,9 +69,9 @@ class Ledger:
                     return work(connection)
             except sqlalchemy.exc.SQLAlchemyError as error:
                 if not engines.means_not_now(error):
-                    raise StoreError(f"Postgres: {error}") from error
+                    raise StoreError(f"Postgres: {postgres.described(error)}") from error
                 if time.monotonic() > deadline:
-                    raise StoreAway(f"Postgres: {getattr(error, 'orig', error)}") from error
+                    raise StoreAway(f"Postgres: {postgres.described(error)}") from error
                 # The pooled connections may lead to a server that has become a standby.
                 self._pool.drain()
             time.sleep(RETRY_PAUSE_SECONDS)

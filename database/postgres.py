@@ -90,7 +90,21 @@ def translated() -> Iterator[None]:
         yield
     except psycopg.Error as error:
         kind = StoreAway if means_not_now(error) else StoreError
-        raise kind(f"Postgres: {type(error).__name__} {error}") from error
+        raise kind(f"Postgres: {described(error)}") from error
+
+
+_OTHER_SCHEMA = frozenset({"42P01", "42703"})
+"""SQLSTATEs of a table and of a column that do not exist."""
+
+
+def described(error: BaseException) -> str:
+    """What Postgres said, in one line, without the statement; if its tables are not this version's, also what to do."""
+    said = getattr(error, "orig", None) or error
+    first = str(said).partition("\nLINE ")[0]  # the statement follows
+    text = f"{type(said).__name__} {' '.join(first.split())}"
+    if sqlstate(error) in _OTHER_SCHEMA:
+        text += ". The tables are not those of this version: `./daytradectl migrate` makes them"
+    return text
 
 
 READ_ONLY = "25006"

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from consumers.transactions.replay import screen
 from operators import __main__ as operators
@@ -45,3 +46,16 @@ def test_exports_fail_if_nothing_has_run_and_keep_an_earlier_file(run, tmp_path,
     assert (code, "nothing has run" in said, said.count("\n")) == (1, True, 1)
     assert file.read_text() == "of an earlier run"
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    "verb",
+    ["alarms", "quotes-today", "account-at u 1", "dead-letters list", "price-history ABC", "heads", "admin somebody"],
+)
+def test_a_database_that_is_not_migrated_is_named_in_one_line_with_the_remedy(run, monkeypatch, database_url, verb):
+    empty = make_url(database_url).set(database="postgres").render_as_string(hide_password=False)
+    monkeypatch.setenv("DATABASE_URL", empty)
+    monkeypatch.setenv("AMQP_URL", "amqp://not-used")
+    code, said = run(*verb.split())
+    said = said.removeprefix("time,symbol,price\n")
+    assert (code > 0, "`./daytradectl migrate` makes them" in said, said.count("\n")) == (True, True, 1), said
