@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.config import Chdir
 
 from runtime import entry_point
 from runtime.log_setup import set_up_logging
@@ -28,6 +29,9 @@ CONNECTIONS_MAX = 2_000
 
 UNUSED_SECONDS_MAX = 15
 """Seconds for which the kernel holds back a new connection that has brought no bytes yet."""
+
+# gunicorn strips blanks from the end of this setting; its default, the full name of the folder, may end with one.
+Chdir.default = "."
 
 
 class SiteServer(BaseApplication):

@@ -47,3 +47,19 @@ def test_the_refusal_comes_before_anything_is_installed(tmp_path):
     assert done.stderr.startswith("error: the path of this checkout contains a colon")
     assert done.stderr.count("\n") == 1
     assert sorted(checkout.rglob("*")) == before
+
+
+START_SITE = """
+from types import SimpleNamespace
+from webapp.__main__ import SiteServer
+SiteServer(SimpleNamespace(host="127.0.0.1", port=1, threads=1))
+"""
+
+
+def test_the_site_works_in_a_folder_whose_name_ends_with_a_blank(tmp_path):
+    folder = tmp_path / "day trade "
+    folder.mkdir()
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    asked = [sys.executable, "-c", START_SITE]
+    done = subprocess.run(asked, cwd=folder, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
