@@ -98,7 +98,7 @@ _OTHER_SCHEMA = frozenset({"42P01", "42703"})
 
 
 def described(error: BaseException) -> str:
-    """What Postgres said, in one line, without the statement; if its tables are not this version's, also what to do."""
+    """Postgres's message in one line, without the statement. If tables are missing, it says how to make them."""
     said = getattr(error, "orig", None) or error
     first = str(said).partition("\nLINE ")[0]  # the statement follows
     text = f"{type(said).__name__} {' '.join(first.split())}"

@@ -10,6 +10,7 @@ from deploy.servers import broker_files, installed, postgres_data
 from deploy.servers.database import answers
 from deploy.stack import ports
 from deploy.stack.failure import StackError
+from deploy.stack.others_files import name_of
 from deploy.stack.paths import LOGS, RABBITMQ_HOME, log_tail
 from deploy.stack.profiles import LIVE, superuser_url, urls_of
 from deploy.stack.progress import progress
@@ -40,6 +41,9 @@ def start(record: Record, servers: tuple[str, ...] = (EPMD, RABBITMQ, POSTGRES))
         record.kind = PRIVATE
         record.save()
         supervisor.start(record, _programs(record))
+    elif os.geteuid() not in (0, uid := supervisor.user(record)):
+        # Started before a `chown -R`: they go on making files of that user, and Postgres cannot read its own any more.
+        raise StackError(f"the servers run as {name_of(uid)}: run `make down`, then this command again")
     infos = supervisor.processes(record)
     missing = [name for name in servers if infos[name]["statename"] not in ("RUNNING", "STARTING")]
     if missing:

@@ -42,6 +42,11 @@ def running(record: Record) -> bool:
     return isinstance(state, dict) and state.get("statename") == "RUNNING"
 
 
+def user(record: Record) -> int:
+    """Returns the user that the running supervisord, and all that it starts, belongs to."""
+    return os.stat(f"/proc/{_call(record, 'getPID')}").st_uid
+
+
 def start(record: Record, programs: list[Program]) -> None:
     """Starts supervisord with these programs. It deletes the worker configurations of an
     earlier supervisord.

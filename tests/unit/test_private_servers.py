@@ -1,6 +1,7 @@
 """A wait for a server of the stack that cannot start ends soon, and shows the server's last output."""
 
 import itertools
+import os
 
 import pytest
 
@@ -22,6 +23,14 @@ def test_a_server_that_dies_again_and_again_is_not_waited_for(monkeypatch, state
     monkeypatch.setattr(private, "answers", lambda _url: False)
     with pytest.raises(StackError, match=r"(?s)postgres does not start.*The end of"):
         private._wait(Record(ports={"postgres": 1}), (private.POSTGRES,), fatal={"FATAL"})
+
+
+def test_servers_that_another_user_has_started_are_not_used(monkeypatch):
+    monkeypatch.setattr(supervisor, "running", lambda _record: True)
+    monkeypatch.setattr(supervisor, "user", lambda _record: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 54_321)
+    with pytest.raises(StackError, match="the servers run as root: run `make down`"):
+        private.start(Record())
 
 
 @pytest.mark.parametrize(("content", "stays"), [("", False), ("garbage\n", False), ("4711\n/data\n", True)])
