@@ -32,6 +32,7 @@ REMEDIES = {
     errno.EROFS: "the file system is read-only; use another folder, or mount it writable",
     errno.EACCES: "check the owner and the permissions",
     errno.EPERM: "check the owner and the permissions",
+    errno.EFBIG: "a limit on the size of files is set; raise it (ulimit -f unlimited)",
     errno.EMFILE: "too many files are open; raise the limit (ulimit -n 4096)",
     errno.ENFILE: "too many files are open on this machine; end other programs",
     errno.ENOMEM: "there is not enough memory; end other programs, or add memory or swap",

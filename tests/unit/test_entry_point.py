@@ -32,6 +32,7 @@ def ends(error: BaseException, logged: bool = False):
         (OSError(errno.ENOSPC, "No space left on device"), 1, "it: No space left on device: the disk is full"),
         (PermissionError(errno.EACCES, "Permission denied", "b"), 1, "it: b: Permission denied: check the owner"),
         (IsADirectoryError(errno.EISDIR, "Is a directory", f"{ROOT}/.stack/x"), 1, "`make clean` removes .stack"),
+        (OSError(errno.EFBIG, "File too large"), 1, "raise it (ulimit -f unlimited)"),
         (OSError("odd\nand long"), 1, "it: odd and long"),
     ],
 )
