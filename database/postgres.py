@@ -31,6 +31,17 @@ WORKER_SETTINGS: Mapping[str, object] = MappingProxyType(
 )
 """Parameters of a worker's sessions."""
 
+FORMATS: Mapping[str, object] = MappingProxyType(
+    {
+        **{"client_encoding": "UTF8", "datestyle": "ISO", "bytea_output": "hex", "extra_float_digits": 1},
+        **{"standard_conforming_strings": "on", "array_nulls": "on"},
+    }
+)
+"""Parameters of every session that decide how values are written as text and read: Postgres's defaults.
+
+A server, a database, a role or PGOPTIONS may say otherwise. The log's hash chain is computed over such text.
+"""
+
 KEEPALIVE: dict[str, Any] = {
     "keepalives_idle": 3,
     "keepalives_interval": 2,
@@ -67,7 +78,7 @@ def connection_parameters(
     """
     libpq_urls.drop_libpq_variables(database_url)
     url = libpq_urls.for_libpq(database_url)
-    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    options = " ".join(f"-c {name}={value}" for name, value in {**FORMATS, **settings}.items())
     return url, {
         **KEEPALIVE,
         "application_name": application[:63],

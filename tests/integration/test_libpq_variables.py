@@ -153,13 +153,14 @@ def test_a_given_server_is_reached_by_the_users_service(bare, ask, monkeypatch, 
 @pytest.mark.parametrize("ask", [by_worker, by_site, by_pool])
 @pytest.mark.parametrize("way", ["variable", "URL"])
 def test_a_given_server_gets_the_users_options_and_the_projects(ask, way, bare, monkeypatch):
-    options = "-c geqo=off -c statement_timeout=0"
+    options = "-c geqo=off -c statement_timeout=0 -c bytea_output=escape -c array_nulls=off"
     if way == "variable":
         monkeypatch.setenv("PGOPTIONS", options)
     else:
         bare = bare.update_query_dict({"options": options})
-    said = ask(text(bare), "SELECT current_setting('geqo'), current_setting('statement_timeout')")
-    assert said == ("off", "5s")
+    formats = "cast('{NULL}' AS text[]), cast(cast('é' AS bytea) AS text)"
+    said = ask(text(bare), f"SELECT current_setting('geqo'), current_setting('statement_timeout'), {formats}")
+    assert said == ("off", "5s", [None], "\\xc3a9")
 
 
 @pytest.fixture
