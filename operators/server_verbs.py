@@ -81,12 +81,9 @@ def admin(name: Annotated[str, typer.Argument(help="1 to 64 of A-Z a-z 0-9 _ . @
 
     Asks for a new person's password, or reads it from PASSWORD. Exit codes: 0 done, 1 not possible now, 2 misused.
     """
-    from sqlalchemy.exc import DBAPIError
-
-    from database import postgres
     from operators import given_servers
     from schema.commands import is_user
-    from schema.errors import SettingsError, StoreError
+    from schema.errors import SettingsError
     from webapp.admin import promote
     from webapp.store import Store
 
@@ -95,8 +92,6 @@ def admin(name: Annotated[str, typer.Argument(help="1 to 64 of A-Z a-z 0-9 _ . @
     store = Store(given_servers.setting("DATABASE_URL"), 1)
     try:
         return promote(store, name)
-    except DBAPIError as error:
-        raise StoreError(f"Postgres: {postgres.described(error)}") from error
     finally:
         store.close()
 

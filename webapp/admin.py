@@ -7,13 +7,26 @@ import getpass
 import os
 import sys
 
-from schema.errors import SettingsError
+from sqlalchemy.exc import DBAPIError
+
+from database import postgres
+from schema.errors import SettingsError, StoreError
 from webapp import passwords, people
 from webapp.store import Store
 
 
 def promote(store: Store, user_id: str) -> int:
-    """Returns the exit code: 0 done, 1 password refused. Raises Unavailable; SettingsError without a password."""
+    """Returns the exit code: 0 done, 1 password refused.
+
+    Raises Unavailable; StoreError on a database that is not migrated; SettingsError without a password.
+    """
+    try:
+        return _promote(store, user_id)
+    except DBAPIError as error:
+        raise StoreError(f"Postgres: {postgres.described(error)}") from error
+
+
+def _promote(store: Store, user_id: str) -> int:
     if people.set_role(store, user_id, people.ADMINISTRATOR):
         print(f"{user_id} is an administrator now.")
         return 0
