@@ -160,7 +160,7 @@ class Trader:
 
     def expire(self) -> None:
         """Releases due orders, as the scheduler does."""
-        while (order := engine.due(self.account, self.now_ms)) is not None:
+        for order in engine.due(self.account, self.now_ms):
             decision = engine.expire(order)
             apply(self.account, decision)
             self.batch.add_expiry(0, self.account, self.now_ms, decision)

@@ -82,7 +82,7 @@ class HistoryRecorder:
         return RecordedRow(*values, self.account.user, *quoted)
 
     def _expire(self) -> None:
-        while (order := engine.due(self.account, self.now_ms)) is not None:
+        for order in engine.due(self.account, self.now_ms):
             self._write(engine.expire(order), b"expiry: " + order.seq.to_bytes(8, "big"), order.expires_at_ms)
 
     def _log(self, order: Command | Fill) -> None:

@@ -123,8 +123,7 @@ def _close(stack: list[PendingOrder], order: PendingOrder) -> None:
     if stack[-1] is order:
         stack.pop()
     else:
-        (place,) = (n for n, pending in enumerate(stack) if pending is order)
-        del stack[place]
+        stack.remove(order)
 
 
 def _set_trigger(account: Account, decision: Decision) -> None:

@@ -55,8 +55,11 @@ def decide(account: Account, command: Command, given: Given, now_ms: int) -> Dec
     return RULES[command.name](account, command, given, now_ms)
 
 
-def due(account: Account, now_ms: int) -> PendingOrder | None:
-    """The pending order that has to expire first; None if no order's 60 s are over (spec §3, expiry)."""
+def due(account: Account, now_ms: int) -> list[PendingOrder]:
+    """Pending orders whose 60 s are over, in the order in which they have to expire (spec §3, expiry).
+
+    Releasing one of them does not change which others are due, so one call serves all: a user may have 1,000.
+    """
     # Checks all orders: after a clock was set back, the oldest need not be the first to expire.
     orders = [order for order in (*account.buys, *account.sells) if pending_rules.is_over(order, now_ms)]
-    return min(orders, key=lambda order: (order.expires_at_ms, order.seq), default=None)
+    return sorted(orders, key=lambda order: (order.expires_at_ms, order.seq))

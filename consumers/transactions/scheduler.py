@@ -203,7 +203,7 @@ class Scheduler:
         return decision
 
     def _expire(self, batch: Batch, state: PartitionState, account: Account, now_ms: int) -> None:
-        while (order := engine.due(account, now_ms)) is not None:
+        for order in engine.due(account, now_ms):
             decision = engine.expire(order)
             apply(account, decision)
             batch.add_expiry(state.partition, account, now_ms, decision)

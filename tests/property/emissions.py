@@ -143,7 +143,7 @@ def settled(draw) -> Settled:
 
 
 def _expire(trader: Trader) -> None:
-    while (order := engine.due(trader.account, trader.now_ms)) is not None:
+    for order in engine.due(trader.account, trader.now_ms):
         decision = engine.expire(order)
         apply(trader.account, decision)
         trader.batch.add_expiry(PARTITION, trader.account, trader.now_ms, decision)

@@ -1,9 +1,10 @@
 """Release of pending orders: in time, whatever their user or the clock does (spec §3)."""
 
+from consumers.transactions import pending_rules
 from consumers.transactions.batch import Batch
 from schema.events import CLOCK_STEP_MS_MAX
 from schema.outcomes import HistoryKind, Reason
-from tests.builders import T0, a_command, a_quote
+from tests.builders import T0, Trader, a_command, a_quote
 from tests.scheduler_rig import SchedulerRig
 
 HOUR_MS = 3_600_000
@@ -62,6 +63,20 @@ def test_a_committed_order_does_not_expire():
     rig.takes(a_buy(1), a_command("COMMIT_BUY", number=2))
     rig.waits(60_000)
     assert rig.numbers == [1, 2]
+
+
+def test_a_thousand_orders_that_expire_at_once_are_checked_a_few_times_each(monkeypatch):
+    """A release that checks all the others again would make some dozens of such users expire too late (spec §3)."""
+    checked = []
+    is_over = pending_rules.is_over
+    monkeypatch.setattr(pending_rules, "is_over", lambda order, now_ms: checked.append(order) or is_over(order, now_ms))
+    ann = Trader(cash=1_000)
+    ann.makes_pending(pending_rules.PENDING_ORDERS_MAX)
+    rig = SchedulerRig(ann.account, batch_max=pending_rules.PENDING_ORDERS_MAX)
+    rig.waits(60_000)
+    assert len(rig.batch.rows) == pending_rules.PENDING_ORDERS_MAX
+    assert [row.decision.closed.seq for row in rig.batch.rows] == list(range(1, pending_rules.PENDING_ORDERS_MAX + 1))
+    assert len(checked) <= 3 * pending_rules.PENDING_ORDERS_MAX
 
 
 # The clock is set back

@@ -128,7 +128,7 @@ class Rerun:
 
     def _expiry(self, batch: Batch, row: RecordedRow) -> bool:
         self._findings.expiries += 1
-        order = engine.due(self.account, row.at_ms)
+        order = next(iter(engine.due(self.account, row.at_ms)), None)
         if order is None or order.seq != expired_seq(row):
             due = "none is" if order is None else f"{order.seq} is"
             self._note(Kind.MISMATCH, row, f"released order {expired_seq(row)}, but {due} due")
@@ -153,8 +153,8 @@ class Rerun:
             self._note(Kind.OUT_OF_ORDER, row, f"{_where(entry)} took effect after a later entry of the stream")
         self._reached = max(self._reached, entry.place)
         account = self.account
-        if (account.buys or account.sells) and (order := engine.due(account, row.at_ms)) is not None:
-            self._note(Kind.MISMATCH, row, f"order {order.seq} was due, but was not released before this row")
+        if (account.buys or account.sells) and (overdue := engine.due(account, row.at_ms)):
+            self._note(Kind.MISMATCH, row, f"order {overdue[0].seq} was due, but was not released before this row")
 
     def _given(self, row: RecordedRow, entry: LogEntry) -> Given:
         """Quote that the worker had for this row, as recorded."""
