@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from rabbitmq.connection import Connection
+from rabbitmq.lengths import check_reach
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
 from schema.errors import BrokerError, LogGap
 
@@ -40,9 +41,10 @@ def read(connection: Connection, stream: str, until: int) -> Iterator[Delivery]:
 def read_one(connection: Connection, stream: str, offset: int) -> bytes:
     """Reads the body of the message at an offset.
 
-    Raises LogGap if the stream begins after that offset, because retention has dropped the message. Raises BrokerError
-    if the stream delivers nothing: its leader is unavailable, or it ends before that offset.
+    Raises LogGap if the stream begins after that offset, because retention has dropped the message, or ends before it.
+    Raises BrokerError if the stream delivers nothing: its leader is unavailable, or the stream was emptied.
     """
+    check_reach(connection, {stream: offset + 1})
     arrived: deque[Delivery] = deque()
     consumer = StreamConsumer(connection, stream, offset, 1, arrived.append)
     try:

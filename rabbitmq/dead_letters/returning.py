@@ -13,7 +13,7 @@ from rabbitmq.stream_reader import read_one
 from rabbitmq.topology import AUDIT_STREAM, command_stream
 from schema.commands import PARTITIONS
 from schema.dead_letters import DeadLetter
-from schema.errors import DayTradeError, LogGap
+from schema.errors import BrokerError, DayTradeError, LogGap
 
 STREAMS = frozenset({AUDIT_STREAM, *map(command_stream, range(PARTITIONS))})
 
@@ -22,7 +22,7 @@ CONFIRM_SECONDS_MAX = 60
 
 
 class NotReturnable(DayTradeError):
-    """The letter can only be discarded; the text says why."""
+    """The letter cannot be published again, or not now; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,25 @@ def publish_again(broker: Connection, database: psycopg.Connection, letters: Seq
 
     Letters that another process has removed meanwhile are left out. A crash in between may leave a letter published and
     still kept; if it is published once more, its commands have no second effect. Raises BrokerError, StoreError.
+
+    A large letter whose stream delivers nothing is kept. That stream is not read again here: each try takes seconds.
     """
     publisher = Publisher(broker)
     count, kept, small = 0, [], []
+    silent: dict[str, str] = {}
     for one in letters:
+        letter = one.letter
         try:
-            body = whole_body(broker, one.letter)
+            if not letter.is_whole and letter.stream in silent:
+                raise NotReturnable(f"{letter.id} cannot be read whole now: {silent[letter.stream]}")
+            body = whole_body(broker, letter)
         except NotReturnable as error:
             kept.append(str(error))
+        except BrokerError as error:
+            silent[letter.stream] = str(error)
+            kept.append(f"{letter.id} cannot be read whole now: {error}")
         else:
-            if one.letter.is_whole:
+            if letter.is_whole:
                 small.append((one, body))
             else:  # alone: several large messages at once would take too much memory
                 count += _publish(publisher, database, [(one, body)])

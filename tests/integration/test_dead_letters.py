@@ -13,8 +13,10 @@ import psycopg
 import pytest
 
 from database import postgres
+from rabbitmq import lengths
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.dead_letters import earlier_queue, store
+from rabbitmq.dead_letters.returning import publish_again
 from rabbitmq.dead_letters.store import Choice, KeptLetter
 from rabbitmq.lengths import newest_offsets, queue_length
 from rabbitmq.publisher import Outgoing, Publisher
@@ -167,6 +169,24 @@ def test_letters_that_cannot_be_requeued_stay_and_are_named(ground: DeadLetterSe
     assert "elsewhere/0 did not come from a stream of this project: it can only be discarded" in done.stderr
     assert "commands.03/0 can only be discarded: its stream holds another message" in done.stderr
     assert [one.letter.id for one in ground.kept()] == ["elsewhere/0", "commands.03/0"]
+
+
+def test_letters_that_their_streams_do_not_return_keep_no_other_from_being_requeued(
+    ground: DeadLetterSetup, monkeypatch
+) -> None:
+    """The streams may have lost their ends, or be those of a broker that was made anew."""
+    monkeypatch.setattr(lengths, "PATIENCE_SECONDS", 0.5)
+    ground.publish(b"the only message")
+    large = os.urandom(KEPT_BYTES_MAX + 1)
+    ground.keep(large, b"fine", first=999)
+    ground.keep(large, large, stream="commands.04")
+    returned = publish_again(ground.broker, ground.database, ground.kept())
+    assert (returned.count, ground.in_stream()[1:]) == (1, [(b"fine", True)])
+    beyond, *emptied = returned.kept
+    assert beyond.startswith(f"{STREAM}/999 can no longer be read whole, so it can only be discarded: {STREAM} ends at")
+    assert [reason.partition(":")[0] for reason in emptied] == [
+        f"commands.04/{n} cannot be read whole now" for n in range(2)
+    ]
 
 
 def test_a_letter_is_not_lost_when_the_broker_does_not_take_it(ground: DeadLetterSetup) -> None:
