@@ -75,6 +75,28 @@ def test_a_page_of_more_symbols_than_a_stream_may_name_shows_the_newest_price_of
         expect(trader.page.locator(f".watch [data-price-of={symbol}]")).to_have_text("$43.21")
 
 
+def test_prices_that_come_together_are_shown_in_one_step(trader: BrowserUser):
+    """A step for each price would take a browser with a thousand symbols many seconds whenever its stream begins."""
+    trader.go("/")
+    trader.is_live()
+    steps = trader.page.evaluate(
+        """() => {
+            let steps = 0;
+            const find = document.querySelectorAll;
+            document.querySelectorAll = (selector) => {
+                steps += selector === "tr[data-position]";
+                return find.call(document, selector);
+            };
+            for (let number = 0; number < 300; number++) {
+                const detail = { symbol: `S${number}`, price_cents: 100, asked_at_ms: Date.now() };
+                dispatchEvent(new CustomEvent("daytrade:price", { detail }));
+            }
+            return new Promise((done) => setTimeout(() => done(steps), 300));
+        }"""
+    )
+    assert 1 <= steps <= 3, "a price of the stream may come meanwhile"
+
+
 def test_the_mark_turns_stale_and_live_again(new_person: Callable[..., BrowserUser], site: SiteUnderTest):
     person = new_person().sign_up()
     person.is_live()

@@ -5,17 +5,31 @@ import { drawDerived } from "./derived.js";
 import { dollars } from "./formats.js";
 import { tick } from "./ticking.js";
 
+// A new stream brings the prices of all symbols at once. The page is updated once for prices that come together: to
+// update it for each of a thousand would hold the browser up for many seconds.
+const GATHER_MS = 20;
+
 // By symbol: {cents, askedAtMs}.
 const newest = new Map();
+// Symbols whose newest price is not shown yet.
+const changed = new Set();
 
 export function startPrices() {
   showPrices();
   addEventListener("daytrade:price", ({ detail }) => {
     if (learn(detail.symbol, { cents: BigInt(detail.price_cents), askedAtMs: detail.asked_at_ms })) {
-      show(detail.symbol);
-      drawDerived(newest);
+      if (!changed.size) {
+        setTimeout(update, GATHER_MS);
+      }
+      changed.add(detail.symbol);
     }
   });
+}
+
+function update() {
+  changed.forEach(show);
+  changed.clear();
+  drawDerived(newest);
 }
 
 // Call this after a part was redrawn: it learns the part's prices, and updates the whole page to the newest.
