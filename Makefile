@@ -38,7 +38,7 @@ up: $(STAMP) ## Start servers and workers; they keep running [REPLICAS=1 QUOTES=
 web: $(STAMP) ## Start servers, workers and the site; print its address and a demo person [WEB_PORT= LIVE_PORT= REPLICAS=1]
 	@$(DEPLOY) web
 
-admin: $(STAMP) ## Make a person an administrator of the site [USER=name PASSWORD=]
+admin: $(STAMP) ## Make a person an administrator of the site [USER=name EXISTING=yes]
 	@$(DEPLOY) admin $(if $(findstring command,$(origin USER)),"$$USER")
 
 status: $(STAMP) ## Show what runs

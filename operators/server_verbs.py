@@ -76,10 +76,17 @@ def declare(
         print(f"{moved:,} dead letters of an earlier version were moved from their queue into the database")
 
 
-def admin(name: Annotated[str, typer.Argument(help="1 to 64 of A-Z a-z 0-9 _ . @ -")]) -> int:
+def admin(
+    name: Annotated[str, typer.Argument(help="1 to 64 of A-Z a-z 0-9 _ . @ -")],
+    existing: Annotated[
+        bool, typer.Option("--existing", help="Promote the person who has this name already; do not ask.")
+    ] = False,
+) -> int:
     """Make a person an administrator of the site. Creates the person if necessary.
 
-    Asks for a new person's password, or reads it from PASSWORD. Exit codes: 0 done, 1 not possible now, 2 misused.
+    Asks for a new person's password, or reads it from the environment variable PASSWORD. If the person exists already,
+    asks whether they are meant. A promoted person keeps their password; their sessions and API tokens end. Exit codes:
+    0 done, 1 refused or not possible now, 2 misused.
     """
     from operators import given_servers
     from schema.commands import is_user
@@ -91,7 +98,7 @@ def admin(name: Annotated[str, typer.Argument(help="1 to 64 of A-Z a-z 0-9 _ . @
         raise SettingsError(f"{name!r} is not a name: a name has 1 to 64 of A-Z a-z 0-9 _ . @ -")
     store = Store(given_servers.setting("DATABASE_URL"), 1)
     try:
-        return promote(store, name)
+        return promote(store, name, existing)
     finally:
         store.close()
 

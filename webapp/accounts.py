@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from schema.commands import is_user
 from webapp import passwords, people, sessions, tokens
 from webapp.people import Person
+from webapp.reserved_names import is_reserved
 from webapp.site import site
 
 __all__ = [
@@ -58,6 +59,8 @@ def sign_up(user_id: str, password: str) -> Person:
     """Creates a person and logs them in. Raises ProblemForPeople (fields: user_id, password), Unavailable."""
     if not is_user(user_id):
         raise ProblemForPeople("A name has 1 to 64 characters from A-Z a-z 0-9 _ . @ -", "user_id")
+    if is_reserved(user_id):
+        raise ProblemForPeople("This name is reserved. Choose another one.", "user_id")
     if (fault := passwords.fault(password, user_id)) is not None:
         raise ProblemForPeople(fault, "password")
     person = people.make(site().store, user_id, passwords.hashed(password))

@@ -46,12 +46,12 @@ def set_password(store: Store, user_id: str, password_hash: str) -> Person:
     return Person(*store.only(_SET_PASSWORD, user=user_id, password_hash=password_hash))
 
 
-def set_role(store: Store, user_id: str, role: str) -> bool:
-    """Changes a person's role. Returns False if there is no such person."""
-    changed = store.write(
-        "UPDATE people SET role = CAST(:role AS person_role) WHERE user_id = :user", user=user_id, role=role
-    )
-    return changed == 1
+def set_role(store: Store, user_id: str, role: str) -> None:
+    """Changes a person's role, and ends every session and API token of the person.
+
+    Whoever holds a session or token got it with the old role, and must prove anew that they are this person.
+    """
+    store.write(_SET_ROLE, user=user_id, role=role)
 
 
 _COLUMNS = "user_id, role::text, created_at_ms, session_epoch"
@@ -63,6 +63,12 @@ _MAKE = f"""
     ON CONFLICT DO NOTHING RETURNING {_COLUMNS}"""
 
 _FIND = f"SELECT {_COLUMNS}, password_hash FROM people WHERE user_id = :user"
+
+_SET_ROLE = """
+    WITH revoked AS (
+        UPDATE api_tokens SET revoked_at_ms = extract(epoch FROM clock_timestamp()) * 1000
+        WHERE user_id = :user AND revoked_at_ms IS NULL)
+    UPDATE people SET role = CAST(:role AS person_role), session_epoch = session_epoch + 1 WHERE user_id = :user"""
 
 _SET_PASSWORD = f"""
     UPDATE people SET password_hash = :password_hash, session_epoch = session_epoch + 1

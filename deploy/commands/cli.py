@@ -76,12 +76,14 @@ def web(replicas: Replicas = 1) -> None:
 def admin(name: Annotated[str, typer.Argument()] = "") -> None:
     """Make a person an administrator of the site."""
     if not name:
-        say("usage: make admin USER=name")
+        say("usage: make admin USER=name [EXISTING=yes]")
         raise typer.Exit(2)
     if not is_user(name):
         raise StackError(f"USER={name}: a name has 1 to 64 of A-Z a-z 0-9 _ . @ -")
+    existing = preconditions.require_yes_or_nothing("EXISTING")
+    preconditions.refuse_on_command_line("PASSWORD")
     with exclusive("admin"):
-        raise typer.Exit(runs.admin(load(), name))
+        raise typer.Exit(runs.admin(load(), name, existing))
 
 
 @app.command("bench-web")

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.commands import misspelt
 from deploy.stack import ports
 from deploy.stack.failure import StackError
 from deploy.stack.profiles import HOST, SITE
@@ -112,6 +113,22 @@ def require_file(name: str, variable: str) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise StackError(f"{variable}={name}: {error.strerror}") from error
+
+
+def require_yes_or_nothing(variable: str) -> bool:
+    """Whether the variable is `yes`. Raises StackError if it is anything else than that or empty."""
+    if (given := os.environ.get(variable, "")) not in ("", "yes"):
+        raise StackError(f"{variable}={given}: must be yes, or be left out")
+    return given == "yes"
+
+
+def refuse_on_command_line(variable: str) -> None:
+    """Refuses a secret that stands on make's command line. Raises StackError."""
+    if variable in os.environ.get(misspelt.GIVEN, "").split():
+        raise StackError(
+            f"{variable} on the command line can be read by every user of this machine. Choose another one now, and"
+            f" leave it out, so that you are asked for it; a script puts it into the environment: export {variable}"
+        )
 
 
 def require_writable(name: str, variable: str) -> None:

@@ -77,13 +77,14 @@ def bench_web(record: Record) -> int:
         return foreground.wait_for(modules.start(urls_of(record, TEST).environment, "bench.web"))
 
 
-def admin(record: Record, name: str) -> int:
-    """Makes a person an administrator of the site, in the live database."""
+def admin(record: Record, name: str, existing: bool) -> int:
+    """Makes a person an administrator of the site, in the live database. `existing`: they are known to exist."""
     with _servers_for_a_while(record, only_postgres=True):
         servers.ensure_database(record, LIVE)
         urls = urls_of(record, LIVE)
         modules.run_quietly(urls, "operators", "migrate")
-        return foreground.wait_for(modules.start(urls.environment, "operators", "admin", name))
+        flags = ("--existing",) if existing else ()
+        return foreground.wait_for(modules.start(urls.environment, "operators", "admin", *flags, name))
 
 
 def bench(record: Record, what: str) -> int:

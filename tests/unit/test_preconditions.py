@@ -229,3 +229,19 @@ def test_a_folder_of_somebody_else_is_named(tmp_path, as_nobody):
 def test_an_address_without_a_database_is_refused():
     with pytest.raises(StackError, match="names no database"):
         given.require_addresses("amqp://h", "postgresql://h")
+
+
+def test_a_password_on_the_command_line_of_make_is_refused(monkeypatch):
+    monkeypatch.setenv("GIVEN_TO_MAKE", "USER PASSWORD")
+    with pytest.raises(StackError, match="PASSWORD on the command line can be read"):
+        preconditions.refuse_on_command_line("PASSWORD")
+    monkeypatch.setenv("GIVEN_TO_MAKE", "USER")
+    preconditions.refuse_on_command_line("PASSWORD")
+
+
+def test_a_confirmation_that_is_not_yes_is_refused(monkeypatch):
+    monkeypatch.setenv("EXISTING", "no")
+    with pytest.raises(StackError, match="EXISTING=no"):
+        preconditions.require_yes_or_nothing("EXISTING")
+    monkeypatch.setenv("EXISTING", "yes")
+    assert preconditions.require_yes_or_nothing("EXISTING")
