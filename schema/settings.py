@@ -20,8 +20,9 @@ REPLICA_CHARACTERS_MAX = 50
 class Settings:
     """Settings of a process. Read them once, at start, with `from_environment`."""
 
-    amqp_url: str
-    database_url: str
+    amqp_url: str = field(repr=False)
+    """URL with a password, as is `database_url`; neither is shown when the settings are printed."""
+    database_url: str = field(repr=False)
     replica: str
     """Name of this process among its peers: `REPLICA`, the host, and a random mark that makes it unique."""
     dump_dir: Path

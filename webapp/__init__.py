@@ -44,7 +44,7 @@ def create_app(settings: WebSettings) -> Flask:
     failures.handle(app)
     bodies.limit(app)
     static_files.serve(app)
-    security.protect(app, settings.https)
+    security.protect(app, settings)
     gateway.start()
     return app
 

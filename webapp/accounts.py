@@ -35,7 +35,7 @@ def current_user() -> Person | None:
     """The person whose API token or session this request carries; None without a valid one. Raises Unavailable."""
     if "person" not in g:
         bearer = bearer_token()
-        g.person = tokens.person_of(site().store, bearer) if bearer else _person_of_session()
+        g.person = tokens.person_of(site().store, bearer) if bearer is not None else _person_of_session()
     person: Person | None = g.person
     return person
 
@@ -48,7 +48,10 @@ def logged_in() -> Person:
 
 
 def bearer_token() -> str | None:
-    """The token in the request's Authorization header, or None. If a request has a token, its session is ignored."""
+    """The token in the request's Authorization header, "" if the header holds none; None if it is not for a token.
+
+    Its session is ignored if a request has a token, even an empty one: such a request needs no CSRF token.
+    """
     authorization = request.authorization
     if authorization is None or authorization.type != "bearer":
         return None

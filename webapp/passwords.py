@@ -1,9 +1,11 @@
 """Passwords: the rules for a new one, and its argon2id hash. Nothing here knows of people, tables or requests."""
 
 import threading
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 CHARACTERS_MIN, CHARACTERS_MAX = 8, 200
 
@@ -28,7 +30,18 @@ def fault(password: str, user_id: str) -> str | None:
         return "The password must differ from the name."
     if len(set(password)) < 3:
         return "The password must have more than two different characters."
+    if password.lower() in _guessed_first():
+        return "This password is among those that everybody guesses first. Choose a longer or a stranger one."
     return None
+
+
+@cache
+def _guessed_first() -> frozenset[str]:
+    """The commonest passwords, words and names, in lower case: zxcvbn's lists, 94,000 entries.
+
+    All of its lists count, because it removes from the list of passwords what another list has too (`jennifer`).
+    """
+    return frozenset(text for texts in FREQUENCY_LISTS.values() for text in texts if len(text) >= CHARACTERS_MIN)
 
 
 def hashed(password: str) -> str:

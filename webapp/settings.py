@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from schema.commands import Allowances
 from schema.environment import choice, integer
 from schema.errors import SettingsError
 from schema.settings import Settings
+from webapp.trusted_hosts import read_names, trusted_names
 
 SECRET_KEY_CHARACTERS_MIN = 32
 SECRET_KEY_FILE = ".stack/web_secret_key"
@@ -23,13 +24,15 @@ class WebSettings:
     """Settings of one web process; `from_environment` reads them once, at start."""
 
     base: Settings
-    secret_key: str
+    secret_key: str = field(repr=False)
     """Signs cookies; anyone who knows it can pose as any person. All processes of a site share it."""
     host: str
     port: int
     live_port: int
     live_url: str
     """Address of the live updates: a path of the site, or an address on its host; empty: at `live_port`."""
+    trusted_hosts: frozenset[str]
+    """Host names under which the site answers; requests for any other name are refused."""
     https: bool
     """Whether browsers reach the site by https (through a proxy): they then send cookies by https only."""
     proxies: int
@@ -52,13 +55,16 @@ def from_environment(environment: Mapping[str, str]) -> WebSettings:
     """Reads the settings. Raises SettingsError with the variable's name and its allowed values."""
     port = integer(environment, "WEB_PORT", 8080, 1, 65535)
     threads = integer(environment, "WEB_THREADS", 32, 1, 256)
+    host = environment.get("WEB_HOST") or "127.0.0.1"
+    live_url = _live_url(environment.get("LIVE_URL") or "")
     return WebSettings(
         base=settings.from_environment(environment),
         secret_key=_secret_key(environment),
-        host=environment.get("WEB_HOST") or "127.0.0.1",
+        host=host,
         port=port,
         live_port=integer(environment, "LIVE_PORT", 8081, 1, 65535),
-        live_url=_live_url(environment.get("LIVE_URL") or ""),
+        live_url=live_url,
+        trusted_hosts=trusted_names(host, live_url, read_names(environment.get("WEB_TRUSTED_HOSTS") or "")),
         https=choice(environment, "WEB_HTTPS", ("no", "yes")) == "yes",
         proxies=integer(environment, "WEB_PROXIES", 0, 0, 5),
         threads=threads,

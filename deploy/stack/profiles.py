@@ -1,6 +1,6 @@
 """Profiles live, loadtest and test: each has a database and a vhost, so tests never see live data. No I/O."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from database.libpq_urls import beside, for_own_server
@@ -21,8 +21,8 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Urls:
-    amqp: str
-    database: str
+    amqp: str = field(repr=False)  # both have passwords
+    database: str = field(repr=False)
 
     @property
     def environment(self) -> dict[str, str]:

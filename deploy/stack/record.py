@@ -49,13 +49,13 @@ class Record:
     ports: dict[str, Port] = field(default_factory=dict)
     quote_ports: dict[str, Port] = field(default_factory=dict)
     site_ports: dict[str, Port] = field(default_factory=dict)
-    demo_password: Password = ""
-    amqp_url: str = ""
-    database_url: str = ""
-    amqp_password: Password = field(default_factory=_password)
-    database_password: Password = field(default_factory=_password)
-    superuser_password: Password = field(default_factory=_password)
-    supervisor_password: Password = field(default_factory=_password)
+    demo_password: Password = field(default="", repr=False)
+    amqp_url: str = field(default="", repr=False)
+    database_url: str = field(default="", repr=False)
+    amqp_password: Password = field(default_factory=_password, repr=False)
+    database_password: Password = field(default_factory=_password, repr=False)
+    superuser_password: Password = field(default_factory=_password, repr=False)
+    supervisor_password: Password = field(default_factory=_password, repr=False)
 
     def begun(self, profile: Profile) -> None:
         """Notes that a run of this profile has begun, as the last run, and saves the record."""

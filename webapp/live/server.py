@@ -19,6 +19,7 @@ from webapp.live.hub import Hub
 from webapp.live.stream_registry import Full
 from webapp.live_address import PATH, SYMBOLS_MAX
 from webapp.settings import WebSettings
+from webapp.trusted_hosts import REFUSAL, is_trusted
 from webapp.unavailable import Unavailable
 
 RETRY_AFTER_SECONDS = 10
@@ -40,6 +41,8 @@ def create_server(settings: WebSettings) -> tuple[Starlette, Hub]:
         await hub.close()
 
     async def live(request: Request) -> Response:
+        if not is_trusted(_host(request, settings), settings.trusted_hosts):
+            return _problem(400, REFUSAL, {})
         headers = _headers(request, settings)
         if headers is None:
             return _problem(403, "only pages of this site may open a stream", {})

@@ -42,7 +42,7 @@ def test_pages_name_the_live_updates_where_the_proxy_has_them(website: Website) 
 
 
 def test_streams_are_for_the_site_under_the_name_the_proxy_tells(website: Website, wait_for) -> None:
-    live = LiveProcess(website, WEB_PROXIES="1")
+    live = LiveProcess(website, WEB_PROXIES="1", WEB_TRUSTED_HOSTS="trade.example")
     try:
         wait_for(live.is_well, what="it is up")
         forwarded = {"X_Forwarded_Host": "trade.example:8443"}
