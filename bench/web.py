@@ -86,7 +86,7 @@ def _people(settings: WebSettings, streams: int) -> tuple[list[str], list[str]]:
         person = people.make(store, f"page{number}", "no password")
         assert person is not None, "the database is new"
         if number < POSTERS:
-            created = tokens.create(store, person.user_id, "bench")
+            created = tokens.create(store, person, "bench")
             assert created is not None
             texts.append(created[1])
         with app.test_request_context():

@@ -76,7 +76,7 @@ class SimulatedPerson:
         app = make_flask(settings)
         person = people.make(store, name, "no password")
         assert person is not None, "the database is new"
-        created = tokens.create(store, person.user_id, "bench")
+        created = tokens.create(store, person, "bench")
         assert created is not None
         self.token = created[1]
         with app.test_request_context():

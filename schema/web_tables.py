@@ -21,6 +21,7 @@ from sqlalchemy import (
 from schema.tables import metadata
 
 person_role = Enum("user", "administrator", name="person_role", metadata=metadata)
+token_scope = Enum("read", "trade", name="token_scope", metadata=metadata)
 
 people = Table(
     "people",
@@ -34,7 +35,7 @@ people = Table(
         BigInteger,
         nullable=False,
         server_default="0",
-        comment="Raising it ends all sessions of this person",
+        comment="Raising it ends all sessions and API tokens of this person",
     ),
     PrimaryKeyConstraint("user_id"),
     CheckConstraint("user_id ~ '^[A-Za-z0-9_.@-]{1,64}$'", name="user_id_valid"),
@@ -62,6 +63,9 @@ api_tokens = Table(
     Column("created_at_ms", BigInteger, nullable=False),
     Column("last_used_at_ms", BigInteger, comment="Time of the last use, to the minute"),
     Column("revoked_at_ms", BigInteger),
+    Column("scope", token_scope, nullable=False, comment="read: only GET requests"),
+    Column("session_epoch", BigInteger, nullable=False, comment="The person's session_epoch when the token was made"),
+    Column("expires_at_ms", BigInteger, nullable=False),
     PrimaryKeyConstraint("token_digest"),
     UniqueConstraint("user_id", "token_id", name="api_tokens_token_id_key"),
 )

@@ -16,8 +16,8 @@ from webapp.reserved_names import is_reserved
 from webapp.site import site
 
 __all__ = [
-    "Person", "ProblemForPeople", "administrator_required", "change_password", "check_password", "current_user",
-    "log_in", "log_out", "login_required", "sign_up",
+    "Person", "ProblemForPeople", "administrator_required", "bearer_token", "change_password", "check_password",
+    "current_user", "log_in", "log_out", "login_required", "reads_only", "sign_up",
 ]  # fmt: skip
 
 LOG_IN_ENDPOINT = "pages.log_in"
@@ -34,10 +34,18 @@ class ProblemForPeople(ValueError):
 def current_user() -> Person | None:
     """The person whose API token or session this request carries; None without a valid one. Raises Unavailable."""
     if "person" not in g:
-        bearer = bearer_token()
-        g.person = tokens.person_of(site().store, bearer) if bearer is not None else _person_of_session()
+        text = bearer_token()
+        bearer = tokens.bearer_of(site().store, text) if text is not None else None
+        g.reads_only = bearer is not None and bearer.scope == tokens.READ
+        g.person = _person_of_session() if text is None else bearer and bearer.person
     person: Person | None = g.person
     return person
+
+
+def reads_only() -> bool:
+    """Whether the request carries a token that may only read. Raises Unavailable."""
+    current_user()
+    return bool(g.get("reads_only"))
 
 
 def logged_in() -> Person:
@@ -118,7 +126,10 @@ def login_required(view: Callable[..., ResponseReturnValue]) -> Callable[..., Re
 
     @wraps(view)
     def guarded(*arguments: object, **named: object) -> ResponseReturnValue:
-        return view(*arguments, **named) if current_user() else _to_log_in()
+        if current_user() is None:
+            return _to_log_in()
+        _require_scope()
+        return view(*arguments, **named)
 
     return guarded
 
@@ -131,11 +142,17 @@ def administrator_required(view: Callable[..., ResponseReturnValue]) -> Callable
         person = current_user()
         if person is None:
             return _to_log_in()
+        _require_scope()
         if not person.administrator:
             abort(403)
         return view(*arguments, **named)
 
     return guarded
+
+
+def _require_scope() -> None:
+    if request.method not in ("GET", "HEAD", "OPTIONS") and reads_only():
+        abort(403)
 
 
 def _begin_session(person: Person) -> None:

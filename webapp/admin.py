@@ -20,6 +20,7 @@ from webapp.store import Store
 
 TERMINAL = "/dev/tty"
 
+
 def promote(store: Store, user_id: str, existing: bool = False) -> int:
     """Makes the person an administrator. `existing`: the operator means the person who exists already.
 

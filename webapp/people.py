@@ -42,7 +42,7 @@ def set_hash(store: Store, user_id: str, password_hash: str) -> None:
 
 
 def set_password(store: Store, user_id: str, password_hash: str) -> Person:
-    """Changes the password, and ends every session of the person."""
+    """Changes the password, and ends every session and API token of the person."""
     return Person(*store.only(_SET_PASSWORD, user=user_id, password_hash=password_hash))
 
 
@@ -65,9 +65,6 @@ _MAKE = f"""
 _FIND = f"SELECT {_COLUMNS}, password_hash FROM people WHERE user_id = :user"
 
 _SET_ROLE = """
-    WITH revoked AS (
-        UPDATE api_tokens SET revoked_at_ms = extract(epoch FROM clock_timestamp()) * 1000
-        WHERE user_id = :user AND revoked_at_ms IS NULL)
     UPDATE people SET role = CAST(:role AS person_role), session_epoch = session_epoch + 1 WHERE user_id = :user"""
 
 _SET_PASSWORD = f"""

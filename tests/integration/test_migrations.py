@@ -142,3 +142,23 @@ def test_the_progress_of_an_earlier_version_keeps_its_numbers_under_its_new_name
         assert connection.execute(moved).fetchall() == [(3, 7, 9)]
         with pytest.raises(psycopg.errors.CheckViolation, match="partitions_next_offset_bounded"):
             connection.execute("UPDATE partitions SET next_offset = 11 WHERE next_offset = 7")
+
+
+def test_tokens_of_an_earlier_version_keep_working_and_what_has_ended_stays_so(database_url):
+    with alembic(database_url) as config:
+        command.downgrade(config, "0015")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("INSERT INTO people VALUES ('ann', 'hash', 'user', 1, 3)")
+        insert = "INSERT INTO api_tokens (token_digest, user_id, name, created_at_ms) VALUES (%s, %s, '', 1)"
+        connection.cursor().executemany(insert, [(b"ann's", "ann"), (b"left over", "gone"), (b"reads", "ann")])
+        with alembic(database_url) as config:
+            command.upgrade(config, "head")
+        found = connection.execute(
+            "SELECT scope::text, session_epoch, expires_at_ms > extract(epoch FROM now()) * 1000 FROM api_tokens"
+        ).fetchall()
+        assert found == [("trade", 3, True), ("trade", 0, True), ("trade", 3, True)]
+        connection.execute("UPDATE api_tokens SET scope = 'read' WHERE token_digest = %s", (b"reads",))
+        with alembic(database_url) as config:
+            command.downgrade(config, "0015")
+        valid = connection.execute("SELECT token_digest FROM api_tokens WHERE revoked_at_ms IS NULL").fetchall()
+    assert valid == [(b"ann's",)]

@@ -15,7 +15,7 @@ from flask import Response, request
 from flask_wtf.csrf import validate_csrf
 from wtforms.validators import ValidationError
 
-from webapp.accounts import Person, bearer_token, current_user
+from webapp.accounts import Person, bearer_token, current_user, reads_only
 from webapp.api.blueprint import blueprint
 from webapp.api.problems import ProblemError
 from webapp.bounds import bounded
@@ -92,13 +92,20 @@ def answered(value: Any, status: int = 200, **headers: str) -> Response:
 
 
 def authenticated(method: str) -> Person:
-    """The person behind the call, by API token or session. With a session, all but GET need the page's CSRF token."""
+    """The person behind the call, by API token or session.
+
+    All calls but GET need a token with the scope trade, or a session and the page's CSRF token.
+    """
     person = current_user()
     if person is None:
         raise ProblemError(
             401, "no valid token: send one in the header Authorization: Bearer …", WWW_Authenticate="Bearer"
         )
-    if method not in SAFE_METHODS and bearer_token() is None:
+    if method in SAFE_METHODS:
+        return person
+    if reads_only():
+        raise ProblemError(403, "this token may only read: create one with the scope trade")
+    if bearer_token() is None:
         try:
             validate_csrf(request.headers.get("X-CSRFToken"))
         except ValidationError as error:

@@ -19,6 +19,8 @@ class NewToken(msgspec.Struct, frozen=True):
     token: str
     token_id: int
     name: str
+    scope: tokens.Scope
+    expires_at_ms: int
 
 
 @operation("POST", "/tokens", {201: NewToken}, body=Credentials, open_to_all=True, errors=(403, 409), limit=login_limit)
@@ -28,16 +30,16 @@ def create_token(body: Credentials) -> Response:
         person = check_password(body.user, body.password)
     except ProblemForPeople as error:
         raise ProblemError(403, str(error)) from error
-    created = tokens.create(site().store, person.user_id, body.name)
+    created = tokens.create(site().store, person, body.name, body.scope, body.days)
     if created is None:
         raise ProblemError(409, f"you have {tokens.TOKENS_MAX} tokens, the maximum: revoke one first")
     token, text = created
-    return answered(NewToken(text, token.token_id, token.name), 201)
+    return answered(NewToken(text, token.token_id, token.name, token.scope, token.expires_at_ms), 201)
 
 
 @operation("GET", "/tokens", {200: list[tokens.Token]})
 def list_tokens(person: Person) -> list[tokens.Token]:
-    """List your tokens, without their texts."""
+    """List your valid tokens, without their texts, with the time of their last use."""
     return tokens.of_person(site().store, person.user_id)
 
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from schema.arguments import BY_SHARES, OF_ORDER
+from webapp import tokens
 from webapp.bounds import LetterNumber, Page, SymbolLetters, TimeMs, WaitMs
 from webapp.reads import HistoryFilter
 from webapp.reads.history import SIZE_MAX
@@ -231,8 +232,13 @@ class Since(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Name and password of the token's owner, and a name for the token."""
+    """Name and password of the token's owner, a name for the token, its scope, and the days until it expires.
+
+    `scope`: read allows GET requests only; trade allows all.
+    """
 
     user: Annotated[str, Meta(max_length=64)]
     password: Annotated[str, Meta(max_length=200)]
     name: Annotated[str, Meta(min_length=1, max_length=100)]
+    scope: tokens.Scope = "trade"
+    days: Annotated[int, Meta(ge=1, le=tokens.LIFETIME_DAYS_MAX)] = tokens.LIFETIME_DAYS

@@ -41,7 +41,8 @@ def password() -> ResponseReturnValue:
         except ProblemForPeople as error:
             problem = str(error)
         else:
-            tell_on_next_page(message("done", "Password changed", "You are logged out on all other devices."))
+            ended = "You are logged out on all other devices, and your API tokens have ended."
+            tell_on_next_page(message("done", "Password changed", ended))
             return redirect(url_for("pages.dashboard"), 303)
     return _page("password.html", problem)
 

@@ -68,7 +68,12 @@ class Website:
 
     def api(self, user: str, app: Flask | None = None) -> "Caller":
         """Returns a client that calls the API as this user, with a new token."""
-        return Caller(app or self.app, tokens.create(self.store, user, "test")[1])
+        person, _ = people.find(self.store, user)
+        return self.caller(tokens.create(self.store, person, "test")[1], app)
+
+    def caller(self, token: str, app: Flask | None = None) -> "Caller":
+        """Returns a client that calls the API with this token."""
+        return Caller(app or self.app, token)
 
     def browser(self, app: Flask | None = None) -> "Browser":
         return Browser(app or self.app)
