@@ -231,7 +231,7 @@ def dump_file(finished: Judged) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(
-    ("element", "named"), [("quoteServer", "the quote of transaction"), ("userCommand", "0 times Given")]
+    ("element", "named"), [("quoteServer", "the quote of transaction"), ("userCommand", "0 times WorkloadCommand")]
 )
 def test_an_entry_missing_from_a_dump_is_found(finished: Judged, dump_file: Path, element: str, named: str) -> None:
     lines = dump_file.read_text().splitlines(keepends=True)
