@@ -5,6 +5,8 @@ import os
 import secrets
 import sys
 
+import psutil
+
 from deploy.stack import caller, ports, stack_folder
 from deploy.stack.paths import LOGS, ROOT, STACK, from_root
 from deploy.stack.profiles import HOST, LIVE, SITE, urls_of
@@ -37,7 +39,7 @@ def start(record: Record, quotes_are_simulated: bool) -> str:
     workers = (WEB, LIVE_UPDATES, *((MARKET,) if quotes_are_simulated else ()))
     supervisor.set_workers(record, SITE, [_program(worker, environment(record)) for worker in workers])
     port = record.site_ports["web"]
-    wait_until(lambda: answers(port), f"the site ({LOGS / SITE / 'web.log'})", START_SECONDS_MAX)
+    wait_until(lambda: answers(port, _pid(record)), f"the site ({LOGS / SITE / 'web.log'})", START_SECONDS_MAX)
     return f"http://{HOST}:{port}"
 
 
@@ -85,8 +87,32 @@ def _choose_ports(record: Record) -> None:
     record.save()
 
 
-def answers(port: int) -> bool:
-    """Whether the site answers. A direct connection: urllib would use the proxy in the caller's http_proxy."""
+def answers(port: int, pid: int) -> bool:
+    """Whether the site answers at this port, and the answer comes from this process, whose listening socket it is.
+
+    Any other program that has the port may answer 200 as well, and would be given the passwords of people.
+    """
+    return _listens(pid, port) and _is_well(port)
+
+
+def _pid(record: Record) -> int:
+    """Returns the process of the site that supervisord started; 0 if none runs."""
+    pid: int = supervisor.processes(record)[f"{SITE}.{WEB.name}"]["pid"]
+    return pid
+
+
+def _listens(pid: int, port: int) -> bool:
+    if not pid:
+        return False
+    try:
+        sockets = psutil.Process(pid).net_connections("tcp")
+    except psutil.Error:  # it has ended meanwhile, or belongs to another user
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in sockets)
+
+
+def _is_well(port: int) -> bool:
+    # A direct connection: urllib would use the proxy in the caller's http_proxy.
     connection = http.client.HTTPConnection(HOST, port, timeout=5)
     try:
         connection.request("GET", "/healthz")

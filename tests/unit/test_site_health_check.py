@@ -1,5 +1,6 @@
-"""Health check of the site: it connects directly, whatever proxies the shell names."""
+"""Health check of the site: it connects directly, and trusts only the process that it asks about."""
 
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -32,8 +33,16 @@ def port() -> Iterator[int]:
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
 def test_the_site_is_reached_directly_whatever_proxy_the_shell_names(name, port, monkeypatch):
     monkeypatch.setenv(name, "http://127.0.0.1:1")
-    assert site.answers(port)
+    assert site.answers(port, os.getpid())
 
 
 def test_nobody_answers_at_a_closed_port():
-    assert not site.answers(1)
+    assert not site.answers(1, os.getpid())
+
+
+def test_a_well_answer_of_another_program_on_the_site_s_port_does_not_count(port):
+    assert not site.answers(port, os.getppid())
+
+
+def test_a_site_that_does_not_run_does_not_answer(port):
+    assert not site.answers(port, pid=0)
