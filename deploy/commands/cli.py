@@ -271,7 +271,7 @@ def _export(what: str, variable: str, file: str, usage: str) -> None:
 
 def main() -> int:
     """Runs a command. Errors of the stack become one line (and the end of a log), never a traceback."""
-    os.umask(0o022)
+    os.umask(0o077)  # what the stack writes is for its own user only; all that it starts inherits this
     try:
         if said := complaint(str(ROOT)):
             raise StackError(said)

@@ -14,14 +14,14 @@ CONFIG, DEFINITIONS, PLUGINS = "rabbitmq.conf", "definitions.json", "enabled_plu
 DATA, COOKIE = "data", ".erlang.cookie"
 
 
-def render(record: Record, listener: str, definitions: str) -> Path:
-    """Writes the three files; returns their folder. `listener` and `definitions` are an address and
-    a path as the broker sees them, which may run in a container.
+def render(record: Record, listener: str, definitions: str, mode: int = 0o600) -> Path:
+    """Writes the three files with the rights `mode`; returns their folder. `listener` and `definitions` are an address
+    and a path as the broker sees them, which may run in a container.
     """
     stack_folder.folder(RABBITMQ_HOME)
-    _fill(CONFIG, {"listener": listener, "definitions": definitions})
-    _fill(DEFINITIONS, {"password_hash": password_hash(record.amqp_password)})
-    _fill(PLUGINS, {})
+    _fill(CONFIG, {"listener": listener, "definitions": definitions}, mode)
+    _fill(DEFINITIONS, {"password_hash": password_hash(record.amqp_password)}, mode)
+    _fill(PLUGINS, {}, mode)
     return RABBITMQ_HOME
 
 
@@ -45,7 +45,8 @@ def password_hash(password: str) -> str:
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
-def _fill(name: str, values: dict[str, str]) -> None:
-    stack_folder.file(RABBITMQ_HOME / name).write_text(
-        Template((RABBITMQ_TEMPLATES / name).read_text()).substitute(values)
-    )
+def _fill(name: str, values: dict[str, str], mode: int) -> None:
+    path = stack_folder.file(RABBITMQ_HOME / name)
+    path.touch(mode=mode)
+    path.chmod(mode)
+    path.write_text(Template((RABBITMQ_TEMPLATES / name).read_text()).substitute(values))

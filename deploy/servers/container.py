@@ -32,7 +32,8 @@ def start(record: Record, servers: tuple[str, ...] = (RABBITMQ, POSTGRES)) -> No
     if running(record, servers):
         return
     stack_folder.ensure()
-    broker_files.render(record, "0.0.0.0:5672", "/etc/rabbitmq/definitions.json")
+    # The broker in the container is another user. The users of this machine cannot enter the folder of these files.
+    broker_files.render(record, "0.0.0.0:5672", "/etc/rabbitmq/definitions.json", mode=0o644)
     with progress(f"Starting {' and '.join(servers)} in containers"):
         _compose(record, "up", "--detach", *servers)
         for name in servers:

@@ -45,6 +45,7 @@ def _apt_get(arguments: list[str], environment: dict[str, str]) -> None:
             capture_output=True,
             text=True,
             timeout=SECONDS_MAX,
+            umask=0o022,  # files that the packages make are for every user of the machine
         )
     except subprocess.TimeoutExpired as error:
         raise StackError(f"apt-get {arguments[0]} took longer than {SECONDS_MAX} s") from error

@@ -16,6 +16,7 @@ def exclusive(command: str) -> Iterator[None]:
     the process ends.
     """
     stack_folder.ensure()
+    stack_folder.close_to_others()
     with LOCK.open("a+", errors="replace") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

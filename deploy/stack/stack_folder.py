@@ -2,10 +2,23 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from deploy.stack.failure import StackError
-from deploy.stack.paths import LOCK, LOGS, RABBITMQ_HOME, RECORD, RECORD_COPY, STACK, SUPERVISOR_CONFIG, WORKER_CONFIGS
+from deploy.stack.paths import (
+    LOCK,
+    LOGS,
+    POSTGRES_DATA,
+    RABBITMQ_HOME,
+    RABBITMQ_TEMPLATES,
+    RECORD,
+    RECORD_COPY,
+    STACK,
+    SUPERVISOR_CONFIG,
+    WORKER_CONFIGS,
+)
 from deploy.stack.progress import say
 
 FOLDERS = (LOGS, WORKER_CONFIGS, RABBITMQ_HOME)
@@ -18,18 +31,45 @@ ASIDE = ".damaged"
 def ensure() -> None:
     """Makes .stack and puts aside paths of the wrong kind in it. Raises StackError, OSError.
 
-    Other users may pass through .stack (for root, Postgres runs as another user) but not list it.
+    No other user may list .stack. If root runs the stack, others may pass through it, because Postgres then runs as
+    another user.
     """
     if not STACK.is_dir():
         if STACK.exists() or STACK.is_symlink():
             raise StackError(f"{STACK} is not a folder: remove it, or run `make clean`")
         STACK.mkdir()
-    os.chmod(STACK, 0o711)
+    os.chmod(STACK, 0o711 if os.geteuid() == 0 else 0o700)
     for path in FOLDERS:
         if not path.is_dir():
             put_aside(path)
     for path in FILES:
         file(path)
+
+
+def close_to_others() -> None:
+    """Takes other users' rights to what .stack contains: an earlier version or a `chmod -R` gave them. Raises OSError.
+
+    New files need no repair: the stack runs with umask 077.
+    """
+    for path in _contents():
+        with suppress(FileNotFoundError):  # a server has removed it meanwhile
+            state = path.lstat()
+            if not path.is_symlink() and state.st_mode & 0o077 and os.geteuid() in (0, state.st_uid):
+                path.chmod(state.st_mode & 0o700)
+
+
+def _contents() -> Iterator[Path]:
+    """Yields what lies in .stack, but not inside Postgres's data folder, which Postgres keeps closed itself.
+
+    The broker's configuration is left out: in a container, the broker reads it as another user. Its folder keeps the
+    users of this machine out.
+    """
+    for above, folders, files in os.walk(STACK):
+        here = Path(above)
+        yield from (here / name for name in folders)
+        configuration = [name for name in files if here == RABBITMQ_HOME and (RABBITMQ_TEMPLATES / name).exists()]
+        yield from (here / name for name in files if name not in configuration)
+        folders[:] = [name for name in folders if here / name != POSTGRES_DATA]
 
 
 def folder(path: Path) -> Path:

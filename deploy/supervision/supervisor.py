@@ -177,6 +177,7 @@ def _main_section(record: Record) -> str:
         f"logfile={from_root(LOGS / 'supervisord.log')}",
         "logfile_maxbytes=10MB",
         f"pidfile={from_root(SUPERVISOR_CONFIG.with_suffix('.pid'))}",
+        "umask=077",  # supervisord would set 022, for itself and for all that it starts
         f"childlogdir={from_root(LOGS)}",
         # To run as root, supervisord wants an explicit user=root.
         *(["user=root"] if os.geteuid() == 0 else []),
