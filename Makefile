@@ -15,6 +15,9 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 STAMP := $(VENV)/.requirements-installed
+# Programs of `make lock` and `make sbom` only.
+TOOLS := $(VENV)/tools
+TOOLS_STAMP := $(TOOLS)/.requirements-installed
 # As root in somebody's checkout, Python writes no bytecode until it goes on as the owner (deploy/stack/owner.py).
 NO_BYTECODE := $(if $(filter 0,$(shell id -u)),$(if $(filter-out 0,$(shell stat -c %u .)),-B))
 DEPLOY := $(VENV)/bin/python $(NO_BYTECODE) -m deploy
@@ -25,7 +28,7 @@ ifeq ($(realpath $(VENV)/bin/python),)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help venv servers lint up web admin bench-web bench-waiting down status env loadtest test test-unit test-integration test-browser test-chaos chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
+.PHONY: help venv servers lint licences sbom lock up web admin bench-web bench-waiting down status env loadtest test test-unit test-integration test-browser test-chaos chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
 
 ##@ Run the whole system
 
@@ -77,6 +80,13 @@ lint: $(STAMP) ## Check style, format and types
 	@$(AS_OWNER) $(VENV)/bin/ruff format --quiet --check .
 	@$(AS_OWNER) $(VENV)/bin/mypy --no-error-summary
 
+licences: $(STAMP) ## List the licences of all packages; fail on one that is not allowed
+	@$(AS_OWNER) $(VENV)/bin/python -m deploy.commands.licences
+
+sbom: licences $(TOOLS_STAMP) ## Check licences and write the list of all packages (CycloneDX) to build/sbom.json
+	@$(AS_OWNER) mkdir -p build
+	@$(AS_OWNER) $(TOOLS)/bin/cyclonedx-py environment $(VENV)/bin/python --output-format JSON --output-file build/sbom.json
+
 test: $(STAMP) ## Run all tests, with four rounds of chaos; ARGS chooses some [ARGS="-k name"]
 	@$(DEPLOY) test
 
@@ -120,6 +130,10 @@ help: ## List these targets
 
 venv: $(STAMP) ## Make .venv and install requirements.txt into it
 
+lock: $(TOOLS_STAMP) ## Compile requirements.in into requirements.txt, with the hashes of all files
+	@for name in requirements requirements-tools; do $(AS_OWNER) $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --annotation-style line --custom-compile-command 'make lock' --output-file $$name.txt $$name.in >/dev/null || exit 1; done
+
 servers: $(STAMP) ## Start RabbitMQ and Postgres only
 	@$(DEPLOY) servers
 
@@ -131,3 +145,6 @@ clean: ## Stop everything; remove .stack, .venv and dumps
 # Standard input may be a workload, which no installer is to read.
 $(STAMP): requirements.txt deploy/make_venv.sh
 	@deploy/make_venv.sh $(VENV) requirements.txt >&2 </dev/null
+
+$(TOOLS_STAMP): requirements-tools.txt deploy/make_venv.sh | $(STAMP)
+	@deploy/make_venv.sh $(TOOLS) requirements-tools.txt >&2 </dev/null

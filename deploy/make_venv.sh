@@ -1,5 +1,6 @@
 #!/bin/bash
 # Makes the virtual environment and installs the pinned requirements into it: make_venv.sh FOLDER REQUIREMENTS.
+# pip refuses a file whose hash the requirements do not contain, whatever package index this machine uses.
 # It is a shell script because it runs before any Python package is installed. It sets up nothing but the virtual
 # environment.
 set -euo pipefail
@@ -54,7 +55,7 @@ fi
 
 log=$venv/pip.log
 echo "Installing $(grep -c '==' "$requirements") packages from $requirements (about 20 s the first time)"
-"$venv/bin/python" -m pip install --disable-pip-version-check --no-input -r "$requirements" >"$log" 2>&1 &
+"$venv/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes -r "$requirements" >"$log" 2>&1 &
 pip=$!
 trap 'kill $pip 2>/dev/null' INT TERM
 while kill -0 $pip 2>/dev/null; do

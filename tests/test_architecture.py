@@ -49,6 +49,7 @@ Verification shares no code with what it judges. The site reaches the other proc
 PACKAGES = {room.partition(".")[0] for floor in FLOORS for room in floor}
 TOP_LEVEL = PACKAGES | {
     *("tests", "docs", "daytradectl", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("SECURITY.md", "requirements.in", "requirements-tools.in", "requirements-tools.txt"),
     *("Makefile", "requirements.txt", "pyproject.toml", ".ci", ".pre-commit-config.yaml"),
 }
 
@@ -62,7 +63,7 @@ HOMES: dict[str, set[str]] = {
     "structlog": PACKAGES - {"schema", "deploy"},
     "pika": {"rabbitmq"},
     "psycopg_pool": {"database.pool"},
-    "psutil": {"deploy.servers", "bench"},
+    "psutil": {"deploy.servers", "deploy.supervision.site", "bench"},
     "psycopg": {
         *("database", "schema.migrations", "rabbitmq.dead_letters"),
         *("ownership", "verification", "consumers", "quotecache", "deploy", "webapp", "bench", "operators"),
