@@ -31,7 +31,7 @@ def fault(password: str, user_id: str) -> str | None:
     if len(set(password)) < 3:
         return "The password must have more than two different characters."
     if password.lower() in _guessed_first():
-        return "This password is among those that everybody guesses first. Choose a longer or a stranger one."
+        return "This password is among those that everybody guesses first. Choose another one."
     return None
 
 
