@@ -51,11 +51,13 @@ class Selection(NamedTuple):
 
 
 def show_list(limit: int, after: int) -> None:
-    """Shows at most `limit` letters whose number is above `after`."""
+    """Shows at most `limit` letters whose number is above `after`. Raises StoreError if nothing has run."""
     behind = Choice(after=after)
     with given_servers.database(PURPOSE) as connection:
         count = store.count(connection, behind)
         letters = store.page(connection, behind, limit, BYTES_SHOWN)
+        if not letters:
+            given_servers.require_a_run(connection)
     if not letters:
         print("There are no dead letters" + (f" after number {after}." if after else "."))
         return
@@ -130,6 +132,7 @@ def _choice(connection: psycopg.Connection, ids: list[str] | None) -> Choice:
     """Chooses the letters with these ids, or all that exist. Raises NoSuchLetter if one is missing or none exists."""
     choice = Choice(tuple(map(_place, ids)) if ids else None, until=store.newest_number(connection))
     if not store.count(connection, choice):
+        given_servers.require_a_run(connection)
         raise NoSuchLetter(f"there is no dead letter {', '.join(ids)}" if ids else "there are no dead letters")
     for one in ids or ():
         if not store.count(connection, replace(choice, places=(_place(one),))):

@@ -55,8 +55,10 @@ def price_history(
 ) -> None:
     """Print the paid prices of a symbol as CSV. QUOTE_SOURCE and the verb what-if read this format.
 
-    Exit codes: 0 printed, 1 Postgres cannot be reached, 2 misused.
+    Exit codes: 0 printed, 1 nothing has run or Postgres cannot be reached, 2 misused.
     """
+    import itertools
+
     from operators import given_servers
     from quotecache.price_history import price_history as paid_prices
     from runtime.price_file import HEADING, format_time, parse_time
@@ -72,8 +74,12 @@ def price_history(
     except ValueError as error:
         raise SettingsError(str(error)) from error
     with given_servers.database("price-history") as connection:
+        points = paid_prices(connection, symbol, *bounds)
+        first = next(points, None)
+        if first is None:
+            given_servers.require_a_run(connection)
         print(",".join(HEADING))
-        for point in paid_prices(connection, symbol, *bounds):
+        for point in itertools.chain([first] if first else [], points):
             print(f"{format_time(point.at_ms)},{symbol},{format_cents(point.price_cents)}")
 
 
@@ -83,7 +89,7 @@ def what_if(
 ) -> None:
     """Show which trigger orders recorded prices would fire. Fires nothing.
 
-    Exit codes: 0 shown, 1 Postgres cannot be reached, 2 misused.
+    Exit codes: 0 shown, 1 nothing has run or Postgres cannot be reached, 2 misused.
     """
     from consumers.triggers import store
     from consumers.triggers import what_if as trial
@@ -97,6 +103,8 @@ def what_if(
         raise SettingsError(f"{user!r} is not a user id")
     with given_servers.database("what-if") as connection:
         orders = store.armed_of(connection, user)
+        if not orders:
+            given_servers.require_a_run(connection)
     if not orders:
         print(f"{user} has no armed trigger order.")
     for line in trial.as_lines(orders, points):

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 import psycopg
 
 from database import postgres
+from ownership import partitions
 from rabbitmq.connection import Connection, open_connection
 from schema import environment
-from schema.errors import SettingsError
+from schema.errors import SettingsError, StoreError
 
 
 def setting(name: str) -> str:
@@ -29,6 +30,18 @@ def database(purpose: str) -> Iterator[psycopg.Connection]:
             yield connection
     except UnicodeEncodeError as error:
         raise SettingsError(f"{error.object!r} is not UTF-8, so nothing in the database has that name") from error
+
+
+def require_a_run(connection: psycopg.Connection) -> None:
+    """Raises StoreError if nothing has run on the database. A verb that found nothing calls this before it says so.
+
+    Otherwise a wrong DATABASE_URL would read like a run in which all went well.
+    """
+    if not partitions.anyone_worked(connection):
+        raise StoreError(
+            f"nothing has run on the database {connection.info.dbname}: "
+            "check DATABASE_URL, or start the system there first"
+        )
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from database.postgres import only_row
 from schema.errors import Fenced
 
 LEASE_MS = 3_000
@@ -105,6 +106,13 @@ def _claim(cursor: psycopg.Cursor, group: str, replica: str, free: set[int], lea
         # owner that hangs inside a COPY: it would keep the partition as long as it hangs.
         cursor.execute(_END_HANGING, (group, list(locked), lease_ms))
     return gained
+
+
+def anyone_worked(connection: psycopg.Connection) -> bool:
+    """Whether a replica of any group has ever owned a partition. If not, nothing has run on this database."""
+    with connection.transaction():
+        worked: bool = only_row(connection.execute("SELECT EXISTS (SELECT FROM partitions WHERE epoch > 0)"))[0]
+        return worked
 
 
 def fence(cursor: psycopg.Cursor, group: str, ownerships: Iterable[Ownership], lease_ms: int = LEASE_MS) -> None:

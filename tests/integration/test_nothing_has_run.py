@@ -8,6 +8,8 @@ from sqlalchemy.engine import make_url
 from consumers.transactions.replay import screen
 from operators import __main__ as operators
 
+DEAD_LETTER_VERBS = ["list", "show --id audit/1", "requeue --all", "discard --all"]
+
 
 @pytest.fixture
 def run(monkeypatch, capsys, database_url):
@@ -49,6 +51,17 @@ def test_exports_fail_if_nothing_has_run_and_keep_an_earlier_file(run, tmp_path,
 
 
 @pytest.mark.parametrize(
+    "verb", [*(f"dead-letters {what}" for what in DEAD_LETTER_VERBS), "what-if u --prices {}", "price-history ABC"]
+)
+def test_a_verb_that_finds_nothing_says_that_nothing_has_run(run, monkeypatch, amqp_url, tmp_path, verb):
+    monkeypatch.setenv("AMQP_URL", amqp_url)
+    file = tmp_path / "prices.csv"
+    file.write_text("2025-11-22T10:00:00Z,ABC,3.10\n")
+    code, said = run(*verb.format(file).split())
+    assert (code, "nothing has run" in said, said.count("\n")) == (1, True, 1), said
+
+
+@pytest.mark.parametrize(
     "verb",
     ["alarms", "quotes-today", "account-at u 1", "dead-letters list", "price-history ABC", "heads", "admin somebody"],
 )
@@ -57,5 +70,4 @@ def test_a_database_that_is_not_migrated_is_named_in_one_line_with_the_remedy(ru
     monkeypatch.setenv("DATABASE_URL", empty)
     monkeypatch.setenv("AMQP_URL", "amqp://not-used")
     code, said = run(*verb.split())
-    said = said.removeprefix("time,symbol,price\n")
     assert (code > 0, "`./daytradectl migrate` makes them" in said, said.count("\n")) == (True, True, 1), said
