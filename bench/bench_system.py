@@ -45,12 +45,6 @@ def wait_until(condition: Callable[[], object], seconds: float, what: str) -> ob
     return value
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class BenchSystem:
     """A database, exchanges and queues, and processes, which are named as `deploy/` names them (`transactions-1`)."""
 
@@ -65,7 +59,7 @@ class BenchSystem:
             **os.environ,
             "DATABASE_URL": self.database_url,
             "DUMP_DIR": str(folder / "dumps"),
-            "QUOTE_SERVER": f"127.0.0.1:{free_port()}",
+            "QUOTE_SERVER": f"127.0.0.1:{processes.free_port()}",
             "QUOTES": "realistic",
             "LOG_LEVEL": "info",
             **settings,

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+from deploy.stack import ports
+
 ROOT = Path(__file__).resolve().parents[1]
 
 MODULES = {
@@ -22,6 +24,20 @@ MODULES = {
 
 SITE = {"web": "webapp", "live": "webapp.live"}
 """Modules of the site's processes."""
+
+
+_given_ports: set[int] = set()
+
+
+def free_port() -> int:
+    """Returns a free port for a server that is about to start, each time another one.
+
+    It lies below the ports of outgoing connections. Otherwise a client could take it before the server binds it, or
+    while the server restarts.
+    """
+    port = ports.keep_or_find(None, _given_ports)
+    _given_ports.add(port)
+    return port
 
 
 def kind_of(name: str) -> str:

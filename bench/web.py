@@ -16,8 +16,8 @@ from flask import session
 from flask.sessions import SecureCookieSessionInterface
 
 from bench import web_posts
-from bench.bench_system import BenchSystem, free_port, percentile, table, wait_until
-from bench.processes import SITE, start_module
+from bench.bench_system import BenchSystem, percentile, table, wait_until
+from bench.processes import SITE, free_port, start_module
 from runtime import entry_point
 from webapp import make_flask, people, sessions, tokens
 from webapp.settings import WebSettings, from_environment

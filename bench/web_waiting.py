@@ -25,8 +25,8 @@ from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import generate_csrf
 
 from bench import web_posts
-from bench.bench_system import BenchSystem, free_port, load_average, percentile, table, wait_until
-from bench.processes import ROOT
+from bench.bench_system import BenchSystem, load_average, percentile, table, wait_until
+from bench.processes import ROOT, free_port
 from bench.web import SECRET_KEY, run
 from webapp import make_flask, people, sessions, tokens
 from webapp.settings import WebSettings, from_environment

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -10,7 +9,7 @@ import urllib.request
 from pathlib import Path
 
 from bench import processes
-from bench.processes import ROOT
+from bench.processes import ROOT, free_port
 from tests.browser.quote_server import SteeredQuotes
 from tests.e2e.system import System
 
@@ -22,7 +21,7 @@ class SiteUnderTest(System):
     """System with its site. `quotes`: the legacy server whose prices the test sets."""
 
     def __init__(self, amqp_url: str, database_url: str, folder: Path, quotes: SteeredQuotes):
-        self.port, self.live_port = _free_ports(2)
+        self.port, self.live_port = free_port(), free_port()
         super().__init__(
             amqp_url,
             database_url,
@@ -70,14 +69,3 @@ class SiteUnderTest(System):
             capture_output=True,
             timeout=60,
         )
-
-
-def _free_ports(number: int) -> list[int]:
-    probes = [socket.socket() for _ in range(number)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()

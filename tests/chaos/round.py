@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench.processes import MODULES
+from bench.processes import MODULES, free_port
 from deploy.servers.private import POSTGRES, RABBITMQ
 from deploy.supervision.foreground import uninterrupted
 from schema.errors import BrokerError
@@ -20,7 +20,6 @@ from tests.chaos.fleet import Fleet, slots
 from tests.chaos.invariants import Case, Judged
 from tests.chaos.links import PUBLISHER, Links
 from tests.chaos.plan import SERVER_FAULTS, Plan
-from tests.chaos.ports import free_port
 from tests.chaos.prober import Prober
 from tests.chaos.publisher_process import PublisherProcess
 from tests.chaos.recovery import RecoveryTrial, Strike, uneven

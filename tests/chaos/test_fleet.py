@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.processes import free_port
 from tests.chaos import fleet as module
 from tests.chaos.fleet import Fleet
 from tests.chaos.links import Links
 from tests.chaos.plan import EVEN_SECONDS_MAX
-from tests.chaos.ports import free_port
 from tests.chaos.recovery import Strike, uneven
 
 SLOT = "quote-server-0"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.ports import free_port
+from bench.processes import free_port
 from tests.chaos.quote_check import read_front
 from tests.chaos.quote_front import QuoteFront
 

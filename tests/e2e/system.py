@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
@@ -22,7 +21,7 @@ class System:
             "AMQP_URL": amqp_url,
             "DATABASE_URL": database_url,
             "DUMP_DIR": str(self.dump_dir),
-            "QUOTE_SERVER": f"127.0.0.1:{_free_port()}",
+            "QUOTE_SERVER": f"127.0.0.1:{processes.free_port()}",
             "QUOTES": "instant",
             "PYTHONWARNINGS": "error",
             **settings,
@@ -67,9 +66,3 @@ class System:
     def log(self, name: str) -> str:
         """Returns all output of a process."""
         return (self.folder / f"{name}.log").read_text()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

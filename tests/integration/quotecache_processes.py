@@ -31,12 +31,6 @@ SILENCE, RESET = object(), object()
 """Answers of a FaultyServer that are not bytes."""
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.processes import free_port
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.stream_consumer import StreamConsumer
 from rabbitmq.topology import command_stream
 from schema.errors import BrokerError
-from tests.chaos.ports import free_port
 from tests.integration.broker import delete_stream
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from bench.processes import free_port
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
 from rabbitmq.topology import AUDIT_EXCHANGE, AUDIT_STREAM, PRICES_EXCHANGE
 from schema.codec import decode_audit, decode_prices
 from schema.events import QUOTECACHE_SOURCE, AuditKind, Quote
-from tests.integration.quotecache_processes import PriceClient, ended, free_port, hits, listening, rows, running
+from tests.integration.quotecache_processes import PriceClient, ended, hits, listening, rows, running
 
 SYMBOLS = [a + b for a in "ABCDEFGHIJKLMNOPQRST" for b in "ABCDEFGHIJKLMNO"]
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.processes import free_port
 from rabbitmq.publisher import Outgoing
 from rabbitmq.topology import PRICE_REQUESTS_QUEUE
 from schema.codec import encode
 from schema.commands import VERSION
 from schema.events import PriceRequest, Quote, QuoteRefused
-from tests.integration.quotecache_processes import PriceClient, ended, free_port, listening, now_ms, rows, running
+from tests.integration.quotecache_processes import PriceClient, ended, listening, now_ms, rows, running
 
 
 @pytest.fixture

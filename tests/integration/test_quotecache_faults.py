@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from bench.processes import free_port
 from schema.events import AuditKind, NoQuote, Quote
-from tests.integration.quotecache_processes import RESET, SILENCE, FaultyServer, ended, free_port, rows, running
+from tests.integration.quotecache_processes import RESET, SILENCE, FaultyServer, ended, rows, running
 
 ATTEMPTS = 3
 TIMEOUT_MS = 300

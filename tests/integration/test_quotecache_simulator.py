@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.quotecache_processes import ended, free_port, hits, listening, running
+from bench.processes import free_port
+from tests.integration.quotecache_processes import ended, hits, listening, running
 
 CONNECTIONS = 3_000
 

@@ -5,7 +5,6 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from string import ascii_uppercase
 
 import pytest
 
-from bench.processes import ROOT
+from bench.processes import ROOT, free_port
 from tests.integration.web.website import Browser, Website
 from webapp.live_address import SYMBOLS_MAX
 
@@ -29,9 +28,7 @@ class LiveProcess:
     """`python -m webapp.live` beside a website."""
 
     def __init__(self, website: Website, **settings: str):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         told = {"LIVE_PORT": str(self.port), "LIVE_STREAMS_MAX": str(STREAMS_MAX), "REPLICA": "live"} | settings
         self._log = (website.system.folder / "live.log").open("ab")
         self.process = subprocess.Popen(

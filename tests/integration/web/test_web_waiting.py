@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from bench.processes import ROOT
+from bench.processes import ROOT, free_port
 from tests.integration.web.website import Website
 from webapp.site import EXTENSION
 
@@ -41,9 +41,7 @@ class GunicornSite:
     """The site as a process with four threads. In all, at most two of them may wait for quotes."""
 
     def __init__(self, website: Website):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         environment = website.system.environment | {"WEB_PORT": str(self.port), "WEB_THREADS": "4", "REPLICA": "web"}
         with (website.system.folder / "web.log").open("ab") as log:
             self._process = subprocess.Popen(
