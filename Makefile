@@ -9,6 +9,9 @@ export PYTHONUTF8 := 1
 # The names on make's command line: deploy/commands/misspelt.py looks for slips among them.
 export GIVEN_TO_MAKE := $(strip $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
 
+# Inputs of each target of `make fuzz`.
+RUNS ?= 1000000
+
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
@@ -18,6 +21,9 @@ STAMP := $(VENV)/.requirements-installed
 # Programs of `make lock` and `make sbom` only.
 TOOLS := $(VENV)/tools
 TOOLS_STAMP := $(TOOLS)/.requirements-installed
+# The project's packages and atheris, for `make fuzz` only.
+FUZZ := $(VENV)/fuzz
+FUZZ_STAMP := $(FUZZ)/.requirements-installed
 # As root in somebody's checkout, Python writes no bytecode until it goes on as the owner (deploy/stack/owner.py).
 NO_BYTECODE := $(if $(filter 0,$(shell id -u)),$(if $(filter-out 0,$(shell stat -c %u .)),-B))
 DEPLOY := $(VENV)/bin/python $(NO_BYTECODE) -m deploy
@@ -28,7 +34,7 @@ ifeq ($(realpath $(VENV)/bin/python),)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help venv servers lint licences sbom lock up web admin bench-web bench-waiting down status env loadtest test test-unit test-integration test-browser test-chaos chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
+.PHONY: help venv servers lint fuzz licences sbom lock up web admin bench-web bench-waiting down status env loadtest test test-unit test-integration test-browser test-chaos chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
 
 ##@ Run the whole system
 
@@ -108,6 +114,10 @@ chaos: $(STAMP) ## Run workloads while seeded faults strike, and check that noth
 soak: $(STAMP) ## 200 rounds of chaos, figures into docs/reliability.md; continues where it stopped [SEED=1 ROUNDS=200 AGAIN=]
 	@$(DEPLOY) soak
 
+fuzz: $(STAMP) $(FUZZ_STAMP) ## Try random input at every door, guided by coverage; takes hours [RUNS=1000000]
+	@$(AS_OWNER) $(FUZZ)/bin/python -m tests.fuzz --runs $(RUNS) build/fuzz
+	@DAYTRADE_FUZZ_RUNS=$(RUNS) $(DEPLOY) test fuzz
+
 ##@ Measure
 
 bench-quotes: $(STAMP) ## Measure cost and speed of quotes [WORKLOAD=file PARTS="cold rate virtual waiting hedging takeover" RATE=500 ROUNDS=3]
@@ -131,7 +141,7 @@ help: ## List these targets
 venv: $(STAMP) ## Make .venv and install requirements.txt into it
 
 lock: $(TOOLS_STAMP) ## Compile requirements.in into requirements.txt, with the hashes of all files
-	@for name in requirements requirements-tools; do $(AS_OWNER) $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	@for name in requirements requirements-tools requirements-fuzz; do $(AS_OWNER) $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --annotation-style line --custom-compile-command 'make lock' --output-file $$name.txt $$name.in >/dev/null || exit 1; done
 
 servers: $(STAMP) ## Start RabbitMQ and Postgres only
@@ -145,6 +155,9 @@ clean: ## Stop everything; remove .stack, .venv and dumps
 # Standard input may be a workload, which no installer is to read.
 $(STAMP): requirements.txt deploy/make_venv.sh
 	@deploy/make_venv.sh $(VENV) requirements.txt >&2 </dev/null
+
+$(FUZZ_STAMP): requirements-fuzz.txt deploy/make_venv.sh | $(STAMP)
+	@deploy/make_venv.sh $(FUZZ) requirements-fuzz.txt >&2 </dev/null
 
 $(TOOLS_STAMP): requirements-tools.txt deploy/make_venv.sh | $(STAMP)
 	@deploy/make_venv.sh $(TOOLS) requirements-tools.txt >&2 </dev/null

@@ -50,6 +50,7 @@ PACKAGES = {room.partition(".")[0] for floor in FLOORS for room in floor}
 TOP_LEVEL = PACKAGES | {
     *("tests", "docs", "daytradectl", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
     *("SECURITY.md", "requirements.in", "requirements-tools.in", "requirements-tools.txt"),
+    *("requirements-fuzz.in", "requirements-fuzz.txt"),
     *("Makefile", "requirements.txt", "pyproject.toml", ".ci", ".pre-commit-config.yaml"),
 }
 

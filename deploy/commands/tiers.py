@@ -45,7 +45,18 @@ INTEGRATION = Tier("integration", _INTEGRATION)
 BROWSER = Tier("browser", _BROWSER, browser=True)
 CHAOS = Tier("chaos", _CHAOS, environment=ALL_SEEDS)
 
-TIERS = (ALL, UNIT.name, INTEGRATION.name, BROWSER.name, CHAOS.name)
+FUZZ = Tier(
+    "fuzz",
+    (
+        "tests/property/test_engine_against_model.py",
+        "tests/property/test_conservation.py",
+        "tests/integration/web/test_web_api.py",
+        "--timeout=0",
+    ),
+)
+"""Tests that `make fuzz` runs with many more examples: DAYTRADE_FUZZ_RUNS (tests/fuzz/runs.py)."""
+
+TIERS = (ALL, UNIT.name, INTEGRATION.name, BROWSER.name, CHAOS.name, FUZZ.name)
 
 SHARED_INTEGRATION = Tier("integration", (*_INTEGRATION, *NOT_ALONE), shared=True)
 ALONE_INTEGRATION = Tier("integration, alone", (*_INTEGRATION, *ALONE))
@@ -64,7 +75,7 @@ def chosen(tier: str, arguments: Sequence[str]) -> tuple[Tier, ...]:
         return UNIT, SHARED, ALONE_INTEGRATION, replace(CHAOS, environment={})
     if tier == INTEGRATION.name and not arguments:
         return SHARED_INTEGRATION, ALONE_INTEGRATION
-    for one in (UNIT, INTEGRATION, BROWSER, CHAOS):
+    for one in (UNIT, INTEGRATION, BROWSER, CHAOS, FUZZ):
         if one.name == tier:
             return (replace(one, arguments=(*one.arguments, *arguments)),)
     raise StackError(f"unknown tier of tests {tier}: choose one of {', '.join(TIERS)}")

@@ -14,10 +14,13 @@ from schema.commands import Allowances, CommandName
 from schema.money import BALANCE_MAX
 from schema.outcomes import Outcome, Side
 from tests.builders import Trader
+from tests.fuzz.runs import runs
 
 USERS = ("ann", "bob", "new")
 
-LIVES = settings(max_examples=200, stateful_step_count=60)
+STEPS_PER_LIFE = 60
+
+LIVES = settings(max_examples=runs(200, STEPS_PER_LIFE), stateful_step_count=STEPS_PER_LIFE)
 """Many examples, as a step takes half a millisecond."""
 
 a_user = st.sampled_from(["ann", "ann", "bob", "bob", "new"])

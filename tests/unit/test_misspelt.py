@@ -38,7 +38,7 @@ def test_only_names_that_nothing_reads_are_reported(capsys):
 def test_every_variable_that_is_documented_or_read_is_known():
     documented = re.findall(r"\[([A-Z].*)\]$", (ROOT / "Makefile").read_text(), re.M)
     named = set(re.findall(r"[A-Z_]{3,}(?==)", " ".join(documented)))
-    for path in [*ROOT.glob("bench/*.py"), *ROOT.glob("deploy/*.py"), *ROOT.glob("producers/*.py")]:
+    for path in [*ROOT.glob("bench/*.py"), *ROOT.glob("deploy/**/*.py"), *ROOT.glob("producers/*.py")]:
         named |= set(re.findall(r'(?:environ\.get\(|envvar=|_count\(environment, )"([A-Z_]+)"', path.read_text()))
     assert len(named) > 20
     misspelled = sorted(name for name in named if name not in misspelt.OPTIONS and not name.startswith(misspelt.OTHERS))

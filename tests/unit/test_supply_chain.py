@@ -8,7 +8,7 @@ import pytest
 from deploy.commands import licences
 from deploy.stack.paths import ROOT
 
-LOCKS = ("requirements", "requirements-tools")
+LOCKS = ("requirements", "requirements-tools", "requirements-fuzz")
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)(.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 
 

@@ -5,10 +5,11 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 
+from tests.fuzz.runs import runs
 from tests.integration.web.website import Website
 from webapp.api.operation import OPERATIONS
 
-EXAMPLES_PER_OPERATION = 20
+EXAMPLES_PER_OPERATION = runs(20, 2 * len(OPERATIONS))
 EXAMPLES_WITH_PASSWORD = 5
 """Few, because each request computes an argon2 hash."""
 
