@@ -87,7 +87,7 @@ HOMES: dict[str, set[str]] = {
     },
     "typer": {"deploy", "operators"},
     "lxml": {"verification"},
-    "zxcvbn": {"webapp.passwords"},
+    **{library: {"webapp"} for library in ("zxcvbn", "limits", "itsdangerous")},
     # Zstandard is in Python's own library from 3.14 on.
     **{library: {"producers.workload_input"} for library in ("backports", "compression")},
     **{library: {"webapp", "bench"} for library in WEB},

@@ -10,17 +10,24 @@ from flask import abort, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from schema.commands import is_user
-from webapp import passwords, people, sessions, tokens
+from webapp import known_browsers, passwords, people, sessions, tokens
+from webapp.limits import GUESSES, OWN_GUESSES, PERSONS_RATE, STRANGERS_RATE, Guesses, network
 from webapp.people import Person
 from webapp.reserved_names import is_reserved
 from webapp.site import site
 
 __all__ = [
     "Person", "ProblemForPeople", "administrator_required", "bearer_token", "change_password", "check_password",
-    "current_user", "log_in", "log_out", "login_required", "reads_only", "sign_up",
+    "client", "clients_rate", "current_user", "log_in", "log_out", "login_required", "reads_only", "sign_up",
 ]  # fmt: skip
 
 LOG_IN_ENDPOINT = "pages.log_in"
+
+MANY_GUESSES = (
+    "Too many wrong passwords were given for this name. Log in with a browser in which you have logged in before, or"
+    " try again later."
+)
+MANY_OWN_GUESSES = "You have given too many wrong passwords. Try again later."
 
 
 class ProblemForPeople(ValueError):
@@ -46,6 +53,17 @@ def reads_only() -> bool:
     """Whether the request carries a token that may only read. Raises Unavailable."""
     current_user()
     return bool(g.get("reads_only"))
+
+
+def client() -> str:
+    """The client as which this request counts: its person, or else its network. Raises Unavailable."""
+    person = current_user()
+    return f"network {network()}" if person is None else f"person {person.user_id}"
+
+
+def clients_rate() -> str:
+    """Limit on the calls of this request's client. Raises Unavailable."""
+    return STRANGERS_RATE if current_user() is None else PERSONS_RATE
 
 
 def logged_in() -> Person:
@@ -82,20 +100,24 @@ def sign_up(user_id: str, password: str) -> Person:
 
 
 def log_in(user_id: str, password: str) -> Person:
-    """Begins a new session and ends the one that the browser had. Raises ProblemForPeople, Unavailable."""
+    """Begins a new session and ends the one that the browser had. Raises ProblemForPeople, TooMany, Unavailable."""
     person = check_password(user_id, password)
     _begin_session(person)
     return person
 
 
 def check_password(user_id: str, password: str) -> Person:
-    """The person with this name and password; begins no session. Raises ProblemForPeople, Unavailable."""
+    """The person with this name and password; begins no session. Raises ProblemForPeople, TooMany, Unavailable."""
+    if not is_user(user_id):
+        raise _wrong()
     store = site().store
-    found = people.find(store, user_id) if is_user(user_id) else None
+    guesses = _guesses_at(user_id)
+    guesses.count()
+    found = people.find(store, user_id)
     person, password_hash = found or (None, None)
     if not passwords.verify(password_hash, password) or person is None or password_hash is None:
-        # One sentence for both faults, so that it does not reveal which names exist.
-        raise ProblemForPeople("The name or the password is wrong.")
+        raise _wrong()
+    guesses.forget()
     if passwords.is_outdated(password_hash):
         people.set_hash(store, user_id, passwords.hashed(password))
     return person
@@ -110,12 +132,15 @@ def log_out() -> None:
 def change_password(old: str, new: str) -> None:
     """Changes the current person's password, ends all their sessions and begins a new one for this browser.
 
-    Raises ProblemForPeople (fields: old, new), Unavailable.
+    Raises ProblemForPeople (fields: old, new), TooMany, Unavailable.
     """
     person = logged_in()
+    guesses = Guesses(OWN_GUESSES, "own password", person.user_id, MANY_OWN_GUESSES)
+    guesses.count()
     found = people.find(site().store, person.user_id)
     if found is None or not passwords.verify(found[1], old):
         raise ProblemForPeople("This is not your current password.", "old")
+    guesses.forget()
     if (fault := passwords.fault(new, person.user_id)) is not None:
         raise ProblemForPeople(fault, "new")
     _begin_session(people.set_password(site().store, person.user_id, passwords.hashed(new)))
@@ -155,8 +180,21 @@ def _require_scope() -> None:
         abort(403)
 
 
+def _wrong() -> ProblemForPeople:
+    """The fault of a wrong name or password, in one sentence for both, so that it does not reveal which names exist."""
+    return ProblemForPeople("The name or the password is wrong.")
+
+
+def _guesses_at(user_id: str) -> Guesses:
+    """Passwords tried for this name: in this browser if it is a known one of that person, else in all others."""
+    known = known_browsers.number_of(user_id)
+    subject = f"{user_id} {known}" if known else user_id
+    return Guesses(GUESSES, "passwords of a name", subject, MANY_GUESSES)
+
+
 def _begin_session(person: Person) -> None:
     sessions.begin(site().store, person)
+    known_browsers.remember(person.user_id)
     g.person = person
 
 

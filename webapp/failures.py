@@ -8,6 +8,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from webapp.api import problems
+from webapp.limits import TooMany
 from webapp.pages import errors
 from webapp.unavailable import ReadOnly, Unavailable
 
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 def handle(app: Flask) -> None:
     """Registers the handlers on the application."""
     app.register_error_handler(Unavailable, unavailable)
+    app.register_error_handler(TooMany, too_many)
     app.register_error_handler(Exception, unexpected)
     for code in CODES:
         app.register_error_handler(code, refused)
@@ -37,6 +39,11 @@ def unavailable(error: Unavailable) -> Response:
         perhaps_taken=taken,
     )
     return problems.of_unavailable(error, taken) if problems.wanted() else errors.of_unavailable(error, taken)
+
+
+def too_many(error: TooMany) -> Response:
+    """429 with Retry-After, and a sentence that says which limit is reached."""
+    return problems.of_too_many(error) if problems.wanted() else errors.of_too_many(error)
 
 
 def perhaps_taken(error: Unavailable) -> bool:

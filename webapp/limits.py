@@ -1,24 +1,86 @@
-"""Rate limits of logins, sign-ups and API calls. Counted in memory, so per process: the site has one.
+"""Limits on the rate of calls, logins, sign-ups and guessed passwords. Counted in memory, so per process: the site has
+one.
 
-Views apply `login_limit` and `sign_up_limit` themselves; `webapp.api.blueprint` applies API_RATE.
+Clients are told apart by person after authentication, else by network (`webapp.addresses`), and never by a text that
+they choose: a new text would be a new client. Names are such texts, so guesses are limited by network too.
 """
+
+import math
+import time
 
 from flask import request
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
+from limits import RateLimitItem, parse_many
 
-limiter = Limiter(get_remote_address, headers_enabled=True, storage_uri="memory://")
+from schema.errors import DayTradeError
+from webapp.addresses import network_of
+from webapp.site import site
 
-login_limit = limiter.limit("10 per minute; 100 per hour", methods=["POST"])
-"""Limit per address. Guessing a password of eight characters at this rate takes ages."""
+
+def network() -> str:
+    """The network of the current request's client."""
+    return network_of(request.remote_addr)
+
+
+limiter = Limiter(network, headers_enabled=True, storage_uri="memory://")
+
+login_limit = limiter.shared_limit("10 per minute; 100 per hour", scope="log in", methods=["POST"])
+"""Limit per network on logins and on passwords for tokens, counted together."""
 
 sign_up_limit = limiter.limit("10 per hour", methods=["POST"])
-"""Limit per address: each sign-up costs an argon2 hash and a permanent row."""
+"""Limit per network: each sign-up costs an argon2 hash and a permanent row."""
 
-API_RATE = "6000 per minute"
-"""Limit per token or address."""
+CALLS = "calls"
+"""Scope in which the pages and API calls of one client are counted together (`webapp.accounts.client`)."""
+
+PERSONS_RATE = "6000 per minute"
+"""Limit on the calls of one person."""
+
+STRANGERS_RATE = "1200 per minute"
+"""Limit on the calls of one network without a valid session or token."""
+
+GUESSES = "20 per hour; 100 per day"
+"""Limit on wrong passwords for one name, from all networks together, and from one known browser."""
+
+OWN_GUESSES = "10 per hour"
+"""Limit on wrong current passwords in a session, when its person changes the password: the session may be stolen."""
 
 
-def token_or_address() -> str:
-    """Key by which API calls are counted."""
-    return request.headers.get("Authorization") or get_remote_address()
+class TooMany(DayTradeError):
+    """A limit is reached: 429. `limit` names it; the text is for people."""
+
+    def __init__(self, limit: str, sentence: str, retry_after_seconds: int):
+        super().__init__(sentence)
+        self.limit = limit
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Guesses:
+    """Passwords tried for one subject. `count` before the password is checked, `forget` when it was right.
+
+    Each try counts at once, so that tries at the same time cannot exceed the limit.
+    """
+
+    def __init__(self, rates: str, limit: str, subject: str, sentence: str):
+        self._rates = parse_many(rates)
+        self._key = (limit, subject)
+        self._limit = limit
+        self._sentence = sentence
+
+    def count(self) -> None:
+        """Raises TooMany if the subject's limit is reached."""
+        if not site().settings.limits:
+            return
+        refused = [rate for rate in self._rates if not limiter.limiter.test(rate, *self._key)]
+        refused = refused or [rate for rate in self._rates if not limiter.limiter.hit(rate, *self._key)]
+        if refused:
+            raise TooMany(self._limit, self._sentence, max(map(self._seconds_left, refused)))
+
+    def forget(self) -> None:
+        if site().settings.limits:
+            for rate in self._rates:
+                limiter.limiter.clear(rate, *self._key)
+
+    def _seconds_left(self, rate: RateLimitItem) -> int:
+        ends_at = limiter.limiter.get_window_stats(rate, *self._key).reset_time
+        return max(1, math.ceil(ends_at - time.time()))

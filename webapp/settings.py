@@ -48,7 +48,7 @@ class WebSettings:
     allowances: Allowances
     """Allowances of each person's commands: armed trigger orders, and paid quotes a UTC day (spec §3a)."""
     limits: bool
-    """Whether logins, sign-ups and API calls are limited; off only in tests and benchmarks."""
+    """Whether logins, guesses, sign-ups, pages and calls are limited; off only in tests and benchmarks."""
 
 
 def from_environment(environment: Mapping[str, str]) -> WebSettings:

@@ -5,19 +5,20 @@ It contains no view, so that views can import it without a circular import.
 
 from flask import Blueprint
 
-from webapp.limits import API_RATE, limiter, token_or_address
+from webapp.accounts import client, clients_rate
+from webapp.limits import CALLS, limiter
 from webapp.site import site
 
 PREFIX = "/api/v1"
 
 blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
-limiter.limit(API_RATE, key_func=token_or_address)(blueprint)
+limiter.shared_limit(clients_rate, scope=CALLS, key_func=client)(blueprint)
 
 
 @blueprint.before_request
 def take_turn() -> None:
     """Makes each call wait for its client's turn, which spreads a burst of calls."""
-    site().turns.take(token_or_address())
+    site().turns.take(client())
 
 
 @blueprint.teardown_request

@@ -5,6 +5,7 @@ from http import HTTPStatus
 import msgspec
 from flask import Response, request
 
+from webapp.limits import TooMany
 from webapp.unavailable import Unavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -52,6 +53,11 @@ def of_unavailable(error: Unavailable, perhaps_taken: bool) -> Response:
     status = HTTPStatus.SERVICE_UNAVAILABLE
     problem = Problem(status.phrase, status, f"{error}; try again", perhaps_taken=perhaps_taken)
     return answer(problem, {"Retry-After": str(error.retry_after_seconds)})
+
+
+def of_too_many(error: TooMany) -> Response:
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    return answer(Problem(status.phrase, status, str(error)), {"Retry-After": str(error.retry_after_seconds)})
 
 
 DETAILS = {

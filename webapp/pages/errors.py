@@ -4,6 +4,7 @@ from flask import Response, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadHost, HTTPException
 
+from webapp.limits import TooMany
 from webapp.pages.submit import wants_json
 from webapp.pages.words import message
 from webapp.unavailable import Unavailable
@@ -32,6 +33,17 @@ def of_unavailable(error: Unavailable, perhaps_taken: bool) -> Response:
             )
         )
     response.status_code = 503
+    response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def of_too_many(error: TooMany) -> Response:
+    """Answer 429, which says when to try again."""
+    if wants_json():
+        response = jsonify(message("error", "That did not work", str(error)))
+    else:
+        response = make_response(render_template("errors/429.html", sentence=str(error)))
+    response.status_code = 429
     response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response
 
