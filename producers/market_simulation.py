@@ -38,6 +38,15 @@ ROUND_SECONDS = QUOTE_LIFETIME_MS / 1000 + 1
 
 log = structlog.get_logger()
 
+ABOUT = """
+Usage: python -m producers.market_simulation
+
+Keeps prices moving on the site by requesting quotes, until SIGTERM. Each quote is paid.
+
+Settings are environment variables. AMQP_URL and DATABASE_URL are required: `export $(make env)` sets them.
+schema/settings.py lists all.
+"""
+
 
 class MarketSimulation:
     """Loop that requests each symbol in turn until `stop`."""
@@ -108,4 +117,4 @@ _WATCHED = "SELECT symbol FROM watched_symbols GROUP BY symbol ORDER BY count(*)
 
 
 if __name__ == "__main__":
-    entry_point.run_logged("market simulation", main)
+    entry_point.run_process("market simulation", main, ABOUT)

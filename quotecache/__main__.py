@@ -11,13 +11,23 @@ from runtime.log_setup import set_up_logging
 from schema.errors import SettingsError
 from schema.settings import from_environment
 
+ABOUT = """
+Usage: python -m quotecache
+
+Buys quotes from the legacy quote server and announces them to all processes, until SIGTERM. Several may run: one
+works, the others stand by.
+
+Settings are environment variables. AMQP_URL and DATABASE_URL are required: `export $(make env)` sets them.
+schema/settings.py lists all.
+"""
+
 
 def main() -> int:
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     try:
         settings = from_environment(os.environ)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
         set_up_logging(settings.log_level, "quotecache")
         run(settings, stop.is_set)
     except SettingsError as error:
@@ -27,4 +37,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    entry_point.run_logged("quotecache", main)
+    entry_point.run_process("quotecache", main, ABOUT)

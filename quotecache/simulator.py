@@ -36,6 +36,15 @@ SILENCE_SECONDS_MAX = 30.0
 
 log = structlog.get_logger()
 
+ABOUT = """
+Usage: python -m quotecache.simulator
+
+Answers like the legacy quote server, at QUOTE_SERVER, until SIGTERM.
+
+Settings are environment variables. AMQP_URL and DATABASE_URL are required: `export $(make env)` sets them.
+schema/settings.py lists all.
+"""
+
 
 class QuoteServer:
     """Answers request lines and counts them. With `instant` it answers without the measured delays."""
@@ -127,4 +136,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    entry_point.run_logged("quote server", main)
+    entry_point.run_process("quote server", main, ABOUT)

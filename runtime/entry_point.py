@@ -48,9 +48,12 @@ def run(name: str, main: Callable[[], int | None]) -> NoReturn:
     sys.exit(code_of(name, main))
 
 
-def run_logged(name: str, main: Callable[[], int | None]) -> NoReturn:
-    """Does what `run` does, for a process whose standard error is a log: a traceback goes there before the line."""
-    sys.exit(code_of(name, main, logged=True))
+def run_process(name: str, main: Callable[[], int | None], about: str, logged: bool = True) -> NoReturn:
+    """Does what `run` does, for a process that takes no arguments: `--help` prints `about`, before any setting is read.
+
+    `logged`: its standard error is a log, so a traceback goes there before the line.
+    """
+    sys.exit(code_of(name, lambda: _help_or_main(name, main, about, sys.argv[1:]), logged))
 
 
 def code_of(name: str, main: Callable[[], int | None], logged: bool = False) -> int:
@@ -76,6 +79,15 @@ def code_of(name: str, main: Callable[[], int | None], logged: bool = False) -> 
         return _say(f"{name}: {described(error)}", FAILED)
     except Exception as error:
         return _say(f"{name}: {_summary(error)}. {FAULT}{_keep(name, logged)}", MISTAKE)
+
+
+def _help_or_main(name: str, main: Callable[[], int | None], about: str, arguments: list[str]) -> int | None:
+    if {"-h", "--help"} & set(arguments):
+        print(about.strip())
+        return 0
+    if arguments:
+        raise SettingsError(f"{arguments[0]!r} is not known: {name} takes no arguments; --help names its settings")
+    return main()
 
 
 def described(error: OSError) -> str:

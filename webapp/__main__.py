@@ -30,6 +30,15 @@ CONNECTIONS_MAX = 2_000
 UNUSED_SECONDS_MAX = 15
 """Seconds for which the kernel holds back a new connection that has brought no bytes yet."""
 
+ABOUT = """
+Usage: python -m webapp
+
+Serves the site on WEB_PORT, until SIGTERM. `python -m webapp.live` serves its live updates.
+
+Settings are environment variables. AMQP_URL and DATABASE_URL are required: `export $(make env)` sets them.
+webapp/settings.py and schema/settings.py list all.
+"""
+
 # gunicorn strips blanks from the end of this setting; its default, the full name of the folder, may end with one.
 Chdir.default = "."
 
@@ -91,4 +100,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    entry_point.run_logged("webapp", main)
+    entry_point.run_process("webapp", main, ABOUT)

@@ -42,6 +42,15 @@ STORY: tuple[tuple[CommandName, list[str]], ...] = (
 )
 """Amounts are above any price, so that each buys at least one share."""
 
+ABOUT = """
+Usage: python -m webapp.demo
+
+Creates the demo person, or gives them a new password: DEMO_PASSWORD, which is required.
+
+Settings are environment variables. AMQP_URL and DATABASE_URL are required: `export $(make env)` sets them.
+webapp/settings.py and schema/settings.py list all.
+"""
+
 
 def main() -> int:
     """Exit codes: 0 the demo person exists, 1 not possible now, 2 a setting is missing or wrong."""
@@ -93,4 +102,4 @@ def _tell_story() -> None:
 
 
 if __name__ == "__main__":
-    entry_point.run("demo", main)
+    entry_point.run_process("demo", main, ABOUT, logged=False)

@@ -2,9 +2,6 @@
 
 import contextlib
 import os
-import sys
-
-import structlog
 
 from consumers.audit.dumper import Dumper
 from consumers.audit.writer import run
@@ -13,29 +10,31 @@ from ownership.lifecycle import StopSignal
 from runtime import entry_point
 from runtime.log_setup import set_up_logging
 from schema import settings
-from schema.errors import DayTradeError
 
 CONNECTIONS_MAX = 2
 """Connections to the database: one for storing the log, one for reading dumps."""
 
-log = structlog.get_logger()
+ABOUT = """
+Usage: python -m consumers.audit
+
+Stores the log of record and writes dumps, until SIGTERM. Several may run: one works, the others stand by.
+
+Settings are environment variables. AMQP_URL and DATABASE_URL are required: `export $(make env)` sets them.
+schema/settings.py lists all.
+"""
 
 
 def main() -> int:
-    try:
-        configuration = settings.from_environment(os.environ)
-        set_up_logging(configuration.log_level, "audit")
-        stopping = StopSignal()
-        with contextlib.closing(Pool(configuration.database_url, configuration.replica, CONNECTIONS_MAX)) as pool:
-            dumper = Dumper(configuration, pool)
-            dumper.start()
-            run(configuration, pool, stopping, on_dump_complete=dumper.wake)
-            dumper.stop()
-    except DayTradeError as error:
-        print(f"audit: {error}", file=sys.stderr)
-        return 1
+    configuration = settings.from_environment(os.environ)
+    set_up_logging(configuration.log_level, "audit")
+    stopping = StopSignal()
+    with contextlib.closing(Pool(configuration.database_url, configuration.replica, CONNECTIONS_MAX)) as pool:
+        dumper = Dumper(configuration, pool)
+        dumper.start()
+        run(configuration, pool, stopping, on_dump_complete=dumper.wake)
+        dumper.stop()
     return 0
 
 
 if __name__ == "__main__":
-    entry_point.run_logged("audit", main)
+    entry_point.run_process("audit", main, ABOUT)

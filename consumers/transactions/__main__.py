@@ -2,7 +2,6 @@
 
 import gc
 from collections.abc import Callable
-from functools import partial
 
 import psycopg
 import structlog
@@ -14,6 +13,15 @@ from rabbitmq.connection import Connection
 from runtime import entry_point
 
 log = structlog.get_logger()
+
+ABOUT = """
+Usage: python -m consumers.transactions
+
+Executes commands, until SIGTERM. Several may run: each owns some of the users' partitions.
+
+Settings are environment variables. AMQP_URL and DATABASE_URL are required: `export $(make env)` sets them.
+schema/settings.py lists all.
+"""
 
 _doubtful: dict[int, int] = {}
 """Offset up to which the next session has to look commands up after an AlreadyDone, by partition."""
@@ -31,9 +39,13 @@ def work(broker: Connection, database: psycopg.Connection, replica: str, stoppin
     log.info("drained and stopped", rows=worker.rows_written)
 
 
-if __name__ == "__main__":
+def main() -> int:
     # Accounts and backlogs live long and hold no reference cycles: the collector would scan them again and again for
     # nothing.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    entry_point.run_logged("transactions", partial(run_consumer, "transactions", work))
+    return run_consumer("transactions", work)
+
+
+if __name__ == "__main__":
+    entry_point.run_process("transactions", main, ABOUT)

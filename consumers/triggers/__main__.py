@@ -2,7 +2,6 @@
 
 import gc
 from collections.abc import Callable
-from functools import partial
 
 import psycopg
 import structlog
@@ -14,6 +13,15 @@ from runtime import entry_point
 
 log = structlog.get_logger()
 
+ABOUT = """
+Usage: python -m consumers.triggers
+
+Fires trigger orders whose prices are reached, until SIGTERM. Several may run: each owns some of the symbols.
+
+Settings are environment variables. AMQP_URL and DATABASE_URL are required: `export $(make env)` sets them.
+schema/settings.py lists all.
+"""
+
 
 def work(broker: Connection, database: psycopg.Connection, replica: str, stopping: Callable[[], bool]) -> None:
     worker = TriggerWorker(broker, database, replica)
@@ -21,8 +29,12 @@ def work(broker: Connection, database: psycopg.Connection, replica: str, stoppin
     log.info("left", fills_sent=worker.fills_sent)
 
 
-if __name__ == "__main__":
+def main() -> int:
     # The book lives long and holds no reference cycles: the collector would scan it again and again for nothing.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    entry_point.run_logged("triggers", partial(run_consumer, "triggers", work))
+    return run_consumer("triggers", work)
+
+
+if __name__ == "__main__":
+    entry_point.run_process("triggers", main, ABOUT)

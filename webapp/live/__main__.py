@@ -24,6 +24,16 @@ FILES_SPARE = 200
 """File descriptors in addition to one per stream."""
 
 
+ABOUT = """
+Usage: python -m webapp.live
+
+Serves live updates of the site's pages on LIVE_PORT, until SIGTERM.
+
+Settings are environment variables. AMQP_URL and DATABASE_URL are required: `export $(make env)` sets them.
+webapp/settings.py and schema/settings.py list all.
+"""
+
+
 class LiveServer(uvicorn.Server):
     """Ends the streams on a signal to exit; they would never end by themselves."""
 
@@ -71,4 +81,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    entry_point.run_logged("live updates", main)
+    entry_point.run_process("live updates", main, ABOUT)
