@@ -17,11 +17,7 @@ _decoder = msgspec.msgpack.Decoder(list[Outgoing])
 
 def replace(cursor: psycopg.Cursor, group: str, messages: Mapping[int, list[Outgoing]]) -> None:
     """Replaces each partition's messages of the previous batch by these. Part of the batch's transaction."""
-    cursor.execute(
-        _REPLACE,
-        (group, list(messages), [_encoder.encode(of_partition) for of_partition in messages.values()]),
-        binary=True,
-    )
+    cursor.execute(_REPLACE, (group, list(messages), [_encoder.encode(some) for some in messages.values()]))
 
 
 def left_over(cursor: psycopg.Cursor, group: str, partitions: Iterable[int]) -> list[Outgoing]:
@@ -40,7 +36,8 @@ def clear(cursor: psycopg.Cursor, group: str, partitions: Iterable[int]) -> None
     )
 
 
+# Messages travel in binary. As text they would go as hexadecimal digits within the text of an array.
 _REPLACE = """
     INSERT INTO outbox (consumer_group, partition, messages)
-    SELECT %s, * FROM unnest(%s::smallint[], %s::bytea[])
+    SELECT %s, * FROM unnest(%s::smallint[], %b::bytea[])
     ON CONFLICT (consumer_group, partition) DO UPDATE SET messages = excluded.messages"""
