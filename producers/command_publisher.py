@@ -29,7 +29,7 @@ from schema.commands import (
 from schema.errors import BrokerError, Unroutable
 
 LINGER_MS = 5
-"""Maximum milliseconds that a command waits for others in its message. Under load, a message of 100 fills faster."""
+"""Maximum milliseconds that a command waits for others in its message. Under load, messages fill faster."""
 
 USERS_CACHED_MAX = 1_000_000
 

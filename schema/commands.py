@@ -34,8 +34,12 @@ VERSION = 1
 PARTITIONS = 16
 """Number of command logs. It is checked against the database, because a change would move users between logs."""
 
-COMMANDS_PER_MESSAGE_MAX = 100
-"""Maximum commands in a message: bounds the work per message, and the commands lost with an undecodable one."""
+COMMANDS_PER_MESSAGE_MAX = 400
+"""Maximum commands in a message: about 25 kB, at most 2 MB. RabbitMQ works per message, hardly per byte.
+
+It bounds the work per message, and the commands lost with an undecodable one. Readers refuse more: a version that sends
+larger messages must first be installed where they are read.
+"""
 
 NO_USER = ""
 """Key for commands without a user: a root DUMPLOG (one for all users), and commands whose user is not valid."""

@@ -36,8 +36,8 @@ QUOTE_LIFETIME_MS = 60_000
 CLOCK_STEP_MS_MAX = 2_000
 """Maximum difference between the clocks of two processes, or step back of one clock, that is tolerated."""
 
-ENTRIES_PER_MESSAGE_MAX = 500
-"""Maximum audit entries in a message: about 40 kB, far below any limit, and enough to need few confirms."""
+ENTRIES_PER_MESSAGE_MAX = 2_000
+"""Maximum audit entries in a message: about 160 kB, at most 10 MB. The broker takes 16 MB."""
 
 NEWS_PER_MESSAGE_MAX = 5_000
 """Maximum prices, changes of trigger orders, replies, or users with news in a message.

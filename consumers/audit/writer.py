@@ -36,7 +36,7 @@ from schema.settings import Settings
 BATCH_ENTRIES_MAX = 20_000
 """Maximum entries per batch: bounds a transaction to about a tenth of a second."""
 
-PREFETCH_MESSAGES = 200
+PREFETCH_MESSAGES = 50
 """Maximum messages that wait here: 8 MB of memory, and five times as many as make a full batch if they are full."""
 
 LOAD_ENTRIES = 200

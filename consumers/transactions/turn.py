@@ -19,8 +19,8 @@ from consumers.transactions.sources import Stranger
 from schema.commands import CommandBatch, DumpMarker
 from schema.events import NoQuote, Quote, QuoteRefused
 
-PREFETCH_MESSAGES = 100
-"""Maximum messages of a partition that the broker has delivered and the worker has not taken."""
+PREFETCH_MESSAGES = 25
+"""Maximum messages of a partition that the broker has delivered and the worker has not taken: 10,000 commands."""
 
 ACCOUNTS_MAX = 200_000
 """Accounts of a partition in memory above which the worker drops those without waiting commands or pending orders."""

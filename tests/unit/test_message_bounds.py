@@ -1,14 +1,25 @@
 """Every field of every message is bounded when it is decoded, so the code behind the decoder can handle its size."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
 from msgspec import inspect
 
 from schema import codec
-from schema.bounds import INT64_MAX, MILLISECONDS_MAX
-from schema.commands import COMMANDS_PER_MESSAGE_MAX, VERSION, CommandName, FillBatch, LogMessage
+from schema.bounds import FILENAME_CHARACTERS_MAX, INT64_MAX, MESSAGE_CHARACTERS_MAX, MILLISECONDS_MAX
+from schema.commands import (
+    COMMANDS_PER_MESSAGE_MAX,
+    VERSION,
+    Allowances,
+    Command,
+    CommandBatch,
+    CommandName,
+    FillBatch,
+    LogMessage,
+)
 from schema.errors import DecodeError
 from schema.events import (
     ENTRIES_PER_MESSAGE_MAX,
@@ -235,3 +246,26 @@ def test_lists_are_bounded():
     refused(codec.decode_accounts_changed, AccountsChanged(VERSION, ["ann"] * more))
     refused(codec.decode_accounts_changed, AccountsChanged(VERSION, ["u" * 65]))
     refused(codec.decode_log, FillBatch(VERSION, T0, [a_fill(5, 1)] * (COMMANDS_PER_MESSAGE_MAX + 1)))
+
+
+def test_the_broker_takes_the_largest_messages():
+    conf = Path("rabbitmq/rabbitmq.conf").read_text()
+    most = int(re.search(r"^max_message_size = (\d+)$", conf, re.MULTILINE)[1])
+    user, text, number = "u" * 64, "\U0001f600", 2**63 - 1
+    command = Command(
+        b"i" * 16,
+        number,
+        CommandName.SET_SELL_TRIGGER,
+        user,
+        "ABC",
+        number,
+        text * FILENAME_CHARACTERS_MAX,
+        None,
+        number,
+        number,
+        Allowances(number, number),
+    )
+    assert len(codec.encode(CommandBatch(VERSION, T0, [command] * COMMANDS_PER_MESSAGE_MAX))) < most
+    # No entry has both a long message and a file name or a crypto key.
+    entry = msgspec.structs.replace(ADD, user=user, funds_cents=number, message=text * MESSAGE_CHARACTERS_MAX)
+    assert len(codec.encode(audit(*[entry] * ENTRIES_PER_MESSAGE_MAX))) < most

@@ -56,7 +56,7 @@ def test_the_text_of_a_failure_does_not_decide_whether_a_request_is_paid():
 def test_entries_are_numbered_without_gaps_over_messages_of_bounded_size():
     count = 2 * ENTRIES_PER_MESSAGE_MAX + 1
     messages = [decode_audit(m.body) for m in audit_messages([settled(LINE, quote_id=n) for n in range(count)], 41)]
-    assert [m.first_number for m in messages] == [41, 541, 1_041]
-    assert [len(m.entries) for m in messages] == [500, 500, 1]
+    assert [m.first_number for m in messages] == [41, 41 + ENTRIES_PER_MESSAGE_MAX, 41 + 2 * ENTRIES_PER_MESSAGE_MAX]
+    assert [len(m.entries) for m in messages] == [ENTRIES_PER_MESSAGE_MAX, ENTRIES_PER_MESSAGE_MAX, 1]
     assert {m.source for m in messages} == {QUOTECACHE_SOURCE}
     assert audit_messages([], 41) == []
