@@ -173,7 +173,7 @@ class PriceMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class TriggerChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """State of a trigger order after a command: armed at `trigger_cents`, or not armed if that is None.
+    """State of a trigger order after a command: armed at `trigger_cents`, or gone or not armed if that is None.
 
     `version` grows with each change of a user's account; a receiver drops a change that is not newer than its own.
     """

@@ -22,6 +22,7 @@ class Decision(msgspec.Struct, gc=False):
 
     The deltas change the available and the reserved amounts. `quote` is set when its price decided the command.
     `trigger_order` is the new state of the order that `trigger_key` names; None means that this order is gone.
+    `disarms`: that order was armed until now, and is gone.
     `shares` and `order_seq` repeat what the command named. If the command named a pending order that is not the newest
     one, `newest_order_seq` is the newest one.
     """
@@ -45,6 +46,7 @@ class Decision(msgspec.Struct, gc=False):
     closed: PendingOrder | None = None
     trigger_key: tuple[str, Side] | None = None
     trigger_order: TriggerOrder | None = None
+    disarms: bool = False
     filename: str | None = None
     shares: int | None = None
     order_seq: int | None = None
@@ -87,6 +89,7 @@ class DecisionFields(Deltas, total=False):
     closed: PendingOrder | None
     trigger_key: tuple[str, Side] | None
     trigger_order: TriggerOrder | None
+    disarms: bool
     filename: str | None
 
 

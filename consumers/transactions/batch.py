@@ -28,6 +28,7 @@ class PartitionOutput:
 
     entries: list[AuditEntry] = field(default_factory=list)
     changes: list[TriggerChange] = field(default_factory=list)
+    """Changes of orders that are or were armed. Trigger workers have no use for others, which are nearly all."""
     dead: list[DeadLetter] = field(default_factory=list)
     users: set[str] = field(default_factory=set)
     replies: dict[str, list[Reply]] = field(default_factory=dict)
@@ -133,7 +134,9 @@ class Batch:
             self.closed.add((user, decision.closed.seq))
         if decision.trigger_key is not None:
             self.triggers.add((user, decision.trigger_key))
-            output.changes.append(entries.trigger_change(row))
+            order = decision.trigger_order
+            if decision.disarms or (order is not None and order.trigger_cents is not None):
+                output.changes.append(entries.trigger_change(row))
 
 
 def _reply(row: DecidedRow) -> Reply:

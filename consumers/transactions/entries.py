@@ -78,7 +78,7 @@ def marker(command: Command, path: str, at_ms: int) -> AuditEntry:
 
 
 def trigger_change(row: DecidedRow) -> TriggerChange:
-    """The trigger order after this decision; without a price if it is gone or not armed."""
+    """The armed trigger order after this decision; without a price if it is gone."""
     decision = row.decision
     assert decision.trigger_key is not None, decision
     symbol, side = decision.trigger_key

@@ -182,6 +182,7 @@ def _filling(
         price_cents=ordered.price_cents,
         quote_id=ordered.quote_id,
         trigger_key=(order.symbol, order.side),
+        disarms=True,
         **deltas,
     )
 
@@ -223,4 +224,5 @@ def _setting(
 
 
 def _cancelling(command: Command, order: TriggerOrder, **deltas: Unpack[Deltas]) -> Decision:
-    return done(command, amount_cents=order.amount_cents, trigger_key=(order.symbol, order.side), **deltas)
+    key, disarms = (order.symbol, order.side), order.trigger_cents is not None
+    return done(command, amount_cents=order.amount_cents, trigger_key=key, disarms=disarms, **deltas)

@@ -20,7 +20,7 @@ from schema.commands import (
     partition_of,
 )
 
-FLOOD_MESSAGES = 300
+FLOOD_MESSAGES = 100
 
 
 def _add(user: str, number: int) -> Command:

@@ -234,11 +234,20 @@ def test_signed_account_transactions_sum_to_the_available_cash():
 # News for trigger workers
 
 
-def test_changes_announce_an_amount_as_not_armed_and_a_trigger_with_price_and_reserve():
+def test_changes_announce_an_armed_order_with_its_price_and_reserve():
     ann = armed_to_buy(amount=1_000, trigger=300)
-    amount, trigger = ann.batch.outputs[0].changes
-    assert (amount.trigger_cents, amount.reserved_cents) == (None, 1_000)
-    assert (trigger.trigger_cents, trigger.reserved_cents, trigger.version) == (300, 1_000, amount.version + 1)
+    ann.does("SET_BUY_AMOUNT", 900)
+    armed, less = ann.batch.outputs[0].changes
+    assert (armed.trigger_cents, armed.reserved_cents) == (300, 1_000)
+    assert (less.trigger_cents, less.reserved_cents, less.version) == (300, 900, armed.version + 1)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_changes_do_not_announce_an_order_that_was_never_armed(side):
+    ann = Trader(cash=1_000, shares={"ABC": 10})
+    ann.does(f"SET_{side.upper()}_AMOUNT", 900)
+    ann.does(f"CANCEL_SET_{side.upper()}")
+    assert ann.batch.outputs[0].changes == []
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -249,7 +258,7 @@ def test_changes_announce_a_gone_order_without_a_price_and_with_a_newer_version(
         ann.fills(300, side=side)
     else:
         ann.does(f"CANCEL_SET_{side.upper()}")
-    *_, before, gone = ann.batch.outputs[0].changes
+    before, gone = ann.batch.outputs[0].changes
     assert (gone.user, gone.symbol, gone.side, gone.trigger_cents) == ("ann", "ABC", side, None)
     assert gone.version == ann.account.history_seq > before.version
 
