@@ -58,6 +58,10 @@ class StreamConsumer:
         self._stream = stream
         self._next = int(offset)
         self._on_delivery = on_delivery
+        self._through = 0
+        """Newest tag up to which all are acknowledged."""
+        self._early: set[int] = set()
+        """Acknowledged tags that are newer than one that is not."""
         self._connection = connection
         self._channel = connection.channel()
         with translated():
@@ -66,10 +70,23 @@ class StreamConsumer:
         connection.watch(self._channel, stream)
 
     def acknowledge(self, tags: Iterable[int]) -> None:
-        """Acknowledges deliveries, which grants the broker credit for as many more. Raises BrokerError."""
+        """Acknowledges deliveries, which grants the broker credit for as many more. Raises BrokerError.
+
+        One frame acknowledges the oldest ones together: the broker numbers a channel's deliveries 1, 2, 3, …
+        """
+        newest = list(tags)
+        self._early.update(newest)
+        through = self._through
+        while through + 1 in self._early:
+            through += 1
+            self._early.remove(through)
         with translated():
-            for tag in tags:
-                self._channel.basic_ack(tag)
+            if through > self._through:
+                self._channel.basic_ack(through, multiple=True)
+                self._through = through
+            for tag in newest:
+                if tag > through:
+                    self._channel.basic_ack(tag)
 
     def close(self) -> None:
         """Stops delivering; never raises."""
