@@ -3,7 +3,6 @@
 No rule of any command, no I/O, no clock.
 """
 
-from dataclasses import dataclass
 from typing import TypedDict
 
 import msgspec
@@ -53,8 +52,7 @@ class Decision(msgspec.Struct, gc=False):
     newest_order_seq: int | None = None
 
 
-@dataclass(slots=True)
-class DecidedRow:
+class DecidedRow(msgspec.Struct, gc=False):
     """Decision with the other values of its history row. `seq`: the account's `history_seq` once it is applied."""
 
     user: str

@@ -7,6 +7,8 @@ when.
 from collections import deque
 from dataclasses import dataclass, field
 
+import msgspec
+
 from consumers.transactions.account import Account
 from consumers.transactions.intake import Arrival
 from consumers.transactions.progress import Message, Progress
@@ -31,8 +33,7 @@ def key_of(request: Command | Fill) -> Key:
     return request.user or NO_USER, request.command_id
 
 
-@dataclass(slots=True)
-class Item:
+class Item(msgspec.Struct, gc=False):
     """A command or fill of the log that is to be executed. `reply_to`: queues in which clients wait for its outcome."""
 
     request: Command | Fill
