@@ -35,8 +35,8 @@ TICK_SECONDS = 0.005
 class Copier:
     """Publisher that repeats commands and counts the answers."""
 
-    def __init__(self, ground: BenchSystem):
-        self.connection = open_connection(ground.amqp_url, "bench copies")
+    def __init__(self, system: BenchSystem):
+        self.connection = open_connection(system.amqp_url, "bench copies")
         self._publisher = Publisher(self.connection)
         self.answers = 0
         self._queue = ReplyQueue(self.connection, self._on_replies)
@@ -54,22 +54,22 @@ def main() -> int:
     plain, with_copies = [], []
     with (
         tempfile.TemporaryDirectory() as folder,
-        BenchSystem(Path(folder), QUOTES="instant", LOG_LEVEL="warning") as ground,
+        BenchSystem(Path(folder), QUOTES="instant", LOG_LEVEL="warning") as system,
     ):
-        ground.start("audit", *workers)
-        ground.await_owners("transactions")
-        copier = Copier(ground)
+        system.start("audit", *workers)
+        system.await_owners("transactions")
+        copier = Copier(system)
         given: list[Command] = []
-        with ground.publisher() as publisher:
-            _run(ground, publisher, copier, given, 0, workers)
+        with system.publisher() as publisher:
+            _run(system, publisher, copier, given, 0, workers)
             for _ in range(ROUNDS):
-                plain.append(_run(ground, publisher, copier, given, 0, workers))
-                with_copies.append(_run(ground, publisher, copier, given, COPIES, workers))
-        rows = ground.value("SELECT count(*) FROM history")
+                plain.append(_run(system, publisher, copier, given, 0, workers))
+                with_copies.append(_run(system, publisher, copier, given, COPIES, workers))
+        rows = system.value("SELECT count(*) FROM history")
         assert rows == len(given), (rows, len(given))
         assert all("session lost" not in (Path(folder) / f"{worker}.log").read_text() for worker in workers)
         copier.connection.close()
-        ground.stop()
+        system.stop()
     costs = [b / a - 1 for a, b in zip(plain, with_copies, strict=True)]
     settings = (
         f"python -m bench.copies: RATE={RATE} COPIES={COPIES} SECONDS={SECONDS:g} ROUNDS={ROUNDS}"
@@ -86,7 +86,7 @@ def main() -> int:
 
 
 def _run(
-    ground: BenchSystem,
+    system: BenchSystem,
     publisher: CommandPublisher,
     copier: Copier,
     given: list[Command],
@@ -95,11 +95,11 @@ def _run(
 ) -> float:
     """Runs one round until every command is executed and every copy is answered; returns CPU µs per new command."""
     drawn = random.Random(len(given))
-    before, first, answered = sum(map(ground.cpu_seconds, workers)), len(given), copier.answers
+    before, first, answered = sum(map(system.cpu_seconds, workers)), len(given), copier.answers
     began, published = time.perf_counter(), 0
     for tick in range(1, int(SECONDS / TICK_SECONDS) + 1):
         while len(given) - first < tick * TICK_SECONDS * RATE:
-            command = ground.command("ADD", f"user{drawn.randrange(USERS)}", cents=100)
+            command = system.command("ADD", f"user{drawn.randrange(USERS)}", cents=100)
             given.append(command)
             publisher.publish(command)
         while published < tick * TICK_SECONDS * copies:
@@ -109,14 +109,14 @@ def _run(
         copier.connection.pump(0)
         time.sleep(max(0.0, began + tick * TICK_SECONDS - time.perf_counter()))
     publisher.flush()
-    ground.await_history()
+    system.await_history()
 
     def all_answered() -> bool:
         copier.connection.pump(0.01)
         return copier.answers - answered == published
 
     wait_until(all_answered, 10, "all answers")
-    return (sum(map(ground.cpu_seconds, workers)) - before) / (len(given) - first) * 1e6
+    return (sum(map(system.cpu_seconds, workers)) - before) / (len(given) - first) * 1e6
 
 
 if __name__ == "__main__":

@@ -37,15 +37,15 @@ def measure_rate(folder: Path, workload: Path) -> None:
 def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple[Any, ...]:
     replicas = int(os.environ.get("REPLICAS") or 1)
     workers = [f"transactions-{n}" for n in range(1, replicas + 1)]
-    with BenchSystem(folder, QUOTES="realistic", QUOTE_SEED=str(seed)) as ground:
-        ground.start("quote-server", "quotecache", "triggers", "audit", *workers)
-        ground.await_owners("quotecache", "triggers", "transactions", "audit")
-        report = _load(ground, workload, rate, replicas)
-        cpu = sum(map(ground.cpu_seconds, workers))
+    with BenchSystem(folder, QUOTES="realistic", QUOTE_SEED=str(seed)) as system:
+        system.start("quote-server", "quotecache", "triggers", "audit", *workers)
+        system.await_owners("quotecache", "triggers", "transactions", "audit")
+        report = _load(system, workload, rate, replicas)
+        cpu = sum(map(system.cpu_seconds, workers))
         quotes = report["quotes"]
-        ground.stop("quote-server")  # until they end, processes refresh armed symbols
-        fetches, server_count = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
-        counts = _counts(ground)
+        system.stop("quote-server")  # until they end, processes refresh armed symbols
+        fetches, server_count = system.value("SELECT count(*) FROM quote_fetches"), system.hits()
+        counts = _counts(system)
     if os.environ.get("DETAIL"):
         print(quotes, report["seconds"], report["latency_ms"], report["triggers"], report["checks"])
     return (
@@ -68,27 +68,27 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple[Any
     )
 
 
-def _load(ground: BenchSystem, workload: Path, rate: str | None, replicas: int) -> dict[str, Any]:
-    report = ground.folder / "report.json"
+def _load(system: BenchSystem, workload: Path, rate: str | None, replicas: int) -> dict[str, Any]:
+    report = system.folder / "report.json"
     asked = {"WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": str(replicas), "RATE": rate or ""}
-    with (ground.folder / "loadtest.log").open("w") as log:
+    with (system.folder / "loadtest.log").open("w") as log:
         done = subprocess.run(
             [sys.executable, "-m", "operators", "load"],
             cwd=ROOT,
-            env=ground.environment | asked,
+            env=system.environment | asked,
             stdout=log,
             stderr=log,
         )
     if done.returncode:
-        last = (ground.folder / "loadtest.log").read_text(errors="replace").strip().rpartition("\n")[2]
+        last = (system.folder / "loadtest.log").read_text(errors="replace").strip().rpartition("\n")[2]
         raise NotMeasured(f"the load test failed: {last}")
     figures: dict[str, Any] = json.loads(report.read_text())
     return figures
 
 
-def _counts(ground: BenchSystem) -> dict[str, int]:
+def _counts(system: BenchSystem) -> dict[str, int]:
     """Returns the quote cache's own counts from the last line of its log."""
-    line = (ground.folder / "quotecache.log").read_text().splitlines()[-1]
+    line = (system.folder / "quotecache.log").read_text().splitlines()[-1]
     return {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", line)}
 
 

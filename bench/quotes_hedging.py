@@ -28,14 +28,14 @@ RESULT = ROOT / "docs" / "hedging.svg"
 def measure(folder: Path) -> None:
     rows, points = [], []
     for hedge in HEDGES:
-        with BenchSystem(folder, QUOTE_HEDGE=hedge) as ground:
-            ground.start("quote-server", "quotecache")
-            ground.await_owners("quotecache")
-            waits = _ask(ground)
-            wait_until(partial(_none_is_open, ground), 10, "late answers")
-            fetches, hits = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
+        with BenchSystem(folder, QUOTE_HEDGE=hedge) as system:
+            system.start("quote-server", "quotecache")
+            system.await_owners("quotecache")
+            waits = _ask(system)
+            wait_until(partial(_none_is_open, system), 10, "late answers")
+            fetches, hits = system.value("SELECT count(*) FROM quote_fetches"), system.hits()
             assert fetches == hits, (fetches, hits)
-            ground.stop()
+            system.stop()
         shares = [percentile(waits, share) for share in (0.5, 0.95, 0.99)]
         cost = fetches / QUOTES
         mean = sum(waits) / len(waits)
@@ -53,13 +53,13 @@ def measure(folder: Path) -> None:
         print(json.dumps(points))
 
 
-def _none_is_open(ground: BenchSystem) -> bool:
-    return bool(ground.value(_OPEN) == 0)
+def _none_is_open(system: BenchSystem) -> bool:
+    return bool(system.value(_OPEN) == 0)
 
 
-def _ask(ground: BenchSystem) -> list[float]:
+def _ask(system: BenchSystem) -> list[float]:
     """Requests QUOTES symbols from the quote cache; returns the ms until each price arrived, as its client sees it."""
-    connection = open_connection(ground.amqp_url, "bench")
+    connection = open_connection(system.amqp_url, "bench")
     prices = Prices(connection, Publisher(connection))
     symbols = _symbols()
     asked: dict[str, float] = {}

@@ -19,13 +19,13 @@ NAMES = ("quotecache-1", "quotecache-2")
 
 def measure(folder: Path) -> None:
     kills = int(os.environ.get("KILLS") or KILLS)
-    with BenchSystem(folder, QUOTES="instant") as ground:
-        ground.start("quote-server", *NAMES)
-        ground.await_owners("quotecache")
-        seconds = [_kill_and_ask(ground, number) for number in range(kills)]
-        fetches, hits = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
-        symbols = ground.value("SELECT count(DISTINCT symbol) FROM quote_fetches")
-        ground.stop()
+    with BenchSystem(folder, QUOTES="instant") as system:
+        system.start("quote-server", *NAMES)
+        system.await_owners("quotecache")
+        seconds = [_kill_and_ask(system, number) for number in range(kills)]
+        fetches, hits = system.value("SELECT count(*) FROM quote_fetches"), system.hits()
+        symbols = system.value("SELECT count(DISTINCT symbol) FROM quote_fetches")
+        system.stop()
     settings = (
         f"make bench-quotes PARTS=takeover: two quote caches, the owner killed with -9, {kills} times, {load_average()}"
     )
@@ -41,13 +41,13 @@ def measure(folder: Path) -> None:
 def _measure_stops(folder: Path) -> None:
     """Measures a suspended owner: it stays connected to the broker, which may go on sending it requests."""
     waits: list[tuple[float, float]] = []
-    with BenchSystem(folder, QUOTES="instant") as ground:
-        ground.start("quote-server", *NAMES)
-        ground.await_owners("quotecache")
+    with BenchSystem(folder, QUOTES="instant") as system:
+        system.start("quote-server", *NAMES)
+        system.await_owners("quotecache")
         for number in range(STOPS):
-            waits += _stop_and_ask(ground, chr(ord("A") + number))
-        fetches, hits = ground.value("SELECT count(*) FROM quote_fetches"), ground.hits()
-        ground.stop()
+            waits += _stop_and_ask(system, chr(ord("A") + number))
+        fetches, hits = system.value("SELECT count(*) FROM quote_fetches"), system.hits()
+        system.stop()
     settings = (
         f"make bench-quotes PARTS=takeover: two quote caches, the owner stopped with SIGSTOP, {STOPS} times, a new "
         f"symbol asked for every {ASKING_PAUSE_SECONDS} s; s from the request to the price, {load_average()}"
@@ -61,14 +61,14 @@ def _measure_stops(folder: Path) -> None:
     print(f"paid requests / the server's count: {fetches} / {hits}")
 
 
-def _stop_and_ask(ground: BenchSystem, letter: str) -> list[tuple[float, float]]:
+def _stop_and_ask(system: BenchSystem, letter: str) -> list[tuple[float, float]]:
     """Suspends the owner; returns for each symbol the time of its request after that and the wait, in seconds."""
-    owner = _owner(ground)
-    connection = open_connection(ground.amqp_url, "bench")
+    owner = _owner(system)
+    connection = open_connection(system.amqp_url, "bench")
     prices = Prices(connection, Publisher(connection))
     _await_quote(connection, prices, letter, time.monotonic())
     prices.take_answers()
-    process = ground.processes[owner]
+    process = system.processes[owner]
     process.send_signal(signal.SIGSTOP)
     stopped = time.monotonic()
     asked: dict[str, float] = {}
@@ -88,26 +88,26 @@ def _stop_and_ask(ground: BenchSystem, letter: str) -> list[tuple[float, float]]
     return waits
 
 
-def _owner(ground: BenchSystem) -> str:
-    wait_until(lambda: ground.value(_LIVE) == len(NAMES), 20, "a standby")
-    (owner,) = (name for name in NAMES if ground.value(_OWNER).startswith(f"{name}@"))
+def _owner(system: BenchSystem) -> str:
+    wait_until(lambda: system.value(_LIVE) == len(NAMES), 20, "a standby")
+    (owner,) = (name for name in NAMES if system.value(_OWNER).startswith(f"{name}@"))
     return owner
 
 
-def _kill_and_ask(ground: BenchSystem, number: int) -> float:
-    owner = _owner(ground)
-    connection = open_connection(ground.amqp_url, "bench")
+def _kill_and_ask(system: BenchSystem, number: int) -> float:
+    owner = _owner(system)
+    connection = open_connection(system.amqp_url, "bench")
     prices = Prices(connection, Publisher(connection))
     bought, symbol = f"B{chr(ord('A') + number)}", f"N{chr(ord('A') + number)}"
     _await_quote(connection, prices, bought, time.monotonic())
-    ground.end(owner, signal.SIGKILL)
+    system.end(owner, signal.SIGKILL)
     killed = time.monotonic()
     seconds = _await_quote(connection, prices, symbol, killed)
     # The new owner knows the quotes that the previous owner bought: a new client gets one without another purchase.
     stranger = Prices(connection, Publisher(connection))
     _await_quote(connection, stranger, bought, killed)
     connection.close()
-    ground.start(owner)
+    system.start(owner)
     return seconds
 
 

@@ -22,20 +22,20 @@ PARTITION = 0
 def measure(folder: Path) -> None:
     rounds = int(os.environ.get("ROUNDS") or ROUNDS)
     rows = []
-    with _steerable_server() as address, BenchSystem(folder, QUOTE_SERVER=address) as ground:
-        ground.start("quotecache", "triggers", "audit", "transactions-1")
-        ground.await_owners("quotecache", "triggers", "transactions", "audit")
+    with _steerable_server() as address, BenchSystem(folder, QUOTE_SERVER=address) as system:
+        system.start("quotecache", "triggers", "audit", "transactions-1")
+        system.await_owners("quotecache", "triggers", "transactions", "audit")
         users = _users_of_partition(OTHERS + 1)
-        with ground.publisher() as publisher:
-            _send(publisher, [ground.command("ADD", user, cents=10**9) for user in users])
-            _send(publisher, [ground.command("QUOTE", users[0], "FST")])
-            ground.await_history()
-            rows.append(("nobody waits", *_others(ground, publisher, users, [None] * rounds, 0)))
+        with system.publisher() as publisher:
+            _send(publisher, [system.command("ADD", user, cents=10**9) for user in users])
+            _send(publisher, [system.command("QUOTE", users[0], "FST")])
+            system.await_history()
+            rows.append(("nobody waits", *_others(system, publisher, users, [None] * rounds, 0)))
             slow = [f"S{chr(ord('A') + n)}" for n in range(3 * rounds)]
-            rows.append(("one user waits 4 s", *_others(ground, publisher, users, slow[:rounds], 0)))
-            rows.append(("… and sends 20 more/s", *_others(ground, publisher, users, slow[rounds : 2 * rounds], 20)))
-            rows.append(("… and sends 50 more/s", *_others(ground, publisher, users, slow[2 * rounds :], 50)))
-        ground.stop()
+            rows.append(("one user waits 4 s", *_others(system, publisher, users, slow[:rounds], 0)))
+            rows.append(("… and sends 20 more/s", *_others(system, publisher, users, slow[rounds : 2 * rounds], 20)))
+            rows.append(("… and sends 50 more/s", *_others(system, publisher, users, slow[2 * rounds :], 50)))
+        system.stop()
     settings = (
         f"make bench-quotes PARTS=waiting: {OTHERS} others of one partition, {PER_SECOND} commands/s, symbols that are "
         f"known; a steerable quote server over TCP; publish to commit, ms; {rounds} × {SLOW_SECONDS:g} s, "
@@ -45,7 +45,7 @@ def measure(folder: Path) -> None:
 
 
 def _others(
-    ground: BenchSystem,
+    system: BenchSystem,
     publisher: CommandPublisher,
     users: list[str],
     slow_symbols: Sequence[str | None],
@@ -55,29 +55,29 @@ def _others(
     waiting, others = users[0], users[1:]
     latencies = []
     for symbol in slow_symbols:
-        since = ground.value("SELECT coalesce(max(published_at_ms), 0) FROM history")
+        since = system.value("SELECT coalesce(max(published_at_ms), 0) FROM history")
         if symbol is not None:
-            _send(publisher, [ground.command("QUOTE", waiting, symbol)])
+            _send(publisher, [system.command("QUOTE", waiting, symbol)])
         began = time.monotonic()
         for n in range(round(PER_SECOND * (SLOW_SECONDS - 0.3))):
             due = began + n / PER_SECOND
             while time.monotonic() < due:
                 publisher.pump()
                 time.sleep(0.001)
-            publisher.publish(_something(ground, others[n % len(others)], n))
+            publisher.publish(_something(system, others[n % len(others)], n))
             if more_per_second and n % (PER_SECOND // more_per_second) == 0:
-                publisher.publish(ground.command("QUOTE", waiting, "FST"))
+                publisher.publish(system.command("QUOTE", waiting, "FST"))
         publisher.flush()
-        ground.await_history()
-        latencies += [ms for (ms,) in ground.rows(_LATENCIES, [since, others])]
+        system.await_history()
+        latencies += [ms for (ms,) in system.rows(_LATENCIES, [since, others])]
     shares = (percentile(latencies, share) for share in (0.5, 0.95, 0.99, 1))
     return len(latencies), *(f"{ms:.0f}" for ms in shares)
 
 
-def _something(ground: BenchSystem, user: str, n: int) -> Command:
+def _something(system: BenchSystem, user: str, n: int) -> Command:
     if n % 3 == 0:
-        return ground.command("BUY", user, "FST", 50_000)
-    return ground.command("COMMIT_BUY", user) if n % 3 == 1 else ground.command("QUOTE", user, "FST")
+        return system.command("BUY", user, "FST", 50_000)
+    return system.command("COMMIT_BUY", user) if n % 3 == 1 else system.command("QUOTE", user, "FST")
 
 
 def _send(publisher: CommandPublisher, commands: list[Command]) -> None:

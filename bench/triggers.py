@@ -37,31 +37,31 @@ FAR_QUOTE_ID = 10**9
 def main() -> int:
     replicas = int(os.environ.get("REPLICAS") or 1)
     with tempfile.TemporaryDirectory() as folder:
-        with BenchSystem(Path(folder), QUOTES="instant") as ground:
-            fire_all(ground, replicas)
-        with BenchSystem(Path(folder)) as ground:
-            fire_none(ground)
+        with BenchSystem(Path(folder), QUOTES="instant") as system:
+            fire_all(system, replicas)
+        with BenchSystem(Path(folder)) as system:
+            fire_none(system)
     return 0
 
 
-def fire_all(ground: BenchSystem, replicas: int) -> None:
+def fire_all(system: BenchSystem, replicas: int) -> None:
     """Measures FIRED orders of as many users on one symbol that one price fires; each round uses another symbol."""
     workers = [f"transactions-{n}" for n in range(1, replicas + 1)]
-    ground.start("quote-server", "quotecache", "triggers", "audit", *workers)
-    ground.await_owners("quotecache", "triggers", "transactions")
-    connection = open_connection(ground.amqp_url, "bench")
+    system.start("quote-server", "quotecache", "triggers", "audit", *workers)
+    system.await_owners("quotecache", "triggers", "transactions")
+    connection = open_connection(system.amqp_url, "bench")
     publisher = Publisher(connection)
     rows: list[tuple[Any, ...]] = []
     for round_number in range(ROUNDS):
         symbol = f"F{chr(ord('A') + round_number)}"
-        _arm(ground, symbol, first=round_number == 0)
-        before = sum(map(ground.cpu_seconds, workers)), ground.cpu_seconds("triggers")
-        told_at_ms = _tell(publisher, symbol, 100, round_number)
-        seconds = _await_fills(ground, symbol, told_at_ms)
-        after = sum(map(ground.cpu_seconds, workers)), ground.cpu_seconds("triggers")
+        _arm(system, symbol, first=round_number == 0)
+        before = sum(map(system.cpu_seconds, workers)), system.cpu_seconds("triggers")
+        announced_at_ms = _announce(publisher, symbol, 100, round_number)
+        seconds = _await_fills(system, symbol, announced_at_ms)
+        after = sum(map(system.cpu_seconds, workers)), system.cpu_seconds("triggers")
         rows.append((symbol, FIRED, f"{seconds:.2f}", *(f"{b - a:.2f}" for a, b in zip(before, after, strict=True))))
     connection.close()
-    ground.stop()
+    system.stop()
     medians = (f"{statistics.median(float(row[n]) for row in rows):.2f}" for n in (2, 3, 4))
     rows.append(("median", FIRED, *medians))
     settings = (
@@ -71,23 +71,23 @@ def fire_all(ground: BenchSystem, replicas: int) -> None:
     table("One price fires all orders of a symbol", settings, header, rows)
 
 
-def _arm(ground: BenchSystem, symbol: str, first: bool) -> None:
+def _arm(system: BenchSystem, symbol: str, first: bool) -> None:
     # The trigger is below the quote server's least price, so that only the benchmark's own quote satisfies it.
-    with ground.publisher() as publisher:
+    with system.publisher() as publisher:
         for n in range(FIRED):
             user = f"user{n:06d}"
             if first:
-                publisher.publish(ground.command("ADD", user, cents=10_000_000))
-            publisher.publish(ground.command("SET_BUY_AMOUNT", user, symbol, 1_000))
-            publisher.publish(ground.command("SET_BUY_TRIGGER", user, symbol, 100))
-    ground.await_history()
+                publisher.publish(system.command("ADD", user, cents=10_000_000))
+            publisher.publish(system.command("SET_BUY_AMOUNT", user, symbol, 1_000))
+            publisher.publish(system.command("SET_BUY_TRIGGER", user, symbol, 100))
+    system.await_history()
     # Waits for the symbol's own quote, and until all work caused by the arming is done.
-    wait_until(lambda: ground.rows("SELECT 1 FROM quote_fetches WHERE symbol = %s AND price_cents > 0", [symbol]),
+    wait_until(lambda: system.rows("SELECT 1 FROM quote_fetches WHERE symbol = %s AND price_cents > 0", [symbol]),
                20, "the symbol's first quote")  # fmt: skip
     time.sleep(1)
 
 
-def _tell(publisher: Publisher, symbol: str, price_cents: int, number: int) -> int:
+def _announce(publisher: Publisher, symbol: str, price_cents: int, number: int) -> int:
     now_ms = time.time_ns() // 1_000_000
     quote = Quote(FAR_QUOTE_ID + number, symbol, price_cents, now_ms, 1, "bench")
     body = codec.encode(PriceMessage(VERSION, [quote]))
@@ -96,20 +96,20 @@ def _tell(publisher: Publisher, symbol: str, price_cents: int, number: int) -> i
     return now_ms
 
 
-def _await_fills(ground: BenchSystem, symbol: str, told_at_ms: int) -> float:
+def _await_fills(system: BenchSystem, symbol: str, announced_at_ms: int) -> float:
     """Returns the seconds from the price's broadcast to the last fill's commit, by the database's timestamps."""
     query = "SELECT count(*) FROM history WHERE kind = 'fill' AND symbol = %s"
-    wait_until(lambda: ground.value(query, [symbol]) >= FIRED, 60, f"{FIRED} fills")
-    ended_at_ms = ground.value(_LAST_FILL, [symbol])
-    return float(ended_at_ms - told_at_ms) / 1000
+    wait_until(lambda: system.value(query, [symbol]) >= FIRED, 60, f"{FIRED} fills")
+    ended_at_ms = system.value(_LAST_FILL, [symbol])
+    return float(ended_at_ms - announced_at_ms) / 1000
 
 
-def fire_none(ground: BenchSystem) -> None:
+def fire_none(system: BenchSystem) -> None:
     """Measures the takeover of ARMED orders on one symbol, and prices that fire none or few of them."""
-    with postgres.connect(ground.database_url, "bench") as connection:
+    with postgres.connect(system.database_url, "bench") as connection:
         _store_orders(connection)
     before = _memory_bytes()
-    broker, store = open_connection(ground.amqp_url, "bench"), postgres.connect(ground.database_url, "bench")
+    broker, store = open_connection(system.amqp_url, "bench"), postgres.connect(system.database_url, "bench")
     worker = TriggerWorker(broker, store, "bench")
     loading, turns = _take_over(worker, broker)
     memory = (_memory_bytes() - before) / 1e6
@@ -148,7 +148,7 @@ def _event(
     worker: TriggerWorker, broker: Connection, publisher: Publisher, symbol: str, price_cents: int, number: int
 ) -> float:
     """Broadcasts a price; returns the seconds of the turn that handles it."""
-    _tell(publisher, symbol, price_cents, number)
+    _announce(publisher, symbol, price_cents, number)
     broker.pump(0)
     began = time.perf_counter()
     worker.turn()

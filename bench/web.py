@@ -41,13 +41,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         site = {"WEB_PORT": str(free_port()), "LIVE_PORT": str(free_port())}
         limits = {"WEB_LIMITS": "off", "SECRET_KEY": SECRET_KEY, "LIVE_STREAMS_MAX": str(streams + 10)}
-        with BenchSystem(Path(folder), QUOTES="instant", **site, **limits) as ground:
-            _start(ground)
-            settings = from_environment(ground.environment)
+        with BenchSystem(Path(folder), QUOTES="instant", **site, **limits) as system:
+            _start(system)
+            settings = from_environment(system.environment)
             texts, cookies = _people(settings, streams)
             for count in dict.fromkeys((0, streams)):
-                rows.append(_measure(ground, settings, texts, cookies[:count], seconds, rate, posts))
-            ground.stop()
+                rows.append(_measure(system, settings, texts, cookies[:count], seconds, rate, posts))
+            system.stop()
     table(
         "From POST to outcome",
         f"{posts} POSTs/s by {POSTERS} people for {seconds} s, {rate:,} commands/s beside, {os.cpu_count()} cores",
@@ -62,17 +62,21 @@ def main() -> int:
     return 1 if missed else 0
 
 
-def _start(ground: BenchSystem) -> None:
-    ground.start(*WORKERS)
-    ground.start(*SITE)
-    ground.await_owners("transactions", "quotecache", "audit")
+def _start(system: BenchSystem) -> None:
+    system.start(*WORKERS)
+    system.start(*SITE)
+    system.await_owners("transactions", "quotecache", "audit")
     for port in ("WEB_PORT", "LIVE_PORT"):
-        wait_until(partial(web_posts.is_well, int(ground.environment[port])), 30, port)
+        wait_until(partial(web_posts.is_well, int(system.environment[port])), 30, port)
 
 
-def run(ground: BenchSystem, name: str, module: str, *arguments: str, said: int | None = None) -> subprocess.Popen[Any]:
-    started = start_module(module, name, ground.folder, ground.environment | {"REPLICA": name}, *arguments, output=said)
-    ground.processes[name] = started
+def run(
+    system: BenchSystem, name: str, module: str, *arguments: str, output: int | None = None
+) -> subprocess.Popen[Any]:
+    started = start_module(
+        module, name, system.folder, system.environment | {"REPLICA": name}, *arguments, output=output
+    )
+    system.processes[name] = started
     return started
 
 
@@ -97,7 +101,7 @@ def _people(settings: WebSettings, streams: int) -> tuple[list[str], list[str]]:
 
 
 def _measure(
-    ground: BenchSystem,
+    system: BenchSystem,
     settings: WebSettings,
     texts: list[str],
     cookies: list[str],
@@ -105,25 +109,25 @@ def _measure(
     rate: int,
     posts: int,
 ) -> tuple[Any, ...]:
-    load = run(ground, "load", "bench.web_load", str(rate))
+    load = run(system, "load", "bench.web_load", str(rate))
     tabs = None
     if cookies:
-        (ground.folder / "cookies.json").write_text(json.dumps(cookies))
-        tabs = run(ground, "tabs", "bench.web_tabs", str(ground.folder / "cookies.json"), said=subprocess.PIPE)
-        assert tabs.stdout is not None and tabs.stdout.readline() == b"open\n", (ground.folder / "tabs.log").read_text()
+        (system.folder / "cookies.json").write_text(json.dumps(cookies))
+        tabs = run(system, "tabs", "bench.web_tabs", str(system.folder / "cookies.json"), output=subprocess.PIPE)
+        assert tabs.stdout is not None and tabs.stdout.readline() == b"open\n", (system.folder / "tabs.log").read_text()
     web_posts.post(settings.port, texts, posts, 3)  # warm-up: loads accounts, opens connections
-    executed = ground.value("SELECT count(*) FROM history WHERE user_id LIKE 'load%%'", ())
+    executed = system.value("SELECT count(*) FROM history WHERE user_id LIKE 'load%%'", ())
     latencies = web_posts.post(settings.port, texts, posts, seconds)
-    beside = ground.value("SELECT count(*) FROM history WHERE user_id LIKE 'load%%'", ()) - executed
-    assert load.poll() is None, (ground.folder / "load.log").read_text()
-    ground.end("load")
+    beside = system.value("SELECT count(*) FROM history WHERE user_id LIKE 'load%%'", ()) - executed
+    assert load.poll() is None, (system.folder / "load.log").read_text()
+    system.end("load")
     heard = 0
     if tabs is not None:
         assert tabs.stdout is not None
         tabs.terminate()
         heard = int(tabs.stdout.readline())
         tabs.stdout.close()
-        ground.processes.pop("tabs").wait()
+        system.processes.pop("tabs").wait()
     ms = [1_000 * latency for latency in latencies]
     shares = (percentile(ms, share) for share in (0.50, 0.95, 0.99, 1.0))
     return (len(cookies), round(beside / seconds), len(ms), *shares, heard)

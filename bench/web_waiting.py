@@ -104,10 +104,12 @@ class Crowd:
         def ask(connection: http.client.HTTPConnection) -> None:
             body = json.dumps({"command": "QUOTE", "symbol": next(self._symbols)})
             connection.request("POST", f"/api/v1/commands?wait={WAIT_MS}", body, headers)
-            answer, said = self._answer(connection)
-            while answer.get("status") == "pending" and not self._stopping.wait(float(said.get("Retry-After", 0))):
-                connection.request("GET", f"{said['Location']}?wait={WAIT_MS}", headers=headers)
-                answer, said = self._answer(connection)
+            answer, response_headers = self._answer(connection)
+            while answer.get("status") == "pending" and not self._stopping.wait(
+                float(response_headers.get("Retry-After", 0))
+            ):
+                connection.request("GET", f"{response_headers['Location']}?wait={WAIT_MS}", headers=headers)
+                answer, response_headers = self._answer(connection)
 
         self._begin(ask, after_seconds)
 
@@ -180,15 +182,15 @@ def main() -> int:
         int(os.environ.get(name) or default) for name, default in (("SECONDS", 15), ("PEOPLE", 40), ("PAGES", 20))
     )
     quotes = SlowQuotes()
-    told = {"QUOTE_SERVER": quotes.address, "SECRET_KEY": SECRET_KEY, "QUOTE_ALLOWANCE": "1000000"}
+    variables = {"QUOTE_SERVER": quotes.address, "SECRET_KEY": SECRET_KEY, "QUOTE_ALLOWANCE": "1000000"}
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         ports = {"WEB_PORT": str(free_port()), "LIVE_PORT": str(free_port())}
-        with BenchSystem(Path(folder), **ports, **told) as ground:
-            ground.start(*WORKERS)
-            run(ground, "web", "webapp")
-            ground.await_owners("transactions", "quotecache", "audit")
-            settings = from_environment(ground.environment)
+        with BenchSystem(Path(folder), **ports, **variables) as system:
+            system.start(*WORKERS)
+            run(system, "web", "webapp")
+            system.await_owners("transactions", "quotecache", "audit")
+            settings = from_environment(system.environment)
             wait_until(lambda: web_posts.is_well(settings.port), 30, "the site")
             store = Store(settings.base.database_url, 1)
             crowd = [SimulatedPerson(settings, store, f"waits{number}") for number in range(count)]
@@ -203,7 +205,7 @@ def main() -> int:
                 quotes.seconds = None if is_silent else SLOW_SECONDS
                 rows.append((name, *_measure(settings.port, other, gather, pages, seconds)))
             quotes.closing.set()
-            ground.stop()
+            system.stop()
     table(
         "Another person's pages while people wait for quotes",
         f"{pages} pages/s for {seconds} s, {os.cpu_count()} cores, {load_average()}",
@@ -237,9 +239,9 @@ def _measure(
 
 def _watch(port: int, other: SimulatedPerson, rate: int, seconds: float) -> list[float]:
     """Measures in a separate process, so that the crowd's threads in this one do not affect the figures."""
-    told = [str(value) for value in (port, rate, seconds, other.cookie)]
+    arguments = [str(value) for value in (port, rate, seconds, other.cookie)]
     watcher = subprocess.run(
-        [sys.executable, "-m", "bench.web_watch", *told], cwd=ROOT, check=True, stdout=subprocess.PIPE
+        [sys.executable, "-m", "bench.web_watch", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE
     )
     latencies: list[float] = json.loads(watcher.stdout)
     return latencies

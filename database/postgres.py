@@ -110,9 +110,9 @@ _OTHER_SCHEMA = frozenset({"42P01", "42703"})
 
 def described(error: BaseException) -> str:
     """Postgres's message in one line, without the statement. If tables are missing, it says how to make them."""
-    said = getattr(error, "orig", None) or error
-    first = str(said).partition("\nLINE ")[0]  # the statement follows
-    text = f"{type(said).__name__} {' '.join(first.split())}"
+    cause = getattr(error, "orig", None) or error
+    first = str(cause).partition("\nLINE ")[0]  # the statement follows
+    text = f"{type(cause).__name__} {' '.join(first.split())}"
     if sqlstate(error) in _OTHER_SCHEMA:
         text += ". The tables are not those of this version: `./daytradectl migrate` makes them"
     return text
@@ -154,7 +154,7 @@ def means_not_now(error: BaseException) -> bool:
     fail every time.
     """
     state = sqlstate(error)
-    if state is None:  # Postgres said nothing: the connection is lost, or there never was one
+    if state is None:  # Postgres gave no reason: the connection is lost, or there never was one
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     return state[:2] in _NOT_NOW_CLASSES or state in _NOT_NOW
 

@@ -6,7 +6,7 @@ Nothing here may rely on what the driver or the engine believes, except the numb
 import time
 from dataclasses import dataclass, field
 
-from database.patient_reads import Ledger
+from database.retrying import RetryingDatabase
 from loadtest import dump_figures
 from loadtest.run import Run
 
@@ -45,14 +45,14 @@ class Checks:
         }
 
 
-def check(ledger: Ledger, run: Run, look_pause_seconds: float = LOOK_PAUSE_SECONDS) -> Checks:
+def check(database: RetryingDatabase, run: Run, look_pause_seconds: float = LOOK_PAUSE_SECONDS) -> Checks:
     """Runs every check on a finished run. Raises StoreError."""
     findings: list[str] = []
-    commands, distinct = ledger.row(_COMMANDS, **run.ids)
+    commands, distinct = database.row(_COMMANDS, **run.ids)
     absent = run.published - distinct
     repeated = commands - distinct
-    gaps = ledger.value(_GAPS)
-    unlogged, logged_twice = ledger.row(_USER_COMMANDS)
+    gaps = database.value(_GAPS)
+    unlogged, logged_twice = database.row(_USER_COMMANDS)
     for number, what in (
         (absent, "commands were published, but are missing in the history"),
         (gaps, "numbers are missing in users' histories"),
@@ -62,12 +62,12 @@ def check(ledger: Ledger, run: Run, look_pause_seconds: float = LOOK_PAUSE_SECON
     ):
         if number:
             findings.append(f"{number} {what}")
-    disordered = ledger.rows(_OUT_OF_ORDER, **run.ids)
+    disordered = database.rows(_OUT_OF_ORDER, **run.ids)
     findings += [f"{user or 'no user'}: history row {seq} is out of order" for user, seq in disordered[:EXAMPLES_MAX]]
-    unbalanced = _unbalanced(ledger, look_pause_seconds)
+    unbalanced = _unbalanced(database, look_pause_seconds)
     findings += [f"{user or 'no user'}: {what}" for user, what in sorted(unbalanced)[:EXAMPLES_MAX]]
-    of_dumps = dump_figures.counts(ledger, run)
-    findings += [dump.sentence() for dump in dump_figures.unwritten(ledger, run, EXAMPLES_MAX)]
+    of_dumps = dump_figures.counts(database, run)
+    findings += [dump.sentence() for dump in dump_figures.unwritten(database, run, EXAMPLES_MAX)]
     return Checks(
         lost=max(absent, gaps, unlogged),
         duplicated=max(repeated, logged_twice),
@@ -78,19 +78,19 @@ def check(ledger: Ledger, run: Run, look_pause_seconds: float = LOOK_PAUSE_SECON
     )
 
 
-def _unbalanced(ledger: Ledger, pause_seconds: float) -> set[tuple[str, str]]:
+def _unbalanced(database: RetryingDatabase, pause_seconds: float) -> set[tuple[str, str]]:
     """Returns pairs of a user and what is wrong, found at every look."""
-    found = _look(ledger)
+    found = _look(database)
     for _ in range(LOOKS - 1):
         if not found:
             break
         time.sleep(pause_seconds)
-        found &= _look(ledger)
+        found &= _look(database)
     return found
 
 
-def _look(ledger: Ledger) -> set[tuple[str, str]]:
-    answers = ledger.snapshot(_UNBALANCED)
+def _look(database: RetryingDatabase) -> set[tuple[str, str]]:
+    answers = database.snapshot(_UNBALANCED)
     return {(user, what) for what, rows in answers.items() for (user,) in rows}
 
 

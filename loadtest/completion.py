@@ -5,7 +5,7 @@ The driver runs these queries many times a second, so each must be cheap; commen
 
 import time
 
-from database.patient_reads import Ledger
+from database.retrying import RetryingDatabase
 from loadtest.run import Baseline, Run
 from runtime.wall_clock import now_ms
 from schema.commands import PARTITIONS
@@ -17,23 +17,23 @@ not publish, such as fills. One exact count of a million rows takes 0.1 s of Pos
 4 % of a core from the measured run."""
 
 
-def baseline_of(ledger: Ledger) -> Baseline:
+def baseline_of(database: RetryingDatabase) -> Baseline:
     """Returns the state of the database before a run."""
     return Baseline(
-        history_rows=ledger.value(_HISTORY_ROWS),
-        quote_id=ledger.value("SELECT coalesce(max(quote_id), 0) FROM quote_fetches"),
-        next_offsets=dict(map(tuple, ledger.rows(_NEXT_OFFSETS))),
-        stored=dict(map(tuple, ledger.rows("SELECT source, stored FROM audit_sources"))),
+        history_rows=database.value(_HISTORY_ROWS),
+        quote_id=database.value("SELECT coalesce(max(quote_id), 0) FROM quote_fetches"),
+        next_offsets=dict(map(tuple, database.rows(_NEXT_OFFSETS))),
+        stored=dict(map(tuple, database.rows("SELECT source, stored FROM audit_sources"))),
     )
 
 
-def unready(ledger: Ledger, replicas: int | None) -> str:
+def unready(database: RetryingDatabase, replicas: int | None) -> str:
     """Returns what is missing before a run may start, or "". A run that waits for it does not measure process starts.
 
     Every partition of every group must have a live owner, and `replicas` workers must share the transactions group.
     """
     missing = []
-    for group, unowned, owners in ledger.rows(_OWNED):
+    for group, unowned, owners in database.rows(_OWNED):
         if unowned:
             missing.append(f"{unowned} partitions of {group} have no owner")
         elif group == "transactions" and owners < min(replicas or 1, PARTITIONS):
@@ -44,8 +44,8 @@ def unready(ledger: Ledger, replicas: int | None) -> str:
 class Completion:
     """Progress of one run, read from the database."""
 
-    def __init__(self, ledger: Ledger, run: Run):
-        self._ledger = ledger
+    def __init__(self, database: RetryingDatabase, run: Run):
+        self._database = database
         self._run = run
         self._executed = 0
         self._rows_counted = 0
@@ -55,11 +55,11 @@ class Completion:
         """Returns how many published commands are executed: an estimate until all are, then the exact number."""
         if self._executed == self._run.published:
             return self._executed
-        rows = self._ledger.value(_HISTORY_ROWS) - self._run.baseline.history_rows
+        rows = self._database.value(_HISTORY_ROWS) - self._run.baseline.history_rows
         overdue = time.monotonic() - self._counted_at > EXACT_SECONDS
         # Each command adds at least one row: with fewer new rows than missing commands, the run cannot be done.
         if rows - self._rows_counted >= self._run.published - self._executed or overdue:
-            self._executed = self._ledger.value(_EXECUTED, **self._run.ids)
+            self._executed = self._database.value(_EXECUTED, **self._run.ids)
             self._rows_counted = rows
             self._counted_at = time.monotonic()
             return self._executed
@@ -71,29 +71,29 @@ class Completion:
 
     def unsettled_triggers(self) -> int:
         """Returns the number of armed trigger orders that should fire, or whose symbol has no usable quote."""
-        return int(self._ledger.value(_UNSETTLED, alive_since_ms=now_ms() - QUOTE_LIFETIME_MS))
+        return int(self._database.value(_UNSETTLED, alive_since_ms=now_ms() - QUOTE_LIFETIME_MS))
 
     def audit_numbers(self) -> dict[int, int]:
         """Returns for each audit source the number of its newest entry, stored or on its way."""
-        return dict(map(tuple, self._ledger.rows(_AUDIT_NUMBERS, quotecache=QUOTECACHE_SOURCE)))
+        return dict(map(tuple, self._database.rows(_AUDIT_NUMBERS, quotecache=QUOTECACHE_SOURCE)))
 
     def stored(self) -> dict[int, int]:
         """Returns for each audit source the number of its newest stored entry."""
-        return dict(map(tuple, self._ledger.rows("SELECT source, stored FROM audit_sources")))
+        return dict(map(tuple, self._database.rows("SELECT source, stored FROM audit_sources")))
 
     def dump_ids(self) -> list[str]:
         """Returns the ids of the run's accepted DUMPLOGs. Scans the history, so call it once."""
-        return [dump_id for (dump_id,) in self._ledger.rows(_DUMP_IDS, **self._run.ids)]
+        return [dump_id for (dump_id,) in self._database.rows(_DUMP_IDS, **self._run.ids)]
 
     def dumps_left(self, dump_ids: list[str]) -> tuple[int, int]:
         """Counts the dumps that are still to be written, and those of them with a failed attempt."""
-        ended, delayed = self._ledger.row(_DUMPS, dump_ids=dump_ids)
+        ended, delayed = self._database.row(_DUMPS, dump_ids=dump_ids)
         return len(dump_ids) - ended, delayed
 
     def behind(self, sent: list[int]) -> str:
         """Describes the partitions, audit sources and dumps with a backlog. `sent`: messages published by partition."""
         found = []
-        for partition, next_offset, owner in self._ledger.rows(_OWNERS):
+        for partition, next_offset, owner in self._database.rows(_OWNERS):
             missing = self._run.baseline.next_offsets.get(partition, 0) + sent[partition] - next_offset
             if missing > 0:
                 found.append(f"partition {partition} (owner: {owner or 'none'}) by {missing} messages")
@@ -101,7 +101,7 @@ class Completion:
         for source, number in self.audit_numbers().items():
             if stored.get(source, 0) < number:
                 found.append(f"audit source {source} by {number - stored.get(source, 0)} entries")
-        for source, number, reason in self._ledger.rows("SELECT source, number, reason FROM audit_stops"):
+        for source, number, reason in self._database.rows("SELECT source, number, reason FROM audit_stops"):
             found.append(f"audit source {source} has stopped at entry {number}: {reason}")
         unwritten, _ = self.dumps_left(self.dump_ids())
         if unwritten:

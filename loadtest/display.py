@@ -57,10 +57,10 @@ class Lines:
         """Prints a progress line if one is due, with the same numbers as the bars."""
         if time.monotonic() >= self._next:
             self._next += LINE_SECONDS
-            told = f"{published:,} commands published, {executed:,} executed"
+            counts = f"{published:,} commands published, {executed:,} executed"
             if self.lines is not None:
-                told = f"of {self.lines:,} lines {told}"
-            self._console.print(f"{doing}: {told}; {stored:,} of {entries:,} audit entries stored", highlight=False)
+                counts = f"of {self.lines:,} lines {counts}"
+            self._console.print(f"{doing}: {counts}; {stored:,} of {entries:,} audit entries stored", highlight=False)
 
 
 def display_for(console: Console, lines: int | None) -> Bars | Lines:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from database.patient_reads import Ledger
+from database.retrying import RetryingDatabase
 from loadtest.run import Run
 from schema.commands import NO_USER
 from schema.outcomes import DumpState
@@ -33,15 +33,15 @@ class Unwritten:
         return f"{name} is not written yet: {self.reason or 'no attempt to write it has ended'}"
 
 
-def counts(ledger: Ledger, run: Run) -> dict[str, int]:
+def counts(database: RetryingDatabase, run: Run) -> dict[str, int]:
     """Counts the run's dumps by state."""
-    found = dict(map(tuple, ledger.rows(f"SELECT state, count(*) {_DUMPS} GROUP BY 1", **run.ids)))
+    found = dict(map(tuple, database.rows(f"SELECT state, count(*) {_DUMPS} GROUP BY 1", **run.ids)))
     return {state.value: found.get(state.value, 0) for state in DumpState}
 
 
-def unwritten(ledger: Ledger, run: Run, most: int = UNWRITTEN_MAX) -> list[Unwritten]:
+def unwritten(database: RetryingDatabase, run: Run, most: int = UNWRITTEN_MAX) -> list[Unwritten]:
     """Returns the first `most` of the run's failed or waiting dumps, in workload order, without replaced dumps."""
-    rows = ledger.rows(_UNWRITTEN, without_file=[state.value for state in WITHOUT_FILE], most=most, **run.ids)
+    rows = database.rows(_UNWRITTEN, without_file=[state.value for state in WITHOUT_FILE], most=most, **run.ids)
     return [
         Unwritten(number, None if user == NO_USER else user, filename, DumpState(state), failure)
         for number, user, filename, state, failure in rows

@@ -5,34 +5,34 @@ A row's commit time comes from its xmin (track_commit_timestamp = on). Rows of o
 queries look up each xmin once.
 """
 
-from database.patient_reads import Ledger
+from database.retrying import RetryingDatabase
 from loadtest.run import Run
 
 
-def timed_by_database(ledger: Ledger) -> bool:
+def timed_by_database(database: RetryingDatabase) -> bool:
     """Whether Postgres records commit timestamps."""
-    return bool(ledger.value("SHOW track_commit_timestamp") == "on")
+    return bool(database.value("SHOW track_commit_timestamp") == "on")
 
 
-def outcomes(ledger: Ledger, run: Run) -> dict[str, int]:
+def outcomes(database: RetryingDatabase, run: Run) -> dict[str, int]:
     """Counts commands by outcome, and the unreadable lines."""
-    counts = {"done": 0, "rejected": 0} | dict(map(tuple, ledger.rows(_OUTCOMES, **run.ids)))
+    counts = {"done": 0, "rejected": 0} | dict(map(tuple, database.rows(_OUTCOMES, **run.ids)))
     return counts | {"unreadable": run.unreadable}
 
 
-def rejections(ledger: Ledger, run: Run) -> dict[str, int]:
+def rejections(database: RetryingDatabase, run: Run) -> dict[str, int]:
     """Counts rejected commands by reason, the most frequent first."""
-    return dict(map(tuple, ledger.rows(_REJECTIONS, **run.ids)))
+    return dict(map(tuple, database.rows(_REJECTIONS, **run.ids)))
 
 
-def seconds(ledger: Ledger, run: Run) -> dict[str, float]:
+def seconds(database: RetryingDatabase, run: Run) -> dict[str, float]:
     """Returns the seconds from just before the first publish to the last confirm, history row and audit row."""
     ends = {"published": run.published_at_ms, "executed": run.executed_at_ms, "audited": run.audited_at_ms}
-    if timed_by_database(ledger):
+    if timed_by_database(database):
         targets = run.audit_targets
-        ends["executed"] = ledger.value(_EXECUTED_AT, **run.ids) or run.executed_at_ms
+        ends["executed"] = database.value(_EXECUTED_AT, **run.ids) or run.executed_at_ms
         ends["audited"] = (
-            ledger.value(
+            database.value(
                 _AUDITED_AT,
                 sources=list(targets),
                 after=[run.baseline.stored.get(source, 0) for source in targets],
@@ -43,15 +43,15 @@ def seconds(ledger: Ledger, run: Run) -> dict[str, float]:
     return {name: round((end - run.started_at_ms) / 1000, 3) for name, end in ends.items()}
 
 
-def latency_ms(ledger: Ledger, run: Run) -> dict[str, int | None]:
+def latency_ms(database: RetryingDatabase, run: Run) -> dict[str, int | None]:
     """Returns percentiles of the time from publishing to commit (to the decision if commit times are unknown)."""
-    query = _LATENCY_TO_COMMIT if timed_by_database(ledger) else _LATENCY_TO_DECISION
-    return dict(ledger.row(query, **run.ids)._mapping)
+    query = _LATENCY_TO_COMMIT if timed_by_database(database) else _LATENCY_TO_DECISION
+    return dict(database.row(query, **run.ids)._mapping)
 
 
-def triggers(ledger: Ledger, run: Run) -> dict[str, int]:
+def triggers(database: RetryingDatabase, run: Run) -> dict[str, int]:
     """Counts trigger orders: armed now, fired in the run, and not settled before the last DUMPLOG."""
-    armed, fired = ledger.row(_TRIGGERS, started_at_ms=run.started_at_ms)
+    armed, fired = database.row(_TRIGGERS, started_at_ms=run.started_at_ms)
     return {"armed": armed, "fired": fired, "unsettled": run.triggers_unsettled}
 
 

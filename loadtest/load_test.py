@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from database.patient_reads import Ledger
+from database.retrying import RetryingDatabase
 from loadtest import report
 from loadtest.completion import Completion, baseline_of, unready
 from loadtest.display import display_for
@@ -113,9 +113,9 @@ def run_load(
     settings: Settings, options: Options, workload: Workload, console: Console, begun: Callable[[], None]
 ) -> report.LoadReport:
     """Runs the load test, from waiting for the workers to showing the report. Raises DayTradeError."""
-    with contextlib.closing(Ledger(settings.database_url)) as ledger:
-        _wait_for_workers(ledger, options.replicas)
-        run = Run(workload.source, workload.name, baseline_of(ledger))
+    with contextlib.closing(RetryingDatabase(settings.database_url)) as database:
+        _wait_for_workers(database, options.replicas)
+        run = Run(workload.source, workload.name, baseline_of(database))
         publisher = CommandPublisher(partial(open_connection, settings.amqp_url, "loadtest"))
         try:
             parameters = {
@@ -124,22 +124,22 @@ def run_load(
                 "now_ms": now_ms(),
                 "replicas": options.replicas,
             }
-            ledger.write(_BEGIN, **parameters)
+            database.write(_BEGIN, **parameters)
             begun()  # from here on, deploy/ may drop the last run's data
             with display_for(console, workload.lines) as display:
-                LoadDriver(run, publisher, Completion(ledger, run), display).drive(workload, options.rate)
-            ledger.write(_END, source=run.source, published=run.published)
-            replicas = options.replicas or ledger.value(_LIVE_REPLICAS)
-            result = report.make_report(ledger, run, settings, replicas, publisher.server_version)
+                LoadDriver(run, publisher, Completion(database, run), display).drive(workload, options.rate)
+            database.write(_END, source=run.source, published=run.published)
+            replicas = options.replicas or database.value(_LIVE_REPLICAS)
+            result = report.make_report(database, run, settings, replicas, publisher.server_version)
         finally:
             publisher.close()
     show(result, console)
     return result
 
 
-def _wait_for_workers(ledger: Ledger, replicas: int | None) -> None:
+def _wait_for_workers(database: RetryingDatabase, replicas: int | None) -> None:
     deadline = time.monotonic() + READY_SECONDS_MAX
-    while missing := unready(ledger, replicas):
+    while missing := unready(database, replicas):
         if time.monotonic() > deadline:
             raise NotReady(f"{missing}: are the workers up? `make up` starts them")
         time.sleep(READY_POLL_SECONDS)

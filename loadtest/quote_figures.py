@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from database.patient_reads import Ledger
+from database.retrying import RetryingDatabase
 from loadtest.run import Run
 from quotecache.quote_cost import FETCHES, NEEDS, SINCE, quote_cost
 from quotecache.quote_floor import quote_floor
@@ -29,17 +29,19 @@ class QuoteFigures(TypedDict):
     floor_by_decision: int
 
 
-def of_run(ledger: Ledger, run: Run, until_ms: int, cost_cents: int) -> QuoteFigures:
+def of_run(database: RetryingDatabase, run: Run, until_ms: int, cost_cents: int) -> QuoteFigures:
     """Returns the figures of a run, which ended at `until_ms`. Later prices for armed triggers are not the run's."""
     bounds = {"quote_id": run.baseline.quote_id, "until_ms": until_ms}
-    answers = ledger.snapshot({name: query.format(**_OF_RUN) for name, query in _QUERIES.items()}, **bounds, **run.ids)
+    answers = database.snapshot(
+        {name: query.format(**_OF_RUN) for name, query in _QUERIES.items()}, **bounds, **run.ids
+    )
     return _figures(answers, cost_cents)
 
 
-def since(ledger: Ledger, since_ms: int, cost_cents: int) -> QuoteFigures:
+def since(database: RetryingDatabase, since_ms: int, cost_cents: int) -> QuoteFigures:
     """Returns the same figures for everything since `since_ms`."""
     queries = {name: query.format(**SINCE) for name, query in _QUERIES.items()}
-    return _figures(ledger.snapshot(queries, since_ms=since_ms), cost_cents)
+    return _figures(database.snapshot(queries, since_ms=since_ms), cost_cents)
 
 
 def _figures(answers: Mapping[str, Sequence[Sequence[Any]]], cost_cents: int) -> QuoteFigures:

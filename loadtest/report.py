@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypedDict
 
-from database.patient_reads import Ledger
+from database.retrying import RetryingDatabase
 from loadtest import dump_figures, figures, quote_figures
 from loadtest.checks import check
 from loadtest.quote_figures import QuoteFigures
@@ -52,32 +52,32 @@ class LoadReport(TypedDict):
     versions: dict[str, str]
 
 
-def make_report(ledger: Ledger, run: Run, settings: Settings, replicas: int, rabbitmq: str) -> LoadReport:
+def make_report(database: RetryingDatabase, run: Run, settings: Settings, replicas: int, rabbitmq: str) -> LoadReport:
     """Compiles everything known about a finished run. Raises StoreError."""
-    seconds = figures.seconds(ledger, run)
+    seconds = figures.seconds(database, run)
     ended_at_ms = run.started_at_ms + int(seconds["audited"] * 1000)
-    checks = check(ledger, run)
-    quotes = quote_figures.of_run(ledger, run, ended_at_ms, settings.quote_cost_cents)
+    checks = check(database, run)
+    quotes = quote_figures.of_run(database, run, ended_at_ms, settings.quote_cost_cents)
     return {
         "workload": run.workload,
         "commands": run.published,
-        "outcomes": figures.outcomes(ledger, run),
-        "rejections": figures.rejections(ledger, run),
+        "outcomes": figures.outcomes(database, run),
+        "rejections": figures.rejections(database, run),
         "seconds": seconds,
-        "timed_by": "commit timestamps" if figures.timed_by_database(ledger) else "the driver",
+        "timed_by": "commit timestamps" if figures.timed_by_database(database) else "the driver",
         "commands_per_second": round(run.published / max(seconds["audited"], 0.001)),
-        "latency_ms": figures.latency_ms(ledger, run),
+        "latency_ms": figures.latency_ms(database, run),
         "quotes": {**quotes, "mode": settings.quotes},
-        "triggers": figures.triggers(ledger, run),
+        "triggers": figures.triggers(database, run),
         "audit_entries": _audit_entries(run),
-        "dumps": _dumps(ledger, run),
+        "dumps": _dumps(database, run),
         "checks": checks.numbers(),
         "findings": checks.findings,
         "unreadable": [line._asdict() for line in run.unreadable_shown],
         "input_fault": run.input_fault,
-        "durability": {name: ledger.value(f"SHOW {name}") for name in ("fsync", "synchronous_commit")},
+        "durability": {name: database.value(f"SHOW {name}") for name in ("fsync", "synchronous_commit")},
         "replicas": replicas,
-        "versions": _versions(ledger, rabbitmq),
+        "versions": _versions(database, rabbitmq),
     }
 
 
@@ -92,15 +92,15 @@ def write_json(report: LoadReport, path: Path) -> None:
         file.write((json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def _dumps(ledger: Ledger, run: Run) -> DumpCounts:
-    unwritten = [asdict(dump) for dump in dump_figures.unwritten(ledger, run)]
-    return {**dump_figures.counts(ledger, run), "unwritten": unwritten}
+def _dumps(database: RetryingDatabase, run: Run) -> DumpCounts:
+    unwritten = [asdict(dump) for dump in dump_figures.unwritten(database, run)]
+    return {**dump_figures.counts(database, run), "unwritten": unwritten}
 
 
 def _audit_entries(run: Run) -> int:
     return sum(number - run.baseline.stored.get(source, 0) for source, number in run.audit_targets.items())
 
 
-def _versions(ledger: Ledger, rabbitmq: str) -> dict[str, str]:
-    servers = {"rabbitmq": rabbitmq, "postgres": ledger.value("SHOW server_version").split()[0]}
+def _versions(database: RetryingDatabase, rabbitmq: str) -> dict[str, str]:
+    servers = {"rabbitmq": rabbitmq, "postgres": database.value("SHOW server_version").split()[0]}
     return {"python": platform.python_version()} | servers | {name.lower(): version(name) for name in LIBRARIES}

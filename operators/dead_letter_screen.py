@@ -17,9 +17,9 @@ from rich.table import Table
 from operators import given_servers
 from rabbitmq.dead_letters import store
 from rabbitmq.dead_letters.returning import publish_again, whole_body
-from rabbitmq.dead_letters.store import Choice, KeptLetter
+from rabbitmq.dead_letters.store import Choice, StoredLetter
 from runtime.entry_point import FAILED
-from schema.dead_letters import KEPT_BYTES_MAX
+from schema.dead_letters import STORED_BYTES_MAX
 from schema.errors import DayTradeError
 
 DONE = 0
@@ -37,7 +37,7 @@ WIDTH_OF_FILES = 160
 PURPOSE = "dead-letters"
 PATIENCE_SECONDS = 5.0
 
-Deal = Callable[[list[KeptLetter]], tuple[int, tuple[str, ...]]]
+PageHandler = Callable[[list[StoredLetter]], tuple[int, tuple[str, ...]]]
 """Handler of a page of letters. Returns how many were removed, and the reason for each one that was not."""
 
 
@@ -78,29 +78,29 @@ def requeue(ids: list[str] | None, everything: bool, limit: int | None, yes: boo
     """Publishes letters again and removes them; returns the exit code. Raises NoSuchLetter, BrokerError, StoreError."""
     with given_servers.database(PURPOSE) as connection, given_servers.broker(PURPOSE, PATIENCE_SECONDS) as broker:
 
-        def deal(letters: list[KeptLetter]) -> tuple[int, tuple[str, ...]]:
+        def handle(letters: list[StoredLetter]) -> tuple[int, tuple[str, ...]]:
             returned = publish_again(broker, connection, letters)
-            return returned.count, returned.kept
+            return returned.count, returned.failures
 
-        return _deal(connection, "requeue", "requeued", deal, Selection(ids, everything, limit, yes))
+        return _handle_pages(connection, "requeue", "requeued", handle, Selection(ids, everything, limit, yes))
 
 
 def discard(ids: list[str] | None, everything: bool, limit: int | None, yes: bool) -> int:
     """Removes letters without publishing them; returns the exit code. Raises NoSuchLetter, StoreError."""
     with given_servers.database(PURPOSE) as connection:
 
-        def deal(letters: list[KeptLetter]) -> tuple[int, tuple[str, ...]]:
+        def handle(letters: list[StoredLetter]) -> tuple[int, tuple[str, ...]]:
             with connection.transaction(), connection.cursor() as cursor:
                 return len(store.remove(cursor, [one.number for one in letters])), ()
 
-        return _deal(connection, "discard", "discarded", deal, Selection(ids, everything, limit, yes))
+        return _handle_pages(connection, "discard", "discarded", handle, Selection(ids, everything, limit, yes))
 
 
-def _deal(
+def _handle_pages(
     connection: psycopg.Connection,
     what: str,
     done: str,
-    deal: Deal,
+    handle: PageHandler,
     selection: Selection,
 ) -> int:
     ids, everything, limit, yes = selection
@@ -115,32 +115,32 @@ def _deal(
             print(f"dead-letters {what}: nothing was changed", file=sys.stderr)
             return FAILED
     gone = 0
-    kept: list[str] = []
+    failures: list[str] = []
     try:
         for letters in _pages(connection, choice, limit, PAGE_LETTERS):
-            count, why_not = deal(letters)
+            count, why_not = handle(letters)
             gone += count
-            kept += why_not
+            failures += why_not
     finally:
         print(f"{gone:,} {done}")
-    for reason in kept:
+    for reason in failures:
         print(f"dead-letters: {reason}", file=sys.stderr)
-    return FAILED if kept else DONE
+    return FAILED if failures else DONE
 
 
 def _choice(connection: psycopg.Connection, ids: list[str] | None) -> Choice:
     """Chooses the letters with these ids, or all that exist. Raises NoSuchLetter if one is missing or none exists."""
-    choice = Choice(tuple(map(_place, ids)) if ids else None, until=store.newest_number(connection))
+    choice = Choice(tuple(map(_stream_offset, ids)) if ids else None, until=store.newest_number(connection))
     if not store.count(connection, choice):
         given_servers.require_a_run(connection)
         raise NoSuchLetter(f"there is no dead letter {', '.join(ids)}" if ids else "there are no dead letters")
     for one in ids or ():
-        if not store.count(connection, replace(choice, places=(_place(one),))):
+        if not store.count(connection, replace(choice, offsets=(_stream_offset(one),))):
             raise NoSuchLetter(f"there is no dead letter {one}")
     return choice
 
 
-def _place(text: str) -> tuple[str, int]:
+def _stream_offset(text: str) -> tuple[str, int]:
     stream, _, offset = text.rpartition("/")
     if not (stream and offset.isascii() and offset.isdecimal() and int(offset) < 2**63):
         raise NoSuchLetter(f"there is no dead letter {text}: an id has the form stream/offset, as `list` shows it")
@@ -151,16 +151,18 @@ class NoSuchLetter(DayTradeError):
     """Failure because there is no dead letter with that id, or none at all."""
 
 
-def _pages(connection: psycopg.Connection, choice: Choice, limit: int | None, size: int) -> Iterator[list[KeptLetter]]:
+def _pages(
+    connection: psycopg.Connection, choice: Choice, limit: int | None, size: int
+) -> Iterator[list[StoredLetter]]:
     """Yields pages of the chosen letters, oldest first. The caller may remove a page's letters before the next page."""
     left = limit or sys.maxsize
-    while left and (letters := store.page(connection, choice, min(size, left), KEPT_BYTES_MAX)):
+    while left and (letters := store.page(connection, choice, min(size, left), STORED_BYTES_MAX)):
         yield letters
         left -= len(letters)
         choice = replace(choice, after=letters[-1].number)
 
 
-def _show(one: KeptLetter, whole: bool) -> None:
+def _show(one: StoredLetter, whole: bool) -> None:
     letter, body = one.letter, one.letter.body
     if whole and not letter.is_whole:
         with given_servers.broker(PURPOSE, PATIENCE_SECONDS) as broker:
@@ -194,7 +196,7 @@ def _moment(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _list(letters: list[KeptLetter]) -> None:
+def _list(letters: list[StoredLetter]) -> None:
     table = Table("number", "id", "reason", "bytes", "begins with", "given up at")
     for one in letters:
         letter = one.letter

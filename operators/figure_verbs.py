@@ -37,14 +37,14 @@ def quotes_today() -> None:
     import os
     from datetime import UTC, datetime
 
-    from database.patient_reads import Ledger
+    from database.retrying import RetryingDatabase
     from loadtest import quote_figures
     from schema import settings
 
     chosen = settings.from_environment(os.environ)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    with contextlib.closing(Ledger(chosen.database_url, patience_seconds=0)) as ledger:
-        figures = quote_figures.since(ledger, int(midnight.timestamp() * 1000), chosen.quote_cost_cents)
+    with contextlib.closing(RetryingDatabase(chosen.database_url, patience_seconds=0)) as database:
+        figures = quote_figures.since(database, int(midnight.timestamp() * 1000), chosen.quote_cost_cents)
     print(f"Quotes today: {quote_figures.sentence(figures)}")
 
 

@@ -46,9 +46,9 @@ def verify(
     from verification.screen import Screen, show
 
     try:
-        kept = _kept(heads_file) if heads_file else []
+        saved = _saved(heads_file) if heads_file else []
         with Screen() as screen:
-            result = verification.verify(given_servers.setting("DATABASE_URL"), dump, kept, screen)
+            result = verification.verify(given_servers.setting("DATABASE_URL"), dump, saved, screen)
     except OSError as error:
         raise StoreError(entry_point.described(error)) from error
     show(result.findings, result.history_rows, result.audit_entries, result.seconds)
@@ -56,13 +56,13 @@ def verify(
     return int(proves_nothing or any(finding.violations for finding in result.findings))
 
 
-def _kept(file: Path) -> "list[Head]":
+def _saved(file: Path) -> "list[Head]":
     """Reads the heads that an operator saved in a file. Raises DecodeError, which names the file, and OSError."""
     from schema.errors import DecodeError
-    from verification import heads as kept_heads
+    from verification import heads as saved_heads
 
     try:
-        return kept_heads.from_text(file.read_text("utf-8"))
+        return saved_heads.from_text(file.read_text("utf-8"))
     except UnicodeDecodeError as error:
         raise DecodeError(f"{file} is not a text file: {error}") from error
     except DecodeError as error:
@@ -74,7 +74,7 @@ def heads() -> None:
     from operators import given_servers
     from schema.errors import StoreError
     from verification import audit_chain, snapshot
-    from verification import heads as kept_heads
+    from verification import heads as saved_heads
 
     with snapshot.take(given_servers.setting("DATABASE_URL")) as at_once, at_once.connection() as connection:
         name = connection.info.dbname
@@ -82,8 +82,8 @@ def heads() -> None:
         if not newest:
             # An empty file would prove nothing later.
             raise StoreError(f"the audit log of {name} is empty: there are no heads to save")
-        said = f"heads of the audit log of {name}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        print(kept_heads.to_text(newest, said), end="")
+        title = f"heads of the audit log of {name}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        print(saved_heads.to_text(newest, title), end="")
 
 
 def replay() -> int:

@@ -50,11 +50,11 @@ def live(session: Callable[[], None], stopping: Callable[[], bool], finishes: bo
             session()
             return
         except (BrokerError, StoreError) as error:
-            said = f"{type(error).__name__}: {error}"[:300]
+            reason = f"{type(error).__name__}: {error}"[:300]
             if last:
-                log.warning("session lost while stopping; the next start continues", error=said)
+                log.warning("session lost while stopping; the next start continues", error=reason)
                 return
-            log.warning("session lost; starting a new one", error=said)
+            log.warning("session lost; starting a new one", error=reason)
         if time.monotonic() - started > GOOD_SECONDS:
             pause = PAUSE_SECONDS_FIRST
         _wait(pause * random.uniform(0.5, 1.0), stopping)

@@ -131,16 +131,16 @@ def fence(cursor: psycopg.Cursor, group: str, ownerships: Iterable[Ownership], l
         raise Fenced(f"{len(rows) - cursor.rowcount} of {len(rows)} partitions of {group} have another owner")
 
 
-def succeed(connection: psycopg.Connection, place: str, replica: str, lease_ms: int = LEASE_MS) -> None:
+def succeed(connection: psycopg.Connection, replica_prefix: str, replica: str, lease_ms: int = LEASE_MS) -> None:
     """Releases what earlier processes with this `REPLICA` on this host owned, in every group, and counts them as dead.
 
-    `place`: the beginning of their names (`Settings.place`). The supervisor starts a process only after the previous
-    one is dead, so nobody has to wait until that one's leases expire. If it were alive after all, its next commit would
-    be refused. `lease_ms`: length of its leases.
+    `replica_prefix`: the beginning of their names (`Settings.replica_prefix`). The supervisor starts a process only
+    after the previous one is dead, so nobody has to wait until that one's leases expire. If it were alive after all,
+    its next commit would be refused. `lease_ms`: length of its leases.
     """
-    if place:
+    if replica_prefix:
         with connection.transaction(), connection.cursor() as cursor:
-            cursor.execute(_SUCCEED, (place, replica, lease_ms))
+            cursor.execute(_SUCCEED, (replica_prefix, replica, lease_ms))
 
 
 def release(connection: psycopg.Connection, group: str, owned: Mapping[int, int]) -> None:

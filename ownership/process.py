@@ -82,7 +82,7 @@ def run_sessions(
             broker.require_queues(queue.name for queue in QUEUES)
             with pool.lend() as database:
                 with postgres.translated():
-                    partitions.succeed(database, chosen.place, chosen.replica, lease_ms)
+                    partitions.succeed(database, chosen.replica_prefix, chosen.replica, lease_ms)
                 session(broker, database)
         finally:
             broker.close()

@@ -15,7 +15,7 @@ from functools import partial
 
 import structlog
 
-from database.patient_reads import Ledger
+from database.retrying import RetryingDatabase
 from producers.command_publisher import CommandPublisher
 from rabbitmq.connection import open_connection
 from runtime import entry_point
@@ -51,8 +51,8 @@ schema/settings.py lists all.
 class MarketSimulation:
     """Loop that requests each symbol in turn until `stop`."""
 
-    def __init__(self, ledger: Ledger, publisher: CommandPublisher):
-        self._ledger = ledger
+    def __init__(self, database: RetryingDatabase, publisher: CommandPublisher):
+        self._database = database
         self._publisher = publisher
         self._source = secrets.randbits(63)
         self._count = 0
@@ -72,12 +72,12 @@ class MarketSimulation:
                     return
 
     def _symbols(self) -> list[str]:
-        watched = [symbol for (symbol,) in self._ledger.rows(_WATCHED, limit=SYMBOLS_MAX)]
+        watched = [symbol for (symbol,) in self._database.rows(_WATCHED, limit=SYMBOLS_MAX)]
         return sorted({*SYMBOLS, *watched})[:SYMBOLS_MAX]
 
     def _ask(self, symbol: str) -> None:
         self._count += 1
-        number = self._ledger.value("SELECT nextval('transaction_numbers')")
+        number = self._database.value("SELECT nextval('transaction_numbers')")
         name = CommandName.QUOTE
         self._publisher.publish_at_once(
             make_command(command_id(self._source, self._count), number, name, [USER, symbol])
@@ -98,10 +98,10 @@ def main() -> int:
         return 2
     set_up_logging(chosen.log_level, chosen.replica)
     try:
-        with contextlib.closing(Ledger(chosen.database_url)) as ledger:
+        with contextlib.closing(RetryingDatabase(chosen.database_url)) as database:
             connect = partial(open_connection, chosen.amqp_url, f"market {chosen.replica}")
             publisher = CommandPublisher(connect, linger_ms=0)
-            market = MarketSimulation(ledger, publisher)
+            market = MarketSimulation(database, publisher)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, market.stop)
             log.info("the market is open", symbols=len(SYMBOLS))

@@ -5,7 +5,7 @@ The stream holds the message at its offset until retention drops it, so only the
 
 from dataclasses import dataclass
 
-KEPT_BYTES_MAX = 65_536
+STORED_BYTES_MAX = 65_536
 """Maximum bytes kept of a message. This project's own messages have some tens of kB, so they are kept whole."""
 
 REASON_CHARACTERS_MAX = 500
@@ -39,4 +39,4 @@ def dead_letter(stream: str, offset: int, body: bytes, reason: str) -> DeadLette
     are escaped.
     """
     plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in reason)
-    return DeadLetter(stream, offset, plain[:REASON_CHARACTERS_MAX], len(body), bytes(body[:KEPT_BYTES_MAX]))
+    return DeadLetter(stream, offset, plain[:REASON_CHARACTERS_MAX], len(body), bytes(body[:STORED_BYTES_MAX]))

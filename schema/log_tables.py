@@ -1,6 +1,6 @@
 """Tables about the logs: owners and offsets, the outbox, dead letters, stopped sources, given-up audit messages.
 
-They are separate from `tables.py`, which is the ledger. Times of leases are by the database's clock.
+They are separate from `tables.py`, which holds accounts and their history. Times of leases are by the database's clock.
 """
 
 from sqlalchemy import (
@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from schema.dead_letters import KEPT_BYTES_MAX, REASON_CHARACTERS_MAX
+from schema.dead_letters import REASON_CHARACTERS_MAX, STORED_BYTES_MAX
 from schema.tables import metadata
 
 partitions = Table(
@@ -112,7 +112,7 @@ dead_letters = Table(
     PrimaryKeyConstraint("stream", "stream_offset"),
     UniqueConstraint("letter_number"),
     CheckConstraint(f"length(reason) <= {REASON_CHARACTERS_MAX}", name="reason_bounded"),
-    CheckConstraint(f"length(body) <= least(size_bytes, {KEPT_BYTES_MAX})", name="body_bounded"),
+    CheckConstraint(f"length(body) <= least(size_bytes, {STORED_BYTES_MAX})", name="body_bounded"),
 )
 
 audit_stops = Table(

@@ -1,4 +1,4 @@
-"""The table of requests to the legacy quote server, separate from `tables.py`, which is the ledger."""
+"""The table of requests to the legacy quote server, separate from those of accounts in `tables.py`."""
 
 from sqlalchemy import (
     BigInteger,

@@ -48,7 +48,7 @@ class Settings:
     environment: Mapping[str, str] = field(repr=False, compare=False, default_factory=dict)
 
     @property
-    def place(self) -> str:
+    def replica_prefix(self) -> str:
         """Prefix of the names of all processes that ever ran as this `REPLICA` on this host.
 
         Empty if there is no such prefix: `REPLICA` is not set, or the name was cut and may be that of others as well.
@@ -64,7 +64,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     return Settings(
         amqp_url=required(environment, "AMQP_URL"),
         database_url=required(environment, "DATABASE_URL"),
-        replica=_place(environment) + f"#{secrets.token_hex(4)}",
+        replica=_replica_name(environment) + f"#{secrets.token_hex(4)}",
         dump_dir=Path(environment.get("DUMP_DIR") or "dumps"),
         quote_server=address(environment, "QUOTE_SERVER", "127.0.0.1:4444"),
         quote_source=file_or(environment, "QUOTE_SOURCE", "server"),
@@ -81,7 +81,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     )
 
 
-def _place(environment: Mapping[str, str]) -> str:
+def _replica_name(environment: Mapping[str, str]) -> str:
     name = environment.get("REPLICA") or "replica"
     if not (name.isascii() and name.isprintable()):
         raise SettingsError(f"REPLICA={name!r}: must be printable ASCII; Postgres names connections by nothing else")

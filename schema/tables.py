@@ -1,4 +1,4 @@
-"""Tables of the ledger and the log of record; named constraints repeat the engine's assertions.
+"""Tables of accounts, their history and the log of record; named constraints repeat the engine's assertions.
 
 Reads and migrations use these tables through SQLAlchemy; workers write with psycopg. `user_id` leads every key of a
 per-user table, so that the database can be sharded by user. Money is bigint cents, time bigint ms since the epoch.

@@ -1,6 +1,6 @@
 """The web's own tables: people, their sessions and tokens, idempotency keys, watch lists. None of them moves money.
 
-They are separate from `tables.py`, the ledger, and no consumer uses them. `user_id` leads their keys too, except where
+They are separate from `tables.py`, and no consumer uses them. `user_id` leads their keys too, except where
 rows are looked up by a secret.
 """
 

@@ -17,7 +17,7 @@ from database.migrate import migrate
 from deploy.stack.caller import leave_for_tests
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
-from tests import places
+from tests import sharing
 from tests.interrupts import end_once
 
 settings.register_profile("daytrade", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,18 +28,18 @@ def pytest_configure() -> None:
     """Makes SIGTERM end a run like Ctrl-C does, so that nothing that fixtures have started stays behind."""
     end_once()
     leave_for_tests()
-    places.take()
+    sharing.take_namespace()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the tests that take longest first, if several processes share the tests."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: places.turn_of(item.nodeid))
+        items.sort(key=lambda item: sharing.turn_of(item.nodeid))
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> places.Groups:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> sharing.Groups:
     """Keeps tests of one running site in one process, if several processes share the tests."""
-    return places.Groups(config, log)
+    return sharing.Groups(config, log)
 
 
 def _setting(name: str) -> str:

@@ -35,8 +35,8 @@ class ChainFault:
         return f"audit entry {self.number} of source {self.source}: {self.what}"
 
 
-def verify(connection: psycopg.Connection, kept: Iterable[Head], advanced: Callable[[int], None]) -> list[Finding]:
-    """Returns one finding for the chains of all sources, and one for `kept`, the heads that were saved elsewhere."""
+def verify(connection: psycopg.Connection, saved: Iterable[Head], advanced: Callable[[int], None]) -> list[Finding]:
+    """Returns one finding for the chains of all sources, and one for `saved`, the heads that were saved elsewhere."""
     started = time.monotonic()
     # Rows come in the key's order straight from its index: sorting them would double the time.
     for method in ("sort", "bitmapscan"):
@@ -52,9 +52,9 @@ def verify(connection: psycopg.Connection, kept: Iterable[Head], advanced: Calla
         if fault is not None:
             faults.append(fault)
     findings = [_finding(CHAIN, looked, faults, started)]
-    if kept := list(kept):
-        missing = [fault for head in kept if (fault := _head_fault(head, links[head.source])) is not None]
-        findings.append(_finding(HEADS, len(kept), missing, started))
+    if saved := list(saved):
+        missing = [fault for head in saved if (fault := _head_fault(head, links[head.source])) is not None]
+        findings.append(_finding(HEADS, len(saved), missing, started))
     return findings
 
 
@@ -165,7 +165,7 @@ def _number(row: bytes) -> int:
 
 
 def heads(connection: psycopg.Connection) -> Iterator[Head]:
-    """Yields the newest link of each source in the database, to be kept elsewhere."""
+    """Yields the newest link of each source in the database, to be saved elsewhere."""
     for source, stored, head in connection.execute(_NOTED):
         yield Head(source, stored, head)
 

@@ -21,9 +21,9 @@ class Head:
     digest: bytes
 
 
-def to_text(heads: Iterable[Head], said: str) -> str:
-    """Formats the heads. `said` is the text of the first line, for people."""
-    return "".join([f"# {said}\n", *(f"{h.source:2} {h.number:12} {h.digest.hex()}\n" for h in heads)])
+def to_text(heads: Iterable[Head], title: str) -> str:
+    """Formats the heads. `title` is the text of the first line, for people."""
+    return "".join([f"# {title}\n", *(f"{h.source:2} {h.number:12} {h.digest.hex()}\n" for h in heads)])
 
 
 def from_text(text: str) -> list[Head]:

@@ -50,13 +50,13 @@ class VerificationResult:
 def verify(
     database_url: str,
     dump: Path | None = None,
-    kept: Sequence[Head] = (),
+    saved: Sequence[Head] = (),
     watcher: Watcher | None = None,
 ) -> VerificationResult:
     """Judges one state of the database. Raises StoreError, and for a dump DecodeError and OSError."""
     started = time.monotonic()
     # The chain starts first: it takes the longest, and leaves a core to the others.
-    jobs = [Job("hash chain", lambda connection, advanced: audit_chain.verify(connection, kept, advanced))]
+    jobs = [Job("hash chain", lambda connection, advanced: audit_chain.verify(connection, saved, advanced))]
     if dump is not None:
         jobs.append(Job("dump file", lambda connection, advanced: dump_file.verify(connection, dump, advanced)))
     jobs += map(runner.of_pass, PASSES)

@@ -66,15 +66,15 @@ def _promote_existing(store: Store, person: Person, existing: bool) -> int:
 def _is_confirmed(person: Person) -> bool:
     """Whether the operator says on the terminal that this person is meant. Raises SettingsError without a terminal."""
     since = datetime.fromtimestamp(person.created_at_ms / 1000, UTC)
-    told = f"{person.user_id} exists already: somebody made this account on {since:%Y-%m-%d at %H:%M} UTC."
+    notice = f"{person.user_id} exists already: somebody made this account on {since:%Y-%m-%d at %H:%M} UTC."
     try:
         with open(TERMINAL, "r+b", buffering=0) as terminal:
-            question = f"{told}\nMake this person an administrator? Their sessions and API tokens end. [y/N] "
+            question = f"{notice}\nMake this person an administrator? Their sessions and API tokens end. [y/N] "
             terminal.write(question.encode())
             return terminal.readline().strip().lower() in (b"y", b"yes")
     except OSError as error:
         raise SettingsError(
-            f"{told} Nothing was changed. To promote this person, run"
+            f"{notice} Nothing was changed. To promote this person, run"
             f" make admin USER={person.user_id} EXISTING=yes (or daytradectl admin --existing {person.user_id});"
             " they keep their password"
         ) from error

@@ -24,9 +24,9 @@ class Site:
     ids: CommandIds
     waiting: WaitingPlaces
     turns: ClientTurns = field(default_factory=ClientTurns)
-    kept: dict[str, Any] = field(default_factory=dict)
+    cache: dict[str, Any] = field(default_factory=dict)
     """Results of reads over the whole system, kept for a moment so that the next request costs nothing."""
-    keeping: Lock = field(default_factory=Lock)
+    cache_lock: Lock = field(default_factory=Lock)
 
 
 def site() -> Site:

@@ -37,8 +37,8 @@ def read_names(text: str) -> frozenset[str]:
 
 def trusted_names(host: str, live_url: str, added: frozenset[str]) -> frozenset[str]:
     """All names of the site: this machine's own, those in its settings WEB_HOST and LIVE_URL, and the added ones."""
-    told = (host.strip("[]").lower(), urlsplit(live_url).hostname or "")
-    return LOOPBACK | added | {name for name in told if name and name not in WILDCARDS}
+    configured = (host.strip("[]").lower(), urlsplit(live_url).hostname or "")
+    return LOOPBACK | added | {name for name in configured if name and name not in WILDCARDS}
 
 
 def is_trusted(host: str, names: Collection[str]) -> bool:

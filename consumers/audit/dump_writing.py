@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 
 from consumers.audit import dump_store, dump_xml
-from consumers.audit.dump_place import make_place, refusals
+from consumers.audit.dump_file_path import prepare_path, refusals
 from consumers.audit.dump_store import WaitingDump
 from database.postgres import translated
 from schema.errors import DumpImpossible
@@ -28,7 +28,7 @@ def write(connection: psycopg.Connection, dump: WaitingDump, dump_dir: Path) -> 
         if dump_store.later_is_written(connection, dump):
             return _give_way(connection, dump, dump_dir)
         _check_room(connection, dump, dump_dir)
-        target = make_place(dump_dir, dump.filename, dump.user)
+        target = prepare_path(dump_dir, dump.filename, dump.user)
         unfinished = draft_path(dump_dir, dump, dump.dump_id)
         try:
             with refusals():

@@ -13,7 +13,7 @@ import psycopg
 import structlog
 
 from consumers.audit import dump_store
-from consumers.audit.dump_place import why_not_now
+from consumers.audit.dump_file_path import why_not_now
 from consumers.audit.dump_retries import Retries
 from consumers.audit.dump_store import WaitingDump
 from consumers.audit.dump_writing import write
@@ -85,29 +85,29 @@ class Dumper:
             self._retries.failed(DATABASE, time.monotonic())
 
     def _write(self, connection: psycopg.Connection, dump: WaitingDump) -> None:
-        said = {"dump": dump.dump_id, "filename": dump.filename}
+        context = {"dump": dump.dump_id, "filename": dump.filename}
         try:
             state = write(connection, dump, self._settings.dump_dir)
         except DumpImpossible as error:
             self._give_up(connection, dump, str(error))
         except OSError as error:
-            log.error("cannot write a dump", **said, error=str(error))
+            log.error("cannot write a dump", **context, error=str(error))
             self._try_again(connection, dump, why_not_now(error))
         except MemoryError:
-            log.error("cannot write a dump", **said, error="out of memory")
+            log.error("cannot write a dump", **context, error="out of memory")
             self._try_again(connection, dump, "the machine has no memory left")
         except StoreError as error:
-            log.error("cannot write a dump", **said, error=str(error))
+            log.error("cannot write a dump", **context, error=str(error))
             self._try_again(connection, dump, "the database does not return its entries")
         except Exception:
             # A fault of this program in one dump must neither stop the log and the other dumps, nor go unseen.
-            log.exception("cannot write a dump", **said)
+            log.exception("cannot write a dump", **context)
             if self._try_again(connection, dump, MISTAKE) >= MISTAKES_MAX:
                 self._give_up(connection, dump, MISTAKE)
         else:
             if state is DumpState.WAITING:
                 self._retries.failed(dump.dump_id, time.monotonic())
-            log.info("finished a dump", **said, state=state)
+            log.info("finished a dump", **context, state=state)
 
     def _try_again(self, connection: psycopg.Connection, dump: WaitingDump, failure: str) -> int:
         attempts = self._retries.failed(dump.dump_id, time.monotonic())

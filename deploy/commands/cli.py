@@ -163,8 +163,8 @@ def chaos(
 ) -> None:
     """Run workloads while faults strike. Then check that nothing is lost, doubled or out of order."""
     with exclusive("chaos"):
-        told = ["--seed", str(seed), "--rounds", str(rounds), *preconditions.arguments_from(arguments)]
-        raise typer.Exit(runs.chaos(load(), told))
+        options = ["--seed", str(seed), "--rounds", str(rounds), *preconditions.arguments_from(arguments)]
+        raise typer.Exit(runs.chaos(load(), options))
 
 
 @app.command()
@@ -175,8 +175,8 @@ def soak(
 ) -> None:
     """Run many rounds of chaos. A later run continues; the figures go to docs/reliability.md."""
     with exclusive("soak"):
-        told = ["--soak", "--seed", str(seed), "--rounds", str(rounds), *(["--again"] if again else [])]
-        raise typer.Exit(runs.chaos(load(), told))
+        options = ["--soak", "--seed", str(seed), "--rounds", str(rounds), *(["--again"] if again else [])]
+        raise typer.Exit(runs.chaos(load(), options))
 
 
 @app.command()
@@ -273,8 +273,8 @@ def main() -> int:
     """Runs a command. Errors of the stack become one line (and the end of a log), never a traceback."""
     os.umask(0o077)  # what the stack writes is for its own user only; all that it starts inherits this
     try:
-        if said := complaint(str(ROOT)):
-            raise StackError(said)
+        if fault := complaint(str(ROOT)):
+            raise StackError(fault)
         step_down(sys.argv[1:])
         others_files.refuse(os.geteuid(), at_the_top_only=sys.argv[1:2] in (["down"], ["status"], ["env"]))
         misspelt.refuse(os.environ.get(misspelt.GIVEN, "").split())

@@ -55,12 +55,12 @@ class DriverProcess:
         """Lets the driver run with these variables; returns its exit code. Calls `on_begun` once, when it publishes."""
         with suppress(BrokenPipeError):  # the driver has ended meanwhile: its exit code says why
             os.write(self._orders, json.dumps(environment).encode() + b"\n")
-        told = False
+        reported = False
 
         def look() -> None:
-            nonlocal told
-            if not told and self._hears(BEGUN, 0):
-                told = True
+            nonlocal reported
+            if not reported and self._hears(BEGUN, 0):
+                reported = True
                 on_begun()
             meanwhile()
 
@@ -72,8 +72,8 @@ class DriverProcess:
     def _hears(self, news: re.Pattern[bytes], seconds: float) -> re.Match[bytes] | None:
         """Waits up to `seconds` for output of the driver; returns the match of `news` in all output so far."""
         if select.select([self._news], [], [], seconds)[0]:
-            said = os.read(self._news, 4096)
-            self._heard += said
-            if not said:  # the driver has ended or is about to
+            chunk = os.read(self._news, 4096)
+            self._heard += chunk
+            if not chunk:  # the driver has ended or is about to
                 time.sleep(min(seconds, foreground.PAUSE_S / 10))
         return news.search(self._heard)

@@ -59,10 +59,10 @@ def main() -> int:
     packages = {one.name: (one.version, licence_names(one.metadata)) for one in metadata.distributions()}
     for name, (version, licences) in sorted(packages.items(), key=lambda item: item[0].lower()):
         print(f"{name} {version}: {' / '.join(licences) or JUDGED.get(name, 'none')}")
-    objections = [said for name, (_, licences) in packages.items() if (said := objection(name, licences))]
-    for said in objections:
+    objections = [text for name, (_, licences) in packages.items() if (text := objection(name, licences))]
+    for text in objections:
         print(
-            f"error: {said}. Use another package, or judge its licence and add it to {__spec__.origin}",
+            f"error: {text}. Use another package, or judge its licence and add it to {__spec__.origin}",
             file=sys.stderr,
         )
     return 1 if objections else 0

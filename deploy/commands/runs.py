@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 
 from deploy.commands import preconditions
 from deploy.commands.driver import DriverProcess
-from deploy.commands.tiers import SEVERAL_PLACES, Tier
+from deploy.commands.tiers import SEVERAL_NAMESPACES, Tier
 from deploy.servers import browser, needs, servers
 from deploy.stack import profiles
 from deploy.stack.failure import StackError
@@ -42,28 +42,28 @@ def loadtest(record: Record, replicas: int) -> int:
 
 
 def _run_in_the_other_place(record: Record, replicas: int, driver: DriverProcess) -> int:
-    """Runs the load test on the database and vhost that the last one did not use (`profiles.PLACES`)."""
-    before, place = urls_of(record, LOADTEST), profiles.other_place(record)
-    urls = urls_of(record, LOADTEST, place)
+    """Runs the load test on the database and vhost that the last one did not use (`profiles.NAMESPACES`)."""
+    before, namespace = urls_of(record, LOADTEST), profiles.other_namespace(record)
+    urls = urls_of(record, LOADTEST, namespace)
     with progress("Creating a fresh database and topology"):
         servers.recreate_database(record, urls)
         modules.run_quietly(urls, "operators", "migrate")
         modules.run_quietly(urls, "operators", "declare", "--fresh")
 
     def begun() -> None:
-        record.loadtest_place = place
+        record.loadtest_namespace = namespace
         record.begun(LOADTEST)
         # Dropped now, so that autovacuum does not work on the old database during this run.
         with suppress(StackError):  # tried again below
             servers.drop_database(record, before)
 
     try:
-        told = workers.start(record, LOADTEST, urls, replicas)
-        return driver.run(urls.environment | told, begun, workers.WorkerWatch(record, LOADTEST).look)
+        worker_settings = workers.start(record, LOADTEST, urls, replicas)
+        return driver.run(urls.environment | worker_settings, begun, workers.WorkerWatch(record, LOADTEST).look)
     finally:
         with foreground.uninterrupted(), progress("Draining the workers"):
             workers.stop(record, LOADTEST)
-            if record.loadtest_place == place:
+            if record.loadtest_namespace == namespace:
                 servers.drop_database(record, before)
                 if before.amqp != urls.amqp:  # given servers have one vhost for all profiles
                     modules.run_quietly(before, "operators", "declare", "--remove")
@@ -118,7 +118,7 @@ def tests(record: Record, tiers: Sequence[Tier]) -> int:
 
 def _run_tier(record: Record, tier: Tier) -> int:
     urls = urls_of(record, TEST).environment if tier.servers else {}
-    several = SEVERAL_PLACES if tier.shared and record.kind != GIVEN else ()  # given servers have one place
+    several = SEVERAL_NAMESPACES if tier.shared and record.kind != GIVEN else ()  # given servers have one namespace
     return foreground.wait_for(modules.start(urls | tier.environment, "pytest", *several, *tier.arguments))
 
 

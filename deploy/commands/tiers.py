@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from deploy.stack.failure import StackError
-from deploy.stack.profiles import TEST_PLACES
+from deploy.stack.profiles import TEST_NAMESPACES
 
 ALL = "all"
 
 SEVERAL_PROCESSES = ("--numprocesses=logical", "--maxprocesses=4")
-"""pytest-xdist: one process per core, for tests without servers. How they are dealt out: tests/places.py."""
+"""pytest-xdist: one process per core, for tests without servers. Their distribution: tests/sharing.py."""
 
-SEVERAL_PLACES = (f"--numprocesses={len(TEST_PLACES)}", "--max-worker-restart=0", "--no-loadscope-reorder")
+SEVERAL_NAMESPACES = (f"--numprocesses={len(TEST_NAMESPACES)}", "--max-worker-restart=0", "--no-loadscope-reorder")
 """pytest-xdist: one process per database and vhost. More would slow down tests with limits."""
 
 ALONE, NOT_ALONE = ("-m", "alone"), ("-m", "not alone")
 """Tests with this mark change what the servers of all tests do, or measure time; they run after all others."""
 
 ALL_SEEDS = {"DAYTRADE_CHAOS_SEEDS": "all"}
-"""Setting of the chaos tests (tests/chaos/kept_round.py) to run every round, not only the few of `make test`."""
+"""Setting of the chaos tests (tests/chaos/shared_round.py) to run every round, not only the few of `make test`."""
 
 
 @dataclass(frozen=True)

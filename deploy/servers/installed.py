@@ -63,9 +63,9 @@ def _missing() -> list[str]:
 
 
 def _version(folder: Path) -> int:
-    said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True).stdout
-    number = re.search(r"\d+", said)  # "postgres (PostgreSQL) 17.2 (Debian ...)"
-    assert number is not None, said
+    output = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True).stdout
+    number = re.search(r"\d+", output)  # "postgres (PostgreSQL) 17.2 (Debian ...)"
+    assert number is not None, output
     return int(number[0])
 
 

@@ -9,7 +9,7 @@ from database.libpq_urls import name_of
 from deploy.servers import browser, container, database, given, installed, needs, postgres_data, private
 from deploy.stack.failure import StackError
 from deploy.stack.paths import POSTGRES_DATA
-from deploy.stack.profiles import LIVE, PROFILES, SITE, TEST, TEST_PLACES, Urls, all_urls, superuser_url, urls_of
+from deploy.stack.profiles import LIVE, PROFILES, SITE, TEST, TEST_NAMESPACES, Urls, all_urls, superuser_url, urls_of
 from deploy.stack.progress import say
 from deploy.stack.record import CONTAINER, GIVEN, PRIVATE, Kind, Record, load
 from deploy.supervision import leftovers, readiness, supervisor
@@ -81,9 +81,9 @@ def forget(record: Record) -> None:
 
 
 def ensure_database(record: Record, profile: str) -> None:
-    """Creates a profile's database if it is missing; for the tests on own servers, one for each place."""
-    for place in TEST_PLACES if profile == TEST and record.kind != GIVEN else (None,):
-        database.ensure_database(_admin(record), urls_of(record, profile, place).database, _owner(record))
+    """Creates a profile's database if it is missing; for the tests on own servers, one for each namespace."""
+    for namespace in TEST_NAMESPACES if profile == TEST and record.kind != GIVEN else (None,):
+        database.ensure_database(_admin(record), urls_of(record, profile, namespace).database, _owner(record))
 
 
 def refuse_to_empty_live_streams(record: Record) -> None:

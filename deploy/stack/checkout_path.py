@@ -28,8 +28,8 @@ def complaint(path: str) -> str | None:
 
 
 def main() -> int:
-    if said := complaint(os.getcwd()):
-        print(f"error: {said}", file=sys.stderr)
+    if fault := complaint(os.getcwd()):
+        print(f"error: {fault}", file=sys.stderr)
         return 1
     return 0
 

@@ -4,18 +4,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from database.libpq_urls import beside, for_own_server
-from deploy.stack.record import GIVEN, Place, Record
+from deploy.stack.record import GIVEN, Namespace, Record
 
 LIVE: Final = "live"
 LOADTEST: Final = "loadtest"
 TEST: Final = "test"
 PROFILES = (LIVE, LOADTEST, TEST)
 SITE = "site"  # not a profile: the site's processes run beside the workers of LIVE, on its data
-PLACES: tuple[Place, ...] = (1, 2)
-"""Places (each a database and a vhost) for load tests. A new load test uses the place that the last one did not use, so
-that the last one's data are kept until the new one has begun."""
-TEST_PLACES = (1, 2)
-"""Places for the databases and vhosts of the tests: one for each of the processes that share them."""
+NAMESPACES: tuple[Namespace, ...] = (1, 2)
+"""Namespaces for load tests; a namespace is a database and a vhost. A new load test uses the one of the two that the
+last one did not use, so that the last one's data are kept until the new one has begun."""
+TEST_NAMESPACES = (1, 2)
+"""Namespaces for the tests: one for each of the processes that share them."""
 HOST = "127.0.0.1"
 
 
@@ -29,16 +29,16 @@ class Urls:
         return {"AMQP_URL": self.amqp, "DATABASE_URL": self.database}
 
 
-def urls_of(record: Record, profile: str, place: int | None = None) -> Urls:
+def urls_of(record: Record, profile: str, namespace: int | None = None) -> Urls:
     """Returns the addresses of a profile. This stack's own servers have a vhost and a database for each profile. On
     given servers, all profiles use the given vhost, and each has a database, named after the given one.
 
-    `place`: that of a load test or of a process of the tests; None means the last load test's, or the first.
+    `namespace`: that of a load test or of a process of the tests; None means the last load test's, or the first.
     """
     assert profile in PROFILES, profile
-    if place is None:
-        place = record.loadtest_place if profile == LOADTEST else 1
-    name = profile if place == 1 else f"{profile}_{place}"
+    if namespace is None:
+        namespace = record.loadtest_namespace if profile == LOADTEST else 1
+    name = profile if namespace == 1 else f"{profile}_{namespace}"
     if record.kind == GIVEN:
         url = record.database_url
         return Urls(record.amqp_url, url if name == LIVE else beside(url, f"_{name}"))
@@ -49,14 +49,14 @@ def urls_of(record: Record, profile: str, place: int | None = None) -> Urls:
 
 
 def all_urls(record: Record) -> list[Urls]:
-    """Returns the addresses of every profile, at each of its places."""
-    places = {LIVE: (1,), LOADTEST: PLACES, TEST: TEST_PLACES}
-    return [urls_of(record, profile, place) for profile in PROFILES for place in places[profile]]
+    """Returns the addresses of every profile, at each of its namespaces."""
+    namespaces = {LIVE: (1,), LOADTEST: NAMESPACES, TEST: TEST_NAMESPACES}
+    return [urls_of(record, profile, namespace) for profile in PROFILES for namespace in namespaces[profile]]
 
 
-def other_place(record: Record) -> Place:
-    """Returns the place of the next load test."""
-    return next(place for place in PLACES if place != record.loadtest_place)
+def other_namespace(record: Record) -> Namespace:
+    """Returns the namespace of the next load test."""
+    return next(namespace for namespace in NAMESPACES if namespace != record.loadtest_namespace)
 
 
 def superuser_url(record: Record) -> str:

@@ -22,7 +22,7 @@ PRIVATE: Final = "private"
 
 Kind = Literal["", "given", "container", "private"]
 Profile = Literal["", "live", "loadtest", "test"]
-Place = Literal[1, 2]
+Namespace = Literal[1, 2]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Password = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]*$", max_length=64)]
 
@@ -44,8 +44,8 @@ class Record:
     kind_of_last_run: Kind = ""
     last_profile: Profile = ""
     """Profile of the last run that began; empty if none did."""
-    loadtest_place: Place = 1
-    """Place of the last load test (`profiles.PLACES`)."""
+    loadtest_namespace: Namespace = 1
+    """Namespace of the last load test (`profiles.NAMESPACES`)."""
     ports: dict[str, Port] = field(default_factory=dict)
     quote_ports: dict[str, Port] = field(default_factory=dict)
     site_ports: dict[str, Port] = field(default_factory=dict)
@@ -67,11 +67,11 @@ class Record:
         """Saves the record and its copy. Raises OSError; the previous file is then still there."""
         stack_folder.ensure()
         text = json.dumps(asdict(self), indent=2) + "\n"
-        for place in (RECORD, RECORD_COPY):
-            draft = stack_folder.file(place.with_suffix(".new"))
+        for path in (RECORD, RECORD_COPY):
+            draft = stack_folder.file(path.with_suffix(".new"))
             draft.touch(mode=0o600)
             draft.write_text(text)
-            draft.replace(place)
+            draft.replace(path)
 
 
 def load() -> Record:
@@ -80,29 +80,31 @@ def load() -> Record:
     Raises OSError if it may not be read.
     """
     faults = {}
-    for place in (RECORD, RECORD_COPY):
+    for path in (RECORD, RECORD_COPY):
         try:
-            record = _read(place)
+            record = _read(path)
         except Damaged as damage:
-            faults[place] = f"{place.name} {damage}"
+            faults[path] = f"{path.name} {damage}"
             continue
         if faults:
             say(f"{faults[RECORD]}; using its copy")
         return record
-    if any(place.exists() for place in faults):
+    if any(path.exists() for path in faults):
         say(f"{' and '.join(faults.values())}; choosing new ports and passwords, and forgetting the last run")
     return Record()
 
 
-def _read(place: Path) -> Record:
+def _read(path: Path) -> Record:
     try:
-        values = msgspec.json.decode(place.read_bytes())
+        values = msgspec.json.decode(path.read_bytes())
         if not isinstance(values, dict) or NEVER_ABSENT - values.keys():
             raise Damaged("is not a record of this stack")
+        if "loadtest_place" in values:  # the name of that field in records of earlier versions
+            values["loadtest_namespace"] = values.pop("loadtest_place")
         return msgspec.convert(values, Record)
     except FileNotFoundError as error:
         raise Damaged("is missing") from error
     except IsADirectoryError as error:
         raise Damaged("is a folder") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Damaged("is damaged" if place.stat().st_size else "is empty") from error
+        raise Damaged("is damaged" if path.stat().st_size else "is empty") from error

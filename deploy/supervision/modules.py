@@ -31,7 +31,7 @@ def output(urls: Urls, *commands: tuple[str, ...]) -> str:
 
     It is for optional information, whose failure should not end the caller.
     """
-    return "\n".join(said for command in commands if (said := _output(urls, command)))
+    return "\n".join(output for command in commands if (output := _output(urls, command)))
 
 
 def _output(urls: Urls, command: tuple[str, ...]) -> str:

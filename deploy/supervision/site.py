@@ -47,8 +47,8 @@ def make_demo_person(record: Record) -> tuple[str, str]:
     """Makes the demo person; returns name and password. A checkout keeps its password."""
     record.demo_password = record.demo_password or secrets.token_hex(6)
     record.save()
-    told = environment(record) | {"DEMO_PASSWORD": record.demo_password, "REPLICA": "demo"}
-    modules.run_quietly(urls_of(record, LIVE), "webapp.demo", extra=told)
+    settings = environment(record) | {"DEMO_PASSWORD": record.demo_password, "REPLICA": "demo"}
+    modules.run_quietly(urls_of(record, LIVE), "webapp.demo", extra=settings)
     return DEMO_USER, record.demo_password
 
 
@@ -123,12 +123,12 @@ def _is_well(port: int) -> bool:
         connection.close()
 
 
-def _program(worker: WorkerProgram, told: dict[str, str]) -> Program:
+def _program(worker: WorkerProgram, settings: dict[str, str]) -> Program:
     return Program(
         name=f"{SITE}.{worker.name}",
         command=(from_root(sys.executable), "-m", worker.module),
         log=LOGS / SITE / f"{worker.name}.log",
         directory=ROOT,
-        environment=told | {"REPLICA": worker.name},
+        environment=settings | {"REPLICA": worker.name},
         stop_seconds_max=STOP_SECONDS_MAX,
     )

@@ -62,14 +62,14 @@ class WorkerWatch:
 
     def __init__(self, record: Record, profile: str) -> None:
         self.record, self.profile = record, profile
-        self.told: set[tuple[str, str]] = set()
+        self.reported: set[tuple[str, str]] = set()
 
     def look(self) -> bool:
         """Tells the user about each new failure of a worker; returns whether any worker fails right now."""
         unwell = {name: state for name, state in _states(self.record, self.profile).items() if state in UNWELL}
         for name, state in unwell.items():
-            if (name, state) not in self.told:
-                self.told.add((name, state))
+            if (name, state) not in self.reported:
+                self.reported.add((name, state))
                 log = LOGS / self.profile / f"{name.partition('.')[2]}.log"
                 what = (
                     "keeps ending, and is not restarted any more" if state == "FATAL" else "ends as soon as it starts"

@@ -7,7 +7,7 @@ import psycopg
 
 from rabbitmq.connection import Connection
 from rabbitmq.dead_letters import store
-from rabbitmq.dead_letters.store import KeptLetter
+from rabbitmq.dead_letters.store import StoredLetter
 from rabbitmq.publisher import POSSIBLY_DUPLICATE, Outgoing, Publisher
 from rabbitmq.stream_reader import read_one
 from rabbitmq.topology import AUDIT_STREAM, command_stream
@@ -27,13 +27,13 @@ class NotReturnable(DayTradeError):
 
 @dataclass(frozen=True)
 class Returned:
-    """Number of letters that were published again, and the reason why each of the others is still kept."""
+    """Number of letters that were published again, and the reason why each of the others was not."""
 
     count: int
-    kept: tuple[str, ...]
+    failures: tuple[str, ...]
 
 
-def publish_again(broker: Connection, database: psycopg.Connection, letters: Sequence[KeptLetter]) -> Returned:
+def publish_again(broker: Connection, database: psycopg.Connection, letters: Sequence[StoredLetter]) -> Returned:
     """Publishes letters to their streams, marked as possible duplicates, and removes them once they are confirmed.
 
     Letters that another process has removed meanwhile are left out. A crash in between may leave a letter published and
@@ -42,7 +42,7 @@ def publish_again(broker: Connection, database: psycopg.Connection, letters: Seq
     A large letter whose stream delivers nothing is kept. That stream is not read again here: each try takes seconds.
     """
     publisher = Publisher(broker)
-    count, kept, small = 0, [], []
+    count, failures, small = 0, [], []
     silent: dict[str, str] = {}
     for one in letters:
         letter = one.letter
@@ -51,16 +51,16 @@ def publish_again(broker: Connection, database: psycopg.Connection, letters: Seq
                 raise NotReturnable(f"{letter.id} cannot be read whole now: {silent[letter.stream]}")
             body = whole_body(broker, letter)
         except NotReturnable as error:
-            kept.append(str(error))
+            failures.append(str(error))
         except BrokerError as error:
             silent[letter.stream] = str(error)
-            kept.append(f"{letter.id} cannot be read whole now: {error}")
+            failures.append(f"{letter.id} cannot be read whole now: {error}")
         else:
             if letter.is_whole:
                 small.append((one, body))
             else:  # alone: several large messages at once would take too much memory
                 count += _publish(publisher, database, [(one, body)])
-    return Returned(count + _publish(publisher, database, small), tuple(kept))
+    return Returned(count + _publish(publisher, database, small), tuple(failures))
 
 
 def whole_body(broker: Connection, letter: DeadLetter) -> bytes:
@@ -78,7 +78,7 @@ def whole_body(broker: Connection, letter: DeadLetter) -> bytes:
     return body
 
 
-def _publish(publisher: Publisher, database: psycopg.Connection, batch: list[tuple[KeptLetter, bytes]]) -> int:
+def _publish(publisher: Publisher, database: psycopg.Connection, batch: list[tuple[StoredLetter, bytes]]) -> int:
     with database.transaction(), database.cursor() as cursor:
         cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{CONFIRM_SECONDS_MAX}s'")
         there = store.remove(cursor, [one.number for one, _ in batch])

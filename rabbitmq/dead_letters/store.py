@@ -14,7 +14,7 @@ from schema.dead_letters import DeadLetter
 
 
 @dataclass(frozen=True, slots=True)
-class KeptLetter:
+class StoredLetter:
     """A dead letter with its number, in the order in which letters were stored, and the time (ms since the epoch)."""
 
     number: int
@@ -24,9 +24,9 @@ class KeptLetter:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Selection of letters: those at `places` (stream and offset; None: anywhere), with `after` < number ≤ `until`."""
+    """Selection of letters: those at `offsets` (stream and offset; None: anywhere), with `after` < number ≤ `until`."""
 
-    places: tuple[tuple[str, int], ...] | None = None
+    offsets: tuple[tuple[str, int], ...] | None = None
     after: int = 0
     until: int = 2**63 - 1
 
@@ -56,12 +56,12 @@ def count(connection: psycopg.Connection, choice: Choice) -> int:
         return count
 
 
-def page(connection: psycopg.Connection, choice: Choice, limit: int, body_bytes_max: int) -> list[KeptLetter]:
+def page(connection: psycopg.Connection, choice: Choice, limit: int, body_bytes_max: int) -> list[StoredLetter]:
     """The oldest `limit` of the selected letters, with at most `body_bytes_max` of each body."""
     chosen, values = _chosen(choice)
     with connection.transaction():
         rows = connection.execute(_PAGE.format(chosen=chosen), (body_bytes_max, *values, limit), binary=True)
-        return [KeptLetter(number, at_ms, DeadLetter(*letter)) for number, at_ms, *letter in rows]
+        return [StoredLetter(number, at_ms, DeadLetter(*letter)) for number, at_ms, *letter in rows]
 
 
 def remove(cursor: psycopg.Cursor, numbers: Iterable[int]) -> set[int]:
@@ -72,10 +72,10 @@ def remove(cursor: psycopg.Cursor, numbers: Iterable[int]) -> set[int]:
 
 def _chosen(choice: Choice) -> tuple[str, tuple[object, ...]]:
     condition, values = "letter_number > %s AND letter_number <= %s", (choice.after, choice.until)
-    if choice.places is None:
+    if choice.offsets is None:
         return condition, values
-    streams, offsets = [stream for stream, _ in choice.places], [offset for _, offset in choice.places]
-    return f"{condition} AND {_AT_PLACES}", (*values, streams, offsets)
+    streams, offsets = [stream for stream, _ in choice.offsets], [offset for _, offset in choice.offsets]
+    return f"{condition} AND {_AT_OFFSETS}", (*values, streams, offsets)
 
 
 # Bodies are sent in binary, because in text they would be sent in hexadecimal.
@@ -87,7 +87,7 @@ _KEEP = """
     ORDER BY n
     ON CONFLICT (stream, stream_offset) DO NOTHING"""
 
-_AT_PLACES = "(stream, stream_offset) IN (SELECT * FROM unnest(%s::text[], %s::bigint[]))"
+_AT_OFFSETS = "(stream, stream_offset) IN (SELECT * FROM unnest(%s::text[], %s::bigint[]))"
 
 _PAGE = """
     SELECT letter_number, given_up_at_ms, stream, stream_offset, reason, size_bytes, substring(body FOR %s)

@@ -80,8 +80,8 @@ def site(_template, quotes: SteeredQuotes, wait_for: Callable, tmp_path_factory)
 
 
 @pytest.fixture
-def twin(site: SiteUnderTest, tmp_path: Path, wait_for: Callable) -> Iterator[Callable[..., SiteUnderTest]]:
-    """`twin("web", AMQP_URL=…)` starts these processes of the same site once more, with other settings."""
+def second_site(site: SiteUnderTest, tmp_path: Path, wait_for: Callable) -> Iterator[Callable[..., SiteUnderTest]]:
+    """`second_site("web", AMQP_URL=…)` starts these processes of the same site once more, with other settings."""
     started: list[SiteUnderTest] = []
 
     def start(*names: str, **settings: str) -> SiteUnderTest:
@@ -91,7 +91,7 @@ def twin(site: SiteUnderTest, tmp_path: Path, wait_for: Callable) -> Iterator[Ca
         started.append(other)
         ports = {"web": other.port, "live": other.live_port}
         for name in names:
-            wait_for(lambda port=ports[name]: _listens(port), 60, f"the twin's {name} listens")
+            wait_for(lambda port=ports[name]: _listens(port), 60, f"the second site's {name} listens")
         return other
 
     yield start
@@ -173,7 +173,7 @@ def patient(browser: Browser, site: SiteUnderTest, new_name, new_symbol) -> Iter
     person = BrowserUser(context, site.url, new_name())
     person.sign_up().add_funds("6000")
     person.held = new_symbol()
-    person.place("Buy", person.held, "1000").settle("Commit").is_told("Bought")
+    person.place("Buy", person.held, "1000").settle("Commit").sees_message("Bought")
     person.fired = new_symbol()
     site.quotes.set_price(person.fired, 10_000)
     person.set_trigger("Buy", person.fired, "1000", "50")

@@ -18,9 +18,9 @@ class BrowserUser:
         self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
         self.page.on("console", self._hear)
 
-    def _hear(self, said) -> None:
-        if said.type in ("error", "warning"):
-            self.complaints.append(f"{said.type}: {said.text} ({said.location.get('url')})")
+    def _hear(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url')})")
 
     def go(self, path: str) -> None:
         self.page.goto(self.url + path)
@@ -44,7 +44,7 @@ class BrowserUser:
         self.go("/")
         self.page.get_by_label("Amount in dollars").fill(dollars)
         self.page.get_by_role("button", name=re.compile("^Add")).click()
-        self.is_told("Funds added")
+        self.sees_message("Funds added")
         return self
 
     def fill_ticket(self, side: str, symbol: str, dollars: str) -> None:
@@ -72,10 +72,10 @@ class BrowserUser:
             form.get_by_label("Symbol").fill(symbol)
             form.get_by_label(label).fill(text)
             form.get_by_role("button", name=button, exact=True).click()
-            self.is_told("Amount set" if button == "Set amount" else "Armed")
+            self.sees_message("Amount set" if button == "Set amount" else "Armed")
         return self
 
-    def is_told(self, title: str, text: str = "") -> None:
+    def sees_message(self, title: str, text: str = "") -> None:
         message = self.page.locator(".message", has_text=title).last
         expect(message).to_be_visible()
         expect(message).to_contain_text(text)

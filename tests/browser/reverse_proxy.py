@@ -23,7 +23,7 @@ class ReverseProxy:
 
             do_GET = do_POST = do_PUT = do_DELETE = forward
 
-            def log_message(self, *_said: object) -> None:
+            def log_message(self, *_arguments: object) -> None:
                 pass
 
         ordered = sorted(upstreams.items(), reverse=True)

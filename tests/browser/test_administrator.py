@@ -43,7 +43,7 @@ def test_the_whole_log_holds_everybody(
     expect(administrator.page.get_by_role("heading", name="Dashboard")).to_be_visible()
     administrator.page.get_by_role("link", name="Operations").first.click()
     administrator.page.get_by_role("button", name="Write everybody's log").click()
-    administrator.is_told("Log requested")
+    administrator.sees_message("Log requested")
     log = _download(administrator, tmp_path)
     assert {trader.name} <= _users(log)
 
@@ -65,7 +65,7 @@ def test_operations_show_who_owns_the_partitions(
 def test_a_persons_own_log_holds_no_other_user(trader: BrowserUser, tmp_path: Path):
     trader.go("/log")
     trader.page.get_by_role("button", name="Write file").click()
-    trader.is_told("Log requested")
+    trader.sees_message("Log requested")
     assert _users(_download(trader, tmp_path)) == {trader.name}
 
 

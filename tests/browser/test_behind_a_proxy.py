@@ -10,9 +10,9 @@ from tests.browser.site import SiteUnderTest
 
 
 def test_all_of_the_site_works_at_the_proxys_address(
-    new_person: Callable[..., BrowserUser], twin: Callable[..., SiteUnderTest], symbol: str
+    new_person: Callable[..., BrowserUser], second_site: Callable[..., SiteUnderTest], symbol: str
 ):
-    behind = twin("web", "live", WEB_PROXIES="1", LIVE_URL="/live")
+    behind = second_site("web", "live", WEB_PROXIES="1", LIVE_URL="/live")
     behind.quotes.set_price(symbol, 2_500)
     with ReverseProxy({"/": behind.port, "/live": behind.live_port}) as proxy:
         # The browser uses another host name than the proxy's target, so that nothing may depend on the target's.
@@ -25,7 +25,7 @@ def test_all_of_the_site_works_at_the_proxys_address(
         policy = person.page.request.get(f"{here}/").headers["content-security-policy"]
         assert policy.endswith("connect-src 'self'"), policy
         person.add_funds("1000")
-        person.place("Buy", symbol, "250").settle("Commit").is_told("Bought", "10 shares")
+        person.place("Buy", symbol, "250").settle("Commit").sees_message("Bought", "10 shares")
         person.go("/")
         expect(person.position(symbol)).to_contain_text("10 shares")
         person.is_live()

@@ -14,8 +14,8 @@ from tests.browser.person import BrowserUser
 @pytest.fixture
 def holder(trader: BrowserUser, symbol: str) -> BrowserUser:
     """Person with four history rows: $10,000 added, 10 shares bought for $1,000, one order rejected."""
-    trader.place("Buy", symbol, "1000").settle("Commit").is_told("Bought")
-    trader.place("Buy", symbol, "99999").is_told("Buy order: rejected")
+    trader.place("Buy", symbol, "1000").settle("Commit").sees_message("Bought")
+    trader.place("Buy", symbol, "99999").sees_message("Buy order: rejected")
     return trader
 
 

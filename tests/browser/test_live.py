@@ -21,7 +21,7 @@ EXPIRY_MS_MAX = 70_000
 def test_a_trigger_that_is_reached_already_fires_at_once(trader: BrowserUser, site: SiteUnderTest, symbol: str):
     site.quotes.set_price(symbol, 2_500)
     trader.set_trigger("Buy", symbol, "100", "30")
-    trader.is_told("Buy trigger fired", f"4 shares of {symbol} at $25.00")
+    trader.sees_message("Buy trigger fired", f"4 shares of {symbol} at $25.00")
     expect(trader.page.locator(f"tr[data-trigger={symbol}-buy]")).to_have_count(0)
     trader.go("/")
     expect(trader.position(symbol)).to_contain_text("4 shares")
@@ -36,7 +36,7 @@ def test_a_trigger_is_armed_changed_and_cancelled(trader: BrowserUser, symbol: s
     trader.page.get_by_role("button", name="Arm", exact=True).click()
     expect(row).to_contain_text("≤ $25.00")
     row.get_by_role("button", name="Cancel").click()
-    trader.is_told("Trigger order cancelled")
+    trader.sees_message("Trigger order cancelled")
     expect(row).to_have_count(0)
 
 
@@ -53,7 +53,7 @@ def test_a_price_that_another_person_requested_appears(
     other = new_person().sign_up()
     other.go(f"/symbols/{symbol}")
     other.page.get_by_role("button", name="Get a quote").click()
-    other.is_told(f"{symbol} is at $77.77")
+    other.sees_message(f"{symbol} is at $77.77")
     expect(price).to_have_text("$77.77")
     expect(trader.page.locator(f".watch [data-asked-of={symbol}]")).to_contain_text("s ago")
 
@@ -126,7 +126,7 @@ def test_a_hidden_tab_closes_its_stream_and_catches_up_when_shown(
     trader.page.clock.fast_forward(HIDDEN_MS_MAX)
 
     other = BrowserUser(trader.page.context, trader.url, trader.name)
-    other.place("Buy", symbol, "1000").settle("Commit").is_told("Bought")
+    other.place("Buy", symbol, "1000").settle("Commit").sees_message("Bought")
     other.page.close()
     wait_for(lambda: site.streams() == 1, what="it has none, though the network came back")
     expect(trader.figure("cash")).to_have_text("$10,000.00")
@@ -160,7 +160,7 @@ def test_a_price_and_all_that_follows_from_it_change_together(patient: BrowserUs
     other = BrowserUser(patient.page.context, patient.url, patient.name)
     other.go(f"/symbols/{patient.held}")
     other.page.get_by_role("button", name="Get a quote").click()
-    other.is_told(f"{patient.held} is at $123.45")
+    other.sees_message(f"{patient.held} is at $123.45")
     expect(row).to_contain_text("+$234.50")
     expect(patient.figure("total")).to_have_text("$6,234.50")
     other.add_funds("1")
@@ -169,10 +169,10 @@ def test_a_price_and_all_that_follows_from_it_change_together(patient: BrowserUs
     looks, differences = patient.page.evaluate("window.compared")
     assert looks > 0
     assert differences == []
-    told = "[data-figure], [data-worth-note], [data-profit-note], tr[data-position] td:not(:has(.age))"
-    by_script = patient.page.locator(told).all_inner_texts()
+    shown = "[data-figure], [data-worth-note], [data-profit-note], tr[data-position] td:not(:has(.age))"
+    by_script = patient.page.locator(shown).all_inner_texts()
     patient.page.reload()
-    assert patient.page.locator(told).all_inner_texts() == by_script, "the script writes what the server writes"
+    assert patient.page.locator(shown).all_inner_texts() == by_script, "the script writes what the server writes"
 
 
 _COMPARE_ALWAYS = r"""() => {

@@ -94,18 +94,18 @@ def test_place_order_pressed_twice_places_one_order(trader: BrowserUser, symbol:
     for times, gap_ms in enumerate(GAPS_MS, start=1):
         trader.fill_ticket("Buy", symbol, f"{100 * times}")
         press_twice(trader, place, gap_ms)
-        trader.is_told("Buy order placed")
-    trader.place("Buy", symbol, "1000").is_told("Buy order placed")
+        trader.sees_message("Buy order placed")
+    trader.place("Buy", symbol, "1000").sees_message("Buy order placed")
     assert given(trader, "BUY", symbol) == len(GAPS_MS) + 1
 
 
 def test_an_unchanged_order_is_placed_again_only_after_a_confirmation(trader: BrowserUser, symbol: str):
     place, again = (trader.page.get_by_role("button", name=name) for name in ("Place order", "Place again"))
-    trader.place("Buy", symbol, "200").is_told("Buy order placed")
+    trader.place("Buy", symbol, "200").sees_message("Buy order placed")
     expect(place).to_be_disabled()
     rest(trader)
     place.click()
-    trader.is_told("Already placed", "Your buy order for 2 shares")
+    trader.sees_message("Already placed", "Your buy order for 2 shares")
     rest(trader)
     assert given(trader, "BUY", symbol) == 1
     trader.page.get_by_label("Dollars").fill(" 200 ")  # the same amount
@@ -123,11 +123,11 @@ def test_an_unchanged_order_is_placed_again_only_after_a_confirmation(trader: Br
 
 def test_a_rejected_order_can_be_tried_again(trader: BrowserUser, symbol: str):
     form = hidden_fields(trader, "/trade")
-    trader.place("Buy", symbol, "500000").is_told("Buy order: rejected", "Not enough available cash.")
+    trader.place("Buy", symbol, "500000").sees_message("Buy order: rejected", "Not enough available cash.")
     send(trader, "ADD", form | {"amount": "500000"})
     rest(trader)
     trader.page.get_by_role("button", name="Place order").click()
-    trader.is_told("Buy order placed")
+    trader.sees_message("Buy order placed")
 
 
 def test_add_pressed_twice_adds_once(trader: BrowserUser):
@@ -135,7 +135,7 @@ def test_add_pressed_twice_adds_once(trader: BrowserUser):
     trader.go("/")
     trader.page.get_by_label("Amount in dollars").fill("1")
     trader.page.get_by_role("button", name="Add", exact=True).dblclick()
-    trader.is_told("Funds added", "$1.00")
+    trader.sees_message("Funds added", "$1.00")
     assert given(trader, "ADD") == before + 1
 
 
@@ -151,12 +151,12 @@ def test_the_same_form_sent_twice_adds_funds_once(trader: BrowserUser):
 
 def test_commit_pressed_twice_commits_one_order(trader: BrowserUser, new_symbol: Callable[[], str]):
     older, newer = new_symbol(), new_symbol()
-    trader.place("Buy", older, "1000").is_told("Buy order placed")
-    trader.place("Buy", newer, "1000").is_told("Buy order placed")
+    trader.place("Buy", older, "1000").sees_message("Buy order placed")
+    trader.place("Buy", newer, "1000").sees_message("Buy order placed")
     commit = trader.page.get_by_role("button", name=f"Commit: buy 10 {newer}")
     trader.page.evaluate(_WATCH_THE_SECOND, commit.get_attribute("data-key"))
     press_twice(trader, commit, 250)
-    trader.is_told("Bought", newer)
+    trader.sees_message("Bought", newer)
     settled = commit.all_text_contents()
     rest(trader)
     expect(order(trader, newer)).to_have_count(0)
@@ -186,7 +186,7 @@ _WATCH_THE_SECOND = """own => {
 
 def test_a_button_moved_under_the_pointer_is_disabled_for_a_second(trader: BrowserUser, new_symbol: Callable[[], str]):
     first, second = new_symbol(), new_symbol()
-    trader.place("Buy", first, "1000").is_told("Buy order placed")
+    trader.place("Buy", first, "1000").sees_message("Buy order placed")
     order(trader, first).get_by_role("button", name="Commit").hover()
     trader.page.evaluate(_NOTE_WHETHER_IT_RESTS, second)
     other = another_window(trader)
@@ -218,7 +218,7 @@ def test_a_trigger_order_is_set_and_cancelled_once(trader: BrowserUser, new_symb
         assert given(trader, "SET_BUY_AMOUNT", name) == 1
     trader.go("/triggers")
     press_twice(trader, trader.page.get_by_role("button", name=f"Cancel: buy {first}"), 250)
-    trader.is_told("Trigger order cancelled")
+    trader.sees_message("Trigger order cancelled")
     rest(trader)
     expect(trader.page.locator(f"tr[data-trigger={first}-buy]")).to_have_count(0)
     expect(trader.page.locator(f"tr[data-trigger={second}-buy]")).to_have_count(1)
@@ -239,19 +239,19 @@ def test_commit_in_a_stale_window_does_what_its_row_says_or_nothing(
     older, newer = new_symbol(), new_symbol()
     site.quotes.set_price(older, 3_500)
     turn_to(trader)
-    trader.place("Buy", older, "1000").is_told("Buy order placed")
+    trader.place("Buy", older, "1000").sees_message("Buy order placed")
     stale.go("/trade")
     turn_to(trader)
-    trader.place("Buy", newer, "1000").is_told("Buy order placed")
+    trader.place("Buy", newer, "1000").sees_message("Buy order placed")
     turn_to(stale)
     stale.page.get_by_role("button", name=f"Commit: buy 28 {older}").click()
-    stale.is_told("Commit buy: rejected", f"You have a newer buy order for 10 shares of {newer} at $100.00.")
+    stale.sees_message("Commit buy: rejected", f"You have a newer buy order for 10 shares of {newer} at $100.00.")
     assert given(trader, "COMMIT_BUY", newer) == 0
     rest(stale)
     expect(order(stale, older)).to_contain_text("not the newest")
     rest(stale)
     stale.page.get_by_role("button", name=f"Commit: buy 10 {newer}").click()
-    stale.is_told("Bought", newer)
+    stale.sees_message("Bought", newer)
 
 
 def test_cancel_in_a_stale_window_spares_a_trigger_order_that_it_does_not_show(
@@ -264,12 +264,12 @@ def test_cancel_in_a_stale_window_spares_a_trigger_order_that_it_does_not_show(
     trader.page.get_by_label("Trigger price per share").fill("30")
     rest(trader)
     trader.page.get_by_role("button", name="Arm", exact=True).click()
-    trader.is_told("Armed", "$30.00")
+    trader.sees_message("Armed", "$30.00")
     turn_to(stale)
     shown = stale.page.locator(f"tr[data-trigger={symbol}-buy]")
     expect(shown).to_contain_text("≤ $20.00")
     shown.get_by_role("button", name="Cancel").click()
-    stale.is_told("Nothing was cancelled", "It is for $500.00 at $30.00 a share")
+    stale.sees_message("Nothing was cancelled", "It is for $500.00 at $30.00 a share")
     assert given(trader, "CANCEL_SET_BUY", symbol) == 0
     rest(stale)
     expect(shown).to_contain_text("≤ $30.00")
@@ -284,17 +284,17 @@ def test_without_script_the_same_form_sent_again_does_nothing(
     plain.fill_ticket("Buy", symbol, "200")
     plain.page.get_by_role("button", name="Estimate").click()
     press_twice(plain, place, 250)
-    plain.is_told("Buy order placed", "2 shares")
+    plain.sees_message("Buy order placed", "2 shares")
     expect(order(plain, symbol)).to_have_count(1)
     expect(dollars).to_have_value("")
     plain.page.go_back()
     place.click()
-    plain.is_told("Already placed", "2 shares")
+    plain.sees_message("Already placed", "2 shares")
     plain.page.go_back()
     dollars.fill("300")
     place.click()
-    plain.is_told("Buy order placed", "3 shares")
+    plain.sees_message("Buy order placed", "3 shares")
     expect(order(plain, symbol)).to_have_count(2)
     press_twice(plain, order(plain, symbol).get_by_role("button", name="Commit"), 250)
-    plain.is_told("Bought", "3 shares")
+    plain.sees_message("Bought", "3 shares")
     assert given(plain, "COMMIT_BUY", symbol) == 1

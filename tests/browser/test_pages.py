@@ -53,20 +53,20 @@ def lived_in(browser: Browser, site: SiteUnderTest, new_name, new_symbol) -> Ite
     person = BrowserUser(context, site.url, name).log_in()
     expect(person.page.get_by_role("heading", name="Dashboard")).to_be_visible()
     person.add_funds("25000")
-    person.place("Buy", symbol, "4000").settle("Commit").is_told("Bought")
-    person.place("Sell", symbol, "400").settle("Commit").is_told("Sold")
-    person.place("Buy", symbol, "99999").is_told("Buy order: rejected")
+    person.place("Buy", symbol, "4000").settle("Commit").sees_message("Bought")
+    person.place("Sell", symbol, "400").settle("Commit").sees_message("Sold")
+    person.place("Buy", symbol, "99999").sees_message("Buy order: rejected")
     person.set_trigger("Buy", other, "1500", "12.50")
     person.set_trigger("Sell", symbol, "800", "99.99")
     person.go("/")
     person.page.get_by_label("Symbol to watch").fill(symbol)
     person.page.get_by_role("button", name="Watch", exact=True).click()
-    person.is_told(f"Watching {symbol}")
+    person.sees_message(f"Watching {symbol}")
     person.go("/log")
     person.page.get_by_role("button", name="Write file").click()
     expect(person.page.get_by_role("link", name="Download")).to_be_visible()
     _note_dumps_without_a_file(site, name)
-    person.place("Buy", symbol, "1000").place("Buy", other, "700").is_told("Buy order placed")
+    person.place("Buy", symbol, "1000").place("Buy", other, "700").sees_message("Buy order placed")
     file = site.folder / "lived-in.json"
     context.storage_state(path=file)
     yield file, symbol
@@ -122,12 +122,12 @@ def test_error_pages(new_person: Callable[..., BrowserUser], trader: BrowserUser
 
 def test_light_and_dark_can_be_chosen(new_person: Callable[..., BrowserUser]):
     person = new_person(color_scheme="light").sign_up()
-    ground = "getComputedStyle(document.body).backgroundColor"
-    light = person.page.evaluate(ground)
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = person.page.evaluate(background)
     person.page.get_by_role("button", name="Switch between light and dark").click()
-    assert person.page.evaluate(ground) != light
+    assert person.page.evaluate(background) != light
     person.go("/trade")
-    assert person.page.evaluate(ground) != light, "it is kept for the next page"
+    assert person.page.evaluate(background) != light, "it is kept for the next page"
 
 
 def test_the_first_tab_stop_skips_to_the_content(new_person: Callable[..., BrowserUser]):

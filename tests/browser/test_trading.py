@@ -18,18 +18,18 @@ def test_from_signing_up_to_a_position_without_loading_a_page_again(
     expect(person.page.get_by_text("Start here: add funds")).to_be_visible()
     person.page.get_by_label("Amount in dollars").fill("1000.50")
     person.page.get_by_role("button", name="Add funds").click()
-    person.is_told("Funds added", "$1,000.50 is in your cash.")
+    person.sees_message("Funds added", "$1,000.50 is in your cash.")
     expect(person.figure("cash")).to_have_text("$1,000.50")
     expect(person.page.get_by_text("Start here: add funds")).to_have_count(0)
 
     person.fill_ticket("Buy", symbol, "500")
     person.page.get_by_role("button", name="Get a quote").click()
-    person.is_told(f"{symbol} is at $123.45")
+    person.sees_message(f"{symbol} is at $123.45")
     expect(person.page.locator("#estimate")).to_contain_text(f"$500.00 buys 4 shares of {symbol}")
     expect(person.page.locator("#estimate")).to_contain_text("$6.20 stays in your cash")
 
     person.page.get_by_role("button", name="Place order").click()
-    person.is_told("Buy order placed", f"4 shares of {symbol} at $123.45")
+    person.sees_message("Buy order placed", f"4 shares of {symbol} at $123.45")
     countdown = person.orders.locator("[data-countdown-text]")
     expect(countdown).to_have_text(re.compile(r"^(60|5\d) s$"))
     expect(countdown).to_have_text(re.compile(r"^(5[0-7]|4\d) s$"))
@@ -37,7 +37,7 @@ def test_from_signing_up_to_a_position_without_loading_a_page_again(
     person.go("/")
     person.page.evaluate("window.notLoadedAgain = true")
     person.settle("Commit")
-    person.is_told("Bought", f"4 shares of {symbol} at $123.45.")
+    person.sees_message("Bought", f"4 shares of {symbol} at $123.45.")
     expect(person.orders).to_have_count(0)
     expect(person.position(symbol)).to_contain_text("4 shares")
     expect(person.figure("cash")).to_have_text("$506.70")
@@ -49,7 +49,7 @@ def test_cancel_gives_the_cash_back(trader: BrowserUser, symbol: str):
     trader.place("Buy", symbol, "1000")
     expect(trader.figure("cash")).to_have_text("$9,000.00")
     trader.settle("Cancel")
-    trader.is_told("Buy order cancelled")
+    trader.sees_message("Buy order cancelled")
     expect(trader.orders).to_have_count(0)
     expect(trader.figure("cash")).to_have_text("$10,000.00")
 
@@ -57,7 +57,7 @@ def test_cancel_gives_the_cash_back(trader: BrowserUser, symbol: str):
 def test_commit_acts_on_the_newest_order(trader: BrowserUser, new_symbol: Callable[[], str]):
     older, newer = new_symbol(), new_symbol()
     trader.place("Buy", older, "1000")
-    trader.is_told("Buy order placed")
+    trader.sees_message("Buy order placed")
     trader.place("Buy", newer, "2000")
     expect(trader.orders).to_have_count(2)
     expect(trader.orders.last).to_contain_text("not the newest")
@@ -71,23 +71,23 @@ def test_commit_acts_on_the_newest_order(trader: BrowserUser, new_symbol: Callab
 def test_bought_shares_can_be_sold(trader: BrowserUser, symbol: str):
     trader.place("Buy", symbol, "1000")
     trader.settle("Commit")
-    trader.is_told("Bought", "10 shares")
+    trader.sees_message("Bought", "10 shares")
     trader.place("Sell", symbol, "350")
-    trader.is_told("Sell order placed", "3 shares")
+    trader.sees_message("Sell order placed", "3 shares")
     trader.settle("Commit")
-    trader.is_told("Sold", "3 shares")
+    trader.sees_message("Sold", "3 shares")
     trader.go("/")
     expect(trader.position(symbol)).to_contain_text("7 shares")
 
 
 def test_a_rejected_order_says_why(trader: BrowserUser, site: SiteUnderTest, symbol: str):
     trader.place("Buy", symbol, "10000.01")
-    trader.is_told("Buy order: rejected", "Not enough available cash.")
+    trader.sees_message("Buy order: rejected", "Not enough available cash.")
     trader.place("Sell", symbol, "100")
-    trader.is_told("Sell order: rejected", "There are no shares of this stock to sell.")
+    trader.sees_message("Sell order: rejected", "There are no shares of this stock to sell.")
     site.quotes.set_price(symbol, None)
     trader.place("Buy", symbol, "100")
-    trader.is_told("Buy order: rejected", "No quote available.")
+    trader.sees_message("Buy order: rejected", "No quote available.")
     trader.go("/history")
     expect(trader.page.locator("tr[data-row]", has_text="Rejected")).to_have_count(3)
 
@@ -97,8 +97,8 @@ def test_the_outcome_of_an_order_that_waits_for_a_quote_appears_later(
 ):
     site.quotes.be_silent(symbol)
     trader.place("Buy", symbol, "100")
-    trader.is_told("Buy order: in progress")
-    trader.is_told("Buy order: rejected", "No quote available.")
+    trader.sees_message("Buy order: in progress")
+    trader.sees_message("Buy order: rejected", "No quote available.")
 
 
 def test_two_people_at_once_see_only_their_own(new_person: Callable[..., BrowserUser], symbol: str):
@@ -108,7 +108,7 @@ def test_two_people_at_once_see_only_their_own(new_person: Callable[..., Browser
         person.is_live()
     first.place("Buy", symbol, "300")
     first.settle("Commit")
-    first.is_told("Bought")
+    first.sees_message("Bought")
     first.go("/")
     expect(first.position(symbol)).to_contain_text("3 shares")
     expect(first.figure("cash")).to_have_text("$700.00")
@@ -135,7 +135,7 @@ def test_log_out_change_password_and_log_in_again(new_person: Callable[..., Brow
     person.page.get_by_label("Current password").fill(PASSWORD)
     person.page.get_by_label("New password").fill("another horse battery")
     person.page.get_by_role("button", name="Change password").click()
-    person.is_told("Password changed")
+    person.sees_message("Password changed")
     person.page.get_by_label(f"Menu of {person.name}").click()
     person.page.get_by_role("button", name="Log out").click()
     expect(person.page.get_by_role("heading", name="Log in")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Database or broker away: the page says so with status 503 and when to come back, and nothing is half done."""
+"""Database or broker cut_off: the page says so with status 503 and when to come back, and nothing is half done."""
 
 from collections.abc import Callable
 
@@ -8,10 +8,10 @@ from tests.browser.person import BrowserUser
 from tests.browser.site import SiteUnderTest
 
 
-def test_without_the_database(new_person: Callable[..., BrowserUser], twin: Callable[..., SiteUnderTest]):
-    away = twin("web", DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+def test_without_the_database(new_person: Callable[..., BrowserUser], second_site: Callable[..., SiteUnderTest]):
+    cut_off = second_site("web", DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
     person = new_person()
-    answer = person.page.goto(f"{away.url}/login")
+    answer = person.page.goto(f"{cut_off.url}/login")
     assert answer.status in (200, 503)
     person.page.get_by_label("User").fill("somebody")
     person.page.get_by_label("Password").fill("whatever it was")
@@ -25,10 +25,10 @@ def test_without_the_database(new_person: Callable[..., BrowserUser], twin: Call
     person.complaints.clear()
 
 
-def test_without_the_broker(new_person: Callable[..., BrowserUser], twin: Callable[..., SiteUnderTest]):
-    away = twin("web", AMQP_URL="amqp://guest:guest@127.0.0.1:1/nothing")
+def test_without_the_broker(new_person: Callable[..., BrowserUser], second_site: Callable[..., SiteUnderTest]):
+    cut_off = second_site("web", AMQP_URL="amqp://guest:guest@127.0.0.1:1/nothing")
     person = new_person(java_script_enabled=False)
-    person.url = away.url
+    person.url = cut_off.url
     person.sign_up()
     person.page.get_by_label("Amount in dollars").fill("100")
     with person.page.expect_response(lambda response: response.request.method == "POST") as answered:

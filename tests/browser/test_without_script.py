@@ -18,10 +18,10 @@ def test_buy_and_commit(plain: BrowserUser, site: SiteUnderTest, symbol: str):
     site.quotes.set_price(symbol, 5_000)
     plain.fill_ticket("Buy", symbol, "120")
     plain.page.get_by_role("button", name="Place order").click()
-    plain.is_told("Buy order placed", "2 shares")
+    plain.sees_message("Buy order placed", "2 shares")
     expect(plain.page.get_by_role("heading", name="Trade")).to_be_visible()
     plain.settle("Commit")
-    plain.is_told("Bought", "2 shares")
+    plain.sees_message("Bought", "2 shares")
     plain.go("/")
     expect(plain.position(symbol)).to_contain_text("2 shares")
     expect(plain.figure("cash")).to_have_text("$900.00")
@@ -31,7 +31,7 @@ def test_estimate(plain: BrowserUser, site: SiteUnderTest, symbol: str):
     site.quotes.set_price(symbol, 5_000)
     plain.fill_ticket("Buy", symbol, "120")
     plain.page.get_by_role("button", name="Get a quote").click()
-    plain.is_told(f"{symbol} is at $50.00")
+    plain.sees_message(f"{symbol} is at $50.00")
     plain.fill_ticket("Buy", symbol, "120")
     plain.page.get_by_role("button", name="Estimate").click()
     expect(plain.page.locator("#estimate")).to_contain_text(f"$120.00 buys 2 shares of {symbol}")
@@ -39,4 +39,4 @@ def test_estimate(plain: BrowserUser, site: SiteUnderTest, symbol: str):
 
 def test_rejected(plain: BrowserUser, symbol: str):
     plain.place("Sell", symbol, "100")
-    plain.is_told("Sell order: rejected", "There are no shares of this stock to sell.")
+    plain.sees_message("Sell order: rejected", "There are no shares of this stock to sell.")

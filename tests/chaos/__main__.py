@@ -34,7 +34,7 @@ PATIENCE_SECONDS = 60.0
 
 def run_round(
     plan: Plan,
-    ground: RoundDatabases,
+    databases: RoundDatabases,
     say: Callable[[str], None],
     patience: float = PATIENCE_SECONDS,
     sabotage: str = "",
@@ -43,7 +43,7 @@ def run_round(
     folder = Path(tempfile.gettempdir()) / f"daytrade-chaos-{os.getpid()}" / f"seed-{plan.seed}"
     manner = "storm, " if plan.storm else ""
     say(f"seed {plan.seed}: {plan.commands:,} commands, {plan.rate:.0f}/s, {manner}quotes {plan.quotes}")
-    result = Round(plan, ground, folder, say, patience, sabotage).run()
+    result = Round(plan, databases, folder, say, patience, sabotage).run()
     if result.violated:
         say(f"  logs: {folder}")
     return result
@@ -57,16 +57,18 @@ def main() -> int:
     screen = report.console()
     results = []
     try:
-        ground = RoundDatabases(_setting("AMQP_URL"), _setting("DATABASE_URL"))
+        databases = RoundDatabases(_setting("AMQP_URL"), _setting("DATABASE_URL"))
         for seed in _seeds(asked):
             plan = plan_of(seed, asked.commands, asked.faults, asked.soak, tuple(asked.fault))
-            result = run_round(plan, ground, lambda text: screen.print(text, soft_wrap=True), sabotage=asked.sabotage)
+            result = run_round(
+                plan, databases, lambda text: screen.print(text, soft_wrap=True), sabotage=asked.sabotage
+            )
             results.append(result)
             report.show_round(screen, result)
             if asked.record and not result.left_out:
                 records.add(result)
                 report.write_reliability()
-        ground.clear()
+        databases.clear()
     except DayTradeError as error:
         print(f"chaos: {error}", file=sys.stderr)
         return 2

@@ -152,11 +152,11 @@ class DumpCheck:
             yield source, place, user, self._entry(kind, shown)
 
     def _entry(self, kind: str, fields: dict[str, str]) -> DumpElement:
-        said = (kind, *sorted(fields.items()))
-        entry = self._entries.get(said)
+        key = (kind, *sorted(fields.items()))
+        entry = self._entries.get(key)
         if entry is None:
             command = tuple(map(fields.get, _OF_COMMAND)) if kind == "userCommand" else None
-            entry = self._entries[said] = DumpElement(kind, fields, int(fields["transactionNum"]), command)
+            entry = self._entries[key] = DumpElement(kind, fields, int(fields["transactionNum"]), command)
         return entry
 
 

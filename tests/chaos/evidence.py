@@ -20,13 +20,13 @@ PREFETCH = 1_000
 
 @dataclass
 class Evidence:
-    """Evidence from the streams. `poison`: (stream, offset) → body of each undecodable message that the prober sent.
+    """Evidence from the streams. `invalid`: (stream, offset) → body of each invalid message that the prober sent.
 
     `unreadable`: undecodable messages that the prober did not send. `copies`: number of copies of each command in the
     streams. `entry_copies`: number of copies of each audit entry, by (source, number).
     """
 
-    poison: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    invalid: dict[tuple[str, int], bytes] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
     copies: Counter = field(default_factory=Counter)
     entry_copies: Counter = field(default_factory=Counter)
@@ -40,8 +40,8 @@ class Evidence:
         return sum(count - 1 for count in self.entry_copies.values())
 
 
-def gather(amqp_url: str, poison: set[bytes]) -> Evidence:
-    """Reads all streams, after every process has ended. `poison`: bodies of the undecodable messages that were sent."""
+def gather(amqp_url: str, invalid: set[bytes]) -> Evidence:
+    """Reads all streams, after every process has ended. `invalid`: bodies of the invalid messages that were sent."""
     evidence = Evidence()
     connection = open_connection(amqp_url, APPLICATION)
     publisher = Publisher(connection)
@@ -49,8 +49,8 @@ def gather(amqp_url: str, poison: set[bytes]) -> Evidence:
         publisher.publish(Outgoing("", stream, END))
         publisher.flush()
         for delivery in _read(connection, stream):
-            if delivery.body in poison:
-                evidence.poison[stream, delivery.offset] = delivery.body
+            if delivery.body in invalid:
+                evidence.invalid[stream, delivery.offset] = delivery.body
             else:
                 _count(evidence, stream, delivery)
     connection.close()

@@ -16,7 +16,7 @@ from tests.chaos.database_view import APPLICATION, DatabaseView
 from tests.chaos.evenness import Evenness
 from tests.chaos.fleet import Fleet
 from tests.chaos.links import AMQP, DATABASE, Links
-from tests.chaos.plan import POINTS, POISON_MESSAGES, WORKERS, Fault, victim_of
+from tests.chaos.plan import INVALID_MESSAGES, POINTS, WORKERS, Fault, victim_of
 from tests.chaos.prober import FILL, PIPELINE, QUOTE, Prober
 from tests.chaos.publisher_process import PublisherProcess
 from tests.chaos.quote_front import HONEST
@@ -101,8 +101,8 @@ class FaultCourses:
                 return self._publisher()
             case "scale":
                 return self._scale()
-            case "poison":
-                return self._poison()
+            case "invalid messages":
+                return self._invalid_messages()
         raise AssertionError(fault)
 
     def _victim(self, kind: str, draw: random.Random) -> Generator[None, None, str | None]:
@@ -245,9 +245,9 @@ class FaultCourses:
         down_seconds = yield from self._evenness.course()
         yield Report(f"{text}, over 2 after {down_seconds:.1f} s", even_seconds=(up_seconds, down_seconds))
 
-    def _poison(self) -> Course:
-        done = self._prober.send_poison(POISON_MESSAGES)
-        yield Report(f"{POISON_MESSAGES} messages")
+    def _invalid_messages(self) -> Course:
+        done = self._prober.send_invalid_messages(INVALID_MESSAGES)
+        yield Report(f"{INVALID_MESSAGES} messages")
         while not done.is_set():
             yield None
 
@@ -261,7 +261,9 @@ def parts_of(kind: str) -> tuple[str, ...]:
             return (PIPELINE, FILL)
         case "quotecache" | "quote-server":
             return (PIPELINE, QUOTE)
-    return (PIPELINE, QUOTE) if kind.startswith(("quotes", "poison", "publisher")) else (PIPELINE, QUOTE, FILL)
+    return (
+        (PIPELINE, QUOTE) if kind.startswith(("quotes", "invalid messages", "publisher")) else (PIPELINE, QUOTE, FILL)
+    )
 
 
 def counts_from_end(kind: str) -> bool:

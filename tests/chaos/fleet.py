@@ -72,9 +72,9 @@ class Fleet:
     def _process(self, slot: str, environment: dict[str, str]) -> subprocess.Popen:
         if not self._sabotage:
             return processes.start(slot, self._folder, environment)
-        told = self._sabotage, "--", MODULES[kind_of(slot)]
+        arguments = self._sabotage, "--", MODULES[kind_of(slot)]
         environment = {**environment, "REPLICA": slot}
-        return processes.start_module("tests.chaos.unfenced", slot, self._folder, environment, *told)
+        return processes.start_module("tests.chaos.unfenced", slot, self._folder, environment, *arguments)
 
     def running(self, kind: str) -> list[str]:
         """Returns the slots of this kind that should run."""

@@ -128,14 +128,14 @@ def _requests(judged: Judged) -> list[str]:
     return quote_check.unrecorded_requests(judged.database, quote_check.read_front(judged.case.answers_file))
 
 
-def _poison(judged: Judged) -> list[str]:
+def _invalid_messages(judged: Judged) -> list[str]:
     evidence = judged.evidence
     letters = {(stream, offset): body for stream, offset, body in judged.database.rows(_LETTERS)}
-    missing, foreign = evidence.poison.keys() - letters.keys(), letters.keys() - evidence.poison.keys()
+    missing, foreign = evidence.invalid.keys() - letters.keys(), letters.keys() - evidence.invalid.keys()
     found = [f"{stream}/{offset} is not there" for stream, offset in sorted(missing)]
     found += [f"{stream}/{offset} should not be there" for stream, offset in sorted(foreign)]
-    both = sorted(letters.keys() & evidence.poison.keys())
-    found += [f"{one} is not what was sent" for one in both if letters[one] != evidence.poison[one]]
+    both = sorted(letters.keys() & evidence.invalid.keys())
+    found += [f"{one} is not what was sent" for one in both if letters[one] != evidence.invalid[one]]
     return found
 
 
@@ -174,8 +174,8 @@ CHECKS = {
     "no reserve outlives its order by more than 5 s": lambda judged: expiry_check.untimely_releases(
         judged.database, judged.case.outages
     ),
-    "the streams hold nothing unreadable but the poison": lambda judged: judged.evidence.unreadable,
-    "poison is among the dead letters, and nothing else": _poison,
+    "the streams hold nothing undecodable but the invalid messages": lambda judged: judged.evidence.unreadable,
+    "the invalid messages are the dead letters, and nothing else is": _invalid_messages,
     "every dump is exactly the log up to its DUMPLOG": _dumps,
     "no process ends by itself": lambda judged: judged.case.deaths,
     "recovery takes no longer than it may": _slow,

@@ -26,10 +26,10 @@ class Links:
             f"{process}/{server}": (url.host, url.port) for process in processes for server, url in self._urls.items()
         }
         self.names = list(targets)
-        told = {"targets": targets, "quote_server": quote_server, "answers_file": str(self.answers_file)}
+        settings = {"targets": targets, "quote_server": quote_server, "answers_file": str(self.answers_file)}
         with (folder / "proxy.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.proxy", json.dumps(told)],
+                [sys.executable, "-m", "tests.chaos.proxy", json.dumps(settings)],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

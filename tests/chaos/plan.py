@@ -43,7 +43,7 @@ KINDS = (
     *(f"quotes {mode}" for mode in MODES),
     "publisher kill",
     "scale 1-4-2",
-    "poison",
+    "invalid messages",
 )
 
 FIRST = ("scale 1-4-2", "publisher kill")
@@ -77,7 +77,7 @@ LONG_SECONDS = 80.0
 LONG_PAUSE_SECONDS, LONG_PAUSE_SHARE = 30.0, 0.1
 """Length and share of a soak's long pauses, after which others have long taken the paused process's work over."""
 
-POISON_MESSAGES = 500
+INVALID_MESSAGES = 500
 
 
 @dataclass(frozen=True)

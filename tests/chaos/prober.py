@@ -1,8 +1,8 @@
 """Prober of the running system: sends commands as users do after each fault, and notes when they took effect.
 
-It runs in a thread with its own connections, which no fault of the proxy reaches. It also sends the messages of
-poison.py and requests dumps. The harness knows exactly what it sent and what was confirmed, so its commands are judged
-like the workload.
+It runs in a thread with its own connections, which no fault of the proxy reaches. It also sends
+invalid messages and requests dumps. The harness knows exactly what it sent and what was confirmed, so its commands are
+judged like the workload.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from producers.command_publisher import CommandPublisher
 from rabbitmq.connection import open_connection
 from schema.commands import PARTITIONS, Command, CommandName, command_id, partition_of
-from tests.chaos import poison
+from tests.chaos import invalid_messages
 from tests.chaos.database_view import APPLICATION, DatabaseView
 from tests.chaos.dumps import Dumps
 from tests.chaos.sent_commands import WorkloadCommand
@@ -78,8 +78,8 @@ class Prober(threading.Thread):
         self._stopping = threading.Event()
         self.given: list[WorkloadCommand] = []
         """Commands confirmed so far; their ids count from 1."""
-        self.poison: set[bytes] = set()
-        """Bodies from poison.py that are in the streams at least once."""
+        self.invalid: set[bytes] = set()
+        """Bodies from invalid_messages.py that are in the streams at least once."""
         self.defect: BaseException | None = None
 
     def probe(self, *parts: str) -> Probe:
@@ -92,8 +92,8 @@ class Prober(threading.Thread):
         """Sends a probe of every kind for which nobody waits, to give the processes work."""
         self._wishes.put(None)
 
-    def send_poison(self, count: int) -> threading.Event:
-        """Publishes the messages of poison.py. Returns an event that is set when all of them are in the streams."""
+    def send_invalid_messages(self, count: int) -> threading.Event:
+        """Publishes invalid messages. Returns an event that is set when all of them are in the streams."""
         done = threading.Event()
         self._wishes.put((count, done))
         return done
@@ -126,7 +126,7 @@ class Prober(threading.Thread):
             return
         if isinstance(wish, tuple):
             count, done = wish
-            self.poison |= poison.send(self._connect, self._draw, count)
+            self.invalid |= invalid_messages.send(self._connect, self._draw, count)
             done.set()
             return
         probe = wish or Probe(frozenset((PIPELINE, QUOTE, FILL)))

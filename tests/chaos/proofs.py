@@ -21,7 +21,7 @@ class Proof:
     def violations(self) -> list[str]:
         """Waits for the end; returns what the program printed if it failed."""
         try:
-            said, _ = self.process.communicate(timeout=SECONDS_MAX)
+            output, _ = self.process.communicate(timeout=SECONDS_MAX)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()
@@ -29,7 +29,7 @@ class Proof:
         return (
             []
             if self.process.returncode == 0
-            else [f"exit code {self.process.returncode}: {said[-SHOWN_CHARACTERS_MAX:]}"]
+            else [f"exit code {self.process.returncode}: {output[-SHOWN_CHARACTERS_MAX:]}"]
         )
 
 

@@ -16,7 +16,7 @@ class PublisherProcess:
         self._folder = folder
         self._confirmed_file = folder / "confirmed"
         self._confirmed_file.touch()
-        self._told = {
+        self._settings = {
             "amqp_url": links.environment(PUBLISHER)["AMQP_URL"],
             "workload": str(workload),
             "source": source,
@@ -28,10 +28,10 @@ class PublisherProcess:
         self.deaths: list[str] = []
 
     def start(self, first: int = 1, again: bool = False) -> None:
-        told = self._told | {"first": first, "last": self._last, "again": again}
+        settings = self._settings | {"first": first, "last": self._last, "again": again}
         with (self._folder / "publisher.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.publisher", json.dumps(told)], cwd=ROOT, stdout=log, stderr=log
+                [sys.executable, "-m", "tests.chaos.publisher", json.dumps(settings)], cwd=ROOT, stdout=log, stderr=log
             )
 
     @property

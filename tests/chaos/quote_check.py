@@ -49,7 +49,7 @@ def untrue_prices(database: DatabaseView, front: Front) -> list[str]:
     for quote_id, symbol, user, cents, key, asked_ms in database.rows(_PRICES):
         arrivals = front.answers.get((symbol, user or NOBODY_ASKED, format_cents(cents), key), ())
         if not arrivals:
-            found.append(f"quote {quote_id}: the quote server never said {format_cents(cents)} for {symbol}")
+            found.append(f"quote {quote_id}: the quote server never answered {format_cents(cents)} for {symbol}")
         elif asked_ms - SAME_MS > max(arrivals):
             found.append(f"quote {quote_id}: noted as asked at {asked_ms}, the request arrived at {max(arrivals)}")
     for user, seq, age_ms, cents, answered in database.rows(_TRADES):

@@ -47,14 +47,14 @@ class Round:
     def __init__(
         self,
         plan: Plan,
-        ground: RoundDatabases,
+        databases: RoundDatabases,
         folder: Path,
         say: Callable[[str], None],
         patience: float,
         sabotage: str = "",
         exposed: Iterable[str] = (),
     ):
-        self._plan, self._ground, self._folder, self._say = plan, ground, folder, say
+        self._plan, self._databases, self._folder, self._say = plan, databases, folder, say
         self._patience = patience
         self._sabotage, self._exposed = sabotage, {sabotage, *exposed}
         self._trials: list[RecoveryTrial] = []
@@ -66,7 +66,7 @@ class Round:
         """Runs the round. The result holds every violation; only faults of the harness itself are raised."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
-        self._ground.prepare(self._exposed)
+        self._databases.prepare(self._exposed)
         self._began = time.monotonic()
         self._set_up()
         try:
@@ -97,11 +97,13 @@ class Round:
     # -- preparation
 
     def _set_up(self) -> None:
-        plan, ground = self._plan, self._ground
+        plan, databases = self._plan, self._databases
         workload = self._folder / "workload.txt"
         write_workload(workload, plan.commands, plan.seed)
         quote_server = ("127.0.0.1", free_port())
-        self._links = Links([*slots(), PUBLISHER], ground.amqp_url, ground.database_url, quote_server, self._folder)
+        self._links = Links(
+            [*slots(), PUBLISHER], databases.amqp_url, databases.database_url, quote_server, self._folder
+        )
         settings = {
             "QUOTE_SERVER": f"127.0.0.1:{quote_server[1]}",
             "QUOTES": plan.quotes,
@@ -111,17 +113,17 @@ class Round:
             "PYTHONWARNINGS": "error",
         }
         self._fleet = Fleet(self._folder, self._links, settings, self._sabotage)
-        self._servers = Servers(ground.amqp_url, ground.database_url)
-        self._database = DatabaseView(ground.database_url)
+        self._servers = Servers(databases.amqp_url, databases.database_url)
+        self._database = DatabaseView(databases.database_url)
         source = plan.seed * 1000
         self._publisher_process = PublisherProcess(
             self._folder, self._links, workload, source, plan.rate, plan.commands
         )
         self._case = Case(
-            ground.database_url, ground.amqp_url, self._folder, workload, source, self._links.answers_file
+            databases.database_url, databases.amqp_url, self._folder, workload, source, self._links.answers_file
         )
         self._dumps = Dumps(self._case.lines, lambda: self._publisher_process.confirmed, random.Random(plan.seed))
-        self._prober = Prober(ground.amqp_url, ground.database_url, source + 1, plan.seed, self._dumps)
+        self._prober = Prober(databases.amqp_url, databases.database_url, source + 1, plan.seed, self._dumps)
         self._evenness = Evenness(self._database, self._fleet)
         self._courses = FaultCourses(
             self._fleet,
@@ -247,7 +249,7 @@ class Round:
     def _judge(self) -> RoundResult:
         # With a defence left out, replay would only report that what follows a wrong row is wrong as well.
         proofs = invariants.begin_proofs(self._case, replayed=not self._sabotage)
-        found = evidence.gather(self._ground.amqp_url, self._prober.poison)
+        found = evidence.gather(self._databases.amqp_url, self._prober.invalid)
         case, strikes = self._case, self._struck()
         case.probes, case.dumps = self._prober.given, self._dumps.given
         case.outages = excuses.outages(self._trials, _now_ms())

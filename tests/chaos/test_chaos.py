@@ -3,16 +3,16 @@
 import pytest
 
 from tests.chaos.__main__ import run_round
-from tests.chaos.kept_round import ALL_SEEDS, FAULTS, POISONED, SEEDS, KeptRound, short_plan
 from tests.chaos.plan import KINDS, deal
 from tests.chaos.round_databases import RoundDatabases
+from tests.chaos.shared_round import ALL_SEEDS, FAULTS, SEEDS, SHARED_SEED, SharedRound, short_plan
 
 _struck: dict[int, set[str]] = {}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_chaos_breaks_nothing(seed: int, ground: RoundDatabases, kept: KeptRound) -> None:
-    result = kept.run() if seed == POISONED else run_round(short_plan(seed), ground, print)
+def test_chaos_breaks_nothing(seed: int, databases: RoundDatabases, shared_round: SharedRound) -> None:
+    result = shared_round.run() if seed == SHARED_SEED else run_round(short_plan(seed), databases, print)
     assert {invariant: found for invariant, found in result.violations.items() if found} == {}
     _struck[seed] = {strike.kind for strike in result.strikes if strike.struck} | set(result.left_out)
 

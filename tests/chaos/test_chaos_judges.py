@@ -12,10 +12,10 @@ from tests.chaos.database_view import APPLICATION, DatabaseView
 from tests.chaos.excuses import hinders_releases, takes_quotes_away
 from tests.chaos.expiry_check import LATE_MS_MAX
 from tests.chaos.invariants import CHECKS, Case, Judged
-from tests.chaos.kept_round import KeptRound
 from tests.chaos.plan import KINDS, victim_of
 from tests.chaos.quote_front import MODES
 from tests.chaos.recovery import Strike
+from tests.chaos.shared_round import SharedRound
 
 ONCE = "every confirmed command is done exactly once"
 AS_GIVEN = "every command is done as it was given"
@@ -26,8 +26,8 @@ PRICES = "every price was really answered, and used in time"
 REQUESTS = "every request to the quote server is on record, with its end"
 QUOTELESS = "no command lacks a quote while the quote server is well"
 IN_TIME = "no reserve outlives its order by more than 5 s"
-UNREADABLE = "the streams hold nothing unreadable but the poison"
-POISON = "poison is among the dead letters, and nothing else"
+UNREADABLE = "the streams hold nothing undecodable but the invalid messages"
+INVALID = "the invalid messages are the dead letters, and nothing else is"
 DUMPS = "every dump is exactly the log up to its DUMPLOG"
 DEATHS = "no process ends by itself"
 RECOVERY = "recovery takes no longer than it may"
@@ -72,7 +72,7 @@ SPOILED_ROWS = [
         "by the log",
         "UPDATE accounts SET cash_cents = cash_cents + 1 WHERE ctid = (SELECT min(ctid) FROM accounts WHERE opened)",
     ),
-    (PRICES, "never said", f"UPDATE quote_fetches SET price_cents = price_cents + 1 WHERE {QUOTE}"),
+    (PRICES, "never answered", f"UPDATE quote_fetches SET price_cents = price_cents + 1 WHERE {QUOTE}"),
     (PRICES, "the request arrived at", f"UPDATE quote_fetches SET asked_at_ms = asked_at_ms + 600000 WHERE {QUOTE}"),
     (PRICES, "the quote's is", f"UPDATE history SET price_cents = price_cents + 1 WHERE {HISTORY.format('QUOTE')}"),
     (PRICES, "ms old", f"UPDATE history SET at_ms = at_ms + 60000 WHERE {HISTORY.format('QUOTE')}"),
@@ -97,9 +97,9 @@ SPOILED_ROWS = [
         """UPDATE history SET at_ms = at_ms - 3600000 WHERE (user_id, seq) IN (
                SELECT user_id, seq FROM pending_orders LIMIT 1)""",
     ),
-    (POISON, "is not there", f"DELETE FROM dead_letters WHERE {LETTER}"),
-    (POISON, "is not what was sent", f"UPDATE dead_letters SET body = '' WHERE {LETTER}"),
-    (POISON, "should not be there", f"UPDATE dead_letters SET stream = 'audit', stream_offset = 10^9 WHERE {LETTER}"),
+    (INVALID, "is not there", f"DELETE FROM dead_letters WHERE {LETTER}"),
+    (INVALID, "is not what was sent", f"UPDATE dead_letters SET body = '' WHERE {LETTER}"),
+    (INVALID, "should not be there", f"UPDATE dead_letters SET stream = 'audit', stream_offset = 10^9 WHERE {LETTER}"),
     (DUMPS, "markers in", "DELETE FROM dump_markers WHERE source = 64"),
     (DUMPS, "only in the dump", "UPDATE dump_markers SET number = number - 10 WHERE source = 0"),
     (DUMPS, "only in the log", f"UPDATE audit_events SET at_ms = at_ms + 1 WHERE {LOGGED.format('userCommand')}"),
@@ -119,8 +119,8 @@ SPOILED_ROWS = [
 
 
 @pytest.fixture
-def finished(kept: KeptRound) -> Judged:
-    return kept.judged
+def finished(shared_round: SharedRound) -> Judged:
+    return shared_round.judged
 
 
 class SpoiledDatabaseView(DatabaseView):
@@ -170,7 +170,7 @@ SPOILED_REST = [
         ),
     ),
     Spoilt(DEATHS, "audit-0", of_case(lambda case: {"deaths": ["audit-0 ended by itself"]})),
-    Spoilt(RECOVERY, "no recovery", lambda judged: replace(judged, strikes=[Strike("poison", "", 1.0)])),
+    Spoilt(RECOVERY, "no recovery", lambda judged: replace(judged, strikes=[Strike("invalid messages", "", 1.0)])),
 ]
 
 
@@ -216,7 +216,9 @@ def test_only_faults_of_the_quote_server_excuse_a_missing_quote() -> None:
 def test_only_faults_of_transaction_workers_and_servers_excuse_a_late_release() -> None:
     blameless = ("triggers", "audit", "quotecache", "quote-server")
     kinds = {
-        kind for kind in KINDS if victim_of(kind) in blameless or kind.startswith(("quotes", "publisher", "poison"))
+        kind
+        for kind in KINDS
+        if victim_of(kind) in blameless or kind.startswith(("quotes", "publisher", "invalid messages"))
     }
     assert {kind for kind in KINDS if not hinders_releases(kind)} == kinds
 

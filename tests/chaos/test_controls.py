@@ -45,13 +45,13 @@ Play = Callable[..., RoundResult]
 
 
 @pytest.fixture
-def play(ground: RoundDatabases, tmp_path: Path) -> Play:
+def play(databases: RoundDatabases, tmp_path: Path) -> Play:
     """Runs a round with the faults of these defences, without their constraints and without the defence `left_out`."""
 
     def play(*defences: str, left_out: str = "", patience: float = PATIENCE_SECONDS) -> RoundResult:
         faults = tuple(FAULTS[defence] for defence in defences)
         plan = plan_of(1, COMMANDS * len(faults), len(faults), kinds=faults, short=True)
-        result = Round(plan, ground, tmp_path / "round", print, patience, left_out, exposed=defences).run()
+        result = Round(plan, databases, tmp_path / "round", print, patience, left_out, exposed=defences).run()
         print({invariant: found for invariant, found in result.violations.items() if found})
         return result
 
@@ -64,11 +64,11 @@ def test_without_the_look_up_commands_are_done_twice(play: Play) -> None:
     assert not violations[REST]
 
 
-def test_without_the_fence_two_owners_write_the_same_rows(play: Play, ground: RoundDatabases) -> None:
+def test_without_the_fence_two_owners_write_the_same_rows(play: Play, databases: RoundDatabases) -> None:
     """Rows of commands or fills that the late owner had decided exist twice: from it and from its successor."""
     # The late owner may arm a filled order again. Nobody fires it, so the round may not come to rest.
     violations = play("fence", left_out="fence", patience=STALLED_SECONDS).violations
-    with psycopg.connect(ground.database_url) as connection:
+    with psycopg.connect(databases.database_url) as connection:
         kinds = {kind for (kind,) in connection.execute(_WRITTEN_TWICE)}
     assert kinds
     if "command" in kinds:
@@ -85,16 +85,16 @@ def test_without_the_numbering_entries_are_stored_twice(play: Play) -> None:
     assert not violations[DONE] and not violations[REST]
 
 
-def test_without_the_outbox_entries_are_missing(play: Play, ground: RoundDatabases) -> None:
+def test_without_the_outbox_entries_are_missing(play: Play, databases: RoundDatabases) -> None:
     violations = play("outbox", left_out="outbox", patience=STALLED_SECONDS).violations
     found = [SOURCE.fullmatch(found) for found in violations[LOG] if found.startswith("source")]
     short = {int(source) for source, *_, newest, given in (one.groups() for one in found) if int(newest) < int(given)}
-    assert short & _holed(ground)
+    assert short & _holed(databases)
 
 
-def _holed(ground: RoundDatabases) -> set[int]:
+def _holed(databases: RoundDatabases) -> set[int]:
     """Finds sources with an entry that is nowhere in the stream although later ones are: nobody will publish it."""
-    published = evidence.gather(ground.amqp_url, set()).entry_copies
+    published = evidence.gather(databases.amqp_url, set()).entry_copies
     newest: dict[int, int] = {}
     for source, number in published:
         newest[source] = max(newest.get(source, 0), number)

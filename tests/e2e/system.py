@@ -58,8 +58,8 @@ class System:
 
     def load(self, workload: Path, report: Path) -> subprocess.Popen:
         """Starts the load driver; its output goes to `loadtest.log`."""
-        told = {"WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": "2"}
-        driver = processes.start_module("operators", "loadtest", self.folder, self.environment | told, "load")
+        settings = {"WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": "2"}
+        driver = processes.start_module("operators", "loadtest", self.folder, self.environment | settings, "load")
         self.processes["loadtest"] = driver
         return driver
 

@@ -13,7 +13,7 @@ from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.topology import AUDIT_EXCHANGE
 from schema import codec
 from schema.commands import VERSION, CommandName
-from schema.dead_letters import KEPT_BYTES_MAX, DeadLetter
+from schema.dead_letters import STORED_BYTES_MAX, DeadLetter
 from schema.events import QUOTECACHE_SOURCE, AuditEntry, AuditKind, AuditMessage
 
 PROJECT = Path(__file__).parents[2]
@@ -143,7 +143,7 @@ class AuditLog:
 
     def dead_letters(self) -> list[DeadLetter]:
         """Returns the dead letters, oldest first."""
-        return [one.letter for one in store.page(self.database, store.Choice(), 100, KEPT_BYTES_MAX)]
+        return [one.letter for one in store.page(self.database, store.Choice(), 100, STORED_BYTES_MAX)]
 
     def close(self) -> None:
         for process in self._processes:

@@ -112,7 +112,7 @@ def test_a_worker_killed_between_copy_and_commit_leaves_nothing_behind(audit, da
     assert audit.transactions(3) == list(range(1, 501))
 
 
-def test_poison_goes_to_the_dead_letters_and_the_log_goes_on(audit, wait_for):
+def test_undecodable_messages_become_dead_letters_and_the_log_goes_on(audit, wait_for):
     audit.publish(0, 1, commands(1, 2))
     audit.publish_body(b"garbage")
     audit.publish(33, 1, commands(1, 1))

@@ -125,14 +125,14 @@ def test_a_copy_has_no_effect_and_gets_the_answer_of_the_first(worker, customer,
     customer.gives(first, first)
     customer.gives(first)
     with worker():
-        said, *repeated = customer.hears(3)
-        assert (said.command_id, said.outcome, said.seq) == (first.command_id, Outcome.DONE, 1)
+        answer, *repeated = customer.hears(3)
+        assert (answer.command_id, answer.outcome, answer.seq) == (first.command_id, Outcome.DONE, 1)
         customer.gives(newer)
         customer.hears(1)
         for marked in (False, True):
             customer.gives(first, marked=marked)
             repeated += customer.hears(1)
-    assert repeated == [said] * 4
+    assert repeated == [answer] * 4
     assert len(history("ann")) == 2
 
 
@@ -140,12 +140,12 @@ def test_a_copy_of_a_rejected_command_gets_the_same_reason_even_if_it_could_be_d
     too_much = a_command("SET_BUY_AMOUNT", 500)
     with worker():
         customer.gives(too_much)
-        (said,) = customer.hears(1)
-        assert (said.outcome, said.reason) == (Outcome.REJECTED, Reason.NO_ACCOUNT)
+        (answer,) = customer.hears(1)
+        assert (answer.outcome, answer.reason) == (Outcome.REJECTED, Reason.NO_ACCOUNT)
         customer.gives(a_command("ADD", 900))
         customer.hears(1)
         customer.gives(too_much)
-        assert customer.hears(1) == [said]
+        assert customer.hears(1) == [answer]
     assert [name for name, _ in history("ann")] == ["SET_BUY_AMOUNT", "ADD"]
 
 
@@ -165,9 +165,9 @@ def test_a_copy_that_comes_while_the_first_waits_for_a_quote_gets_the_same_answe
         customer.gives(behind)
         customer.hears(1)  # then the copies have been taken as well
         customer.tells_a_price("ABC", 100)
-        said = customer.hears(4)
-    assert (said[0].command_id, said[0].outcome, said[0].price_cents) == (buy.command_id, Outcome.DONE, 100)
-    assert said == [said[0]] * 4
+        answers = customer.hears(4)
+    assert (answers[0].command_id, answers[0].outcome, answers[0].price_cents) == (buy.command_id, Outcome.DONE, 100)
+    assert answers == [answers[0]] * 4
     assert [name for name, _ in history("ann")] == ["ADD", "BUY"]
 
 
@@ -177,16 +177,16 @@ def test_a_copy_of_an_earlier_owners_command_is_recognised_with_any_kind_of_ids(
     drawn = [replace(a_command("ADD", 1), command_id=bytes([n]) * 16) for n in (200, 100)]
     with worker():
         customer.gives(old, *drawn)
-        said = customer.hears(3)
+        answers = customer.hears(3)
     with worker():
         customer.gives(old, *drawn)
-        assert customer.hears(3) == said
+        assert customer.hears(3) == answers
         customer.gives(newer, old)
-        assert customer.hears(2)[1] == said[0]
+        assert customer.hears(2)[1] == answers[0]
     with worker():
         customer.gives(newer)
         customer.gives(drawn[1])
-        assert customer.hears(2)[1] == said[2]
+        assert customer.hears(2)[1] == answers[2]
     assert len(history("ann")) == 4
 
 
@@ -203,8 +203,8 @@ def test_a_copy_of_a_dumplog_or_a_fill_has_no_effect(worker, customer, history, 
             customer.publishes(fill, partition_of("ann"))
             for partition in range(PARTITIONS):
                 customer.publishes(marker, partition)
-        said, again = customer.hears(2)
-        assert said == again
+        answer, again = customer.hears(2)
+        assert answer == again
         customer.gives(replace(a_command("ADD", 1, user=None), user=None, defect=Reason.BAD_ARGUMENTS))
         customer.hears(1)
     assert [name for name, _ in history("ann")][3:] == ["DUMPLOG", "SET_BUY_TRIGGER"]

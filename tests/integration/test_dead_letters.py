@@ -17,11 +17,11 @@ from rabbitmq import lengths
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.dead_letters import earlier_queue, store
 from rabbitmq.dead_letters.returning import publish_again
-from rabbitmq.dead_letters.store import Choice, KeptLetter
+from rabbitmq.dead_letters.store import Choice, StoredLetter
 from rabbitmq.lengths import newest_offsets, queue_length
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_reader import read
-from schema.dead_letters import KEPT_BYTES_MAX, REASON_CHARACTERS_MAX, dead_letter
+from schema.dead_letters import REASON_CHARACTERS_MAX, STORED_BYTES_MAX, dead_letter
 
 STREAM = "commands.03"
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,11 +47,11 @@ class DeadLetterSetup:
             publisher.publish(Outgoing("", STREAM, body))
         publisher.flush()
 
-    def kept(self) -> list[KeptLetter]:
-        return store.page(self.database, Choice(), 1_000, KEPT_BYTES_MAX)
+    def letters(self) -> list[StoredLetter]:
+        return store.page(self.database, Choice(), 1_000, STORED_BYTES_MAX)
 
     def bodies(self) -> list[bytes]:
-        return [one.letter.body for one in self.kept()]
+        return [one.letter.body for one in self.letters()]
 
     def in_stream(self) -> list[tuple[bytes, bool]]:
         until = newest_offsets(self.broker, [STREAM])[STREAM]
@@ -69,7 +69,7 @@ class DeadLetterSetup:
 
 
 @pytest.fixture
-def ground(amqp_url: str, database_url: str) -> Iterator[DeadLetterSetup]:
+def setup(amqp_url: str, database_url: str) -> Iterator[DeadLetterSetup]:
     environment = {"AMQP_URL": amqp_url, "DATABASE_URL": database_url}
     with closing(open_connection(amqp_url, "test")) as broker, postgres.connect(database_url, "test") as connection:
         with connection.transaction():
@@ -81,136 +81,136 @@ def numbered(count: int) -> list[bytes]:
     return [str(n).encode() for n in range(count)]
 
 
-def test_list_shows_many_large_letters_each_time_and_leaves_them(ground: DeadLetterSetup) -> None:
+def test_list_shows_many_large_letters_each_time_and_leaves_them(setup: DeadLetterSetup) -> None:
     """All letters together are too large for memory, so listing must not depend on their total size."""
-    ground.keep(*(b"\xc1" * KEPT_BYTES_MAX for _ in range(300)))
+    setup.keep(*(b"\xc1" * STORED_BYTES_MAX for _ in range(300)))
     for _ in range(2):
-        done = ground.cli("list", "--limit", "1")
+        done = setup.cli("list", "--limit", "1")
         assert done.returncode == 0, done.stderr
         assert "commands.03/0" in done.stdout
         assert "1 of 300 letters" in done.stdout
-    assert len(ground.kept()) == 300
+    assert len(setup.letters()) == 300
 
 
-def test_list_goes_on_behind_the_letters_that_were_shown(ground: DeadLetterSetup) -> None:
-    assert ground.cli("list").stdout == "There are no dead letters.\n"
-    ground.keep(*numbered(5))
-    first = ground.cli("list", "--limit", "2")
+def test_list_goes_on_behind_the_letters_that_were_shown(setup: DeadLetterSetup) -> None:
+    assert setup.cli("list").stdout == "There are no dead letters.\n"
+    setup.keep(*numbered(5))
+    first = setup.cli("list", "--limit", "2")
     assert "commands.03/1" in first.stdout and "commands.03/2" not in first.stdout
-    number = ground.kept()[1].number
+    number = setup.letters()[1].number
     assert f"2 of 5 letters, the oldest: `--after {number}` shows the next ones" in first.stdout
-    rest = ground.cli("list", "--after", str(number))
+    rest = setup.cli("list", "--after", str(number))
     assert [f"commands.03/{n}" in rest.stdout for n in range(5)] == [False, False, True, True, True]
     assert "of 5 letters" not in rest.stdout
 
 
-def test_a_letter_is_kept_once_with_its_place_its_reason_and_its_beginning(ground: DeadLetterSetup) -> None:
-    large = os.urandom(KEPT_BYTES_MAX + 1)
-    ground.keep(b"small", large)
-    ground.keep(b"another", first=1)
-    small, other = ground.kept()
+def test_a_letter_is_kept_once_with_its_place_its_reason_and_its_beginning(setup: DeadLetterSetup) -> None:
+    large = os.urandom(STORED_BYTES_MAX + 1)
+    setup.keep(b"small", large)
+    setup.keep(b"another", first=1)
+    small, other = setup.letters()
     assert (small.letter.id, small.letter.reason, small.letter.body) == ("commands.03/0", "reason 0", b"small")
     assert small.letter.is_whole and not other.letter.is_whole
-    assert (other.letter.size_bytes, other.letter.body) == (KEPT_BYTES_MAX + 1, large[:-1])
+    assert (other.letter.size_bytes, other.letter.body) == (STORED_BYTES_MAX + 1, large[:-1])
 
 
 @pytest.mark.parametrize("reason", ["\0", "\x1b[2J", "\ud800", "é" * 10_000, "\0" * REASON_CHARACTERS_MAX])
-def test_any_reason_can_be_kept(ground: DeadLetterSetup, reason: str) -> None:
-    with ground.database.transaction(), ground.database.cursor() as cursor:
+def test_any_reason_can_be_kept(setup: DeadLetterSetup, reason: str) -> None:
+    with setup.database.transaction(), setup.database.cursor() as cursor:
         store.keep(cursor, [dead_letter(STREAM, 0, b"", reason)])
-    assert ground.kept()[0].letter.reason.isprintable()
+    assert setup.letters()[0].letter.reason.isprintable()
 
 
-def test_show_gives_letters_readable_and_harmless_and_leaves_them(ground: DeadLetterSetup) -> None:
-    ground.keep(msgspec.msgpack.encode({"user": "alice", "lines": [1]}), b"\x1b[2J plain", b"\xc1\xff")
-    done = ground.cli("show", *(f"--id={STREAM}/{n}" for n in range(3)))
+def test_show_gives_letters_readable_and_harmless_and_leaves_them(setup: DeadLetterSetup) -> None:
+    setup.keep(msgspec.msgpack.encode({"user": "alice", "lines": [1]}), b"\x1b[2J plain", b"\xc1\xff")
+    done = setup.cli("show", *(f"--id={STREAM}/{n}" for n in range(3)))
     assert done.returncode == 0, done.stderr
     assert f"{STREAM}/0: reason 0" in done.stdout
     assert '"user": "alice"' in done.stdout
     assert "\\x1b[2J plain" in done.stdout
     assert "\\xc1\\xff" in done.stdout
     assert "\x1b" not in done.stdout
-    assert len(ground.kept()) == 3
+    assert len(setup.letters()) == 3
 
 
-def test_show_gets_the_rest_of_a_large_letter_from_its_stream(ground: DeadLetterSetup) -> None:
-    body = b"a" * KEPT_BYTES_MAX + b"the end"
-    ground.publish(b"before", body)
-    ground.keep(body, first=1)
-    part = ground.cli("show", f"--id={STREAM}/1", AMQP_URL="")
+def test_show_gets_the_rest_of_a_large_letter_from_its_stream(setup: DeadLetterSetup) -> None:
+    body = b"a" * STORED_BYTES_MAX + b"the end"
+    setup.publish(b"before", body)
+    setup.keep(body, first=1)
+    part = setup.cli("show", f"--id={STREAM}/1", AMQP_URL="")
     assert part.returncode == 0, part.stderr
     assert "65,543 bytes, of which these are the first 65,536: `--whole` shows all of them" in part.stdout
     assert "the end" not in part.stdout
-    assert ground.cli("show", f"--id={STREAM}/1", "--whole").stdout.endswith("athe end\n")
+    assert setup.cli("show", f"--id={STREAM}/1", "--whole").stdout.endswith("athe end\n")
 
 
-def test_requeued_letters_are_in_their_stream_marked_and_whole(ground: DeadLetterSetup) -> None:
-    large = os.urandom(2 * KEPT_BYTES_MAX)
-    ground.publish(large)
-    ground.keep(large, b"small", b"other")
-    done = ground.cli("requeue", f"--id={STREAM}/0", f"--id={STREAM}/1", "--yes")
+def test_requeued_letters_are_in_their_stream_marked_and_whole(setup: DeadLetterSetup) -> None:
+    large = os.urandom(2 * STORED_BYTES_MAX)
+    setup.publish(large)
+    setup.keep(large, b"small", b"other")
+    done = setup.cli("requeue", f"--id={STREAM}/0", f"--id={STREAM}/1", "--yes")
     assert (done.returncode, done.stdout) == (0, "2 requeued\n"), done.stderr
-    assert sorted(ground.in_stream()[1:]) == sorted([(large, True), (b"small", True)])
-    assert ground.bodies() == [b"other"]
+    assert sorted(setup.in_stream()[1:]) == sorted([(large, True), (b"small", True)])
+    assert setup.bodies() == [b"other"]
 
 
-def test_requeue_handles_more_letters_than_fit_in_its_memory(ground: DeadLetterSetup) -> None:
-    ground.keep(*numbered(230))
-    done = ground.cli("requeue", "--all", "--limit", "220", "--yes")
+def test_requeue_handles_more_letters_than_fit_in_its_memory(setup: DeadLetterSetup) -> None:
+    setup.keep(*numbered(230))
+    done = setup.cli("requeue", "--all", "--limit", "220", "--yes")
     assert (done.returncode, done.stdout) == (0, "220 requeued\n"), done.stderr
-    assert ground.in_stream() == [(body, True) for body in numbered(220)]
-    assert ground.bodies() == numbered(230)[220:]
+    assert setup.in_stream() == [(body, True) for body in numbered(220)]
+    assert setup.bodies() == numbered(230)[220:]
 
 
-def test_letters_that_cannot_be_requeued_stay_and_are_named(ground: DeadLetterSetup) -> None:
-    ground.publish(b"not what it was")
-    ground.keep(b"x", stream="elsewhere")
-    ground.keep(os.urandom(KEPT_BYTES_MAX + 1), b"fine")
-    done = ground.cli("requeue", "--all", "--yes")
+def test_letters_that_cannot_be_requeued_stay_and_are_named(setup: DeadLetterSetup) -> None:
+    setup.publish(b"not what it was")
+    setup.keep(b"x", stream="elsewhere")
+    setup.keep(os.urandom(STORED_BYTES_MAX + 1), b"fine")
+    done = setup.cli("requeue", "--all", "--yes")
     assert (done.returncode, done.stdout) == (1, "1 requeued\n")
     assert "elsewhere/0 did not come from a stream of this project: it can only be discarded" in done.stderr
     assert "commands.03/0 can only be discarded: its stream holds another message" in done.stderr
-    assert [one.letter.id for one in ground.kept()] == ["elsewhere/0", "commands.03/0"]
+    assert [one.letter.id for one in setup.letters()] == ["elsewhere/0", "commands.03/0"]
 
 
 def test_letters_that_their_streams_do_not_return_keep_no_other_from_being_requeued(
-    ground: DeadLetterSetup, monkeypatch
+    setup: DeadLetterSetup, monkeypatch
 ) -> None:
     """The streams may have lost their ends, or be those of a broker that was made anew."""
     monkeypatch.setattr(lengths, "PATIENCE_SECONDS", 0.5)
-    ground.publish(b"the only message")
-    large = os.urandom(KEPT_BYTES_MAX + 1)
-    ground.keep(large, b"fine", first=999)
-    ground.keep(large, large, stream="commands.04")
-    returned = publish_again(ground.broker, ground.database, ground.kept())
-    assert (returned.count, ground.in_stream()[1:]) == (1, [(b"fine", True)])
-    beyond, *emptied = returned.kept
+    setup.publish(b"the only message")
+    large = os.urandom(STORED_BYTES_MAX + 1)
+    setup.keep(large, b"fine", first=999)
+    setup.keep(large, large, stream="commands.04")
+    returned = publish_again(setup.broker, setup.database, setup.letters())
+    assert (returned.count, setup.in_stream()[1:]) == (1, [(b"fine", True)])
+    beyond, *emptied = returned.failures
     assert beyond.startswith(f"{STREAM}/999 can no longer be read whole, so it can only be discarded: {STREAM} ends at")
     assert [reason.partition(":")[0] for reason in emptied] == [
         f"commands.04/{n} cannot be read whole now" for n in range(2)
     ]
 
 
-def test_a_letter_is_not_lost_when_the_broker_does_not_take_it(ground: DeadLetterSetup) -> None:
-    ground.keep(b"x")
-    channel = ground.broker.channel()
+def test_a_letter_is_not_lost_when_the_broker_does_not_take_it(setup: DeadLetterSetup) -> None:
+    setup.keep(b"x")
+    channel = setup.broker.channel()
     channel.queue_delete(STREAM)
     channel.close()
-    done = ground.cli("requeue", "--all", "--yes")
+    done = setup.cli("requeue", "--all", "--yes")
     assert (done.returncode, done.stdout) == (1, "0 requeued\n")
     assert "no queue is bound" in done.stderr
-    assert ground.bodies() == [b"x"]
+    assert setup.bodies() == [b"x"]
 
 
-def test_discard_asks_first(ground: DeadLetterSetup) -> None:
-    ground.keep(*numbered(3))
-    assert ground.cli("discard", "--all", answer="n\n").returncode == 1
-    assert len(ground.kept()) == 3
-    done = ground.cli("discard", "--all", "--limit", "2", answer="y\n")
+def test_discard_asks_first(setup: DeadLetterSetup) -> None:
+    setup.keep(*numbered(3))
+    assert setup.cli("discard", "--all", answer="n\n").returncode == 1
+    assert len(setup.letters()) == 3
+    done = setup.cli("discard", "--all", "--limit", "2", answer="y\n")
     assert done.returncode == 0, done.stderr
     assert "Discard 2 letters?" in done.stdout
     assert done.stdout.endswith("2 discarded\n")
-    assert ground.bodies() == [b"2"]
+    assert setup.bodies() == [b"2"]
 
 
 @pytest.mark.parametrize(
@@ -224,20 +224,18 @@ def test_discard_asks_first(ground: DeadLetterSetup) -> None:
         (("requeue", "--all", "--yes"), 1, "there are no dead letters"),
     ],
 )
-def test_wrong_arguments_are_reported(
-    ground: DeadLetterSetup, arguments: tuple[str, ...], code: int, says: str
-) -> None:
-    done = ground.cli(*arguments)
+def test_wrong_arguments_are_reported(setup: DeadLetterSetup, arguments: tuple[str, ...], code: int, says: str) -> None:
+    done = setup.cli(*arguments)
     assert done.returncode == code
     assert says in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_an_unreachable_server_is_reported_and_not_taken_for_no_letters(ground: DeadLetterSetup) -> None:
-    done = ground.cli("list", DATABASE_URL="")
+def test_an_unreachable_server_is_reported_and_not_taken_for_no_letters(setup: DeadLetterSetup) -> None:
+    done = setup.cli("list", DATABASE_URL="")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("dead-letters list: DATABASE_URL is not set")
-    done = ground.cli("list", DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    done = setup.cli("list", DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("dead-letters list: cannot reach Postgres")
 
@@ -246,11 +244,11 @@ def test_an_unreachable_server_is_reported_and_not_taken_for_no_letters(ground: 
 
 
 @pytest.fixture
-def earlier(ground: DeadLetterSetup) -> Iterator[Publisher]:
+def earlier(setup: DeadLetterSetup) -> Iterator[Publisher]:
     """Creates the queue of earlier versions; yields a publisher to it."""
-    channel = ground.broker.channel()
+    channel = setup.broker.channel()
     channel.queue_declare(earlier_queue.QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
-    yield Publisher(ground.broker)
+    yield Publisher(setup.broker)
     if channel.is_open:
         channel.queue_delete(earlier_queue.QUEUE)
 
@@ -261,7 +259,7 @@ def put_dead_letter(publisher: Publisher, offset: int, body: bytes, stream: str 
 
 
 def test_declaring_the_topology_moves_letters_out_of_the_queue_of_an_earlier_version(
-    ground: DeadLetterSetup, earlier: Publisher
+    setup: DeadLetterSetup, earlier: Publisher
 ) -> None:
     for n, body in enumerate(numbered(20)):
         put_dead_letter(earlier, n, body)
@@ -270,13 +268,13 @@ def test_declaring_the_topology_moves_letters_out_of_the_queue_of_an_earlier_ver
         put_dead_letter(earlier, 0, b"from nowhere", stream=None)
     earlier.flush()
     declared = [sys.executable, "-W", "error", "-m", "operators", "declare"]
-    environment = {"AMQP_URL": ground.environment["AMQP_URL"]}
+    environment = {"AMQP_URL": setup.environment["AMQP_URL"]}
     refused = subprocess.run(declared, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert (refused.returncode, "DATABASE_URL is not set" in refused.stderr) == (2, True)
-    for said in ("23 dead letters of an earlier version were moved", ""):
-        done = subprocess.run(declared, cwd=ROOT, env=ground.environment, capture_output=True, text=True)
+    for expected in ("23 dead letters of an earlier version were moved", ""):
+        done = subprocess.run(declared, cwd=ROOT, env=setup.environment, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith(said) and bool(done.stdout) == bool(said)
-    assert ground.bodies() == [*numbered(20), b"from nowhere", b"from nowhere"]
-    assert ground.kept()[7].letter == dead_letter(STREAM, 7, b"7", "reason 7")
-    assert queue_length(ground.broker, earlier_queue.QUEUE) is None
+        assert done.stdout.startswith(expected) and bool(done.stdout) == bool(expected)
+    assert setup.bodies() == [*numbered(20), b"from nowhere", b"from nowhere"]
+    assert setup.letters()[7].letter == dead_letter(STREAM, 7, b"7", "reason 7")
+    assert queue_length(setup.broker, earlier_queue.QUEUE) is None

@@ -20,7 +20,7 @@ from rabbitmq.publisher import Outgoing
 from rabbitmq.topology import AUDIT_EXCHANGE
 from schema.events import QUOTECACHE_SOURCE
 from tests.builders import T0
-from tests.property.emissions import PARTITION, lives, settled, told_by
+from tests.property.emissions import PARTITION, announcements_of, lives, settled
 
 EXAMPLES = settings(max_examples=50, suppress_health_check=list(HealthCheck))
 """One database serves all examples; each example is rolled back."""
@@ -52,7 +52,7 @@ def logged(connection: psycopg.Connection, source: int, messages: list[Outgoing]
 def test_everything_the_engine_emits_is_stored(connection, trader):
     with connection.transaction(force_rollback=True):
         ownership = owned(connection, store.GROUP, PARTITION)
-        messages = told_by(trader)
+        messages = announcements_of(trader)
         ownership.audit_number = len(trader.batch.outputs[PARTITION].entries)
         store.commit(connection, trader.batch, [ownership], {PARTITION: messages})
         assert store.load(connection, [trader.account.user])[0].cash_cents == trader.account.cash_cents

@@ -24,9 +24,9 @@ def record() -> Iterator[stack.Record]:
         pytest.skip("the servers were given, there is no supervisor")
     servers.ensure_database(record, LOADTEST)
     yield record
-    for place in (1, 2):
-        if place != record.loadtest_place:
-            name = database.name_of(urls_of(record, LOADTEST, place).database)
+    for namespace in (1, 2):
+        if namespace != record.loadtest_namespace:
+            name = database.name_of(urls_of(record, LOADTEST, namespace).database)
             database.drop_database(superuser_url(record), name)
 
 

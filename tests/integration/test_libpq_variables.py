@@ -119,10 +119,10 @@ def test_the_projects_own_server_is_reached_from_any_shell(bare, ask, monkeypatc
 def test_sessions_on_a_given_server_have_the_settings_that_statements_need(name, value, monkeypatch, bare):
     monkeypatch.setenv(name, value)
     with closing(connect(text(bare), "test")) as connection:
-        [said] = connection.execute(
+        [shown] = connection.execute(
             "SELECT concat_ws(' ', timestamptz '2026-11-27 12:00Z', current_setting('client_encoding'))"
         ).fetchone()
-    assert said == "2026-11-27 12:00:00+00 UTF8"
+    assert shown == "2026-11-27 12:00:00+00 UTF8"
 
 
 @pytest.mark.parametrize("ask", CLIENTS)
@@ -159,8 +159,8 @@ def test_a_given_server_gets_the_users_options_and_the_projects(ask, way, bare, 
     else:
         bare = bare.update_query_dict({"options": options})
     formats = "cast('{NULL}' AS text[]), cast(cast('é' AS bytea) AS text)"
-    said = ask(text(bare), f"SELECT current_setting('geqo'), current_setting('statement_timeout'), {formats}")
-    assert said == ("off", "5s", [None], "\\xc3a9")
+    shown = ask(text(bare), f"SELECT current_setting('geqo'), current_setting('statement_timeout'), {formats}")
+    assert shown == ("off", "5s", [None], "\\xc3a9")
 
 
 @pytest.fixture

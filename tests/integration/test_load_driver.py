@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from database.patient_reads import Ledger
+from database.retrying import RetryingDatabase
 from loadtest import dump_figures
 from loadtest.completion import Completion, baseline_of, unready
 from loadtest.display import display_for
@@ -23,81 +23,81 @@ SOURCE = 7
 
 
 @pytest.fixture
-def ledger(database_url):
-    ledger = Ledger(database_url)
-    yield ledger
-    ledger.close()
+def database(database_url):
+    database = RetryingDatabase(database_url)
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def database(database_url):
+def connection(database_url):
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection
 
 
-def test_a_lost_database_connection_is_made_up_for(ledger, database):
-    assert ledger.value("SELECT 1") == 1
-    database.execute(
+def test_a_lost_database_connection_is_made_up_for(database, connection):
+    assert database.value("SELECT 1") == 1
+    connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s",
-        (database.info.backend_pid,),
+        (connection.info.backend_pid,),
     )
-    assert ledger.value("SELECT 2") == 2
+    assert database.value("SELECT 2") == 2
 
 
-def _completion(ledger: Ledger, published: int = 0) -> Completion:
-    return Completion(ledger, Run(SOURCE, "test.txt", baseline_of(ledger), published=published))
+def _completion(database: RetryingDatabase, published: int = 0) -> Completion:
+    return Completion(database, Run(SOURCE, "test.txt", baseline_of(database), published=published))
 
 
-def _own_everything(database: psycopg.Connection) -> None:
-    database.execute("UPDATE partitions SET owner = 'a', lease_until = clock_timestamp() + interval '1 minute'")
+def _own_everything(connection: psycopg.Connection) -> None:
+    connection.execute("UPDATE partitions SET owner = 'a', lease_until = clock_timestamp() + interval '1 minute'")
 
 
-def test_a_run_waits_for_an_owner_of_every_partition(ledger, database):
-    assert "16 partitions of transactions have no owner" in unready(ledger, 1)
-    _own_everything(database)
-    assert unready(ledger, 1) == unready(ledger, None) == ""
+def test_a_run_waits_for_an_owner_of_every_partition(database, connection):
+    assert "16 partitions of transactions have no owner" in unready(database, 1)
+    _own_everything(connection)
+    assert unready(database, 1) == unready(database, None) == ""
 
 
-def test_a_lease_that_ran_out_is_no_ownership(ledger, database):
-    _own_everything(database)
-    database.execute("UPDATE partitions SET lease_until = now() - interval '1 s' WHERE consumer_group = 'audit'")
-    assert unready(ledger, 1) == "1 partitions of audit have no owner"
+def test_a_lease_that_ran_out_is_no_ownership(database, connection):
+    _own_everything(connection)
+    connection.execute("UPDATE partitions SET lease_until = now() - interval '1 s' WHERE consumer_group = 'audit'")
+    assert unready(database, 1) == "1 partitions of audit have no owner"
 
 
-def test_a_run_waits_for_all_its_replicas(ledger, database):
-    _own_everything(database)
-    assert unready(ledger, 2) == "1 of 2 replicas of transactions have partitions"
-    database.execute("UPDATE partitions SET owner = 'b' WHERE partition < 8")
-    assert unready(ledger, 2) == ""
+def test_a_run_waits_for_all_its_replicas(database, connection):
+    _own_everything(connection)
+    assert unready(database, 2) == "1 of 2 replicas of transactions have partitions"
+    connection.execute("UPDATE partitions SET owner = 'b' WHERE partition < 8")
+    assert unready(database, 2) == ""
 
 
-def _write_history(database: psycopg.Connection, lines: range, kind: str = "command") -> None:
+def _write_history(connection: psycopg.Connection, lines: range, kind: str = "command") -> None:
     for line in lines:
-        database.execute(
+        connection.execute(
             """INSERT INTO history VALUES ('u', %s, %s, %s, 1, 'ADD', null, null, null, 'done', null,
             0, 0, 0, 0, null, 0, 0)""",
             (line, kind, command_id(SOURCE if kind == "command" else SOURCE + 1, line)),
         )
-    database.execute(
+    connection.execute(
         """INSERT INTO accounts VALUES ('u', true, 0, 0, %s)
         ON CONFLICT (user_id) DO UPDATE SET history_seq = excluded.history_seq""",
         (lines[-1],),
     )
 
 
-def test_execution_is_complete_only_when_every_command_has_its_row(ledger, database):
-    completion = _completion(ledger, published=5)
-    _write_history(database, range(1, 4))
+def test_execution_is_complete_only_when_every_command_has_its_row(database, connection):
+    completion = _completion(database, published=5)
+    _write_history(connection, range(1, 4))
     assert completion.executed() == 3
-    _write_history(database, range(4, 6), kind="fill")
+    _write_history(connection, range(4, 6), kind="fill")
     assert completion.executed() < 5
-    _write_history(database, range(6, 8))
+    _write_history(connection, range(6, 8))
     assert completion.executed() == 5
 
 
-def test_rows_from_before_the_run_do_not_count(ledger, database):
-    _write_history(database, range(1, 4), kind="fill")
-    completion = _completion(ledger, published=2)
+def test_rows_from_before_the_run_do_not_count(database, connection):
+    _write_history(connection, range(1, 4), kind="fill")
+    completion = _completion(database, published=2)
     assert completion.executed() == 0
 
 
@@ -118,50 +118,52 @@ QUOTE = "INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_tri
     ],
 )
 def test_triggers_have_settled_when_no_current_quote_satisfies_one(
-    ledger, database, side, trigger_cents, price_cents, age_ms, unsettled
+    database, connection, side, trigger_cents, price_cents, age_ms, unsettled
 ):
     reserves = (1_000, 0) if side == "buy" else (0, 1_000 // trigger_cents)
-    database.execute(
+    connection.execute(
         "INSERT INTO trigger_orders VALUES ('u', 'S', %s, 1000, %s, %s, %s, 1, 1)", (side, trigger_cents, *reserves)
     )
     asked_at_ms = int(time.time() * 1000) - age_ms
     answered_at_ms = asked_at_ms if price_cents else None
     # An older quote with another price, which is no longer current.
-    database.execute(f"{QUOTE} answered_at_ms) VALUES ('S', 'u', 1, true, %s, 1, 1)", (asked_at_ms - 70_000,))
-    database.execute(
+    connection.execute(f"{QUOTE} answered_at_ms) VALUES ('S', 'u', 1, true, %s, 1, 1)", (asked_at_ms - 70_000,))
+    connection.execute(
         f"{QUOTE} answered_at_ms) VALUES ('S', 'u', 1, true, %s, %s, %s)", (asked_at_ms, price_cents, answered_at_ms)
     )
-    assert _completion(ledger).unsettled_triggers() == unsettled
+    assert _completion(database).unsettled_triggers() == unsettled
 
 
-def test_a_dump_that_cannot_be_written_for_long_is_left_to_the_report(ledger, database, amqp_url, tmp_path):
+def test_a_dump_that_cannot_be_written_for_long_is_left_to_the_report(database, connection, amqp_url, tmp_path):
     workload = tmp_path / "load.txt"
     workload.write_text("[1] DUMPLOG,u,log")
     publisher = CommandPublisher(partial(open_connection, amqp_url, "test"))
-    run = Run(SOURCE, str(workload), baseline_of(ledger))
-    _write_history(database, range(1, 2))
-    database.execute("UPDATE history SET command = 'DUMPLOG'")
-    database.execute(
+    run = Run(SOURCE, str(workload), baseline_of(database))
+    _write_history(connection, range(1, 2))
+    connection.execute("UPDATE history SET command = 'DUMPLOG'")
+    connection.execute(
         "INSERT INTO dumps (dump_id, user_id, filename, failure) VALUES (%s, 'u', 'log', 'the disk is full')",
         (command_id(SOURCE, 1).hex(),),
     )
-    driver = LoadDriver(run, publisher, Completion(ledger, run), display_for(Console(quiet=True), 1), stall_seconds=0.3)
+    driver = LoadDriver(
+        run, publisher, Completion(database, run), display_for(Console(quiet=True), 1), stall_seconds=0.3
+    )
     with WorkloadInput(str(workload)) as opened:
         prepared = Workload(opened, SOURCE)
         prepared.prepare(pytest.fail)
         driver.drive(prepared, rate=None)
     publisher.close()
-    (left,) = dump_figures.unwritten(ledger, run)
+    (left,) = dump_figures.unwritten(database, run)
     assert left.sentence() == "dump log of u (transaction 1) is not written yet: the disk is full"
 
 
-def test_a_stuck_run_names_what_is_behind(ledger, amqp_url, tmp_path):
+def test_a_stuck_run_names_what_is_behind(database, amqp_url, tmp_path):
     workload = tmp_path / "load.txt"
     workload.write_text("[1] ADD,u,1.00 \n[2] COMMIT_BUY,u \nnonsense\n[3] DUMPLOG,./testLOG")
     publisher = CommandPublisher(partial(open_connection, amqp_url, "test"))
-    run = Run(SOURCE, str(workload), baseline_of(ledger))
+    run = Run(SOURCE, str(workload), baseline_of(database))
     display = display_for(Console(quiet=True), 4)
-    driver = LoadDriver(run, publisher, Completion(ledger, run), display, stall_seconds=0.3)
+    driver = LoadDriver(run, publisher, Completion(database, run), display, stall_seconds=0.3)
     with WorkloadInput(str(workload)) as opened:
         prepared = Workload(opened, SOURCE)
         prepared.prepare(pytest.fail)

@@ -24,28 +24,28 @@ def run(monkeypatch, capsys, database_url):
             code = operators.main()
         except SystemExit as left:
             code = left.code
-        said = capsys.readouterr()
-        return int(code), said.out + said.err
+        output = capsys.readouterr()
+        return int(code), output.out + output.err
 
     return call
 
 
 def test_verification_fails_if_nothing_has_run(run):
-    code, said = run("verify")
-    assert (code, "nothing is proven" in said, "all invariants hold" in said) == (1, True, False)
+    code, output = run("verify")
+    assert (code, "nothing is proven" in output, "all invariants hold" in output) == (1, True, False)
 
 
 def test_replay_fails_if_nothing_has_run(run, amqp_url):
-    code, said = run("replay")
-    assert (code, "nothing to replay" in said, "equal" in said) == (2, True, False)
+    code, output = run("replay")
+    assert (code, "nothing to replay" in output, "equal" in output) == (2, True, False)
 
 
 @pytest.mark.parametrize("what", ["state", "history"])
 def test_exports_fail_if_nothing_has_run_and_keep_an_earlier_file(run, tmp_path, what):
     file = tmp_path / "export"
     file.write_text("of an earlier run")
-    code, said = run(what, file)
-    assert (code, "nothing has run" in said, said.count("\n")) == (1, True, 1)
+    code, output = run(what, file)
+    assert (code, "nothing has run" in output, output.count("\n")) == (1, True, 1)
     assert file.read_text() == "of an earlier run"
     assert list(tmp_path.iterdir()) == [file]
 
@@ -57,8 +57,8 @@ def test_a_verb_that_finds_nothing_says_that_nothing_has_run(run, monkeypatch, a
     monkeypatch.setenv("AMQP_URL", amqp_url)
     file = tmp_path / "prices.csv"
     file.write_text("2025-11-22T10:00:00Z,ABC,3.10\n")
-    code, said = run(*verb.format(file).split())
-    assert (code, "nothing has run" in said, said.count("\n")) == (1, True, 1), said
+    code, output = run(*verb.format(file).split())
+    assert (code, "nothing has run" in output, output.count("\n")) == (1, True, 1), output
 
 
 @pytest.mark.parametrize(
@@ -69,5 +69,5 @@ def test_a_database_that_is_not_migrated_is_named_in_one_line_with_the_remedy(ru
     empty = make_url(database_url).set(database="postgres").render_as_string(hide_password=False)
     monkeypatch.setenv("DATABASE_URL", empty)
     monkeypatch.setenv("AMQP_URL", "amqp://not-used")
-    code, said = run(*verb.split())
-    assert (code > 0, "`./daytradectl migrate` makes them" in said, said.count("\n")) == (True, True, 1), said
+    code, output = run(*verb.split())
+    assert (code > 0, "`./daytradectl migrate` makes them" in output, output.count("\n")) == (True, True, 1), output

@@ -127,7 +127,7 @@ def test_copies_undecodable_messages_and_waiting_commands_do_not_change_replay(s
     publisher = Publisher(connection)
     stream, body, copies = _a_message_of_commands(connection)
     publisher.publish(Outgoing("", stream, body))
-    publisher.publish(Outgoing("", stream, b"poison"))
+    publisher.publish(Outgoing("", stream, b"undecodable"))
     body = codec.encode(CommandBatch(VERSION, 1, [a_command("ADD", 1, user="late"), a_command("ADD", 2, user="late")]))
     publisher.publish(Outgoing("", command_stream(partition_of("late")), body))
     publisher.flush()

@@ -247,10 +247,10 @@ def test_a_dump_is_recognised_by_its_name(finished, tmp_path):
 def test_the_exit_code_says_whether_an_invariant_is_violated(finished, tmp_path):
     kept = tmp_path / "heads"
     with finished.copied() as url:
-        said = command_line("heads", DATABASE_URL=url)
-        assert said.returncode == 0
-        kept.write_text(said.stdout)
-        assert len(heads.from_text(said.stdout)) > 1
+        printed = command_line("heads", DATABASE_URL=url)
+        assert printed.returncode == 0
+        kept.write_text(printed.stdout)
+        assert len(heads.from_text(printed.stdout)) > 1
 
         well = command_line("verify", "--heads", kept, "--dump", finished.dump, DATABASE_URL=url)
         assert (well.returncode, "all invariants hold" in well.stdout) == (0, True), well.stderr
@@ -272,7 +272,7 @@ def test_the_exit_code_says_whether_an_invariant_is_violated(finished, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "printed"),
     [
         (b"", "no line is the head of a source"),
         (b"# heads of another day\n\n", "no line is the head of a source"),
@@ -280,11 +280,11 @@ def test_the_exit_code_says_whether_an_invariant_is_violated(finished, tmp_path)
         (b"\xff\xfe\x00\n", "is not a text file"),
     ],
 )
-def test_a_file_without_heads_is_refused_in_one_line(tmp_path, content, said):
+def test_a_file_without_heads_is_refused_in_one_line(tmp_path, content, printed):
     kept = tmp_path / "heads"
     kept.write_bytes(content)
     refused = command_line("verify", "--heads", kept, DATABASE_URL="")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.startswith(f"verify: {kept}")
-    assert said in refused.stderr
+    assert printed in refused.stderr
     assert refused.stderr.count("\n") == 1

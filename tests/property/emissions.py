@@ -112,7 +112,7 @@ def lives(draw) -> Trader:
     return trader
 
 
-def told_by(trader: Trader) -> list[Outgoing]:
+def announcements_of(trader: Trader) -> list[Outgoing]:
     """Returns the messages that announce what a user's commands and fills did."""
     output = trader.batch.outputs[PARTITION]
     return messages_of(PARTITION, output, 1) + news_of(PARTITION, output)

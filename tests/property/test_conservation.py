@@ -59,11 +59,11 @@ def check_batch_knows_all_orders(trader: Trader) -> None:
     assert account.triggers.keys() <= {key for _, key in batch.triggers}
     newest = {(change.symbol, change.side): change for change in trader.output.changes}
     armed = {key: order for key, order in account.triggers.items() if order.trigger_cents is not None}
-    assert {key for key, told in newest.items() if told.trigger_cents is not None} == armed.keys()
+    assert {key for key, announced in newest.items() if announced.trigger_cents is not None} == armed.keys()
     for key, order in armed.items():
-        told = newest[key]
-        assert (told.version, told.trigger_cents) == (order.version, order.trigger_cents)
-        assert (told.reserved_cents, told.reserved_shares) == (order.reserved_cents, order.reserved_shares)
+        announced = newest[key]
+        assert (announced.version, announced.trigger_cents) == (order.version, order.trigger_cents)
+        assert (announced.reserved_cents, announced.reserved_shares) == (order.reserved_cents, order.reserved_shares)
 
 
 class Conservation(Lives):

@@ -11,7 +11,7 @@ from schema.bounds import INT64_MAX
 from schema.commands import VERSION, FillBatch
 from schema.events import NoQuote, PriceMessage
 from tests.builders import T0, a_quote
-from tests.property.emissions import REPLY_TO, lives, numbers, prices, requests, settled, told_by
+from tests.property.emissions import REPLY_TO, announcements_of, lives, numbers, prices, requests, settled
 from tests.scheduler_rig import QuoteTable
 
 READERS = {
@@ -26,7 +26,7 @@ READERS = {
 @given(lives(), prices, numbers)
 def test_every_message_the_engine_emits_is_decodable(trader, price, quote_id):
     watch = TriggerWatch(QuoteTable())
-    for message in told_by(trader):
+    for message in announcements_of(trader):
         assert message.exchange or message.routing_key == REPLY_TO
         decoded = READERS[message.exchange](message.body)
         assert codec.encode(decoded) == message.body

@@ -167,9 +167,9 @@ class SchedulerOrder(Log):
         batches = [message for message in messages if isinstance(message, CommandBatch)]
         copies = Counter(key_of(command) for batch in batches for command in batch.commands)
         for queue, key in self.awaited:
-            told = [r for r in self.database.replies.get(queue, ()) if (r.user or NO_USER, r.command_id) == key]
-            assert told or copies[key] > ANSWERS_OWED_MAX, (queue, key)
-            assert all(reply == reply_of(self.database.ids[key]) for reply in told), (queue, told)
+            replies = [r for r in self.database.replies.get(queue, ()) if (r.user or NO_USER, r.command_id) == key]
+            assert replies or copies[key] > ANSWERS_OWED_MAX, (queue, key)
+            assert all(reply == reply_of(self.database.ids[key]) for reply in replies), (queue, replies)
 
     def check_accounts_are_the_sum_of_their_history(self) -> None:
         """The reserves are those of trigger orders, because no pending orders are left."""

@@ -55,11 +55,11 @@ class TriggersFireOnce(RuleBasedStateMachine):
         self.world.announce(user, again)
 
     @rule(symbol=a_symbol, price=a_price)
-    def price_is_told(self, symbol, price):
-        self.world.tell(symbol, price)
+    def price_arrives(self, symbol, price):
+        self.world.announce_price(symbol, price)
 
     @rule(symbol=a_symbol)
-    def no_price_is_to_be_had(self, symbol):
+    def no_price_is_available(self, symbol):
         self.world.fail(symbol)
 
     @rule(n=a_worker)

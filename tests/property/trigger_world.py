@@ -169,7 +169,7 @@ class TriggerWorld:
         quote = self.quotes.get(symbol)
         return quote if quote and quote.usable(self.now_ms) else None
 
-    def tell(self, symbol: str, price_cents: int) -> None:
+    def announce_price(self, symbol: str, price_cents: int) -> None:
         """Broadcasts a symbol's usable quote; if there is none, buys one at `price_cents`."""
         if self.usable(symbol) is None:
             self._bought += 1
@@ -199,7 +199,7 @@ class TriggerWorld:
                     yield self.run_fill(user)
             asked = {symbol for worker in self.workers for symbol in worker.quotes.asked}
             for symbol in sorted(asked):
-                self.tell(symbol, price_cents)
+                self.announce_price(symbol, price_cents)
             if not asked and not self._is_under_way():
                 return
         raise AssertionError("it does not come to rest")

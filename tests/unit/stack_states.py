@@ -35,7 +35,7 @@ CONTENTS = {"empty": b"", "garbage": bytes(range(256))}
 
 OTHERS = ("missing", "a folder", "a link to nowhere")
 
-PLACES = (
+FILES = (
     *("lock", "last_profile", "log", "log/supervisord.log", "supervisor.d", "supervisor.d/live.conf"),
     *("supervisord.conf", "supervisord.pid", "rabbitmq", "rabbitmq/rabbitmq.conf", "stack.new", "web_secret_key"),
     *("postgres", "postgres/PG_VERSION", "postgres/daytrade-complete", "."),
@@ -66,14 +66,14 @@ def spoil(path: Path, how: str) -> None:
 def run(command: str) -> tuple[str, int, str]:
     """Runs a command; returns its name, its exit code and its output."""
     sys.argv = ["deploy", command]
-    said = io.StringIO()
-    progress.console.file = said
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    output = io.StringIO()
+    progress.console.file = output
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         try:
             code = entry_point.code_of("error", stack.main)
         except SystemExit as left:
             code = left.code
-    return command, code, said.getvalue()
+    return command, code, output.getvalue()
 
 
 def _remove(path: Path) -> None:
@@ -87,7 +87,7 @@ def main() -> None:
     # These look at the machine and not at .stack, and would be slow a hundred times.
     container.engine = lambda: None
     leftovers.find = dict
-    states = [(place, how) for place in PLACES for how in (*CONTENTS, *OTHERS)]
+    states = [(place, how) for place in FILES for how in (*CONTENTS, *OTHERS)]
     for places in ("stack.json", "stack.json and stack.copy.json"):
         states += [(places, how) for how in (*RECORDS, *CONTENTS, *OTHERS)]
     for places, how in states:

@@ -130,9 +130,9 @@ def test_the_outcome_is_sent_to_the_commands_reply_queue():
     ann.batch.add_command(0, ann.account, command, row, reply_to=["amq.gen-7"])
     reply, changed = news_of(0, ann.batch.outputs[0])
     assert (reply.routing_key, reply.mandatory) == ("amq.gen-7", False)
-    (told,) = codec.decode_replies(reply.body).replies
-    assert (told.command_id, told.user) == (command.command_id, "ann")
-    assert (told.outcome, told.reason) == (Outcome.REJECTED, Reason.TOO_LITTLE_CASH)
+    (answer,) = codec.decode_replies(reply.body).replies
+    assert (answer.command_id, answer.user) == (command.command_id, "ann")
+    assert (answer.outcome, answer.reason) == (Outcome.REJECTED, Reason.TOO_LITTLE_CASH)
     assert codec.decode_accounts_changed(changed.body).users == ["ann"]
 
 
@@ -146,7 +146,7 @@ def test_news_goes_out_in_messages_of_bounded_size_and_in_order(monkeypatch):
     monkeypatch.setattr(outgoing, "NEWS_PER_MESSAGE_MAX", 2)
     changes = [TriggerChange("ann", "A", Side.BUY, n, 5, 5, 0, n) for n in range(1, 6)]
     bodies = [message.body for message in messages_of(0, PartitionOutput(changes=changes), first_number=1)]
-    told = [[change.version for change in codec.decode_triggers(body).changes] for body in bodies]
-    assert told == [[1, 2], [3, 4], [5]]
+    versions = [[change.version for change in codec.decode_triggers(body).changes] for body in bodies]
+    assert versions == [[1, 2], [3, 4], [5]]
     bodies = [message.body for message in news_of(0, PartitionOutput(users={"ann", "bob", "eve"}))]
     assert [codec.decode_accounts_changed(body).users for body in bodies] == [["ann", "bob"], ["eve"]]

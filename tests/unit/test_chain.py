@@ -74,7 +74,7 @@ def test_a_link_must_have_as_many_rows_as_numbers():
 
 def test_heads_survive_being_written_down():
     kept = [Head(0, 12, b"\x01" * 32), Head(64, 2**62, b"\xff" * 32)]
-    assert heads.from_text(heads.to_text(kept, "said")) == kept
+    assert heads.from_text(heads.to_text(kept, "title")) == kept
 
 
 @pytest.mark.parametrize("line", ["0 12", "0 12 00ff", f"x 12 {'0' * 64}", f"0 -1 {'0' * 64}", f"0 1 {'0' * 64} more"])

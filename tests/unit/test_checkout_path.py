@@ -29,10 +29,10 @@ def test_a_checkout_may_lie_under_an_odd_name(path):
     ],
 )
 def test_a_path_that_a_program_cannot_use_is_refused_in_one_line(path, reason):
-    said = complaint(path)
-    assert reason in said
-    assert "Move it" in said
-    assert "\n" not in said
+    output = complaint(path)
+    assert reason in output
+    assert "Move it" in output
+    assert "\n" not in output
 
 
 def test_the_refusal_comes_before_anything_is_installed(tmp_path):

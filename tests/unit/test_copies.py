@@ -150,7 +150,7 @@ class CopyRig(SchedulerRig):
         self._sweep()
 
     @property
-    def told(self) -> dict[str, list[Reply]]:
+    def replies(self) -> dict[str, list[Reply]]:
         output = self.batch.outputs.get(self.owned.partition)
         return output.replies if output else {}
 
@@ -165,7 +165,7 @@ def test_a_copy_of_a_command_in_the_history_gets_its_answer_and_is_finished():
     rig, command = CopyRig(), a_command("ADD", 5)
     rig.answers = {("ann", command.command_id): a_reply(command)}
     rig.takes_a_copy(command, "q1")
-    assert (rig.done, rig.told) == ([], {"q1": [a_reply(command)]})
+    assert (rig.done, rig.replies) == ([], {"q1": [a_reply(command)]})
     assert (rig.next_offset, rig.owned.finished_tags) == (1, [1])
 
 
@@ -174,18 +174,18 @@ def test_a_copy_of_a_command_in_this_batch_gets_the_same_answer():
     rig.takes_a_copy(command, "q1")
     rig.takes_a_copy(command, "q2")
     assert len(rig.done) == 1
-    assert rig.told["q1"] == rig.told["q2"] != []
+    assert rig.replies["q1"] == rig.replies["q2"] != []
 
 
 def test_a_copy_of_a_waiting_command_is_answered_with_it():
     rig, buy = CopyRig(), a_command("BUY", 100)
     rig.takes_a_copy(buy, "q1")
     rig.takes_a_copy(buy, "q2")
-    assert (rig.told, rig.owned.finished_tags) == ({}, [2])
+    assert (rig.replies, rig.owned.finished_tags) == ({}, [2])
     rig.begins_a_new_batch()
     rig.hears(100)
     assert len(rig.done) == 1
-    assert rig.told["q1"] == rig.told["q2"] != []
+    assert rig.replies["q1"] == rig.replies["q2"] != []
 
 
 def test_a_copy_after_its_first_has_run_is_answered_from_the_batch():
@@ -196,7 +196,7 @@ def test_a_copy_after_its_first_has_run_is_answered_from_the_batch():
     rig.hears(100)
     rig.takes_a_copy(buy, "q4")
     assert [row.decision.command for row in rig.batch.rows] == ["BUY"]
-    assert rig.told["q1"] == rig.told["q3"] == rig.told["q4"] != []
+    assert rig.replies["q1"] == rig.replies["q3"] == rig.replies["q4"] != []
 
 
 def test_only_so_many_copies_of_a_waiting_command_are_answered(monkeypatch):
@@ -205,7 +205,7 @@ def test_only_so_many_copies_of_a_waiting_command_are_answered(monkeypatch):
     for n in range(4):
         rig.takes_a_copy(buy, f"q{n}")
     rig.hears(100)
-    assert (len(rig.done), sorted(rig.told)) == (1, ["q0", "q1"])
+    assert (len(rig.done), sorted(rig.replies)) == (1, ["q0", "q1"])
 
 
 def test_the_same_id_of_another_user_is_no_copy():

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from consumers.audit.dump_place import refusals, why_not_now
+from consumers.audit.dump_file_path import refusals, why_not_now
 from consumers.audit.dump_retries import PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX, Retries
 from schema.errors import DumpImpossible
 

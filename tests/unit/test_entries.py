@@ -265,9 +265,9 @@ def test_changes_announce_a_gone_order_without_a_price_and_with_a_newer_version(
 
 def test_an_expiry_or_a_refused_change_tells_trigger_workers_nothing():
     ann = armed_to_buy(cash=1_500)
-    told = len(ann.batch.outputs[0].changes)
+    announced = len(ann.batch.outputs[0].changes)
     ann.does("BUY", 500, price=500)
     ann.is_refused("SET_BUY_AMOUNT", 10_000)
     ann.waits(60_000)
     ann.expire()
-    assert len(ann.batch.outputs[0].changes) == told
+    assert len(ann.batch.outputs[0].changes) == announced

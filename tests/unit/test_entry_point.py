@@ -23,7 +23,7 @@ def ends(error: BaseException, logged: bool = False):
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "said"),
+    ("error", "code", "expected"),
     [
         (SettingsError("X is wrong"), 2, "it: X is wrong"),
         (StoreError("away"), 1, "it: away"),
@@ -36,10 +36,10 @@ def ends(error: BaseException, logged: bool = False):
         (OSError("odd\nand long"), 1, "it: odd and long"),
     ],
 )
-def test_an_expected_error_is_one_line_that_says_what_to_do(capsys, error, code, said):
+def test_an_expected_error_is_one_line_that_says_what_to_do(capsys, error, code, expected):
     assert ends(error) == code
     err = capsys.readouterr().err
-    assert said in err
+    assert expected in err
     assert err.count("\n") == 1
 
 
@@ -75,8 +75,8 @@ def test_the_exit_code_of_main_is_that_of_the_process():
         ends(SystemExit(2))
 
 
-@pytest.mark.parametrize(("output", "code", "said"), [("pipe", 141, ""), ("/dev/full", 1, "the disk is full")])
-def test_a_broken_output_prints_no_traceback(output, code, said):
+@pytest.mark.parametrize(("output", "code", "expected"), [("pipe", 141, ""), ("/dev/full", 1, "the disk is full")])
+def test_a_broken_output_prints_no_traceback(output, code, expected):
     program = "from runtime import entry_point\nentry_point.run('it', lambda: print('x' * 100_000))"
     if output == "pipe":
         reading, writing = os.pipe()
@@ -86,8 +86,8 @@ def test_a_broken_output_prints_no_traceback(output, code, said):
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
     assert done.returncode == code
-    assert done.stderr.count("\n") == bool(said)
-    assert said in done.stderr
+    assert done.stderr.count("\n") == bool(expected)
+    assert expected in done.stderr
 
 
 def test_output_that_was_closed_is_no_fault():
@@ -98,7 +98,7 @@ def test_output_that_was_closed_is_no_fault():
 
 
 @pytest.mark.parametrize(
-    ("raised", "code", "said"),
+    ("raised", "code", "expected"),
     [
         (
             "ImportError('no such\\nlibrary')",
@@ -108,13 +108,13 @@ def test_output_that_was_closed_is_no_fault():
         ("KeyboardInterrupt", 130, "error: interrupted"),
     ],
 )
-def test_an_error_while_packages_load_is_one_line_too(tmp_path, raised, code, said):
+def test_an_error_while_packages_load_is_one_line_too(tmp_path, raised, code, expected):
     (tmp_path / "typer.py").write_text(f"raise {raised}\n")
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     asked = [sys.executable, "-m", "deploy", "status"]
     done = subprocess.run(asked, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == code
-    assert done.stderr.startswith(said)
+    assert done.stderr.startswith(expected)
     assert done.stderr.count("\n") == 1
 
 

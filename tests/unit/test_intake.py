@@ -58,10 +58,10 @@ def test_messages_arrive_in_their_order():
 def test_a_message_that_cannot_be_taken_says_why_and_the_log_moves_on(body):
     assert partition_of("bob") != ANNS
     intake = an_intake(body, a_batch(an_add()))
-    poison, good = intake.arrivals
-    assert (poison.message, poison.requests, poison.users) == (None, (), set())
-    assert (poison.dead.id, poison.dead.body) == (f"commands.{ANNS:02d}/0", body)
-    assert poison.dead.reason
+    undecodable, good = intake.arrivals
+    assert (undecodable.message, undecodable.requests, undecodable.users) == (None, (), set())
+    assert (undecodable.dead.id, undecodable.dead.body) == (f"commands.{ANNS:02d}/0", body)
+    assert undecodable.dead.reason
     assert len(good.requests) == 1
 
 

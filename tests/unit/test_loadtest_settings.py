@@ -29,10 +29,10 @@ def test_a_missing_file_is_one_clear_line(environment, capsys):
 def test_a_file_without_a_command_is_one_clear_line(environment, tmp_path, capsys, content, why):
     (tmp_path / "load.txt").write_text(content)
     assert load_test.main() == 2
-    said = capsys.readouterr().err
-    assert "contains no command" in said
-    assert why in said
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert "contains no command" in output
+    assert why in output
+    assert output.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["RATE", "REPLICAS"])

@@ -38,10 +38,10 @@ def run(folder: Path, *command: str) -> str:
 @as_root
 def test_files_that_root_makes_in_a_users_checkout_belong_to_the_user(folder):
     os.chown(folder, SOMEBODY.pw_uid, SOMEBODY.pw_gid)
-    said = run(folder, "sh", "-c", "touch made; id -u; id -G; echo $HOME")
+    output = run(folder, "sh", "-c", "touch made; id -u; id -G; echo $HOME")
     made = (folder / "made").stat()
     assert (made.st_uid, made.st_gid) == (SOMEBODY.pw_uid, SOMEBODY.pw_gid)
-    assert said.split() == [str(SOMEBODY.pw_uid), str(SOMEBODY.pw_gid), SOMEBODY.pw_dir]
+    assert output.split() == [str(SOMEBODY.pw_uid), str(SOMEBODY.pw_gid), SOMEBODY.pw_dir]
 
 
 @as_root
@@ -68,8 +68,10 @@ def test_a_program_that_the_owner_may_not_run_is_named_with_the_repair(folder):
     (folder / ".venv" / "bin" / "python").touch(mode=0o700)
     with pytest.raises(subprocess.CalledProcessError) as failed:
         run(folder, ".venv/bin/python")
-    said = "error: daemon cannot run .venv/bin/python: Permission denied. Run `rm -r .venv`, then this command again\n"
-    assert (failed.value.returncode, failed.value.stderr) == (1, said)
+    output = (
+        "error: daemon cannot run .venv/bin/python: Permission denied. Run `rm -r .venv`, then this command again\n"
+    )
+    assert (failed.value.returncode, failed.value.stderr) == (1, output)
 
 
 def test_users_other_than_root_are_not_switched(folder, monkeypatch):
@@ -118,9 +120,9 @@ def test_the_refusal_of_files_of_roots_names_the_command_that_repairs_it(name, o
     os.chown(owners_checkout / name, 0, 0)
     with pytest.raises(StackError) as refused:
         others_files.refuse(SOMEBODY.pw_uid)
-    said = str(refused.value)
-    assert said.startswith(f"{owners_checkout / name} belongs to root")
-    subprocess.run(said.partition("sudo ")[2], shell=True, check=True)
+    output = str(refused.value)
+    assert output.startswith(f"{owners_checkout / name} belongs to root")
+    subprocess.run(output.partition("sudo ")[2], shell=True, check=True)
     others_files.refuse(SOMEBODY.pw_uid)
 
 

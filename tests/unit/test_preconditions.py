@@ -36,11 +36,11 @@ def refused(**variables: str) -> str:
         settings = preconditions.require_workers(LOADTEST, 1)
         preconditions.require_quote_server(settings)
         preconditions.require_site(Record())
-    said = str(raised.value)
-    assert said.count("\n") == 0
+    output = str(raised.value)
+    assert output.count("\n") == 0
     (name,) = variables
-    assert name in said
-    return said
+    assert name in output
+    return output
 
 
 def test_missing_settings_are_accepted():

@@ -24,13 +24,13 @@ def read(tmp_path):
     return read_content
 
 
-def _said(command: Command) -> tuple:
+def _contents(command: Command) -> tuple:
     assert isinstance(command, Command), command
     return (command.name, command.user, command.symbol, command.amount_cents, command.filename, command.defect)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("ADD,u.1@x-_,63511.53", ("ADD", "u.1@x-_", None, 6_351_153, None, None)),
         ("QUOTE,u,S", ("QUOTE", "u", "S", None, None, None)),
@@ -46,14 +46,14 @@ def _said(command: Command) -> tuple:
         ("ADD,u,92233720368547758.07", ("ADD", "u", None, INT64_MAX, None, None)),
     ],
 )
-def test_sound_commands(read, text, said):
+def test_sound_commands(read, text, expected):
     # The second time, user and symbol are known.
     first, second = read(f"[1] {text} \n[2] {text}\n")
-    assert _said(first) == _said(second) == said
+    assert _contents(first) == _contents(second) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("ADD,u,-73280.58", ("ADD", "u", None, None, None, Reason.AMOUNT_NOT_POSITIVE)),
         ("ADD,u,0.00", ("ADD", "u", None, None, None, Reason.AMOUNT_NOT_POSITIVE)),
@@ -80,9 +80,9 @@ def test_sound_commands(read, text, said):
         ("DUMPLOG,", ("DUMPLOG", None, None, None, None, Reason.BAD_ARGUMENTS)),
     ],
 )
-def test_bad_arguments_still_make_a_command_with_what_is_valid(read, text, said):
+def test_bad_arguments_still_make_a_command_with_what_is_valid(read, text, expected):
     commands = read(f"[1] ADD,u,1.00\n[2] BUY,u,S,1.00\n[3] {text}\n[4] {text} ")
-    assert _said(commands[2]) == _said(commands[3]) == said
+    assert _contents(commands[2]) == _contents(commands[3]) == expected
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,9 @@ def test_bad_arguments_still_make_a_command_with_what_is_valid(read, text, said)
 )
 @pytest.mark.parametrize("end", ["", "\n", "\n\n \r\n"])
 def test_white_space_and_line_ends_do_not_matter(read, line, end):
-    assert [(_said(c), c.transaction_number) for c in read(line + end)] == [(("ADD", "u", None, 100, None, None), 5)]
+    assert [(_contents(c), c.transaction_number) for c in read(line + end)] == [
+        (("ADD", "u", None, 100, None, None), 5)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_the_id_of_a_command_is_its_line_number_whatever_number_the_line_bears(r
 
 
 def test_a_byte_order_mark_is_passed_over(read):
-    assert [_said(c)[0] for c in read("\ufeff[1] ADD,u,1.00\n")] == ["ADD"]
+    assert [_contents(c)[0] for c in read("\ufeff[1] ADD,u,1.00\n")] == ["ADD"]
 
 
 @pytest.mark.parametrize("content", ["", "\n", "\ufeff", " \r\n\r\n", " " * 10_000_000])
@@ -152,21 +154,21 @@ def test_a_file_of_nothing_has_no_commands(read, content):
 def test_bytes_that_are_not_utf_8_spoil_only_their_argument(read):
     content = b"[1] ADD,u,1.00 \n[2] BUY,u\xff,S,5.00 \n[3] DUMPLOG,u,./a\xc3 \n[4] ADD\xff,u,1.00\n[5] QUOTE,u,S \n"
     *commands, unreadable, last = read(content)
-    assert [_said(c) for c in commands] == [
+    assert [_contents(c) for c in commands] == [
         ("ADD", "u", None, 100, None, None),
         ("BUY", None, "S", 500, None, Reason.BAD_ARGUMENTS),
         ("DUMPLOG", "u", None, None, None, Reason.BAD_ARGUMENTS),
     ]
     assert (unreadable.line_number, unreadable.text) == (4, "[4] ADD\ufffd,u,1.00")
-    assert _said(last) == ("QUOTE", "u", "S", None, None, None)
+    assert _contents(last) == ("QUOTE", "u", "S", None, None, None)
 
 
 @pytest.mark.parametrize("length", [LINE_CHARACTERS_MAX, CHUNK_BYTES, 5 * CHUNK_BYTES + 3])
 @pytest.mark.parametrize("character", ["9", "é", " x"])
 def test_the_complete_arguments_of_a_huge_line_are_kept(read, length, character):
     huge, after = read(f"[1] DUMPLOG,u,{character * length}\n[2] ADD,u,1.00\n")
-    assert _said(huge) == ("DUMPLOG", "u", None, None, None, Reason.BAD_ARGUMENTS)
-    assert (_said(after), after.command_id) == (("ADD", "u", None, 100, None, None), command_id(SOURCE, 2))
+    assert _contents(huge) == ("DUMPLOG", "u", None, None, None, Reason.BAD_ARGUMENTS)
+    assert (_contents(after), after.command_id) == (("ADD", "u", None, 100, None, None), command_id(SOURCE, 2))
 
 
 @pytest.mark.parametrize("between", [" ", "", "\t", "\x85", "\u2028", "\x0c"])
@@ -174,13 +176,13 @@ def test_commands_that_share_a_line_are_reported_and_not_only_the_first_one_reje
     """`echo $(cat file)` writes such lines, and so do systems with other line ends."""
     lines = ["[1] ADD,u,1.00", "[2] QUOTE,u,ABC", "[3] COMMIT_BUY,u"]
     first, others, after = read(f"{between.join(lines)}\n[4] ADD,u,1.00\n")
-    assert _said(first) == ("ADD", "u", None, None, None, Reason.BAD_ARGUMENTS)
+    assert _contents(first) == ("ADD", "u", None, None, None, Reason.BAD_ARGUMENTS)
     assert (others.line_number, others.text) == (1, between.join(lines[1:]))
-    assert _said(after)[0] == "ADD"
+    assert _contents(after)[0] == "ADD"
 
 
 def test_brackets_in_bad_arguments_are_no_second_command(read):
-    assert [_said(c)[0] for c in read("[1] ADD,[2],x\n[1] DUMPLOG,u,log [2] ADDS\n[1] BUY,u,S,[9] add\n")] == [
+    assert [_contents(c)[0] for c in read("[1] ADD,[2],x\n[1] DUMPLOG,u,log [2] ADDS\n[1] BUY,u,S,[9] add\n")] == [
         *("ADD", "DUMPLOG", "BUY")
     ]
 

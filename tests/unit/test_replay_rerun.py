@@ -9,7 +9,7 @@ from consumers.transactions.account import Account
 from consumers.transactions.batch import Batch
 from consumers.transactions.replay.findings import Findings, Kind
 from consumers.transactions.replay.log import UserLog
-from consumers.transactions.replay.recorded import Place, RecordedRow
+from consumers.transactions.replay.recorded import LogProgress, RecordedRow
 from consumers.transactions.replay.rerun import Rerun
 from schema.history import fold
 from schema.outcomes import Side
@@ -19,7 +19,7 @@ from tests.history_recorder import HistoryRecorder
 NOT_COMPARED = {"user", "kind", "at_ms", "quote_id", "asked_at_ms"}
 """Columns that replay does not compare: a row's user and kind, and inputs, whose values it takes as given."""
 
-ALL_DONE = Place(next_offset=1_000, high_offset=999, clock_ms=T0 + 10_000_000)
+ALL_DONE = LogProgress(next_offset=1_000, high_offset=999, clock_ms=T0 + 10_000_000)
 
 
 def trading() -> HistoryRecorder:
@@ -39,16 +39,16 @@ def trading() -> HistoryRecorder:
 
 
 def rerun(
-    recorder: HistoryRecorder, rows: list[RecordedRow], log: UserLog | None = None, place: Place = ALL_DONE
+    recorder: HistoryRecorder, rows: list[RecordedRow], log: UserLog | None = None, progress: LogProgress = ALL_DONE
 ) -> Findings:
-    return _run(recorder, rows, log, place)[0]
+    return _run(recorder, rows, log, progress)[0]
 
 
 def _run(
-    recorder: HistoryRecorder, rows: list[RecordedRow], log: UserLog | None, place: Place
+    recorder: HistoryRecorder, rows: list[RecordedRow], log: UserLog | None, progress: LogProgress
 ) -> tuple[Findings, Account]:
     findings = Findings()
-    run = Rerun("ann", log or recorder.log(), place, 0, findings)
+    run = Rerun("ann", log or recorder.log(), progress, 0, findings)
     batch = Batch()
     for row in rows:
         run.step(batch, row)
@@ -151,10 +151,10 @@ def test_what_stands_behind_the_position_is_not_yet_executed() -> None:
     done = recorder.recorded()
     recorder.gives("ADD", 1_00)
     recorder.fills("ABC", Side.SELL, 1_00)
-    place = Place(
+    progress = LogProgress(
         next_offset=recorder.entries[-2].offset, high_offset=recorder.entries[-1].offset, clock_ms=recorder.now_ms
     )
-    found = rerun(recorder, done, recorder.log(), place)
+    found = rerun(recorder, done, recorder.log(), progress)
     assert found.violations == {}
     assert found.not_yet_executed == 2
 
@@ -162,8 +162,8 @@ def test_what_stands_behind_the_position_is_not_yet_executed() -> None:
 def test_a_fill_that_is_said_to_be_void_and_is_not_is_lost() -> None:
     recorder = trading()
     rows = [row for row in recorder.recorded() if row.kind != "fill"]
-    place = Place(ALL_DONE.next_offset, ALL_DONE.high_offset, recorder.now_ms)
-    found = rerun(recorder, rows, place=place)
+    progress = LogProgress(ALL_DONE.next_offset, ALL_DONE.high_offset, recorder.now_ms)
+    found = rerun(recorder, rows, progress=progress)
     assert "fill of buy ABC" in found.first[Kind.LOST]
 
 
@@ -176,6 +176,6 @@ def test_a_fill_that_only_its_age_makes_void_is_counted() -> None:
             log.fills[n] = msgspec.structs.replace(entry, request=aged)
     rows = [row for row in recorder.recorded() if row.kind != "fill"][:-1]
     log.commands.popitem()
-    found = rerun(recorder, rows, log, Place(ALL_DONE.next_offset, ALL_DONE.high_offset, recorder.now_ms + 1_000))
+    found = rerun(recorder, rows, log, LogProgress(ALL_DONE.next_offset, ALL_DONE.high_offset, recorder.now_ms + 1_000))
     assert Kind.LOST not in found.violations
     assert (found.void_fills, found.void_by_age) == (1, 1)

@@ -11,14 +11,14 @@ SERVERS = {"AMQP_URL": "amqp://", "DATABASE_URL": "postgresql://"}
 def test_all_processes_in_a_place_and_no_others_begin_with_its_name() -> None:
     first, second = (from_environment(SERVERS | {"REPLICA": "worker-1"}) for _ in range(2))
     assert first.replica != second.replica
-    assert first.place == second.place != ""
-    assert first.replica.startswith(first.place)
-    assert not from_environment(SERVERS | {"REPLICA": "worker-11"}).replica.startswith(first.place)
+    assert first.replica_prefix == second.replica_prefix != ""
+    assert first.replica.startswith(first.replica_prefix)
+    assert not from_environment(SERVERS | {"REPLICA": "worker-11"}).replica.startswith(first.replica_prefix)
 
 
 @pytest.mark.parametrize("environment", [{}, {"REPLICA": "w" * REPLICA_CHARACTERS_MAX}])
 def test_a_name_that_others_may_have_is_no_place(environment: dict[str, str]) -> None:
-    assert from_environment(SERVERS | environment).place == ""
+    assert from_environment(SERVERS | environment).replica_prefix == ""
 
 
 @pytest.mark.parametrize("name", ["\udcff", "Łódź-1", "a\nb"])

@@ -35,23 +35,23 @@ def outcomes(tmp_path_factory) -> list:
 def test_every_state_is_repaired_or_named_in_one_line(outcomes):
     assert len(outcomes) > 100
     for state, results in outcomes:
-        for command, code, said in results:
-            case = f"{state}: {command}: {said}"
+        for command, code, output in results:
+            case = f"{state}: {command}: {output}"
             assert code in (0, 1), case
-            assert sum(line.startswith("error: ") for line in said.splitlines()) == code, case
-            assert "Traceback" not in said, case
-            assert "fault in Day Trade" not in said, case
+            assert sum(line.startswith("error: ") for line in output.splitlines()) == code, case
+            assert "Traceback" not in output, case
+            assert "fault in Day Trade" not in output, case
 
 
 def test_clean_works_in_every_state_in_which_there_is_a_folder(outcomes):
     for state, results in outcomes:
-        command, code, said = results[-1]
+        command, code, output = results[-1]
         assert command == "clean"
-        assert code == 0 or "or run `make clean`" in said, f"{state}: {said}"
+        assert code == 0 or "or run `make clean`" in output, f"{state}: {output}"
 
 
 def test_a_damaged_record_is_replaced_by_its_copy_and_only_without_one_by_a_new_one(outcomes):
-    said = {state: results[0][2] for state, results in outcomes}
+    output = {state: results[0][2] for state, results in outcomes}
     for how in ("missing", "empty", "garbage", "no object", "an empty object", "too deep", "wrong values", "a folder"):
-        assert "using its copy" in said[f"stack.json: {how}"], how
-        assert how == "missing" or "new ports" in said[f"stack.json and stack.copy.json: {how}"], how
+        assert "using its copy" in output[f"stack.json: {how}"], how
+        assert how == "missing" or "new ports" in output[f"stack.json and stack.copy.json: {how}"], how

@@ -36,8 +36,8 @@ def test_supervisord_reads_back_every_name(tmp_path):
     for number, name in enumerate(names):
         folder = tmp_path / name / "in"
         folder.mkdir(parents=True)
-        told = {"DUMP_DIR": f"x{name}x", "LAST": "2"}
-        made.append(Program(f"worker-{number}", (f"{folder}/run", name), folder / "a.log", folder, told))
+        variables = {"DUMP_DIR": f"x{name}x", "LAST": "2"}
+        made.append(Program(f"worker-{number}", (f"{folder}/run", name), folder / "a.log", folder, variables))
     for program, read in zip(made, read_back(made, tmp_path), strict=True):
         understood = (read.directory, read.stdout_logfile, tuple(shlex.split(read.command)), read.environment)
         assert understood == (str(program.directory), str(program.log), program.command, program.environment)
@@ -47,11 +47,11 @@ def test_supervisord_reads_back_every_name(tmp_path):
 def test_a_value_that_supervisord_cannot_read_is_refused_in_one_line(value):
     with pytest.raises(StackError) as refused:
         Program("worker", ("run",), Path("/log"), Path("/"), {"SECRET_KEY": value}).section()
-    said = str(refused.value)
-    assert said.startswith("SECRET_KEY: ")
-    assert "Use another value" in said
-    assert "\n" not in said
-    assert value not in said, "it may be a password"
+    message = str(refused.value)
+    assert message.startswith("SECRET_KEY: ")
+    assert "Use another value" in message
+    assert "\n" not in message
+    assert value not in message, "it may be a password"
 
 
 def test_no_worker_is_configured_with_the_path_of_the_checkout():

@@ -44,7 +44,7 @@ def test_the_installation_accepts_no_file_without_a_known_hash():
 def test_every_installed_package_has_an_allowed_licence():
     installed = {one.name: licences.licence_names(one.metadata) for one in metadata.distributions()}
     assert len(installed) > 20
-    assert [said for name, named in installed.items() if (said := licences.objection(name, named))] == []
+    assert [text for name, named in installed.items() if (text := licences.objection(name, named))] == []
 
 
 @pytest.mark.parametrize("named", [[], ["GPL-3.0-only"], ["MIT", "AGPL-3.0-or-later"], ["Other/Proprietary License"]])

@@ -7,12 +7,12 @@ import pytest
 from deploy.commands import tiers
 from deploy.stack import caller
 from deploy.stack.failure import StackError
-from tests.chaos.kept_round import ALL_SEEDS, FEW_SEEDS, seeds_of
+from tests.chaos.shared_round import ALL_SEEDS, FEW_SEEDS, seeds_of
 
 TESTS = Path(__file__).parents[1]
 
 
-def places(chosen: tuple[tiers.Tier, ...]) -> list[str]:
+def folders(chosen: tuple[tiers.Tier, ...]) -> list[str]:
     return [argument for tier in chosen for argument in tier.arguments if argument.startswith("tests")]
 
 
@@ -24,13 +24,13 @@ def test_all_tiers_together_have_every_test_once() -> None:
     every = tiers.chosen(tiers.ALL, [])
     alone = [tier for tier in every if tier.arguments[-2:] == tiers.ALONE]
     together = [tier for tier in every if tier not in alone]
-    assert sorted(places(together)) == sorted(there)
-    left_out = {place for tier in together if tier.arguments[-2:] == tiers.NOT_ALONE for place in places((tier,))}
-    assert {place for place in left_out if _has_lonely_tests(place)} <= set(places(alone)) <= left_out
+    assert sorted(folders(together)) == sorted(there)
+    left_out = {folder for tier in together if tier.arguments[-2:] == tiers.NOT_ALONE for folder in folders((tier,))}
+    assert {folder for folder in left_out if _has_lonely_tests(folder)} <= set(folders(alone)) <= left_out
 
 
-def _has_lonely_tests(place: str) -> bool:
-    return any("mark.alone" in path.read_text() for path in (TESTS.parent / place).rglob("*.py"))
+def _has_lonely_tests(folder: str) -> bool:
+    return any("mark.alone" in path.read_text() for path in (TESTS.parent / folder).rglob("*.py"))
 
 
 def test_with_arguments_one_process_runs_the_tests_on_servers() -> None:

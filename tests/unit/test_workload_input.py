@@ -73,20 +73,20 @@ SHAPES = {
 def test_the_same_commands_come_of_every_shape_from_a_file_and_from_a_pipe(path, pipe, content):
     path.write_bytes(content)
     expected = [CommandName.ADD, CommandName.QUOTE, CommandName.COMMIT_BUY]
-    said, workload = commands(path)
-    assert (said, workload.lines, workload.unreadable, workload.fault) == (expected, 3, 0, None)
+    names, workload = commands(path)
+    assert (names, workload.lines, workload.unreadable, workload.fault) == (expected, 3, 0, None)
     name, end = pipe
     end.write(content)
     end.close()
-    said, workload = commands(name)
-    assert (said, workload.lines, workload.unreadable, workload.fault) == (expected, 3, 0, None)
+    names, workload = commands(name)
+    assert (names, workload.lines, workload.unreadable, workload.fault) == (expected, 3, 0, None)
 
 
 def test_a_line_end_may_lie_anywhere_between_two_reads(path):
     for shift in range(3):
         path.write_bytes(b"[1] DUMPLOG,u," + b"x" * (CHUNK_BYTES - 15 - shift) + b"\r\n[2] ADD,u,1.00\r\n")
-        said, workload = commands(path)
-        assert (said, workload.lines) == ([CommandName.DUMPLOG, CommandName.ADD], 2)
+        names, workload = commands(path)
+        assert (names, workload.lines) == ([CommandName.DUMPLOG, CommandName.ADD], 2)
 
 
 def _tar() -> bytes:
@@ -121,16 +121,16 @@ def _tar() -> bytes:
 )
 def test_an_unreadable_workload_is_refused_in_one_line_before_anything_runs(path, content, why):
     path.write_bytes(content)
-    said = refusal(path)
-    assert why in said
-    assert str(path) in said
+    message = refusal(path)
+    assert why in message
+    assert str(path) in message
 
 
 def test_a_name_that_is_not_utf_8_opens_its_file_and_is_shown_as_text(tmp_path):
     name = os.fsdecode(bytes(tmp_path) + b"/caf\xe9.txt")
     Path(name).write_bytes(LINES)
-    said, workload = commands(name)
-    assert (len(said), workload.name) == (3, f"{tmp_path}/caf?.txt")
+    names, workload = commands(name)
+    assert (len(names), workload.name) == (3, f"{tmp_path}/caf?.txt")
 
 
 def test_a_folder_a_missing_file_and_a_closed_standard_input_are_named(tmp_path):
@@ -152,18 +152,18 @@ def test_standard_input_may_be_a_file_that_is_read_in_part(path):
     os.dup2(file, 0)
     try:
         assert os.read(0, 7) == b"header\n"
-        said, workload = commands("/dev/stdin")
+        names, workload = commands("/dev/stdin")
     finally:
         os.dup2(before, 0)
         os.close(before)
         os.close(file)
-    assert (len(said), workload.name, workload.unreadable) == (3, "standard input", 0)
+    assert (len(names), workload.name, workload.unreadable) == (3, "standard input", 0)
 
 
 def test_a_named_pipe_waits_for_its_writer_and_says_so(path, monkeypatch):
     monkeypatch.setattr("producers.workload.PATIENCE_SECONDS", 0.0)
     os.mkfifo(path)
-    told: list[str] = []
+    messages: list[str] = []
 
     def write() -> None:
         with path.open("wb", buffering=0) as end:
@@ -172,8 +172,8 @@ def test_a_named_pipe_waits_for_its_writer_and_says_so(path, monkeypatch):
     writer = threading.Thread(target=write)
 
     def notice(text: str) -> None:
-        told.append(text)
-        if len(told) == 1:
+        messages.append(text)
+        if len(messages) == 1:
             writer.start()
 
     with WorkloadInput(str(path)) as opened:
@@ -182,7 +182,7 @@ def test_a_named_pipe_waits_for_its_writer_and_says_so(path, monkeypatch):
         assert workload.lines is None, "nobody knows yet"
         assert len(list(workload.commands(lambda: None))) == 3
     writer.join()
-    assert "nothing so far" in told[0]
+    assert "nothing so far" in messages[0]
     assert workload.lines == 3
 
 
@@ -212,8 +212,8 @@ def test_commands_before_a_pipes_break_run_and_the_fault_is_kept(pipe):
     whole = packed(b"".join(b"[%d] ADD,u,%d.00\n" % (n, n * 7919 % 10_007) for n in range(1, 2001)))
     end.write(whole[: len(whole) // 2])
     end.close()
-    said, workload = commands(name)
-    assert 500 < len(said) < 2_000
+    names, workload = commands(name)
+    assert 500 < len(names) < 2_000
     assert "damaged or cut off" in workload.fault
 
 
@@ -236,6 +236,6 @@ def test_memory_is_bounded_however_much_a_packed_file_unpacks_to(path):
         file.write(b"\n" + LINES)
     assert path.stat().st_size < 100_000
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    said, workload = commands(path)
-    assert (len(said), workload.lines, workload.unreadable) == (3, 4, 1)
+    names, workload = commands(path)
+    assert (len(names), workload.lines, workload.unreadable) == (3, 4, 1)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 64_000

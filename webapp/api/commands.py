@@ -48,7 +48,7 @@ def give_command(person: Person, body: AnyCommand, query: Waiting, headers: Keye
     "GET",
     "/commands/{command_id}",
     {200: CommandAnswer},
-    place={"command_id": HexId},
+    path_parameters={"command_id": HexId},
     query=Waiting,
 )
 def get_command(person: Person, command_id: str, query: Waiting) -> Response:

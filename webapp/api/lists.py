@@ -34,7 +34,7 @@ def list_watched(person: Person) -> list[str]:
     return reads.watched_symbols(person.user_id)
 
 
-@operation("PUT", "/watchlist/{symbol}", {200: list[str]}, place={"symbol": SymbolLetters}, errors=(409,))
+@operation("PUT", "/watchlist/{symbol}", {200: list[str]}, path_parameters={"symbol": SymbolLetters}, errors=(409,))
 def watch_symbol(person: Person, symbol: str) -> list[str]:
     """Watch a symbol."""
     if not reads.watch(person.user_id, symbol.upper()):
@@ -42,7 +42,7 @@ def watch_symbol(person: Person, symbol: str) -> list[str]:
     return reads.watched_symbols(person.user_id)
 
 
-@operation("DELETE", "/watchlist/{symbol}", {200: list[str]}, place={"symbol": SymbolLetters})
+@operation("DELETE", "/watchlist/{symbol}", {200: list[str]}, path_parameters={"symbol": SymbolLetters})
 def unwatch_symbol(person: Person, symbol: str) -> list[str]:
     """Stop watching a symbol."""
     reads.unwatch(person.user_id, symbol.upper())
@@ -55,7 +55,7 @@ def list_dumps(person: Person) -> list[downloads.DumpFile]:
     return downloads.listed(person)
 
 
-@operation("GET", "/dumps/{dump_id}", {200: "application/xml"}, place={"dump_id": HexId})
+@operation("GET", "/dumps/{dump_id}", {200: "application/xml"}, path_parameters={"dump_id": HexId})
 def download_dump(person: Person, dump_id: str) -> Response:
     """Download the file of a dump."""
     response = downloads.send(person, dump_id)

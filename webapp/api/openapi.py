@@ -52,7 +52,7 @@ def _schemas() -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
     """Schemas by the id() of their type (types need not be hashable), and the components that they refer to."""
     types: list[Any] = [Problem]
     for operation in OPERATIONS:
-        types += [operation.body, *operation.place.values(), *operation.answers.values()]
+        types += [operation.body, *operation.path_parameters.values(), *operation.answers.values()]
         for struct in (operation.query, operation.headers):
             types += [f.type for f in msgspec.structs.fields(struct)] if struct else []
     types = [kind for kind in types if kind is not None and not isinstance(kind, str)]
@@ -92,13 +92,13 @@ def _with_one_of(names: tuple[str, ...], schema: dict[str, Any]) -> dict[str, An
 
 
 def _described(operation: Operation, schemas: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
         "parameters": [
             *(
                 {"name": name, "in": "path", "required": True, "schema": schemas[id(kind)]}
-                for name, kind in operation.place.items()
+                for name, kind in operation.path_parameters.items()
             ),
             *_parameters(operation.query, "query", schemas),
             *_parameters(operation.headers, "header", schemas),
@@ -109,10 +109,10 @@ def _described(operation: Operation, schemas: dict[int, dict[str, Any]]) -> dict
         },
     }
     if operation.body is not None:
-        said["requestBody"] = {"required": True, "content": {JSON: {"schema": schemas[id(operation.body)]}}}
+        described["requestBody"] = {"required": True, "content": {JSON: {"schema": schemas[id(operation.body)]}}}
     if not operation.open_to_all:
-        said["security"] = [{"token": []}]
-    return said
+        described["security"] = [{"token": []}]
+    return described
 
 
 def _parameters(struct: Any, place: str, schemas: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ def _statuses(operation: Operation) -> list[int]:
     statuses = {429, 500, 503, *operation.errors}
     if not operation.open_to_all:
         statuses |= {401} | ({403} if operation.method not in SAFE_METHODS else set())
-    if operation.place:
+    if operation.path_parameters:
         statuses.add(404)
     if operation.query or operation.headers or operation.body:
         statuses.add(422)
@@ -142,12 +142,12 @@ def _statuses(operation: Operation) -> list[int]:
 
 
 def _answer(status: int, kind: Any, schemas: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    said: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    described: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     if isinstance(kind, str):
-        said["content"] = {kind: {"schema": {"type": "string"}}}
+        described["content"] = {kind: {"schema": {"type": "string"}}}
     elif kind is not None:
-        said["content"] = {JSON: {"schema": schemas[id(kind)]}}
-    return said
+        described["content"] = {JSON: {"schema": schemas[id(kind)]}}
+    return described
 
 
 def _problem(status: int, schemas: dict[int, dict[str, Any]]) -> dict[str, Any]:

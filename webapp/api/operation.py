@@ -29,8 +29,8 @@ class Operation:
     """A declared API call. `answers`: type of the body by status; None for no body; a str is a media type
     other than JSON.
 
-    `errors`: its error statuses, besides those that any call with these parts may give. `place`: types of the path's
-    parameters.
+    `errors`: its error statuses, besides those that any call with these parts may give. `path_parameters`:
+    their types by name.
     """
 
     method: str
@@ -41,7 +41,7 @@ class Operation:
     body: Any = None
     query: Any = None
     headers: Any = None
-    place: dict[str, Any] = field(default_factory=dict)
+    path_parameters: dict[str, Any] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
     open_to_all: bool = False
     limit: Callable[..., Any] | None = None
@@ -62,24 +62,24 @@ def operation(
 
     def register(view: Callable[..., Any]) -> Callable[..., Response]:
         assert view.__doc__ is not None, "the API's description shows the first line of it"
-        told = Operation(method, path, view.__name__, view.__doc__.strip().splitlines()[0], answers, **parts)
-        OPERATIONS.append(told)
+        declared = Operation(method, path, view.__name__, view.__doc__.strip().splitlines()[0], answers, **parts)
+        OPERATIONS.append(declared)
         address = re.sub(r"\{(\w+)\}", r"<\1>", path)
 
         @wraps(view)
-        def call(**place: str) -> Response:
-            given: dict[str, Any] = {} if told.open_to_all else {"person": authenticated(method)}
-            given |= {name: _placed(text, told.place[name]) for name, text in place.items()}
-            if told.query is not None:
-                given["query"] = _converted(request.args.to_dict(), told.query, "query")
-            if told.headers is not None:
-                given["headers"] = _converted(_header_values(told.headers), told.headers, "header")
-            if told.body is not None:
-                given["body"] = _body(told.body)
+        def call(**path_values: str) -> Response:
+            given: dict[str, Any] = {} if declared.open_to_all else {"person": authenticated(method)}
+            given |= {name: _path_value(text, declared.path_parameters[name]) for name, text in path_values.items()}
+            if declared.query is not None:
+                given["query"] = _converted(request.args.to_dict(), declared.query, "query")
+            if declared.headers is not None:
+                given["headers"] = _converted(_header_values(declared.headers), declared.headers, "header")
+            if declared.body is not None:
+                given["body"] = _body(declared.body)
             answer = view(**given)
             return answer if isinstance(answer, Response) else answered(answer)
 
-        view_function = told.limit(call) if told.limit else call
+        view_function = declared.limit(call) if declared.limit else call
         blueprint.add_url_rule(address, endpoint=view.__name__, view_func=view_function, methods=[method])
         return call
 
@@ -126,7 +126,7 @@ def _body(body_type: Any) -> Any:
         raise ProblemError(400, f"the body is not JSON: {error}") from error
 
 
-def _placed(text: str, kind: Any) -> Any:
+def _path_value(text: str, kind: Any) -> Any:
     try:
         return bounded(text, kind)
     except msgspec.ValidationError as error:

@@ -43,7 +43,7 @@ def list_tokens(person: Person) -> list[tokens.Token]:
     return tokens.of_person(site().store, person.user_id)
 
 
-@operation("DELETE", "/tokens/{token_id}", {204: None}, place={"token_id": TokenNumber})
+@operation("DELETE", "/tokens/{token_id}", {204: None}, path_parameters={"token_id": TokenNumber})
 def revoke_token(person: Person, token_id: int) -> Response:
     """Revoke one of your tokens."""
     if not tokens.revoke(site().store, person.user_id, token_id):

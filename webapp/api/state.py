@@ -38,7 +38,7 @@ def get_account(person: Person) -> reads.AccountView:
     return reads.account(person.user_id)
 
 
-@operation("GET", "/account/at/{seq}", {200: reads.AccountAt}, place={"seq": Seq})
+@operation("GET", "/account/at/{seq}", {200: reads.AccountAt}, path_parameters={"seq": Seq})
 def get_account_at(person: Person, seq: int) -> reads.AccountAt:
     """Show your account right after a row of its history: cash, shares, pending orders and trigger orders."""
     at = reads.account_at(person.user_id, seq)
@@ -47,7 +47,7 @@ def get_account_at(person: Person, seq: int) -> reads.AccountAt:
     return at
 
 
-@operation("GET", "/account/explain/{figure}", {200: reads.Explanation}, place={"figure": FigureName})
+@operation("GET", "/account/explain/{figure}", {200: reads.Explanation}, path_parameters={"figure": FigureName})
 def explain_figure(person: Person, figure: str) -> reads.Explanation:
     """List the rows that add up to a figure: cash, reserved, realised, or shares, reserved_shares, cost of a symbol."""
     explanation = reads.explain(person.user_id, figure)
@@ -92,7 +92,7 @@ def get_summary(person: Person) -> Summary:
     return summary_of(person.user_id)
 
 
-@operation("GET", "/quotes/{symbol}", {200: reads.QuoteView}, place={"symbol": SymbolLetters})
+@operation("GET", "/quotes/{symbol}", {200: reads.QuoteView}, path_parameters={"symbol": SymbolLetters})
 def get_quote(person: Person, symbol: str) -> reads.QuoteView:
     """Show the latest known price and its age, at no cost. The command QUOTE gets a price that an order can use."""
     quote = reads.latest_quote(symbol.upper())
@@ -101,7 +101,7 @@ def get_quote(person: Person, symbol: str) -> reads.QuoteView:
     return quote
 
 
-@operation("GET", "/prices/{symbol}", {200: list[reads.Price]}, place={"symbol": SymbolLetters}, query=Since)
+@operation("GET", "/prices/{symbol}", {200: list[reads.Price]}, path_parameters={"symbol": SymbolLetters}, query=Since)
 def list_prices(person: Person, symbol: str, query: Since) -> list[reads.Price]:
     """List every price that was paid for, oldest first."""
     return reads.price_history(symbol.upper(), query.from_ms)

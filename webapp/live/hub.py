@@ -117,11 +117,11 @@ class Hub:
             while not self._stopping:
                 try:
                     await asyncio.wait_for(stream.news.wait(), HEARTBEAT_SECONDS)
-                    said = stream.take()
+                    events = stream.take()
                 except TimeoutError:
-                    said = [("heartbeat", {"at_ms": now_ms()})]
-                if said:
-                    yield b"".join(event(name, data, self._next_id()) for name, data in said)
+                    events = [("heartbeat", {"at_ms": now_ms()})]
+                if events:
+                    yield b"".join(event(name, data, self._next_id()) for name, data in events)
                 if time.monotonic() >= check_at:
                     check_at = time.monotonic() + SESSION_CHECK_SECONDS
                     if not await self._still(stream.user, cookie):
@@ -159,11 +159,11 @@ class Hub:
             hear(*arguments)
             self._stale.set()
 
-        def told(*arguments: object) -> None:
+        def tell_from_any_thread(*arguments: object) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is listening any more
                 self._loop.call_soon_threadsafe(tell, *arguments)
 
-        return told
+        return tell_from_any_thread
 
     def _next_id(self) -> str:
         # The server ignores the id of a returning page: it sends all that is current.

@@ -99,9 +99,9 @@ def _headers(request: Request, settings: WebSettings) -> dict[str, str] | None:
 
 def _host(request: Request, settings: WebSettings) -> str:
     """Host as the browser addressed it: many proxies replace it in Host, and pass it on in X-Forwarded-Host."""
-    told = [host.strip() for host in request.headers.get("x-forwarded-host", "").split(",")]
-    if settings.proxies and len(told) >= settings.proxies and told[-settings.proxies]:
-        return told[-settings.proxies]
+    forwarded_hosts = [host.strip() for host in request.headers.get("x-forwarded-host", "").split(",")]
+    if settings.proxies and len(forwarded_hosts) >= settings.proxies and forwarded_hosts[-settings.proxies]:
+        return forwarded_hosts[-settings.proxies]
     return request.headers.get("host", "")
 
 

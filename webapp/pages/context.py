@@ -17,7 +17,7 @@ from webapp.pages.root import pages
 
 THEMES = ("light", "dark")
 FORM_TOKEN_BYTES = 16
-PLACES = {
+NAVIGATION_ENTRIES = {
     "symbol": "symbols",
     "history_row": "history",
     "explain": "history",
@@ -77,10 +77,10 @@ def navigation(person: Person) -> list[tuple[str, str, bool]]:
     return [*entries, ("operations", "Operations", True)] if person.administrator else entries
 
 
-def place() -> str:
+def current_entry() -> str:
     """The navigation entry of this page."""
     name = (request.endpoint or "").removeprefix("pages.")
-    return PLACES.get(name, name)
+    return NAVIGATION_ENTRIES.get(name, name)
 
 
 def form_token() -> str:
@@ -115,7 +115,7 @@ def _parts(address: str) -> SplitResult | None:
         return None
 
 
-def told() -> list[dict[str, str]]:
+def flashed_messages() -> list[dict[str, str]]:
     """Messages that the previous request left for this page."""
     return cast(list[dict[str, str]], get_flashed_messages())
 
@@ -132,11 +132,11 @@ GLOBALS: dict[str, Any] = {
     "stream_url": stream_url,
     "STREAM_SYMBOLS_MAX": SYMBOLS_MAX,
     "navigation": navigation,
-    "place": place,
+    "current_entry": current_entry,
     "icons": ICONS,
     "form_token": form_token,
     "back_to": back_to,
-    "told": told,
+    "flashed_messages": flashed_messages,
 }
 # Globals, not a context processor, because imported macros do not see the latter.
 for name, value in GLOBALS.items():

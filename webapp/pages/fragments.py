@@ -49,8 +49,8 @@ def news() -> ResponseReturnValue:
     after = in_bounds(request.args.get("after"), Seq, 0)
     rows = reads.history(logged_in().user_id, size=NEWS_ROWS_MAX).rows
     fresh = [row for row in reversed(rows) if row.seq > after]
-    told = [news_message(row) for row in fresh if row.kind != HistoryKind.COMMAND]
-    return jsonify({"seq": max((row.seq for row in fresh), default=after), "messages": told})
+    messages = [news_message(row) for row in fresh if row.kind != HistoryKind.COMMAND]
+    return jsonify({"seq": max((row.seq for row in fresh), default=after), "messages": messages})
 
 
 def pieces(*names: str) -> dict[str, Any]:

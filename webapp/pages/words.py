@@ -78,8 +78,8 @@ def outcome_message(result: CommandResult) -> dict[str, str]:
     if result.status == Outcome.REJECTED:
         return message("rejected", f"{NAMES[name]}: rejected", sentence(result.sentence))
     title, text = _DONE[name]
-    said = _figures(result)
-    return message("done", title.format(**said), text.format(**said))
+    figures = _figures(result)
+    return message("done", title.format(**figures), text.format(**figures))
 
 
 def not_newest_message(result: CommandResult, order_seq: int, newest: HistoryRowView) -> dict[str, str]:

@@ -93,12 +93,12 @@ def operations() -> Operations:
 def _lengths(next_offsets: dict[str, int]) -> dict[str, int]:
     """Lengths of the streams; empty while the broker is unreachable."""
     here = site()
-    with here.keeping:
+    with here.cache_lock:
         lengths: dict[str, int]
-        at, lengths = here.kept.get("lengths", (-math.inf, {}))
+        at, lengths = here.cache.get("lengths", (-math.inf, {}))
         if time.monotonic() - at > FRESH_SECONDS:
             lengths = _ask(next_offsets)
-            here.kept["lengths"] = (time.monotonic(), lengths)
+            here.cache["lengths"] = (time.monotonic(), lengths)
         return lengths
 
 

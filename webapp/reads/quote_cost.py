@@ -34,12 +34,12 @@ class QuoteCostView(msgspec.Struct, frozen=True):
 def quote_cost() -> QuoteCostView:
     """Cost of this day so far."""
     here = site()
-    with here.keeping:
+    with here.cache_lock:
         cost: QuoteCostView | None
-        at, cost = here.kept.get("quote cost", (-math.inf, None))
+        at, cost = here.cache.get("quote cost", (-math.inf, None))
         if cost is None or time.monotonic() - at > FRESH_SECONDS:
             cost = _look()
-            here.kept["quote cost"] = (time.monotonic(), cost)
+            here.cache["quote cost"] = (time.monotonic(), cost)
         return cost
 
 

@@ -19,8 +19,8 @@ def rates() -> dict[int, float | None]:
     """History rows a second over each span in seconds; None while a rate is not known yet."""
     now, count = time.monotonic(), store().only(_COUNT)[0]
     here = site()
-    with here.keeping:
-        looks = here.kept.setdefault("counts", deque(maxlen=LOOKS_MAX))
+    with here.cache_lock:
+        looks = here.cache.setdefault("counts", deque(maxlen=LOOKS_MAX))
         if not looks or now - looks[-1][0] >= SECONDS_BETWEEN_LOOKS:
             looks.append((now, count))
         return {span: _rate(looks, now, count, span) for span in SPANS_SECONDS}

@@ -19,7 +19,7 @@ class Findings:
     """Counts of what a replay found.
 
     `void_by_age`: fills that were void only if their quote expired before they were taken. No record tells whether it
-    did. `duplicates`: further copies of commands. `poison`: undecodable messages.
+    did. `duplicates`: further copies of commands. `undecodable`: undecodable messages.
     """
 
     commands: int = 0
@@ -29,7 +29,7 @@ class Findings:
     void_by_age: int = 0
     not_yet_executed: int = 0
     duplicates: int = 0
-    poison: int = 0
+    undecodable: int = 0
     violations: dict[Kind, int] = field(default_factory=dict)
     first: dict[Kind, str] = field(default_factory=dict)
 

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from consumers.transactions import store
 from consumers.transactions.batch import Batch
-from consumers.transactions.replay.recorded import Place
+from consumers.transactions.replay.recorded import LogProgress
 from database import postgres
 from database.libpq_urls import beside, name_of
 from database.migrate import migrate
@@ -59,13 +59,13 @@ class Fresh:
         """Writes one partition's batch: its rows and orders, and the accounts as they are now. Raises psycopg.Error."""
         store.commit(self.connection, batch, [self._ownerships[partition]], {})
 
-    def finish(self, partition: int, place: Place) -> None:
-        """Stores the partition's place in the log, once all that was executed of it is written."""
+    def finish(self, partition: int, progress: LogProgress) -> None:
+        """Stores the progress in the partition's log, once all that was executed of it is written."""
         ownership = self._ownerships[partition]
         ownership.next_offset, ownership.high_offset, ownership.clock_ms = (
-            place.next_offset,
-            place.high_offset,
-            place.clock_ms,
+            progress.next_offset,
+            progress.high_offset,
+            progress.clock_ms,
         )
         store.commit(self.connection, Batch(), [ownership], {})
 

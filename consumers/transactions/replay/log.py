@@ -19,9 +19,9 @@ NEVER_TOUCHED = -1
 
 
 class LogEntry(msgspec.Struct, frozen=True, gc=False):
-    """A command or fill in the stream. `place`: its number in the partition, from 1. `offset`: that of its message."""
+    """A command or fill in the stream. `number`: its number in the partition, from 1. `offset`: that of its message."""
 
-    place: int
+    number: int
     offset: int
     request: Command | Fill
     published_at_ms: int
@@ -38,7 +38,7 @@ class UserLog:
 @dataclass(slots=True)
 class PartitionLog:
     users: dict[str, UserLog] = field(default_factory=dict)
-    poison: int = 0
+    undecodable: int = 0
     """Number of undecodable messages; they are in the dead letters."""
     duplicates: int = 0
     """Number of second and further copies of commands."""
@@ -48,22 +48,22 @@ def read_log(partition: int, deliveries: Iterable[Delivery]) -> PartitionLog:
     """Reads a partition's log; `deliveries` must begin at the beginning of its stream."""
     log = PartitionLog()
     intake = Intake(partition, NEVER_TOUCHED)
-    place = 0
+    number = 0
     for delivery in deliveries:
         intake.put(delivery)
         arrival = intake.arrivals.popleft()
         message = arrival.message
         if message is None:
-            log.poison += 1
+            log.undecodable += 1
             continue
         if isinstance(message, DumpMarker) and partition != NO_USER_PARTITION:
             continue  # this partition only passes the marker on
         for request in arrival.requests:
-            place += 1
+            number += 1
             user = log.users.get(request.user or NO_USER)
             if user is None:
                 user = log.users[request.user or NO_USER] = UserLog()
-            entry = LogEntry(place, delivery.offset, request, message.published_at_ms)
+            entry = LogEntry(number, delivery.offset, request, message.published_at_ms)
             if isinstance(message, FillBatch):
                 user.fills.append(entry)
             elif user.commands.setdefault(request.command_id, entry) is not entry:

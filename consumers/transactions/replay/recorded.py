@@ -28,7 +28,7 @@ class RecordedRow(HistoryRow, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LogProgress:
     """Progress in a partition's log. `next_offset`: the lowest unfinished offset; `high_offset`: the highest taken."""
 
     next_offset: int
@@ -48,10 +48,10 @@ class RecordedHistory:
         self.connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         self.connection.execute("SET LOCAL work_mem = '64MB'")
 
-    def places(self) -> dict[int, Place]:
+    def progress(self) -> dict[int, LogProgress]:
         """Progress in each partition's log, by partition."""
-        rows = self.connection.execute(_PLACES, (store.GROUP,))
-        return {partition: Place(*values) for partition, *values in rows}
+        rows = self.connection.execute(_PROGRESS, (store.GROUP,))
+        return {partition: LogProgress(*values) for partition, *values in rows}
 
     def count_rows(self) -> int:
         """Number of rows in the history."""
@@ -76,7 +76,7 @@ class RecordedHistory:
         self.connection.close()
 
 
-_PLACES = "SELECT partition, next_offset, high_offset, clock_ms FROM partitions WHERE consumer_group = %s"
+_PROGRESS = "SELECT partition, next_offset, high_offset, clock_ms FROM partitions WHERE consumer_group = %s"
 
 _USERS = "SELECT user_id FROM accounts UNION SELECT user_id FROM history"
 

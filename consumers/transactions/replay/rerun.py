@@ -12,7 +12,7 @@ from consumers.transactions.account import Account, DecidedRow, Decision, apply
 from consumers.transactions.batch import Batch
 from consumers.transactions.replay.findings import Findings, Kind
 from consumers.transactions.replay.log import LogEntry, UserLog
-from consumers.transactions.replay.recorded import Place, RecordedRow
+from consumers.transactions.replay.recorded import LogProgress, RecordedRow
 from consumers.transactions.verdict import NO_QUOTE, QUOTE_REFUSED, Given
 from schema.commands import Command, Fill
 from schema.events import Quote
@@ -39,7 +39,7 @@ COMPARED = (
 )
 """Fields of a history row that come from its decision."""
 
-_said = attrgetter(*COMPARED)
+_compared = attrgetter(*COMPARED)
 
 BEFORE_ALL = 0
 
@@ -47,10 +47,10 @@ BEFORE_ALL = 0
 class Rerun:
     """Rerun of one user. Call `step` for each history row in order, then `finish`."""
 
-    def __init__(self, user: str, log: UserLog, place: Place, partition: int, findings: Findings):
+    def __init__(self, user: str, log: UserLog, progress: LogProgress, partition: int, findings: Findings):
         self.account = Account(user)
         self._log = log
-        self._place = place
+        self._progress = progress
         self._partition = partition
         self._findings = findings
         self._reached = BEFORE_ALL
@@ -75,7 +75,7 @@ class Rerun:
     def finish(self) -> None:
         """Notes the requests that are in the stream and have no history row."""
         for entry in self._log.commands.values():
-            if entry.offset < self._place.next_offset or entry.place < self._reached:
+            if entry.offset < self._progress.next_offset or entry.number < self._reached:
                 command = _command_of(entry)
                 self._findings.note(
                     Kind.LOST, f"{self._name}: {command.name} {command.transaction_number} {_where(entry)}"
@@ -83,8 +83,8 @@ class Rerun:
             else:
                 self._findings.not_yet_executed += 1
         for entry in self._log.fills:
-            if entry.offset < self._place.next_offset:
-                self._void(entry, self._place.clock_ms)
+            if entry.offset < self._progress.next_offset:
+                self._void(entry, self._progress.clock_ms)
             else:
                 self._findings.not_yet_executed += 1
         self._log.fills.clear()
@@ -147,11 +147,11 @@ class Rerun:
 
     def _reach(self, entry: LogEntry, row: RecordedRow) -> None:
         """Checks that the row's request is next in the stream, and that everything due had expired before it."""
-        while self._log.fills and self._log.fills[0].place < entry.place:
+        while self._log.fills and self._log.fills[0].number < entry.number:
             self._void(self._log.fills.popleft(), row.at_ms)
-        if entry.place < self._reached:
+        if entry.number < self._reached:
             self._note(Kind.OUT_OF_ORDER, row, f"{_where(entry)} took effect after a later entry of the stream")
-        self._reached = max(self._reached, entry.place)
+        self._reached = max(self._reached, entry.number)
         account = self.account
         if (account.buys or account.sells) and (overdue := engine.due(account, row.at_ms)):
             self._note(Kind.MISMATCH, row, f"order {overdue[0].seq} was due, but was not released before this row")
@@ -196,7 +196,7 @@ class Rerun:
             self._findings.note(Kind.LOST, f"{self._name}: fill of {fill.side} {fill.symbol} {_where(entry)}")
 
     def _compare(self, row: RecordedRow, decision: Decision, published_at_ms: int) -> None:
-        if _said(row) != _said(decision):
+        if _compared(row) != _compared(decision):
             self._note(Kind.MISMATCH, row, ", ".join(_differences(row, decision)))
         elif row.published_at_ms != published_at_ms:
             self._note(
@@ -212,7 +212,7 @@ class Rerun:
 
 
 def _differences(row: RecordedRow, decision: Decision) -> Iterator[str]:
-    for name, recorded, recomputed in zip(COMPARED, _said(row), _said(decision), strict=True):
+    for name, recorded, recomputed in zip(COMPARED, _compared(row), _compared(decision), strict=True):
         if recorded != recomputed:
             yield f"{name} {recorded}, recomputed {recomputed}"
 

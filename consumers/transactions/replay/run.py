@@ -13,7 +13,7 @@ from consumers.transactions.batch import Batch
 from consumers.transactions.replay.findings import Findings
 from consumers.transactions.replay.fresh import Fresh, recreate
 from consumers.transactions.replay.log import PartitionLog, UserLog, read_log
-from consumers.transactions.replay.recorded import Place, RecordedHistory
+from consumers.transactions.replay.recorded import LogProgress, RecordedHistory
 from consumers.transactions.replay.rerun import Rerun
 from rabbitmq.connection import Connection
 from rabbitmq.lengths import PATIENCE_SECONDS, newest_offsets
@@ -52,23 +52,23 @@ def replay(broker: Connection, database_url: str, progress: Progress) -> ReplayR
     recorded = RecordedHistory(database_url)
     fresh = Fresh(database_url)
     try:
-        places, total = recorded.places(), recorded.count_rows()
+        progress_of, total = recorded.progress(), recorded.count_rows()
         live = exports.state(recorded.connection)
         # The streams' ends are read after the snapshot was taken, so that the streams hold all that the snapshot has.
-        touched = {command_stream(n): place.high_offset for n, place in places.items() if place.high_offset >= 0}
-        streams = map(command_stream, places)
+        touched = {command_stream(n): done.high_offset for n, done in progress_of.items() if done.high_offset >= 0}
+        streams = map(command_stream, progress_of)
         newest = newest_offsets(broker, streams, awaited=touched, patience_seconds=PATIENCE_SECONDS)
         findings = Findings()
         users = recorded.users()
-        for partition, place in sorted(places.items()):
+        for partition, done in sorted(progress_of.items()):
             stream = command_stream(partition)
-            log = read_log(partition, read(broker, stream, max(newest[stream], place.high_offset)))
-            findings.poison += log.poison
+            log = read_log(partition, read(broker, stream, max(newest[stream], done.high_offset)))
+            findings.undecodable += log.undecodable
             findings.duplicates += log.duplicates
-            partial = _Partition(partition, place, log, findings, fresh)
+            partial = _Partition(partition, done, log, findings, fresh)
             for rows_done in partial.rerun(recorded, users.get(partition, [])):
                 progress(rows_done, total)
-            fresh.finish(partition, place)
+            fresh.finish(partition, done)
         rebuilt = exports.state(fresh.connection)
     finally:
         recorded.close()
@@ -79,9 +79,9 @@ def replay(broker: Connection, database_url: str, progress: Progress) -> ReplayR
 class _Partition:
     """Rerun of one partition's users, one after the other."""
 
-    def __init__(self, partition: int, place: Place, log: PartitionLog, findings: Findings, fresh: Fresh):
+    def __init__(self, partition: int, progress: LogProgress, log: PartitionLog, findings: Findings, fresh: Fresh):
         self._partition = partition
-        self._place = place
+        self._progress = progress
         self._log = log
         self._findings = findings
         self._fresh = fresh
@@ -102,7 +102,7 @@ class _Partition:
 
     def _begin(self, user: str) -> Rerun:
         log = self._log.users.pop(user, None) or UserLog()
-        return Rerun(user, log, self._place, self._partition, self._findings)
+        return Rerun(user, log, self._progress, self._partition, self._findings)
 
     def _write(self) -> int:
         if self._batch.rows:

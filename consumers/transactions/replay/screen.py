@@ -64,7 +64,7 @@ def _report(result: ReplayResult, rebuilt: str, seconds: float) -> None:
     found = result.findings
     print(f"Replayed {_counts(found)} in {seconds:.1f} s ({found.commands / seconds:,.0f} commands/s)")
     print(f"  not yet executed: {found.not_yet_executed:,}")
-    print(f"  duplicates without effect: {found.duplicates:,} · undecodable messages: {found.poison:,}")
+    print(f"  duplicates without effect: {found.duplicates:,} · undecodable messages: {found.undecodable:,}")
     print(f"  void fills: {found.void_fills:,}; void only if their quote was too old: {found.void_by_age:,}")
     for kind, count in found.violations.items():
         print(f"  {count:,} {kind}; the first: {found.first[kind]}")

@@ -29,7 +29,7 @@ def authorizations(website: Website) -> dict[str, str]:
     return {"revoke_token": revoker.authorization, "": person.authorization}
 
 
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["as-told", "otherwise"])
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["as-described", "otherwise"])
 @pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS])
 def test_whatever_is_sent_the_answer_is_as_documented(api_document, authorizations, name: str, mode) -> None:
     if mode is GenerationMode.NEGATIVE and not _has_parts(name):
@@ -53,7 +53,7 @@ def test_whatever_is_sent_the_answer_is_as_documented(api_document, authorizatio
 
 def _has_parts(name: str) -> bool:
     (operation,) = (operation for operation in OPERATIONS if operation.name == name)
-    return bool(operation.body or operation.query or operation.headers or operation.place)
+    return bool(operation.body or operation.query or operation.headers or operation.path_parameters)
 
 
 def test_the_document_is_served_to_everybody_and_names_every_call(website: Website) -> None:

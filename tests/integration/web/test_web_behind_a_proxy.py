@@ -14,15 +14,15 @@ def _attempts(website: Website, forwarded_for: list[str], **settings: str) -> li
     client = website.another(WEB_LIMITS="on", **settings).test_client()
     body = {"user": "nobody", "password": "wrong wrong", "name": "x"}
     return [
-        client.post("/api/v1/tokens", json=body, headers={"X-Forwarded-For": told}).status_code
-        for told in forwarded_for
+        client.post("/api/v1/tokens", json=body, headers={"X-Forwarded-For": forwarded}).status_code
+        for forwarded in forwarded_for
     ]
 
 
 def test_clients_are_told_apart_by_the_address_that_the_sites_proxy_adds(website: Website) -> None:
     """The client's own addresses come first in the header, and the site ignores them."""
-    told = [f"10.9.9.{number}, 192.0.2.1" for number in range(11)]
-    assert _attempts(website, [*told, "192.0.2.1, 192.0.2.2"], WEB_PROXIES="1") == [403] * 10 + [429, 403]
+    forwarded = [f"10.9.9.{number}, 192.0.2.1" for number in range(11)]
+    assert _attempts(website, [*forwarded, "192.0.2.1, 192.0.2.2"], WEB_PROXIES="1") == [403] * 10 + [429, 403]
 
 
 def test_without_a_configured_proxy_forwarded_addresses_are_ignored(website: Website) -> None:

@@ -24,7 +24,7 @@ def put(website: Website, filename: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "said"),
+    ("columns", "shown"),
     [
         ({"state": "waiting"}, "Being written"),
         ({"state": "waiting", "failure": "the disk is full"}, "The disk is full. We will keep trying."),
@@ -35,7 +35,7 @@ def put(website: Website, filename: str) -> None:
         ({"state": "replaced", "written_at_ms": 1}, "A later file has this name."),
     ],
 )
-def test_a_dump_without_a_file_of_its_own_is_not_offered_for_download(website: Website, columns, said) -> None:
+def test_a_dump_without_a_file_of_its_own_is_not_offered_for_download(website: Website, columns, shown) -> None:
     user = website.person()
     filename = f"~{user}/log.xml"
     put(website, filename)  # the file of a later dump
@@ -48,7 +48,7 @@ def test_a_dump_without_a_file_of_its_own_is_not_offered_for_download(website: W
     browser = website.browser()
     browser.log_in(user)
     page = browser.get("/log").text
-    assert said in page
+    assert shown in page
     assert "Download" not in page
     assert browser.get(f"/log/{dump_id}").status_code == 404
 

@@ -29,12 +29,12 @@ class LiveProcess:
 
     def __init__(self, website: Website, **settings: str):
         self.port = free_port()
-        told = {"LIVE_PORT": str(self.port), "LIVE_STREAMS_MAX": str(STREAMS_MAX), "REPLICA": "live"} | settings
+        variables = {"LIVE_PORT": str(self.port), "LIVE_STREAMS_MAX": str(STREAMS_MAX), "REPLICA": "live"} | settings
         self._log = (website.system.folder / "live.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "webapp.live"],
             cwd=ROOT,
-            env=website.system.environment | told,
+            env=website.system.environment | variables,
             stdout=self._log,
             stderr=self._log,
         )
@@ -165,8 +165,8 @@ def test_a_page_hears_prices_of_all_symbols_on_its_persons_watch_list(website, b
         assert stream.response.status == 200
         price = caller.give("QUOTE", symbol=watched[-1]).json["price_cents"]
         caller.give("QUOTE", symbol="NAM")
-        told = stream.hear("price")
-        assert (told["symbol"], told["price_cents"]) == (watched[-1], price)
+        heard = stream.hear("price")
+        assert (heard["symbol"], heard["price_cents"]) == (watched[-1], price)
         assert stream.hear("price")["symbol"] == "NAM"
 
 

@@ -14,8 +14,8 @@ export function serverNowMs() {
 
 // Takes the server's time from an answer: a laptop may sleep, or its clock may be set.
 export function learnTime(response) {
-  const told = Number(response.headers.get("X-Server-Time-Ms"));
-  if (told) {
-    offsetMs = told - Date.now();
+  const serverMs = Number(response.headers.get("X-Server-Time-Ms"));
+  if (serverMs) {
+    offsetMs = serverMs - Date.now();
   }
 }

@@ -5,18 +5,18 @@ import json
 import pytest
 
 from deploy.stack.paths import ROOT
-from deploy.stack.profiles import TEST, TEST_PLACES, urls_of
+from deploy.stack.profiles import TEST, TEST_NAMESPACES, urls_of
 from deploy.stack.record import PRIVATE, Record
-from tests import places
+from tests import sharing
 
 RECORD = Record(kind=PRIVATE, ports={"amqp": 1, "postgres": 2})
 
 
-@pytest.mark.parametrize("place", TEST_PLACES)
-def test_each_process_uses_a_database_and_a_vhost_that_the_stack_has_made_for_it(place: int) -> None:
-    environment = urls_of(RECORD, TEST).environment | {"PYTEST_XDIST_WORKER": f"gw{place - 1}"}
-    places.take(environment)
-    theirs = urls_of(RECORD, TEST, place)
+@pytest.mark.parametrize("namespace", TEST_NAMESPACES)
+def test_each_process_uses_a_database_and_a_vhost_that_the_stack_has_made_for_it(namespace: int) -> None:
+    environment = urls_of(RECORD, TEST).environment | {"PYTEST_XDIST_WORKER": f"gw{namespace - 1}"}
+    sharing.take_namespace(environment)
+    theirs = urls_of(RECORD, TEST, namespace)
     assert (environment["AMQP_URL"], environment["DATABASE_URL"]) == (theirs.amqp, theirs.database)
     definitions = json.loads((ROOT / "rabbitmq" / "definitions.json").read_text())
     vhost = theirs.amqp.rpartition("/")[2]
@@ -26,14 +26,14 @@ def test_each_process_uses_a_database_and_a_vhost_that_the_stack_has_made_for_it
 
 def test_without_other_processes_the_given_servers_are_used_as_they_are_given() -> None:
     environment = urls_of(RECORD, TEST).environment
-    places.take(environment)
+    sharing.take_namespace(environment)
     assert environment == urls_of(RECORD, TEST).environment
 
 
 def test_tests_of_one_running_site_stay_in_one_process_and_others_in_one_for_each_file() -> None:
-    assert places.group_of("tests/browser/test_live.py::test_x[a::b]") == "tests/browser"
-    assert places.group_of("tests/unit/test_money.py::test_x") == "tests/unit/test_money.py"
+    assert sharing.group_of("tests/browser/test_live.py::test_x[a::b]") == "tests/browser"
+    assert sharing.group_of("tests/unit/test_money.py::test_x") == "tests/unit/test_money.py"
 
 
 def test_every_group_that_begins_first_is_there() -> None:
-    assert all((ROOT / group).exists() for group in places.FIRST)
+    assert all((ROOT / group).exists() for group in sharing.FIRST)

@@ -1,6 +1,6 @@
-"""Sharing of the tests among several processes of pytest: each has a place of its own, and some tests stay together.
+"""Sharing of the tests among pytest's processes: each has its own namespace, and some tests stay together.
 
-A place is a database and a vhost (`deploy/stack/profiles.py`), so that no process sees what another one does.
+A namespace is a database and a vhost (`deploy/stack/profiles.py`), so that no process sees what another one does.
 """
 
 import os
@@ -24,12 +24,12 @@ FIRST = (
 """Groups of tests that take longest. They begin first, so that none still runs when all others have ended."""
 
 
-def take(environment: MutableMapping[str, str] = os.environ) -> None:
+def take_namespace(environment: MutableMapping[str, str] = os.environ) -> None:
     """Gives this process of pytest-xdist its own AMQP_URL and DATABASE_URL; the first process keeps the given ones."""
-    place = int(environment.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) + 1
+    namespace = int(environment.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) + 1
     for name in ("AMQP_URL", "DATABASE_URL"):
-        if place > 1 and name in environment:
-            environment[name] = beside(environment[name], f"_{place}")
+        if namespace > 1 and name in environment:
+            environment[name] = beside(environment[name], f"_{namespace}")
 
 
 def group_of(nodeid: str) -> str:
@@ -46,7 +46,7 @@ def turn_of(nodeid: str) -> int:
 
 
 class Groups(LoadScopeScheduling):
-    """Deals groups of tests, in the order of the collection, to processes that have little left to do."""
+    """Distributes groups of tests, in the order of the collection, to processes that have little left to do."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)

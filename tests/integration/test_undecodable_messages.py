@@ -13,11 +13,11 @@ from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.topology import command_stream
 from schema.codec import encode
 from schema.commands import VERSION, CommandBatch, partition_of
-from schema.dead_letters import KEPT_BYTES_MAX
+from schema.dead_letters import STORED_BYTES_MAX
 from tests.builders import a_command
 
 MESSAGES = 300
-BODY = b"\xc1" * KEPT_BYTES_MAX
+BODY = b"\xc1" * STORED_BYTES_MAX
 """Body of each message. All together have more bytes than one batch may commit."""
 
 
@@ -63,7 +63,7 @@ def test_only_the_beginning_of_a_large_message_is_kept(broker, database_url, let
     publisher.publish(Outgoing("", command_stream(3), b"\xc1" * 15_000_000))
     publisher.flush()
     work_until(broker, database_url, letters, "it is a dead letter")
-    assert [letter[1:] for letter in letters()] == [("commands.03", 0, 15_000_000, KEPT_BYTES_MAX)]
+    assert [letter[1:] for letter in letters()] == [("commands.03", 0, 15_000_000, STORED_BYTES_MAX)]
 
 
 def test_a_dead_letter_is_there_once_though_its_worker_dies_after_the_commit(broker, database_url, letters):

@@ -31,7 +31,7 @@ def send(connect: Callable[[], Connection], draw: random.Random, count: int) -> 
             continue
         finally:
             connection.close()
-    raise AssertionError(f"poison could not be published in {ATTEMPTS_MAX} attempts")
+    raise AssertionError(f"the invalid messages could not be published in {ATTEMPTS_MAX} attempts")
 
 
 def _message(draw: random.Random) -> Outgoing:

@@ -31,7 +31,7 @@ _FOR_NOW = {
 }
 
 
-def make_place(dump_dir: Path, filename: str, user: str | None) -> Path:
+def prepare_path(dump_dir: Path, filename: str, user: str | None) -> Path:
     """Makes the folders for a dump's file, and returns the file's path.
 
     Raises DumpImpossible if the file can never be there, OSError if it cannot be there now.

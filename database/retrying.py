@@ -18,12 +18,12 @@ PATIENCE_SECONDS = 60.0
 RETRY_PAUSE_SECONDS = 0.2
 
 CONNECTIONS_MAX = 1
-"""Maximum connections: one suffices, because one thread uses a Ledger."""
+"""Maximum connections: one suffices, because one thread uses a RetryingDatabase."""
 
 Result = TypeVar("Result")
 
 
-class Ledger:
+class RetryingDatabase:
     """Runs each query in a transaction of its own, except that `snapshot` reads one state with several queries."""
 
     def __init__(self, database_url: str, patience_seconds: float = PATIENCE_SECONDS):

@@ -13,12 +13,12 @@ from tests.chaos.round_databases import RoundDatabases
 COMMANDS = 600
 FAULTS = 4
 
-POISONED = 4
+SHARED_SEED = 4
 """Seed of the round with undecodable messages. It runs last, because each round empties the database."""
 
-ALL_SEEDS = (*(seed for seed in range(1, 11) if seed != POISONED), POISONED)
+ALL_SEEDS = (*(seed for seed in range(1, 11) if seed != SHARED_SEED), SHARED_SEED)
 
-FEW_SEEDS = (5, 6, 7, POISONED)
+FEW_SEEDS = (5, 6, 7, SHARED_SEED)
 """Seeds whose rounds kill every kind of worker and the broker, hang a transaction worker, and change the replicas."""
 
 
@@ -34,17 +34,17 @@ def short_plan(seed: int) -> Plan:
     return plan_of(seed, COMMANDS, FAULTS, short=True)
 
 
-class KeptRound:
-    """Round of `POISONED`, run on first use, and again if another round has replaced it in the database."""
+class SharedRound:
+    """Round of `SHARED_SEED`, run on first use, and again if another round has replaced it in the database."""
 
-    def __init__(self, ground: RoundDatabases, folder: Path):
-        self._ground, self._folder = ground, folder
+    def __init__(self, databases: RoundDatabases, folder: Path):
+        self._databases, self._folder = databases, folder
         self._judged: Judged | None = None
 
     def run(self) -> RoundResult:
         """Runs the round, and keeps what it leaves."""
         self.close()
-        ran = Round(short_plan(POISONED), self._ground, self._folder / "round", print, PATIENCE_SECONDS)
+        ran = Round(short_plan(SHARED_SEED), self._databases, self._folder / "round", print, PATIENCE_SECONDS)
         ran.keeps_folder = True
         result = ran.run()
         self._judged = ran.judged
