@@ -65,7 +65,10 @@ def declare(
     from operators import given_servers
     from rabbitmq import declare as topology
     from rabbitmq.dead_letters import earlier_queue
+    from schema.errors import SettingsError
 
+    if fresh and remove:
+        raise SettingsError("--fresh and --remove contradict each other, and nothing was deleted: give one of them")
     with given_servers.broker("declare") as connection:
         if remove:
             topology.remove(connection)

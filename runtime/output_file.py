@@ -26,6 +26,8 @@ def require_writable(path: Path, variable: str) -> None:
             draft.unlink()
         elif not os.access(path, os.W_OK):
             raise SettingsError(f"{variable}={path}: cannot be written: permission denied")
+        elif not path.is_fifo():  # some devices and sockets refuse; opening a pipe would wait for its reader
+            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY))
     except OSError as error:
         raise SettingsError(f"{variable}={path}: cannot be written: {error.strerror}") from error
 

@@ -43,6 +43,7 @@ def loadtest(record: Record, replicas: int) -> int:
 
 def _run_in_the_other_place(record: Record, replicas: int, driver: DriverProcess) -> int:
     """Runs the load test on the database and vhost that the last one did not use (`profiles.NAMESPACES`)."""
+    servers.refuse_to_drop_anothers(record)
     before, namespace = urls_of(record, LOADTEST), profiles.other_namespace(record)
     urls = urls_of(record, LOADTEST, namespace)
     with progress("Creating a fresh database and topology"):

@@ -5,14 +5,29 @@ Given servers are never started or stopped. This module knows nothing of workers
 
 import os
 
-from database.libpq_urls import name_of
+from database.beside import refuse_anothers
+from database.libpq_urls import beside, name_of
 from deploy.servers import browser, container, database, given, installed, needs, postgres_data, private
 from deploy.stack.failure import StackError
 from deploy.stack.paths import POSTGRES_DATA
-from deploy.stack.profiles import LIVE, PROFILES, SITE, TEST, TEST_NAMESPACES, Urls, all_urls, superuser_url, urls_of
+from deploy.stack.profiles import (
+    LIVE,
+    LOADTEST,
+    NAMESPACES,
+    PROFILES,
+    REPLAYED,
+    SITE,
+    TEST,
+    TEST_NAMESPACES,
+    Urls,
+    all_urls,
+    superuser_url,
+    urls_of,
+)
 from deploy.stack.progress import say
 from deploy.stack.record import CONTAINER, GIVEN, PRIVATE, Kind, Record, load
 from deploy.supervision import leftovers, readiness, supervisor
+from schema.errors import DayTradeError
 
 GIVEN_SECONDS_MAX = 15
 
@@ -95,6 +110,19 @@ def refuse_to_empty_live_streams(record: Record) -> None:
         )
 
 
+def refuse_to_drop_anothers(record: Record) -> None:
+    """Raises StackError if a load test on given servers would drop a database of another program."""
+    if record.kind != GIVEN:
+        return
+    for namespace in NAMESPACES:
+        url = urls_of(record, LOADTEST, namespace).database
+        for one in (url, beside(url, REPLAYED)):
+            try:
+                refuse_anothers(record.database_url, one)
+            except DayTradeError as error:
+                raise StackError(str(error)) from error
+
+
 def recreate_database(record: Record, urls: Urls) -> None:
     assert urls != urls_of(record, LIVE), "live data are never dropped"
     database.recreate_database(_admin(record), urls.database, _owner(record))
@@ -103,9 +131,8 @@ def recreate_database(record: Record, urls: Urls) -> None:
 def drop_database(record: Record, urls: Urls) -> None:
     """Drops a database, and the one that a replay built beside it."""
     assert urls != urls_of(record, LIVE), "live data are never dropped"
-    name = name_of(urls.database)
-    for one in (name, f"{name}_replay"):
-        database.drop_database(_admin(record), one)
+    for one in (urls.database, beside(urls.database, REPLAYED)):
+        database.drop_database(_admin(record), name_of(one))
 
 
 def _admin(record: Record) -> str:

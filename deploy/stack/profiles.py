@@ -16,6 +16,10 @@ NAMESPACES: tuple[Namespace, ...] = (1, 2)
 last one did not use, so that the last one's data are kept until the new one has begun."""
 TEST_NAMESPACES = (1, 2)
 """Namespaces for the tests: one for each of the processes that share them."""
+REPLAYED = "_replay"
+"""Addition to a database's name that names the database in which it is replayed."""
+LONGEST_SUFFIX = f"_{LOADTEST}_{NAMESPACES[-1]}{REPLAYED}"
+"""Longest addition to a given database's name."""
 HOST = "127.0.0.1"
 
 

@@ -78,7 +78,8 @@ def quotes() -> str:
 
 def dump_dir() -> str:
     """Returns DUMP_DIR as an absolute path: working folders may differ. Relative names start at the project's root."""
-    return str((ROOT / (os.environ.get("DUMP_DIR") or "dumps")).resolve())
+    # Not Path.resolve, which raises RuntimeError if links lead in a circle. Whoever writes there reports an OSError.
+    return os.path.realpath(ROOT / (os.environ.get("DUMP_DIR") or "dumps"))
 
 
 def _program(profile: str, name: str, worker: WorkerProgram, environment: dict[str, str]) -> Program:

@@ -2,6 +2,7 @@
 
 import sys
 
+import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
@@ -38,6 +39,16 @@ def test_verification_fails_if_nothing_has_run(run):
 def test_replay_fails_if_nothing_has_run(run, amqp_url):
     code, output = run("replay")
     assert (code, "nothing to replay" in output, "equal" in output) == (2, True, False)
+
+
+def test_replay_of_a_database_without_tables_makes_no_database(run, monkeypatch, amqp_url, database_url):
+    monkeypatch.setenv("AMQP_URL", amqp_url)
+    empty = make_url(database_url).set(database="postgres").render_as_string(hide_password=False)
+    monkeypatch.setenv("DATABASE_URL", empty)
+    code, said = run("replay")
+    assert (code, "`./daytradectl migrate` makes them" in said, said.count("\n")) == (2, True, 1), said
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT FROM pg_database WHERE datname = 'postgres_replay'").fetchone() is None
 
 
 @pytest.mark.parametrize("what", ["state", "history"])

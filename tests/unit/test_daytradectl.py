@@ -69,6 +69,13 @@ def test_a_missing_setting_gives_one_line_that_says_how_to_get_it(run, verb):
     assert "make env" in err
 
 
+def test_options_that_contradict_each_other_delete_nothing(run, monkeypatch):
+    monkeypatch.setenv("AMQP_URL", "amqp://127.0.0.1:1/")
+    code, out, err = run("declare", "--fresh", "--remove")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "contradict each other" in err
+
+
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: " ".join(words_of(verb)))
 @pytest.mark.parametrize(
     "address", ["mysql://u:secret@h/d", "amqp://u:secret@[::1/d", "postgresql://u:secret@h:port/d"]

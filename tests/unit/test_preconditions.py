@@ -139,6 +139,20 @@ def test_a_file_is_tried_without_being_touched_and_written_whole_or_not_at_all(t
     assert (file.read_bytes(), list(file.parent.iterdir())) == (b"second", [file])
 
 
+def test_a_socket_in_the_place_of_a_file_is_refused_before_the_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind("report")
+        with pytest.raises(SettingsError, match="REPORT=report: cannot be written: No such device"):
+            require_writable(Path("report"), "REPORT")
+
+
+def test_a_folder_behind_links_in_a_circle_is_refused(tmp_path):
+    (tmp_path / "one").symlink_to(tmp_path / "other")
+    (tmp_path / "other").symlink_to(tmp_path / "one")
+    assert "DUMP_DIR" in refused(DUMP_DIR=str(tmp_path / "one"))
+
+
 def test_a_pipe_or_a_device_is_written_to_as_it_is(tmp_path):
     reading, writing = os.pipe()
     with open(reading, "rb") as end:
@@ -226,9 +240,19 @@ def test_a_folder_of_somebody_else_is_named(tmp_path, as_nobody):
         require_writable(Path("/x"), "REPORT")
 
 
-def test_an_address_without_a_database_is_refused():
-    with pytest.raises(StackError, match="names no database"):
-        given.require_addresses("amqp://h", "postgresql://h")
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("postgresql://h", "names no database"),
+        ("postgresql://h/d?dbname=", "names no database"),
+        ("postgresql://h/" + 46 * "d", "a too long name: d+_loadtest_2_replay would be needed"),
+        ("postgresql://h/" + 23 * "%C3%A9", "a too long name"),
+    ],
+)
+def test_an_address_without_a_database_or_with_a_name_that_postgres_would_cut_is_refused(address, why):
+    given.require_addresses("amqp://h", "postgresql://h/" + 45 * "d")
+    with pytest.raises(StackError, match=f"DATABASE_URL .*{why}"):
+        given.require_addresses("amqp://h", address)
 
 
 def test_a_password_on_the_command_line_of_make_is_refused(monkeypatch):

@@ -11,6 +11,7 @@ from consumers.transactions import store
 from consumers.transactions.batch import Batch
 from consumers.transactions.replay.recorded import LogProgress
 from database import postgres
+from database.beside import refuse_anothers
 from database.libpq_urls import beside, name_of
 from database.migrate import migrate
 from ownership import partitions
@@ -34,6 +35,7 @@ def fresh_name(database_url: str) -> str:
 def recreate(database_url: str) -> None:
     """Drops the database of the last replay and makes it anew, with the current schema. Raises StoreError."""
     name = fresh_name(database_url)
+    refuse_anothers(database_url, fresh_url(database_url))
     try:
         with postgres.connect(database_url, OWNER) as connection:
             # CREATE DATABASE cannot run in a transaction, and takes longer than a batch's statement may.

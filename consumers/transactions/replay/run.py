@@ -6,6 +6,7 @@ Wiring only: decides nothing, prints nothing.
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,32 +48,31 @@ class ReplayResult:
 
 
 def replay(broker: Connection, database_url: str, progress: Progress) -> ReplayResult:
-    """Replays all partitions, and compares both states. Raises BrokerError, StoreError, psycopg.Error."""
-    recreate(database_url)
-    recorded = RecordedHistory(database_url)
-    fresh = Fresh(database_url)
-    try:
+    """Replays all partitions, and compares both states. Raises BrokerError, StoreError, psycopg.Error.
+
+    The database of the last replay is dropped once the record and the streams' ends are read.
+    """
+    with closing(RecordedHistory(database_url)) as recorded:
         progress_of, total = recorded.progress(), recorded.count_rows()
         live = exports.state(recorded.connection)
         # The streams' ends are read after the snapshot was taken, so that the streams hold all that the snapshot has.
         touched = {command_stream(n): done.high_offset for n, done in progress_of.items() if done.high_offset >= 0}
         streams = map(command_stream, progress_of)
         newest = newest_offsets(broker, streams, awaited=touched, patience_seconds=PATIENCE_SECONDS)
+        recreate(database_url)
         findings = Findings()
         users = recorded.users()
-        for partition, done in sorted(progress_of.items()):
-            stream = command_stream(partition)
-            log = read_log(partition, read(broker, stream, max(newest[stream], done.high_offset)))
-            findings.undecodable += log.undecodable
-            findings.duplicates += log.duplicates
-            partial = _Partition(partition, done, log, findings, fresh)
-            for rows_done in partial.rerun(recorded, users.get(partition, [])):
-                progress(rows_done, total)
-            fresh.finish(partition, done)
-        rebuilt = exports.state(fresh.connection)
-    finally:
-        recorded.close()
-        fresh.close()
+        with closing(Fresh(database_url)) as fresh:
+            for partition, done in sorted(progress_of.items()):
+                stream = command_stream(partition)
+                log = read_log(partition, read(broker, stream, max(newest[stream], done.high_offset)))
+                findings.undecodable += log.undecodable
+                findings.duplicates += log.duplicates
+                partial = _Partition(partition, done, log, findings, fresh)
+                for rows_done in partial.rerun(recorded, users.get(partition, [])):
+                    progress(rows_done, total)
+                fresh.finish(partition, done)
+            rebuilt = exports.state(fresh.connection)
     return ReplayResult(_hash(live), _hash(rebuilt), _first_difference(live, rebuilt), findings)
 
 
