@@ -19,7 +19,7 @@ from producers.command_publisher import CommandPublisher
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.subscription import ReplyQueue
-from rabbitmq.topology import command_stream
+from rabbitmq.topology import COMMANDS_EXCHANGE, command_stream
 from schema import codec
 from schema.commands import VERSION, Command, CommandBatch, partition_of
 
@@ -43,7 +43,7 @@ class Copier:
 
     def publish(self, command: Command) -> None:
         body = codec.encode(CommandBatch(VERSION, time.time_ns() // 1_000_000, [command], self._queue.name))
-        self._publisher.publish(Outgoing("", command_stream(partition_of(command.key)), body))
+        self._publisher.publish(Outgoing(COMMANDS_EXCHANGE, command_stream(partition_of(command.key)), body))
 
     def _on_replies(self, body: bytes) -> None:
         self.answers += len(codec.decode_replies(body).replies)

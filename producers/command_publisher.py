@@ -12,7 +12,7 @@ import structlog
 
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import POSSIBLY_DUPLICATE, Outgoing, Publisher
-from rabbitmq.topology import command_stream
+from rabbitmq.topology import COMMANDS_EXCHANGE, command_stream
 from runtime.wall_clock import now_ms
 from schema.arguments import is_root_dumplog
 from schema.codec import encode
@@ -164,7 +164,7 @@ class CommandPublisher:
         self._send(partition, body)
 
     def _send(self, partition: int, body: bytes) -> None:
-        message = Outgoing("", command_stream(partition), body, headers=self._headers)
+        message = Outgoing(COMMANDS_EXCHANGE, command_stream(partition), body, headers=self._headers)
         self.messages[partition] += 1
         with self._surviving(message):
             self._publisher.publish(message)

@@ -10,7 +10,7 @@ from quotecache.pending_quotes import PendingQuotes
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.subscription import Subscription
-from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE
+from rabbitmq.topology import PRICE_REQUESTS_EXCHANGE, PRICES_EXCHANGE
 from schema.codec import decode_prices, encode
 from schema.commands import VERSION
 from schema.errors import DecodeError
@@ -79,7 +79,7 @@ class Prices:
         return self._pending.take_answers()
 
     def _send(self, request: PriceRequest) -> None:
-        self._publisher.publish(Outgoing("", PRICE_REQUESTS_QUEUE, encode(request)))
+        self._publisher.publish(Outgoing(PRICE_REQUESTS_EXCHANGE, "", encode(request)))
 
     def _on_body(self, body: bytes) -> None:
         try:

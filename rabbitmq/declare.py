@@ -15,8 +15,8 @@ def declare(connection: Connection, fresh: bool = False) -> None:
             if fresh:
                 channel.queue_delete(queue.name)
             channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
-            if queue.bound_to:
-                channel.queue_bind(queue.name, queue.bound_to)
+            for exchange in queue.bound_to:
+                channel.queue_bind(queue.name, exchange, queue.name)
         if fresh:
             channel.queue_delete(earlier_queue.QUEUE)
         channel.close()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 import pika.exceptions
 
 from rabbitmq.connection import Connection, translated
+from rabbitmq.topology import REPLIES_EXCHANGE
 
 
 class Subscription:
@@ -41,12 +42,13 @@ class Subscription:
 
 
 class ReplyQueue:
-    """A private queue, named by the broker, to which any process may send answers; deleted with the connection."""
+    """A private queue for answers, bound under its name to the exchange of replies; deleted with the connection."""
 
     def __init__(self, connection: Connection, on_body: Callable[[bytes], None]):
         self._channel = connection.channel()
         with translated():
             self.name = self._channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
+            self._channel.queue_bind(self.name, REPLIES_EXCHANGE, self.name)
             self._channel.basic_consume(self.name, lambda *message: on_body(message[3]), auto_ack=True)
         connection.watch(self._channel, self.name)
 

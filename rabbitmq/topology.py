@@ -5,6 +5,12 @@ from typing import Any
 
 from schema.commands import PARTITIONS
 
+COMMANDS_EXCHANGE = "commands"
+"""Direct exchange of commands, keyed by the name of their partition's log."""
+
+FILLS_EXCHANGE = "fills"
+"""Direct exchange of fills, keyed like commands. Fills go into the log of their user, but others may publish them."""
+
 AUDIT_EXCHANGE = "audit"
 """Fanout exchange of the log of record. The audit stream is bound to it; other readers may bind their own queues."""
 
@@ -18,6 +24,15 @@ TRIGGERS_EXCHANGE = "trigger-changes"
 
 ACCOUNTS_EXCHANGE = "accounts-changed"
 """Direct exchange of hints that accounts have changed in the database, keyed by partition, for live displays."""
+
+REPLIES_EXCHANGE = "replies"
+"""Direct exchange of outcomes, keyed by the queue of the process that waits for them.
+
+Only such queues are bound to it: a command names the queue for its outcome, and that must never be a log.
+"""
+
+PRICE_REQUESTS_EXCHANGE = "price-requests"
+"""Fanout exchange of requests to the quote cache. Their queue is bound to it."""
 
 PRICE_REQUESTS_QUEUE = "price-requests"
 PRICE_REQUEST_LIFETIME_MS = 10_000
@@ -34,17 +49,26 @@ SEGMENT_BYTES_MAX = 50_000_000
 
 @dataclass(frozen=True)
 class Queue:
+    """A queue or stream. `bound_to`: the exchanges whose messages it takes; in direct ones, those with its name as
+    key."""
+
     name: str
+    bound_to: tuple[str, ...]
     arguments: dict[str, Any] = field(default_factory=dict)
-    bound_to: str | None = None
 
 
 EXCHANGES = {
+    COMMANDS_EXCHANGE: "direct",
+    FILLS_EXCHANGE: "direct",
     AUDIT_EXCHANGE: "fanout",
     PRICES_EXCHANGE: "fanout",
     TRIGGERS_EXCHANGE: "direct",
     ACCOUNTS_EXCHANGE: "direct",
+    REPLIES_EXCHANGE: "direct",
+    PRICE_REQUESTS_EXCHANGE: "fanout",
 }
+"""Kinds of the exchanges by name. Each kind of message has one, because RabbitMQ grants the right to publish by
+exchange. Nothing is published through the default exchange, which reaches every queue."""
 
 
 def command_stream(partition: int) -> str:
@@ -63,13 +87,13 @@ def trigger_key(trigger_partition: int) -> str:
     return f"{trigger_partition:02d}"
 
 
-def _stream(name: str, bound_to: str | None = None) -> Queue:
+def _stream(name: str, *bound_to: str) -> Queue:
     limits = {"x-max-length-bytes": STREAM_BYTES_MAX, "x-stream-max-segment-size-bytes": SEGMENT_BYTES_MAX}
-    return Queue(name, {"x-queue-type": "stream", **limits}, bound_to)
+    return Queue(name, bound_to, {"x-queue-type": "stream", **limits})
 
 
 QUEUES = (
-    *(_stream(command_stream(partition)) for partition in range(PARTITIONS)),
-    _stream(AUDIT_STREAM, bound_to=AUDIT_EXCHANGE),
-    Queue(PRICE_REQUESTS_QUEUE, {"x-message-ttl": PRICE_REQUEST_LIFETIME_MS}),
+    *(_stream(command_stream(partition), COMMANDS_EXCHANGE, FILLS_EXCHANGE) for partition in range(PARTITIONS)),
+    _stream(AUDIT_STREAM, AUDIT_EXCHANGE),
+    Queue(PRICE_REQUESTS_QUEUE, (PRICE_REQUESTS_EXCHANGE,), {"x-message-ttl": PRICE_REQUEST_LIFETIME_MS}),
 )

@@ -64,9 +64,9 @@ Cryptokey = Annotated[str, Meta(max_length=CRYPTOKEY_CHARACTERS_MAX)]
 
 CommandId = Annotated[bytes, Meta(min_length=16, max_length=16)]
 
-ReplyQueue = Annotated[str, Meta(pattern=r"\Aamq\.gen-[ -~]{1,247}\Z")]
-"""Name of a queue that the broker named itself; names have at most 255 bytes.
+ReplyQueue = Annotated[str, Meta(pattern=r"\A[ -~]{1,255}\Z")]
+"""Name of the queue in which a process waits for outcomes: their key in the exchange of replies.
 
-Any other name could be that of a command log, and the answer to a stranger's command would be published there. A name
-that the broker refuses would end the connection of the worker that answers.
+A longer key, or one that is no text, would end the connection of the worker that answers. No log is bound to that
+exchange, so any other name does no harm.
 """

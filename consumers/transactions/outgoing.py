@@ -7,7 +7,14 @@ from typing import TypeVar
 
 from consumers.transactions.batch import PartitionOutput
 from rabbitmq.publisher import Outgoing
-from rabbitmq.topology import ACCOUNTS_EXCHANGE, AUDIT_EXCHANGE, TRIGGERS_EXCHANGE, account_key, trigger_key
+from rabbitmq.topology import (
+    ACCOUNTS_EXCHANGE,
+    AUDIT_EXCHANGE,
+    REPLIES_EXCHANGE,
+    TRIGGERS_EXCHANGE,
+    account_key,
+    trigger_key,
+)
 from schema import codec
 from schema.commands import VERSION
 from schema.events import (
@@ -37,7 +44,9 @@ def messages_of(partition: int, output: PartitionOutput, first_number: int) -> l
 def news_of(partition: int, output: PartitionOutput) -> list[Outgoing]:
     """Replies and change hints for clients. They are sent after the commit and not kept: the database has the facts."""
     messages = [
-        Outgoing("", queue, codec.encode(ReplyMessage(VERSION, replies)), mandatory=False, may_be_lost=True)
+        Outgoing(
+            REPLIES_EXCHANGE, queue, codec.encode(ReplyMessage(VERSION, replies)), mandatory=False, may_be_lost=True
+        )
         for queue, all_replies in output.replies.items()
         for replies in _cut(all_replies, NEWS_PER_MESSAGE_MAX)
     ]

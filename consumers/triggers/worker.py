@@ -18,7 +18,7 @@ from quotecache.client import Prices
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.subscription import Subscription
-from rabbitmq.topology import TRIGGERS_EXCHANGE, command_stream, trigger_key
+from rabbitmq.topology import FILLS_EXCHANGE, TRIGGERS_EXCHANGE, command_stream, trigger_key
 from runtime.faults import strike
 from runtime.wall_clock import now_ms
 from schema import codec
@@ -147,6 +147,6 @@ class TriggerWorker(Owner):
             for start in range(0, len(of_partition), COMMANDS_PER_MESSAGE_MAX):
                 chunk = of_partition[start : start + COMMANDS_PER_MESSAGE_MAX]
                 body = codec.encode(FillBatch(VERSION, now, chunk))
-                self._publisher.publish(Outgoing("", command_stream(partition), body))
+                self._publisher.publish(Outgoing(FILLS_EXCHANGE, command_stream(partition), body))
         self._publisher.flush()
         self.fills_sent += len(fills)

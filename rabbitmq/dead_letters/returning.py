@@ -10,7 +10,7 @@ from rabbitmq.dead_letters import store
 from rabbitmq.dead_letters.store import StoredLetter
 from rabbitmq.publisher import POSSIBLY_DUPLICATE, Outgoing, Publisher
 from rabbitmq.stream_reader import read_one
-from rabbitmq.topology import AUDIT_STREAM, command_stream
+from rabbitmq.topology import AUDIT_EXCHANGE, AUDIT_STREAM, COMMANDS_EXCHANGE, command_stream
 from schema.commands import PARTITIONS
 from schema.dead_letters import DeadLetter
 from schema.errors import BrokerError, DayTradeError, LogGap
@@ -84,6 +84,7 @@ def _publish(publisher: Publisher, database: psycopg.Connection, batch: list[tup
         there = store.remove(cursor, [one.number for one, _ in batch])
         for one, body in batch:
             if one.number in there:
-                publisher.publish(Outgoing("", one.letter.stream, body, headers={POSSIBLY_DUPLICATE: True}))
+                exchange = AUDIT_EXCHANGE if one.letter.stream == AUDIT_STREAM else COMMANDS_EXCHANGE
+                publisher.publish(Outgoing(exchange, one.letter.stream, body, headers={POSSIBLY_DUPLICATE: True}))
         publisher.flush()
     return len(there)

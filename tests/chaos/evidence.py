@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
-from rabbitmq.topology import AUDIT_STREAM, command_stream
+from rabbitmq.topology import AUDIT_EXCHANGE, AUDIT_STREAM, COMMANDS_EXCHANGE, command_stream
 from schema import codec
 from schema.commands import PARTITIONS, CommandBatch
 from schema.errors import DecodeError
@@ -46,7 +46,7 @@ def gather(amqp_url: str, invalid: set[bytes]) -> Evidence:
     connection = open_connection(amqp_url, APPLICATION)
     publisher = Publisher(connection)
     for stream in (*map(command_stream, range(PARTITIONS)), AUDIT_STREAM):
-        publisher.publish(Outgoing("", stream, END))
+        publisher.publish(Outgoing(AUDIT_EXCHANGE if stream == AUDIT_STREAM else COMMANDS_EXCHANGE, stream, END))
         publisher.flush()
         for delivery in _read(connection, stream):
             if delivery.body in invalid:

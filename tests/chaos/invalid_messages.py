@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import Outgoing, Publisher
-from rabbitmq.topology import AUDIT_EXCHANGE, command_stream
+from rabbitmq.topology import AUDIT_EXCHANGE, COMMANDS_EXCHANGE, command_stream
 from schema.codec import encode
 from schema.commands import PARTITIONS, VERSION, Command, CommandBatch, CommandName, DumpMarker, partition_of
 from schema.errors import BrokerError
@@ -40,7 +40,7 @@ def _message(draw: random.Random) -> Outgoing:
         return Outgoing(AUDIT_EXCHANGE, "", body)
     partition = draw.randrange(PARTITIONS)
     made = (_random_bytes, _other_version, _unsound, _empty, _strange_marker, lambda draw: _foreign(draw, partition))
-    return Outgoing("", command_stream(partition), draw.choice(made)(draw))
+    return Outgoing(COMMANDS_EXCHANGE, command_stream(partition), draw.choice(made)(draw))
 
 
 def _random_bytes(draw: random.Random) -> bytes:

@@ -19,7 +19,7 @@ import psycopg
 from quotecache.client import Prices
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
-from rabbitmq.topology import PRICE_REQUESTS_QUEUE
+from rabbitmq.topology import PRICE_REQUESTS_EXCHANGE
 from schema.codec import encode
 from schema.commands import VERSION
 from schema.events import NoQuote, PriceRequest, Quote
@@ -67,7 +67,7 @@ class PriceClient:
 
     def ask_raw(self, symbol: str, user: str) -> None:
         """Sends a request that the client would not send, because the same request is outstanding."""
-        self.publisher.publish(Outgoing("", PRICE_REQUESTS_QUEUE, encode(PriceRequest(VERSION, symbol, user, 7))))
+        self.publisher.publish(Outgoing(PRICE_REQUESTS_EXCHANGE, "", encode(PriceRequest(VERSION, symbol, user, 7))))
 
     def turn(self) -> None:
         self.connection.pump(0.01)

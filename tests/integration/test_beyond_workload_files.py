@@ -11,7 +11,7 @@ from bench.processes import ROOT
 from consumers.transactions.replay.fresh import fresh_name
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
-from rabbitmq.topology import command_stream
+from rabbitmq.topology import COMMANDS_EXCHANGE, command_stream
 from schema import codec
 from schema.commands import VERSION, Allowances, CommandBatch, partition_of
 from tests.builders import a_command
@@ -49,7 +49,7 @@ def test_verification_and_replay_hold_for_all_of_it(amqp_url: str, database_url:
         connection = open_connection(amqp_url, "test")
         publisher = Publisher(connection)
         body = codec.encode(CommandBatch(VERSION, 1, commands))
-        publisher.publish(Outgoing("", command_stream(partition_of("ann")), body))
+        publisher.publish(Outgoing(COMMANDS_EXCHANGE, command_stream(partition_of("ann")), body))
         publisher.flush()
         connection.close()
         with psycopg.connect(database_url, autocommit=True) as database:

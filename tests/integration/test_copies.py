@@ -17,7 +17,7 @@ from database import postgres
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import POSSIBLY_DUPLICATE, Outgoing, Publisher
 from rabbitmq.subscription import QueueConsumer, ReplyQueue
-from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE, command_stream
+from rabbitmq.topology import COMMANDS_EXCHANGE, PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE, command_stream
 from runtime.wall_clock import now_ms
 from schema import codec
 from schema.commands import NO_USER, PARTITIONS, VERSION, Command, CommandBatch, DumpMarker, FillBatch, partition_of
@@ -46,7 +46,9 @@ class Customer:
 
     def publishes(self, message, partition: int, marked: bool = False) -> None:
         headers = {POSSIBLY_DUPLICATE: True} if marked else None
-        self._publisher.publish(Outgoing("", command_stream(partition), codec.encode(message), headers=headers))
+        self._publisher.publish(
+            Outgoing(COMMANDS_EXCHANGE, command_stream(partition), codec.encode(message), headers=headers)
+        )
         self._publisher.flush()
 
     def hears(self, count: int) -> list[Reply]:

@@ -21,6 +21,7 @@ from rabbitmq.dead_letters.store import Choice, StoredLetter
 from rabbitmq.lengths import newest_offsets, queue_length
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_reader import read
+from rabbitmq.topology import COMMANDS_EXCHANGE
 from schema.dead_letters import REASON_CHARACTERS_MAX, STORED_BYTES_MAX, dead_letter
 
 STREAM = "commands.03"
@@ -44,7 +45,7 @@ class DeadLetterSetup:
     def publish(self, *bodies: bytes) -> None:
         publisher = Publisher(self.broker)
         for body in bodies:
-            publisher.publish(Outgoing("", STREAM, body))
+            publisher.publish(Outgoing(COMMANDS_EXCHANGE, STREAM, body))
         publisher.flush()
 
     def letters(self) -> list[StoredLetter]:

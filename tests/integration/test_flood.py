@@ -7,7 +7,7 @@ from consumers.transactions.worker import TransactionWorker
 from database import postgres
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.publisher import Outgoing, Publisher
-from rabbitmq.topology import command_stream
+from rabbitmq.topology import COMMANDS_EXCHANGE, command_stream
 from schema.arguments import make_command
 from schema.codec import encode
 from schema.commands import (
@@ -31,7 +31,7 @@ def _publish(broker: Connection, *batches: list[Command]) -> None:
     publisher = Publisher(broker)
     for batch in batches:
         body = encode(CommandBatch(VERSION, 1, batch))
-        publisher.publish(Outgoing("", command_stream(partition_of(batch[0].user)), body))
+        publisher.publish(Outgoing(COMMANDS_EXCHANGE, command_stream(partition_of(batch[0].user)), body))
     publisher.flush()
 
 

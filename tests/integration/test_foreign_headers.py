@@ -9,7 +9,7 @@ from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_consumer import StreamConsumer
 from rabbitmq.subscription import Subscription
-from rabbitmq.topology import AUDIT_STREAM, PRICES_EXCHANGE
+from rabbitmq.topology import AUDIT_EXCHANGE, AUDIT_STREAM, PRICES_EXCHANGE
 
 
 class Raw(bytes):
@@ -75,7 +75,7 @@ def test_a_message_with_such_headers_is_delivered_and_so_is_the_next(amqp_url, p
     StreamConsumer(connection, AUDIT_STREAM, 0, 10, lambda delivery: read.append((delivery.offset, delivery.body)))
     for body, given in ((b"first", headers), (b"second", None)):
         publisher.publish(Outgoing(PRICES_EXCHANGE, "", body, headers=given))
-        publisher.publish(Outgoing("", AUDIT_STREAM, body, headers=given))
+        publisher.publish(Outgoing(AUDIT_EXCHANGE, "", body, headers=given))
     publisher.flush()
 
     def all_came() -> bool:

@@ -10,7 +10,7 @@ from consumers.transactions.worker import TransactionWorker
 from database import postgres
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.publisher import Outgoing, Publisher
-from rabbitmq.topology import ACCOUNTS_EXCHANGE, account_key, command_stream
+from rabbitmq.topology import ACCOUNTS_EXCHANGE, COMMANDS_EXCHANGE, REPLIES_EXCHANGE, account_key, command_stream
 from schema.codec import encode
 from schema.commands import VERSION, CommandBatch, partition_of
 from schema.errors import BrokerError
@@ -28,16 +28,18 @@ def connection(amqp_url) -> Iterator[Connection]:
 
 def full_queue(channel: BlockingChannel) -> str:
     """A queue that the broker named, as clients wait for their answers in one. It refuses every message."""
-    return channel.queue_declare("", exclusive=True, arguments=TAKES_NOTHING).method.queue
+    queue = channel.queue_declare("", exclusive=True, arguments=TAKES_NOTHING).method.queue
+    channel.queue_bind(queue, REPLIES_EXCHANGE, queue)
+    return queue
 
 
 def test_a_refused_message_is_an_error_unless_it_may_be_lost(connection) -> None:
     publisher = Publisher(connection)
     full = full_queue(connection.channel())
-    publisher.publish(Outgoing("", full, b"news", mandatory=False, may_be_lost=True))
+    publisher.publish(Outgoing(REPLIES_EXCHANGE, full, b"news", mandatory=False, may_be_lost=True))
     publisher.flush()
     assert publisher.unconfirmed() == []
-    publisher.publish(Outgoing("", full, b"entry"))
+    publisher.publish(Outgoing(REPLIES_EXCHANGE, full, b"entry"))
     with pytest.raises(BrokerError, match="refused 1 message"):
         publisher.flush()
 
@@ -50,7 +52,7 @@ def test_clients_whose_queues_are_full_end_no_session(connection, amqp_url, data
     publisher = Publisher(connection)
     for _ in range(2):
         batch = CommandBatch(VERSION, 1, [a_command("ADD", 100)], reply_to)
-        publisher.publish(Outgoing("", command_stream(partition), encode(batch)))
+        publisher.publish(Outgoing(COMMANDS_EXCHANGE, command_stream(partition), encode(batch)))
     publisher.flush()
     turns = iter(range(200))
     broker = open_connection(amqp_url, "worker")

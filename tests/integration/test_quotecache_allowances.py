@@ -7,7 +7,7 @@ import pytest
 
 from bench.processes import free_port
 from rabbitmq.publisher import Outgoing
-from rabbitmq.topology import PRICE_REQUESTS_QUEUE
+from rabbitmq.topology import PRICE_REQUESTS_EXCHANGE
 from schema.codec import encode
 from schema.commands import VERSION
 from schema.events import PriceRequest, Quote, QuoteRefused
@@ -57,7 +57,7 @@ def test_refreshes_beyond_the_budget_wait_and_a_command_does_not(environment, qu
     with running("quotecache", environment):
         for symbol in ("A", "B", "C"):
             request = PriceRequest(VERSION, symbol, "ann", 7, for_trigger=True)
-            asker.publisher.publish(Outgoing("", PRICE_REQUESTS_QUEUE, encode(request)))
+            asker.publisher.publish(Outgoing(PRICE_REQUESTS_EXCHANGE, "", encode(request)))
         wait_for(lambda: asker.have("A", "B"), what="as many refreshes as the budget allows")
         ask(asker, "D", "loader", None)
         wait_for(lambda: asker.have("D"), what="what was asked for later, by a command")

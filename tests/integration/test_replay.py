@@ -20,7 +20,7 @@ from rabbitmq.connection import Connection, open_connection
 from rabbitmq.lengths import newest_offsets
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_reader import read
-from rabbitmq.topology import command_stream
+from rabbitmq.topology import COMMANDS_EXCHANGE, command_stream
 from schema import codec
 from schema.commands import PARTITIONS, VERSION, CommandBatch, partition_of
 from tests.builders import a_command
@@ -126,10 +126,10 @@ def test_copies_undecodable_messages_and_waiting_commands_do_not_change_replay(s
     connection = open_connection(amqp_url, "test")
     publisher = Publisher(connection)
     stream, body, copies = _a_message_of_commands(connection)
-    publisher.publish(Outgoing("", stream, body))
-    publisher.publish(Outgoing("", stream, b"undecodable"))
+    publisher.publish(Outgoing(COMMANDS_EXCHANGE, stream, body))
+    publisher.publish(Outgoing(COMMANDS_EXCHANGE, stream, b"undecodable"))
     body = codec.encode(CommandBatch(VERSION, 1, [a_command("ADD", 1, user="late"), a_command("ADD", 2, user="late")]))
-    publisher.publish(Outgoing("", command_stream(partition_of("late")), body))
+    publisher.publish(Outgoing(COMMANDS_EXCHANGE, command_stream(partition_of("late")), body))
     publisher.flush()
     connection.close()
 

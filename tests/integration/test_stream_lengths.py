@@ -8,7 +8,7 @@ from rabbitmq.connection import Connection, open_connection
 from rabbitmq.declare import declare
 from rabbitmq.lengths import check_reach, newest_offsets, stream_lengths
 from rabbitmq.publisher import Outgoing, Publisher
-from rabbitmq.topology import AUDIT_STREAM, command_stream
+from rabbitmq.topology import AUDIT_STREAM, COMMANDS_EXCHANGE, command_stream
 from schema.errors import BrokerError, LogGap
 
 STREAM = command_stream(5)
@@ -24,7 +24,7 @@ def connection(amqp_url: str):
 def publish(connection: Connection, count: int) -> None:
     publisher = Publisher(connection)
     for _ in range(count):
-        publisher.publish(Outgoing("", STREAM, b"anything"))
+        publisher.publish(Outgoing(COMMANDS_EXCHANGE, STREAM, b"anything"))
     publisher.flush()
 
 

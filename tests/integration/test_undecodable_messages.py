@@ -10,7 +10,7 @@ from consumers.transactions.worker import TransactionWorker
 from database import postgres
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
-from rabbitmq.topology import command_stream
+from rabbitmq.topology import COMMANDS_EXCHANGE, command_stream
 from schema.codec import encode
 from schema.commands import VERSION, CommandBatch, partition_of
 from schema.dead_letters import STORED_BYTES_MAX
@@ -48,7 +48,7 @@ def work_until(broker, database_url: str, done, what: str) -> None:
 def test_many_large_messages_are_committed_some_at_a_time(broker, database_url, letters):
     publisher = Publisher(broker)
     for n in range(MESSAGES):
-        publisher.publish(Outgoing("", command_stream(n % 4), BODY))
+        publisher.publish(Outgoing(COMMANDS_EXCHANGE, command_stream(n % 4), BODY))
     publisher.flush()
     work_until(broker, database_url, lambda: len(letters()) == MESSAGES, "all are dead letters")
     of_transactions = Counter()
@@ -60,7 +60,7 @@ def test_many_large_messages_are_committed_some_at_a_time(broker, database_url, 
 def test_only_the_beginning_of_a_large_message_is_kept(broker, database_url, letters):
     """The stream holds the whole message; copies of worthless messages would only cost disk space and time."""
     publisher = Publisher(broker)
-    publisher.publish(Outgoing("", command_stream(3), b"\xc1" * 15_000_000))
+    publisher.publish(Outgoing(COMMANDS_EXCHANGE, command_stream(3), b"\xc1" * 15_000_000))
     publisher.flush()
     work_until(broker, database_url, letters, "it is a dead letter")
     assert [letter[1:] for letter in letters()] == [("commands.03", 0, 15_000_000, STORED_BYTES_MAX)]
@@ -68,7 +68,7 @@ def test_only_the_beginning_of_a_large_message_is_kept(broker, database_url, let
 
 def test_a_dead_letter_is_there_once_though_its_worker_dies_after_the_commit(broker, database_url, letters):
     publisher = Publisher(broker)
-    publisher.publish(Outgoing("", command_stream(3), b"\xc1"))
+    publisher.publish(Outgoing(COMMANDS_EXCHANGE, command_stream(3), b"\xc1"))
     publisher.flush()
 
     def die() -> bool:
@@ -78,7 +78,7 @@ def test_a_dead_letter_is_there_once_though_its_worker_dies_after_the_commit(bro
 
     with postgres.connect(database_url, "worker") as connection, pytest.raises(KeyboardInterrupt):
         TransactionWorker(broker, connection, "worker", {}).run(die)
-    publisher.publish(Outgoing("", command_stream(3), b"\xc1"))
+    publisher.publish(Outgoing(COMMANDS_EXCHANGE, command_stream(3), b"\xc1"))
     publisher.flush()
     work_until(broker, database_url, lambda: len(letters()) > 1, "the next one is a dead letter too")
     assert [letter[1:3] for letter in letters()] == [("commands.03", 0), ("commands.03", 1)]
@@ -87,7 +87,7 @@ def test_a_dead_letter_is_there_once_though_its_worker_dies_after_the_commit(bro
 def test_a_reply_queue_that_no_broker_takes_does_not_cost_the_session(broker, database_url, letters):
     publisher = Publisher(broker)
     body = encode(CommandBatch(VERSION, 1, [a_command("ADD", 500, user="ann")], "\u00e9" * 200))
-    publisher.publish(Outgoing("", command_stream(partition_of("ann")), body))
+    publisher.publish(Outgoing(COMMANDS_EXCHANGE, command_stream(partition_of("ann")), body))
     publisher.flush()
     work_until(broker, database_url, letters, "it is a dead letter")
 
@@ -98,10 +98,10 @@ def test_a_dead_letter_is_not_repeated_by_the_next_owner(broker, database_url, l
     stream = command_stream(partition_of("ann"))
     waits = encode(CommandBatch(VERSION, 1, [a_command("QUOTE", user="ann")]))
     for body in (waits, b"\xc1"):
-        publisher.publish(Outgoing("", stream, body))
+        publisher.publish(Outgoing(COMMANDS_EXCHANGE, stream, body))
     publisher.flush()
     work_until(broker, database_url, letters, "it is a dead letter")
-    publisher.publish(Outgoing("", stream, b"\xc1"))
+    publisher.publish(Outgoing(COMMANDS_EXCHANGE, stream, b"\xc1"))
     publisher.flush()
     work_until(broker, database_url, lambda: len(letters()) > 1, "the next one is too")
     assert [letter[2] for letter in letters()] == [1, 2]

@@ -51,7 +51,7 @@ milliseconds = st.integers(0, MILLISECONDS_MAX)
 users = st.text(string.ascii_letters + string.digits + "_.@-", min_size=1, max_size=64)
 symbols = st.text(string.ascii_uppercase, min_size=1, max_size=3)
 printable = st.characters(min_codepoint=ord(" "), max_codepoint=ord("~"))
-queue_names = st.text(printable, min_size=1, max_size=247).map("amq.gen-{}".format)
+queue_names = st.text(printable, min_size=1, max_size=255)
 sides = st.sampled_from(Side)
 valid = {
     "user": users,

@@ -176,21 +176,15 @@ def test_more_commands_than_a_message_may_hold_are_a_decode_error():
         codec.decode_log(a_batch(*many))
 
 
-@pytest.mark.parametrize("name", ["q" * 248, "é" * 100, "é", "a\nb", "a\0b", ""])
+@pytest.mark.parametrize("name", ["q" * 256, "é" * 100, "é", "a\nb", "a\0b", ""])
 def test_a_reply_queue_whose_name_no_broker_takes_is_a_decode_error(name):
     """Publishing to it would end the worker's session after the commit, again and again."""
     with pytest.raises(DecodeError):
-        codec.decode_log(codec.encode(CommandBatch(VERSION, 1, [BUY], f"amq.gen-{name}")))
-
-
-@pytest.mark.parametrize("reply_to", ["commands.05", "audit", "dead-letters", "price-requests", "", "amq.topic"])
-def test_a_reply_goes_to_a_queue_that_the_broker_named_and_never_to_a_log(reply_to):
-    with pytest.raises(DecodeError):
-        codec.decode_log(codec.encode(CommandBatch(VERSION, 1, [BUY], reply_to)))
+        codec.decode_log(codec.encode(CommandBatch(VERSION, 1, [BUY], name)))
 
 
 def test_a_reply_queue_with_the_longest_name_there_may_be_is_answered():
-    longest = CommandBatch(VERSION, 1, [BUY], "amq.gen-" + "q" * 247)
+    longest = CommandBatch(VERSION, 1, [BUY], "q" * 255)
     assert codec.decode_log(codec.encode(longest)) == longest
 
 

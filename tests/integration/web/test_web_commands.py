@@ -9,7 +9,7 @@ from rabbitmq.connection import open_connection
 from rabbitmq.lengths import newest_offsets
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_reader import read
-from rabbitmq.topology import command_stream
+from rabbitmq.topology import COMMANDS_EXCHANGE, command_stream
 from schema.codec import decode_log
 from schema.commands import PARTITIONS, CommandName, DumpMarker
 from tests.integration.web.website import Caller, Website
@@ -271,7 +271,7 @@ def test_operations_show_who_owns_what_and_that_nothing_is_behind(website: Websi
 def test_administrators_see_what_could_not_be_read_and_why(website: Website, wait_for) -> None:
     connection = open_connection(website.system.environment["AMQP_URL"], "test")
     publisher = Publisher(connection)
-    publisher.publish(Outgoing("", command_stream(3), b"no command at all"))
+    publisher.publish(Outgoing(COMMANDS_EXCHANGE, command_stream(3), b"no command at all"))
     publisher.flush()
     try:
         caller, browser = website.api(administrator := website.person(people.ADMINISTRATOR)), website.browser()
