@@ -55,8 +55,10 @@ def channel_beneath(channel: BlockingChannel) -> Any:
 class Connection:
     """One BlockingConnection, for the thread that made it. Use `open_connection`."""
 
-    def __init__(self, blocking: pika.BlockingConnection):
+    def __init__(self, blocking: pika.BlockingConnection, user: str):
         self._blocking = blocking
+        self.user = user
+        """Name of the user as which this process is connected."""
         self.blocked_because = ""
         """Reason of the broker for taking no messages at present ("low on disk"); empty while it takes them."""
         blocking.add_on_connection_blocked_callback(lambda _, frame: self._note_blocked(frame.method.reason))
@@ -188,13 +190,20 @@ def open_connection(url: str, name: str, patience_seconds: float = 30.0) -> Conn
     pause = RETRY_SECONDS_FIRST
     while True:
         try:
-            return Connection(_connect(parameters))
+            return Connection(_connect(parameters), _user_of(parameters))
         except BrokerError as error:
             if time.monotonic() + pause > deadline:
                 raise
             log.info("waiting for the broker", error=str(error))
         time.sleep(pause * random.uniform(0.5, 1.0))
         pause = min(pause * 2, RETRY_SECONDS_MAX)
+
+
+def _user_of(parameters: pika.URLParameters) -> str:
+    """The name of the user that an address names."""
+    credentials = parameters.credentials
+    assert isinstance(credentials, pika.PlainCredentials), "an address has a name and a password"
+    return credentials.username
 
 
 def _connect(parameters: pika.URLParameters) -> pika.BlockingConnection:

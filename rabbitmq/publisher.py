@@ -38,7 +38,10 @@ class Outgoing:
 
 
 class Publisher:
-    """Publishes on its own channel. After a BrokerError, the messages of `unconfirmed()` may be published or not."""
+    """Publishes on its own channel, each message with the name of the connection's user.
+
+    After a BrokerError, the messages of `unconfirmed()` may be published or not.
+    """
 
     def __init__(self, connection: Connection, window: int = WINDOW_MESSAGES):
         self._connection = connection
@@ -48,6 +51,7 @@ class Publisher:
         self._waiting: dict[int, Outgoing] = {}
         self._refused: dict[int, Outgoing] = {}
         self._unroutable: list[str] = []
+        self._closed_because = ""
         self._channel = connection.channel()
         # BlockingChannel's own confirm mode awaits each message separately, one round trip each. The channel
         # beneath it has the callbacks that windows need. pika is pinned, and a test checks this.
@@ -55,6 +59,7 @@ class Publisher:
         self._selected = False
         with translated():
             beneath.add_on_return_callback(self._on_return)
+            beneath.add_on_close_callback(self._on_closed)
             beneath.confirm_delivery(self._on_confirm, callback=self._on_selected)
         while not self._selected:
             connection.pump(1.0)
@@ -63,7 +68,9 @@ class Publisher:
         """Sends a message; waits only while the window is full. Raises BrokerError, Unroutable."""
         if len(self._waiting) >= self._window:
             self._await(self._window // 2)
-        properties = pika.BasicProperties(delivery_mode=PERSISTENT, headers=message.headers)
+        properties = pika.BasicProperties(
+            delivery_mode=PERSISTENT, headers=message.headers, user_id=self._connection.user
+        )
         self._waiting[self._next_tag] = message
         self._next_tag += 1
         with translated():
@@ -93,6 +100,8 @@ class Publisher:
         deadline = time.monotonic() + CONFIRM_SECONDS_MAX
         self._awaited = most
         while len(self._waiting) > most:
+            if self._closed_because:
+                raise BrokerError(f"RabbitMQ refuses a message, and closed its channel: {self._closed_because}")
             if time.monotonic() > deadline:
                 because = f": RabbitMQ accepts none ({reason})" if (reason := self._connection.blocked_because) else ""
                 raise BrokerError(
@@ -116,6 +125,10 @@ class Publisher:
                 self._refused[tag] = message
         if len(self._waiting) <= self._awaited:
             self._connection.end_pump()
+
+    def _on_closed(self, _channel: object, reason: Exception) -> None:
+        self._closed_because = str(reason)
+        self._connection.end_pump()
 
     def _on_selected(self, _frame: object) -> None:
         self._selected = True

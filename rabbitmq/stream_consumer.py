@@ -6,6 +6,7 @@ from typing import Any
 
 from rabbitmq.connection import Connection, translated
 from rabbitmq.publisher import POSSIBLY_DUPLICATE
+from rabbitmq.roles import Sender, sender_of
 from schema.errors import LogGap
 
 OWN_OFFSETS_MAX = 1
@@ -18,12 +19,13 @@ Each segment of a stream but the first begins with a chunk of the broker, which 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message of a stream at its offset. Pass `tag` to `StreamConsumer.acknowledge`."""
+    """A message of a stream at its offset, with its publisher. Pass `tag` to `StreamConsumer.acknowledge`."""
 
     offset: int
     body: bytes
     possibly_duplicate: bool
     tag: int
+    sender: Sender
 
 
 def check_order(stream: str, expected: int, offset: int) -> None:
@@ -98,4 +100,5 @@ class StreamConsumer:
         check_order(self._stream, self._next, offset)
         self._next = offset + 1
         duplicate = bool(properties.headers.get(POSSIBLY_DUPLICATE))
-        self._on_delivery(Delivery(offset, body, duplicate, method.delivery_tag))
+        sender = sender_of(self._connection.user, properties.user_id)
+        self._on_delivery(Delivery(offset, body, duplicate, method.delivery_tag, sender))

@@ -3,10 +3,18 @@
 import contextlib
 from collections.abc import Callable, Iterable
 
+import pika
 import pika.exceptions
+import structlog
 
 from rabbitmq.connection import Connection, translated
-from rabbitmq.topology import REPLIES_EXCHANGE
+from rabbitmq.roles import sender_of
+from rabbitmq.topology import PUBLISHERS, REPLIES_EXCHANGE
+from schema.errors import ForgedMessage
+
+log = structlog.get_logger()
+
+OnMessage = Callable[[object, object, pika.BasicProperties, bytes], None]
 
 
 class Subscription:
@@ -23,7 +31,7 @@ class Subscription:
         for key in keys:
             self.bind(key)
         with translated():
-            self._channel.basic_consume(self._queue, lambda *message: on_body(message[3]), auto_ack=True)
+            self._channel.basic_consume(self._queue, _from_publishers(connection, exchange, on_body), auto_ack=True)
         connection.watch(self._channel, exchange)
 
     def bind(self, key: str) -> None:
@@ -46,25 +54,27 @@ class ReplyQueue:
 
     def __init__(self, connection: Connection, on_body: Callable[[bytes], None]):
         self._channel = connection.channel()
+        on_message = _from_publishers(connection, REPLIES_EXCHANGE, on_body)
         with translated():
             self.name = self._channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
             self._channel.queue_bind(self.name, REPLIES_EXCHANGE, self.name)
-            self._channel.basic_consume(self.name, lambda *message: on_body(message[3]), auto_ack=True)
+            self._channel.basic_consume(self.name, on_message, auto_ack=True)
         connection.watch(self._channel, self.name)
 
 
 class QueueConsumer:
     """Takes messages of a shared queue, which are acknowledged on delivery: for requests that are repeated if lost.
 
-    Among several consumers the one of the highest `priority` gets all messages as long as it takes them.
+    The queue has the name of the exchange that it is bound to. Among several consumers the one of the highest
+    `priority` gets all messages as long as it takes them.
     """
 
     def __init__(self, connection: Connection, queue: str, on_body: Callable[[bytes], None], priority: int = 0):
         self._connection = connection
         self._channel = connection.channel()
-        arguments = {"x-priority": priority}
+        on_message, arguments = _from_publishers(connection, queue, on_body), {"x-priority": priority}
         with translated():
-            self._channel.basic_consume(queue, lambda *message: on_body(message[3]), auto_ack=True, arguments=arguments)
+            self._channel.basic_consume(queue, on_message, auto_ack=True, arguments=arguments)
         connection.watch(self._channel, queue)
 
     def close(self) -> None:
@@ -72,3 +82,20 @@ class QueueConsumer:
         self._connection.unwatch(self._channel)
         with contextlib.suppress(pika.exceptions.AMQPError, OSError):
             self._channel.close()
+
+
+def _from_publishers(connection: Connection, exchange: str, on_body: Callable[[bytes], None]) -> OnMessage:
+    """Returns a callback that passes on the bodies of messages from the exchange's publishers, and drops all others.
+
+    RabbitMQ lets no other role publish there. If it does all the same, its users have wrong rights.
+    """
+
+    def on_message(_channel: object, _method: object, properties: pika.BasicProperties, body: bytes) -> None:
+        try:
+            sender_of(connection.user, properties.user_id).require(PUBLISHERS[exchange], f"messages to {exchange}")
+        except ForgedMessage as error:
+            log.error("ALARM: dropped a message", error=str(error))
+        else:
+            on_body(body)
+
+    return on_message

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from rabbitmq.roles import BrokerRole
 from schema.commands import PARTITIONS
+from schema.events import QUOTECACHE_SOURCE
 
 COMMANDS_EXCHANGE = "commands"
 """Direct exchange of commands, keyed by the name of their partition's log."""
@@ -41,6 +43,20 @@ PRICE_REQUEST_LIFETIME_MS = 10_000
 A worker that still waits has sent its request again by then, and an older one would buy a quote that no one needs.
 """
 
+PUBLISHERS: dict[str, frozenset[BrokerRole]] = {
+    COMMANDS_EXCHANGE: frozenset({BrokerRole.WEB, BrokerRole.PRODUCERS, BrokerRole.OPERATOR}),
+    FILLS_EXCHANGE: frozenset({BrokerRole.TRIGGERS}),
+    AUDIT_EXCHANGE: frozenset({BrokerRole.TRANSACTIONS, BrokerRole.QUOTECACHE, BrokerRole.OPERATOR}),
+    PRICES_EXCHANGE: frozenset({BrokerRole.QUOTECACHE}),
+    TRIGGERS_EXCHANGE: frozenset({BrokerRole.TRANSACTIONS}),
+    ACCOUNTS_EXCHANGE: frozenset({BrokerRole.TRANSACTIONS}),
+    REPLIES_EXCHANGE: frozenset({BrokerRole.TRANSACTIONS}),
+    PRICE_REQUESTS_EXCHANGE: frozenset({BrokerRole.TRANSACTIONS, BrokerRole.TRIGGERS}),
+}
+"""Roles that may publish to each exchange. RabbitMQ grants no other role that right (`rights.py`), and readers refuse
+messages from others, which may reach a log through an exchange of another kind. The operator publishes dead letters
+again."""
+
 STREAM_BYTES_MAX = 20_000_000_000
 """Maximum bytes that a stream retains: about 400 million commands a partition, far more than any unnoticed backlog."""
 
@@ -75,6 +91,13 @@ def command_stream(partition: int) -> str:
     """Name of a partition's log."""
     assert 0 <= partition < PARTITIONS, partition
     return f"commands.{partition:02d}"
+
+
+def audit_publishers(source: int) -> frozenset[BrokerRole]:
+    """Roles that may publish audit entries of this source."""
+    return PUBLISHERS[AUDIT_EXCHANGE] - {
+        BrokerRole.TRANSACTIONS if source == QUOTECACHE_SOURCE else BrokerRole.QUOTECACHE
+    }
 
 
 def account_key(partition: int) -> str:

@@ -10,6 +10,9 @@ STORED_BYTES_MAX = 65_536
 
 REASON_CHARACTERS_MAX = 500
 
+FORGED = "forged: "
+"""Beginning of the reason if the publisher of a message may not send such messages."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
@@ -25,6 +28,11 @@ class DeadLetter:
     def id(self) -> str:
         """Stream and offset, by which people name the letter. No two letters share them."""
         return f"{self.stream}/{self.offset}"
+
+    @property
+    def is_forged(self) -> bool:
+        """Whether the message was refused for its publisher. Nobody may publish it again on that one's behalf."""
+        return self.reason.startswith(FORGED)
 
     @property
     def is_whole(self) -> bool:

@@ -13,6 +13,10 @@ class DecodeError(DayTradeError):
     """Bytes or text that are not a message of the contract."""
 
 
+class ForgedMessage(DecodeError):
+    """A message of the contract whose publisher may not send it."""
+
+
 class MalformedMoney(DecodeError):
     """Text that is not an amount of money (spec §1)."""
 

@@ -119,8 +119,8 @@ IMPURE = {
     *("os", "io", "pathlib", "signal", "logging", "structlog", "psycopg", "sqlalchemy", "pika"),
 }
 
-DATA_OF_THE_SHELL = {"rabbitmq.stream_consumer", "rabbitmq.publisher", "rabbitmq.topology"}
-"""Modules with I/O from which the core imports a data class or a constant: Delivery, Outgoing, exchanges."""
+DATA_OF_THE_SHELL = {f"rabbitmq.{name}" for name in ("stream_consumer", "publisher", "topology", "roles")}
+"""Modules with I/O from which the core imports a data class or a constant: Delivery, Outgoing, exchanges, senders."""
 
 NAMES_OF_NOTHING = {"util", "utils", "common", "helper", "helpers", "base", "manager", "managers", "misc"}
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 from consumers.audit.copy_lines import copy_lines
 from consumers.audit.numbering import NumberedMessage, Numbering, Part, Stop
-from rabbitmq.topology import AUDIT_STREAM
+from rabbitmq.stream_consumer import Delivery
+from rabbitmq.topology import AUDIT_STREAM, audit_publishers
 from schema import codec
 from schema.dead_letters import DeadLetter, dead_letter
 from schema.errors import DecodeError
-from schema.events import AuditEntry, AuditKind
+from schema.events import AuditEntry, AuditKind, source_name
 
 _MARKER = AuditKind.MARKER
 
@@ -65,9 +66,10 @@ class AuditBatch:
     beyond_stops: list[Marker] = field(default_factory=list)
     reads_again: bool = False
 
-    def add(self, offset: int, body: bytes, tag: int) -> None:
+    def add(self, delivery: Delivery) -> None:
         """Decodes and adds a delivery."""
-        self.tags.append(tag)
+        offset, body = delivery.offset, delivery.body
+        self.tags.append(delivery.tag)
         is_new = offset > self.high_offset
         self.next_offset = offset + 1
         self.high_offset = max(self.high_offset, offset)
@@ -75,6 +77,7 @@ class AuditBatch:
             return
         try:
             message = codec.decode_audit(body)
+            delivery.sender.require(audit_publishers(message.source), f"entries of {source_name(message.source)}")
         except DecodeError as error:
             self._bury(offset, body, str(error))
             return

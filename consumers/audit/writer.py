@@ -202,7 +202,7 @@ class _AuditWorker(Owner):
     def _take_in(self) -> None:
         deliveries, self._inbox[:] = self._inbox[:], ()
         for delivery in deliveries:
-            self._batch.add(delivery.offset, delivery.body, delivery.tag)
+            self._batch.add(delivery)
 
     def _store(self) -> None:
         assert self._ownership is not None, "only an owner stores the log"

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from operator import lt
 
 from rabbitmq.stream_consumer import Delivery
-from rabbitmq.topology import command_stream
+from rabbitmq.topology import COMMANDS_EXCHANGE, FILLS_EXCHANGE, PUBLISHERS, command_stream
 from schema import codec
-from schema.commands import NO_USER, Command, CommandBatch, DumpMarker, Fill, LogMessage, partition_of
+from schema.commands import NO_USER, Command, CommandBatch, DumpMarker, Fill, FillBatch, LogMessage, partition_of
 from schema.dead_letters import DeadLetter, dead_letter
 from schema.errors import DecodeError
 
@@ -20,7 +20,9 @@ ID_BYTES, HEAD_BYTES = 16, 8
 
 @dataclass(slots=True)
 class Arrival:
-    """A delivery of a partition's log. Exactly one of `message` and `dead` is None: `dead` is for undecodable messages.
+    """A delivery of a partition's log.
+
+    Exactly one of `message` and `dead` is None: `dead` is for undecodable and for forged messages.
 
     `users`: all users whose accounts it needs. `judged`: the commands that must be checked for being copies, by their
     ids. Fills are not among them: the version of the trigger order makes a second copy of a fill void (spec §3). Nor
@@ -80,6 +82,10 @@ class Intake:
 
     def _read(self, delivery: Delivery) -> Arrival:
         message = codec.decode_log(delivery.body)
+        if isinstance(message, FillBatch):
+            delivery.sender.require(PUBLISHERS[FILLS_EXCHANGE], "fills")
+        else:
+            delivery.sender.require(PUBLISHERS[COMMANDS_EXCHANGE], "commands")
         requests: Sequence[Command | Fill]
         judged: Sequence[Command]
         if isinstance(message, CommandBatch):

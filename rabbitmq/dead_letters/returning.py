@@ -47,6 +47,8 @@ def publish_again(broker: Connection, database: psycopg.Connection, letters: Seq
     for one in letters:
         letter = one.letter
         try:
+            if letter.is_forged:
+                raise NotReturnable(f"{letter.id} is forged: it can only be discarded")
             if not letter.is_whole and letter.stream in silent:
                 raise NotReturnable(f"{letter.id} cannot be read whole now: {silent[letter.stream]}")
             body = whole_body(broker, letter)

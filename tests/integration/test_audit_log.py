@@ -11,6 +11,8 @@ from consumers.audit.numbering import Numbering
 from consumers.audit.writer import PREFETCH_MESSAGES
 from database import postgres
 from ownership import partitions
+from rabbitmq.roles import ANYBODY
+from rabbitmq.stream_consumer import Delivery
 from schema import codec
 from schema.commands import VERSION
 from schema.errors import Fenced
@@ -187,7 +189,8 @@ def test_a_worker_survives_the_loss_of_its_connections(audit, wait_for):
 
 def test_an_owner_that_was_overtaken_stores_nothing(database_url):
     batch = AuditBatch(0, -1)
-    batch.add(0, codec.encode(AuditMessage(VERSION, 0, 1, commands(1, 5))), tag=1)
+    body = codec.encode(AuditMessage(VERSION, 0, 1, commands(1, 5)))
+    batch.add(Delivery(0, body, False, 1, ANYBODY))
     with postgres.connect(database_url, "late") as connection:
         late = partitions.tick(connection, store.GROUP, "late", {}).gained[0]
         with connection.transaction():

@@ -17,6 +17,8 @@ from quotecache import store as quote_store
 from quotecache.audit_entries import audit_messages
 from quotecache.fetch import Settled
 from rabbitmq.publisher import Outgoing
+from rabbitmq.roles import ANYBODY
+from rabbitmq.stream_consumer import Delivery
 from rabbitmq.topology import AUDIT_EXCHANGE
 from schema.events import QUOTECACHE_SOURCE
 from tests.builders import T0
@@ -41,7 +43,7 @@ def logged(connection: psycopg.Connection, source: int, messages: list[Outgoing]
     """Stores the messages as the audit worker does; returns the number of entries stored in all."""
     batch = AuditBatch(0, -1)
     for offset, message in enumerate(message for message in messages if message.exchange == AUDIT_EXCHANGE):
-        batch.add(offset, message.body, tag=offset)
+        batch.add(Delivery(offset, message.body, False, offset, ANYBODY))
     audit_store.commit(connection, owned(connection, audit_store.GROUP, 0), batch, Numbering({}))
     assert (batch.dead, batch.new_stops) == ([], [])
     return connection.execute("SELECT count(*) FROM audit_events WHERE source = %s", (source,)).fetchone()[0]

@@ -13,6 +13,7 @@ from consumers.transactions.partition_state import Key, PartitionState
 from consumers.transactions.progress import Progress
 from consumers.transactions.sources import Sources, Stranger
 from consumers.transactions.turn import ACCOUNTS_MAX, ActivePartition, Records, TransactionTurns
+from rabbitmq.roles import ANYBODY
 from rabbitmq.stream_consumer import Delivery
 from schema.events import AuditEntry, NoQuote, Quote, Reply
 from tests.scheduler_rig import QuoteTable
@@ -144,7 +145,7 @@ class WorkerLife:
         """Delivers at most this many more messages of the stream."""
         for offset in range(self._next, min(self._next + count, len(self._stream))):
             body, republished = self._stream[offset]
-            self._intake.put(Delivery(offset, body, republished, tag=offset + 1))
+            self._intake.put(Delivery(offset, body, republished, tag=offset + 1, sender=ANYBODY))
             self._next = offset + 1
 
     def turn(self, answers: list[Quote | NoQuote], now_ms: int, dies: bool = False) -> None:

@@ -2,6 +2,8 @@
 
 from consumers.audit.batch import AuditBatch, Marker
 from consumers.audit.numbering import HELD_MESSAGES_MAX, Numbering, Stop
+from rabbitmq.roles import ANYBODY
+from rabbitmq.stream_consumer import Delivery
 from schema import codec
 from schema.commands import PARTITIONS, VERSION, CommandName
 from schema.events import AuditEntry, AuditKind, AuditMessage
@@ -22,7 +24,7 @@ def a_marker(letter: str, user: str | None = "ann") -> AuditEntry:
 def gathered(*bodies: bytes, first_offset: int = 0, high_offset: int = -1, dead: tuple[int, ...] = ()) -> AuditBatch:
     batch = AuditBatch(first_offset, high_offset, dead)
     for offset, one in enumerate(bodies, first_offset):
-        batch.add(offset, one, tag=offset + 1)
+        batch.add(Delivery(offset, one, False, offset + 1, ANYBODY))
     return batch
 
 

@@ -14,6 +14,7 @@ from consumers.transactions.intake import Intake
 from consumers.transactions.partition_state import Item, Key, PartitionState
 from consumers.transactions.progress import Progress
 from consumers.transactions.sources import Stranger
+from rabbitmq.roles import ANYBODY
 from rabbitmq.stream_consumer import Delivery
 from schema import codec
 from schema.commands import VERSION, Command, CommandBatch, partition_of
@@ -40,7 +41,7 @@ class BacklogAndHistory:
         for commands in messages:
             offset = self.intake.newest_offset + 1
             body = codec.encode(CommandBatch(VERSION, T0, commands))
-            self.intake.put(Delivery(offset, body, marked, tag=offset))
+            self.intake.put(Delivery(offset, body, marked, tag=offset, sender=ANYBODY))
 
     def surveys(self, orders_max: int = 1_000) -> list[bool | None]:
         """Returns for each message that may be taken now whether it may hold copies."""

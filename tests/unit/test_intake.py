@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from consumers.transactions.intake import Intake
+from rabbitmq.roles import ANYBODY
 from rabbitmq.stream_consumer import Delivery
 from schema import codec
 from schema.commands import NO_USER, VERSION, Command, CommandBatch, DumpMarker, FillBatch, command_id, partition_of
@@ -25,7 +26,7 @@ def an_intake(*messages, partition: int = ANNS, doubtful_until: int = -1, republ
     intake = Intake(partition, doubtful_until)
     for offset, message in enumerate(messages):
         body = message if isinstance(message, bytes) else codec.encode(message)
-        intake.put(Delivery(offset, body, offset in republished, tag=offset))
+        intake.put(Delivery(offset, body, offset in republished, tag=offset, sender=ANYBODY))
     return intake
 
 

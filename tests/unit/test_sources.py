@@ -9,6 +9,7 @@ from consumers.transactions import sources
 from consumers.transactions.account import Account
 from consumers.transactions.intake import HEAD_BYTES, Arrival, Intake
 from consumers.transactions.sources import Sources
+from rabbitmq.roles import ANYBODY
 from rabbitmq.stream_consumer import Delivery
 from schema import codec
 from schema.commands import VERSION, Command, CommandBatch, command_id, partition_of
@@ -42,7 +43,7 @@ class Judge:
     def _arrival(self, commands: list[Command]) -> Arrival:
         self.offset += 1
         intake = Intake(partition_of("ann"), -1)
-        intake.put(Delivery(self.offset, codec.encode(CommandBatch(VERSION, 0, commands)), False, self.offset))
+        intake.put(Delivery(self.offset, codec.encode(CommandBatch(VERSION, 0, commands)), False, self.offset, ANYBODY))
         return intake.arrivals[0]
 
 
