@@ -9,7 +9,7 @@ from bench.processes import free_port
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
-from rabbitmq.topology import command_stream
+from rabbitmq.topology import COMMANDS_EXCHANGE, command_stream
 from schema.errors import BrokerError
 from tests.integration.broker import delete_stream
 
@@ -47,7 +47,7 @@ def test_a_consumer_whose_channel_the_broker_closes_is_an_error(connection) -> N
 def test_each_acknowledged_delivery_makes_room_for_another_in_whichever_order(connection) -> None:
     publisher = Publisher(connection)
     for _ in range(40):
-        publisher.publish(Outgoing("", command_stream(0), b"x"))
+        publisher.publish(Outgoing(COMMANDS_EXCHANGE, command_stream(0), b"x"))
         publisher.flush()  # each in a chunk of its own, because the broker delivers whole chunks
     arrived: list[Delivery] = []
     consumer = StreamConsumer(connection, command_stream(0), 0, 10, arrived.append)
