@@ -22,7 +22,7 @@ def migrate(database_url: str) -> None:
     try:
         _upgrade(engine)
     except SQLAlchemyError as error:
-        raise StoreError(f"cannot migrate: {error}") from error
+        raise StoreError(f"cannot migrate: {postgres.described(error)}") from error
     finally:
         engine.dispose()
 

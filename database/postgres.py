@@ -109,12 +109,14 @@ _OTHER_SCHEMA = frozenset({"42P01", "42703"})
 
 
 def described(error: BaseException) -> str:
-    """Postgres's message in one line, without the statement. If tables are missing, it says how to make them."""
+    """Postgres's message in one line, without the statement. It says what to do if tables are missing or read-only."""
     cause = getattr(error, "orig", None) or error
     first = str(cause).partition("\nLINE ")[0]  # the statement follows
     text = f"{type(cause).__name__} {' '.join(first.split())}"
     if sqlstate(error) in _OTHER_SCHEMA:
         text += ". The tables are not those of this version: `./daytradectl migrate` makes them"
+    if sqlstate(error) == READ_ONLY:
+        text += ". This server is a standby or is set to read-only: DATABASE_URL must name one that takes changes"
     return text
 
 

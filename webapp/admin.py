@@ -17,6 +17,7 @@ from schema.errors import SettingsError, StoreError
 from webapp import passwords, people
 from webapp.people import Person
 from webapp.store import Store
+from webapp.unavailable import Unavailable
 
 TERMINAL = "/dev/tty"
 
@@ -24,11 +25,13 @@ TERMINAL = "/dev/tty"
 def promote(store: Store, user_id: str, existing: bool = False) -> int:
     """Makes the person an administrator. `existing`: the operator means the person who exists already.
 
-    Returns the exit code: 0 done, 1 refused or not confirmed. Raises Unavailable; StoreError on a database that is not
-    migrated; SettingsError if something that is needed was not given and there is no terminal to ask for it.
+    Returns the exit code: 0 done, 1 refused or not confirmed. Raises StoreError, which gives Postgres's own words;
+    SettingsError if something that is needed was not given and there is no terminal to ask for it.
     """
     try:
         return _promote(store, user_id, existing)
+    except Unavailable as error:  # its text is for people who trade, and hides the cause
+        raise StoreError(f"{error}: {postgres.described(error.__cause__ or error)}") from error
     except DBAPIError as error:
         raise StoreError(f"Postgres: {postgres.described(error)}") from error
 

@@ -50,6 +50,20 @@ def test_a_database_with_an_encoding_other_than_utf8_is_refused(_template, encod
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+def test_a_read_only_database_is_refused_in_one_line(_template):
+    administration, template = _template
+    name = f"{template}_standby"
+    with psycopg.connect(administration, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        url = make_url(administration).set(database=name).render_as_string(hide_password=False)
+        with pytest.raises(StoreError, match=r"^cannot migrate: .* a standby or is set to read-only.*$") as refused:
+            migrate.migrate(url)
+        assert "\n" not in str(refused.value)
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 def test_dumps_from_before_they_had_a_state_get_the_one_they_are_in(database_url):
     with alembic(database_url) as config:
         command.downgrade(config, "0006")

@@ -56,8 +56,15 @@ class BrokerListener(BrokerThread):
                 self._listen(open_connection(self._amqp_url, self._name, CONNECT_SECONDS_MAX))
             except BrokerError as error:
                 log.warning("live updates interrupted", error=str(error))
-                self._on_status(False)
-                self._stopping.wait(PAUSE_SECONDS)
+                self._pause()
+            except Exception:
+                # A programming error must not leave pages that call themselves live and hear nothing.
+                log.exception("live updates interrupted")
+                self._pause()
+
+    def _pause(self) -> None:
+        self._on_status(False)
+        self._stopping.wait(PAUSE_SECONDS)
 
     def _listen(self, connection: Connection) -> None:
         self._connection = connection

@@ -143,8 +143,12 @@ class Hub:
             users = self.registry.take_stale()
             try:
                 self.registry.tell_seqs(await self._in_thread(lookups.newest_seqs, users) if users else ())
-            except Unavailable as error:
-                log.warning("cannot look up accounts", error=str(error))
+            except Exception as error:
+                # Nothing may end this task: the open pages would show old accounts, and call themselves live.
+                if isinstance(error, Unavailable):
+                    log.warning("cannot look up accounts", error=str(error))
+                else:
+                    log.exception("cannot look up accounts")
                 self.registry.put_back(users)
                 self._stale.set()
                 await asyncio.sleep(RETRY_SECONDS)

@@ -12,6 +12,12 @@ from webapp.unavailable import Unavailable
 TEMPLATES = {405: 404}
 LOG_OUT_ENDPOINT = "pages.log_out"
 
+PERHAPS_DONE = {
+    "pages.sign_up": "Your name may have been created all the same: first try to log in with it.",
+    "pages.password": "Your password may have been changed all the same: if you have to log in, try the new one first.",
+}
+"""Sentences for forms whose effect is kept although something after it failed, by endpoint."""
+
 
 def of_unavailable(error: Unavailable, perhaps_taken: bool) -> Response:
     """Answer 503, which says when to retry and whether a command that was sent may take effect."""
@@ -27,6 +33,7 @@ def of_unavailable(error: Unavailable, perhaps_taken: bool) -> Response:
                 sentence=sentence,
                 perhaps_taken=perhaps_taken,
                 is_still_logged_in=request.endpoint == LOG_OUT_ENDPOINT,
+                perhaps_done=PERHAPS_DONE.get(request.endpoint or "") if request.method == "POST" else None,
                 retry_after_seconds=error.retry_after_seconds,
                 may_reload=request.method == "GET",
                 again=request.full_path.rstrip("?") if request.method == "GET" else "/",

@@ -3,10 +3,12 @@
 import os
 
 import pytest
+from sqlalchemy.engine import make_url
 
-from schema.errors import SettingsError
+from schema.errors import SettingsError, StoreError
 from tests.integration.web.website import Website
 from webapp import admin, people
+from webapp.store import Store
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +26,14 @@ def test_a_stranger_who_signed_up_under_the_name_is_not_promoted(website: Websit
     with pytest.raises(SettingsError, match=f"{stranger} exists already"):
         admin.promote(website.store, stranger)
     assert _role(website, stranger) == people.USER
+
+
+def test_an_operator_learns_why_the_database_cannot_be_used(website: Website) -> None:
+    url = make_url(website.system.environment["DATABASE_URL"]).set(database="nowhere")
+    store = Store(url.render_as_string(hide_password=False), 1)
+    with pytest.raises(StoreError, match='database "nowhere" does not exist'):
+        admin.promote(store, "somebody")
+    store.close()
 
 
 def test_a_promotion_ends_the_persons_sessions_and_tokens(website: Website) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from string import ascii_uppercase
@@ -91,9 +92,11 @@ class Page:
         self._connection.close()
 
     def hear(self, name: str, **wanted: object) -> dict:
-        """Returns the next event of this name with these values; fails if the stream stays silent."""
+        """Returns the next event of this name with these values; fails if it does not come."""
+        deadline = time.monotonic() + HEARING_SECONDS_MAX
         while True:
             event = self._next()
+            assert time.monotonic() < deadline, f"no {name} {wanted} has come"
             data = json.loads(event["data"])
             if event["event"] == name and all(data[key] == value for key, value in wanted.items()):
                 self.last_event_id = event["id"]
@@ -195,6 +198,22 @@ def test_a_page_hears_all_current_values_after_reconnecting(website: Website, br
         assert heard["account"] == {"seq": 2}
     with page(symbols="LX", last_event_id=last) as again:
         assert again.hear("price")["price_cents"] == price
+
+
+def test_a_page_hears_of_its_account_again_after_a_mistake_in_the_look_up(website, live, browser, page, wait_for):
+    """While the table has another name, the look-up fails with an error that does not mean "not now"."""
+    website.api(browser.user()).give("ADD", amount="1.00")
+    log = website.system.folder / "live.log"
+    with website.connect() as connection:
+        connection.autocommit = True
+        connection.execute("ALTER TABLE accounts RENAME TO accounts_away")
+        try:
+            with page() as stream:
+                wait_for(lambda: "cannot look up accounts" in log.read_text(), what="a failed look-up")
+                connection.execute("ALTER TABLE accounts_away RENAME TO accounts")
+                assert stream.hear("account") == {"seq": 1}
+        finally:
+            connection.execute("ALTER TABLE IF EXISTS accounts_away RENAME TO accounts")
 
 
 def test_a_price_from_before_this_process_is_known_from_the_database(website: Website, browser, wait_for) -> None:

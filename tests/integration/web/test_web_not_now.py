@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from database import postgres
 from schema.errors import StoreAway, StoreError
 from tests.integration.broker import Relay
-from tests.integration.web.website import Website
+from tests.integration.web.website import PASSWORD, Website
 from webapp.site import EXTENSION
 from webapp.store import Store
 from webapp.unavailable import Unavailable
@@ -99,6 +99,34 @@ def test_a_read_only_database_can_be_read_and_orders_work_again_when_it_is_writa
     assert [row[-1] for row in website.history(user)] == [100, 200]
     reader.post("/logout", page="/")
     assert browser.user() is None, "the session has ended, also for other holders of its cookie"
+
+
+def test_a_sign_up_and_a_new_password_that_were_kept_though_no_session_began_are_not_denied(website: Website) -> None:
+    """The database fails between the two writes of each."""
+    browser = website.browser()
+    browser.log_in(user := website.person())
+    new = "another correct horse"
+    with website.connect() as connection:
+        connection.autocommit = True
+        connection.execute(
+            "CREATE FUNCTION fail_over() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'as the test wants it' USING ERRCODE = '57P01'; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER fail_over BEFORE INSERT ON web_sessions FOR EACH ROW EXECUTE FUNCTION fail_over()"
+        )
+        try:
+            signed_up = website.browser().post("/signup", user="halfway", password=new)
+            changed = browser.post("/password", page="/password", old=PASSWORD, new=new)
+        finally:
+            connection.execute("DROP FUNCTION fail_over CASCADE")
+    assert (signed_up.status_code, changed.status_code) == (503, 503)
+    assert "Your name may have been created" in signed_up.text
+    assert "Your password may have been changed" in changed.text
+    for name in ("halfway", user):
+        browser = website.browser()
+        browser.log_in(name, new)
+        assert browser.user() == name
 
 
 def test_a_site_whose_database_is_not_migrated_yet_is_not_well(website: Website) -> None:
