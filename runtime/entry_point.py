@@ -40,6 +40,9 @@ REMEDIES = {
 }
 """Meaning of an operating system's error, and what to do."""
 
+REINSTALL = "Run `rm -r .venv`, then `make venv`, which installs all packages anew"
+"""What to do about a package that is missing or damaged. A crash may leave files empty, which pip would not notice."""
+
 FAULT = "This is a fault in Day Trade, not in your input"
 
 
@@ -78,6 +81,10 @@ def code_of(name: str, main: Callable[[], int | None], logged: bool = False) -> 
             return NO_READER
         return _say(f"{name}: {described(error)}", FAILED)
     except Exception as error:
+        if _comes_from_an_import(error):
+            if logged:
+                traceback.print_exc()
+            return _say(f"{name}: a package cannot be loaded ({_one_line(str(error))}). {REINSTALL}", FAILED)
         return _say(f"{name}: {_summary(error)}. {FAULT}{_keep(name, logged)}", MISTAKE)
 
 
@@ -98,6 +105,11 @@ def described(error: OSError) -> str:
     if not remedy and str(error.filename).startswith(f"{ROOT / '.stack'}{os.sep}"):
         remedy = "`make clean` removes .stack, with the data of the last run"
     return f"{where}{what}" + f": {remedy}" * bool(remedy)
+
+
+def _comes_from_an_import(error: Exception) -> bool:
+    """Whether the error was raised while a module was loaded, and so by the files of a package, not by their use."""
+    return any(frame.f_code.co_name == "<module>" for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _keep(name: str, logged: bool) -> str:

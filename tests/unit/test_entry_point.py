@@ -98,20 +98,20 @@ def test_output_that_was_closed_is_no_fault():
 
 
 @pytest.mark.parametrize(
-    ("raised", "code", "expected"),
+    ("module", "package", "content", "code", "expected"),
     [
-        (
-            "ImportError('no such\\nlibrary')",
-            1,
-            "error: a package cannot be loaded (no such library). Run `rm -r .venv`",
-        ),
-        ("KeyboardInterrupt", 130, "error: interrupted"),
+        ("deploy", "typer", "raise ImportError('no such\\nlibrary')", 1, "error: a package cannot be loaded (no such"),
+        # A crash of the machine may leave files empty, or with the right length and no content.
+        ("deploy", "msgspec", "", 1, "error: a package cannot be loaded (module 'msgspec' has no attribute"),
+        ("operators", "psycopg", "", 1, "daytradectl: a package cannot be loaded (module 'psycopg' has no attribute"),
+        ("deploy", "typer", "\0" * 9, 1, "error: a package cannot be loaded (source code string cannot"),
+        ("deploy", "typer", "raise KeyboardInterrupt", 130, "error: interrupted"),
     ],
 )
-def test_an_error_while_packages_load_is_one_line_too(tmp_path, raised, code, expected):
-    (tmp_path / "typer.py").write_text(f"raise {raised}\n")
+def test_an_error_while_packages_load_is_one_line_too(tmp_path, module, package, content, code, expected):
+    (tmp_path / f"{package}.py").write_text(content)
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    asked = [sys.executable, "-m", "deploy", "status"]
+    asked = [sys.executable, "-m", module, "status" if module == "deploy" else "verify"]
     done = subprocess.run(asked, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == code
     assert done.stderr.startswith(expected)
