@@ -41,7 +41,7 @@ REMEDIES = {
 """Meaning of an operating system's error, and what to do."""
 
 REINSTALL = "Run `rm -r .venv`, then `make venv`, which installs all packages anew"
-"""What to do about a package that is missing or damaged. A crash may leave files empty, which pip would not notice."""
+"""Remedy for a package that is missing or damaged. A crash may leave files empty, which pip would not notice."""
 
 FAULT = "This is a fault in Day Trade, not in your input"
 
