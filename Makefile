@@ -53,7 +53,7 @@ admin: $(STAMP) ## Make a person an administrator of the site [USER=name EXISTIN
 status: $(STAMP) ## Show what runs
 	@$(DEPLOY) status
 
-env: $(STAMP) ## Print AMQP_URL and DATABASE_URL as shell assignments [PROFILE=live|loadtest|test]
+env: $(STAMP) ## Print AMQP_URL and DATABASE_URL as shell assignments [PROFILE=live|loadtest|test ROLE=operator]
 	@$(DEPLOY) env
 
 down: $(STAMP) ## Drain the workers, stop everything

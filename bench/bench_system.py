@@ -88,6 +88,10 @@ class BenchSystem:
         for name in names:
             self.processes[name] = processes.start(name, self.folder, self.environment | settings)
 
+    def url_of(self, kind: str) -> str:
+        """Returns RabbitMQ's address for the role of a kind of process, in whose place the benchmark acts."""
+        return processes.url_of(kind, self.amqp_url)
+
     def await_owners(self, *groups: str) -> None:
         """Waits until every partition of these groups has a live owner."""
         query = """SELECT count(*) FROM partitions WHERE consumer_group = ANY(%s)
@@ -138,7 +142,7 @@ class BenchSystem:
 
     @contextlib.contextmanager
     def publisher(self) -> Iterator[CommandPublisher]:
-        publisher = CommandPublisher(partial(open_connection, self.amqp_url, "bench"))
+        publisher = CommandPublisher(partial(open_connection, self.url_of("loadtest"), "bench"))
         yield publisher
         publisher.flush()
         publisher.close()

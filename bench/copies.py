@@ -36,7 +36,7 @@ class Copier:
     """Publisher that repeats commands and counts the answers."""
 
     def __init__(self, system: BenchSystem):
-        self.connection = open_connection(system.amqp_url, "bench copies")
+        self.connection = open_connection(system.url_of("web"), "bench copies")
         self._publisher = Publisher(self.connection)
         self.answers = 0
         self._queue = ReplyQueue(self.connection, self._on_replies)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from deploy.stack import ports
+from rabbitmq.rights import url_for
+from rabbitmq.roles import BrokerRole
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,6 +26,17 @@ MODULES = {
 
 SITE = {"web": "webapp", "live": "webapp.live"}
 """Modules of the site's processes."""
+
+BROKER_ROLES = {
+    "quotecache": BrokerRole.QUOTECACHE,
+    "triggers": BrokerRole.TRIGGERS,
+    "audit": BrokerRole.AUDIT,
+    "transactions": BrokerRole.TRANSACTIONS,
+    "web": BrokerRole.WEB,
+    "live": BrokerRole.WEB,
+    **dict.fromkeys(("loadtest", "load", "publisher"), BrokerRole.PRODUCERS),
+}
+"""Roles in RabbitMQ by kind of process. Load comes from the driver, from a benchmark, or from a publisher of chaos."""
 
 
 _given_ports: set[int] = set()
@@ -45,6 +58,18 @@ def kind_of(name: str) -> str:
     return name.rstrip("0123456789").rstrip("-")
 
 
+def url_of(name: str, amqp_url: str) -> str:
+    """Returns RabbitMQ's address for the role of a process, from the address of the user that sets up."""
+    role = BROKER_ROLES.get(kind_of(name))
+    return url_for(role, amqp_url) if role else amqp_url
+
+
+def with_rights(name: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the environment for a process, with the address of its role in AMQP_URL if that is set."""
+    own = {"AMQP_URL": url_of(name, environment["AMQP_URL"])} if "AMQP_URL" in environment else {}
+    return {**environment, **own}
+
+
 def start(name: str, folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Starts a worker or a process of the site. `name` is its kind, with a number if several of a kind run."""
     return start_module((MODULES | SITE)[kind_of(name)], name, folder, {**environment, "REPLICA": name})
@@ -58,7 +83,7 @@ def start_module(
     *arguments: str,
     output: int | IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts any module with exactly this `environment`.
+    """Starts any module with this `environment`, in which AMQP_URL becomes the address of its role.
 
     Its output is appended to `folder/name.log`; if `output` is given, its standard output goes there instead.
     """
@@ -66,7 +91,7 @@ def start_module(
         return subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
-            env=environment,
+            env=with_rights(name, environment),
             stdout=log if output is None else output,
             stderr=log,
         )

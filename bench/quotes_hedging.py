@@ -59,7 +59,7 @@ def _none_is_open(system: BenchSystem) -> bool:
 
 def _ask(system: BenchSystem) -> list[float]:
     """Requests QUOTES symbols from the quote cache; returns the ms until each price arrived, as its client sees it."""
-    connection = open_connection(system.amqp_url, "bench")
+    connection = open_connection(system.url_of("transactions"), "bench")
     prices = Prices(connection, Publisher(connection))
     symbols = _symbols()
     asked: dict[str, float] = {}

@@ -64,7 +64,7 @@ def _measure_stops(folder: Path) -> None:
 def _stop_and_ask(system: BenchSystem, letter: str) -> list[tuple[float, float]]:
     """Suspends the owner; returns for each symbol the time of its request after that and the wait, in seconds."""
     owner = _owner(system)
-    connection = open_connection(system.amqp_url, "bench")
+    connection = open_connection(system.url_of("transactions"), "bench")
     prices = Prices(connection, Publisher(connection))
     _await_quote(connection, prices, letter, time.monotonic())
     prices.take_answers()
@@ -96,7 +96,7 @@ def _owner(system: BenchSystem) -> str:
 
 def _kill_and_ask(system: BenchSystem, number: int) -> float:
     owner = _owner(system)
-    connection = open_connection(system.amqp_url, "bench")
+    connection = open_connection(system.url_of("transactions"), "bench")
     prices = Prices(connection, Publisher(connection))
     bought, symbol = f"B{chr(ord('A') + number)}", f"N{chr(ord('A') + number)}"
     _await_quote(connection, prices, bought, time.monotonic())

@@ -49,7 +49,7 @@ def fire_all(system: BenchSystem, replicas: int) -> None:
     workers = [f"transactions-{n}" for n in range(1, replicas + 1)]
     system.start("quote-server", "quotecache", "triggers", "audit", *workers)
     system.await_owners("quotecache", "triggers", "transactions")
-    connection = open_connection(system.amqp_url, "bench")
+    connection = open_connection(system.url_of("quotecache"), "bench")
     publisher = Publisher(connection)
     rows: list[tuple[Any, ...]] = []
     for round_number in range(ROUNDS):

@@ -21,7 +21,7 @@ from quotecache.source import OpenSource
 from rabbitmq.connection import Connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.subscription import QueueConsumer
-from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE
+from rabbitmq.topology import PRICE_REQUESTS_EXCHANGE, PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE
 from runtime.faults import strike
 from schema.codec import decode_request, encode
 from schema.commands import VERSION
@@ -77,7 +77,9 @@ class ActiveCache:
         self._draining = False
         self._take_over(now_ms)
         # A hung previous owner stays a consumer until its heartbeats end; this higher priority keeps messages from it.
-        self._requests = QueueConsumer(connection, PRICE_REQUESTS_QUEUE, self._bodies.append, priority=self.epoch)
+        self._requests = QueueConsumer(
+            connection, PRICE_REQUESTS_QUEUE, PRICE_REQUESTS_EXCHANGE, self._bodies.append, priority=self.epoch
+        )
         self._tell([])
         self._source = resources.open_source(connection.wake, guard)
 

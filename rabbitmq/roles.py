@@ -18,13 +18,13 @@ from schema.errors import ForgedMessage
 class BrokerRole(enum.StrEnum):
     """A role, and the name of its user."""
 
-    WEB = "web"
-    PRODUCERS = "producers"
-    TRANSACTIONS = "transactions"
-    TRIGGERS = "triggers"
-    QUOTECACHE = "quotecache"
-    AUDIT = "audit"
-    OPERATOR = "operator"
+    WEB = "daytrade.web"
+    PRODUCERS = "daytrade.producers"
+    TRANSACTIONS = "daytrade.transactions"
+    TRIGGERS = "daytrade.triggers"
+    QUOTECACHE = "daytrade.quotecache"
+    AUDIT = "daytrade.audit"
+    OPERATOR = "daytrade.operator"
 
 
 _EVERY_ROLE: Set[BrokerRole] = frozenset(BrokerRole)

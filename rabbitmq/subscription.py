@@ -1,14 +1,16 @@
 """Consumers of messages that may be lost: broadcasts and replies, and requests that their senders repeat."""
 
 import contextlib
+import secrets
 from collections.abc import Callable, Iterable
 
 import pika
 import pika.exceptions
 import structlog
+from pika.adapters.blocking_connection import BlockingChannel
 
 from rabbitmq.connection import Connection, translated
-from rabbitmq.roles import sender_of
+from rabbitmq.roles import role_named, sender_of
 from rabbitmq.topology import PUBLISHERS, REPLIES_EXCHANGE
 from schema.errors import ForgedMessage
 
@@ -27,7 +29,7 @@ class Subscription:
         self._connection, self._exchange = connection, exchange
         self._channel = connection.channel()
         with translated():
-            self._queue = self._channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
+            self._queue = _private_queue(connection, self._channel)
         for key in keys:
             self.bind(key)
         with translated():
@@ -56,7 +58,7 @@ class ReplyQueue:
         self._channel = connection.channel()
         on_message = _from_publishers(connection, REPLIES_EXCHANGE, on_body)
         with translated():
-            self.name = self._channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
+            self.name = _private_queue(connection, self._channel)
             self._channel.queue_bind(self.name, REPLIES_EXCHANGE, self.name)
             self._channel.basic_consume(self.name, on_message, auto_ack=True)
         connection.watch(self._channel, self.name)
@@ -65,14 +67,21 @@ class ReplyQueue:
 class QueueConsumer:
     """Takes messages of a shared queue, which are acknowledged on delivery: for requests that are repeated if lost.
 
-    The queue has the name of the exchange that it is bound to. Among several consumers the one of the highest
-    `priority` gets all messages as long as it takes them.
+    `exchange`: where its messages are published. Among several consumers the one of the highest `priority` gets all
+    messages as long as it takes them.
     """
 
-    def __init__(self, connection: Connection, queue: str, on_body: Callable[[bytes], None], priority: int = 0):
+    def __init__(
+        self,
+        connection: Connection,
+        queue: str,
+        exchange: str,
+        on_body: Callable[[bytes], None],
+        priority: int = 0,
+    ):
         self._connection = connection
         self._channel = connection.channel()
-        on_message, arguments = _from_publishers(connection, queue, on_body), {"x-priority": priority}
+        on_message, arguments = _from_publishers(connection, exchange, on_body), {"x-priority": priority}
         with translated():
             self._channel.basic_consume(queue, on_message, auto_ack=True, arguments=arguments)
         connection.watch(self._channel, queue)
@@ -82,6 +91,15 @@ class QueueConsumer:
         self._connection.unwatch(self._channel)
         with contextlib.suppress(pika.exceptions.AMQPError, OSError):
             self._channel.close()
+
+
+def _private_queue(connection: Connection, channel: BlockingChannel) -> str:
+    """Declares a queue for this connection alone, and returns its name: one that its role may declare (`rights.py`).
+
+    Without a role, the broker chooses the name.
+    """
+    name = "" if role_named(connection.user) is None else f"{connection.user}.{secrets.token_hex(16)}"
+    return channel.queue_declare(name, exclusive=True, auto_delete=True).method.queue
 
 
 def _from_publishers(connection: Connection, exchange: str, on_body: Callable[[bytes], None]) -> OnMessage:

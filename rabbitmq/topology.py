@@ -33,8 +33,9 @@ REPLIES_EXCHANGE = "replies"
 Only such queues are bound to it: a command names the queue for its outcome, and that must never be a log.
 """
 
-PRICE_REQUESTS_EXCHANGE = "price-requests"
-"""Fanout exchange of requests to the quote cache. Their queue is bound to it."""
+PRICE_REQUESTS_EXCHANGE = "quote-requests"
+"""Fanout exchange of requests to the quote cache. Their queue is bound to it, and has another name: RabbitMQ knows one
+right to read for all that has a name, so whoever reads the queue could bind other queues to an exchange of its name."""
 
 PRICE_REQUESTS_QUEUE = "price-requests"
 PRICE_REQUEST_LIFETIME_MS = 10_000

@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "verification": {"schema", "runtime", "database"},
     "webapp": {"schema", "runtime", "database", "rabbitmq", "producers.command_publisher", "quotecache.quote_cost"},
     # deploy/ checks the settings of all processes with the same code as each process.
-    "deploy": {"deploy", "schema", "runtime", "database", "webapp.settings", "quotecache.recorded"},
+    "deploy": {"deploy", "schema", "runtime", "database", "webapp.settings", "quotecache.recorded"}
+    | {"rabbitmq.rights", "rabbitmq.roles"},
     "bench": {room for floor in FLOORS for room in floor if not room.startswith("deploy")} | {"deploy.stack.ports"},
     # The operators' command line also works without the local stack, so it knows neither deploy/ nor bench/.
     "operators": {room for floor in FLOORS for room in floor if not room.startswith(("deploy", "bench"))},

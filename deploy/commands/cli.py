@@ -16,7 +16,7 @@ from typer.exceptions import TyperException
 from deploy.commands import live, misspelt, preconditions, runs, tiers
 from deploy.commands.stepping_down import step_down
 from deploy.servers import servers
-from deploy.stack import caller, others_files
+from deploy.stack import broker_roles, caller, others_files
 from deploy.stack.checkout_path import complaint
 from deploy.stack.failure import StackError
 from deploy.stack.lock import exclusive
@@ -117,21 +117,24 @@ def status() -> None:
         print("Nothing is running.")
         return
     if record.kind == GIVEN:
-        table.add_row("rabbitmq, postgres", "given", "-", "-")
+        table.add_row("rabbitmq, postgres", "given; one RabbitMQ user has all rights (docs/security.md)", "-", "-")
     Console().print(table)
     if any(str(row).startswith(f"{LIVE}.") for row in table.columns[0].cells):
         print(modules.output(urls_of(record, LIVE), ("operators", "quotes-today"), ("operators", "alarms")))
 
 
 @app.command()
-def env(profile: Annotated[str, typer.Option(envvar="PROFILE")] = LIVE) -> None:
+def env(
+    profile: Annotated[str, typer.Option(envvar="PROFILE")] = LIVE,
+    role: Annotated[str, typer.Option(envvar="ROLE", help="role in RabbitMQ; default: operator")] = "",
+) -> None:
     """Print AMQP_URL and DATABASE_URL as shell assignments."""
     record = load()
     if profile not in PROFILES:
         raise StackError(f"unknown profile {profile}: choose one of {', '.join(PROFILES)}")
     if record.kind != GIVEN and not servers.running(record):
         raise StackError("the stack is not running: run `make up` or `make servers` first")
-    for name, value in urls_of(record, profile).environment.items():
+    for name, value in broker_roles.for_shell(record, profile, role).items():
         # Not quoted: in `export $(make env)`, quotes would become part of the value.
         print(f"{name}={value}")
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from deploy.stack.broker_roles import LOAD, with_role
 from deploy.supervision import foreground, modules
 
 CHECKED, BEGUN = re.compile(rb"checked (\d+|-)\n"), re.compile(rb"begun\n")
@@ -29,7 +30,7 @@ class DriverProcess:
         for end in (news, orders):
             os.set_inheritable(end, True)
         try:
-            self._child = modules.start(environment, "operators", "load", "--held", str(news), str(orders))
+            self._child = modules.start(environment, *LOAD, "--held", str(news), str(orders))
         finally:
             os.close(news)
             os.close(orders)
@@ -54,7 +55,7 @@ class DriverProcess:
     def run(self, environment: dict[str, str], on_begun: Callable[[], None], meanwhile: Callable[[], object]) -> int:
         """Lets the driver run with these variables; returns its exit code. Calls `on_begun` once, when it publishes."""
         with suppress(BrokenPipeError):  # the driver has ended meanwhile: its exit code says why
-            os.write(self._orders, json.dumps(environment).encode() + b"\n")
+            os.write(self._orders, json.dumps(with_role(environment, *LOAD)).encode() + b"\n")
         reported = False
 
         def look() -> None:

@@ -18,7 +18,7 @@ OF_COMMANDS = (
     *("AMQP_URL", "DATABASE_URL", "QUOTES", "QUOTE_SERVER", "DUMP_DIR", "REPLICAS", "WORKLOAD", "RATE", "REPORT"),
     *("PROFILE", "ARGS", "SEED", "ROUNDS", "AGAIN", "STATE", "HISTORY", "DUMP", "HEADS", "USER", "PASSWORD", "PRICES"),
     *("PARTS", "FETCHES", "KILLS", "PLOT", "DETAIL", "FIRED", "ARMED", "COPIES", "RUNS"),
-    *("SECONDS", "POSTS", "STREAMS", "PEOPLE", "PAGES", "PYTHON", "EXISTING"),
+    *("SECONDS", "POSTS", "STREAMS", "PEOPLE", "PAGES", "PYTHON", "EXISTING", "ROLE"),
 )
 """Names of the options of the stack's commands, and of the tools that they run in the foreground."""
 

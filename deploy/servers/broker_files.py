@@ -1,14 +1,16 @@
-"""Fills in the templates of rabbitmq/ for this stack's broker. It starts nothing."""
+"""Writes the files of this stack's broker, from templates and data of rabbitmq/. It starts nothing."""
 
-import base64
-import hashlib
+import json
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
 from deploy.stack import stack_folder
 from deploy.stack.paths import LOGS, RABBITMQ_HOME, RABBITMQ_TEMPLATES
+from deploy.stack.profiles import LIVE, LOADTEST, NAMESPACES, TEST, TEST_NAMESPACES, vhost_of
 from deploy.stack.record import Record
+from rabbitmq import rights
 
 CONFIG, DEFINITIONS, PLUGINS = "rabbitmq.conf", "definitions.json", "enabled_plugins"
 DATA, COOKIE = "data", ".erlang.cookie"
@@ -20,7 +22,7 @@ def render(record: Record, listener: str, definitions: str, mode: int = 0o600) -
     """
     stack_folder.folder(RABBITMQ_HOME)
     _fill(CONFIG, {"listener": listener, "definitions": definitions}, mode)
-    _fill(DEFINITIONS, {"password_hash": password_hash(record.amqp_password)}, mode)
+    _write(DEFINITIONS, json.dumps(definitions_of(record), indent=1), mode)
     _fill(PLUGINS, {}, mode)
     return RABBITMQ_HOME
 
@@ -39,14 +41,19 @@ def mend_places() -> None:
     cookie.write_text(secrets.token_hex())
 
 
-def password_hash(password: str) -> str:
-    """Hashes like `rabbitmqctl hash_password`: base64(salt + sha256(salt + password)), with a salt of 4 bytes."""
-    salt = secrets.token_bytes(4)
-    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+def definitions_of(record: Record) -> Mapping[str, object]:
+    """Returns RabbitMQ's definitions of users and rights, for the vhosts of all profiles."""
+    tests = [vhost_of(TEST, namespace) for namespace in TEST_NAMESPACES]
+    others = [LIVE, *(vhost_of(LOADTEST, namespace) for namespace in NAMESPACES)]
+    return rights.definitions(others, tests, record.amqp_password)
 
 
 def _fill(name: str, values: dict[str, str], mode: int) -> None:
+    _write(name, Template((RABBITMQ_TEMPLATES / name).read_text()).substitute(values), mode)
+
+
+def _write(name: str, text: str, mode: int) -> None:
     path = stack_folder.file(RABBITMQ_HOME / name)
     path.touch(mode=mode)
     path.chmod(mode)
-    path.write_text(Template((RABBITMQ_TEMPLATES / name).read_text()).substitute(values))
+    path.write_text(text)

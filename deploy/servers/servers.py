@@ -27,6 +27,8 @@ from deploy.stack.profiles import (
 from deploy.stack.progress import say
 from deploy.stack.record import CONTAINER, GIVEN, PRIVATE, Kind, Record, load
 from deploy.supervision import leftovers, readiness, supervisor
+from rabbitmq.rights import url_for
+from rabbitmq.roles import BrokerRole
 from schema.errors import DayTradeError
 
 GIVEN_SECONDS_MAX = 15
@@ -171,7 +173,8 @@ def _are_our_own(record: Record, amqp: str, postgres: str) -> bool:
     if record.kind in ("", GIVEN) or not {"amqp", "postgres"} <= record.ports.keys():
         return False
     own = all_urls(record)
-    return amqp in [urls.amqp for urls in own] and postgres in [urls.database for urls in own]
+    brokers = [url for urls in own for url in (urls.amqp, *(url_for(role, urls.amqp) for role in BrokerRole))]
+    return amqp in brokers and postgres in [urls.database for urls in own]
 
 
 def _start_containers(record: Record, only_postgres: bool) -> bool:

@@ -5,6 +5,7 @@ from typing import Final
 
 from database.libpq_urls import beside, for_own_server
 from deploy.stack.record import GIVEN, Namespace, Record
+from rabbitmq.rights import SETUP_USER
 
 LIVE: Final = "live"
 LOADTEST: Final = "loadtest"
@@ -42,14 +43,19 @@ def urls_of(record: Record, profile: str, namespace: int | None = None) -> Urls:
     assert profile in PROFILES, profile
     if namespace is None:
         namespace = record.loadtest_namespace if profile == LOADTEST else 1
-    name = profile if namespace == 1 else f"{profile}_{namespace}"
+    name = vhost_of(profile, namespace)
     if record.kind == GIVEN:
         url = record.database_url
         return Urls(record.amqp_url, url if name == LIVE else beside(url, f"_{name}"))
     return Urls(
-        f"amqp://daytrade:{record.amqp_password}@{HOST}:{record.ports['amqp']}/{name}",
+        f"amqp://{SETUP_USER}:{record.amqp_password}@{HOST}:{record.ports['amqp']}/{name}",
         for_own_server(f"postgresql://daytrade:{record.database_password}@{HOST}:{record.ports['postgres']}/{name}"),
     )
+
+
+def vhost_of(profile: str, namespace: int) -> str:
+    """Returns the name of the vhost (and of the database) of a profile in one of its namespaces."""
+    return profile if namespace == 1 else f"{profile}_{namespace}"
 
 
 def all_urls(record: Record) -> list[Urls]:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from deploy.stack import caller
+from deploy.stack.broker_roles import with_role
 from deploy.stack.failure import StackError
 from deploy.stack.paths import ROOT
 from deploy.stack.profiles import Urls
@@ -15,7 +16,7 @@ def run_quietly(urls: Urls, module: str, *arguments: str, extra: dict[str, str] 
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
-        env=caller.for_modules() | urls.environment | (extra or {}),
+        env=with_role(caller.for_modules() | urls.environment | (extra or {}), module, *arguments),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -38,7 +39,7 @@ def _output(urls: Urls, command: tuple[str, ...]) -> str:
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=ROOT,
-        env=caller.for_modules() | urls.environment,
+        env=with_role(caller.for_modules() | urls.environment, *command),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -51,7 +52,7 @@ def start(environment: dict[str, str], module: str, *arguments: str) -> subproce
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
-        env=caller.for_modules() | environment | leftovers.mark(),
+        env=with_role(caller.for_modules() | environment, module, *arguments) | leftovers.mark(),
         # A file that the shell opened may be meant for the child: WORKLOAD=<(command) is /dev/fd/63.
         close_fds=False,
     )

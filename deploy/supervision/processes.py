@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 
 from deploy.stack import caller
+from deploy.stack.broker_roles import with_role
 from deploy.stack.paths import LOGS, ROOT, from_root
 from deploy.stack.profiles import LOADTEST, Urls
 from deploy.supervision.program import Program
@@ -88,6 +89,6 @@ def _program(profile: str, name: str, worker: WorkerProgram, environment: dict[s
         command=(from_root(sys.executable), "-m", worker.module),
         log=LOGS / profile / f"{name}.log",
         directory=ROOT,
-        environment=environment | {"REPLICA": name},
+        environment=with_role(environment, worker.module) | {"REPLICA": name},
         priority=STOPPED_LAST if worker.stops_last else STOPPED_FIRST,
     )

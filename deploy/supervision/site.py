@@ -8,6 +8,7 @@ import sys
 import psutil
 
 from deploy.stack import caller, ports, stack_folder
+from deploy.stack.broker_roles import with_role
 from deploy.stack.paths import LOGS, ROOT, STACK, from_root
 from deploy.stack.profiles import HOST, LIVE, SITE, urls_of
 from deploy.stack.record import Record
@@ -129,6 +130,6 @@ def _program(worker: WorkerProgram, settings: dict[str, str]) -> Program:
         command=(from_root(sys.executable), "-m", worker.module),
         log=LOGS / SITE / f"{worker.name}.log",
         directory=ROOT,
-        environment=settings | {"REPLICA": worker.name},
+        environment=with_role(settings, worker.module) | {"REPLICA": worker.name},
         stop_seconds_max=STOP_SECONDS_MAX,
     )

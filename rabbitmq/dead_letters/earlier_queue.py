@@ -8,10 +8,11 @@ from database import postgres
 from rabbitmq.connection import Connection, translated
 from rabbitmq.dead_letters import store
 from rabbitmq.lengths import queue_length
+from rabbitmq.rights import EARLIER_DEAD_LETTERS
 from schema.dead_letters import DeadLetter, dead_letter
 from schema.errors import BrokerError, SettingsError
 
-QUEUE = "dead-letters"
+QUEUE = EARLIER_DEAD_LETTERS
 
 
 def move(broker: Connection, database_url: str | None) -> int:

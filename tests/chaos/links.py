@@ -7,6 +7,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from bench.processes import url_of
+
 ROOT = Path(__file__).resolve().parents[2]
 
 AMQP, DATABASE = "amqp", "database"
@@ -41,7 +43,7 @@ class Links:
     def environment(self, process: str) -> dict[str, str]:
         """Returns the addresses that this process must use."""
         return {
-            "AMQP_URL": self._url(process, AMQP),
+            "AMQP_URL": url_of(process, self._url(process, AMQP)),
             "DATABASE_URL": self._url(process, DATABASE),
             "QUOTE_SERVER": f"127.0.0.1:{self._ports['quotes']}",
         }

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 
 from producers.command_publisher import CommandPublisher
 from rabbitmq.connection import open_connection
+from rabbitmq.rights import url_for
+from rabbitmq.roles import BrokerRole
 from schema.commands import PARTITIONS, Command, CommandName, command_id, partition_of
 from tests.chaos import invalid_messages
 from tests.chaos.database_view import APPLICATION, DatabaseView
@@ -65,7 +67,7 @@ class Prober(threading.Thread):
 
     def __init__(self, amqp_url: str, database_url: str, source: int, seed: int, dumps: Dumps):
         super().__init__(name="prober", daemon=True)
-        self._amqp_url = amqp_url
+        self._amqp_url = url_for(BrokerRole.OPERATOR, amqp_url)
         self._database = DatabaseView(database_url)
         self._source = source
         self._dumps = dumps

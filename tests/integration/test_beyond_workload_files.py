@@ -11,6 +11,8 @@ from bench.processes import ROOT
 from consumers.transactions.replay.fresh import fresh_name
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
+from rabbitmq.rights import url_for
+from rabbitmq.roles import BrokerRole
 from rabbitmq.topology import COMMANDS_EXCHANGE, command_stream
 from schema import codec
 from schema.commands import VERSION, Allowances, CommandBatch, partition_of
@@ -46,7 +48,7 @@ def test_verification_and_replay_hold_for_all_of_it(amqp_url: str, database_url:
     try:
         system.start("quote-server", "quotecache", "audit", "transactions-0")
         commands = [a_command(name, amount, **beyond) for name, amount, beyond, _ in STORY]
-        connection = open_connection(amqp_url, "test")
+        connection = open_connection(url_for(BrokerRole.PRODUCERS, amqp_url), "test")
         publisher = Publisher(connection)
         body = codec.encode(CommandBatch(VERSION, 1, commands))
         publisher.publish(Outgoing(COMMANDS_EXCHANGE, command_stream(partition_of("ann")), body))

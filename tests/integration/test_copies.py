@@ -17,7 +17,13 @@ from database import postgres
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import POSSIBLY_DUPLICATE, Outgoing, Publisher
 from rabbitmq.subscription import QueueConsumer, ReplyQueue
-from rabbitmq.topology import COMMANDS_EXCHANGE, PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE, command_stream
+from rabbitmq.topology import (
+    COMMANDS_EXCHANGE,
+    PRICE_REQUESTS_EXCHANGE,
+    PRICE_REQUESTS_QUEUE,
+    PRICES_EXCHANGE,
+    command_stream,
+)
 from runtime.wall_clock import now_ms
 from schema import codec
 from schema.commands import NO_USER, PARTITIONS, VERSION, Command, CommandBatch, DumpMarker, FillBatch, partition_of
@@ -155,7 +161,7 @@ def test_a_copy_that_comes_while_the_first_waits_for_a_quote_gets_the_same_answe
     worker, customer, history, wait_for
 ):
     asked: list[bytes] = []
-    QueueConsumer(customer.connection, PRICE_REQUESTS_QUEUE, asked.append)
+    QueueConsumer(customer.connection, PRICE_REQUESTS_QUEUE, PRICE_REQUESTS_EXCHANGE, asked.append)
     neighbour = next(name for n in itertools.count() if partition_of(name := f"user{n}") == partition_of("ann"))
     buy, behind = a_command("BUY", 500), a_command("ADD", 1, user=neighbour)
     with worker():

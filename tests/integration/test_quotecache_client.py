@@ -9,7 +9,7 @@ from quotecache.pending_quotes import DEADLINE_MS, RETRY_MS
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.subscription import QueueConsumer
-from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE
+from rabbitmq.topology import PRICE_REQUESTS_EXCHANGE, PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE
 from schema.codec import decode_request, encode
 from schema.commands import VERSION
 from schema.events import QUOTE_LIFETIME_MS, NoQuote, PriceMessage, PriceRequest, Quote
@@ -29,7 +29,12 @@ class ClientAndCache:
         self.publisher = Publisher(connection)
         self.prices = Prices(connection, self.publisher)
         self.requests: list[PriceRequest] = []
-        QueueConsumer(connection, PRICE_REQUESTS_QUEUE, lambda body: self.requests.append(decode_request(body)))
+        QueueConsumer(
+            connection,
+            PRICE_REQUESTS_QUEUE,
+            PRICE_REQUESTS_EXCHANGE,
+            lambda body: self.requests.append(decode_request(body)),
+        )
 
     def tell(self, *answers: Quote | NoQuote) -> None:
         body = encode(PriceMessage(VERSION, list(answers)))

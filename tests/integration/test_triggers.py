@@ -17,7 +17,14 @@ from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.stream_consumer import StreamConsumer
 from rabbitmq.subscription import QueueConsumer
-from rabbitmq.topology import PRICE_REQUESTS_QUEUE, PRICES_EXCHANGE, TRIGGERS_EXCHANGE, command_stream, trigger_key
+from rabbitmq.topology import (
+    PRICE_REQUESTS_EXCHANGE,
+    PRICE_REQUESTS_QUEUE,
+    PRICES_EXCHANGE,
+    TRIGGERS_EXCHANGE,
+    command_stream,
+    trigger_key,
+)
 from schema.codec import decode_log, decode_request, encode
 from schema.commands import PARTITIONS, VERSION, Fill
 from schema.errors import Unroutable
@@ -46,7 +53,12 @@ class Counterparts:
         self.fills: list[Fill] = []
         self._database_url = database_url
         self._quote_id = 0
-        QueueConsumer(self.connection, PRICE_REQUESTS_QUEUE, lambda body: self.requests.append(decode_request(body)))
+        QueueConsumer(
+            self.connection,
+            PRICE_REQUESTS_QUEUE,
+            PRICE_REQUESTS_EXCHANGE,
+            lambda body: self.requests.append(decode_request(body)),
+        )
         for partition in range(PARTITIONS):
             StreamConsumer(self.connection, command_stream(partition), 0, 1_000, self._on_log)
 

@@ -1,9 +1,8 @@
 """Places of the processes that share the tests: none sees the servers as another one does."""
 
-import json
-
 import pytest
 
+from deploy.servers import broker_files
 from deploy.stack.paths import ROOT
 from deploy.stack.profiles import TEST, TEST_NAMESPACES, urls_of
 from deploy.stack.record import PRIVATE, Record
@@ -18,7 +17,7 @@ def test_each_process_uses_a_database_and_a_vhost_that_the_stack_has_made_for_it
     sharing.take_namespace(environment)
     theirs = urls_of(RECORD, TEST, namespace)
     assert (environment["AMQP_URL"], environment["DATABASE_URL"]) == (theirs.amqp, theirs.database)
-    definitions = json.loads((ROOT / "rabbitmq" / "definitions.json").read_text())
+    definitions = broker_files.definitions_of(RECORD)
     vhost = theirs.amqp.rpartition("/")[2]
     assert vhost in [one["name"] for one in definitions["vhosts"]]
     assert vhost in [one["vhost"] for one in definitions["permissions"]]

@@ -14,6 +14,7 @@ from string import ascii_uppercase
 
 import pytest
 
+from bench import processes
 from bench.processes import ROOT, free_port
 from tests.integration.web.website import Browser, Website
 from webapp.live_address import SYMBOLS_MAX
@@ -35,7 +36,7 @@ class LiveProcess:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "webapp.live"],
             cwd=ROOT,
-            env=website.system.environment | variables,
+            env=processes.with_rights("live", website.system.environment | variables),
             stdout=self._log,
             stderr=self._log,
         )

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from bench import processes
 from bench.processes import ROOT, free_port
 from tests.integration.web.website import Website
 from webapp.site import EXTENSION
@@ -45,7 +46,11 @@ class GunicornSite:
         environment = website.system.environment | {"WEB_PORT": str(self.port), "WEB_THREADS": "4", "REPLICA": "web"}
         with (website.system.folder / "web.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "webapp"], cwd=ROOT, env=environment, stdout=log, stderr=log
+                [sys.executable, "-m", "webapp"],
+                cwd=ROOT,
+                env=processes.with_rights("web", environment),
+                stdout=log,
+                stderr=log,
             )
 
     def asks(self, method: str, path: str, authorization: str = "", body: object = None) -> tuple[int, object]:

@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from lxml import etree
 
+from bench import processes
 from database.postgres import connect
 from tests.e2e.system import System
 from webapp import close_app, create_app, passwords, people, tokens
@@ -37,7 +38,7 @@ class Website:
         self.store: Store = self.app.extensions[EXTENSION].store
 
     def settings(self, **changed: str) -> WebSettings:
-        return from_environment(self.system.environment | changed)
+        return from_environment(processes.with_rights("web", self.system.environment | changed))
 
     def another(self, **changed: str) -> Flask:
         """Makes one more application, like a further site process, with these settings changed."""
