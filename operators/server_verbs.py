@@ -33,6 +33,13 @@ MODULES = {
 }
 
 
+FOR_OTHER_SITES = ("FLASK_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "SENDFILE")
+"""Beginnings of the names of variables that the site's libraries would read. A shell may have them for another site.
+
+Every setting of this project's site has a name of its own (`webapp/settings.py`).
+"""
+
+
 def add_to(app: typer.Typer) -> None:
     """Adds these verbs to the command line."""
     verb(app, "migrate", failed=MISUSED)(migrate)
@@ -111,4 +118,5 @@ def run(process: Annotated[Process, typer.Argument()]) -> None:
     import os
     import sys
 
-    os.execv(sys.executable, [sys.executable, "-m", MODULES[process]])
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(FOR_OTHER_SITES)}
+    os.execve(sys.executable, [sys.executable, "-m", MODULES[process]], environment)

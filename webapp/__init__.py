@@ -59,6 +59,7 @@ def close_app(app: Flask) -> None:
 def make_flask(settings: WebSettings) -> Flask:
     """Flask application with this site's sessions and nothing else; `webapp.live` needs it to read session cookies."""
     app = Flask(__name__, static_url_path=static_files.static_url_path())
+    app.debug = False  # whatever FLASK_DEBUG says
     app.config |= {
         "SECRET_KEY": settings.secret_key,
         # Browsers send a host's cookies to all its ports: the port in the name keeps two of these sites apart.

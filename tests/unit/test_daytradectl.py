@@ -69,6 +69,15 @@ def test_a_missing_setting_gives_one_line_that_says_how_to_get_it(run, verb):
     assert "make env" in err
 
 
+def test_a_process_in_the_foreground_does_not_see_variables_for_another_site(run, monkeypatch):
+    seen: dict[str, str] = {}
+    monkeypatch.setattr(os, "execve", lambda _program, _arguments, environment: seen.update(environment))
+    for name in ("FLASK_DEBUG", "GUNICORN_CMD_ARGS", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "WEB_PORT"):
+        monkeypatch.setenv(name, "1")
+    run("run", "site")
+    assert [name for name in seen if name.startswith(("FLASK", "GUNICORN", "WEB_", "FORWARDED"))] == ["WEB_PORT"]
+
+
 def test_options_that_contradict_each_other_delete_nothing(run, monkeypatch):
     monkeypatch.setenv("AMQP_URL", "amqp://127.0.0.1:1/")
     code, out, err = run("declare", "--fresh", "--remove")

@@ -5,6 +5,7 @@ import pytest
 from deploy.stack.profiles import LIVE, urls_of
 from deploy.stack.record import Record
 from schema.errors import SettingsError
+from webapp import make_flask
 from webapp.settings import from_environment
 
 SECRET = "secret-" * 6
@@ -25,6 +26,11 @@ def test_a_printed_record_of_the_stack_shows_no_secret():
     record = Record(kind="private", ports=ports, amqp_url=SECRET, database_url=SECRET, **passwords)
     assert SECRET not in repr(record)
     assert SECRET not in repr(urls_of(record, LIVE))
+
+
+def test_the_site_shows_no_debugging_pages_whatever_the_shell_says(monkeypatch):
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    assert not make_flask(from_environment(ENVIRONMENT)).debug
 
 
 @pytest.mark.parametrize(("host", "trusted"), [("0.0.0.0", False), ("192.0.2.7", True), ("[::]", False)])
