@@ -7,6 +7,7 @@ the triggers have settled. So the customer's dump contains the fills that the co
 import time
 from collections.abc import Callable
 
+from loadtest.backlog import Backlog
 from loadtest.completion import Completion
 from loadtest.display import Bars, Lines
 from loadtest.run import Run
@@ -35,6 +36,13 @@ COMMANDS_BETWEEN_LOOKS = 1_000
 """Commands published between two readings of the clock, so that reading it costs next to nothing."""
 
 
+LAG_MS_MAX = 1_000
+"""Age of the oldest command in a log, in milliseconds, from which the driver publishes nothing more.
+
+A person's command waits behind the workload's, and must be executed within two seconds. A backlog of this length lets
+the workers run at full speed."""
+
+
 class Stalled(DayTradeError):
     """Failure of a run that made no progress for too long; the text says which parts have a backlog."""
 
@@ -47,14 +55,18 @@ class LoadDriver:
         run: Run,
         publisher: CommandPublisher,
         completion: Completion,
+        backlog: Backlog,
         display: Bars | Lines,
         stall_seconds: float = STALL_SECONDS_MAX,
+        lag_ms_max: int = LAG_MS_MAX,
     ):
         self._run = run
         self._publisher = publisher
         self._completion = completion
+        self._backlog = backlog
         self._display = display
         self._stall_seconds = stall_seconds
+        self._lag_ms_max = lag_ms_max
         self._doing = "publishing"
         self._next_show = 0.0
         self._published_before = 0
@@ -62,7 +74,7 @@ class LoadDriver:
     def drive(self, workload: Workload, rate: int | None) -> None:
         """Runs the workload; returns when everything is done, except dumps that cannot be written.
 
-        `rate`: commands per second; None publishes as fast as the broker takes them.
+        `rate`: commands per second; None publishes as fast as the workers keep up (LAG_MS_MAX).
 
         If the workload breaks off, the driver still waits for the commands before that. Raises Stalled,
         BrokerError, StoreError.
@@ -102,9 +114,25 @@ class LoadDriver:
             if self._run.published % look_every == 0:
                 if rate is not None:
                     self._pace(began + self._run.published / rate)
+                self._let_workers_catch_up()
                 self._show()
         self._display.lines = workload.lines
         return held
+
+    def _let_workers_catch_up(self) -> None:
+        """Publishes nothing while the backlog is too long, so that people's commands need not wait behind it."""
+        if self._backlog.lag_ms(now_ms()) <= self._lag_ms_max:
+            return
+        self._doing, began = "waiting for workers", time.monotonic()
+        while self._backlog.lag_ms(now_ms()) > self._lag_ms_max:
+            if time.monotonic() - max(began, self._backlog.moved_at) > self._stall_seconds:
+                behind = self._completion.behind(self._publisher.messages)
+                raise Stalled(f"no command was taken for {self._stall_seconds:g} s. Behind: {behind}")
+            self._publisher.pump()
+            self._show()
+            time.sleep(POLL_SECONDS / 10)
+        self._run.slowed_seconds += time.monotonic() - began
+        self._doing = "publishing"
 
     def _while_input_is_awaited(self) -> None:
         """Sends the commands of batches that are due, and keeps the connection alive, however long the input takes."""

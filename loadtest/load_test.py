@@ -19,6 +19,7 @@ from rich.console import Console
 
 from database.retrying import RetryingDatabase
 from loadtest import report
+from loadtest.backlog import Backlog
 from loadtest.completion import Completion, baseline_of, unready
 from loadtest.display import display_for
 from loadtest.driver import LoadDriver
@@ -116,7 +117,9 @@ def run_load(
     with contextlib.closing(RetryingDatabase(settings.database_url)) as database:
         _wait_for_workers(database, options.replicas)
         run = Run(workload.source, workload.name, baseline_of(database))
-        publisher = CommandPublisher(partial(open_connection, settings.amqp_url, "loadtest"))
+        backlog = Backlog(database)
+        connect = partial(open_connection, settings.amqp_url, "loadtest")
+        publisher = CommandPublisher(connect, on_sent=backlog.note_sent)
         try:
             parameters = {
                 "source": run.source,
@@ -127,7 +130,7 @@ def run_load(
             database.write(_BEGIN, **parameters)
             begun()  # from here on, deploy/ may drop the last run's data
             with display_for(console, workload.lines) as display:
-                LoadDriver(run, publisher, Completion(database, run), display).drive(workload, options.rate)
+                LoadDriver(run, publisher, Completion(database, run), backlog, display).drive(workload, options.rate)
             database.write(_END, source=run.source, published=run.published)
             replicas = options.replicas or database.value(_LIVE_REPLICAS)
             result = report.make_report(database, run, settings, replicas, publisher.server_version)

@@ -36,6 +36,7 @@ class LoadReport(TypedDict):
     outcomes: dict[str, int]
     rejections: dict[str, int]
     seconds: dict[str, float]
+    slowed_seconds: float
     timed_by: str
     commands_per_second: int
     latency_ms: dict[str, int | None]
@@ -65,6 +66,7 @@ def make_report(database: RetryingDatabase, run: Run, settings: Settings, replic
         "rejections": figures.rejections(database, run),
         "seconds": seconds,
         "timed_by": "commit timestamps" if figures.timed_by_database(database) else "the driver",
+        "slowed_seconds": round(run.slowed_seconds, 3),
         "commands_per_second": round(run.published / max(seconds["audited"], 0.001)),
         "latency_ms": figures.latency_ms(database, run),
         "quotes": {**quotes, "mode": settings.quotes},

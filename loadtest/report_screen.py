@@ -51,6 +51,8 @@ def _lines(report: LoadReport) -> list[tuple[str, str]]:
     ]
     if quotes["failed"]:
         lines.insert(10, ("", f"{quotes['failed']:,} commands without a quote"))
+    if report["slowed_seconds"]:
+        lines.insert(5, ("", f"publishing paused for {report['slowed_seconds']:.2f} s, so that no backlog grew"))
     if report["timed_by"] != "commit timestamps":
         lines.append(("Note", "times are the driver's: track_commit_timestamp is off"))
     return lines

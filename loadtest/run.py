@@ -33,6 +33,8 @@ class Run:
     """Time just before the first publish."""
     published: int = 0
     """Number of commands published, the held-back DUMPLOG included."""
+    slowed_seconds: float = 0.0
+    """Time during which the driver published nothing because the workers had a long backlog."""
     published_at_ms: int = 0
     """Time of the last confirm before the held-back DUMPLOG, which the driver delays on purpose."""
     executed_at_ms: int = 0

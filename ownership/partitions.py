@@ -39,6 +39,8 @@ class Ownership:
     high_offset: int
     audit_number: int
     clock_ms: int
+    taken_ms: int
+    """Latest publishing time of the messages taken; the groups that take no commands leave it at 0."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,9 @@ def fence(cursor: psycopg.Cursor, group: str, ownerships: Iterable[Ownership], l
     The first statement of every batch. Raises Fenced: the caller must then roll its transaction back, and drop
     all state of these partitions.
     """
-    rows = [(o.partition, o.epoch, o.next_offset, o.high_offset, o.audit_number, o.clock_ms) for o in ownerships]
+    rows = [
+        (o.partition, o.epoch, o.next_offset, o.high_offset, o.audit_number, o.clock_ms, o.taken_ms) for o in ownerships
+    ]
     values = (lease_ms, *map(list, zip(*rows, strict=True)), group)
     cursor.execute(_ADVANCE, values)
     if cursor.rowcount != len(rows):
@@ -237,7 +241,7 @@ _CLAIM = f"""
     SET owner = %s, epoch = p.epoch + 1, owned_from = clock_timestamp(),
         lease_until = clock_timestamp() + %s * interval '1 ms'
     FROM ending WHERE p.consumer_group = %s AND p.partition = ending.partition
-    RETURNING p.partition, p.epoch, p.next_offset, p.high_offset, p.audit_number, p.clock_ms"""
+    RETURNING p.partition, p.epoch, p.next_offset, p.high_offset, p.audit_number, p.clock_ms, p.taken_ms"""
 
 # The `application_name` of a session is its replica's name (`ownership.process.run_sessions`).
 _END_HANGING = f"""
@@ -248,9 +252,9 @@ _END_HANGING = f"""
 _ADVANCE = """
     UPDATE partitions p
     SET next_offset = v.next_offset, high_offset = v.high_offset, audit_number = v.audit_number, clock_ms = v.clock_ms,
-        lease_until = clock_timestamp() + %s * interval '1 ms'
-    FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-        AS v(partition, epoch, next_offset, high_offset, audit_number, clock_ms)
+        taken_ms = v.taken_ms, lease_until = clock_timestamp() + %s * interval '1 ms'
+    FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+        AS v(partition, epoch, next_offset, high_offset, audit_number, clock_ms, taken_ms)
     WHERE p.consumer_group = %s AND p.partition = v.partition AND p.epoch = v.epoch
       AND p.lease_until >= clock_timestamp()"""
 

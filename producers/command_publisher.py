@@ -48,7 +48,7 @@ class CommandPublisher:
     A caller that does not publish all the time must call `pump` often: it sends the commands that have lingered.
     `possibly_duplicate`: for a publisher that continues the work of a dead one. Workers look up all it publishes.
     `reply_to`: returns the queue for the commands' outcomes. It is called for each message, as the queue may be lost
-    with a connection.
+    with a connection. `on_sent`: called for each new message, with its partition and its publishing time.
     """
 
     def __init__(
@@ -58,11 +58,13 @@ class CommandPublisher:
         patience_seconds: float = PATIENCE_SECONDS,
         possibly_duplicate: bool = False,
         reply_to: Callable[[], str | None] = lambda: None,
+        on_sent: Callable[[int, int], None] = lambda partition, published_at_ms: None,
     ):
         self._connect = connect
         self._patience_seconds = patience_seconds
         self._headers = {POSSIBLY_DUPLICATE: True} if possibly_duplicate else None
         self._reply_to = reply_to
+        self._on_sent = on_sent
         self._lost: Sequence[Outgoing] = ()
         """Messages that the next connection must publish before any other; kept when the publisher gives up."""
         self._linger_seconds = linger_ms / 1000
@@ -146,10 +148,11 @@ class CommandPublisher:
 
     def _publish_marker(self, command: Command, asked_by: str | None) -> None:
         self._send_batches()
-        body = encode(DumpMarker(VERSION, now_ms(), command, asked_by))
+        published_at_ms = now_ms()
+        body = encode(DumpMarker(VERSION, published_at_ms, command, asked_by))
         # The partition that executes the DUMPLOG comes last: when it does, all other partitions have their markers.
         for partition in sorted(range(PARTITIONS), key=lambda n: n == partition_of(NO_USER)):
-            self._send(partition, body)
+            self._send(partition, body, published_at_ms)
         self.published += 1
 
     def _send_batches(self) -> None:
@@ -159,13 +162,15 @@ class CommandPublisher:
 
     def _send_batch(self, partition: int) -> None:
         batch = self._batches[partition]
-        body = encode(CommandBatch(VERSION, now_ms(), batch, self._reply_to()))
+        published_at_ms = now_ms()
+        body = encode(CommandBatch(VERSION, published_at_ms, batch, self._reply_to()))
         batch.clear()
-        self._send(partition, body)
+        self._send(partition, body, published_at_ms)
 
-    def _send(self, partition: int, body: bytes) -> None:
+    def _send(self, partition: int, body: bytes, published_at_ms: int) -> None:
         message = Outgoing(COMMANDS_EXCHANGE, command_stream(partition), body, headers=self._headers)
         self.messages[partition] += 1
+        self._on_sent(partition, published_at_ms)
         with self._surviving(message):
             self._publisher.publish(message)
 

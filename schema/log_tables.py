@@ -49,6 +49,13 @@ partitions = Table(
     Column(
         "high_offset", BigInteger, nullable=False, server_default="-1", comment="Highest offset that an owner has taken"
     ),
+    Column(
+        "taken_ms",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="Latest publishing time of the messages that an owner has taken, ms since the epoch",
+    ),
     Column("audit_number", BigInteger, nullable=False, server_default="0", comment="Number of the newest audit entry"),
     Column("clock_ms", BigInteger, nullable=False, server_default="0", comment="Time of the newest decision"),
     PrimaryKeyConstraint("consumer_group", "partition"),

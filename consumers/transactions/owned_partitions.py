@@ -31,9 +31,10 @@ class OwnedPartition(ActivePartition):
     """Partition that this worker owns and works on, with its ownership and the stream consumer that feeds it."""
 
     def __init__(self, ownership: Ownership, doubtful_until: int):
+        progress = Progress(ownership.next_offset, ownership.high_offset, ownership.taken_ms)
         super().__init__(
             Intake(ownership.partition, max(ownership.high_offset, doubtful_until)),
-            PartitionState(ownership.partition, Progress(ownership.next_offset, ownership.high_offset)),
+            PartitionState(ownership.partition, progress),
         )
         self.ownership = ownership
         self.consumer: StreamConsumer | None = None

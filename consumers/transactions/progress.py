@@ -23,10 +23,14 @@ class Message:
 
 
 class Progress:
-    """The unfinished messages of one partition, in the order of the log."""
+    """The unfinished messages of one partition, in the order of the log.
 
-    def __init__(self, next_offset: int, high_offset: int):
+    `taken_ms`: latest publishing time of the messages taken, by which publishers see how far a worker is behind.
+    """
+
+    def __init__(self, next_offset: int, high_offset: int, taken_ms: int = 0):
         self.high_offset = high_offset
+        self.taken_ms = taken_ms
         self._next = next_offset
         self._unfinished: deque[Message] = deque()
 
@@ -48,6 +52,10 @@ class Progress:
         self.high_offset = max(self.high_offset, offset)
         self._unfinished.append(message)
         return message
+
+    def note_publishing_time(self, published_at_ms: int, now_ms: int) -> None:
+        """Notes when a taken message was published. A publisher's clock that is ahead counts only up to `now_ms`."""
+        self.taken_ms = max(self.taken_ms, min(published_at_ms, now_ms))
 
     def sweep(self) -> Message | None:
         """Drops finished messages from the front. Returns the first message then left if it is a marker, else None.

@@ -134,6 +134,7 @@ class TransactionTurns:
         reply_to = arrival.message.reply_to if isinstance(arrival.message, CommandBatch) else None
         queues = () if reply_to is None else (reply_to,)
         published_at_ms = arrival.message.published_at_ms
+        state.progress.note_publishing_time(published_at_ms, now)
         if marker is None and not arrival.doubtful:
             for request in arrival.requests:
                 self.scheduler.take(batch, state, Item(request, message, published_at_ms, queues), now)

@@ -114,6 +114,7 @@ class TransactionWorker:
                 owned.ownership.next_offset = owned.state.progress.next_offset
                 owned.ownership.high_offset = owned.state.progress.high_offset
                 owned.ownership.clock_ms = now
+                owned.ownership.taken_ms = owned.state.progress.taken_ms
             if batch.rows:
                 strike("before-commit")
             store.commit(self._database, batch, [owned.ownership for owned in changed], messages)

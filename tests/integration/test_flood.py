@@ -21,6 +21,7 @@ from schema.commands import (
 )
 
 FLOOD_MESSAGES = 100
+PUBLISHED_AT_MS = 1
 
 
 def _add(user: str, number: int) -> Command:
@@ -30,7 +31,7 @@ def _add(user: str, number: int) -> Command:
 def _publish(broker: Connection, *batches: list[Command]) -> None:
     publisher = Publisher(broker)
     for batch in batches:
-        body = encode(CommandBatch(VERSION, 1, batch))
+        body = encode(CommandBatch(VERSION, PUBLISHED_AT_MS, batch))
         publisher.publish(Outgoing(COMMANDS_EXCHANGE, command_stream(partition_of(batch[0].user)), body))
     publisher.flush()
 
@@ -67,4 +68,9 @@ def test_a_command_of_another_partition_does_not_wait_for_the_end_of_a_flood(flo
         TransactionWorker(flooded, connection, "worker", {}).run(done)
         assert rows("bob") == 1
         assert rows("ann") - done_when_published[0] < everything / 2
+        taken = looking.execute(
+            "SELECT taken_ms FROM partitions WHERE partition = %s AND consumer_group = 'transactions'",
+            (partition_of("bob"),),
+        )
+        assert taken.fetchone() == (PUBLISHED_AT_MS,), "the load driver sees by this how far the worker is"
     bobs.close()

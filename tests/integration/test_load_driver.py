@@ -9,6 +9,7 @@ from rich.console import Console
 
 from database.retrying import RetryingDatabase
 from loadtest import dump_figures
+from loadtest.backlog import Backlog
 from loadtest.completion import Completion, baseline_of, unready
 from loadtest.display import display_for
 from loadtest.driver import LoadDriver, Stalled
@@ -137,7 +138,8 @@ def test_triggers_have_settled_when_no_current_quote_satisfies_one(
 def test_a_dump_that_cannot_be_written_for_long_is_left_to_the_report(database, connection, amqp_url, tmp_path):
     workload = tmp_path / "load.txt"
     workload.write_text("[1] DUMPLOG,u,log")
-    publisher = CommandPublisher(partial(open_connection, amqp_url, "test"))
+    backlog = Backlog(database)
+    publisher = CommandPublisher(partial(open_connection, amqp_url, "test"), on_sent=backlog.note_sent)
     run = Run(SOURCE, str(workload), baseline_of(database))
     _write_history(connection, range(1, 2))
     connection.execute("UPDATE history SET command = 'DUMPLOG'")
@@ -145,9 +147,8 @@ def test_a_dump_that_cannot_be_written_for_long_is_left_to_the_report(database, 
         "INSERT INTO dumps (dump_id, user_id, filename, failure) VALUES (%s, 'u', 'log', 'the disk is full')",
         (command_id(SOURCE, 1).hex(),),
     )
-    driver = LoadDriver(
-        run, publisher, Completion(database, run), display_for(Console(quiet=True), 1), stall_seconds=0.3
-    )
+    display = display_for(Console(quiet=True), 1)
+    driver = LoadDriver(run, publisher, Completion(database, run), backlog, display, stall_seconds=0.3)
     with WorkloadInput(str(workload)) as opened:
         prepared = Workload(opened, SOURCE)
         prepared.prepare(pytest.fail)
@@ -160,10 +161,11 @@ def test_a_dump_that_cannot_be_written_for_long_is_left_to_the_report(database, 
 def test_a_stuck_run_names_what_is_behind(database, amqp_url, tmp_path):
     workload = tmp_path / "load.txt"
     workload.write_text("[1] ADD,u,1.00 \n[2] COMMIT_BUY,u \nnonsense\n[3] DUMPLOG,./testLOG")
-    publisher = CommandPublisher(partial(open_connection, amqp_url, "test"))
+    backlog = Backlog(database)
+    publisher = CommandPublisher(partial(open_connection, amqp_url, "test"), on_sent=backlog.note_sent)
     run = Run(SOURCE, str(workload), baseline_of(database))
     display = display_for(Console(quiet=True), 4)
-    driver = LoadDriver(run, publisher, Completion(database, run), display, stall_seconds=0.3)
+    driver = LoadDriver(run, publisher, Completion(database, run), backlog, display, stall_seconds=0.3)
     with WorkloadInput(str(workload)) as opened:
         prepared = Workload(opened, SOURCE)
         prepared.prepare(pytest.fail)
@@ -173,3 +175,35 @@ def test_a_stuck_run_names_what_is_behind(database, amqp_url, tmp_path):
             driver.drive(prepared, rate=1_000)
     publisher.close()
     assert (run.published, run.unreadable) == (2, 1), "the last DUMPLOG waits for what stands before it"
+
+
+def test_nothing_more_is_published_while_no_worker_takes_the_backlog(database, amqp_url, tmp_path):
+    workload = tmp_path / "load.txt"
+    workload.write_text("".join(f"[{n}] ADD,u{n % 50},1.00\n" for n in range(1, 50_001)))
+    backlog = Backlog(database)
+    publisher = CommandPublisher(partial(open_connection, amqp_url, "test"), on_sent=backlog.note_sent)
+    run = Run(SOURCE, str(workload), baseline_of(database))
+    display = display_for(Console(quiet=True), 50_000)
+    driver = LoadDriver(run, publisher, Completion(database, run), backlog, display, stall_seconds=0.2, lag_ms_max=50)
+    with WorkloadInput(str(workload)) as opened:
+        prepared = Workload(opened, SOURCE)
+        prepared.prepare(pytest.fail)
+        with pytest.raises(Stalled, match="no command was taken"):
+            driver.drive(prepared, rate=None)
+    publisher.close()
+    assert 0 < run.published < 50_000
+
+
+def test_the_backlog_begins_with_the_oldest_message_that_no_worker_has_taken(database, connection, wait_for):
+    backlog = Backlog(database)
+    assert backlog.lag_ms(10_000) == 0
+    for partition, published_at_ms in ((3, 1_000), (5, 2_000), (3, 3_000)):
+        backlog.note_sent(partition, published_at_ms)
+    assert backlog.lag_ms(10_000) == 9_000
+    taken = "UPDATE partitions SET taken_ms = %s WHERE partition = %s AND consumer_group = 'transactions'"
+    connection.execute(taken, (2_999, 3))
+    wait_for(lambda: backlog.lag_ms(10_000) == 8_000)
+    connection.execute(taken, (2_000, 5))
+    wait_for(lambda: backlog.lag_ms(10_000) == 7_000)
+    connection.execute(taken, (3_000, 3))
+    wait_for(lambda: backlog.lag_ms(10_000) == 0)

@@ -155,7 +155,7 @@ def test_an_owner_that_returns_after_its_lease_owned_nothing_in_between(database
     if by == "tick":
         assert partitions.tick(database, GROUP, "a", owned).lost == frozenset()
     else:
-        ownerships = [partitions.Ownership(n, epoch, 0, -1, 0, 0) for n, epoch in owned.items()]
+        ownerships = [partitions.Ownership(n, epoch, 0, -1, 0, 0, 0) for n, epoch in owned.items()]
         with database.transaction(), database.cursor() as cursor:
             partitions.fence(cursor, GROUP, ownerships)
     assert spans() == [(1, "a", -100, -37)], "until the end of its lease"
