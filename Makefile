@@ -8,6 +8,8 @@ export PYTHONUTF8 := 1
 
 # The names on make's command line: deploy/commands/misspelt.py looks for slips among them.
 export GIVEN_TO_MAKE := $(strip $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
+# Their values are passed on as they are, for instance a file name with a $, in which make would look for a variable.
+$(foreach name,$(filter-out MAKE%,$(GIVEN_TO_MAKE)),$(eval override export $(name) := $$(value $(name))))
 
 # Inputs of each target of `make fuzz`.
 RUNS ?= 1000000
@@ -48,7 +50,7 @@ web: $(STAMP) ## Start servers, workers and the site; print its address and a de
 	@$(DEPLOY) web
 
 admin: $(STAMP) ## Make a person an administrator of the site [USER=name EXISTING=yes]
-	@$(DEPLOY) admin $(if $(findstring command,$(origin USER)),"$$USER")
+	@$(DEPLOY) admin $(if $(filter USER,$(GIVEN_TO_MAKE)),-- "$$USER")
 
 status: $(STAMP) ## Show what runs
 	@$(DEPLOY) status
@@ -77,21 +79,21 @@ dead-letters: $(STAMP) ## List the undecodable messages of the last run
 	@$(DEPLOY) dead-letters
 
 what-if: $(STAMP) ## Show which trigger orders recorded prices would have fired [USER=name PRICES=file.csv]
-	@$(DEPLOY) what-if $(if $(findstring command,$(origin USER)),"$$USER" "$$PRICES")
+	@$(DEPLOY) what-if $(if $(filter USER,$(GIVEN_TO_MAKE)),-- "$$USER" "$$PRICES")
 
 ##@ Check the code
 
 lint: $(STAMP) ## Check style, format and types
 	@$(AS_OWNER) $(VENV)/bin/ruff check --quiet .
 	@$(AS_OWNER) $(VENV)/bin/ruff format --quiet --check .
-	@$(AS_OWNER) $(VENV)/bin/mypy --no-error-summary
+	@$(AS_OWNER) $(VENV)/bin/python -m mypy --no-error-summary
 
 licences: $(STAMP) ## List the licences of all packages; fail on one that is not allowed
 	@$(AS_OWNER) $(VENV)/bin/python -m deploy.commands.licences
 
 sbom: licences $(TOOLS_STAMP) ## Check licences and write the list of all packages (CycloneDX) to build/sbom.json
 	@$(AS_OWNER) mkdir -p build
-	@$(AS_OWNER) $(TOOLS)/bin/cyclonedx-py environment $(VENV)/bin/python --output-format JSON --output-file build/sbom.json
+	@$(AS_OWNER) $(TOOLS)/bin/python -m cyclonedx_py environment $(VENV)/bin/python --output-format JSON --output-file build/sbom.json
 
 test: $(STAMP) ## Run all tests, with four rounds of chaos; ARGS chooses some [ARGS="-k name"]
 	@$(DEPLOY) test

@@ -85,7 +85,7 @@ def admin(record: Record, name: str, existing: bool) -> int:
         urls = urls_of(record, LIVE)
         modules.run_quietly(urls, "operators", "migrate")
         flags = ("--existing",) if existing else ()
-        return foreground.wait_for(modules.start(urls.environment, "operators", "admin", *flags, name))
+        return foreground.wait_for(modules.start(urls.environment, "operators", "admin", *flags, "--", name))
 
 
 def bench(record: Record, what: str) -> int:
@@ -100,7 +100,7 @@ def bench(record: Record, what: str) -> int:
 
 def what_if(record: Record, user: str, prices: str) -> int:
     """Shows which trigger orders of the profile that ran last would have fired at recorded prices."""
-    return _look_back(record, "operators", "what-if", user, "--prices", prices, only_postgres=True)
+    return _look_back(record, "operators", "what-if", "--prices", prices, "--", user, only_postgres=True)
 
 
 def tests(record: Record, tiers: Sequence[Tier]) -> int:
@@ -133,7 +133,7 @@ def chaos(record: Record, arguments: list[str]) -> int:
 
 def export(record: Record, what: str, file: str) -> int:
     """Writes the state or the history (`what`) of the profile that ran last to `file`."""
-    return _look_back(record, "operators", what, file, only_postgres=True)
+    return _look_back(record, "operators", what, "--", file, only_postgres=True)
 
 
 def verify(record: Record) -> int:

@@ -1,5 +1,6 @@
 """Paths that a checkout may have, and those it may not."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,13 @@ def test_the_refusal_comes_before_anything_is_installed(tmp_path):
     assert done.stderr.startswith("error: the path of this checkout contains a colon")
     assert done.stderr.count("\n") == 1
     assert sorted(checkout.rglob("*")) == before
+
+
+def test_no_recipe_runs_a_script_that_pip_has_made():
+    """Its first lines contain the path of the checkout, unescaped: a shell would run what stands in backticks there."""
+    programs = {"python", "ruff", "uv"}  # the interpreter and compiled programs
+    for name in ("Makefile", ".pre-commit-config.yaml"):
+        assert set(re.findall(r"(?:TOOLS\)|VENV\)|\.venv)/bin/([\w-]+)", (ROOT / name).read_text())) <= programs
 
 
 START_SITE = """

@@ -50,3 +50,11 @@ def test_make_names_the_variables_of_its_command_line():
     recipe = f"show:\n\t@echo ${misspelt.GIVEN}"
     done = subprocess.run(asked, input=recipe.replace("$", "$$", 1), capture_output=True, text=True, cwd=ROOT)
     assert sorted(done.stdout.split()) == ["HEAD", "WORKLAOD"], done.stderr
+
+
+@pytest.mark.parametrize("value", ["a$b.json", "a$$b", "$(shell touch x)", "`id`", "it's #1;\\", "-dash", "%"])
+def test_make_passes_a_value_of_its_command_line_on_as_it_is(value):
+    recipe = "show:\n\t@printenv STATE"
+    asked = ["make", "-s", "-f", ROOT / "Makefile", "-f", "-", "show", f"STATE={value}"]
+    done = subprocess.run(asked, input=recipe, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == f"{value}\n", done.stderr

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,13 @@ import pytest
 from deploy.commands import preconditions, runs
 from deploy.servers import given
 from deploy.stack.failure import StackError
+from deploy.stack.paths import ROOT
 from deploy.stack.profiles import LOADTEST
 from deploy.stack.record import Record
 from deploy.supervision import processes, site
+from operators import __main__ as operators
 from runtime import output_file
+from runtime.entry_point import MISUSED
 from runtime.output_file import require_writable, written_whole
 from schema.errors import SettingsError
 
@@ -269,3 +273,16 @@ def test_a_confirmation_that_is_not_yes_is_refused(monkeypatch):
         preconditions.require_yes_or_nothing("EXISTING")
     monkeypatch.setenv("EXISTING", "yes")
     assert preconditions.require_yes_or_nothing("EXISTING")
+
+
+def test_names_that_begin_with_a_dash_are_no_options(monkeypatch, capsys):
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(runs, "_look_back", lambda _record, _module, *verb, **_: asked.append(verb))
+    runs.export(Record(), "state", "-state.json")
+    runs.export(Record(), "history", "-history.jsonl")
+    runs.what_if(Record(), "-bob", str(ROOT / "requirements.txt"))
+    for verb in asked:
+        monkeypatch.setattr(sys, "argv", ["it", *verb])
+        monkeypatch.delenv("DATABASE_URL", raising=False)
+        assert operators.main() == MISUSED
+        assert "o such option" not in capsys.readouterr().err
