@@ -1,4 +1,4 @@
-"""Verbs that prepare servers and administrators (migrate, declare, admin) or start a process (run). Wiring only."""
+"""Verbs that prepare or check servers and administrators, or start a process (run). Wiring only."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -44,6 +44,7 @@ def add_to(app: typer.Typer) -> None:
     """Adds these verbs to the command line."""
     verb(app, "migrate", failed=MISUSED)(migrate)
     verb(app, "declare")(declare)
+    verb(app, "check-streams")(check_streams)
     verb(app, "admin")(admin)
     verb(app, "run")(run)
 
@@ -84,6 +85,13 @@ def declare(
         moved = earlier_queue.move(connection, os.environ.get("DATABASE_URL"))
     if moved:
         print(f"{moved:,} dead letters of an earlier version were moved from their queue into the database")
+
+
+def check_streams() -> None:
+    """Fail if a stream lacks messages that the workers on DATABASE_URL have read. Exit codes: 0 all there, 1 not."""
+    from operators import read_streams
+
+    read_streams.require()
 
 
 def admin(

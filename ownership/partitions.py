@@ -117,6 +117,12 @@ def anyone_worked(connection: psycopg.Connection) -> bool:
         return worked
 
 
+def next_offsets(connection: psycopg.Connection, group: str) -> dict[int, int]:
+    """Offset that is to be read next from each partition's log, by partition."""
+    with connection.transaction():
+        return dict(connection.execute(_NEXT_OFFSETS, (group,)).fetchall())
+
+
 def fence(cursor: psycopg.Cursor, group: str, ownerships: Iterable[Ownership], lease_ms: int = LEASE_MS) -> None:
     """Stores each partition's place in the log, and fails if an epoch is no longer current.
 
@@ -163,6 +169,8 @@ def leave(connection: psycopg.Connection, group: str, replica: str, owned: Mappi
 def _release(cursor: psycopg.Cursor, group: str, owned: Mapping[int, int]) -> None:
     cursor.execute(_RELEASE, (list(owned), list(owned.values()), group, 0))
 
+
+_NEXT_OFFSETS = "SELECT partition, next_offset FROM partitions WHERE consumer_group = %s"
 
 _SHOW_LIFE = """
     INSERT INTO replicas (consumer_group, replica, live_until)

@@ -15,6 +15,7 @@ def bring_up(record: Record, replicas: int) -> bool:
         servers.ensure_database(record, LIVE)
         modules.run_quietly(urls, "operators", "migrate")
         modules.run_quietly(urls, "operators", "declare")
+        modules.run_quietly(urls, "operators", "check-streams")
     with progress("Starting the workers"):
         workers.start(record, LIVE, urls, replicas)
         record.begun(LIVE)

@@ -27,6 +27,7 @@ ROLES = {
     LOAD: BrokerRole.PRODUCERS,
     ("operators", "replay"): BrokerRole.OPERATOR,
     ("operators", "dead-letters"): BrokerRole.OPERATOR,
+    ("operators", "check-streams"): BrokerRole.OPERATOR,
 }
 """Roles by module, or by module and verb. All others get the address of the set-up user: `declare`, tests, benchmarks.
 """

@@ -2,8 +2,10 @@
 
 import threading
 
+import psycopg
 import pytest
 
+from operators import server_verbs
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.declare import declare
 from rabbitmq.lengths import check_reach, newest_offsets, stream_lengths
@@ -42,6 +44,25 @@ def test_a_stream_that_was_replaced_is_refused_before_it_has_grown_again(connect
     publish(connection, 3)
     with pytest.raises(LogGap, match="ends at offset 2, and was read up to 9"):
         check_reach(connection, {STREAM: 10})
+
+
+def test_a_broker_that_lost_what_the_database_has_read_is_refused(
+    connection: Connection, amqp_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has removed .stack/rabbitmq, or given the address of another broker."""
+    monkeypatch.setattr("rabbitmq.lengths.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setenv("AMQP_URL", amqp_url)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    with psycopg.connect(database_url) as database:
+        database.execute(
+            "UPDATE partitions SET next_offset = 10, high_offset = 9"
+            " WHERE consumer_group = 'transactions' AND partition = 5"
+        )
+    publish(connection, 10)
+    server_verbs.check_streams()
+    declare(connection, fresh=True)
+    with pytest.raises(LogGap, match=r"none of the 10 messages.* put them back"):
+        server_verbs.check_streams()
 
 
 def test_the_silence_of_a_stream_that_holds_something_is_not_taken_for_emptiness(connection: Connection) -> None:

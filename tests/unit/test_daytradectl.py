@@ -21,6 +21,7 @@ NEED_A_DATABASE = [
     ["account-at", "ann", "1"],
     ["migrate"],
     ["alarms"],
+    ["check-streams"],
     ["price-history", "ABC"],
     ["admin", "ann"],
     ["dead-letters", "list"],
