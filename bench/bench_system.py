@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 import psycopg
+from psycopg.rows import TupleRow
 from sqlalchemy.engine import make_url
 
 from bench import processes
@@ -66,7 +67,7 @@ class BenchSystem:
         }
         self._source = secrets.randbits(63)
         self._published = 0
-        self.processes: dict[str, subprocess.Popen[Any]] = {}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> "BenchSystem":
         self._administrate(f'DROP DATABASE IF EXISTS "{self._database}" WITH (FORCE)')
@@ -111,11 +112,11 @@ class BenchSystem:
         for name in names:
             self.processes.pop(name).wait(EXIT_SECONDS_MAX)
 
-    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[TupleRow]:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             return connection.execute(query, parameters).fetchall()
 
-    def value(self, query: str, parameters: Sequence[object] = ()) -> Any:
+    def value(self, query: str, parameters: Sequence[object] = ()) -> Any:  # psycopg knows no types of columns
         return self.rows(query, parameters)[0][0]
 
     def cpu_seconds(self, name: str) -> float:

@@ -7,10 +7,11 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from bench.bench_system import BenchSystem, NotMeasured, load_average, table
 from bench.processes import ROOT
+from loadtest.quote_figures import QuoteFigures
 
 RATE_DEFAULT = "500"
 ROUNDS_DEFAULT = 3
@@ -18,6 +19,16 @@ HEADER = (
     "run", "s in all", "CPU s of transactions", "p99 ms", "lookups", "hits", "joined", "asked of the cache",
     "of these joined", "of these hits", "fetches", "the server's count", "abandoned", "failed", "floor", "cost ratio",
 )  # fmt: skip
+
+
+class Report(TypedDict):
+    """The part of a load test's report that the table needs."""
+
+    seconds: dict[str, float]
+    latency_ms: dict[str, int]
+    quotes: QuoteFigures
+    triggers: dict[str, int]
+    checks: dict[str, object]
 
 
 def measure_cold(folder: Path, workload: Path) -> None:
@@ -34,7 +45,7 @@ def measure_rate(folder: Path, workload: Path) -> None:
     table("At a fixed rate", f"{_settings(workload)}, RATE={rate}", HEADER, [_run(folder, workload, 1, rate)])
 
 
-def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple[Any, ...]:
+def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple[str | int, ...]:
     replicas = int(os.environ.get("REPLICAS") or 1)
     workers = [f"transactions-{n}" for n in range(1, replicas + 1)]
     with BenchSystem(folder, QUOTES="realistic", QUOTE_SEED=str(seed)) as system:
@@ -68,7 +79,7 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple[Any
     )
 
 
-def _load(system: BenchSystem, workload: Path, rate: str | None, replicas: int) -> dict[str, Any]:
+def _load(system: BenchSystem, workload: Path, rate: str | None, replicas: int) -> Report:
     report = system.folder / "report.json"
     asked = {"WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": str(replicas), "RATE": rate or ""}
     with (system.folder / "loadtest.log").open("w") as log:
@@ -82,7 +93,7 @@ def _load(system: BenchSystem, workload: Path, rate: str | None, replicas: int) 
     if done.returncode:
         last = (system.folder / "loadtest.log").read_text(errors="replace").strip().rpartition("\n")[2]
         raise NotMeasured(f"the load test failed: {last}")
-    figures: dict[str, Any] = json.loads(report.read_text())
+    figures: Report = json.loads(report.read_text())
     return figures
 
 

@@ -3,12 +3,13 @@
 import json
 import os
 import time
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from bench.bench_system import BenchSystem, load_average, percentile, table, wait_until
 from bench.processes import ROOT
-from bench.quotes_plot import plot
+from bench.quotes_plot import Point, plot
 from quotecache.client import Prices
 from quotecache.market import Market
 from rabbitmq.connection import open_connection
@@ -41,7 +42,7 @@ def measure(folder: Path) -> None:
         mean = sum(waits) / len(waits)
         alone = _by_the_server_alone(hedge)
         rows.append((hedge, fetches, f"{cost:.3f}", *(f"{ms:.0f}" for ms in (*shares, mean)), *alone))
-        points.append({"hedge": hedge, "cost": cost, "p50": shares[0], "p95": shares[1], "p99": shares[2]})
+        points.append(Point(hedge, cost, dict(zip(("p50", "p95", "p99"), shares, strict=True))))
     settings = (
         f"make bench-quotes PARTS=hedging: {QUOTES} cold symbols, {PER_SECOND}/s, QUOTES=realistic, QUOTE_SEED=1; "
         f"from the request to the price, ms, {load_average()}"
@@ -50,7 +51,7 @@ def measure(folder: Path) -> None:
     table("A second request", settings, header, rows)
     if os.environ.get("PLOT"):
         RESULT.write_text(plot(points))
-        print(json.dumps(points))
+        print(json.dumps([asdict(point) for point in points]))
 
 
 def _none_is_open(system: BenchSystem) -> bool:

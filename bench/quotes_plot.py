@@ -1,7 +1,7 @@
 """Chart of hedging as SVG: the cost of a quote against its time. Pure: numbers in, text out."""
 
 import math
-from typing import Any
+from dataclasses import dataclass
 
 WIDTH, HEIGHT = 720, 420
 LEFT, RIGHT, TOP, BOTTOM = 90, 60, 50, 60
@@ -11,13 +11,22 @@ NAMED = "p95"
 """Percentile whose points are labelled with QUOTE_HEDGE: the settings differ most in it."""
 
 
-def plot(points: list[dict[str, Any]]) -> str:
-    """Draws `points`: for each setting its name (`hedge`), paid requests per quote (`cost`), p50, p95, p99 in ms."""
-    most = max(point["cost"] for point in points)
+@dataclass(frozen=True)
+class Point:
+    """Measured figures of one setting of QUOTE_HEDGE. `cost`: paid requests per quote; `ms`: times by percentile."""
+
+    hedge: str
+    cost: float
+    ms: dict[str, float]
+
+
+def plot(points: list[Point]) -> str:
+    """Draws a point for each setting and percentile."""
+    most = max(point.cost for point in points)
     ends = (0.95, math.ceil(most * 10 + 0.5) / 10)
     marks = [*_axes(ends)]
     for name, colour in COLOURS.items():
-        places = {point["hedge"]: (_x(point["cost"], ends), _y(point[name])) for point in points}
+        places = {point.hedge: (_x(point.cost, ends), _y(point.ms[name])) for point in points}
         marks += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in places.values()]
         marks.append(_text(max(x for x, _ in places.values()) + 10, places["off"][1] + 4, name, "start", colour))
         if name == NAMED:

@@ -10,7 +10,6 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 import psycopg
@@ -51,7 +50,7 @@ def fire_all(system: BenchSystem, replicas: int) -> None:
     system.await_owners("quotecache", "triggers", "transactions")
     connection = open_connection(system.url_of("quotecache"), "bench")
     publisher = Publisher(connection)
-    rows: list[tuple[Any, ...]] = []
+    rows: list[tuple[str | int, ...]] = []
     for round_number in range(ROUNDS):
         symbol = f"F{chr(ord('A') + round_number)}"
         _arm(system, symbol, first=round_number == 0)

@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from flask import session
 from flask.sessions import SecureCookieSessionInterface
@@ -72,7 +71,7 @@ def _start(system: BenchSystem) -> None:
 
 def run(
     system: BenchSystem, name: str, module: str, *arguments: str, output: int | None = None
-) -> subprocess.Popen[Any]:
+) -> subprocess.Popen[bytes]:
     started = start_module(
         module, name, system.folder, system.environment | {"REPLICA": name}, *arguments, output=output
     )
@@ -108,7 +107,7 @@ def _measure(
     seconds: int,
     rate: int,
     posts: int,
-) -> tuple[Any, ...]:
+) -> tuple[float, ...]:
     load = run(system, "load", "bench.web_load", str(rate))
     tabs = None
     if cookies:

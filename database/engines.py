@@ -1,10 +1,15 @@
 """SQLAlchemy engines, and the classification of their errors. No SQL of any feature."""
 
+from typing import Any
+
 import sqlalchemy
 from sqlalchemy.engine import make_url
 
 from database import libpq_urls, postgres
 from database.pool import Pool, PooledConnection
+
+UntypedRow = sqlalchemy.Row[*tuple[Any, ...]]
+"""Row of a query in plain SQL. SQLAlchemy knows the types of columns only in queries that it builds itself."""
 
 
 def engine(database_url: str) -> sqlalchemy.Engine:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import psycopg
+from psycopg.rows import TupleRow
 
 from database import libpq_urls
 from schema.errors import StoreAway, StoreError
@@ -42,7 +43,7 @@ FORMATS: Mapping[str, object] = MappingProxyType(
 A server, a database, a role or PGOPTIONS may say otherwise. The log's hash chain is computed over such text.
 """
 
-KEEPALIVE: dict[str, Any] = {
+KEEPALIVE: dict[str, Any] = {  # Any, because psycopg's and SQLAlchemy's own parameters have other types
     "keepalives_idle": 3,
     "keepalives_interval": 2,
     "keepalives_count": 3,
@@ -87,7 +88,7 @@ def connection_parameters(
     }
 
 
-def only_row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:
+def only_row(cursor: psycopg.Cursor[TupleRow]) -> TupleRow:
     """The row of a statement that always returns one."""
     row = cursor.fetchone()
     assert row is not None, "a statement that always returns a row returned none"

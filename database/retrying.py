@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from database import engines, postgres
+from database.engines import UntypedRow
 from database.pool import Pool
 from schema.errors import StoreAway, StoreError
 
@@ -32,24 +33,24 @@ class RetryingDatabase:
         self._engine = engines.engine_on(self._pool, "REPEATABLE READ")
         self._patience_seconds = patience_seconds
 
-    def rows(self, query: str, **parameters: object) -> Sequence[Row[*tuple[Any, ...]]]:
+    def rows(self, query: str, **parameters: object) -> Sequence[UntypedRow]:
         """Rows of a query. Raises StoreError if the database stays unreachable, or the query is wrong."""
         return self.snapshot({"rows": query}, **parameters)["rows"]
 
-    def row(self, query: str, **parameters: object) -> Row[*tuple[Any, ...]]:
+    def row(self, query: str, **parameters: object) -> UntypedRow:
         """The only row of a query."""
         (row,) = self.rows(query, **parameters)
         return row
 
-    def value(self, query: str, **parameters: object) -> Any:
+    def value(self, query: str, **parameters: object) -> Any:  # see UntypedRow
         """The only value of the only row of a query."""
         (value,) = self.row(query, **parameters)
         return value
 
-    def snapshot(self, queries: Mapping[str, str], **parameters: object) -> dict[str, Sequence[Row[*tuple[Any, ...]]]]:
+    def snapshot(self, queries: Mapping[str, str], **parameters: object) -> dict[str, Sequence[UntypedRow]]:
         """Rows of several queries by name, all from one state of the database; each query uses its own parameters."""
 
-        def ask(connection: Connection) -> dict[str, Sequence[Row[*tuple[Any, ...]]]]:
+        def ask(connection: Connection) -> dict[str, Sequence[UntypedRow]]:
             return {name: connection.execute(text(query), parameters).fetchall() for name, query in queries.items()}
 
         return self._patiently(ask)

@@ -1,8 +1,9 @@
 """Figures of the quotes that a run or a day needed: the cost, and the least possible cost (spec §4)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
+from database.engines import UntypedRow
 from database.retrying import RetryingDatabase
 from loadtest.run import Run
 from quotecache.quote_cost import FETCHES, NEEDS, SINCE, quote_cost
@@ -44,7 +45,7 @@ def since(database: RetryingDatabase, since_ms: int, cost_cents: int) -> QuoteFi
     return _figures(database.snapshot(queries, since_ms=since_ms), cost_cents)
 
 
-def _figures(answers: Mapping[str, Sequence[Sequence[Any]]], cost_cents: int) -> QuoteFigures:
+def _figures(answers: Mapping[str, Sequence[UntypedRow]], cost_cents: int) -> QuoteFigures:
     """Adds the cost in cents and other figures to those of `quote_cost`."""
     cost = quote_cost(answers["needs"], answers["fetches"][0])
     return {

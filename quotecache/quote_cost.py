@@ -4,9 +4,8 @@ The SQL is for SQLAlchemy's `text`; the caller runs it on its own connection.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from quotecache.quote_floor import QuoteFloor
 
@@ -43,7 +42,7 @@ class QuoteCost:
     floor: int
 
 
-def quote_cost(needs: Iterable[Sequence[Any]], fetches: Sequence[Any]) -> QuoteCost:
+def quote_cost(needs: Iterable[tuple[str, int, int, str]], fetches: tuple[int, int]) -> QuoteCost:
     """Computes the figures from the rows of `NEEDS`, which may come from a cursor, and the one row of `FETCHES`."""
     floor = QuoteFloor()
     served: Counter[str] = Counter()

@@ -5,7 +5,6 @@ import logging
 import random
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import pika.exceptions
 import structlog
@@ -47,9 +46,10 @@ def translated() -> Iterator[None]:
         raise BrokerError(f"RabbitMQ: {type(error).__name__} {error}") from error
 
 
-def channel_beneath(channel: BlockingChannel) -> Any:
+def channel_beneath(channel: BlockingChannel) -> pika.channel.Channel:
     """The channel that a BlockingChannel drives; it has callbacks that BlockingChannel hides."""
-    return channel._impl  # type: ignore[attr-defined]  # pika's stubs leave out what is private
+    beneath: pika.channel.Channel = channel._impl  # type: ignore[attr-defined]  # pika's stubs leave out what is private
+    return beneath
 
 
 class Connection:

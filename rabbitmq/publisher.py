@@ -33,7 +33,7 @@ class Outgoing:
     routing_key: str
     body: bytes
     mandatory: bool = True
-    headers: Mapping[str, Any] | None = None
+    headers: Mapping[str, bool | int] | None = None
     may_be_lost: bool = False
 
 
@@ -113,6 +113,7 @@ class Publisher:
         if self._refused:
             raise BrokerError(f"the broker refused {len(self._refused)} messages")
 
+    # Any, because pika's stubs declare the tag to be optional, which each confirm has.
     def _on_confirm(self, frame: Any) -> None:
         method = frame.method
         if not method.multiple:
@@ -134,6 +135,6 @@ class Publisher:
         self._selected = True
         self._connection.end_pump()
 
-    def _on_return(self, _channel: object, method: Any, _properties: object, _body: bytes) -> None:
+    def _on_return(self, _channel: object, method: pika.spec.Basic.Return, _properties: object, _body: bytes) -> None:
         # The broker returns an unroutable message and then confirms it. Only the return shows that it is lost.
         self._unroutable.append(f"{method.exchange!r}/{method.routing_key!r}")

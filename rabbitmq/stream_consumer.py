@@ -95,6 +95,7 @@ class StreamConsumer:
         self._on_delivery = lambda delivery: None
         self._connection.close_channel(self._channel)
 
+    # Any, because pika's stubs declare as optional what each delivery of a stream has.
     def _on_message(self, _channel: object, method: Any, properties: Any, body: bytes) -> None:
         offset = int(properties.headers["x-stream-offset"])
         check_order(self._stream, self._next, offset)

@@ -1,7 +1,6 @@
 """The exchanges and queues, as data. Nothing here connects; `declare.py` declares them."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from rabbitmq.roles import BrokerRole
 from schema.commands import PARTITIONS
@@ -71,7 +70,7 @@ class Queue:
 
     name: str
     bound_to: tuple[str, ...]
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, str | int] = field(default_factory=dict)
 
 
 EXCHANGES = {

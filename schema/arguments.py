@@ -84,7 +84,7 @@ def make_command(
     if form is None:
         defect = Reason.BAD_ARGUMENTS
         form = forms[-1]
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = {}  # Any: the field's name decides the type, and narrowing would cost time on each line
     for field, text in zip(form, arguments, strict=False):
         try:
             value: Any = _READERS[field](text.strip())

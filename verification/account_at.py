@@ -3,8 +3,6 @@
 Reads only; works with every other process down. `schema.history` turns the rows into an account.
 """
 
-from typing import Any
-
 import psycopg
 
 from schema.accounts import Account, PendingOrder, TriggerOrder
@@ -36,7 +34,7 @@ def account_at(connection: psycopg.Connection, user: str, seq: int) -> Account:
     return account
 
 
-def as_exported(account: Account) -> dict[str, Any]:
+def as_exported(account: Account) -> dict[str, object]:
     """The account in the form of `make state`, with its user and row."""
     pending = sorted([*account.buys, *account.sells], key=lambda order: order.seq)
     return {
@@ -55,7 +53,7 @@ def as_exported(account: Account) -> dict[str, Any]:
     }
 
 
-def _pending(order: PendingOrder) -> dict[str, Any]:
+def _pending(order: PendingOrder) -> dict[str, object]:
     return {
         "seq": order.seq,
         "side": order.side,
@@ -67,7 +65,7 @@ def _pending(order: PendingOrder) -> dict[str, Any]:
     }
 
 
-def _trigger(order: TriggerOrder) -> dict[str, Any]:
+def _trigger(order: TriggerOrder) -> dict[str, object]:
     return {
         "symbol": order.symbol,
         "side": order.side,

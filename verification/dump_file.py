@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from lxml import etree
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 
 from schema.errors import DecodeError
 from schema.events import QUOTECACHE_SOURCE, AuditKind, source_name
@@ -89,7 +88,7 @@ def _due(connection: psycopg.Connection, dump: DumpIdentity) -> Iterator[Element
             yield row["kind"], tuple(_fields(row))
 
 
-def _fields(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _fields(row: DictRow) -> Iterator[tuple[str, str]]:
     kind = row["kind"]
     yield "timestamp", str(row["at_ms"])
     yield "server", source_name(row["source"])

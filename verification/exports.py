@@ -7,10 +7,10 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 
 from database.postgres import only_row
 from runtime.output_file import written_whole
@@ -19,9 +19,19 @@ from schema.errors import StoreError
 ROWS_PER_FETCH = 10_000
 
 
-def state(connection: psycopg.Connection) -> dict[str, dict[str, Any]]:
+class ExportedAccount(TypedDict):
+    """An opened account as `make state` exports it. `positions`: by symbol; orders: by their columns' names."""
+
+    cash_cents: int
+    reserved_cents: int
+    positions: dict[str, dict[str, int]]
+    pending_orders: list[DictRow]
+    trigger_orders: list[DictRow]
+
+
+def state(connection: psycopg.Connection) -> dict[str, ExportedAccount]:
     """Every opened account by user: cash, reserved, positions that are not empty, pending orders, trigger orders."""
-    users: dict[str, dict[str, Any]] = {}
+    users: dict[str, ExportedAccount] = {}
     for user, cash, reserved in connection.execute(_ACCOUNTS):
         users[user] = {
             "cash_cents": cash,
@@ -40,7 +50,7 @@ def state(connection: psycopg.Connection) -> dict[str, dict[str, Any]]:
     return users
 
 
-def history(connection: psycopg.Connection) -> Iterator[dict[str, Any]]:
+def history(connection: psycopg.Connection) -> Iterator[DictRow]:
     """Yields every history row by user and seq, the order of effect; reads with a server-side cursor."""
     with connection.cursor("history", row_factory=dict_row) as cursor:
         cursor.itersize = ROWS_PER_FETCH

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
+from psycopg.rows import TupleRow
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Weighed:
     note: str = ""
 
 
-Weigh = Callable[[psycopg.Connection, Iterable[tuple[Any, ...]]], Weighed]
+Weigh = Callable[[psycopg.Connection, Iterable[TupleRow]], Weighed]
 
 
 @dataclass(frozen=True)

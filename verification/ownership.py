@@ -6,9 +6,9 @@ owner. Orders that expired while all workers were stopped are released at the ne
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import Any
 
 import psycopg
+from psycopg.rows import TupleRow
 
 from schema.bounds import INT64_MAX
 from schema.commands import partition_of
@@ -38,7 +38,7 @@ OWNERSHIPS = Pass(
 )
 
 
-def weigh_lateness(connection: psycopg.Connection, rows: Iterable[tuple[Any, ...]], late_ms: int) -> Weighed:
+def weigh_lateness(connection: psycopg.Connection, rows: Iterable[TupleRow], late_ms: int) -> Weighed:
     """Judges orders that were released more than `late_ms` after they were due. Raises psycopg.Error.
 
     `rows`: name of the order, user, time when its release was due, and time of its release (ms since the epoch). The

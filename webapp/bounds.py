@@ -3,7 +3,7 @@
 An address may hold any text. A value that passes these types can be searched for in the database and shown on a page.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -31,7 +31,7 @@ FigureName = Annotated[
 ]
 
 
-def bounded(given: str | dict[str, str], kind: Any) -> Any:
+def bounded(given: str | dict[str, str], kind: object) -> object:
     """Converts a text, or several by their names, to a value of type `kind`. Raises msgspec.ValidationError."""
     for text in [given] if isinstance(given, str) else given.values():
         # `$` in a Python pattern also matches before a final line end, which would slip through.
@@ -40,9 +40,22 @@ def bounded(given: str | dict[str, str], kind: Any) -> Any:
     return msgspec.convert(given, kind, strict=False)
 
 
-def in_bounds(text: str | None, kind: Any, otherwise: Any = None) -> Any:
-    """Converts like `bounded`; returns `otherwise` if there is no text or it is not such a value."""
+def number_in_bounds(text: str | None, kind: object) -> int | None:
+    """Converts like `bounded`; returns None if there is no text or it is not such a number."""
+    found = _in_bounds(text, kind)
+    assert found is None or isinstance(found, int), "the kind is that of a number"
+    return found
+
+
+def text_in_bounds(text: str | None, kind: object) -> str | None:
+    """Converts like `bounded`; returns None if there is no text or it is not within the bounds."""
+    found = _in_bounds(text, kind)
+    assert found is None or isinstance(found, str), "the kind is that of a text"
+    return found
+
+
+def _in_bounds(text: str | None, kind: object) -> object:
     try:
-        return otherwise if text is None else bounded(text, kind)
+        return None if text is None else bounded(text, kind)
     except msgspec.ValidationError:
-        return otherwise
+        return None

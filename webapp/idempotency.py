@@ -1,10 +1,8 @@
 """Idempotency keys and the commands they are bound to. Each key is kept for ever, with its command's number."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Row
-
+from database.engines import UntypedRow
 from webapp.store import Store
 from webapp.unavailable import ReadOnly, Unavailable
 
@@ -39,7 +37,7 @@ def claim(store: Store, user: str, key: str, command_id: bytes, body_digest: byt
     return Claim(bound.transaction_number, False)
 
 
-def _bound_without_writing(store: Store, user: str, key: str, error: ReadOnly) -> Row[*tuple[Any, ...]]:
+def _bound_without_writing(store: Store, user: str, key: str, error: ReadOnly) -> UntypedRow:
     """Binding of a key in a database that takes no writes. Raises Unavailable if there is none.
 
     A standby may not have an earlier binding yet, so there the error's `perhaps_taken` is None (unknown), else False.

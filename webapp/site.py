@@ -25,7 +25,8 @@ class Site:
     waiting: WaitingPlaces
     turns: ClientTurns = field(default_factory=ClientTurns)
     cache: dict[str, Any] = field(default_factory=dict)
-    """Results of reads over the whole system, kept for a moment so that the next request costs nothing."""
+    """Results of reads over the whole system, cached briefly so that the next request costs nothing. Any, because each
+    read knows the type of its own result, which this module must not import."""
     cache_lock: Lock = field(default_factory=Lock)
 
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import psycopg
 import sqlalchemy
 from flask import current_app
-from sqlalchemy import Connection, Row, text
+from psycopg.abc import RV, PQGen
+from sqlalchemy import Connection, text
 
 from database import engines, postgres
+from database.engines import UntypedRow
 from database.pool import Pool, PooledConnection
 from webapp.unavailable import ReadOnly, Unavailable
 
@@ -33,7 +34,7 @@ _ERRORS = (sqlalchemy.exc.SQLAlchemyError, psycopg.Error)
 class _Impatient(PooledConnection):
     """A connection that closes itself when Postgres stays silent, so that no request waits for ever."""
 
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         try:
             return super().wait(gen, interval, SILENCE_SECONDS_MAX if timeout is None else timeout)
         except psycopg.errors._WaitTimeout as error:
@@ -57,18 +58,18 @@ class Store:
         # Each statement is its own transaction: reads need no BEGIN and COMMIT around them.
         self._engine = engines.engine_on(self._pool, "AUTOCOMMIT")
 
-    def rows(self, query: str, **parameters: object) -> Sequence[Row[*tuple[Any, ...]]]:
+    def rows(self, query: str, **parameters: object) -> Sequence[UntypedRow]:
         """All rows of the answer. Raises Unavailable."""
         with self._connection() as connection:
             return connection.execute(text(query), _sound(parameters)).fetchall()
 
-    def only(self, query: str, **parameters: object) -> Row[*tuple[Any, ...]]:
+    def only(self, query: str, **parameters: object) -> UntypedRow:
         """The row of a query that always has one. Raises Unavailable."""
         row = self.row(query, **parameters)
         assert row is not None, "a query that always has a row had none"
         return row
 
-    def row(self, query: str, **parameters: object) -> Row[*tuple[Any, ...]] | None:
+    def row(self, query: str, **parameters: object) -> UntypedRow | None:
         """The first row, or None. Raises Unavailable."""
         with self._connection() as connection:
             return connection.execute(text(query), _sound(parameters)).first()
@@ -78,7 +79,7 @@ class Store:
         with self._connection() as connection:
             return connection.execute(text(statement), _sound(parameters)).rowcount
 
-    def stream(self, query: str, **parameters: object) -> Iterator[Row[*tuple[Any, ...]]]:
+    def stream(self, query: str, **parameters: object) -> Iterator[UntypedRow]:
         """Rows from a server-side cursor, for what may be long. Raises Unavailable."""
         with self._connection() as connection:
             streaming = connection.execution_options(isolation_level="READ COMMITTED", yield_per=ROWS_PER_FETCH)

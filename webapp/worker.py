@@ -4,7 +4,6 @@ Nothing here knows of the site. The overridden methods are internal to gunicorn,
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -23,13 +22,13 @@ class SiteWorker(ThreadWorker):
         self._closers = ThreadPoolExecutor(CLOSING_MAX, "closer")
         super().init_process()
 
-    def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
+    def finish_request(self, conn: TConn, fs: "Future[bool]") -> None:
         if fs.cancelled() or fs.exception() is not None or fs.result():
             super().finish_request(conn, fs)
         else:
             self._closers.submit(conn.close, graceful=True).add_done_callback(self._note_closed)
 
-    def _note_closed(self, _closing: "Future[Any]") -> None:
+    def _note_closed(self, _closing: object) -> None:
         self.method_queue.defer(self._count_closed)
 
     def _count_closed(self) -> None:

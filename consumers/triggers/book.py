@@ -6,7 +6,6 @@ owner announces that it is gone, never because a fill was sent: the owner decide
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import msgspec
 from sortedcontainers import SortedDict
@@ -67,7 +66,7 @@ class _Ladder:
         self.symbol = symbol
         self.orders: dict[str, Armed] = {}
         self._side = side
-        self._levels: SortedDict[int, Any] = SortedDict()
+        self._levels: SortedDict[int, dict[str, Armed]] = SortedDict()
 
     def add(self, order: Armed) -> None:
         self.orders[order.user] = order

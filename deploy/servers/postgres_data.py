@@ -7,10 +7,10 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from deploy.stack import caller, stack_folder
 from deploy.stack.failure import StackError
+from deploy.stack.owner import ProcessUser
 from deploy.stack.paths import POSTGRES_CONFIG, POSTGRES_DATA, ROOT, STACK
 from deploy.stack.record import Record
 
@@ -172,7 +172,7 @@ def _hand_over(path: Path) -> None:
         shutil.chown(path, SERVER_USER, pwd.getpwnam(SERVER_USER).pw_gid)
 
 
-def _as_server_user() -> dict[str, Any]:
+def _as_server_user() -> ProcessUser:
     if not server_user():
         return {}
     return {"user": SERVER_USER, "group": pwd.getpwnam(SERVER_USER).pw_gid, "extra_groups": []}

@@ -8,7 +8,7 @@ import os
 import pwd
 import subprocess
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn, TypedDict
 
 from deploy.stack.failure import StackError
 from deploy.stack.others_files import name_of
@@ -37,7 +37,7 @@ def become(account: pwd.struct_passwd) -> None:
     identity = _as_user(account)
     os.setgroups(identity["extra_groups"])
     os.setgid(identity["group"])
-    os.setuid(identity["user"])
+    os.setuid(account.pw_uid)
     for name in [name for name in os.environ if name.startswith("XDG_")]:
         del os.environ[name]  # they name root's folders
     os.environ |= {"HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name}
@@ -53,7 +53,15 @@ def go_on_with(program: str, *arguments: str) -> NoReturn:
         raise StackError(f"{name_of(os.geteuid())} cannot run {program}: {error.strerror}. {remedy}") from error
 
 
-def _as_user(account: pwd.struct_passwd) -> dict[str, Any]:
+class ProcessUser(TypedDict, total=False):
+    """Parameters of `subprocess` for the user that a child runs as. None: the user of this process."""
+
+    user: int | str
+    group: int
+    extra_groups: list[int]
+
+
+def _as_user(account: pwd.struct_passwd) -> ProcessUser:
     groups = os.getgrouplist(account.pw_name, account.pw_gid)
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": groups}
 

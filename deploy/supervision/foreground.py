@@ -4,7 +4,6 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 PAUSE_S = 0.5  # between two checks of the workers while the child runs
 CHILD_SECONDS_MAX = 20  # until a child that was asked to end is killed
@@ -43,7 +42,7 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def wait_for(child: subprocess.Popen[Any], meanwhile: Callable[[], object] = lambda: None) -> int:
+def wait_for(child: subprocess.Popen[bytes], meanwhile: Callable[[], object] = lambda: None) -> int:
     """Waits for the child; returns its exit code as a shell counts it. If interrupted, it ends the child first."""
     try:
         while True:
@@ -56,7 +55,7 @@ def wait_for(child: subprocess.Popen[Any], meanwhile: Callable[[], object] = lam
         end(child)
 
 
-def end(child: subprocess.Popen[Any]) -> None:
+def end(child: subprocess.Popen[bytes]) -> None:
     """Ends the child if it runs: asks it to end, kills it after `CHILD_SECONDS_MAX`, and waits for its end."""
     if child.poll() is not None:
         return

@@ -10,10 +10,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 from xml.parsers.expat import ExpatError
 from xmlrpc.client import Error, Fault, ServerProxy, Transport
 
+import msgspec
 from supervisor.xmlrpc import Faults
 
 from deploy.stack import caller, ports, stack_folder
@@ -32,6 +33,24 @@ STATE_SECONDS_MAX = 10  # for the answer to `running`
 ANSWER_SECONDS_MAX = 120  # for any other answer: supervisord answers a stop only when the server has stopped
 
 
+class ProcessInfo(TypedDict):
+    """The part of supervisord's information about a process that this project uses; times in seconds of Unix time."""
+
+    name: str
+    statename: str
+    pid: int
+    start: int
+    now: int
+    spawnerr: str
+
+
+class ConfigInfo(TypedDict):
+    """Name and priority of a program in supervisord's configuration."""
+
+    name: str
+    process_prio: int
+
+
 def running(record: Record) -> bool:
     if "supervisor" not in record.ports:
         return False
@@ -44,7 +63,7 @@ def running(record: Record) -> bool:
 
 def user(record: Record) -> int:
     """Returns the user that the running supervisord, and all that it starts, belongs to."""
-    return os.stat(f"/proc/{_call(record, 'getPID')}").st_uid
+    return os.stat(f"/proc/{msgspec.convert(_call(record, 'getPID'), int)}").st_uid
 
 
 def start(record: Record, programs: list[Program]) -> None:
@@ -78,7 +97,7 @@ def start(record: Record, programs: list[Program]) -> None:
 
 def shut_down(record: Record) -> None:
     """Stops supervisord; returns when it and all that it started have ended. leftovers.py ends other processes."""
-    pid = _call(record, "getPID")
+    pid = msgspec.convert(_call(record, "getPID"), int)
     supervised = leftovers.family(pid)
     _call(record, "shutdown")
 
@@ -89,9 +108,10 @@ def shut_down(record: Record) -> None:
     wait_until(gone, "the shutdown of every process", SHUTDOWN_SECONDS_MAX)
 
 
-def processes(record: Record) -> dict[str, dict[str, Any]]:
-    """Returns supervisord's information by process name: statename, pid, start, now, spawnerr."""
-    return {info["name"]: info for info in _call(record, "getAllProcessInfo")}
+def processes(record: Record) -> dict[str, ProcessInfo]:
+    """Returns supervisord's information by process name."""
+    infos = msgspec.convert(_call(record, "getAllProcessInfo"), list[ProcessInfo])
+    return {info["name"]: info for info in infos}
 
 
 def start_program(record: Record, name: str) -> None:
@@ -114,12 +134,14 @@ def stop_program(record: Record, name: str) -> None:
 def set_workers(record: Record, profile: str, programs: list[Program]) -> None:
     """Makes a profile run exactly these programs. Programs that already run with the same settings keep running."""
     # Read before the new configuration, which no longer contains the programs to stop.
-    priorities = {info["name"]: info["process_prio"] for info in _call(record, "getAllConfigInfo")}
+    configured = msgspec.convert(_call(record, "getAllConfigInfo"), list[ConfigInfo])
+    priorities = {info["name"]: info["process_prio"] for info in configured}
     _write_part(profile, "", programs)
     try:
-        added, changed, removed = _call(record, "reloadConfig")[0]
+        changes = msgspec.convert(_call(record, "reloadConfig"), list[tuple[list[str], list[str], list[str]]])
     except Fault as fault:
         raise StackError(f"supervisord refuses its configuration: {fault.faultString}") from fault
+    added, changed, removed = changes[0]
     stopping = sorted([*changed, *removed], key=priorities.__getitem__, reverse=True)
     for _, equals in itertools.groupby(stopping, key=priorities.__getitem__):
         _stop_and_forget(record, list(equals))
@@ -153,18 +175,19 @@ class _Patient(Transport):
         super().__init__()
         self._seconds_max = seconds_max
 
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+    def make_connection(self, host: tuple[str, dict[str, str]] | str) -> http.client.HTTPConnection:
         connection = super().make_connection(host)
         connection.timeout = self._seconds_max
         return connection
 
 
-def _call(record: Record, method: str, *arguments: object, seconds_max: float = ANSWER_SECONDS_MAX) -> Any:
+def _call(record: Record, method: str, *arguments: object, seconds_max: float = ANSWER_SECONDS_MAX) -> object:
     """Calls a method of supervisord. Raises StackError if it is unreachable, Fault if it refuses."""
     address = f"http://{USER}:{record.supervisor_password}@127.0.0.1:{record.ports['supervisor']}/RPC2"
     try:
         with ServerProxy(address, transport=_Patient(seconds_max)) as proxy:
-            return getattr(proxy.supervisor, method)(*arguments)
+            answer: object = getattr(proxy.supervisor, method)(*arguments)
+            return answer
     except Fault:
         raise
     except (OSError, http.client.HTTPException, Error, ExpatError, ValueError) as error:

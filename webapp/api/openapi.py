@@ -2,7 +2,7 @@
 
 from functools import cache
 from http import HTTPStatus
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 from flask import Response
@@ -10,6 +10,9 @@ from flask import Response
 from webapp.api.blueprint import PREFIX, blueprint
 from webapp.api.operation import JSON, OPERATIONS, SAFE_METHODS, Operation
 from webapp.api.problems import MEDIA_TYPE, Problem
+
+Schema = dict[str, object]
+"""JSON object of the document."""
 
 REF = "#/components/schemas/{name}"
 
@@ -26,10 +29,10 @@ def openapi() -> Response:
 
 
 @cache
-def document() -> dict[str, Any]:
+def document() -> Schema:
     """The OpenAPI 3.1 document as JSON values."""
     schemas, components = _schemas()
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, Schema] = {}
     for operation in OPERATIONS:
         paths.setdefault(PREFIX + operation.path, {})[operation.method.lower()] = _described(operation, schemas)
     return {
@@ -48,9 +51,9 @@ def _encoded() -> bytes:
     return msgspec.json.encode(document())
 
 
-def _schemas() -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
+def _schemas() -> tuple[dict[int, Schema], dict[str, Schema]]:
     """Schemas by the id() of their type (types need not be hashable), and the components that they refer to."""
-    types: list[Any] = [Problem]
+    types: list[object] = [Problem]
     for operation in OPERATIONS:
         types += [operation.body, *operation.path_parameters.values(), *operation.answers.values()]
         for struct in (operation.query, operation.headers):
@@ -70,29 +73,32 @@ def _published(name: str) -> str:
     return name.removesuffix("View")
 
 
-def _with_published_names(schema: Any) -> Any:
+def _with_published_names(schema: Schema) -> Schema:
     """The same schema, whose titles and references have the published names."""
-    if isinstance(schema, list):
-        return [_with_published_names(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: _published(value) if key in ("$ref", "title") and isinstance(value, str) else _with_published_names(value)
-        for key, value in schema.items()
-    }
+
+    def published(key: str, value: object) -> object:
+        if isinstance(value, list):
+            return [published(key, one) if isinstance(one, list | dict) else one for one in value]
+        if isinstance(value, dict):
+            return _with_published_names(value)
+        return _published(value) if key in ("$ref", "title") and isinstance(value, str) else value
+
+    return {key: published(key, value) for key, value in schema.items()}
 
 
-def _with_one_of(names: tuple[str, ...], schema: dict[str, Any]) -> dict[str, Any]:
+def _with_one_of(names: tuple[str, ...], schema: Schema) -> Schema:
     """Schema of an object that has exactly one of these properties, as one alternative for each."""
     forms = []
+    all_properties, required = schema["properties"], schema["required"]
+    assert isinstance(all_properties, dict) and isinstance(required, list), "the schema is that of an object"
     for name in names:
-        properties = {key: value for key, value in schema["properties"].items() if key == name or key not in names}
-        forms.append(schema | {"properties": properties, "required": [*schema["required"], name]})
+        properties = {key: value for key, value in all_properties.items() if key == name or key not in names}
+        forms.append(schema | {"properties": properties, "required": [*required, name]})
     return {"oneOf": forms}
 
 
-def _described(operation: Operation, schemas: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    described: dict[str, Any] = {
+def _described(operation: Operation, schemas: dict[int, Schema]) -> Schema:
+    described: Schema = {
         "operationId": operation.name,
         "summary": operation.summary,
         "parameters": [
@@ -115,16 +121,18 @@ def _described(operation: Operation, schemas: dict[int, dict[str, Any]]) -> dict
     return described
 
 
-def _parameters(struct: Any, place: str, schemas: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
+def _parameters(struct: type[msgspec.Struct] | None, place: str, schemas: dict[int, Schema]) -> list[Schema]:
     return [
         {"name": f.encode_name, "in": place, "required": f.required, "schema": _not_null(schemas[id(f.type)])}
         for f in (msgspec.structs.fields(struct) if struct else ())
     ]
 
 
-def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
+def _not_null(schema: Schema) -> Schema:
     """Schema without null: an optional parameter is left out, never null."""
-    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    alternatives = schema.get("anyOf", [])
+    assert isinstance(alternatives, list), "the schema is valid"
+    choices = [choice for choice in alternatives if choice != {"type": "null"}]
     return choices[0] if len(choices) == 1 else schema
 
 
@@ -141,8 +149,8 @@ def _statuses(operation: Operation) -> list[int]:
     return sorted(statuses)
 
 
-def _answer(status: int, kind: Any, schemas: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    described: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+def _answer(status: int, kind: object, schemas: dict[int, Schema]) -> Schema:
+    described: Schema = {"description": HTTPStatus(status).phrase}
     if isinstance(kind, str):
         described["content"] = {kind: {"schema": {"type": "string"}}}
     elif kind is not None:
@@ -150,5 +158,5 @@ def _answer(status: int, kind: Any, schemas: dict[int, dict[str, Any]]) -> dict[
     return described
 
 
-def _problem(status: int, schemas: dict[int, dict[str, Any]]) -> dict[str, Any]:
+def _problem(status: int, schemas: dict[int, Schema]) -> Schema:
     return {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schemas[id(Problem)]}}}

@@ -5,10 +5,10 @@ module knows no particular call.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any
+from typing import TypedDict, Unpack
 
 import msgspec
 from flask import Response, request
@@ -37,30 +37,42 @@ class Operation:
     path: str
     name: str
     summary: str
-    answers: dict[int, Any]
-    body: Any = None
-    query: Any = None
-    headers: Any = None
-    path_parameters: dict[str, Any] = field(default_factory=dict)
+    answers: Mapping[int, object]
+    body: object = None
+    query: type[msgspec.Struct] | None = None
+    headers: type[msgspec.Struct] | None = None
+    path_parameters: Mapping[str, object] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
     open_to_all: bool = False
-    limit: Callable[..., Any] | None = None
+    limit: Callable[[Callable[..., Response]], Callable[..., Response]] | None = None
     """Rate limit of this call, in addition to the API's own."""
 
 
 OPERATIONS: list[Operation] = []
 
 
+class Parts(TypedDict, total=False):
+    """The fields of an Operation that have a default."""
+
+    body: object
+    query: type[msgspec.Struct]
+    headers: type[msgspec.Struct]
+    path_parameters: Mapping[str, object]
+    errors: tuple[int, ...]
+    open_to_all: bool
+    limit: Callable[[Callable[..., Response]], Callable[..., Response]]
+
+
 def operation(
-    method: str, path: str, answers: dict[int, Any], **parts: Any
-) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
+    method: str, path: str, answers: Mapping[int, object], **parts: Unpack[Parts]
+) -> Callable[[Callable[..., object]], Callable[..., Response]]:
     """Registers a view as a call of the API. `path` is written as in OpenAPI: /quotes/{symbol}.
 
     The view is called with `person` (unless the call is open to all), with the path's parameters, and with `body`,
     `query` and `headers` if they are declared.
     """
 
-    def register(view: Callable[..., Any]) -> Callable[..., Response]:
+    def register(view: Callable[..., object]) -> Callable[..., Response]:
         assert view.__doc__ is not None, "the API's description shows the first line of it"
         declared = Operation(method, path, view.__name__, view.__doc__.strip().splitlines()[0], answers, **parts)
         OPERATIONS.append(declared)
@@ -68,7 +80,7 @@ def operation(
 
         @wraps(view)
         def call(**path_values: str) -> Response:
-            given: dict[str, Any] = {} if declared.open_to_all else {"person": authenticated(method)}
+            given: dict[str, object] = {} if declared.open_to_all else {"person": authenticated(method)}
             given |= {name: _path_value(text, declared.path_parameters[name]) for name, text in path_values.items()}
             if declared.query is not None:
                 given["query"] = _converted(request.args.to_dict(), declared.query, "query")
@@ -86,7 +98,7 @@ def operation(
     return register
 
 
-def answered(value: Any, status: int = 200, **headers: str) -> Response:
+def answered(value: object, status: int = 200, **headers: str) -> Response:
     """Response with a value as JSON."""
     return Response(msgspec.json.encode(value), status, headers, mimetype=JSON)
 
@@ -115,7 +127,7 @@ def authenticated(method: str) -> Person:
     return person
 
 
-def _body(body_type: Any) -> Any:
+def _body(body_type: object) -> object:
     if request.mimetype != JSON:
         raise ProblemError(415, f"the body must be {JSON}")
     try:
@@ -126,14 +138,14 @@ def _body(body_type: Any) -> Any:
         raise ProblemError(400, f"the body is not JSON: {error}") from error
 
 
-def _path_value(text: str, kind: Any) -> Any:
+def _path_value(text: str, kind: object) -> object:
     try:
         return bounded(text, kind)
     except msgspec.ValidationError as error:
         raise ProblemError(404, "there is nothing at this address") from error
 
 
-def _converted(values: dict[str, str], kind: Any, where: str) -> Any:
+def _converted(values: dict[str, str], kind: type[msgspec.Struct], where: str) -> object:
     try:
         converted = bounded(values, kind)
     except msgspec.ValidationError as error:
@@ -145,7 +157,7 @@ def _converted(values: dict[str, str], kind: Any, where: str) -> Any:
     return converted
 
 
-def _header_values(kind: Any) -> dict[str, str]:
+def _header_values(kind: type[msgspec.Struct]) -> dict[str, str]:
     names = msgspec.structs.fields(kind)
     return {
         name.encode_name: request.headers[name.encode_name] for name in names if name.encode_name in request.headers

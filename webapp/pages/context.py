@@ -3,7 +3,7 @@ page are not here."""
 
 import secrets
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
 from flask import Response, flash, get_flashed_messages, request, url_for
@@ -125,7 +125,7 @@ def tell_on_next_page(words: Mapping[str, object]) -> None:
     flash(words)  # type: ignore[arg-type]  # Flask takes whatever a session's JSON holds
 
 
-GLOBALS: dict[str, Any] = {
+GLOBALS: dict[str, object] = {
     "now_ms": now_ms,
     "theme": theme,
     "person": current_user,
@@ -138,6 +138,9 @@ GLOBALS: dict[str, Any] = {
     "back_to": back_to,
     "flashed_messages": flashed_messages,
 }
-# Globals, not a context processor, because imported macros do not see the latter.
-for name, value in GLOBALS.items():
-    pages.add_app_template_global(value, name)
+
+
+@pages.record_once
+def add_globals(state: BlueprintSetupState) -> None:
+    """Adds globals, not a context processor, because imported macros do not see the latter."""
+    state.app.jinja_env.globals.update(GLOBALS)

@@ -53,11 +53,12 @@ def filter_form(arguments: Mapping[str, str]) -> FilterForm:
     return FilterForm(chosen, from_text, to_text)
 
 
-def filter_url(endpoint: str, form: FilterForm, /, **more: Any) -> str:
+def filter_url(endpoint: str, form: FilterForm, /, **more: str | int) -> str:
     """The address of a page with this filter."""
     query = {"kind": form.chosen.kind, "symbol": form.chosen.symbol, "from": form.from_text, "to": form.to_text}
-    values: dict[str, Any] = {name: value for name, value in query.items() if value}
-    return url_for(endpoint, **values, **more)
+    # Any, because url_for has parameters of its own with other types.
+    values: dict[str, Any] = {name: value for name, value in query.items() if value} | more
+    return url_for(endpoint, **values)
 
 
 def _minute(text: str | None) -> tuple[str | None, int | None]:

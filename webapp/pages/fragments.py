@@ -5,7 +5,7 @@ their pieces with the same functions, so that a piece swapped in later is what a
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import abort, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from schema.outcomes import HistoryKind
 from webapp import downloads, reads
 from webapp.accounts import Person, logged_in, login_required
-from webapp.bounds import Page, Seq, in_bounds
+from webapp.bounds import Page, Seq, number_in_bounds
 from webapp.pages.filters import filter_form, filter_url
 from webapp.pages.root import pages
 from webapp.pages.symbol_names import symbol_or_none
@@ -46,14 +46,14 @@ def fragments(names: str) -> ResponseReturnValue:
 @login_required
 def news() -> ResponseReturnValue:
     """Fills and expiries after a history row: nobody waits for their outcome, so the script announces them."""
-    after = in_bounds(request.args.get("after"), Seq, 0)
+    after = number_in_bounds(request.args.get("after"), Seq) or 0
     rows = reads.history(logged_in().user_id, size=NEWS_ROWS_MAX).rows
     fresh = [row for row in reversed(rows) if row.seq > after]
     messages = [news_message(row) for row in fresh if row.kind != HistoryKind.COMMAND]
     return jsonify({"seq": max((row.seq for row in fresh), default=after), "messages": messages})
 
 
-def pieces(*names: str) -> dict[str, Any]:
+def pieces(*names: str) -> dict[str, object]:
     """Data of these pieces in one dictionary: their names do not clash."""
     user = logged_in().user_id
     context: dict[str, object] = {}
@@ -144,8 +144,7 @@ def history(user: str) -> dict[str, object]:
 
 def chosen_page() -> int:
     """Page of the history that the address asks for; the first if that is not a valid page number."""
-    page: int = in_bounds(request.args.get("page"), Page, 1)
-    return page
+    return number_in_bounds(request.args.get("page"), Page) or 1
 
 
 def trades(user: str) -> dict[str, object]:

@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 
 from webapp import reads
 from webapp.accounts import logged_in, login_required
-from webapp.bounds import FigureName, Seq, in_bounds
-from webapp.pages.filters import KINDS, filter_form, filter_url
+from webapp.bounds import FigureName, Seq, number_in_bounds, text_in_bounds
+from webapp.pages.filters import KINDS, FilterForm, filter_form, filter_url
 from webapp.pages.fragments import ORDERS_SHOWN, pieces
 from webapp.pages.root import pages
 
@@ -33,8 +33,10 @@ RULES = {"cost": AVERAGE_COST, "realised": AVERAGE_COST}
 @login_required
 def history() -> ResponseReturnValue:
     context = pieces("history", "means")
-    query = urlsplit(filter_url("pages.history", context["filter"], page=context["found"].page)).query
-    exports = {form: filter_url("pages.export", context["filter"], form=form) for form in EXPORTS}
+    chosen, found = context["filter"], context["found"]
+    assert isinstance(chosen, FilterForm) and isinstance(found, reads.HistoryPage)
+    query = urlsplit(filter_url("pages.history", chosen, page=found.page)).query
+    exports = {form: filter_url("pages.export", chosen, form=form) for form in EXPORTS}
     return render_template("history.html", kinds=KINDS, fragment_query=query, exports=exports, **context)
 
 
@@ -55,7 +57,7 @@ def export(form: str) -> Response:
 def history_row(seq: str) -> ResponseReturnValue:
     """Shows a row, and the account right after it."""
     user = logged_in().user_id
-    number = in_bounds(seq, Seq) or abort(404)
+    number = number_in_bounds(seq, Seq) or abort(404)
     row = reads.history_row(user, number) or abort(404)
     then = reads.account_at(user, number)
     newest = reads.account(user).seq
@@ -66,7 +68,7 @@ def history_row(seq: str) -> ResponseReturnValue:
 @login_required
 def explain(figure: str) -> ResponseReturnValue:
     """Shows the rows that add up to a figure."""
-    figure = in_bounds(figure, FigureName) or abort(404)
+    figure = text_in_bounds(figure, FigureName) or abort(404)
     explanation = reads.explain(logged_in().user_id, figure) or abort(404)
     figure_name, _, symbol = figure.partition(":")
     name = FIGURE_NAMES[figure_name].format(symbol)

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp import downloads
 from webapp.accounts import logged_in, login_required
-from webapp.bounds import HexId, in_bounds
+from webapp.bounds import HexId, text_in_bounds
 from webapp.pages.fragments import pieces
 from webapp.pages.root import pages
 
@@ -22,7 +22,7 @@ def log() -> ResponseReturnValue:
 @login_required
 def download(dump_id: str) -> ResponseReturnValue:
     """Downloads a written file; 404 if there is none that the person may have."""
-    return downloads.send(logged_in(), in_bounds(dump_id, HexId) or abort(404)) or abort(404)
+    return downloads.send(logged_in(), text_in_bounds(dump_id, HexId) or abort(404)) or abort(404)
 
 
 def suggested_name(what: str) -> str:

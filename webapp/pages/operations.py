@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp import reads
 from webapp.accounts import administrator_required
-from webapp.bounds import LetterNumber, in_bounds
+from webapp.bounds import LetterNumber, number_in_bounds
 from webapp.pages.fragments import pieces
 from webapp.pages.log import suggested_name
 from webapp.pages.root import pages
@@ -21,5 +21,5 @@ def operations() -> ResponseReturnValue:
 @administrator_required
 def dead_letters() -> ResponseReturnValue:
     """Shows a page of dead letters, the oldest first; it does not update itself."""
-    after = in_bounds(request.args.get("after"), LetterNumber, 0)
+    after = number_in_bounds(request.args.get("after"), LetterNumber) or 0
     return render_template("dead_letters.html", found=reads.dead_letters(after), after=after)

@@ -14,7 +14,7 @@ from schema.commands import CommandName
 from schema.outcomes import Outcome, Side
 from webapp import commands, reads
 from webapp.accounts import logged_in, login_required
-from webapp.bounds import HexId, in_bounds
+from webapp.bounds import HexId, text_in_bounds
 from webapp.pages.context import form_token, local_path, tell_on_next_page
 from webapp.pages.intentions import changed_trigger_order, submit_once
 from webapp.pages.root import pages
@@ -77,7 +77,7 @@ def trigger_price() -> ResponseReturnValue:
 def command_page(command_id: str) -> ResponseReturnValue:
     """Outcome of a slow command: polled by the script, and the page to which a form without script redirects."""
     person = logged_in()
-    command_id = in_bounds(command_id, HexId) or abort(404)
+    command_id = text_in_bounds(command_id, HexId) or abort(404)
     result = commands.look_up(bytes.fromhex(command_id), person.user_id, person.administrator) or abort(404)
     if wants_json():
         return jsonify(_for_script(result))

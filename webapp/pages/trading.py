@@ -63,9 +63,9 @@ def triggers() -> ResponseReturnValue:
     change it."""
     context = pieces("triggers")
     ticket = _ticket()
-    standing = next(
-        (order for order in context["triggers"] if (order.symbol, order.side) == (ticket.symbol, ticket.side)), None
-    )
+    orders = context["triggers"]
+    assert isinstance(orders, list)
+    standing = next((order for order in orders if (order.symbol, order.side) == (ticket.symbol, ticket.side)), None)
     if standing is not None:
         amount, trigger = plain(standing.amount_cents), standing.trigger_cents
         ticket = Ticket(ticket.side, ticket.symbol, amount, plain(trigger) if trigger else "")

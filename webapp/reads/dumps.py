@@ -1,7 +1,5 @@
 """Requested dumps of the log and their states. `webapp.downloads` handles the files themselves."""
 
-from typing import Any
-
 import msgspec
 
 from schema.outcomes import DumpState
@@ -48,8 +46,10 @@ def dump(user: str, dump_id: str, administrator: bool = False) -> DumpView | Non
     return _dump(*row) if row else None
 
 
-def _dump(dump_id: str, filename: str, whole: bool, state: str, *rest: Any) -> DumpView:
-    return DumpView(dump_id, filename, whole, DumpState(state), *rest)
+def _dump(
+    dump_id: str, filename: str, whole: bool, state: str, written_at_ms: int | None, failure: str | None
+) -> DumpView:
+    return DumpView(dump_id, filename, whole, DumpState(state), written_at_ms, failure)
 
 
 _SELECT = """

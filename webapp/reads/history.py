@@ -4,11 +4,10 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any
 
 import msgspec
-from sqlalchemy import Row
 
+from database.engines import UntypedRow
 from schema import history as history_rows
 from schema.outcomes import SENTENCES, Reason
 from webapp.store import store
@@ -88,20 +87,20 @@ def history_json(user: str, chosen: HistoryFilter = ALL) -> Iterator[str]:
     return _json(_begun(user, chosen))
 
 
-def _begun(user: str, chosen: HistoryFilter) -> Iterable[Row[*tuple[Any, ...]]]:
+def _begun(user: str, chosen: HistoryFilter) -> Iterable[UntypedRow]:
     """All rows. The first is read at once, so that an unreachable database causes a 503 and not a truncated file."""
     rows = store().stream(_ALL, user=user, **msgspec.structs.asdict(chosen))
     first = next(rows, None)
     return () if first is None else chain((first,), rows)
 
 
-def _csv(rows: Iterable[Row[*tuple[Any, ...]]]) -> Iterator[str]:
+def _csv(rows: Iterable[UntypedRow]) -> Iterator[str]:
     yield _line(HistoryRowView.__struct_fields__)
     for row in rows:
         yield _line(row)
 
 
-def _json(rows: Iterable[Row[*tuple[Any, ...]]]) -> Iterator[str]:
+def _json(rows: Iterable[UntypedRow]) -> Iterator[str]:
     separator = "["
     for row in rows:
         yield separator + msgspec.json.encode(HistoryRowView(*row)).decode()

@@ -5,10 +5,9 @@ Wiring only: decides nothing, prints nothing.
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from consumers.transactions.batch import Batch
 from consumers.transactions.replay.findings import Findings
@@ -24,6 +23,9 @@ from verification import exports
 
 BATCH_ROWS_MAX = 10_000
 """Rows of one transaction. More than the live worker's, because no heartbeat has to be in time here."""
+
+States = Mapping[str, Mapping[str, object]]
+"""Exported accounts by user (`verification.exports.state`)."""
 
 Progress = Callable[[int, int], None]
 """Function that replay calls now and then with the number of rows recomputed so far, and of all rows."""
@@ -111,12 +113,12 @@ class _Partition:
         return self._findings.rows
 
 
-def _hash(state: dict[str, dict[str, Any]]) -> str:
+def _hash(state: Mapping[str, object]) -> str:
     """SHA-256 of a state, as `make state` computes it."""
     return hashlib.sha256(exports.canonical(state) + b"\n").hexdigest()
 
 
-def _first_difference(live: dict[str, dict[str, Any]], rebuilt: dict[str, dict[str, Any]]) -> str:
+def _first_difference(live: States, rebuilt: States) -> str:
     for user in sorted(live.keys() | rebuilt.keys()):
         here, there = live.get(user), rebuilt.get(user)
         if here is None or there is None:

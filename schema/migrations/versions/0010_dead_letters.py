@@ -3,7 +3,7 @@
 The dead letters that the outbox still holds are moved into the table.
 """
 
-from typing import Any
+from typing import TypedDict
 
 import msgspec
 import sqlalchemy as sa
@@ -18,6 +18,14 @@ KEPT_BYTES_MAX, REASON_CHARACTERS_MAX = 65_536, 500
 
 OLD_QUEUE = "dead-letters"
 """Queue to which earlier versions published dead letters. `./daytradectl declare` moves what it still holds."""
+
+
+class Headers(TypedDict):
+    """Headers of a dead letter in the outbox of an earlier version."""
+
+    stream: str
+    offset: int
+    reason: str
 
 
 def upgrade() -> None:
@@ -63,7 +71,7 @@ def _empty_outbox() -> None:
             bind.execute(sa.text(f"UPDATE outbox SET messages = :messages {_PLACE}"), row)
 
 
-def _keep(bind: sa.Connection, body: bytes, headers: dict[str, Any]) -> None:
+def _keep(bind: sa.Connection, body: bytes, headers: Headers) -> None:
     reason = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in headers["reason"])
     letter = {
         "stream": headers["stream"],
