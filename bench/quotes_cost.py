@@ -21,7 +21,7 @@ HEADER = (
 )  # fmt: skip
 
 
-class Report(TypedDict):
+class ReportPart(TypedDict):
     """The part of a load test's report that the table needs."""
 
     seconds: dict[str, float]
@@ -79,7 +79,7 @@ def _run(folder: Path, workload: Path, seed: int, rate: str | None) -> tuple[str
     )
 
 
-def _load(system: BenchSystem, workload: Path, rate: str | None, replicas: int) -> Report:
+def _load(system: BenchSystem, workload: Path, rate: str | None, replicas: int) -> ReportPart:
     report = system.folder / "report.json"
     asked = {"WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": str(replicas), "RATE": rate or ""}
     with (system.folder / "loadtest.log").open("w") as log:
@@ -93,7 +93,7 @@ def _load(system: BenchSystem, workload: Path, rate: str | None, replicas: int) 
     if done.returncode:
         last = (system.folder / "loadtest.log").read_text(errors="replace").strip().rpartition("\n")[2]
         raise NotMeasured(f"the load test failed: {last}")
-    figures: Report = json.loads(report.read_text())
+    figures: ReportPart = json.loads(report.read_text())
     return figures
 
 

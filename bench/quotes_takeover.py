@@ -62,7 +62,7 @@ def _measure_stops(folder: Path) -> None:
 
 
 def _stop_and_ask(system: BenchSystem, letter: str) -> list[tuple[float, float]]:
-    """Suspends the owner; returns for each symbol the time of its request after that and the wait, in seconds."""
+    """Suspends the owner. Returns for each symbol when it was requested after that, and how long its price took (s)."""
     owner = _owner(system)
     connection = open_connection(system.url_of("transactions"), "bench")
     prices = Prices(connection, Publisher(connection))

@@ -94,7 +94,7 @@ def _users_of_partition(count: int) -> list[str]:
 
 @contextmanager
 def _steerable_server() -> Iterator[str]:
-    """Runs a quote server; yields its address. It answers at once, but after SLOW_SECONDS for symbols with S first."""
+    """Runs a quote server that answers symbols with S first after SLOW_SECONDS, others at once. Yields its address."""
     loop = asyncio.new_event_loop()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

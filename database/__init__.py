@@ -1,1 +1,1 @@
-"""The home of psycopg and SQLAlchemy: connections, classification of errors, migrations. No SQL of any feature."""
+"""Connections through psycopg and SQLAlchemy, classification of their errors, migrations. No SQL of any feature."""

@@ -13,7 +13,7 @@ from schema.errors import BrokerError, StoreError
 PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX = 0.1, 1.0
 
 GOOD_SECONDS = 5.0
-"""Seconds after which a session counts as good: the pause after it is the first, short one again."""
+"""Seconds after which a session counts as good: the pause after a good session is short again."""
 
 log = structlog.get_logger()
 

@@ -57,7 +57,7 @@ class Want:
     asked_ms: int = 0
     """Time of a trigger worker's last request."""
     joined: PriceRequest | None = None
-    """First command's request that joined one for a trigger: if that fails, the next attempt is made for this one."""
+    """First request of a command that joined a trigger's fetch. If that fails, the next attempt is for this request."""
 
     @property
     def pause_ms(self) -> int:

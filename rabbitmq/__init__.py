@@ -1,1 +1,1 @@
-"""All code that talks to RabbitMQ, and the only home of pika, whose errors become `schema.errors.BrokerError` here."""
+"""All code that talks to RabbitMQ. No other folder imports pika. Its errors become `schema.errors.BrokerError` here."""

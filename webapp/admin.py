@@ -41,12 +41,14 @@ def _promote(store: Store, user_id: str, existing: bool) -> int:
     if found is not None:
         return _promote_existing(store, found[0], existing)
     if existing:
-        return _refused(f"{user_id} does not exist: check the name, or leave out that the person exists")
+        return _refused(
+            f"{user_id} does not exist: check the name, or leave out --existing (EXISTING=yes) to create this person"
+        )
     password = os.environ.get("PASSWORD") or _password_asked_for(user_id)
     if (fault := passwords.fault(password, user_id)) is not None:
         return _refused(fault)
     if people.make(store, user_id, passwords.hashed(password), people.ADMINISTRATOR, take_account=True) is None:
-        return _refused(f"{user_id} was signed up for in this moment, by somebody else; nothing was changed")
+        return _refused(f"somebody else has just signed up as {user_id}; nothing was changed")
     print(f"{user_id} was created, and is an administrator.")
     return 0
 

@@ -36,7 +36,7 @@ ALL = "all"
 PENDING = "pending"
 
 SUBMIT_SECONDS_MAX = 3.0
-"""Longest wait for a confirm, which takes 1 ms: it outlasts short outages of the broker; then the person is told."""
+"""Longest wait for a confirm, which usually takes 1 ms. This outlasts short outages of the broker."""
 
 HASTY_SECONDS_MAX = 0.5
 """Longest wait for a confirm without a waiting place: a slow broker must not occupy all of the site's threads."""

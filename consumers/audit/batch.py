@@ -54,7 +54,7 @@ class AuditBatch:
     next_offset: int
     high_offset: int
     dead_before: Collection[int] = ()
-    """Offsets of messages that became dead letters before. They are kept already, and must not become entries now."""
+    """Offsets of messages that became dead letters before, are stored as such, and must not become entries now."""
     arrivals: list[NumberedMessage] = field(default_factory=list)
     entries: int = 0
     tags: list[int] = field(default_factory=list)

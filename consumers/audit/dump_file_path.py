@@ -1,4 +1,4 @@
-"""Place of a dump's file: whether the dump folder can hold it, and what an error of the file system means.
+"""Path of a dump's file: whether the dump folder can hold it, and what an error of the file system means.
 
 Names and folders only: nothing here knows what a dump holds, or reads the database.
 """

@@ -27,7 +27,7 @@ STOP_SECONDS_MAX = 5.0
 """Seconds for which a stopping process goes on writing. The next start writes what is left then."""
 
 MISTAKES_MAX = 3
-"""Maximum failures of a dump through a mistake in this program. It is likely to recur, and a person waits."""
+"""Maximum failures of a dump through a mistake in this program, because the next attempt is likely to fail too."""
 
 MISTAKE = "this is a fault in Day Trade: the log of the audit worker has the details"
 

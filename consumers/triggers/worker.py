@@ -29,7 +29,7 @@ from schema.events import TriggerChange
 IDLE_SECONDS_MAX = 0.05
 
 FILLS_PER_TURN_MAX = 10_000
-"""Maximum fills per turn: some tenths of a second. A price that fills a million orders must not delay ticks."""
+"""Maximum fills per turn: some tenths of a second. A price that fills a million orders must not delay heartbeats."""
 
 log = structlog.get_logger()
 

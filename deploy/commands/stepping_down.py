@@ -12,7 +12,7 @@ WITHOUT_SERVERS = ("down", "status", "env", "clean")
 
 
 def step_down(arguments: list[str]) -> None:
-    """Replaces this process by one of the checkout's owner if root must step down; otherwise returns.
+    """Replaces this process by one of the checkout's owner, if this one is root's and must not stay so; else returns.
 
     Raises StackError if the owner may not run this Python.
     """

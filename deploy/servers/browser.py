@@ -1,5 +1,5 @@
-"""Browser of the browser tests: Debian's Chromium, which this module installs if it is missing and root runs
-it. It starts no browser."""
+"""Browser of the browser tests: Debian's Chromium, which this module installs if it is missing and the
+user is root. It starts no browser."""
 
 import ctypes
 from pathlib import Path

@@ -8,8 +8,8 @@ from deploy.stack.failure import StackError
 from deploy.stack.paths import from_root
 
 CHARACTERS = {"HASH": "#", "SEMICOLON": ";", "NEWLINE": "\n", "RETURN": "\r"}
-"""Characters that end a value in supervisord's file, even in quotes. The file refers to a variable instead of each, and
-`variables` puts these into supervisord's environment."""
+"""Characters that end a value in supervisord's file, even in quotes. The file has a variable in place of each;
+`variables` returns these variables for supervisord's environment."""
 
 VARIABLE = "DAYTRADE_{}"
 QUOTES = "'\""

@@ -14,7 +14,7 @@ from tests.browser.quote_server import SteeredQuotes
 from tests.e2e.system import System
 
 WORKERS = ("quotecache", "triggers", "audit", "transactions-0")
-SECRET_KEY = "a secret of the browser tests, nowhere else used"
+SECRET_KEY = "a secret that only the browser tests use"
 
 
 class SiteUnderTest(System):

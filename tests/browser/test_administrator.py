@@ -30,7 +30,7 @@ def _users(log: etree._Element) -> set[str]:
     return {element.text for element in log.iter("username")}
 
 
-def test_the_whole_log_holds_everybody(
+def test_the_dump_of_the_whole_log_holds_all_users(
     new_person: Callable[..., BrowserUser],
     trader: BrowserUser,
     site: SiteUnderTest,

@@ -107,7 +107,7 @@ def test_the_mark_turns_stale_and_live_again(new_person: Callable[..., BrowserUs
         site.start_web("live")
     person.is_live()
     refused = [complaint for complaint in person.complaints if "/live" in complaint]
-    assert refused == person.complaints, "the broken stream is all there was to complain of"
+    assert refused == person.complaints, "the browser reported only the broken stream"
     person.complaints.clear()
 
 
@@ -121,20 +121,20 @@ def test_a_hidden_tab_closes_its_stream_and_catches_up_when_shown(
     trader.hide_tab(True)
     trader.page.clock.fast_forward(HIDDEN_MS_MAX)
     trader.is_stale()
-    wait_for(lambda: site.streams() == 1, what="its stream is given up")
+    wait_for(lambda: site.streams() == 1, what="the hidden tab has closed its stream")
     trader.page.evaluate("dispatchEvent(new Event('online'))")
     trader.page.clock.fast_forward(HIDDEN_MS_MAX)
 
     other = BrowserUser(trader.page.context, trader.url, trader.name)
     other.place("Buy", symbol, "1000").settle("Commit").sees_message("Bought")
     other.page.close()
-    wait_for(lambda: site.streams() == 1, what="it has none, though the network came back")
+    wait_for(lambda: site.streams() == 1, what="the hidden tab opens no stream when the network is back")
     expect(trader.figure("cash")).to_have_text("$10,000.00")
     trader.hide_tab(False)
     trader.is_live()
     expect(trader.figure("cash")).to_have_text("$9,000.00")
     expect(trader.position(symbol)).to_contain_text("10 shares")
-    wait_for(lambda: site.streams() == 2, what="it has its own again")
+    wait_for(lambda: site.streams() == 2, what="the tab that is shown has a stream again")
 
 
 def test_an_order_expires_on_the_open_page(patient: BrowserUser):

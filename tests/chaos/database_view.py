@@ -1,4 +1,4 @@
-"""Queries of the chaos harness, repeated while the database is away. Knows nothing of what the rows mean."""
+"""Queries of the chaos harness, repeated while the database is unreachable. Knows nothing of what the rows mean."""
 
 import contextlib
 import time
@@ -33,7 +33,7 @@ class DatabaseView:
             return None
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple]:
-        """Returns the rows, and waits while the database is away. Raises TimeoutError after PATIENCE_SECONDS."""
+        """Returns the rows, and waits while the database is unreachable. Raises TimeoutError after PATIENCE_SECONDS."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while (rows := self.rows_or_none(query, values)) is None:
             if time.monotonic() > deadline:

@@ -100,11 +100,11 @@ class DumpCheck:
         own = next(one for one in (*self._lines, *self._probes) if one.number == dump.number)
         for one in (*self._lines[: min(dump.lines, len(self._lines) - 1)], *self._probes[: dump.probes], own):
             if (dump.user is None or one.user == dump.user) and there[_given(one)] != 1:
-                yield f"{there[_given(one)]} times {one}, which precedes it"
+                yield f"{there[_given(one)]} times {one}, which precedes the DUMPLOG"
         if dump.asker is not None:
             for one in self._probes:
                 if one.number > dump.number and one.user in (None, dump.asker) and there[_given(one)]:
-                    yield f"{one}, which follows it"
+                    yield f"{one}, which follows the DUMPLOG"
 
     def _quotes_missing(self, dump: GivenDump, dumped: list[DumpElement]) -> Iterator[str]:
         """Finds trades whose paid quote the dump lacks. A user's dump needs only the quotes that its trades caused."""
@@ -164,7 +164,9 @@ def _of_a_user(dumped: list[DumpElement], before: list[tuple]) -> Iterator[str]:
     """Compares a user's dump with the history: the commands that had taken effect, and the cash they add up to."""
     numbers = {number for kind, number, _ in before if kind == "command"}
     yield from (f"lacks transaction {number}" for number in sorted(numbers - _numbers(dumped)))
-    yield from (f"holds transaction {number}, which follows it" for number in sorted(_numbers(dumped) - numbers))
+    yield from (
+        f"holds transaction {number}, which follows the DUMPLOG" for number in sorted(_numbers(dumped) - numbers)
+    )
     cash = sum(cents for *_, cents in before)
     logged = 0
     for fields in (entry.fields for entry in dumped if entry.kind == "accountTransaction"):

@@ -162,7 +162,7 @@ def victim_of(kind: str) -> str:
 
 
 def server_of(kind: str) -> str:
-    """Returns the server that a fault takes away for a while, or ""."""
+    """Returns the server that a fault makes unreachable for a while, or ""."""
     return kind.partition(" ")[0] if kind in SERVER_FAULTS else ""
 
 

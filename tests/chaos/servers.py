@@ -43,7 +43,7 @@ class Servers:
         return True
 
     def stop(self, server: str) -> None:
-        """Stops the server cleanly; it stays away until `look`."""
+        """Stops the server cleanly; it stays stopped until `look` is called."""
         assert self.are_own
         supervisor.stop_program(self._record, server)
 

@@ -14,7 +14,7 @@ COMMANDS = 600
 FAULTS = 4
 
 SHARED_SEED = 4
-"""Seed of the round with undecodable messages. It runs last, because each round empties the database."""
+"""Seed of the round with invalid messages. It runs last, because each round empties the database."""
 
 ALL_SEEDS = (*(seed for seed in range(1, 11) if seed != SHARED_SEED), SHARED_SEED)
 

@@ -158,13 +158,13 @@ SPOILED_REST = [
     # A dump from the middle of the round, compared with what was confirmed later.
     Spoilt(
         DUMPS,
-        "which precedes it",
+        "which precedes the DUMPLOG",
         of_case(lambda case: {"dumps": [replace(case.dumps[0], lines=len(case.lines), probes=len(case.probes))]}),
     ),
     # The last dump, compared with what an earlier one may hold.
     Spoilt(
         DUMPS,
-        "which follows it",
+        "which follows the DUMPLOG",
         of_case(
             lambda case: {"dumps": [replace(case.last_dump, number=case.dumps[0].number, asker=case.dumps[0].asker)]}
         ),

@@ -1,4 +1,4 @@
-"""Partitions change owners: away from a replica that hangs or stops, and to a new one."""
+"""Partitions change owners when a replica hangs or stops, and when a new one comes."""
 
 import json
 import signal
@@ -52,7 +52,7 @@ def test_partitions_are_even_soon_after_a_replica_comes_or_stops(system, connect
     wait_for(lambda: shares(connection) == {"transactions-0": 8, "transactions-1": 8}, EVEN_SECONDS_MAX)
     system.send("transactions-0", signal.SIGTERM)
     assert system.processes["transactions-0"].wait(timeout=60) == 0
-    assert "transactions-0" not in shares(connection), "its leases have not been left to run out"
+    assert "transactions-0" not in shares(connection), "the replica released its leases, they did not expire"
     wait_for(lambda: shares(connection) == {"transactions-1": 16}, HANDOVER_SECONDS_MAX)
 
 

@@ -137,7 +137,7 @@ def test_sigterm_hands_the_log_to_the_standby(audit, wait_for):
     wait_for(lambda: audit.database.execute(replicas).fetchone()[0] == 2)
     first.send_signal(signal.SIGTERM)
     assert first.wait(60) == 0
-    assert not (audit.owner() or "").startswith("first@"), "its lease has not been left to run out"
+    assert not (audit.owner() or "").startswith("first@"), "the owner released its lease, it did not expire"
     wait_for(lambda: (audit.owner() or "").startswith("second@"))
     audit.publish(0, 1, commands(1, 5))
     wait_for(lambda: audit.stored(0) == 5)
@@ -168,7 +168,10 @@ def test_sigterm_before_ownership_also_stores_everything_first(audit, database_u
     with psycopg.connect(database_url) as blocking:
         blocking.execute("LOCK TABLE replicas")
         process = audit.start()
-        wait_for(lambda: audit.database.execute(waits).fetchone() is not None, what="it is about to look who lives")
+        wait_for(
+            lambda: audit.database.execute(waits).fetchone() is not None,
+            what="the worker is about to read which replicas are live",
+        )
         process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
     assert audit.stored(0) == 500

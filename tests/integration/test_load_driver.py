@@ -36,7 +36,7 @@ def connection(database_url):
         yield connection
 
 
-def test_a_lost_database_connection_is_made_up_for(database, connection):
+def test_a_query_is_repeated_after_its_connection_was_lost(database, connection):
     assert database.value("SELECT 1") == 1
     connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s",
@@ -174,7 +174,7 @@ def test_a_stuck_run_names_what_is_behind(database, amqp_url, tmp_path):
         ):
             driver.drive(prepared, rate=1_000)
     publisher.close()
-    assert (run.published, run.unreadable) == (2, 1), "the last DUMPLOG waits for what stands before it"
+    assert (run.published, run.unreadable) == (2, 1), "the last DUMPLOG waits for the commands before it"
 
 
 def test_nothing_more_is_published_while_no_worker_takes_the_backlog(database, amqp_url, tmp_path):

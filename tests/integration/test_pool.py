@@ -148,7 +148,7 @@ def test_a_connection_lost_in_use_leaves_its_place_to_a_new_one(make, end_all_se
 
 
 def test_whoever_waits_is_told_at_once_why_there_is_no_connection(make, database_url):
-    """Postgres is away: callers get the reason at once, and do not wait for their timeout."""
+    """Postgres is unreachable: callers get the reason at once, and do not wait for their timeout."""
     pool = make(2, urlsplit(database_url)._replace(netloc="daytrade@127.0.0.1:1").geturl(), wait_seconds=60)
     with ThreadPoolExecutor(4) as threads:
         for failed in [threads.submit(lambda: pool.lend().__enter__()) for _ in range(8)]:

@@ -1,4 +1,4 @@
-"""Trigger workers as processes: the fills they order when prices come, their sharing of symbols, death and takeover.
+"""Trigger workers as processes: they request fills, share the symbols, and take over those of a dead worker.
 
 The tests stand in for the rest of the system: they store and announce trigger orders, broadcast prices, and read the
 command logs.
@@ -156,7 +156,7 @@ def all_owned(counterparts: Counterparts, *names: str) -> bool:
 def test_armed_symbols_are_requested_and_satisfied_orders_are_filled(counterparts, environment, wait_for):
     counterparts.store(buy("ann"), buy("bob", trigger=200), buy("eve", "B"))
     with running("consumers.triggers", environment):
-        wait_for(lambda: counterparts.asked() == {"A", "B"}, what="both symbols asked for")
+        wait_for(lambda: counterparts.asked() == {"A", "B"}, what="both symbols requested")
         assert all(request.for_trigger for request in counterparts.requests)
         quote = counterparts.tell("A", 250)
         wait_for(lambda: counterparts.filled() == ["ann"], what="the fill")
@@ -164,18 +164,21 @@ def test_armed_symbols_are_requested_and_satisfied_orders_are_filled(counterpart
         assert (fill.price_cents, fill.quote_id, fill.asked_at_ms) == (250, quote.quote_id, quote.asked_at_ms)
         counterparts.tell("A", 190)
         wait_for(
-            lambda: counterparts.filled() == ["ann", "ann", "bob"], what="a void fill is ordered anew by the next quote"
+            lambda: counterparts.filled() == ["ann", "ann", "bob"],
+            what="the next quote fills again the order whose fill was void",
         )
 
 
-def test_changes_take_effect_and_an_order_armed_at_a_satisfying_price_is_filled_at_once(
+def test_changes_are_applied_and_an_order_armed_at_a_satisfying_price_is_filled_at_once(
     counterparts, environment, wait_for
 ):
     with running("consumers.triggers", environment):
         wait_for(lambda: all_owned(counterparts, "one"), what="all symbols owned")
         counterparts.store(buy("ann"))
         counterparts.announce(buy("ann"), buy("bob"), gone("bob"), buy("joe", "B"))
-        wait_for(lambda: counterparts.asked() == {"A", "B"}, what="the last of the news is heard, and so all of it")
+        wait_for(
+            lambda: counterparts.asked() == {"A", "B"}, what="the last change is received, and so are all before it"
+        )
         counterparts.tell("A", 250)
         wait_for(
             lambda: counterparts.filled() == ["ann"],
@@ -185,17 +188,17 @@ def test_changes_take_effect_and_an_order_armed_at_a_satisfying_price_is_filled_
         counterparts.announce(buy("eve"))
         wait_for(lambda: counterparts.filled() == ["ann", "eve"])
     assert [request.symbol for request in counterparts.requests].count("A") == 1, (
-        "one that is alive is not asked for again"
+        "a symbol with a usable quote is not requested again"
     )
 
 
-def test_news_that_cannot_be_read_is_passed_over(counterparts, environment, wait_for):
+def test_undecodable_changes_are_skipped(counterparts, environment, wait_for):
     with running("consumers.triggers", environment):
         wait_for(lambda: all_owned(counterparts, "one"))
         garbage = Outgoing(TRIGGERS_EXCHANGE, trigger_key(trigger_partition_of("A")), b"\xc1", mandatory=False)
         counterparts.publisher.publish(garbage)
         counterparts.announce(buy("ann"))
-        wait_for(lambda: counterparts.asked() == {"A"}, what="the news behind it is heard")
+        wait_for(lambda: counterparts.asked() == {"A"}, what="the change after it is received")
 
 
 def test_a_symbol_is_requested_when_its_quote_expires_and_not_before(counterparts, environment, wait_for):
@@ -205,7 +208,7 @@ def test_a_symbol_is_requested_when_its_quote_expires_and_not_before(counterpart
         wait_for(lambda: counterparts.asked() == {"B"})
         quote = counterparts.tell("A", 400, age_ms=55_000)
         counterparts.tell("B", 250)
-        wait_for(lambda: counterparts.filled() == ["joe"], what="the later price is heard, and so is the one before")
+        wait_for(lambda: counterparts.filled() == ["joe"], what="the later price is received, and so is the one before")
         counterparts.store(buy("ann"))
         counterparts.announce(buy("ann"))
         wait_for(lambda: counterparts.asked() == {"A", "B"}, what="the refresh")
@@ -218,7 +221,7 @@ def test_replicas_share_the_symbols_and_take_over_those_of_a_dead_one(counterpar
     counterparts.store(*(buy(f"user{symbol}", symbol) for symbol in SYMBOLS))
     two = environment | {"REPLICA": "two"}
     with running("consumers.triggers", environment) as one, running("consumers.triggers", two):
-        wait_for(lambda: all_owned(counterparts, "one", "two"), what="both have a share")
+        wait_for(lambda: all_owned(counterparts, "one", "two"), what="both own symbols")
         wait_for(lambda: counterparts.asked() == set(SYMBOLS))
         for symbol in SYMBOLS[:5]:
             counterparts.tell(symbol, 250)
@@ -230,7 +233,9 @@ def test_replicas_share_the_symbols_and_take_over_those_of_a_dead_one(counterpar
         wait_for(lambda: set(counterparts.filled()) == {f"user{symbol}" for symbol in SYMBOLS}, what="all are filled")
 
 
-def test_news_from_before_a_loss_is_not_heard_once_the_symbols_return(counterparts, amqp_url, database_url, wait_for):
+def test_changes_from_before_a_loss_are_not_received_when_the_partition_is_gained_again(
+    counterparts, amqp_url, database_url, wait_for
+):
     """An order that was cancelled while another worker owned its symbol would be armed again, and its prices bought."""
     broker = open_connection(amqp_url, "one")
     with contextlib.closing(broker), connect(database_url, "one") as database:
@@ -243,7 +248,7 @@ def test_news_from_before_a_loss_is_not_heard_once_the_symbols_return(counterpar
         wait_for(owns_all, what="all symbols owned")
         counterparts.announce(buy("ann"))  # it waits in the worker's queue: the worker does not pump
         counterparts.take_away(trigger_partition_of("A"))
-        wait_for(owns_all, what="the symbols return")
+        wait_for(owns_all, what="the symbols are owned again")
         counterparts.announce(buy("joe", "B"))
 
         def asked() -> set[str]:
@@ -252,7 +257,7 @@ def test_news_from_before_a_loss_is_not_heard_once_the_symbols_return(counterpar
             worker.turn()
             return counterparts.asked()
 
-        wait_for(asked, what="the news behind it is heard")
+        wait_for(asked, what="the change after it is received")
         assert counterparts.asked() == {"B"}
 
 
@@ -261,9 +266,9 @@ def test_a_restarted_worker_fills_orders_that_it_may_have_missed(counterparts, e
     with running("consumers.triggers", environment | {"FAULT_POINT": "before-fill:1"}) as first:
         wait_for(lambda: counterparts.asked() == {"A"})
         counterparts.tell("A", 250)
-        assert first.wait(20) == -signal.SIGKILL, "it dies with the fills in its hands"
+        assert first.wait(20) == -signal.SIGKILL, "the worker dies before it sends the fills"
     counterparts.requests.clear()
     with running("consumers.triggers", environment):
-        wait_for(lambda: counterparts.asked() == {"A"}, what="it asks, as it has heard nothing")
+        wait_for(lambda: counterparts.asked() == {"A"}, what="the new worker requests a quote, because it knows none")
         counterparts.tell("A", 250)
         wait_for(lambda: counterparts.filled() == ["user0", "user1", "user2"])

@@ -30,7 +30,7 @@ def broker(amqp_url):
 
 @pytest.fixture
 def letters(database_url):
-    """Returns each dead letter's transaction, place in its stream, size in bytes, and number of kept bytes."""
+    """Returns each dead letter's transaction, offset in its stream, size in bytes, and number of stored bytes."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         query = "SELECT xmin::text, stream, stream_offset, size_bytes, length(body) FROM dead_letters"
         yield lambda: connection.execute(f"{query} ORDER BY letter_number").fetchall()

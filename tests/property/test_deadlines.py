@@ -41,7 +41,7 @@ class BackAndForth(RuleBasedStateMachine):
         for _ in range(most):
             popped = self.deadlines.pop(self.now_ms)
             if popped is None:
-                assert self._due() == [], "is due, and is not handed out"
+                assert self._due() == [], "is due, and was not returned"
                 return
             subject, at_ms = popped
             assert subject in self._due() and at_ms == self.left.pop(subject)

@@ -33,14 +33,14 @@ def stored(batch: AuditBatch) -> dict[int, list[tuple[int, int]]]:
     return {source: [(p.first_number, p.last_number) for p in pieces] for source, pieces in batch.pieces.items()}
 
 
-def test_the_log_moves_on_behind_what_was_taken():
+def test_the_next_offset_follows_the_messages_that_were_taken():
     batch = gathered(body(1, ENTRY), body(2, ENTRY, ENTRY), first_offset=7, high_offset=6)
     batch.settle(Numbering({}), ALL)
     assert (batch.next_offset, batch.high_offset, batch.entries, batch.tags) == (9, 8, 3, [8, 9])
     assert stored(batch) == {2: [(1, 1), (2, 3)]}
 
 
-def test_the_log_stays_at_what_is_held_back():
+def test_the_next_offset_is_that_of_the_first_message_held_back():
     numbering = Numbering({})
     batch = gathered(body(2, ENTRY), body(1, ENTRY, source=5), first_offset=7, high_offset=6)
     batch.settle(numbering, ALL)
@@ -57,14 +57,14 @@ def test_a_marker_is_stored_with_its_number_as_any_entry():
     assert stored(batch) == {2: [(1, 3)]}
 
 
-def test_a_message_that_is_none_of_the_contract_is_a_dead_letter():
+def test_an_undecodable_message_becomes_a_dead_letter():
     batch = gathered(b"garbage", body(1, ENTRY, source=33))
     batch.settle(Numbering({}), ALL)
     assert [letter.offset for letter in batch.dead] == [0, 1]
     assert (batch.next_offset, batch.pieces) == (2, {})
 
 
-def test_a_dead_letter_that_was_passed_before_is_not_kept_again():
+def test_a_dead_letter_that_was_passed_before_is_not_stored_again():
     batch = gathered(*[b"garbage"] * 4, first_offset=3, high_offset=5, dead=(3, 4, 5))
     assert [letter.offset for letter in batch.dead] == [6]
 
@@ -132,7 +132,7 @@ def test_skipped_entries_with_known_numbers_are_compared_when_read_again():
     assert [(part.arrival.offset, part.known) for part in batch.repeats] == [(2, 1)]
 
 
-def test_a_source_that_lacks_an_entry_stops_and_holds_the_log_no_longer():
+def test_a_source_that_lacks_an_entry_stops_and_no_longer_delays_the_log():
     numbering = Numbering({2: 10})
     bodies = [body(12 + n, ENTRY) for n in range(HELD_MESSAGES_MAX)]
     batch = gathered(*bodies, body(12 + HELD_MESSAGES_MAX, a_marker("c")), first_offset=5, high_offset=4)

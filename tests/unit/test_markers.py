@@ -100,7 +100,7 @@ def test_later_commands_of_the_dumps_requester_wait_behind_the_marker(partition)
 
 
 @pytest.mark.parametrize("partition", [NO_USER_PARTITION, ELSEWHERE])
-def test_an_answer_for_one_symbol_is_none_for_another_behind_two_markers(partition):
+def test_a_quote_of_one_symbol_does_not_release_a_command_for_another_behind_two_markers(partition):
     admin = a_person_of(partition)
     rig = SchedulerRig(partition=partition)
     rig.takes(a_buy(1, "ann"))
@@ -163,7 +163,7 @@ def test_two_markers_in_a_row_both_pass(partition):
     assert rig.next_offset == 3
 
 
-def test_a_second_marker_waits_for_what_lies_between():
+def test_a_second_marker_waits_for_the_commands_between_the_two():
     rig = SchedulerRig(partition=ELSEWHERE)
     rig.takes_marker(a_root_dumplog(1))
     rig.takes(a_buy(2, "ann"))

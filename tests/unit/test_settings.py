@@ -8,7 +8,7 @@ from schema.settings import REPLICA_CHARACTERS_MAX, from_environment
 SERVERS = {"AMQP_URL": "amqp://", "DATABASE_URL": "postgresql://"}
 
 
-def test_all_processes_in_a_place_and_no_others_begin_with_its_name() -> None:
+def test_the_names_of_all_processes_of_one_replica_begin_with_its_prefix_and_no_others_do() -> None:
     first, second = (from_environment(SERVERS | {"REPLICA": "worker-1"}) for _ in range(2))
     assert first.replica != second.replica
     assert first.replica_prefix == second.replica_prefix != ""
@@ -17,7 +17,7 @@ def test_all_processes_in_a_place_and_no_others_begin_with_its_name() -> None:
 
 
 @pytest.mark.parametrize("environment", [{}, {"REPLICA": "w" * REPLICA_CHARACTERS_MAX}])
-def test_a_name_that_others_may_have_is_no_place(environment: dict[str, str]) -> None:
+def test_a_name_that_other_replicas_may_have_gives_no_prefix(environment: dict[str, str]) -> None:
     assert from_environment(SERVERS | environment).replica_prefix == ""
 
 

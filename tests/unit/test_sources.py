@@ -73,7 +73,7 @@ def test_a_message_continues_a_source_that_knows_all_its_users():
     judge = Judge()
     judge.strangers((7, 1))
     assert judge.sources.continues(judge.arrival)
-    assert not judge.sources.continues(judge.arrival), "now it is its own copy"
+    assert not judge.sources.continues(judge.arrival), "the message now counts as a copy of itself"
     judge.strangers((7, 2))
     judge.sources.forget(next_offset=9)
     judge.arrival.users.add("somebody else")
@@ -108,7 +108,7 @@ def test_an_id_at_or_below_one_in_the_history_may_be_a_copy():
     assert not judge.may_be_copies((7, 6))
 
 
-def test_sources_that_were_not_used_for_long_are_forgotten_once_all_of_theirs_is_committed():
+def test_sources_unused_for_long_are_forgotten_once_their_commands_are_committed():
     judge = Judge(sources_max=1)
     judge.may_be_copies((7, 1))
     judge.may_be_copies((8, 1))
@@ -142,7 +142,7 @@ def test_users_are_looked_up_again_when_too_many_are_known():
     assert judge.strangers((7, 3)) != []
     judge.sources.introduce("ann", HEAD, None)
     assert judge.sources.may_hold_copies(judge.arrival) is False
-    assert judge.may_be_copies((7, 1)), "what was the newest is known all the same"
+    assert judge.may_be_copies((7, 1)), "the newest id is still known"
 
 
 def test_no_more_is_read_ahead_when_unfinished_messages_hold_the_ids_of_too_many_sources(monkeypatch):

@@ -64,7 +64,7 @@ class StreamRegistry:
         self._stale.update(user for user in self._by_user if partition_of(user) in partitions)
 
     def hear_status(self, live: bool) -> None:
-        """Notes that the broker came or went. News may have been missed meanwhile, so every account is looked up."""
+        """Notes that the broker was lost or is back. Every account is then looked up: news may have been missed."""
         self.live = live
         if live:
             self._stale.update(self._by_user)

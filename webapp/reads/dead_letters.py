@@ -9,7 +9,7 @@ BYTES_SHOWN = 48
 
 
 class DeadLetterView(msgspec.Struct, frozen=True):
-    """`id`: the stream it came from and its place there. `beginning`: its first bytes, as text can show them.
+    """`id`: the stream it came from and its offset there. `beginning`: its first bytes, as text can show them.
 
     `number`: the order in which letters were given up; `given_up_at_ms`: when, in ms since the epoch.
     """

@@ -8,7 +8,7 @@ class Kind(enum.StrEnum):
     """Ways in which streams, history and engine can disagree. Each is a violation."""
 
     MISMATCH = "decided differently than recorded"
-    OUT_OF_ORDER = "took effect in another order than the stream's"
+    OUT_OF_ORDER = "executed in another order than the stream's"
     UNKNOWN = "in the history, but in no stream"
     LOST = "read in a stream, but missing in the history"
     GAP = "numbers missing in a user's history"

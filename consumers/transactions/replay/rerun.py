@@ -150,7 +150,7 @@ class Rerun:
         while self._log.fills and self._log.fills[0].number < entry.number:
             self._void(self._log.fills.popleft(), row.at_ms)
         if entry.number < self._reached:
-            self._note(Kind.OUT_OF_ORDER, row, f"{_where(entry)} took effect after a later entry of the stream")
+            self._note(Kind.OUT_OF_ORDER, row, f"{_where(entry)} was executed after a later entry of the stream")
         self._reached = max(self._reached, entry.number)
         account = self.account
         if (account.buys or account.sells) and (overdue := engine.due(account, row.at_ms)):

@@ -52,7 +52,7 @@ def test_postgres_restarts_under_the_site(website: Website, postgres: Servers, w
             wait_for(lambda: gateway.submitted(ids.of_key(user, "before")), what="it is submitted")
             postgres.stop(POSTGRES)
             try:
-                assert on_its_way.result().status_code == 202, "nobody may be told that it has no effect"
+                assert on_its_way.result().status_code == 202, "the site must not say that the order has no effect"
                 _says_when_to_come_back(browser, caller)
                 assert client.get("/healthz").json == {"broker": True, "database": False, "log": False}
                 for key in ("before", "meanwhile"):  # the site cannot look up whether a key was used before

@@ -42,7 +42,7 @@ def test_changed_content_gets_a_new_address(tmp_path: Path) -> None:
     assert len({here, changed, static_url_path(tmp_path / "static")}) == 3
 
 
-def test_a_page_from_before_an_upgrade_gets_the_files_of_today(website: Website) -> None:
+def test_a_page_from_before_an_upgrade_gets_the_current_files(website: Website) -> None:
     client = website.app.test_client()
     response = client.get("/static/0123456789abcdef/js/chart.js")
     assert response.status_code == 302

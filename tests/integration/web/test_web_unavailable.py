@@ -1,4 +1,4 @@
-"""Broker or database away: people are told to come back, no order is lost, and none is done twice."""
+"""Broker or database unreachable: the site asks people to come back; no order is lost, and none is done twice."""
 
 import threading
 from collections.abc import Iterator
@@ -67,7 +67,10 @@ def test_an_order_whose_confirm_is_lost_has_its_effect_once(
     response = caller.give("ADD", key="once", amount="1.00")
     assert response.status_code == 503
     assert response.json["perhaps_taken"] is True
-    wait_for(lambda: app.test_client().get("/healthz").json["broker"] is False, what="nobody else waits for it")
+    wait_for(
+        lambda: app.test_client().get("/healthz").json["broker"] is False,
+        what="the site knows that the broker is unreachable",
+    )
     refused = caller.give("ADD", key="another", amount="4.00")
     assert (refused.status_code, refused.json["perhaps_taken"]) == (503, False)
     assert "broker is unavailable" in refused.json["detail"]
