@@ -1,6 +1,5 @@
 """`/healthz`: tells monitoring whether this process can do its work. It reveals nothing about any person."""
 
-import math
 import time
 
 import structlog
@@ -42,8 +41,7 @@ def healthz() -> ResponseReturnValue:
 
 def _look_at_database(here: Site) -> tuple[bool, bool]:
     """Whether the database takes writes, and whether the log of record is being stored in it."""
-    found: tuple[bool, bool]
-    at, found = here.cache.get("database", (-math.inf, (False, False)))
+    at, found = here.cache.database
     if time.monotonic() - at > FRESH_SECONDS:
         try:
             here.store.row(_WRITE)
@@ -51,5 +49,5 @@ def _look_at_database(here: Site) -> tuple[bool, bool]:
         except (Unavailable, SQLAlchemyError) as error:  # the latter where the schema is missing: not migrated yet
             log.warning("the database accepts no writes", error=str(error), cause=str(error.__cause__))
             found = False, False
-        here.cache["database"] = (time.monotonic(), found)
+        here.cache.database = (time.monotonic(), found)
     return found

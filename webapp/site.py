@@ -1,9 +1,11 @@
 """Objects that one web process shares among its requests: settings, database, gateway. Wiring only, no behaviour."""
 
+import math
+from collections import deque
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
 
+import msgspec
 from flask import current_app
 
 from webapp.gateway import Gateway
@@ -16,6 +18,26 @@ from webapp.waiting import WaitingPlaces
 EXTENSION = "daytrade"
 
 
+LOOKS_MAX = 600
+"""Maximum readings of the history's row counter to remember."""
+
+
+@dataclass(slots=True)
+class SiteCache:
+    """Results of reads over the whole system, cached briefly so that the next request costs nothing.
+
+    Each has the `time.monotonic()` of its read; what was never read is infinitely old.
+    """
+
+    database: tuple[float, tuple[bool, bool]] = (-math.inf, (False, False))
+    """Whether the database takes writes, and whether the log of record is being stored."""
+    lengths: tuple[float, dict[str, int]] = field(default_factory=lambda: (-math.inf, {}))
+    """Length by stream."""
+    quote_cost: tuple[float, msgspec.Struct | None] = (-math.inf, None)
+    row_counts: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=LOOKS_MAX))
+    """Readings of the history's row counter, the newest last."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     settings: WebSettings
@@ -24,9 +46,7 @@ class Site:
     ids: CommandIds
     waiting: WaitingPlaces
     turns: ClientTurns = field(default_factory=ClientTurns)
-    cache: dict[str, Any] = field(default_factory=dict)
-    """Results of reads over the whole system, cached briefly so that the next request costs nothing. Any, because each
-    read knows the type of its own result, which this module must not import."""
+    cache: SiteCache = field(default_factory=SiteCache)
     cache_lock: Lock = field(default_factory=Lock)
 
 

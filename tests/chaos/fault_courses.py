@@ -101,7 +101,7 @@ class FaultCourses:
                 return self._publisher()
             case "scale":
                 return self._scale()
-            case "invalid messages":
+            case "invalid":
                 return self._invalid_messages()
         raise AssertionError(fault)
 

@@ -1,6 +1,5 @@
 """State of the system for administrators: rates, owners and lag of partitions, dead letters, quote cost."""
 
-import math
 import time
 
 import msgspec
@@ -94,11 +93,10 @@ def _lengths(next_offsets: dict[str, int]) -> dict[str, int]:
     """Lengths of the streams; empty while the broker is unreachable."""
     here = site()
     with here.cache_lock:
-        lengths: dict[str, int]
-        at, lengths = here.cache.get("lengths", (-math.inf, {}))
+        at, lengths = here.cache.lengths
         if time.monotonic() - at > FRESH_SECONDS:
             lengths = _ask(next_offsets)
-            here.cache["lengths"] = (time.monotonic(), lengths)
+            here.cache.lengths = (time.monotonic(), lengths)
         return lengths
 
 

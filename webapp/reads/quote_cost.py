@@ -1,6 +1,5 @@
 """Cost of today's quotes (UTC), beside the least possible cost (spec §4). The figures are at most a minute old."""
 
-import math
 import time
 from datetime import UTC, datetime
 
@@ -35,11 +34,10 @@ def quote_cost() -> QuoteCostView:
     """Cost of this day so far."""
     here = site()
     with here.cache_lock:
-        cost: QuoteCostView | None
-        at, cost = here.cache.get("quote cost", (-math.inf, None))
-        if cost is None or time.monotonic() - at > FRESH_SECONDS:
+        at, cost = here.cache.quote_cost
+        if not isinstance(cost, QuoteCostView) or time.monotonic() - at > FRESH_SECONDS:
             cost = _look()
-            here.cache["quote cost"] = (time.monotonic(), cost)
+            here.cache.quote_cost = (time.monotonic(), cost)
         return cost
 
 

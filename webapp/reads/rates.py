@@ -11,7 +11,6 @@ from webapp.site import site
 from webapp.store import store
 
 SPANS_SECONDS = (10, 60)
-LOOKS_MAX = 600
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
@@ -20,7 +19,7 @@ def rates() -> dict[int, float | None]:
     now, count = time.monotonic(), store().only(_COUNT)[0]
     here = site()
     with here.cache_lock:
-        looks = here.cache.setdefault("counts", deque(maxlen=LOOKS_MAX))
+        looks = here.cache.row_counts
         if not looks or now - looks[-1][0] >= SECONDS_BETWEEN_LOOKS:
             looks.append((now, count))
         return {span: _rate(looks, now, count, span) for span in SPANS_SECONDS}
