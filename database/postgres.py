@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any
 
 import psycopg
-from psycopg.rows import TupleRow
 
 from database import libpq_urls
 from schema.errors import StoreAway, StoreError
@@ -88,7 +87,7 @@ def connection_parameters(
     }
 
 
-def only_row(cursor: psycopg.Cursor[TupleRow]) -> TupleRow:
+def only_row(cursor: psycopg.Cursor[psycopg.rows.TupleRow]) -> psycopg.rows.TupleRow:
     """The row of a statement that always returns one."""
     row = cursor.fetchone()
     assert row is not None, "a statement that always returns a row returned none"
