@@ -36,8 +36,8 @@ from schema.settings import Settings
 BATCH_ENTRIES_MAX = 20_000
 """Maximum entries per batch: bounds a transaction to about a tenth of a second."""
 
-PREFETCH_MESSAGES = 50
-"""Maximum messages that wait here: 8 MB of memory, and five times as many as make a full batch if they are full."""
+PREFETCH_MESSAGES = 100
+"""Maximum messages that wait here: 16 MB of memory, and ten times as many as make a full batch if they are full."""
 
 LOAD_ENTRIES = 200
 """Minimum entries in a batch for the worker to count as busy."""
@@ -45,7 +45,7 @@ LOAD_ENTRIES = 200
 GATHER_SECONDS = 0.03
 """Seconds for which a busy worker gathers a batch: fewer, larger transactions leave more CPU to other processes."""
 
-SPACING_SECONDS = 0.01
+SPACING_SECONDS = 0.03
 """Minimum seconds between two small transactions. A message that comes after a longer pause is stored at once."""
 
 IDLE_SECONDS = 0.1
@@ -188,7 +188,7 @@ class _AuditWorker(Owner):
         self._broker.pump(IDLE_SECONDS)
         self._take_in()
         started = time.monotonic()
-        while self._batch.tags and self._batch.entries < BATCH_ENTRIES_MAX:
+        while 0 < len(self._batch.tags) < PREFETCH_MESSAGES and self._batch.entries < BATCH_ENTRIES_MAX:
             self._broker.pump(max(self._gather_until(started) - time.monotonic(), 0.0))
             self._take_in()
             if time.monotonic() >= self._gather_until(started):

@@ -4,6 +4,7 @@ turn.py decides what happens in a turn. The process drops a session when a conne
 out to have another owner; nothing is lost, because the streams and the database hold all that matters.
 """
 
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -14,7 +15,7 @@ from consumers.transactions import store
 from consumers.transactions.batch import Batch
 from consumers.transactions.outgoing import messages_of, news_of
 from consumers.transactions.owned_partitions import OwnedPartitions, ServerConnections
-from consumers.transactions.turn import Records, TransactionTurns
+from consumers.transactions.turn import PREFETCH_MESSAGES, Records, TransactionTurns
 from ownership.clock import Clock
 from quotecache.client import Prices
 from rabbitmq.connection import Connection
@@ -30,6 +31,15 @@ statement (5 s). Larger ones gain little and delay heartbeats.
 """
 
 IDLE_SECONDS_MAX = 0.05
+
+SPACING_SECONDS = 0.005
+"""Minimum seconds between two small batches: a batch costs several milliseconds of CPU, however small it is.
+
+A command that comes after a longer pause is run at once.
+"""
+
+SMALL_COMMANDS, SMALL_MESSAGES = 200, PREFETCH_MESSAGES
+"""Backlog from which on a batch need not wait: with so many messages the broker may send no more."""
 
 log = structlog.get_logger()
 
@@ -54,6 +64,7 @@ class TransactionWorker:
         servers = ServerConnections(broker, database, self._publisher)
         self._partitions = OwnedPartitions(servers, self._scheduler, clock, replica, doubtful)
         self._held = self._partitions.held
+        self._committed_at = 0.0
         self.rows_written = 0
 
     def run(self, stopping: Callable[[], bool]) -> None:
@@ -72,10 +83,18 @@ class TransactionWorker:
     def _receive(self) -> None:
         """Waits for something to do; under load, receives what has arrived, up to a full batch."""
         self._broker.pump(self._patience())
+        self._gather()
         before, backlog = -1, self._backlog()
         while before < backlog < BATCH_ROWS_MAX:
             self._broker.pump(0)
             before, backlog = backlog, self._backlog()
+
+    def _gather(self) -> None:
+        """Waits for more commands if there are few, and the last batch was just now."""
+        messages = sum(len(owned.intake.arrivals) for owned in self._held.values())
+        pause = self._committed_at + SPACING_SECONDS - time.monotonic()
+        if pause > 0 and messages < SMALL_MESSAGES and self._backlog() < SMALL_COMMANDS:
+            time.sleep(pause)
 
     def _patience(self) -> float:
         if (
@@ -119,6 +138,7 @@ class TransactionWorker:
                 strike("before-commit")
             store.commit(self._database, batch, [owned.ownership for owned in changed], messages)
             strike("after-commit")
+            self._committed_at = time.monotonic()
             self.rows_written += len(batch.rows)
             for of_partition in messages.values():
                 for message in of_partition:
