@@ -29,6 +29,7 @@ _doubtful: dict[int, int] = {}
 
 def work(broker: Connection, database: psycopg.Connection, replica: str, stopping: Callable[[], bool]) -> None:
     store.check_partitions(database)
+    store.plan_by_keys(database)
     worker = TransactionWorker(broker, database, replica, _doubtful)
     try:
         worker.run(stopping)

@@ -78,6 +78,16 @@ def load(connection: psycopg.Connection, users: Iterable[str]) -> list[Account]:
     return list(accounts.values())
 
 
+def plan_by_keys(connection: psycopg.Connection) -> None:
+    """Makes Postgres look rows up by their keys in this session, and never scan a table for them.
+
+    A worker's session keeps the plans that it made while the tables were nearly empty. They scan whole tables, which
+    then grow, and Postgres plans anew only when it gathers statistics, a minute later.
+    """
+    with connection.transaction():
+        connection.execute(_PLAN_BY_KEYS)
+
+
 def check_partitions(connection: psycopg.Connection) -> None:
     """Raises SettingsError if the database was made for another number of partitions: users would change logs."""
     with connection.transaction(), connection.cursor() as cursor:
@@ -218,6 +228,10 @@ _ANSWERS = """
         SELECT seq, outcome::text, reason::text, symbol, amount_cents, price_cents, at_ms, newest_order_seq
         FROM history
         WHERE user_id = c.user_id AND command_id = c.command_id LIMIT 1) h"""
+
+_PLAN_BY_KEYS = """
+    SELECT set_config(name, 'off', false)
+    FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) AS name"""
 
 _UPSERT_ACCOUNTS = """
     INSERT INTO accounts (user_id, opened, cash_cents, reserved_cents, history_seq)
