@@ -7,6 +7,17 @@ set -euo pipefail
 venv=$1 requirements=$2
 python=${PYTHON:-python3}
 
+# An interpreter that was built with optimisation takes less CPU: those of distributions are, those of pyenv are not. Unless
+# PYTHON names one, the distribution's is taken if the first one on the path is not optimised, and nothing has to be installed.
+optimised='import sys; from runtime.interpreter import is_optimised; sys.exit(not is_optimised())'
+if [ -z "${PYTHON:-}" ] && ! "$python" -B -c "$optimised" 2>/dev/null; then
+    system=/usr/bin/python3
+    if "$system" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null &&
+        "$system" -B -c "$optimised"; then
+        python=$system
+    fi
+fi
+
 fail() { echo "error: $*"; exit 1; }
 
 command -v "$python" >/dev/null || fail "$python is missing. Install Python 3.11 or newer."

@@ -1,7 +1,6 @@
 """Report of a load test: compiled from the database, written as JSON. `report_screen.py` formats it for a terminal."""
 
 import json
-import platform
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +11,7 @@ from loadtest import dump_figures, figures, quote_figures
 from loadtest.checks import check
 from loadtest.quote_figures import QuoteFigures
 from loadtest.run import Run
+from runtime import interpreter
 from runtime.output_file import written_whole
 from schema.settings import Settings
 
@@ -105,4 +105,4 @@ def _audit_entries(run: Run) -> int:
 
 def _versions(database: RetryingDatabase, rabbitmq: str) -> dict[str, str]:
     servers = {"rabbitmq": rabbitmq, "postgres": database.value("SHOW server_version").split()[0]}
-    return {"python": platform.python_version()} | servers | {name.lower(): version(name) for name in LIBRARIES}
+    return {"python": interpreter.described()} | servers | {name.lower(): version(name) for name in LIBRARIES}

@@ -26,6 +26,7 @@ from deploy.stack.progress import duration, progress, say
 from deploy.stack.record import CONTAINER, GIVEN, load
 from deploy.supervision import leftovers, modules, site, supervisor
 from deploy.supervision.foreground import Interrupted
+from runtime import interpreter
 from schema.commands import is_user
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
@@ -113,6 +114,7 @@ def status() -> None:
         table.add_row(f"{len(lost)} processes", "no supervisor: make down", "-", "-")
     if record.kind == CONTAINER and servers.running(record):
         table.add_row("rabbitmq, postgres", "in containers", "-", "-")
+    print(f"Python {interpreter.described()}")
     if not table.rows:
         print("Nothing is running.")
         return
