@@ -13,8 +13,8 @@ def is_optimised() -> bool:
 
     Debian builds its own so, but leaves that out of the recorded options.
     """
-    is_the_system_s = sys.base_prefix == "/usr"
-    return is_the_system_s or "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    from_distribution = sys.base_prefix == "/usr"
+    return from_distribution or "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
 
 
 def described() -> str:
