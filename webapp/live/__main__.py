@@ -5,8 +5,10 @@ import os
 import resource
 import socket
 import sys
+from dataclasses import replace
 from types import FrameType
 
+import structlog
 import uvicorn
 
 from runtime import entry_point
@@ -22,6 +24,8 @@ BACKLOG = 2_048
 END_SECONDS_MAX = 3
 FILES_SPARE = 200
 """File descriptors in addition to one per stream."""
+
+log = structlog.get_logger()
 
 
 ABOUT = """
@@ -53,16 +57,32 @@ class LiveServer(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._hub.stop)
 
 
+def streams_possible(wanted: int) -> int:
+    """Number of streams for which this process may open files, at most `wanted`; raises the process's limit for them.
+
+    A page beyond this number is told to come back. Without files it would wait for ever. Raises SettingsError.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = wanted + FILES_SPARE if most == resource.RLIM_INFINITY else min(most, wanted + FILES_SPARE)
+    if files <= FILES_SPARE:
+        raise SettingsError(
+            f"only {files} files may be open, too few for any page: raise the limit (ulimit -n {wanted + FILES_SPARE})"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    return files - FILES_SPARE
+
+
 def main() -> int:
     try:
         settings = from_environment(os.environ)
+        possible = streams_possible(settings.streams_max)
     except SettingsError as error:
         print(f"live: {error}", file=sys.stderr)
         return 2
     set_up_logging(settings.base.log_level, settings.base.replica)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, settings.streams_max + FILES_SPARE), most))
-    app, hub = create_server(settings)
+    if possible < settings.streams_max:
+        log.warning("fewer streams than LIVE_STREAMS_MAX: the limit on open files (ulimit -n) is low", streams=possible)
+    app, hub = create_server(replace(settings, streams_max=possible))
     config = uvicorn.Config(
         app,
         host=settings.host,

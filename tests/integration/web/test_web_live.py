@@ -17,6 +17,7 @@ import pytest
 from bench import processes
 from bench.processes import ROOT, free_port
 from tests.integration.web.website import Browser, Website
+from webapp.live.__main__ import FILES_SPARE
 from webapp.live_address import SYMBOLS_MAX
 
 STREAMS_MAX = 5
@@ -29,12 +30,12 @@ WATCHED = 3 * SYMBOLS_MAX
 class LiveProcess:
     """`python -m webapp.live` beside a website."""
 
-    def __init__(self, website: Website, **settings: str):
+    def __init__(self, website: Website, files_max: int = 4_096, **settings: str):
         self.port = free_port()
         variables = {"LIVE_PORT": str(self.port), "LIVE_STREAMS_MAX": str(STREAMS_MAX), "REPLICA": "live"} | settings
         self._log = (website.system.folder / "live.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "webapp.live"],
+            ["sh", "-c", f'ulimit -n {files_max} && exec "$0" -m webapp.live', sys.executable],
             cwd=ROOT,
             env=processes.with_rights("live", website.system.environment | variables),
             stdout=self._log,
@@ -261,6 +262,18 @@ def test_one_page_too_many_is_told_when_to_retry(live: LiveProcess, browser, pag
     wait_for(lambda: live.streams() == 0, what="their places are free")
     with page() as stream:
         stream.hear("account")
+
+
+def test_pages_beyond_the_limit_on_open_files_are_told_when_to_retry(website: Website, browser, wait_for) -> None:
+    cramped = LiveProcess(website, files_max=FILES_SPARE + 1)
+    try:
+        wait_for(cramped.is_well, what="it is up")
+        with Page(cramped, browser) as stream:
+            stream.hear("account")
+            status, headers = cramped.status("/live", Cookie=f"{browser.cookie_name}={browser.cookie}")
+            assert (status, headers["retry-after"]) == (503, "10")
+    finally:
+        cramped.close()
 
 
 def test_a_terminated_process_ends_its_streams_and_exits_at_once(website: Website, browser, wait_for) -> None:
