@@ -44,8 +44,9 @@ if [ "${3-}" != as-owner ]; then
     exec "$python" -B -m deploy.stack.owner "$0" "$venv" "$requirements" as-owner
 fi
 [ -w . ] || fail "$(id -un) has no permission to write in $(pwd -P)."
-if [ -e "$venv" ] && ! [ -w "$venv" ]; then
-    fail "$venv belongs to $(stat -c %U "$venv"). Run this once: sudo chown -R $(id -un): $(printf %q "$(pwd -P)")"
+# Also single files: a package that root has installed keeps pip from installing another version of it.
+if [ -e "$venv" ] && [ "$(id -u)" != 0 ] && others=$(find "$venv" ! -user "$(id -u)" -print -quit) && [ "$others" ]; then
+    fail "$others belongs to $(stat -c %U "$others"). Run this once: sudo chown -R $(id -un): $(printf %q "$(pwd -P)")"
 fi
 
 # This script decides what pip installs, and where. The machine's settings decide how pip gets it: index, proxy,

@@ -74,6 +74,28 @@ def test_a_program_that_the_owner_may_not_run_is_named_with_the_repair(folder):
     assert (failed.value.returncode, failed.value.stderr) == (1, output)
 
 
+@as_root
+def test_a_package_that_root_installed_is_named_with_the_repair(folder):
+    for name in ("database", "deploy", "runtime", "schema"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / ".venv" / "lib").mkdir(parents=True)
+    for path in (folder, folder / ".venv", folder / ".venv" / "lib"):
+        os.chown(path, SOMEBODY.pw_uid, SOMEBODY.pw_gid)
+    (folder / ".venv" / "lib" / "flask.py").touch()
+    done = subprocess.run(
+        ["deploy/make_venv.sh", ".venv", "requirements.txt", "as-owner"],
+        cwd=folder,
+        env=os.environ | {"PYTHON": "/usr/bin/python3"},
+        user=SOMEBODY.pw_uid,
+        group=SOMEBODY.pw_gid,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+    )
+    output = f"error: .venv/lib/flask.py belongs to root. Run this once: sudo chown -R daemon: {folder}\n"
+    assert (done.returncode, done.stdout) == (1, output)
+
+
 def test_users_other_than_root_are_not_switched(folder, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: NOBODYS_UID)
     assert owner.stand_in(str(folder)) is None
