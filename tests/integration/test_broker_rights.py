@@ -20,6 +20,7 @@ from rabbitmq.declare import declare
 from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.rights import SETUP_USER, url_for
 from rabbitmq.roles import BrokerRole
+from rabbitmq.subscription import Subscription
 from rabbitmq.topology import AUDIT_STREAM, EXCHANGES, PRICE_REQUESTS_QUEUE, account_key, command_stream, trigger_key
 from schema.codec import encode
 from schema.commands import NO_USER, VERSION, CommandBatch, DumpMarker, FillBatch, partition_of
@@ -185,6 +186,24 @@ def test_a_publisher_that_may_not_publish_hears_of_it_at_once(setup_url) -> None
         publisher.publish(Outgoing("fills", command_stream(0), b""))
         with pytest.raises(BrokerError, match="ACCESS_REFUSED"):
             publisher.flush()
+
+
+def test_a_reader_drops_what_only_wrong_rights_let_through(setup_url, wait_for, capsys) -> None:
+    """In the namespaces of tests the user that sets up may publish everything."""
+    heard: list[bytes] = []
+    with (
+        closing(open_connection(url_for(TRIGGERS, setup_url), "reader")) as reader,
+        closing(open_connection(setup_url, "forger")) as forger,
+        closing(open_connection(url_for(QUOTECACHE, setup_url), "quote cache")) as cache,
+    ):
+        Subscription(reader, "prices", [""], heard.append)
+        for connection, body in ((forger, b"forged"), (cache, b"real")):
+            publisher = Publisher(connection)
+            publisher.publish(Outgoing("prices", "", body))
+            publisher.flush()
+        wait_for(lambda: reader.pump(0.01) or heard)
+    assert heard == [b"real"]
+    assert "ALARM" in capsys.readouterr().out
 
 
 def messages() -> dict[str, tuple[bytes, str]]:
