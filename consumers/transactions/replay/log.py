@@ -5,12 +5,13 @@ Decodes and checks messages as the live worker does (`intake.py`). No I/O; one p
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from consumers.transactions.intake import Intake
 from consumers.transactions.scheduler import NO_USER_PARTITION
+from rabbitmq.roles import ANYBODY
 from rabbitmq.stream_consumer import Delivery
 from schema.commands import NO_USER, Command, DumpMarker, Fill, FillBatch
 
@@ -49,8 +50,11 @@ def read_log(partition: int, deliveries: Iterable[Delivery]) -> PartitionLog:
     log = PartitionLog()
     intake = Intake(partition, NEVER_TOUCHED)
     number = 0
+    are_named = False
     for delivery in deliveries:
-        intake.put(delivery)
+        are_named = are_named or bool(delivery.sender.user)
+        # A log may begin with messages from before publishers gave their names.
+        intake.put(delivery if are_named else replace(delivery, sender=ANYBODY))
         arrival = intake.arrivals.popleft()
         message = arrival.message
         if message is None:
