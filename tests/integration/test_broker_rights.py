@@ -49,7 +49,6 @@ TRIGGERS, QUOTECACHE, AUDIT, OPERATOR = (
     BrokerRole.OPERATOR,
 )
 
-DEFAULT_EXCHANGE = ""
 LOGS = ("commands.00", "commands.15")
 QUEUES = (*LOGS, AUDIT_STREAM, PRICE_REQUESTS_QUEUE)
 
@@ -141,7 +140,7 @@ def test_a_role_publishes_reads_and_binds_only_what_it_is_for(role, connected) -
         assert set(codes.values()) <= {0, 403}, codes
         return {name for name, code in codes.items() if code == 0}
 
-    assert allowed([*EXCHANGES, DEFAULT_EXCHANGE], publish) == MAY_PUBLISH[role]
+    assert allowed([*EXCHANGES, ""], publish) == MAY_PUBLISH[role]
     assert allowed(QUEUES, consume) == MAY_READ[role]
     assert allowed([*QUEUES, "new"], lambda name, channel: channel.queue_declare(name, durable=True)) == set()
     assert allowed([*EXCHANGES, "new"], lambda name, channel: channel.exchange_declare(name, "topic")) == set()
@@ -246,11 +245,10 @@ def forge_everything(connected: Callable) -> tuple[int, int]:
     in_logs = forged = 0
     for kind, (body, key) in messages().items():
         for role in BrokerRole:
-            for exchange in (*EXCHANGES, DEFAULT_EXCHANGE):
+            for exchange in (*EXCHANGES, ""):
                 if (role, exchange) in RIGHTFUL[kind]:
                     continue
-                act = partial(publish, exchange, key=key, user=role, body=body)
-                code = answer_to(connected(role), act)
+                code = answer_to(connected(role), partial(publish, exchange, key=key, user=role, body=body))
                 assert code == (0 if exchange in MAY_PUBLISH[role] else 403), (kind, role, exchange)
                 if code == 0 and reaches_log(exchange, key):
                     in_logs += 1
