@@ -4,6 +4,7 @@ The driver runs these queries many times a second, so each must be cheap; commen
 """
 
 import time
+from collections.abc import Sequence
 
 from database.retrying import RetryingDatabase
 from loadtest.run import Baseline, Run
@@ -11,10 +12,9 @@ from runtime.wall_clock import now_ms
 from schema.commands import PARTITIONS
 from schema.events import QUOTE_LIFETIME_MS, QUOTECACHE_SOURCE
 
-EXACT_SECONDS = 5.0
-"""Maximum seconds between exact counts of the run's rows. The estimates between them also count rows that the run did
-not publish, such as fills. One exact count of a million rows takes 0.1 s of Postgres's time; counting every 2 s took
-4 % of a core from the measured run."""
+COST_FACTOR = 20
+"""Factor by which the time between two counts exceeds what the last one took, so that counting takes little from the
+measured run. An estimate reads a row per user, an exact count all rows of the history."""
 
 
 def baseline_of(database: RetryingDatabase) -> Baseline:
@@ -22,7 +22,7 @@ def baseline_of(database: RetryingDatabase) -> Baseline:
     return Baseline(
         history_rows=database.value(_HISTORY_ROWS),
         quote_id=database.value("SELECT coalesce(max(quote_id), 0) FROM quote_fetches"),
-        next_offsets=dict(map(tuple, database.rows(_NEXT_OFFSETS))),
+        next_offsets={partition: next_offset for partition, next_offset, _ in database.rows(_OFFSETS)},
         stored=dict(map(tuple, database.rows("SELECT source, stored FROM audit_sources"))),
     )
 
@@ -42,32 +42,51 @@ def unready(database: RetryingDatabase, replicas: int | None) -> str:
 
 
 class Completion:
-    """Progress of one run, read from the database."""
+    """Progress of one run, read from the database. `sent`: messages published so far, by partition."""
 
-    def __init__(self, database: RetryingDatabase, run: Run):
+    def __init__(self, database: RetryingDatabase, run: Run, sent: Sequence[int]):
         self._database = database
         self._run = run
+        self._sent = sent
         self._executed = 0
-        self._rows_counted = 0
-        self._counted_at = 0.0
+        self._estimate = 0
+        self._offsets = 0
+        self._next_estimate_at = self._next_count_at = 0.0
 
     def executed(self) -> int:
-        """Returns how many published commands are executed: an estimate until all are, then the exact number."""
-        if self._executed == self._run.published:
-            return self._executed
-        rows = self._database.value(_HISTORY_ROWS) - self._run.baseline.history_rows
-        overdue = time.monotonic() - self._counted_at > EXACT_SECONDS
-        # Each command adds at least one row: with fewer new rows than missing commands, the run cannot be done.
-        if rows - self._rows_counted >= self._run.published - self._executed or overdue:
-            self._executed = self._database.value(_EXECUTED, **self._run.ids)
-            self._rows_counted = rows
-            self._counted_at = time.monotonic()
-            return self._executed
-        return max(self._executed, min(int(rows), self._run.published - 1))
-
-    def executed_exactly(self) -> int:
-        """Returns the result of the last exact count."""
+        """Returns the last exact count of executed commands. Counts again once all may be executed."""
+        if self._executed < self._run.published and self._all_passed():
+            began = time.monotonic()
+            if began >= self._next_count_at:
+                self._executed = self._database.value(_EXECUTED, **self._run.ids)
+                self._next_count_at = _after(began)
         return self._executed
+
+    def executed_about(self) -> int:
+        """Returns an estimate of the number of executed commands, for displays. It never says too early that all are.
+
+        It counts the users' rows, of which there is at least one for each executed command.
+        """
+        began = time.monotonic()
+        if self._executed < self._run.published and began >= self._next_estimate_at:
+            self._estimate = self._database.value(_HISTORY_ROWS) - self._run.baseline.history_rows
+            self._next_estimate_at = _after(began)
+        return max(self._executed, min(self._estimate, self._run.published - 1))
+
+    def progress(self) -> tuple[int, int]:
+        """Returns numbers that change only with progress: the last exact count, and the sum of the logs' offsets."""
+        return self._executed, self._offsets
+
+    def _all_passed(self) -> bool:
+        """Whether the workers have passed as many messages as were sent. If not, the run cannot be done.
+
+        If so, it need not be: fills pass too, and the broker itself uses some offsets.
+        """
+        before, passed, self._offsets = self._run.baseline.next_offsets, True, 0
+        for partition, next_offset, high_offset in self._database.rows(_OFFSETS):
+            self._offsets += next_offset + high_offset
+            passed = passed and next_offset - before.get(partition, 0) >= self._sent[partition]
+        return passed
 
     def unsettled_triggers(self) -> int:
         """Returns the number of armed trigger orders that should fire, or whose symbol has no usable quote."""
@@ -90,11 +109,11 @@ class Completion:
         ended, delayed = self._database.row(_DUMPS, dump_ids=dump_ids)
         return len(dump_ids) - ended, delayed
 
-    def behind(self, sent: list[int]) -> str:
-        """Describes the partitions, audit sources and dumps with a backlog. `sent`: messages published by partition."""
+    def behind(self) -> str:
+        """Describes the partitions, audit sources and dumps with a backlog."""
         found = []
         for partition, next_offset, owner in self._database.rows(_OWNERS):
-            missing = self._run.baseline.next_offsets.get(partition, 0) + sent[partition] - next_offset
+            missing = self._run.baseline.next_offsets.get(partition, 0) + self._sent[partition] - next_offset
             if missing > 0:
                 found.append(f"partition {partition} (owner: {owner or 'none'}) by {missing} messages")
         stored = self.stored()
@@ -109,12 +128,18 @@ class Completion:
         return "; ".join(found) or "nothing known"
 
 
+def _after(began: float) -> float:
+    """Time for the next count, after one that began then."""
+    now = time.monotonic()
+    return now + COST_FACTOR * (now - began)
+
+
 # Reads one row per user, not the history. It also counts fills and expiries, so it is only an upper bound.
 _HISTORY_ROWS = "SELECT coalesce(sum(history_seq), 0)::bigint FROM accounts"
 
 _EXECUTED = "SELECT count(*) FROM history WHERE kind = 'command' AND command_id BETWEEN :low AND :high"
 
-_NEXT_OFFSETS = "SELECT partition, next_offset FROM partitions WHERE consumer_group = 'transactions'"
+_OFFSETS = "SELECT partition, next_offset, high_offset FROM partitions WHERE consumer_group = 'transactions'"
 
 _OWNERS = """
     SELECT partition, next_offset, CASE WHEN lease_until > clock_timestamp() THEN owner END

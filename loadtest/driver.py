@@ -126,7 +126,7 @@ class LoadDriver:
         self._doing, began = "waiting for workers", time.monotonic()
         while self._backlog.lag_ms(now_ms()) > self._lag_ms_max:
             if time.monotonic() - max(began, self._backlog.moved_at) > self._stall_seconds:
-                behind = self._completion.behind(self._publisher.messages)
+                behind = self._completion.behind()
                 raise Stalled(f"no command was taken for {self._stall_seconds:g} s. Behind: {behind}")
             self._publisher.pump()
             self._show()
@@ -157,7 +157,7 @@ class LoadDriver:
             "executing",
             lambda: published - self._completion.executed(),
             "commands are not executed",
-            self._completion.executed_exactly,
+            self._completion.progress,
         )
 
     def _settle_triggers(self) -> None:
@@ -195,17 +195,17 @@ class LoadDriver:
         doing: str,
         remaining: Callable[[], int],
         what: str,
-        mark: Callable[[], int] | None = None,
+        mark: Callable[[], object] | None = None,
     ) -> None:
         """Waits until nothing remains; raises Stalled. `mark` changes only with progress (default: `remaining`)."""
         self._doing = doing
-        moved_at, last_mark = time.monotonic(), None
+        moved_at, last_mark = time.monotonic(), object()
         while left := remaining():
             new_mark = mark() if mark else left
             if new_mark != last_mark:
                 moved_at, last_mark = time.monotonic(), new_mark
             elif time.monotonic() - moved_at > self._stall_seconds:
-                behind = self._completion.behind(self._publisher.messages)
+                behind = self._completion.behind()
                 raise Stalled(f"no progress for {self._stall_seconds:g} s: {left:,} {what}. Behind: {behind}")
             self._show()
             self._idle()
@@ -220,5 +220,5 @@ class LoadDriver:
         baseline = sum(self._run.baseline.stored.values())
         entries = sum(self._completion.audit_numbers().values()) - baseline
         stored = sum(self._completion.stored().values()) - baseline
-        self._display.show(self._doing, self._run.published, self._completion.executed(), stored, entries)
+        self._display.show(self._doing, self._run.published, self._completion.executed_about(), stored, entries)
         self._next_show = time.monotonic() + SHOW_SECONDS

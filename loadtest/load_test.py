@@ -130,7 +130,8 @@ def run_load(
             database.write(_BEGIN, **parameters)
             begun()  # from here on, deploy/ may drop the last run's data
             with display_for(console, workload.lines) as display:
-                LoadDriver(run, publisher, Completion(database, run), backlog, display).drive(workload, options.rate)
+                completion = Completion(database, run, publisher.messages)
+                LoadDriver(run, publisher, completion, backlog, display).drive(workload, options.rate)
             database.write(_END, source=run.source, published=run.published)
             replicas = options.replicas or database.value(_LIVE_REPLICAS)
             result = report.make_report(database, run, settings, replicas, publisher.server_version)

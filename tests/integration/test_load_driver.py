@@ -18,7 +18,7 @@ from producers.command_publisher import CommandPublisher
 from producers.workload import Workload
 from producers.workload_input import WorkloadInput
 from rabbitmq.connection import open_connection
-from schema.commands import command_id, partition_of
+from schema.commands import PARTITIONS, command_id, partition_of
 
 SOURCE = 7
 
@@ -46,7 +46,9 @@ def test_a_query_is_repeated_after_its_connection_was_lost(database, connection)
 
 
 def _completion(database: RetryingDatabase, published: int = 0) -> Completion:
-    return Completion(database, Run(SOURCE, "test.txt", baseline_of(database), published=published))
+    sent = [0] * PARTITIONS
+    sent[partition_of("u")] = published  # each in a message of its own
+    return Completion(database, Run(SOURCE, "test.txt", baseline_of(database), published=published), sent)
 
 
 def _own_everything(connection: psycopg.Connection) -> None:
@@ -86,20 +88,41 @@ def _write_history(connection: psycopg.Connection, lines: range, kind: str = "co
     )
 
 
-def test_execution_is_complete_only_when_every_command_has_its_row(database, connection):
+def _pass(connection: psycopg.Connection, messages: int) -> None:
+    connection.execute(
+        """UPDATE partitions SET next_offset = %s, high_offset = %s
+        WHERE consumer_group = 'transactions' AND partition = %s""",
+        (messages, messages - 1, partition_of("u")),
+    )
+
+
+def test_execution_is_complete_only_when_every_command_has_its_row(database, connection, wait_for):
     completion = _completion(database, published=5)
     _write_history(connection, range(1, 4))
-    assert completion.executed() == 3
     _write_history(connection, range(4, 6), kind="fill")
-    assert completion.executed() < 5
+    _pass(connection, 5)
+    assert completion.executed() == 3
+    assert completion.executed_about() == 4, "an estimate counts the fills, and never says that all is done"
     _write_history(connection, range(6, 8))
+    wait_for(lambda: completion.executed() == 5)
+
+
+def test_executed_commands_are_not_counted_before_every_message_is_passed(database, connection):
+    completion = _completion(database, published=5)
+    _write_history(connection, range(1, 6))
+    _pass(connection, 4)
+    assert completion.executed() == 0
+    before = completion.progress()
+    _pass(connection, 5)
     assert completion.executed() == 5
+    assert completion.progress() > before
 
 
 def test_rows_from_before_the_run_do_not_count(database, connection):
     _write_history(connection, range(1, 4), kind="fill")
     completion = _completion(database, published=2)
-    assert completion.executed() == 0
+    _pass(connection, 2)
+    assert completion.executed() == completion.executed_about() == 0
 
 
 QUOTE = "INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms, price_cents,"
@@ -142,13 +165,15 @@ def test_a_dump_that_cannot_be_written_for_long_is_left_to_the_report(database, 
     publisher = CommandPublisher(partial(open_connection, amqp_url, "test"), on_sent=backlog.note_sent)
     run = Run(SOURCE, str(workload), baseline_of(database))
     _write_history(connection, range(1, 2))
+    _pass(connection, 1)
     connection.execute("UPDATE history SET command = 'DUMPLOG'")
     connection.execute(
         "INSERT INTO dumps (dump_id, user_id, filename, failure) VALUES (%s, 'u', 'log', 'the disk is full')",
         (command_id(SOURCE, 1).hex(),),
     )
     display = display_for(Console(quiet=True), 1)
-    driver = LoadDriver(run, publisher, Completion(database, run), backlog, display, stall_seconds=0.3)
+    completion = Completion(database, run, publisher.messages)
+    driver = LoadDriver(run, publisher, completion, backlog, display, stall_seconds=0.3)
     with WorkloadInput(str(workload)) as opened:
         prepared = Workload(opened, SOURCE)
         prepared.prepare(pytest.fail)
@@ -165,7 +190,8 @@ def test_a_stuck_run_names_what_is_behind(database, amqp_url, tmp_path):
     publisher = CommandPublisher(partial(open_connection, amqp_url, "test"), on_sent=backlog.note_sent)
     run = Run(SOURCE, str(workload), baseline_of(database))
     display = display_for(Console(quiet=True), 4)
-    driver = LoadDriver(run, publisher, Completion(database, run), backlog, display, stall_seconds=0.3)
+    completion = Completion(database, run, publisher.messages)
+    driver = LoadDriver(run, publisher, completion, backlog, display, stall_seconds=0.3)
     with WorkloadInput(str(workload)) as opened:
         prepared = Workload(opened, SOURCE)
         prepared.prepare(pytest.fail)
@@ -184,7 +210,15 @@ def test_nothing_more_is_published_while_no_worker_takes_the_backlog(database, a
     publisher = CommandPublisher(partial(open_connection, amqp_url, "test"), on_sent=backlog.note_sent)
     run = Run(SOURCE, str(workload), baseline_of(database))
     display = display_for(Console(quiet=True), 50_000)
-    driver = LoadDriver(run, publisher, Completion(database, run), backlog, display, stall_seconds=0.2, lag_ms_max=50)
+    driver = LoadDriver(
+        run,
+        publisher,
+        Completion(database, run, publisher.messages),
+        backlog,
+        display,
+        stall_seconds=0.2,
+        lag_ms_max=50,
+    )
     with WorkloadInput(str(workload)) as opened:
         prepared = Workload(opened, SOURCE)
         prepared.prepare(pytest.fail)
