@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+from database import roles
 from deploy.stack import ports
 from rabbitmq.rights import url_for
 from rabbitmq.roles import BrokerRole
+from schema.grants import DatabaseRole
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,6 +39,17 @@ BROKER_ROLES = {
     **dict.fromkeys(("loadtest", "load", "publisher"), BrokerRole.PRODUCERS),
 }
 """Roles in RabbitMQ by kind of process. Load comes from the driver, from a benchmark, or from a publisher of chaos."""
+
+DATABASE_ROLES = {
+    "quotecache": DatabaseRole.QUOTECACHE,
+    "triggers": DatabaseRole.TRIGGERS,
+    "audit": DatabaseRole.AUDIT,
+    "transactions": DatabaseRole.TRANSACTIONS,
+    "web": DatabaseRole.SITE,
+    "live": DatabaseRole.LIVE,
+    "loadtest": DatabaseRole.LOADTEST,
+}
+"""Roles in Postgres by kind of process."""
 
 
 _given_ports: set[int] = set()
@@ -65,8 +78,11 @@ def url_of(name: str, amqp_url: str) -> str:
 
 
 def with_rights(name: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns the environment for a process, with the address of its role in AMQP_URL if that is set."""
+    """Returns the environment for a process, with the addresses of its roles in AMQP_URL and DATABASE_URL if set."""
     own = {"AMQP_URL": url_of(name, environment["AMQP_URL"])} if "AMQP_URL" in environment else {}
+    role = DATABASE_ROLES.get(kind_of(name))
+    if role and "DATABASE_URL" in environment:
+        own["DATABASE_URL"] = roles.url_for(role, environment["DATABASE_URL"])
     return {**environment, **own}
 
 
@@ -83,7 +99,7 @@ def start_module(
     *arguments: str,
     output: int | IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts any module with this `environment`, in which AMQP_URL becomes the address of its role.
+    """Starts any module with this `environment`, in which both servers' addresses become those of its roles.
 
     Its output is appended to `folder/name.log`; if `output` is given, its standard output goes there instead.
     """

@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema. Idempotent; concurrent callers wait for each other."""
+"""Brings a database to the newest schema and grants. Idempotent; concurrent callers wait for each other."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from alembic.config import Config
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from database import engines, postgres
+from database import engines, grants, postgres
 from schema.errors import StoreError
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "schema" / "migrations"
@@ -16,7 +16,10 @@ _LOCK = 468_001
 
 
 def migrate(database_url: str) -> None:
-    """Migrates to the newest revision in one transaction. Raises StoreError, also if the database is not in UTF-8."""
+    """Migrates to the newest revision and applies the grants, in one transaction.
+
+    Raises StoreError, also if the database is not in UTF-8.
+    """
     _require_utf8(database_url)
     engine = engines.engine(database_url)
     try:
@@ -36,6 +39,7 @@ def _upgrade(engine: Engine) -> None:
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        grants.apply(connection)
 
 
 def _require_utf8(database_url: str) -> None:

@@ -251,11 +251,13 @@ _CLAIM = f"""
     FROM ending WHERE p.consumer_group = %s AND p.partition = ending.partition
     RETURNING p.partition, p.epoch, p.next_offset, p.high_offset, p.audit_number, p.clock_ms, p.taken_ms"""
 
-# The `application_name` of a session is its replica's name (`ownership.process.run_sessions`).
+# The `application_name` of a session is its replica's name (`ownership.process.run_sessions`). All replicas of a group
+# log in as one role, and Postgres lets every role end its own sessions. The sessions of other roles are left out: any
+# role may give its sessions any name, and the attempt to end another role's would fail.
 _END_HANGING = f"""
     SELECT pg_terminate_backend(a.pid) FROM partitions p JOIN pg_stat_activity a ON a.application_name = p.owner
     WHERE p.consumer_group = %s AND p.partition = ANY(%s::smallint[]) AND p.lease_until NOT {_RUNS}
-      AND a.datname = current_database() AND a.pid <> pg_backend_pid()"""
+      AND a.datname = current_database() AND a.usename = session_user AND a.pid <> pg_backend_pid()"""
 
 _ADVANCE = """
     UPDATE partitions p

@@ -28,6 +28,7 @@ from deploy.supervision import leftovers, modules, site, supervisor
 from deploy.supervision.foreground import Interrupted
 from runtime import interpreter
 from schema.commands import is_user
+from schema.grants import DatabaseRole
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -122,7 +123,8 @@ def status() -> None:
         table.add_row("rabbitmq, postgres", "given; one RabbitMQ user has all rights (docs/security.md)", "-", "-")
     Console().print(table)
     if any(str(row).startswith(f"{LIVE}.") for row in table.columns[0].cells):
-        print(modules.output(urls_of(record, LIVE), ("operators", "quotes-today"), ("operators", "alarms")))
+        urls = urls_of(record, LIVE).of_role(DatabaseRole.READER)
+        print(modules.output(urls, ("operators", "quotes-today"), ("operators", "alarms")))
 
 
 @app.command()

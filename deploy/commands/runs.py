@@ -14,6 +14,7 @@ from deploy.stack.profiles import LIVE, LOADTEST, PROFILES, TEST, urls_of
 from deploy.stack.progress import progress, say
 from deploy.stack.record import GIVEN, Record
 from deploy.supervision import foreground, modules, workers
+from schema.grants import DatabaseRole
 
 WORKLOAD_DEFAULT = "workloads/small.txt"
 
@@ -60,7 +61,8 @@ def _run_in_the_other_place(record: Record, replicas: int, driver: DriverProcess
 
     try:
         worker_settings = workers.start(record, LOADTEST, urls, replicas)
-        return driver.run(urls.environment | worker_settings, begun, workers.WorkerWatch(record, LOADTEST).look)
+        environment = urls.of_role(DatabaseRole.LOADTEST).environment | worker_settings
+        return driver.run(environment, begun, workers.WorkerWatch(record, LOADTEST).look)
     finally:
         with foreground.uninterrupted(), progress("Draining the workers"):
             workers.stop(record, LOADTEST)
@@ -100,7 +102,9 @@ def bench(record: Record, what: str) -> int:
 
 def what_if(record: Record, user: str, prices: str) -> int:
     """Shows which trigger orders of the profile that ran last would have fired at recorded prices."""
-    return _look_back(record, "operators", "what-if", "--prices", prices, "--", user, only_postgres=True)
+    return _look_back(
+        record, DatabaseRole.READER, "operators", "what-if", "--prices", prices, "--", user, only_postgres=True
+    )
 
 
 def tests(record: Record, tiers: Sequence[Tier]) -> int:
@@ -133,32 +137,38 @@ def chaos(record: Record, arguments: list[str]) -> int:
 
 def export(record: Record, what: str, file: str) -> int:
     """Writes the state or the history (`what`) of the profile that ran last to `file`."""
-    return _look_back(record, "operators", what, "--", file, only_postgres=True)
+    return _look_back(record, DatabaseRole.READER, "operators", what, "--", file, only_postgres=True)
 
 
 def verify(record: Record) -> int:
     """Verifies the profile that ran last; returns 0 if every invariant holds. It reads DUMP and HEADS."""
-    return _look_back(record, "operators", "verify", only_postgres=True)
+    return _look_back(record, DatabaseRole.READER, "operators", "verify", only_postgres=True)
 
 
 def replay(record: Record) -> int:
     """Replays the streams of the profile that ran last and compares the result with its database."""
-    return _look_back(record, "operators", "replay")
+    return _look_back(record, None, "operators", "replay")
 
 
 def dead_letters(record: Record) -> int:
     """Lists the dead letters of the profile that ran last."""
-    return _look_back(record, "operators", "dead-letters", "list", only_postgres=True)
+    return _look_back(record, DatabaseRole.READER, "operators", "dead-letters", "list", only_postgres=True)
 
 
-def _look_back(record: Record, module: str, *arguments: str, only_postgres: bool = False) -> int:
-    """Runs a module on the data of the last run. Raises StackError if there are none, or on other servers."""
+def _look_back(
+    record: Record, role: DatabaseRole | None, module: str, *arguments: str, only_postgres: bool = False
+) -> int:
+    """Runs a module on the data of the last run, with a role's rights; None: with the rights of the tables' owner.
+
+    Raises StackError if there are no data, or on other servers.
+    """
     if record.last_profile not in PROFILES:
         raise StackError("nothing has run in this checkout: run `make up` or `make loadtest` first")
     with _servers_for_a_while(record, only_postgres):
         if record.kind != record.kind_of_last_run:
             raise StackError("the last run used other servers: set or unset AMQP_URL and DATABASE_URL as in that run")
-        environment = urls_of(record, record.last_profile).environment
+        urls = urls_of(record, record.last_profile)
+        environment = (urls.of_role(role) if role else urls).environment
         return foreground.wait_for(modules.start(environment, module, *arguments))
 
 

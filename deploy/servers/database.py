@@ -3,15 +3,19 @@
 import psycopg
 from psycopg import sql
 
-from database import libpq_urls
+from database import libpq_urls, roles
 from database.libpq_urls import name_of
 from database.postgres import only_row
 from deploy.stack.failure import StackError
+from schema.grants import DatabaseRole
 
-ROLE = "daytrade"
-# The role may watch everything, start a checkpoint before a measurement, and end sessions in a database that it drops
-# (otherwise a running autovacuum makes DROP DATABASE fail). It may not become superuser.
-ROLE_MEMBER_OF = ("pg_monitor", "pg_checkpoint", "pg_signal_backend")
+# The owner may watch everything, start a checkpoint before a measurement, and end sessions in a database that it drops
+# (otherwise a running autovacuum makes DROP DATABASE fail). It may not become superuser. Migrations, replay, tests and
+# benchmarks use it; the roles of processes may do nothing but what `schema/grants.py` lists.
+OWNER_MEMBER_OF = ("pg_monitor", "pg_checkpoint", "pg_signal_backend")
+
+SERVERS_OWN_DATABASES = ("postgres", "template1")
+"""Databases that every server has. Only its superuser may connect to them, because temporary tables need room."""
 
 
 def answers(url: str) -> bool:
@@ -28,14 +32,23 @@ def refusal(url: str) -> str | None:
         return _first_line(error)
 
 
-def ensure_role(superuser: str, password: str) -> None:
+def ensure_roles(superuser: str, owner_password: str) -> None:
+    """Creates the owner of the databases and the roles of processes, or gives them their passwords and rights anew."""
     with connect(superuser) as connection:
-        role, secret = sql.Identifier(ROLE), sql.Literal(password)
-        if not connection.execute("select 1 from pg_roles where rolname = %s", [ROLE]).fetchone():
-            connection.execute(sql.SQL("create role {} login createdb").format(role))
-        connection.execute(sql.SQL("alter role {} password {}").format(role, secret))
-        for group in ROLE_MEMBER_OF:
-            connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(group), role))
+        _ensure_role(connection, roles.OWNER, "login createdb", owner_password)
+        for group in OWNER_MEMBER_OF:
+            connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(group), sql.Identifier(roles.OWNER)))
+        for role in DatabaseRole:
+            _ensure_role(connection, roles.name_of(role), "login", roles.password_of(role, owner_password))
+        for name in SERVERS_OWN_DATABASES:
+            connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
+
+
+def _ensure_role(connection: psycopg.Connection, name: str, rights: str, password: str) -> None:
+    role = sql.Identifier(name)
+    if not connection.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone():
+        connection.execute(sql.SQL(f"create role {{}} {rights}").format(role))
+    connection.execute(sql.SQL("alter role {} password {}").format(role, sql.Literal(password)))
 
 
 def ensure_database(admin: str, url: str, owner: str | None = None) -> None:

@@ -5,6 +5,7 @@ Given servers are never started or stopped. This module knows nothing of workers
 
 import os
 
+from database import roles
 from database.beside import refuse_anothers
 from database.libpq_urls import beside, name_of
 from deploy.servers import browser, container, database, given, installed, needs, postgres_data, private
@@ -49,7 +50,7 @@ def start(record: Record, only_postgres: bool = False) -> None:
             record,
             (private.POSTGRES,) if only_postgres else (private.EPMD, private.RABBITMQ, private.POSTGRES),
         )
-    database.ensure_role(superuser_url(record), record.database_password)
+    database.ensure_roles(superuser_url(record), record.database_password)
     for profile in PROFILES:
         ensure_database(record, profile)
 
@@ -142,7 +143,7 @@ def _admin(record: Record) -> str:
 
 
 def _owner(record: Record) -> str | None:
-    return None if record.kind == GIVEN else database.ROLE
+    return None if record.kind == GIVEN else roles.OWNER
 
 
 def _choose(record: Record) -> Kind:

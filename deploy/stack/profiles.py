@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from database import roles
 from database.libpq_urls import beside, for_own_server
 from deploy.stack.record import GIVEN, Namespace, Record
 from rabbitmq.rights import SETUP_USER
+from schema.grants import DatabaseRole
 
 LIVE: Final = "live"
 LOADTEST: Final = "loadtest"
@@ -24,14 +26,29 @@ LONGEST_SUFFIX = f"_{LOADTEST}_{NAMESPACES[-1]}{REPLAYED}"
 HOST = "127.0.0.1"
 
 
+NO_DATABASE = for_own_server("postgresql://none")
+"""Address for a process that uses no database; nothing listens there."""
+
+
 @dataclass(frozen=True)
 class Urls:
+    """Addresses of both servers. Those that `urls_of` returns have the rights of the owner of the tables, which only
+    migrations, replay, tests and benchmarks need; `of_role` gives the addresses for any other process.
+    """
+
     amqp: str = field(repr=False)  # both have passwords
     database: str = field(repr=False)
 
     @property
     def environment(self) -> dict[str, str]:
         return {"AMQP_URL": self.amqp, "DATABASE_URL": self.database}
+
+    def of_role(self, role: DatabaseRole | None) -> "Urls":
+        """Returns the addresses for a process with this role's rights in the database; None: it uses no database.
+
+        On given servers, every process has the given user's rights.
+        """
+        return Urls(self.amqp, roles.url_for(role, self.database) if role else NO_DATABASE)
 
 
 def urls_of(record: Record, profile: str, namespace: int | None = None) -> Urls:
@@ -49,7 +66,9 @@ def urls_of(record: Record, profile: str, namespace: int | None = None) -> Urls:
         return Urls(record.amqp_url, url if name == LIVE else beside(url, f"_{name}"))
     return Urls(
         f"amqp://{SETUP_USER}:{record.amqp_password}@{HOST}:{record.ports['amqp']}/{name}",
-        for_own_server(f"postgresql://daytrade:{record.database_password}@{HOST}:{record.ports['postgres']}/{name}"),
+        for_own_server(
+            f"postgresql://{roles.OWNER}:{record.database_password}@{HOST}:{record.ports['postgres']}/{name}"
+        ),
     )
 
 

@@ -9,23 +9,27 @@ from deploy.stack.broker_roles import with_role
 from deploy.stack.paths import LOGS, ROOT, from_root
 from deploy.stack.profiles import LOADTEST, Urls
 from deploy.supervision.program import Program
+from schema.grants import DatabaseRole
 
 
 @dataclass(frozen=True)
 class WorkerProgram:
     name: str
     module: str
+    role: DatabaseRole | None  # its rights in the database; None: it uses none
     replicated: bool = False  # REPLICAS says how many run
     standbys: int = 0  # additional processes; only one of all works at a time
     stops_last: bool = False  # stops after all others have drained, because it stores their last messages
 
 
-QUOTE_SERVER = WorkerProgram("quote-server", "quotecache.simulator")  # replaces the legacy server unless one is given
+QUOTE_SERVER = WorkerProgram(
+    "quote-server", "quotecache.simulator", None
+)  # replaces the legacy server unless one is given
 WORKERS = (
-    WorkerProgram("quotecache", "quotecache", standbys=1),
-    WorkerProgram("transactions", "consumers.transactions", replicated=True),
-    WorkerProgram("triggers", "consumers.triggers"),
-    WorkerProgram("audit", "consumers.audit", stops_last=True),
+    WorkerProgram("quotecache", "quotecache", DatabaseRole.QUOTECACHE, standbys=1),
+    WorkerProgram("transactions", "consumers.transactions", DatabaseRole.TRANSACTIONS, replicated=True),
+    WorkerProgram("triggers", "consumers.triggers", DatabaseRole.TRIGGERS),
+    WorkerProgram("audit", "consumers.audit", DatabaseRole.AUDIT, stops_last=True),
 )
 
 PLACEHOLDERS = Urls("amqp://not-known-yet", "postgresql://not-known-yet")
@@ -45,21 +49,21 @@ PASSED_ON = (
 
 def programs(profile: str, urls: Urls, replicas: int, quote_server: str, own_quote_server: bool) -> list[Program]:
     """Returns the programs of a profile. `quote_server` is host:port; `own_quote_server` adds the simulator there."""
-    environment = environment_of(urls, quote_server)
-    if profile == LOADTEST:
-        # A workload's triggers must be checked at once, however many it arms, and the simulator costs nothing.
-        environment.setdefault("REFRESH_BUDGET", "off")
     made = []
     for worker in ((QUOTE_SERVER,) if own_quote_server else ()) + WORKERS:
         count = replicas if worker.replicated else 1 + worker.standbys
         several = worker.replicated or worker.standbys
         names = [f"{worker.name}-{number}" for number in range(1, count + 1)] if several else [worker.name]
+        environment = environment_of(urls.of_role(worker.role), quote_server)
+        if profile == LOADTEST:
+            # A workload's triggers must be checked at once, however many it arms, and the simulator costs nothing.
+            environment.setdefault("REFRESH_BUDGET", "off")
         made += [_program(profile, name, worker, environment) for name in names]
     return made
 
 
 def environment_of(urls: Urls, quote_server: str) -> dict[str, str]:
-    """Returns the environment of all workers."""
+    """Returns the environment of a worker that uses the servers at these addresses."""
     return (
         urls.environment
         | caller.for_given_servers(urls.database)

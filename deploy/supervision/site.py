@@ -16,9 +16,11 @@ from deploy.supervision import modules, processes, supervisor
 from deploy.supervision.processes import WorkerProgram
 from deploy.supervision.program import Program
 from deploy.supervision.readiness import wait_until
+from schema.grants import DatabaseRole
 
-WEB, LIVE_UPDATES = WorkerProgram("web", "webapp"), WorkerProgram("live-updates", "webapp.live")
-MARKET = WorkerProgram("market", "producers.market_simulation")
+WEB = WorkerProgram("web", "webapp", DatabaseRole.SITE)
+LIVE_UPDATES = WorkerProgram("live-updates", "webapp.live", DatabaseRole.LIVE)
+MARKET = WorkerProgram("market", "producers.market_simulation", DatabaseRole.MARKET)
 PREFERRED_PORTS = {"web": 8080, "live": 8081}
 PORT_VARIABLES = {"web": "WEB_PORT", "live": "LIVE_PORT"}
 DEMO_USER = "demo"
@@ -38,7 +40,7 @@ def start(record: Record, quotes_are_simulated: bool) -> str:
     _choose_ports(record)
     stack_folder.folder(LOGS / SITE)
     workers = (WEB, LIVE_UPDATES, *((MARKET,) if quotes_are_simulated else ()))
-    supervisor.set_workers(record, SITE, [_program(worker, environment(record)) for worker in workers])
+    supervisor.set_workers(record, SITE, [_program(worker, environment(record, worker.role)) for worker in workers])
     port = record.site_ports["web"]
     wait_until(lambda: answers(port, _pid(record)), f"the site ({LOGS / SITE / 'web.log'})", START_SECONDS_MAX)
     return f"http://{HOST}:{port}"
@@ -48,14 +50,14 @@ def make_demo_person(record: Record) -> tuple[str, str]:
     """Makes the demo person; returns name and password. A checkout keeps its password."""
     record.demo_password = record.demo_password or secrets.token_hex(6)
     record.save()
-    settings = environment(record) | {"DEMO_PASSWORD": record.demo_password, "REPLICA": "demo"}
-    modules.run_quietly(urls_of(record, LIVE), "webapp.demo", extra=settings)
+    settings = environment(record, WEB.role) | {"DEMO_PASSWORD": record.demo_password, "REPLICA": "demo"}
+    modules.run_quietly(urls_of(record, LIVE).of_role(WEB.role), "webapp.demo", extra=settings)
     return DEMO_USER, record.demo_password
 
 
-def environment(record: Record) -> dict[str, str]:
-    """Returns the environment of the site's processes."""
-    urls = urls_of(record, LIVE)
+def environment(record: Record, role: DatabaseRole | None) -> dict[str, str]:
+    """Returns the environment of a process of the site that has this role's rights in the database."""
+    urls = urls_of(record, LIVE).of_role(role)
     return (
         urls.environment
         | caller.for_given_servers(urls.database)

@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests import forging
 from tests.chaos import proofs
 from tests.chaos.database_view import APPLICATION, DatabaseView
 from tests.chaos.excuses import hinders_releases, takes_quotes_away
@@ -130,6 +131,7 @@ class SpoiledDatabaseView(DatabaseView):
         super().__init__(database_url)
         self._connection = psycopg.connect(database_url, application_name=APPLICATION)
         try:
+            forging.allow(self._connection)
             self._connection.execute(statements)
         except BaseException:
             self._connection.close()

@@ -12,6 +12,7 @@ import psycopg
 from sqlalchemy.engine import make_url
 
 from bench.processes import ROOT
+from tests import forging
 from tests.e2e.system import System
 
 WORKLOAD = ROOT / "workloads" / "small.txt"
@@ -29,6 +30,8 @@ class FinishedRun:
     def copied(self) -> Iterator[str]:
         """Yields the URL of a copy that a test may spoil."""
         with database(self.administration, f"{self.database}_copy", self.database) as url:
+            with psycopg.connect(url) as connection:
+                forging.allow(connection)
             yield url
 
 

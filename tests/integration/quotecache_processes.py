@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 
+from bench import processes
 from quotecache.client import Prices
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
@@ -45,7 +46,9 @@ def ended(process: subprocess.Popen, number: int = signal.SIGTERM) -> int:
 @contextlib.contextmanager
 def running(module: str, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
     """Runs a process, and kills it at the end of the block if it still runs."""
-    process = subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, env=os.environ | environment)
+    process = subprocess.Popen(
+        [sys.executable, "-m", module], cwd=ROOT, env=processes.with_rights(module, os.environ | environment)
+    )
     try:
         yield process
     finally:

@@ -19,6 +19,7 @@ from producers.workload import Workload
 from producers.workload_input import WorkloadInput
 from rabbitmq.connection import open_connection
 from schema.commands import PARTITIONS, command_id, partition_of
+from tests import forging
 
 SOURCE = 7
 
@@ -33,6 +34,7 @@ def database(database_url):
 @pytest.fixture
 def connection(database_url):
     with psycopg.connect(database_url, autocommit=True) as connection:
+        forging.allow(connection)
         yield connection
 
 

@@ -8,6 +8,7 @@ from loadtest import dump_figures, figures, quote_figures
 from loadtest.checks import Checks, check
 from loadtest.run import Baseline, Run
 from schema.commands import command_id
+from tests import forging
 
 SOURCE = 7
 HISTORY = """
@@ -59,6 +60,7 @@ class Books:
 @pytest.fixture
 def books(database_url):
     with psycopg.connect(database_url, autocommit=True) as connection:
+        forging.allow(connection)
         yield Books(connection)
 
 

@@ -59,7 +59,7 @@ def test_a_folder_for_temporary_files_is_kept_where_files_can_be_made_in_it(fold
 @pytest.mark.parametrize("name", ["PGPASSWORD", "PGSSLROOTCERT", "PGSERVICEFILE", "SSL_CERT_FILE"])
 def test_workers_on_given_servers_get_the_connection_settings(name, monkeypatch):
     monkeypatch.setenv(name, "theirs")
-    for program in programs(LIVE, Urls("amqps://mq.example", GIVEN), 1, "127.0.0.1:1", own_quote_server=True):
+    for program in programs(LIVE, Urls("amqps://mq.example", GIVEN), 1, "127.0.0.1:1", own_quote_server=False):
         assert program.environment[name] == "theirs"
     for program in programs(LIVE, Urls("amqp://127.0.0.1", OWN), 1, "127.0.0.1:1", own_quote_server=True):
         assert name not in program.environment

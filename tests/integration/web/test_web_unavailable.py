@@ -136,7 +136,9 @@ def test_repeated_orders_over_a_breaking_connection_are_neither_lost_nor_doubled
 
 
 def test_without_the_database_everything_says_when_to_come_back(website: Website) -> None:
-    nowhere = urlsplit(website.system.environment["DATABASE_URL"])._replace(netloc="daytrade@127.0.0.1:1").geturl()
+    nowhere = (
+        urlsplit(website.system.environment["DATABASE_URL"])._replace(netloc="daytrade:secret@127.0.0.1:1").geturl()
+    )
     client = website.another(DATABASE_URL=nowhere).test_client()
     client.set_cookie(website.app.config["SESSION_COOKIE_NAME"], "worthless")
     answers = {path: client.get(path, headers={"Authorization": "Bearer x"}) for path in ("/api/v1/account", "/trade")}
