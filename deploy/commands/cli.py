@@ -120,7 +120,7 @@ def status() -> None:
         print("Nothing is running.")
         return
     if record.kind == GIVEN:
-        table.add_row("rabbitmq, postgres", "given; one RabbitMQ user has all rights (docs/security.md)", "-", "-")
+        table.add_row("rabbitmq, postgres", "given; one login for each has all rights (docs/security.md)", "-", "-")
     Console().print(table)
     if any(str(row).startswith(f"{LIVE}.") for row in table.columns[0].cells):
         urls = urls_of(record, LIVE).of_role(DatabaseRole.READER)
