@@ -24,7 +24,7 @@ def test_a_stranger_who_signed_up_under_the_name_is_not_promoted(website: Websit
     stranger = website.person()
     monkeypatch.setenv("PASSWORD", "the operator believes that the name is new")
     with pytest.raises(SettingsError, match=f"{stranger} exists already"):
-        admin.promote(website.store, stranger)
+        admin.promote(website.owners_store, stranger)
     assert _role(website, stranger) == people.USER
 
 
@@ -41,7 +41,7 @@ def test_a_promotion_ends_the_persons_sessions_and_tokens(website: Website) -> N
     browser.log_in(user)
     caller = website.api(user)
     assert caller.get("/account").status_code == 200
-    assert admin.promote(website.store, user, existing=True) == 0
+    assert admin.promote(website.owners_store, user, existing=True) == 0
     assert browser.user() is None
     assert caller.get("/account").status_code == 401
     browser.log_in(user)
@@ -56,7 +56,7 @@ def test_at_a_terminal_the_operator_is_asked_whether_the_person_is_meant(
     ours, theirs = os.openpty()
     monkeypatch.setattr(admin, "TERMINAL", os.ttyname(theirs))
     os.write(ours, f"{answer}\n".encode())
-    assert admin.promote(website.store, user) == code
+    assert admin.promote(website.owners_store, user) == code
     assert "exists already" in os.read(ours, 10_000).decode()
     assert _role(website, user) == role
     os.close(ours)
@@ -65,11 +65,11 @@ def test_at_a_terminal_the_operator_is_asked_whether_the_person_is_meant(
 
 def test_a_name_said_to_exist_is_not_created(website: Website, monkeypatch) -> None:
     monkeypatch.setenv("PASSWORD", "a password for nobody")
-    assert admin.promote(website.store, "misspelt-name", existing=True) == 1
+    assert admin.promote(website.owners_store, "misspelt-name", existing=True) == 1
     assert people.find(website.store, "misspelt-name") is None
 
 
 def test_a_new_administrator_may_have_a_reserved_name(website: Website, monkeypatch) -> None:
     monkeypatch.setenv("PASSWORD", "the password of an operator")
-    assert admin.promote(website.store, "root") == 0
+    assert admin.promote(website.owners_store, "root") == 0
     assert _role(website, "root") == people.ADMINISTRATOR

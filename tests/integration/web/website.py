@@ -36,6 +36,8 @@ class Website:
         self._count = 0
         self.app = self.another()
         self.store: Store = self.app.extensions[EXTENSION].store
+        self.owners_store = Store(database_url, 1)
+        """Access as `make admin` has it: with the rights of the tables' owner."""
 
     def settings(self, **changed: str) -> WebSettings:
         return from_environment(processes.with_rights("web", self.system.environment | changed))
@@ -58,6 +60,7 @@ class Website:
     def close(self) -> None:
         for app in self._apps:
             close_app(app)
+        self.owners_store.close()
         self.system.destroy()
 
     def person(self, role: str = people.USER, user: str | None = None) -> str:
