@@ -12,7 +12,7 @@ from deploy.stack.paths import ROOT
 from deploy.stack.profiles import LIVE, Urls
 from deploy.supervision.processes import programs
 
-GIVEN, OWN = "postgresql://db.example/live", for_own_server("postgresql://127.0.0.1:1/live")
+GIVEN, OWN = "postgresql://db.example/live", for_own_server("postgresql://daytrade:secret@127.0.0.1:1/live")
 
 
 @pytest.fixture(autouse=True)
