@@ -15,7 +15,7 @@ from schema.grants import DatabaseRole
 OWNER_MEMBER_OF = ("pg_monitor", "pg_checkpoint", "pg_signal_backend")
 
 SERVERS_OWN_DATABASES = ("postgres", "template1")
-"""Databases that every server has. Only its superuser may connect to them, because temporary tables need room."""
+"""Databases that every server has. No process may connect to them: temporary tables there could fill the disk."""
 
 
 def answers(url: str) -> bool:
@@ -40,8 +40,10 @@ def ensure_roles(superuser: str, owner_password: str) -> None:
             connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(group), sql.Identifier(roles.OWNER)))
         for role in DatabaseRole:
             _ensure_role(connection, roles.name_of(role), "login", roles.password_of(role, owner_password))
-        for name in SERVERS_OWN_DATABASES:
-            connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
+        for name in map(sql.Identifier, SERVERS_OWN_DATABASES):
+            connection.execute(sql.SQL("revoke all on database {} from public").format(name))
+            owner = sql.Identifier(roles.OWNER)
+            connection.execute(sql.SQL("grant connect on database {} to {}").format(name, owner))
 
 
 def _ensure_role(connection: psycopg.Connection, name: str, rights: str, password: str) -> None:
