@@ -21,14 +21,13 @@ from deploy.stack.checkout_path import complaint
 from deploy.stack.failure import StackError
 from deploy.stack.lock import exclusive
 from deploy.stack.paths import LOGS, ROOT
-from deploy.stack.profiles import LIVE, PROFILES, urls_of
+from deploy.stack.profiles import LIVE, PROFILES
 from deploy.stack.progress import duration, progress, say
 from deploy.stack.record import CONTAINER, GIVEN, load
-from deploy.supervision import leftovers, modules, site, supervisor
+from deploy.supervision import leftovers, site, supervisor
 from deploy.supervision.foreground import Interrupted
 from runtime import interpreter
 from schema.commands import is_user
-from schema.grants import DatabaseRole
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -123,8 +122,7 @@ def status() -> None:
         table.add_row("rabbitmq, postgres", "given; one login for each has all rights (docs/security.md)", "-", "-")
     Console().print(table)
     if any(str(row).startswith(f"{LIVE}.") for row in table.columns[0].cells):
-        urls = urls_of(record, LIVE).of_role(DatabaseRole.READER)
-        print(modules.output(urls, ("operators", "quotes-today"), ("operators", "alarms")))
+        print(live.figures(record))
 
 
 @app.command()

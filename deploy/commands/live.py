@@ -1,10 +1,11 @@
-"""Start of the live profile: servers, database, topology, workers."""
+"""Start of the live profile: servers, database, topology, workers; and the figures that `make status` shows of it."""
 
 from deploy.servers import servers
 from deploy.stack.profiles import LIVE, urls_of
 from deploy.stack.progress import progress
 from deploy.stack.record import Record
 from deploy.supervision import modules, workers
+from schema.grants import DatabaseRole
 
 
 def bring_up(record: Record, replicas: int) -> bool:
@@ -20,3 +21,9 @@ def bring_up(record: Record, replicas: int) -> bool:
         workers.start(record, LIVE, urls, replicas)
         record.begun(LIVE)
         return workers.wait_until_up(record, LIVE)
+
+
+def figures(record: Record) -> str:
+    """Returns, as text, what today's quotes cost and which alarms the live profile has."""
+    urls = urls_of(record, LIVE).of_role(DatabaseRole.READER)
+    return modules.output(urls, ("operators", "quotes-today"), ("operators", "alarms"))
