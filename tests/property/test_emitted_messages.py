@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from consumers.triggers.watch import TriggerWatch
 from quotecache.audit_entries import audit_messages
-from rabbitmq.topology import ACCOUNTS_EXCHANGE, AUDIT_EXCHANGE, TRIGGERS_EXCHANGE
+from rabbitmq.topology import ACCOUNTS_EXCHANGE, AUDIT_EXCHANGE, REPLIES_EXCHANGE, TRIGGERS_EXCHANGE
 from schema import codec
 from schema.bounds import INT64_MAX
 from schema.commands import VERSION, FillBatch
@@ -18,7 +18,7 @@ READERS = {
     AUDIT_EXCHANGE: codec.decode_audit,
     TRIGGERS_EXCHANGE: codec.decode_triggers,
     ACCOUNTS_EXCHANGE: codec.decode_accounts_changed,
-    "": codec.decode_replies,
+    REPLIES_EXCHANGE: codec.decode_replies,
 }
 
 
@@ -27,7 +27,7 @@ READERS = {
 def test_every_message_the_engine_emits_is_decodable(trader, price, quote_id):
     watch = TriggerWatch(QuoteTable())
     for message in announcements_of(trader):
-        assert message.exchange or message.routing_key == REPLY_TO
+        assert (message.exchange == REPLIES_EXCHANGE) == (message.routing_key == REPLY_TO)
         decoded = READERS[message.exchange](message.body)
         assert codec.encode(decoded) == message.body
         if message.exchange == TRIGGERS_EXCHANGE:
