@@ -39,7 +39,9 @@ def main() -> int:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         site = {"WEB_PORT": str(free_port()), "LIVE_PORT": str(free_port())}
-        limits = {"WEB_LIMITS": "off", "SECRET_KEY": SECRET_KEY, "LIVE_STREAMS_MAX": str(streams + 10)}
+        most = str(streams + 10)
+        limits = {"WEB_LIMITS": "off", "SECRET_KEY": SECRET_KEY, "LIVE_STREAMS_MAX": most}
+        limits |= {"LIVE_STREAMS_NETWORK_MAX": most}
         with BenchSystem(Path(folder), QUOTES="instant", **site, **limits) as system:
             _start(system)
             settings = from_environment(system.environment)

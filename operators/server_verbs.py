@@ -107,6 +107,7 @@ def admin(
     0 done, 1 refused or not possible now, 2 misused.
     """
     from operators import given_servers
+    from runtime.log_setup import set_up_logging
     from schema.commands import is_user
     from schema.errors import SettingsError
     from webapp.admin import promote
@@ -114,6 +115,7 @@ def admin(
 
     if not is_user(name):
         raise SettingsError(f"{name!r} is not a name: a name has 1 to 64 of A-Z a-z 0-9 _ . @ -")
+    set_up_logging("info", "admin")
     store = Store(given_servers.setting("DATABASE_URL"), 1)
     try:
         return promote(store, name, existing)

@@ -16,7 +16,7 @@ from schema.arguments import AMOUNT, SIGNATURES, SYMBOL, make_command
 from schema.bounds import INT64_MAX
 from schema.commands import Command, CommandName, command_id
 from schema.errors import UnreadableLine
-from schema.filenames import OWN_FOLDERS, dump_path
+from schema.filenames import is_in_a_persons_folder
 from schema.outcomes import Reason
 
 LINE_CHARACTERS_MAX = 4096
@@ -160,8 +160,7 @@ class _LineReader:
         if len(text) > LINE_CHARACTERS_MAX:
             arguments[-1:] = [""]
         command = make_command(command_id(self._source, number), int(digits), name, arguments)
-        path = dump_path(command.filename) if command.filename else None
-        if path is not None and path.startswith(OWN_FOLDERS):
+        if command.filename and is_in_a_persons_folder(command.filename):
             # A person's folder, which no workload may write into (spec §3a). An invalid file name is not logged.
             command = replace(command, filename=None, defect=command.defect or Reason.BAD_FILE_NAME)
         self._remember(command)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from schema.bounds import CRYPTOKEY_CHARACTERS_MAX
 from schema.commands import is_symbol, is_user
 from schema.errors import MalformedMoney, QuoteError
-from schema.money import parse_cents
+from schema.money import format_cents, parse_cents
 
 LINE_BYTES_MAX = CRYPTOKEY_CHARACTERS_MAX
 """Maximum bytes of an answer. A genuine line has at most 160; the parser refuses anything longer than this."""
@@ -60,6 +60,15 @@ def parse_answer(received: bytes, symbol: str, user: str) -> PriceLine:
     if not _CRYPTOKEY.fullmatch(cryptokey):
         raise QuoteError(f"not a cryptokey: {cryptokey[:80]!r}")
     return PriceLine(_price_cents(price), int(timestamp), cryptokey)
+
+
+def require_price_within(line: PriceLine, prices_cents: tuple[int, int]) -> PriceLine:
+    """The answer, if its price is one that the server gives (spec §4). Raises QuoteError, which says the bounds."""
+    least, greatest = prices_cents
+    if not least <= line.price_cents <= greatest:
+        bounds = f"{format_cents(least)} to {format_cents(greatest)}"
+        raise QuoteError(f"price {format_cents(line.price_cents)} is outside of {bounds}")
+    return line
 
 
 def _price_cents(text: str) -> int:

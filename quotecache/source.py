@@ -28,6 +28,11 @@ OpenSource = Callable[[Callable[[], None], LeaseGuard], Source]
 def source_of(settings: Settings) -> OpenSource:
     """Returns the opener of the configured source. Raises SettingsError if the recorded file cannot be read."""
     if settings.quote_source is None:
-        return lambda on_outcome, guard: Upstream(settings.quote_server, settings.quote_timeout_ms, on_outcome, guard)
+        address, timeout_ms, prices_cents = (
+            settings.quote_server,
+            settings.quote_timeout_ms,
+            settings.quote_prices_cents,
+        )
+        return lambda on_outcome, guard: Upstream(address, timeout_ms, prices_cents, on_outcome, guard)
     recording, began_ms = open_recording(settings.quote_source), now_ms()
     return lambda on_outcome, _: RecordedSource(recording, began_ms, on_outcome)

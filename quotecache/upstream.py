@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from quotecache.fetch import Failure, Fetch
 from quotecache.lease_guard import LeaseGuard
-from quotecache.protocol import LINE_BYTES_MAX, PriceLine, parse_answer, request_line
+from quotecache.protocol import LINE_BYTES_MAX, PriceLine, parse_answer, request_line, require_price_within
 from schema.errors import QuoteError
 
 CLOSE_SECONDS_MAX = 5.0
@@ -29,8 +29,16 @@ class Upstream:
     limits the number of open requests: every fetch handed over is sent at once.
     """
 
-    def __init__(self, address: tuple[str, int], timeout_ms: int, on_outcome: Callable[[], None], guard: LeaseGuard):
+    def __init__(
+        self,
+        address: tuple[str, int],
+        timeout_ms: int,
+        prices_cents: tuple[int, int],
+        on_outcome: Callable[[], None],
+        guard: LeaseGuard,
+    ):
         self._address = address
+        self._prices_cents = prices_cents
         self._guard = guard
         self._timeout_ms = timeout_ms
         self._on_outcome = on_outcome
@@ -84,7 +92,8 @@ class Upstream:
             async with asyncio.timeout(self._timeout_ms / 1_000):
                 await self._loop.create_connection(lambda: exchange, *self._address)
                 received = await exchange.received
-            outcome = parse_answer(received, fetch.symbol, fetch.sender)
+            answer = parse_answer(received, fetch.symbol, fetch.sender)
+            outcome = require_price_within(answer, self._prices_cents)
         except TimeoutError:
             reason = f"silence for {self._timeout_ms} ms" if exchange.sent else "not sent: no connection"
             outcome = Failure(reason, paid=exchange.sent)

@@ -111,6 +111,9 @@ class AuditMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     entries: Annotated[list[AuditEntry], Meta(min_length=1, max_length=ENTRIES_PER_MESSAGE_MAX)]
 
 
+PRICE_CENTS_MAX = 499_900
+"""Highest price of the legacy quote server (spec §4)."""
+
 PRICE_CENTS_MIN = 101
 """Lowest price of the legacy quote server (spec §4): a BUY by shares that cannot pay it per share needs no quote."""
 

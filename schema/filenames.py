@@ -19,9 +19,15 @@ def own_folder(user: str) -> str:
     return f"{OWN_FOLDERS}{user}/"
 
 
-def dump_path(filename: str, user: str | None = None) -> str | None:
-    """The relative path that a DUMPLOG may write, without `./`; None if the name must be rejected (spec §6).
+def is_in_a_persons_folder(filename: str) -> bool:
+    """Whether this name leads into the folder of any person."""
+    return posixpath.normpath(filename).startswith(OWN_FOLDERS)
 
+
+def dump_path(filename: str, user: str | None = None) -> str | None:
+    """The relative path that a DUMPLOG may write, without `./`; None if the name must be rejected (spec §3a, §6).
+
+    A dump of another user or of the whole log never enters a person's own folder, whoever published the command.
     `user`: the user whose log is dumped. That user's own folder does not count towards the limits, so people with long
     names may use the same file names as others.
     """
@@ -36,4 +42,6 @@ def dump_path(filename: str, user: str | None = None) -> str | None:
     if ".." in name.split("/") or name.endswith("/"):
         return None
     path = posixpath.normpath(name)
-    return None if path == "." else folder + path
+    if path == "." or (not folder and is_in_a_persons_folder(path)):
+        return None
+    return folder + path

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from schema.bounds import INT64_MAX
 from schema.environment import address, choice, file_or, integer, integer_or_off, required
 from schema.errors import SettingsError
+from schema.events import PRICE_CENTS_MAX, PRICE_CENTS_MIN
 
 REPLICA_CHARACTERS_MAX = 50
 """Maximum characters of a replica's name before its mark. Name and mark fit Postgres's application name (63 bytes)."""
@@ -37,6 +39,8 @@ class Settings:
     """Price of one answer; an assumption, no source states it (spec §4)."""
     quote_timeout_ms: int
     """Time after which an attempt without an answer has failed; the slowest answer measured took 4,026 ms."""
+    quote_prices_cents: tuple[int, int]
+    """Least and greatest price that an answer may have (spec §4); another price is no price, and no trade uses it."""
     quote_attempts: int
     quote_connections: int
     """Maximum open requests to the legacy server. Client sockets run out before any limit of its own (spec §4)."""
@@ -72,6 +76,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         quote_seed=integer(environment, "QUOTE_SEED", 1, 0, 2**63 - 1),
         quote_cost_cents=integer(environment, "QUOTE_COST_CENTS", 5, 0, 1_000_000),
         quote_timeout_ms=integer(environment, "QUOTE_TIMEOUT_MS", 5_000, 10, 60_000),
+        quote_prices_cents=_prices(environment),
         quote_attempts=integer(environment, "QUOTE_ATTEMPTS", 3, 1, 10),
         quote_connections=integer(environment, "QUOTE_CONNECTIONS", 1_000, 1, 10_000),
         refreshes_a_minute=_refreshes(environment),
@@ -79,6 +84,12 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         log_level=choice(environment, "LOG_LEVEL", ("info", "debug", "warning", "error")),
         environment=environment,
     )
+
+
+def _prices(environment: Mapping[str, str]) -> tuple[int, int]:
+    least = integer(environment, "QUOTE_PRICE_MIN_CENTS", PRICE_CENTS_MIN, PRICE_CENTS_MIN, INT64_MAX)
+    greatest = integer(environment, "QUOTE_PRICE_MAX_CENTS", max(least, PRICE_CENTS_MAX), least, INT64_MAX)
+    return least, greatest
 
 
 def _replica_name(environment: Mapping[str, str]) -> str:

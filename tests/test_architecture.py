@@ -57,7 +57,7 @@ TOP_LEVEL = PACKAGES | {
 
 WEB = (
     *("flask", "flask_wtf", "flask_limiter", "wtforms", "werkzeug", "markupsafe", "argon2", "prometheus_client"),
-    *("gunicorn", "starlette", "uvicorn"),
+    *("waitress", "starlette", "uvicorn"),
 )
 
 HOMES: dict[str, set[str]] = {

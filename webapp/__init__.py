@@ -9,7 +9,7 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import api, bodies, failures, health, limits, security, sessions, static_files
+from webapp import api, bodies, exports, failures, health, limits, security, security_events, sessions, static_files
 from webapp.gateway import Gateway
 from webapp.ids import CommandIds
 from webapp.pages import pages
@@ -34,7 +34,10 @@ def create_app(settings: WebSettings) -> Flask:
     gateway = Gateway(settings.base.amqp_url, f"web {settings.base.replica}")
     store = Store(settings.base.database_url, settings.threads)
     waiting = WaitingPlaces(settings.waiting_max, settings.waiting_each_max)
-    app.extensions[EXTENSION] = Site(settings, store, gateway, CommandIds(settings.secret_key), waiting)
+    places_of_exports = WaitingPlaces(exports.AT_ONCE_MAX, exports.EACH_MAX)
+    app.extensions[EXTENSION] = Site(
+        settings, store, gateway, CommandIds(settings.secret_key), waiting, places_of_exports
+    )
     limits.limiter.init_app(app)
     protection = CSRFProtect(app)
     protection.exempt(api.blueprint)  # it demands the token itself, from calls with a session
@@ -45,6 +48,7 @@ def create_app(settings: WebSettings) -> Flask:
     bodies.limit(app)
     static_files.serve(app)
     security.protect(app, settings)
+    security_events.watch(app)
     gateway.start()
     return app
 

@@ -1,34 +1,21 @@
-"""`python -m webapp`: the site under gunicorn, until SIGTERM. Settings and wiring only.
+"""`python -m webapp`: the site, until SIGTERM. Settings and wiring only.
 
-One worker process with many threads, so that one gateway publishes all commands, rate limits are counted in one place,
-and each person's commands keep their order. `webapp.live` runs beside it as a process of its own.
+One process with many threads, so that one gateway publishes all commands, limits are counted in one place, and each
+person's commands keep their order. `webapp.live` runs beside it as a process of its own.
 """
 
+import logging
 import os
-import socket
+import resource
+import signal
 import sys
-from collections.abc import Iterable
-
-from flask import Flask
-from gunicorn.app.base import BaseApplication
-from gunicorn.config import Chdir
 
 from runtime import entry_point
 from runtime.log_setup import set_up_logging
 from schema.errors import SettingsError
 from webapp import close_app, create_app
-from webapp.settings import WebSettings, from_environment
-from webapp.worker import SiteWorker
-
-REQUEST_SECONDS_MAX = 30
-"""gunicorn replaces a worker that is silent for this long; a request waits at most 10 s for an outcome."""
-
-DRAIN_SECONDS_MAX = 12
-KEEP_ALIVE_SECONDS = 15
-CONNECTIONS_MAX = 2_000
-
-UNUSED_SECONDS_MAX = 15
-"""Seconds for which the kernel holds back a new connection that has brought no bytes yet."""
+from webapp.http_server import CONNECTIONS_MAX, SiteServer
+from webapp.settings import from_environment
 
 ABOUT = """
 Usage: python -m webapp
@@ -39,53 +26,8 @@ Settings are environment variables. AMQP_URL and DATABASE_URL are required: `exp
 webapp/settings.py and schema/settings.py list all.
 """
 
-# gunicorn strips blanks from the end of this setting; its default, the full name of the folder, may end with one.
-Chdir.default = "."
-
-
-class SiteServer(BaseApplication):
-    """Tells gunicorn what to serve. The application is made in the worker: threads do not survive a fork."""
-
-    def __init__(self, settings: WebSettings):
-        self._settings = settings
-        self._app: Flask | None = None
-        super().__init__()
-
-    def load_config(self) -> None:
-        chosen = {
-            "bind": f"{self._settings.host}:{self._settings.port}",
-            "workers": 1,
-            "worker_class": SiteWorker,
-            "threads": self._settings.threads,
-            "worker_connections": CONNECTIONS_MAX,
-            "timeout": REQUEST_SECONDS_MAX,
-            "graceful_timeout": DRAIN_SECONDS_MAX,
-            "keepalive": KEEP_ALIVE_SECONDS,
-            "proc_name": "webapp",
-            "control_socket_disable": True,
-            "when_ready": lambda arbiter: _take_with_first_bytes(arbiter.LISTENERS),
-            "worker_exit": lambda _arbiter, _worker: self._close(),
-        }
-        for name, value in chosen.items():
-            if name in self.cfg.settings:
-                self.cfg.set(name, value)
-
-    def load(self) -> Flask:  # type: ignore[override]  # to the stub, a WSGI application returns a list of bytes
-        self._app = create_app(self._settings)
-        return self._app
-
-    def _close(self) -> None:
-        if self._app is not None:
-            close_app(self._app)
-
-
-def _take_with_first_bytes(listeners: Iterable[socket.socket]) -> None:
-    """Makes the kernel hand over a connection only once its first bytes have arrived.
-
-    Browsers open connections in advance and may never use them; gunicorn would give each of them a thread for 5 s.
-    """
-    for listener in listeners:
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, UNUSED_SECONDS_MAX)
+FILES_SPARE = 200
+"""File descriptors in addition to one per connection."""
 
 
 def main() -> int:
@@ -94,8 +36,16 @@ def main() -> int:
     except SettingsError as error:
         print(f"webapp: {error}", file=sys.stderr)
         return 2
-    set_up_logging(settings.base.log_level, settings.base.replica)
-    SiteServer(settings).run()
+    set_up_logging(settings.base.log_level, settings.base.replica, is_bounded=True)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of each request that waits for a thread
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, CONNECTIONS_MAX + FILES_SPARE), most))
+    app = create_app(settings)
+    server = SiteServer(app, settings.host, settings.port, settings.threads, bool(settings.proxies))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.stop())
+    server.run()
+    close_app(app)
     return 0
 
 

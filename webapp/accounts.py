@@ -4,6 +4,7 @@ A fault that the person can mend is raised as ProblemForPeople, with a sentence 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 
 from flask import abort, g, redirect, request, session, url_for
@@ -12,8 +13,10 @@ from flask.typing import ResponseReturnValue
 from schema.commands import is_user
 from webapp import known_browsers, passwords, people, sessions, tokens
 from webapp.limits import GUESSES, OWN_GUESSES, PERSONS_RATE, STRANGERS_RATE, Guesses, network
+from webapp.passwords import HashersBusy
 from webapp.people import Person
 from webapp.reserved_names import is_reserved
+from webapp.security_events import note
 from webapp.site import site
 
 __all__ = [
@@ -43,6 +46,7 @@ def current_user() -> Person | None:
     if "person" not in g:
         text = bearer_token()
         bearer = tokens.bearer_of(site().store, text) if text is not None else None
+        g.has_token = bool(text)
         g.reads_only = bearer is not None and bearer.scope == tokens.READ
         g.person = _person_of_session() if text is None else bearer and bearer.person
     person: Person | None = g.person
@@ -85,7 +89,7 @@ def bearer_token() -> str | None:
 
 
 def sign_up(user_id: str, password: str) -> Person:
-    """Creates a person and logs them in. Raises ProblemForPeople (fields: user_id, password), Unavailable."""
+    """Creates a person and logs them in. Raises ProblemForPeople (user_id, password), HashersBusy, Unavailable."""
     if not is_user(user_id):
         raise ProblemForPeople("A name has 1 to 64 characters from A-Z a-z 0-9 _ . @ -", "user_id")
     if is_reserved(user_id):
@@ -96,18 +100,23 @@ def sign_up(user_id: str, password: str) -> Person:
     if person is None:
         raise ProblemForPeople("This name is taken. Choose another one.", "user_id")
     _begin_session(person)
+    note("signed up", user_id)
     return person
 
 
 def log_in(user_id: str, password: str) -> Person:
-    """Begins a new session and ends the one that the browser had. Raises ProblemForPeople, TooMany, Unavailable."""
+    """Begins a new session and ends the one that the browser had. Raises the same as `check_password`."""
     person = check_password(user_id, password)
     _begin_session(person)
+    note("logged in", user_id)
     return person
 
 
 def check_password(user_id: str, password: str) -> Person:
-    """The person with this name and password; begins no session. Raises ProblemForPeople, TooMany, Unavailable."""
+    """The person with this name and password; begins no session.
+
+    Raises ProblemForPeople, TooMany, HashersBusy, Unavailable.
+    """
     if not is_user(user_id):
         raise _wrong()
     store = site().store
@@ -116,34 +125,40 @@ def check_password(user_id: str, password: str) -> Person:
     found = people.find(store, user_id)
     person, password_hash = found or (None, None)
     if not passwords.verify(password_hash, password) or person is None or password_hash is None:
+        note("wrong password", person.user_id if person else None)
         raise _wrong()
     guesses.forget()
     if passwords.is_outdated(password_hash):
-        people.set_hash(store, user_id, passwords.hashed(password))
+        with suppress(HashersBusy):  # a later login renews it
+            people.set_hash(store, user_id, passwords.hashed(password))
     return person
 
 
 def log_out() -> None:
     """Ends this session in the database, so that a copy of its cookie no longer works. Raises Unavailable."""
+    person = current_user()
     sessions.end(site().store)
     g.person = None
+    note("logged out", person.user_id if person else None)
 
 
 def change_password(old: str, new: str) -> None:
     """Changes the current person's password, ends all their sessions and begins a new one for this browser.
 
-    Raises ProblemForPeople (fields: old, new), TooMany, Unavailable.
+    Raises ProblemForPeople (fields: old, new), TooMany, HashersBusy, Unavailable.
     """
     person = logged_in()
     guesses = Guesses(OWN_GUESSES, "own password", person.user_id, MANY_OWN_GUESSES)
     guesses.count()
     found = people.find(site().store, person.user_id)
     if found is None or not passwords.verify(found[1], old):
+        note("wrong current password", person.user_id)
         raise ProblemForPeople("This is not your current password.", "old")
     guesses.forget()
     if (fault := passwords.fault(new, person.user_id)) is not None:
         raise ProblemForPeople(fault, "new")
     _begin_session(people.set_password(site().store, person.user_id, passwords.hashed(new)))
+    note("password changed, other sessions and tokens ended", person.user_id)
 
 
 def login_required(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:

@@ -16,6 +16,7 @@ from database import postgres
 from schema.errors import SettingsError, StoreError
 from webapp import passwords, people
 from webapp.people import Person
+from webapp.security_events import note
 from webapp.store import Store
 from webapp.unavailable import Unavailable
 
@@ -49,6 +50,7 @@ def _promote(store: Store, user_id: str, existing: bool) -> int:
         return _refused(fault)
     if people.make(store, user_id, passwords.hashed(password), people.ADMINISTRATOR, take_account=True) is None:
         return _refused(f"somebody else has just signed up as {user_id}; nothing was changed")
+    note("administrator created", user_id)
     print(f"{user_id} was created, and is an administrator.")
     return 0
 
@@ -61,6 +63,7 @@ def _promote_existing(store: Store, person: Person, existing: bool) -> int:
     if not (existing or _is_confirmed(person)):
         return _refused("nothing was changed")
     people.set_role(store, user_id, people.ADMINISTRATOR)
+    note("role changed to administrator, sessions and tokens ended", user_id)
     print(
         f"{user_id}, who existed already, is an administrator now and keeps their password."
         " Their sessions and API tokens have ended: they must log in again."

@@ -1,6 +1,6 @@
 """Limits on request bodies. A body that no view has read is drained, so that the connection can serve the next request.
 
-gunicorn silently closes a connection with an unread body, and the client's next request on it is lost. Flask's
+A server may silently close a connection with an unread body, and the client's next request on it is lost. Flask's
 development server does not close it, and its body cannot be drained: it is the socket itself, which has no end.
 """
 

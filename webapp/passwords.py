@@ -1,19 +1,50 @@
 """Passwords: the rules for a new one, and its argon2id hash. Nothing here knows of people, tables or requests."""
 
+import contextlib
+import os
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+from schema.errors import DayTradeError
+
+Value = TypeVar("Value")
 
 CHARACTERS_MIN, CHARACTERS_MAX = 8, 200
 
 _hasher = PasswordHasher()
 """Hasher with the library's parameters, which follow RFC 9106; `is_outdated` recognises hashes made with older ones."""
 
-# One hash takes 64 MiB and most of a core for 50 ms: more at once would slow everybody down and use up the memory.
-_places = threading.BoundedSemaphore(2)
+HASHES_AT_ONCE = 2
+"""Threads that compute hashes. One hash takes 64 MiB and 50 ms of a core: more at once would use up the memory."""
+
+QUEUED_MAX = 6
+"""Maximum requests that wait for a hash: each waits in one of the site's threads, at most 0.2 s on an idle machine."""
+
+NICENESS = 10
+"""Niceness of the threads that compute hashes: orders come first when the processors are busy."""
+
+RETRY_AFTER_SECONDS = 2
+
+
+class HashersBusy(DayTradeError):
+    """Too many passwords are being checked at the moment: 429."""
+
+
+def _step_back() -> None:
+    """Lowers this thread's priority, and with it that of argon2's own threads. Linux has a priority per thread."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+_hashers = ThreadPoolExecutor(HASHES_AT_ONCE, "hasher", _step_back)
+_places = threading.BoundedSemaphore(HASHES_AT_ONCE + QUEUED_MAX)
 
 _NOBODYS_HASH = _hasher.hash("a password that nobody has")
 
@@ -45,18 +76,29 @@ def _guessed_first() -> frozenset[str]:
 
 
 def hashed(password: str) -> str:
-    with _places:
-        return _hasher.hash(password)
+    """Hash of a new password. Raises HashersBusy."""
+    return _in_pool(lambda: _hasher.hash(password))
 
 
 def verify(password_hash: str | None, password: str) -> bool:
-    """Whether this is the password. For a person who does not exist (None), saying no takes as long."""
+    """Whether this is the password. For a person who does not exist (None), saying no takes as long.
+
+    Raises HashersBusy.
+    """
     try:
-        with _places:
-            _hasher.verify(password_hash or _NOBODYS_HASH, password[: CHARACTERS_MAX + 1])
+        _in_pool(lambda: _hasher.verify(password_hash or _NOBODYS_HASH, password[: CHARACTERS_MAX + 1]))
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None
+
+
+def _in_pool(compute: Callable[[], Value]) -> Value:
+    if not _places.acquire(blocking=False):
+        raise HashersBusy("Many people are logging in at the moment. Nothing was changed. Try again in a moment.")
+    try:
+        return _hashers.submit(compute).result()
+    finally:
+        _places.release()
 
 
 def is_outdated(password_hash: str) -> bool:

@@ -45,6 +45,10 @@ class WebSettings:
     """Maximum requests of one person that wait for an outcome at once."""
     streams_max: int
     """Maximum open streams of live updates; one more is refused and told when to retry."""
+    streams_each_max: int
+    """Maximum open streams of one person."""
+    streams_network_max: int
+    """Maximum open streams of one network (`webapp.addresses`)."""
     allowances: Allowances
     """Allowances of each person's commands: armed trigger orders, and paid quotes a UTC day (spec §3a)."""
     limits: bool
@@ -71,6 +75,8 @@ def from_environment(environment: Mapping[str, str]) -> WebSettings:
         waiting_max=integer(environment, "WEB_WAITING_MAX", max(1, threads // 2), 1, threads),
         waiting_each_max=integer(environment, "WEB_WAITING_EACH_MAX", min(4, threads), 1, threads),
         streams_max=integer(environment, "LIVE_STREAMS_MAX", 1_200, 1, 20_000),
+        streams_each_max=integer(environment, "LIVE_STREAMS_EACH_MAX", 10, 1, 20_000),
+        streams_network_max=integer(environment, "LIVE_STREAMS_NETWORK_MAX", 200, 1, 20_000),
         allowances=Allowances(
             armed_max=integer(environment, "TRIGGER_ALLOWANCE", 25, 0, 1_000),
             paid_quotes_max=integer(environment, "QUOTE_ALLOWANCE", 500, 0, 1_000_000),

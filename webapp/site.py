@@ -1,7 +1,7 @@
 """Objects that one web process shares among its requests: settings, database, gateway. Wiring only, no behaviour."""
 
 import math
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -45,9 +45,12 @@ class Site:
     gateway: Gateway
     ids: CommandIds
     waiting: WaitingPlaces
+    exports: WaitingPlaces
     turns: ClientTurns = field(default_factory=ClientTurns)
     cache: SiteCache = field(default_factory=SiteCache)
     cache_lock: Lock = field(default_factory=Lock)
+    refused: Counter[str] = field(default_factory=Counter)
+    """Refusals by each limit or allowance since this process began; Operations shows them."""
 
 
 def site() -> Site:

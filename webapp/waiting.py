@@ -1,6 +1,7 @@
 """Waiting places: limits on the requests that wait for an outcome at once, in total and per person. No I/O.
 
-A waiting request holds one of the site's threads. Without limits, 32 slow quotes would block everybody's pages.
+A waiting request holds one of the site's threads. Without limits, 32 slow quotes would block everybody's pages. Exports
+(`webapp.exports`) have places of their own.
 """
 
 import threading

@@ -20,6 +20,7 @@ ALLOWED = {
     **dict.fromkeys(("MIT", "MIT License", "MIT-0", "ISC License (ISCL)", "PSF-2.0"), NOTICE),
     **dict.fromkeys(("BSD-2-Clause", "BSD-3-Clause", "BSD License"), NOTICE),
     **dict.fromkeys(("Apache-2.0", "Apache Software License"), NOTICE),
+    "Zope Public License": "is a BSD licence without advertising, and names its trademarks",
     **dict.fromkeys(("MPL-2.0", "Mozilla Public License 2.0 (MPL 2.0)"), OWN_FILES),
     "LGPL-3.0-only": LIBRARY,
 }

@@ -42,6 +42,7 @@ STOPPED_FIRST, STOPPED_LAST = 1_001, 1_000
 # terminal to terminal, and `make up` restarts a worker whose environment has changed.
 PASSED_ON = (
     "QUOTE_SEED", "QUOTE_COST_CENTS", "QUOTE_TIMEOUT_MS", "QUOTE_ATTEMPTS", "QUOTE_CONNECTIONS",
+    "QUOTE_PRICE_MIN_CENTS", "QUOTE_PRICE_MAX_CENTS",
     "QUOTE_HEDGE", "QUOTE_SOURCE", "REFRESH_BUDGET",
     "LOG_LEVEL", "TZ",
 )  # fmt: skip

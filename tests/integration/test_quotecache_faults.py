@@ -22,6 +22,8 @@ FAULTS: dict[str, Callable[[str, str], object]] = {
     "HLF": lambda symbol, user: good(symbol, user)[:20],
     "LNG": lambda symbol, user: b"1" * 100_000,
     "CLS": lambda symbol, user: b"",
+    "LOW": lambda symbol, user: f"0.01,{symbol},{user},1507094283184,key==\n".encode(),
+    "BIG": lambda symbol, user: f"4999.01,{symbol},{user},1507094283184,key==\n".encode(),
     "RST": lambda symbol, user: RESET,
     "SIL": lambda symbol, user: SILENCE,
 }

@@ -77,7 +77,9 @@ def test_a_suspended_owner_receives_no_request_after_a_takeover(environment, ask
 @pytest.mark.parametrize(("seconds_ago", "hits"), [(0, 1), (SURE_SECONDS + 0.1, 0)])
 def test_a_request_is_sent_only_shortly_after_the_lease_was_renewed(seconds_ago, hits, wait_for):
     with FaultyServer(good) as server:
-        upstream = Upstream(server.server_address, 5_000, lambda: None, LeaseGuard(time.monotonic() - seconds_ago))
+        upstream = Upstream(
+            server.server_address, 5_000, (101, 499_900), lambda: None, LeaseGuard(time.monotonic() - seconds_ago)
+        )
         upstream.ask([Fetch(1, PriceRequest(VERSION, "ABC", "ann", 1), 0)])
         ((_, outcome),) = wait_for(upstream.take, what="an outcome")
         upstream.close()

@@ -46,6 +46,17 @@ def test_characters_that_no_file_name_should_have_are_rejected(filename):
     assert dump_path(filename) is None
 
 
+@pytest.mark.parametrize("filename", ["~alice/mine.xml", "./~alice/mine.xml", "~alice", "~", "~bob/~alice/x"])
+@pytest.mark.parametrize("user", [None, "mallory"])
+def test_a_persons_folder_is_for_dumps_of_that_person_only(filename, user):
+    """Also if the command was published as a raw message, which no reader of workloads has looked at."""
+    assert dump_path(filename, user) is None
+
+
+def test_a_person_may_have_any_folder_inside_their_own():
+    assert dump_path("~alice/~x/mine.xml", "alice") == "~alice/~x/mine.xml"
+
+
 def test_a_name_has_at_most_100_characters():
     assert dump_path("x" * FILENAME_CHARACTERS_MAX) is not None
     assert dump_path("x" * (FILENAME_CHARACTERS_MAX + 1)) is None

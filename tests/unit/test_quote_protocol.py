@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotecache.protocol import LINE_BYTES_MAX, PriceLine, parse_answer, request_line
+from quotecache.protocol import LINE_BYTES_MAX, PriceLine, parse_answer, request_line, require_price_within
 from schema.errors import QuoteError
 
 KEY = "IRrR7UeTO35kSWUgG0QJKmB35sL27FKM7AVhP5qpjCgmWQeXFJs35g=="
@@ -28,6 +28,17 @@ def test_a_good_answer_is_read_exactly():
 @pytest.mark.parametrize(("text", "cents"), [("1.01", 101), ("4999.00", 499_900), ("12", 1_200), ("12.5", 1_250)])
 def test_prices_are_whole_cents(text, cents):
     assert parsed(f"{text},ABC,jane,1,k\n").price_cents == cents
+
+
+@pytest.mark.parametrize(("text", "is_within"), [("1.01", True), ("4999.00", True), ("1.00", False), ("0.01", False),
+                                                 ("4999.01", False), ("92233720368547758.07", False)])  # fmt: skip
+def test_a_price_that_the_server_never_gives_is_no_answer(text, is_within):
+    line = parsed(f"{text},ABC,jane,1,k\n")
+    if is_within:
+        assert require_price_within(line, (101, 499_900)) is line
+    else:
+        with pytest.raises(QuoteError, match=r"is outside of 1\.01 to 4999\.00"):
+            require_price_within(line, (101, 499_900))
 
 
 @pytest.mark.parametrize("key", ["a", "a=b==", "with space ", "  ", "~!@#"])

@@ -15,13 +15,13 @@ def quote(symbol: str, number: int, cents: int = 100) -> Quote:
 
 @pytest.fixture
 def registry() -> StreamRegistry:
-    registry = StreamRegistry(streams_max=3)
+    registry = StreamRegistry(streams_max=5, each_max=2, network_max=3)
     registry.hear_status(True)
     return registry
 
 
-def opened(registry: StreamRegistry, user: str = "ann", *symbols: str) -> Stream:
-    stream = Stream(user, symbols)
+def opened(registry: StreamRegistry, user: str = "ann", *symbols: str, network: str | None = None) -> Stream:
+    stream = Stream(user, symbols, network or user)
     registry.open(stream)
     return stream
 
@@ -93,14 +93,37 @@ def test_accounts_are_looked_up_again_when_their_news_only_begin_to_come(registr
 
 
 def test_the_number_of_streams_is_limited_and_a_closed_one_makes_room(registry):
-    streams = [opened(registry, user) for user in ("ann", "bob", "ann")]
-    with pytest.raises(Full):
-        opened(registry, "cid")
+    streams = [opened(registry, user) for user in ("ann", "bob", "ann", "bob", "cid")]
+    with pytest.raises(Full) as full:
+        opened(registry, "dan")
+    assert not full.value.own
+    registry.close(streams.pop(3))
+    registry.close(streams.pop(3))
     registry.close(streams[0])
     assert registry.partitions == {partition_of("ann"), partition_of("bob")}
     registry.close(streams[2])
     assert registry.partitions == {partition_of("bob")}
     opened(registry, "cid")
+
+
+def test_the_streams_of_one_person_are_limited_and_others_go_on(registry):
+    first, _ = opened(registry, "ann", network="a"), opened(registry, "ann", network="b")
+    with pytest.raises(Full) as full:
+        opened(registry, "ann", network="c")
+    assert full.value.own
+    opened(registry, "bob")
+    registry.close(first)
+    registry.close(first)
+    opened(registry, "ann", network="c")
+
+
+def test_the_streams_of_one_network_are_limited_and_others_go_on(registry):
+    for user in ("ann", "bob", "cid"):
+        opened(registry, user, network="home")
+    with pytest.raises(Full) as full:
+        opened(registry, "dan", network="home")
+    assert full.value.own
+    opened(registry, "dan", network="elsewhere")
 
 
 def test_an_event_has_the_form_of_the_wire():

@@ -1,5 +1,7 @@
 """API calls for history and its exports, the watch list, dumps of the log, and the state of operations."""
 
+from functools import partial
+
 from flask import Response
 
 from webapp import downloads, reads
@@ -8,6 +10,7 @@ from webapp.api.operation import operation
 from webapp.api.problems import ProblemError
 from webapp.api.requests import DeadLettersQuery, HistoryPageQuery, HistoryQuery
 from webapp.bounds import HexId, SymbolLetters
+from webapp.exports import export
 
 
 @operation("GET", "/history", {200: reads.HistoryPage}, query=HistoryPageQuery)
@@ -19,13 +22,14 @@ def list_history(person: Person, query: HistoryPageQuery) -> reads.HistoryPage:
 @operation("GET", "/history.csv", {200: "text/csv"}, query=HistoryQuery)
 def export_history_csv(person: Person, query: HistoryQuery) -> Response:
     """Export your history as CSV, oldest rows first: all rows, or those that match the filter."""
-    return Response(reads.history_csv(person.user_id, query.chosen()), mimetype="text/csv")
+    return export(person.user_id, partial(reads.history_csv, person.user_id, query.chosen()), "text/csv")
 
 
 @operation("GET", "/history.json", {200: list[reads.HistoryRowView]}, query=HistoryQuery)
 def export_history_json(person: Person, query: HistoryQuery) -> Response:
     """Export your history as JSON, oldest rows first: all rows, or those that match the filter."""
-    return Response(reads.history_json(person.user_id, query.chosen()), mimetype="application/json")
+    rows = partial(reads.history_json, person.user_id, query.chosen())
+    return export(person.user_id, rows, "application/json")
 
 
 @operation("GET", "/watchlist", {200: list[str]})

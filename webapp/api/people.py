@@ -10,6 +10,7 @@ from webapp.api.problems import ProblemError
 from webapp.api.requests import Credentials
 from webapp.bounds import TokenNumber
 from webapp.limits import login_limit
+from webapp.security_events import note
 from webapp.site import site
 
 
@@ -34,6 +35,7 @@ def create_token(body: Credentials) -> Response:
     if created is None:
         raise ProblemError(409, f"you have {tokens.TOKENS_MAX} tokens, the maximum: revoke one first")
     token, text = created
+    note("token created", person.user_id, token=token.token_id, scope=token.scope)
     return answered(NewToken(text, token.token_id, token.name, token.scope, token.expires_at_ms), 201)
 
 
@@ -48,4 +50,5 @@ def revoke_token(person: Person, token_id: int) -> Response:
     """Revoke one of your tokens."""
     if not tokens.revoke(site().store, person.user_id, token_id):
         raise ProblemError(404, "you have no token with this id")
+    note("token revoked", person.user_id, token=token_id)
     return Response(status=204)

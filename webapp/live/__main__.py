@@ -15,6 +15,7 @@ from runtime import entry_point
 from runtime.log_setup import set_up_logging
 from schema.errors import SettingsError
 from webapp.live.hub import Hub
+from webapp.live.protocol import BoundedProtocol
 from webapp.live.server import create_server
 from webapp.settings import from_environment
 
@@ -22,8 +23,11 @@ BACKLOG = 2_048
 """Connections the kernel queues: after a restart all pages reconnect at once."""
 
 END_SECONDS_MAX = 3
-FILES_SPARE = 200
-"""File descriptors in addition to one per stream."""
+STREAMS_SPARE = 50
+"""Connections in addition to one per stream: requests that are being answered. More are answered with 503."""
+
+FILES_SPARE = 300
+"""File descriptors in addition to one per stream, more than there can be connections (`webapp.live.protocol`)."""
 
 log = structlog.get_logger()
 
@@ -79,15 +83,18 @@ def main() -> int:
     except SettingsError as error:
         print(f"live: {error}", file=sys.stderr)
         return 2
-    set_up_logging(settings.base.log_level, settings.base.replica)
+    set_up_logging(settings.base.log_level, settings.base.replica, is_bounded=True)
     if possible < settings.streams_max:
         log.warning("fewer streams than LIVE_STREAMS_MAX: the limit on open files (ulimit -n) is low", streams=possible)
+    if settings.proxies:
+        BoundedProtocol.unfinished_each_max = possible
     app, hub = create_server(replace(settings, streams_max=possible))
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.live_port,
-        http="h11",
+        http=BoundedProtocol,
+        limit_concurrency=possible + STREAMS_SPARE,
         ws="none",
         loop="asyncio",
         log_config=None,

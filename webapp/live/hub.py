@@ -43,7 +43,7 @@ class Hub:
     """Source of all streams. Call `start`, `close` and the rest on one event loop."""
 
     def __init__(self, settings: WebSettings, flask: Flask):
-        self.registry = StreamRegistry(settings.streams_max)
+        self.registry = StreamRegistry(settings.streams_max, settings.streams_each_max, settings.streams_network_max)
         self._flask = flask
         self._store = Store(settings.base.database_url, DATABASE_THREADS)
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, "lookup")
@@ -84,7 +84,7 @@ class Hub:
         session_id = sessions.id_in_cookie(self._flask, cookie)
         return await self._in_thread(lookups.user_of, session_id) if session_id else None
 
-    async def open(self, user: str, named: Iterable[str]) -> Stream:
+    async def open(self, user: str, named: Iterable[str], network: str) -> Stream:
         """Opens a stream that begins with the current state of the account, the user's own symbols and those named.
 
         The user's own symbols are looked up only here: a page that begins to show another symbol opens a new
@@ -92,7 +92,7 @@ class Hub:
         Raises Full, Unavailable.
         """
         own = await self._in_thread(lookups.own_symbols, user)
-        stream = Stream(user, {*own, *named})
+        stream = Stream(user, {*own, *named}, network)
         self.registry.open(stream)
         self._listener.want(self.registry.partitions)
         self._stale.set()

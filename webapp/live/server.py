@@ -14,10 +14,12 @@ from starlette.routing import Route
 
 from schema.commands import is_symbol
 from webapp import make_flask
+from webapp.addresses import network_of
 from webapp.api.problems import MEDIA_TYPE, Problem
 from webapp.live.hub import Hub
 from webapp.live.stream_registry import Full
 from webapp.live_address import PATH, SYMBOLS_MAX
+from webapp.security_events import LOGGED_STATUSES, note
 from webapp.settings import WebSettings
 from webapp.trusted_hosts import REFUSAL, is_trusted
 from webapp.unavailable import Unavailable
@@ -56,10 +58,10 @@ def create_server(settings: WebSettings) -> tuple[Starlette, Hub]:
             user = await hub.user_of(cookie)
             if user is None:
                 return _problem(401, "no valid session: log in first", headers)
-            stream = await hub.open(user, symbols)
-        except Full:
+            stream = await hub.open(user, symbols, _network(request, settings))
+        except Full as error:
             return _problem(
-                503,
+                429 if error.own else 503,
                 "too many pages are open: close one, or try again later",
                 headers | {"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
@@ -105,6 +107,16 @@ def _host(request: Request, settings: WebSettings) -> str:
     return request.headers.get("host", "")
 
 
+def _network(request: Request, settings: WebSettings) -> str:
+    """Network of the client: behind proxies, of the address that the outermost trusted one has told."""
+    told = [address.strip() for address in request.headers.get("x-forwarded-for", "").split(",")]
+    if settings.proxies and len(told) >= settings.proxies:
+        return network_of(told[-settings.proxies])
+    return network_of(request.client.host if request.client else None)
+
+
 def _problem(status: int, detail: str, headers: dict[str, str]) -> Response:
     problem = Problem(HTTPStatus(status).phrase, status, detail)
+    if status in LOGGED_STATUSES:
+        note(LOGGED_STATUSES[status], status=status, limit="streams" if status == 429 else None)
     return Response(msgspec.json.encode(problem), status, headers, media_type=MEDIA_TYPE)

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 class Stream:
     """News of one page, for the event loop's thread. `news` is set when `take` has something to return."""
 
-    def __init__(self, user: str, symbols: Iterable[str]):
+    def __init__(self, user: str, symbols: Iterable[str], network: str = ""):
         self.user = user
+        self.network = network
         self.symbols = frozenset(symbols)
         self.news = asyncio.Event()
         self._prices: dict[str, dict[str, object]] = {}

@@ -3,7 +3,7 @@
 Only the event loop's thread may use it. No broker, no database, no HTTP: their code calls this module.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from schema.commands import partition_of
@@ -12,14 +12,24 @@ from webapp.live.stream import Stream
 
 
 class Full(Exception):
-    """The maximum number of streams is open already."""
+    """The maximum number of streams is open already: of all, or, if `own`, of this person or network."""
+
+    def __init__(self, own: bool):
+        super().__init__("no further stream may be opened")
+        self.own = own
 
 
 class StreamRegistry:
-    """Open streams and the news for them. `streams_max`: further streams are refused."""
+    """Open streams and the news for them. Further streams than the given maximums are refused.
 
-    def __init__(self, streams_max: int):
+    `each_max`: of one person; `network_max`: of one network.
+    """
+
+    def __init__(self, streams_max: int, each_max: int, network_max: int):
         self._streams_max = streams_max
+        self._each_max = each_max
+        self._network_max = network_max
+        self._by_network: Counter[str] = Counter()
         self._streams: set[Stream] = set()
         self._by_user: dict[str, set[Stream]] = defaultdict(set)
         self._by_symbol: dict[str, set[Stream]] = defaultdict(set)
@@ -30,8 +40,12 @@ class StreamRegistry:
     def open(self, stream: Stream) -> None:
         """Adds a stream, which now hears of its account and symbols, beginning with what is known. Raises Full."""
         if len(self._streams) >= self._streams_max:
-            raise Full
+            raise Full(own=False)
+        is_over = self._by_network[stream.network] >= self._network_max
+        if is_over or len(self._by_user.get(stream.user, ())) >= self._each_max:
+            raise Full(own=True)
         self._streams.add(stream)
+        self._by_network[stream.network] += 1
         self._by_user[stream.user].add(stream)
         for symbol in stream.symbols:
             self._by_symbol[symbol].add(stream)
@@ -41,7 +55,10 @@ class StreamRegistry:
         self._stale.add(stream.user)
 
     def close(self, stream: Stream) -> None:
-        self._streams.discard(stream)
+        if stream in self._streams:
+            self._streams.remove(stream)
+            self._by_network[stream.network] -= 1
+            self._by_network += Counter()  # drops those that have none
         _drop(self._by_user, stream.user, stream)
         for symbol in stream.symbols:
             _drop(self._by_symbol, symbol, stream)

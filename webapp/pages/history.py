@@ -1,11 +1,12 @@
 """Pages of the history: filtered, exported, one row with the account as it was, and explanations of figures."""
 
+from functools import partial
 from urllib.parse import urlsplit
 
 from flask import Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
-from webapp import reads
+from webapp import exports, reads
 from webapp.accounts import logged_in, login_required
 from webapp.bounds import FigureName, Seq, number_in_bounds, text_in_bounds
 from webapp.pages.filters import KINDS, FilterForm, filter_form, filter_url
@@ -36,8 +37,8 @@ def history() -> ResponseReturnValue:
     chosen, found = context["filter"], context["found"]
     assert isinstance(chosen, FilterForm) and isinstance(found, reads.HistoryPage)
     query = urlsplit(filter_url("pages.history", chosen, page=found.page)).query
-    exports = {form: filter_url("pages.export", chosen, form=form) for form in EXPORTS}
-    return render_template("history.html", kinds=KINDS, fragment_query=query, exports=exports, **context)
+    addresses = {form: filter_url("pages.export", chosen, form=form) for form in EXPORTS}
+    return render_template("history.html", kinds=KINDS, fragment_query=query, exports=addresses, **context)
 
 
 @pages.get("/history.<any(csv, json):form>")
@@ -45,11 +46,9 @@ def history() -> ResponseReturnValue:
 def export(form: str) -> Response:
     """Exports all rows that the address's filter matches. It streams them, so a long history needs no memory."""
     rows, media_type = EXPORTS[form]
-    return Response(
-        rows(logged_in().user_id, filter_form(request.args).chosen),
-        mimetype=media_type,
-        headers={"Content-Disposition": f'attachment; filename="history.{form}"'},
-    )
+    user = logged_in().user_id
+    headers = {"Content-Disposition": f'attachment; filename="history.{form}"'}
+    return exports.export(user, partial(rows, user, filter_form(request.args).chosen), media_type, headers)
 
 
 @pages.get("/history/<seq>")

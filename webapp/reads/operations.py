@@ -10,7 +10,7 @@ from rabbitmq.topology import AUDIT_STREAM, command_stream
 from runtime.wall_clock import now_ms
 from schema.commands import PARTITIONS
 from schema.errors import BrokerError
-from webapp.reads.allowances import Refreshes, refreshes
+from webapp.reads.allowances import Pressure, Refreshes, pressure, refreshes
 from webapp.reads.dead_letters import count_dead_letters
 from webapp.reads.dumps import DumpTroubles, dump_troubles
 from webapp.reads.log_stops import LogStop, log_stops
@@ -51,6 +51,7 @@ class Operations(msgspec.Struct, frozen=True):
     dumps: DumpTroubles
     quotes: QuoteCostView
     refreshes: Refreshes
+    pressure: Pressure
     people: int
     broker_up: bool
     log_stops: list[LogStop]
@@ -83,6 +84,7 @@ def operations() -> Operations:
         dump_troubles(),
         quote_cost(),
         refreshes(),
+        pressure(),
         store().only("SELECT count(*) FROM people")[0],
         site().gateway.up,
         log_stops(),

@@ -140,6 +140,18 @@ def test_an_export_holds_what_the_filter_shows_of_all_pages(website: Website) ->
         assert shown["total"] == len(seqs)
 
 
+def test_a_person_has_one_export_at_a_time(website: Website) -> None:
+    caller, other = website.api(website.person()), website.api(website.person())
+    running = caller.get("/history.csv")
+    refused = caller.get("/history.json")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
+    with other.get("/history.csv") as response:
+        assert response.status_code == 200
+    running.close()
+    with caller.get("/history.json") as response:
+        assert response.status_code == 200
+
+
 def test_history_is_chosen_by_kind_symbol_and_time_and_comes_in_pages(caller: Caller) -> None:
     for number in range(7):
         caller.give("ADD", amount=f"{number + 1}.00")

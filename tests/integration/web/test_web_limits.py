@@ -126,6 +126,27 @@ def test_a_person_is_one_client_by_session_and_by_every_token_from_everywhere(we
     assert left[0] > 5_000
 
 
+def test_operations_shows_allowances_before_they_bite_and_what_was_refused(website, wait_for) -> None:
+    app = website.another(WEB_LIMITS="on", TRIGGER_ALLOWANCE="1", QUOTE_ALLOWANCE="1")
+    administrator = website.api(website.person(people.ADMINISTRATOR), app)
+    before = administrator.get("/operations").json["pressure"]
+    caller = website.api(website.person(), app)
+    caller.give("ADD", amount="100.00")
+    assert caller.give("QUOTE", symbol="OPA").json["status"] == "done"
+    for symbol in ("OPB", "OPC"):
+        caller.give("SET_BUY_AMOUNT", symbol=symbol, amount="1.00")
+        caller.give("SET_BUY_TRIGGER", symbol=symbol, price="1.00")
+    _guess(app, "nobody", "192.0.2.81")
+    statuses = [_guess(app, "nobody", "127.0.0.1") for _ in range(12)]
+    assert 429 in statuses
+    after = administrator.get("/operations").json["pressure"]
+    assert after["paid_quotes_today"] >= before["paid_quotes_today"] + 1
+    assert after["near_paid_quotes"] == before["near_paid_quotes"] + 1
+    assert after["near_armed"] == before["near_armed"] + 1
+    assert after["refused"]["trigger_allowance_used_up"] == 1
+    assert after["refused"]["rate of calls"] >= 1
+
+
 @pytest.mark.parametrize(("address", "network"), [
     ("192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
     ("2001:DB8:1:2::", "2001:db8:1:2::/64"), ("fe80::1%eth0", "fe80::/64"), ("nonsense", "unknown"), ("", "unknown"),
