@@ -58,9 +58,9 @@ def test_no_recipe_runs_a_script_that_pip_has_made():
 
 
 START_SITE = """
-from types import SimpleNamespace
-from webapp.__main__ import SiteServer
-SiteServer(SimpleNamespace(host="127.0.0.1", port=1, threads=1))
+from flask import Flask
+from webapp.http_server import SiteServer
+SiteServer(Flask("site"), "127.0.0.1", 0, 1, is_behind_proxy=False)
 """
 
 

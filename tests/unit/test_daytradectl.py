@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import structlog
 
 from operators import __main__ as operators
 
@@ -46,7 +47,8 @@ def run(monkeypatch, capsys):
         output = capsys.readouterr()
         return code, output.out, output.err
 
-    return call
+    yield call
+    structlog.reset_defaults()  # a verb may have set logging up for the standard error of its test
 
 
 def words_of(verb: list[str]) -> list[str]:
