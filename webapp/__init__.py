@@ -38,7 +38,7 @@ def create_app(settings: WebSettings) -> Flask:
     app.extensions[EXTENSION] = Site(
         settings, store, gateway, CommandIds(settings.secret_key), waiting, places_of_exports
     )
-    limits.limiter.init_app(app)
+    limits.init_app(app)
     protection = CSRFProtect(app)
     protection.exempt(api.blueprint)  # it demands the token itself, from calls with a session
     app.register_blueprint(api.blueprint)

@@ -7,9 +7,10 @@ they choose: a new text would be a new client. Names are such texts, so guesses 
 
 import math
 import time
+from http import HTTPStatus
 
-from flask import request
-from flask_limiter import Limiter
+from flask import Flask, Response, request
+from flask_limiter import HeaderNames, Limiter
 from limits import RateLimitItem, parse_many
 
 from schema.errors import DayTradeError
@@ -22,7 +23,30 @@ def network() -> str:
     return network_of(request.remote_addr)
 
 
-limiter = Limiter(network, headers_enabled=True, storage_uri="memory://")
+_SECONDS_LEFT = "X-RateLimit-Retry-After"
+"""Header in which the limiter puts the seconds until its limit is reset: it does so in every answer."""
+
+limiter = Limiter(
+    network,
+    headers_enabled=True,
+    storage_uri="memory://",
+    header_name_mapping={HeaderNames.RETRY_AFTER: _SECONDS_LEFT},
+)
+
+
+def init_app(app: Flask) -> None:
+    """Makes the limiter count the app's requests."""
+    app.after_request(_say_when_to_retry)  # registered before the limiter's own function, so Flask calls it after that
+    limiter.init_app(app)
+
+
+def _say_when_to_retry(response: Response) -> Response:
+    """Puts the limit's seconds into the Retry-After of a 429 only: a 503 or a 202 has its own, which is far shorter."""
+    seconds = response.headers.pop(_SECONDS_LEFT, None)
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and seconds is not None:
+        response.headers.setdefault("Retry-After", seconds)
+    return response
+
 
 login_limit = limiter.shared_limit("10 per minute; 100 per hour", scope="log in", methods=["POST"])
 """Limit per network on logins and on passwords for tokens, counted together."""

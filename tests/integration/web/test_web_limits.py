@@ -1,5 +1,7 @@
 """Limits by account, by network and by person: who is stopped, and who still gets in."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from argon2 import PasswordHasher
 
@@ -145,6 +147,20 @@ def test_operations_shows_allowances_before_they_bite_and_what_was_refused(websi
     assert after["near_armed"] == before["near_armed"] + 1
     assert after["refused"]["trigger_allowance_used_up"] == 1
     assert after["refused"]["rate of calls"] >= 1
+
+
+def test_only_a_refusal_by_a_limit_says_when_the_limit_ends(website, app) -> None:
+    """The limits end in up to an hour, but a pending command or an unreachable database is asked again in seconds."""
+    caller = website.api(website.person(), app)
+    assert "Retry-After" not in caller.get("/account").headers
+    given = caller.give("ADD", wait=0, amount="1.00")
+    assert (given.json["status"], given.headers["Retry-After"]) == ("pending", "1")
+    nowhere = urlsplit(website.system.environment["DATABASE_URL"])._replace(netloc="daytrade@127.0.0.1:1").geturl()
+    unreachable = website.another(DATABASE_URL=nowhere, WEB_LIMITS="on", WEB_PROXIES="1")
+    body, headers = {"user": "nobody", "password": WRONG, "name": "x"}, {"X-Forwarded-For": "192.0.2.82"}
+    refused = unreachable.test_client().post("/api/v1/tokens", json=body, headers=headers)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+    website.close_app(unreachable)
 
 
 @pytest.mark.parametrize(("address", "network"), [
