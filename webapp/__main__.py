@@ -6,15 +6,17 @@ person's commands keep their order. `webapp.live` runs beside it as a process of
 
 import logging
 import os
-import resource
 import signal
 import sys
+
+import structlog
 
 from runtime import entry_point
 from runtime.log_setup import set_up_logging
 from schema.errors import SettingsError
 from webapp import close_app, create_app
 from webapp.http_server import CONNECTIONS_MAX, SiteServer
+from webapp.open_files import connections_possible
 from webapp.settings import from_environment
 
 ABOUT = """
@@ -26,22 +28,30 @@ Settings are environment variables. AMQP_URL and DATABASE_URL are required: `exp
 webapp/settings.py and schema/settings.py list all.
 """
 
-FILES_SPARE = 200
-"""File descriptors in addition to one per connection."""
+FILES_SPARE, FILES_PER_THREAD = 100, 3
+"""File descriptors in addition to one per connection. Each thread has a connection to Postgres, and opens files."""
+
+log = structlog.get_logger()
+
+
+def files_spare(threads: int) -> int:
+    """Number of file descriptors that a site with this many threads needs in addition to one per connection."""
+    return FILES_SPARE + FILES_PER_THREAD * threads
 
 
 def main() -> int:
     try:
         settings = from_environment(os.environ)
+        possible = connections_possible(CONNECTIONS_MAX, files_spare(settings.threads))
     except SettingsError as error:
         print(f"webapp: {error}", file=sys.stderr)
         return 2
     set_up_logging(settings.base.log_level, settings.base.replica, is_bounded=True)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of each request that waits for a thread
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, CONNECTIONS_MAX + FILES_SPARE), most))
+    if possible < CONNECTIONS_MAX:
+        log.warning("fewer connections than usual: the limit on open files (ulimit -n) is low", connections=possible)
     app = create_app(settings)
-    server = SiteServer(app, settings.host, settings.port, settings.threads, bool(settings.proxies))
+    server = SiteServer(app, settings.host, settings.port, settings.threads, bool(settings.proxies), possible)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     server.run()

@@ -87,10 +87,18 @@ class SiteServer(TcpWSGIServer):
 
     channel_class = SiteChannel
 
-    def __init__(self, app: Flask, host: str, port: int, threads: int, is_behind_proxy: bool):
+    def __init__(
+        self,
+        app: Flask,
+        host: str,
+        port: int,
+        threads: int,
+        is_behind_proxy: bool,
+        connections_max: int = CONNECTIONS_MAX,
+    ):
         self._channels: set[SiteChannel] = set()
         self._by_network: Counter[str] = Counter()
-        self._each_max = CONNECTIONS_MAX if is_behind_proxy else CONNECTIONS_EACH_MAX
+        self._each_max = connections_max if is_behind_proxy else min(CONNECTIONS_EACH_MAX, (connections_max + 1) // 2)
         self._sockets: Sockets = {}
         self._stopping = False
         adjustments = Adjustments(
@@ -99,7 +107,7 @@ class SiteServer(TcpWSGIServer):
             threads=threads,
             ident=None,
             backlog=CONNECTIONS_MAX,
-            connection_limit=CONNECTIONS_MAX,
+            connection_limit=connections_max,
             cleanup_interval=CHECK_SECONDS,
             channel_timeout=IDLE_SECONDS_MAX,
             max_request_header_size=HEAD_BYTES_MAX,

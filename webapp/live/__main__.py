@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 import socket
 import sys
 from dataclasses import replace
@@ -17,6 +16,7 @@ from schema.errors import SettingsError
 from webapp.live.hub import Hub
 from webapp.live.protocol import BoundedProtocol
 from webapp.live.server import create_server
+from webapp.open_files import connections_possible
 from webapp.settings import from_environment
 
 BACKLOG = 2_048
@@ -61,25 +61,10 @@ class LiveServer(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._hub.stop)
 
 
-def streams_possible(wanted: int) -> int:
-    """Number of streams for which this process may open files, at most `wanted`; raises the process's limit for them.
-
-    A page beyond this number is told to come back. Without files it would wait for ever. Raises SettingsError.
-    """
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = wanted + FILES_SPARE if most == resource.RLIM_INFINITY else min(most, wanted + FILES_SPARE)
-    if files <= FILES_SPARE:
-        raise SettingsError(
-            f"only {files} files may be open, too few for any page: raise the limit (ulimit -n {wanted + FILES_SPARE})"
-        )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
-    return files - FILES_SPARE
-
-
 def main() -> int:
     try:
         settings = from_environment(os.environ)
-        possible = streams_possible(settings.streams_max)
+        possible = connections_possible(settings.streams_max, FILES_SPARE)
     except SettingsError as error:
         print(f"live: {error}", file=sys.stderr)
         return 2

@@ -15,11 +15,14 @@ import pytest
 from bench import processes
 from bench.processes import ROOT, free_port
 from tests.integration.web.website import Website
+from webapp.__main__ import files_spare
 from webapp.site import EXTENSION
 
 WAIT_MS = 8_000
 ANSWER_SECONDS_MAX = 4
 """Half of the longest wait: a quicker answer did not wait behind others. On an idle machine it takes a few ms."""
+
+THREADS = 4
 
 _letters = itertools.product("WXYZ", "ABCDEFGHIJ", "Q")
 
@@ -41,12 +44,13 @@ def silent_quotes(website: Website) -> Iterator[None]:
 class GunicornSite:
     """The site as a process with four threads. In all, at most two of them may wait for quotes."""
 
-    def __init__(self, website: Website):
+    def __init__(self, website: Website, files_max: int = 4_096):
         self.port = free_port()
-        environment = website.system.environment | {"WEB_PORT": str(self.port), "WEB_THREADS": "4", "REPLICA": "web"}
+        variables = {"WEB_PORT": str(self.port), "WEB_THREADS": str(THREADS), "REPLICA": "web"}
+        environment = website.system.environment | variables
         with (website.system.folder / "web.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "webapp"],
+                ["sh", "-c", f'ulimit -n {files_max} && exec "$0" -m webapp', sys.executable],
                 cwd=ROOT,
                 env=processes.with_rights("web", environment),
                 stdout=log,
@@ -102,6 +106,21 @@ def test_while_people_wait_for_quotes_other_people_are_served(
         for connection in held:
             connection.close()
     finally:
+        site.close()
+
+
+def test_more_idle_connections_than_open_files_keep_nobody_from_the_site(website: Website, wait_for) -> None:
+    files_max = files_spare(THREADS) + 10
+    site = GunicornSite(website, files_max)
+    idle = [http.client.HTTPConnection("127.0.0.1", site.port, timeout=ANSWER_SECONDS_MAX) for _ in range(files_max)]
+    try:
+        wait_for(site.is_well, what="the site is well")
+        for connection in idle:
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
+    finally:
+        for connection in idle:
+            connection.close()
         site.close()
 
 
