@@ -151,7 +151,7 @@ servers: $(STAMP) ## Start RabbitMQ and Postgres only
 
 clean: ## Stop everything; remove .stack, .venv and dumps
 	@if [ ! -d .stack ]; then :; elif $(VENV)/bin/python $(NO_BYTECODE) -c 'import deploy.commands.cli' 2>/dev/null; then $(DEPLOY) clean; else $(or $(PYTHON),python3) $(NO_BYTECODE) -m deploy.supervision.leftovers; fi
-	@rm -rf .stack $(VENV) dumps
+	@rm -rf .stack $(VENV) dumps 2>/dev/null || { $(or $(PYTHON),python3) -B -m deploy.stack.owner true && rm -rf .stack $(VENV) dumps; }
 
 # All on stderr: `make env` promises nothing but two lines on stdout. Bytecode is compiled on first use instead.
 # Standard input may be a workload, which no installer is to read.

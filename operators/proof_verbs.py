@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from verification.heads import Head
 
 Output = Annotated[
-    Path, typer.Argument(help="the file to write; an earlier file is replaced once the new one is complete")
+    Path,
+    typer.Argument(readable=False, help="the file to write; an earlier file is replaced once the new one is complete"),
 ]
 
 

@@ -7,29 +7,36 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from runtime.file_owner import cause_of, name_of
 from schema.errors import SettingsError
 
 STACK = Path(__file__).resolve().parent.parent / ".stack"
 """Folder of the private servers' data and passwords, which no output may replace."""
 
+STANDARD_OUTPUT = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
+"""Names of standard output. They are not opened: it may be a pipe that another user has made, for instance `sudo`'s."""
+
 
 def require_writable(path: Path, variable: str) -> None:
     """Makes the file's folder and tries to write there. Raises SettingsError, which names `variable`."""
     try:
-        if path.is_dir():
+        if str(path) in STANDARD_OUTPUT:
+            os.fstat(1)
+        elif path.is_dir():
             raise SettingsError(f"{variable}={path}: is a folder; name a file")
-        if _takes_the_place_of(path):
+        elif _takes_the_place_of(path):
             _require_outside_of_stack(path, f"{variable}={path}")
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = _draft_of(path)
             draft.write_bytes(b"")
             draft.unlink()
+            _require_replaceable(path, f"{variable}={path}")
         elif not os.access(path, os.W_OK):
             raise SettingsError(f"{variable}={path}: cannot be written: permission denied")
         elif not path.is_fifo():  # some devices and sockets refuse; opening a pipe would wait for its reader
             os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY))
     except OSError as error:
-        raise SettingsError(f"{variable}={path}: cannot be written: {error.strerror}") from error
+        raise SettingsError(f"{variable}={path}: cannot be written: {cause_of(error, path)}") from error
 
 
 def require_writable_folder(path: Path, variable: str) -> None:
@@ -43,7 +50,7 @@ def require_writable_folder(path: Path, variable: str) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         raise SettingsError(f"{variable}={path}: a file is in the place of a folder; choose another path") from error
     except OSError as error:
-        raise SettingsError(f"{variable}={path}: cannot be written into: {error.strerror}") from error
+        raise SettingsError(f"{variable}={path}: cannot be written into: {cause_of(error, path)}") from error
 
 
 @contextmanager
@@ -53,6 +60,10 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     After an exception, an existing file stays as it was. A device or a pipe is written to directly. Raises OSError,
     which names `path`; SettingsError if `path` lies in .stack.
     """
+    if str(path) in STANDARD_OUTPUT:
+        with os.fdopen(os.dup(1), "wb") as file:
+            yield file
+        return
     if not _takes_the_place_of(path):
         with path.open("wb") as file:
             yield file
@@ -78,6 +89,14 @@ def _takes_the_place_of(path: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
         return True
+
+
+def _require_replaceable(path: Path, name: str) -> None:
+    """Raises SettingsError if the file is another user's in a folder (/tmp) where each user replaces only their own."""
+    if path.exists():
+        owner, folder = path.stat().st_uid, path.resolve().parent.stat()
+        if folder.st_mode & stat.S_ISVTX and os.geteuid() not in (0, owner, folder.st_uid):
+            raise SettingsError(f"{name}: cannot be replaced: it belongs to {name_of(owner)}; choose another name")
 
 
 def _require_outside_of_stack(path: Path, name: str) -> None:

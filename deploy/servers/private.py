@@ -10,13 +10,13 @@ from deploy.servers import broker_files, installed, postgres_data
 from deploy.servers.database import answers
 from deploy.stack import ports
 from deploy.stack.failure import StackError
-from deploy.stack.others_files import name_of
 from deploy.stack.paths import LOGS, RABBITMQ_HOME, log_tail
 from deploy.stack.profiles import LIVE, superuser_url, urls_of
 from deploy.stack.progress import progress
 from deploy.stack.record import PRIVATE, Record
 from deploy.supervision import leftovers, readiness, supervisor
 from deploy.supervision.program import Program
+from runtime.file_owner import name_of
 
 EPMD, RABBITMQ, POSTGRES = "epmd", "rabbitmq", "postgres"
 PORTS = ("epmd", "distribution", "amqp", "postgres")

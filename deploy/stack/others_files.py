@@ -1,7 +1,6 @@
 """Refuses to work on another user's files in this checkout, and says how to change their owner."""
 
 import os
-import pwd
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,8 +8,9 @@ from pathlib import Path
 
 from deploy.stack.failure import StackError
 from deploy.stack.paths import POSTGRES_DATA, ROOT, STACK
+from runtime.file_owner import name_of
 
-MADE_HERE = (".venv", ".stack", "dumps", ".pytest_cache", ".hypothesis", ".ruff_cache", ".mypy_cache")
+MADE_HERE = (".venv", ".stack", "dumps", "build", ".pytest_cache", ".hypothesis", ".ruff_cache", ".mypy_cache")
 
 
 def refuse(uid: int, at_the_top_only: bool = False) -> None:
@@ -41,10 +41,11 @@ def _made() -> Iterator[tuple[Path, int]]:
     yield from _at_the_top()
     yield from _inside(STACK, with_files=True)
     yield from _inside(ROOT / "dumps", with_files=False)
-    if POSTGRES_DATA.is_symlink() and POSTGRES_DATA.exists():
-        folder = POSTGRES_DATA.resolve()
-        yield from _owned(folder)
-        yield from _inside(folder, with_files=True)
+    with suppress(PermissionError):  # a folder above is another user's, which the lines above have yielded
+        if POSTGRES_DATA.is_symlink() and POSTGRES_DATA.exists():
+            folder = POSTGRES_DATA.resolve()
+            yield from _owned(folder)
+            yield from _inside(folder, with_files=True)
 
 
 def _at_the_top() -> Iterator[tuple[Path, int]]:
@@ -66,11 +67,3 @@ def _inside(folder: Path, with_files: bool) -> Iterator[tuple[Path, int]]:
 def _owned(path: Path) -> Iterator[tuple[Path, int]]:
     with suppress(FileNotFoundError):  # it was never made, or a server has removed it meanwhile
         yield path, path.lstat().st_uid
-
-
-def name_of(uid: int) -> str:
-    """Returns the user's name, or `#` and the number of a user without an account."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"#{uid}"

@@ -1,7 +1,7 @@
 """Owner of the checkout. root continues as that user: `sudo make` must leave no file that the owner cannot change.
 
-`python -m deploy.stack.owner COMMAND ARGUMENT...` runs a command as the owner. It runs before a virtual environment
-exists, so it needs no package.
+`python -m deploy.stack.owner COMMAND ARGUMENT...` runs a command as the owner, unless files of other users are in its
+way. It runs before a virtual environment exists, so it needs no package.
 """
 
 import os
@@ -10,9 +10,11 @@ import subprocess
 import sys
 from typing import NoReturn, TypedDict
 
+from deploy.stack import others_files
 from deploy.stack.failure import StackError
-from deploy.stack.others_files import name_of
+from deploy.stack.paths import ROOT
 from runtime import entry_point
+from runtime.file_owner import name_of
 
 
 def stand_in(folder: str) -> pwd.struct_passwd | None:
@@ -70,6 +72,8 @@ def main() -> int:
     if owner := stand_in(os.getcwd()):
         become(owner)
     try:
+        if os.getcwd() == str(ROOT):
+            others_files.refuse(os.geteuid())
         go_on_with(*sys.argv[1:])
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -104,7 +104,7 @@ def test_users_other_than_root_are_not_switched(folder, monkeypatch):
 @pytest.fixture
 def checkout(folder, monkeypatch) -> Path:
     """A checkout of this user, with the files that the project makes."""
-    for name in (".venv", ".stack/log/live", ".stack/rabbitmq/data/deep", "dumps/sub"):
+    for name in (".venv", ".stack/log/live", ".stack/rabbitmq/data/deep", "dumps/sub", "build", ".ruff_cache"):
         (folder / name).mkdir(parents=True)
     for name in ("stack.json", "rabbitmq/data/deep/file", "log/live/worker.log"):
         (folder / ".stack" / name).touch()
@@ -134,7 +134,7 @@ def test_a_checkout_of_ones_own_is_not_refused(owners_checkout):
 @pytest.mark.parametrize(
     "name",
     [
-        *(".venv", ".stack", "dumps", ".stack/log", ".stack/stack.json"),
+        *(".venv", ".stack", "dumps", "build", ".ruff_cache", ".stack/log", ".stack/stack.json"),
         *(".stack/log/live/worker.log", ".stack/rabbitmq/data", ".stack/rabbitmq/data/deep/file", "dumps/sub"),
     ],
 )
@@ -146,6 +146,19 @@ def test_the_refusal_of_files_of_roots_names_the_command_that_repairs_it(name, o
     assert output.startswith(f"{owners_checkout / name} belongs to root")
     subprocess.run(output.partition("sudo ")[2], shell=True, check=True)
     others_files.refuse(SOMEBODY.pw_uid)
+
+
+@as_root
+@pytest.mark.parametrize("name", [".ruff_cache", ".stack"])
+def test_a_command_as_the_owner_names_a_folder_of_roots_which_the_owner_may_not_even_list(name, folder):
+    for package in ("database", "deploy", "runtime", "schema"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / name).mkdir(mode=0o700)
+    os.chown(folder, SOMEBODY.pw_uid, SOMEBODY.pw_gid)
+    asked = [sys.executable, "-B", "-m", "deploy.stack.owner", "true"]
+    done = subprocess.run(asked, cwd=folder, capture_output=True, text=True)
+    whose = f"{folder / name} belongs to root, so daemon cannot use it"
+    assert (done.returncode, done.stderr) == (1, f"error: {whose}. Run this once: sudo chown -R daemon: {folder}\n")
 
 
 @as_root
