@@ -155,7 +155,9 @@ def test_only_a_refusal_by_a_limit_says_when_the_limit_ends(website, app) -> Non
     assert "Retry-After" not in caller.get("/account").headers
     given = caller.give("ADD", wait=0, amount="1.00")
     assert (given.json["status"], given.headers["Retry-After"]) == ("pending", "1")
-    nowhere = urlsplit(website.system.environment["DATABASE_URL"])._replace(netloc="daytrade@127.0.0.1:1").geturl()
+    nowhere = (
+        urlsplit(website.system.environment["DATABASE_URL"])._replace(netloc="daytrade:secret@127.0.0.1:1").geturl()
+    )
     unreachable = website.another(DATABASE_URL=nowhere, WEB_LIMITS="on", WEB_PROXIES="1")
     body, headers = {"user": "nobody", "password": WRONG, "name": "x"}, {"X-Forwarded-For": "192.0.2.82"}
     refused = unreachable.test_client().post("/api/v1/tokens", json=body, headers=headers)
