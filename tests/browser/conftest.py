@@ -158,7 +158,7 @@ def new_person(
 @pytest.fixture
 def trader(new_person: Callable[..., BrowserUser]) -> BrowserUser:
     """A person who has signed up and added $10,000."""
-    return new_person().sign_up().add_funds("10000")
+    return new_person().join("10000")
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -24,7 +24,7 @@ REST_MS = 1_000
 def hurried(browser: Browser, site: SiteUnderTest, new_name: Callable[[], str]) -> Iterator[BrowserUser]:
     context = browser.new_context()
     context.set_default_timeout(EXPECT_MS)
-    yield BrowserUser(context, site.url, new_name()).sign_up().add_funds("100000")
+    yield BrowserUser(context, site.url, new_name()).join("100000")
     context.close()
 
 

@@ -102,7 +102,7 @@ def test_the_outcome_of_an_order_that_waits_for_a_quote_appears_later(
 
 
 def test_two_people_at_once_see_only_their_own(new_person: Callable[..., BrowserUser], symbol: str):
-    first, second = new_person().sign_up().add_funds("1000"), new_person().sign_up().add_funds("2000")
+    first, second = new_person().join("1000"), new_person().join("2000")
     for person in (first, second):
         person.go("/")
         person.is_live()
