@@ -95,7 +95,7 @@ sbom: licences $(TOOLS_STAMP) ## Check licences and write the list of all packag
 	@$(AS_OWNER) mkdir -p build
 	@$(AS_OWNER) $(TOOLS)/bin/python -m cyclonedx_py environment $(VENV)/bin/python --output-format JSON --output-file build/sbom.json
 
-test: $(STAMP) ## Run all tests, with four rounds of chaos; ARGS chooses some [ARGS="-k name"]
+test: $(STAMP) ## Run all tests, with three rounds of chaos; ARGS chooses some [ARGS="-k name"]
 	@$(DEPLOY) test
 
 test-unit: $(STAMP) ## Run the tests that need no server [ARGS="-k name"]

@@ -18,8 +18,11 @@ SHARED_SEED = 4
 
 ALL_SEEDS = (*(seed for seed in range(1, 11) if seed != SHARED_SEED), SHARED_SEED)
 
-FEW_SEEDS = (5, 6, 7, SHARED_SEED)
-"""Seeds whose rounds kill every kind of worker and the broker, hang a transaction worker, and change the replicas."""
+FEW_SEEDS = (5, 7, SHARED_SEED)
+"""Seeds whose rounds kill workers and the broker, take a server's sessions away, and change the replicas.
+
+The negative controls hang a transaction worker, in a round with all defences too.
+"""
 
 
 def seeds_of(environment: Mapping[str, str]) -> tuple[int, ...]:
