@@ -20,6 +20,8 @@ from bench import processes
 from quotecache.client import Prices
 from rabbitmq.connection import open_connection
 from rabbitmq.publisher import Outgoing, Publisher
+from rabbitmq.rights import url_for
+from rabbitmq.roles import BrokerRole
 from rabbitmq.topology import PRICE_REQUESTS_EXCHANGE
 from schema.codec import encode
 from schema.commands import VERSION
@@ -59,7 +61,7 @@ class PriceClient:
     """Client of the quote cache, as workers use it; the test turns its loop."""
 
     def __init__(self, amqp_url: str):
-        self.connection = open_connection(amqp_url, "asker")
+        self.connection = open_connection(url_for(BrokerRole.TRANSACTIONS, amqp_url), "asker")
         self.publisher = Publisher(self.connection)
         self.prices = Prices(self.connection, self.publisher)
         self.answers: list[Quote | NoQuote] = []

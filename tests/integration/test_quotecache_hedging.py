@@ -26,7 +26,7 @@ def test_the_second_request_is_answered_first_and_the_first_one_is_paid_stored_a
     def first_one_late(symbol: str, user: str, number: int) -> object:
         if number == 1:
             server.closing.wait(0.5)
-        return priced(100 * number, symbol, user)
+        return priced(200 * number, symbol, user)
 
     with FaultyServer(first_one_late) as server:
         with running("quotecache", environment | {"QUOTE_SERVER": server.setting}):
@@ -35,17 +35,17 @@ def test_the_second_request_is_answered_first_and_the_first_one_is_paid_stored_a
             wait_for(lambda: len(audit()) >= 2, what="both in the log")
             asker.turn()
         assert server.hits == {"ABC": 2}
-    assert isinstance(quote, Quote) and quote.price_cents == 200
+    assert isinstance(quote, Quote) and quote.price_cents == 400
     assert asker.answers == [quote], "the late price is no news"
-    assert rows(database_url, STORED) == [(100, None), (200, None)]
+    assert rows(database_url, STORED) == [(200, None), (400, None)]
     assert [(e.kind, e.funds_cents, e.user) for e in audit()] == [
+        (AuditKind.QUOTE_SERVER, 400, "john"),
         (AuditKind.QUOTE_SERVER, 200, "john"),
-        (AuditKind.QUOTE_SERVER, 100, "john"),
     ]
 
 
 def test_a_quick_answer_needs_no_second_request(environment, asker, wait_for):
-    with FaultyServer(lambda symbol, user, _number: priced(100, symbol, user)) as server:
+    with FaultyServer(lambda symbol, user, _number: priced(200, symbol, user)) as server:
         with running("quotecache", environment | {"QUOTE_SERVER": server.setting, "QUOTE_HEDGE": "900"}):
             asker.ask("ABC", "DEF")
             wait_for(lambda: asker.have("ABC", "DEF"))
@@ -66,16 +66,16 @@ def test_a_failure_of_one_request_leaves_the_attempt_to_the_other(environment, a
         if number == 2:
             return RESET
         server.closing.wait(0.4)
-        return priced(100, symbol, user)
+        return priced(200, symbol, user)
 
     with FaultyServer(second_one_reset) as server:
         with running("quotecache", environment | {"QUOTE_SERVER": server.setting}):
             asker.ask("ABC")
-            assert wait_for(lambda: asker.answer("ABC")).price_cents == 100
+            assert wait_for(lambda: asker.answer("ABC")).price_cents == 200
             wait_for(lambda: len(audit()) >= 2)
         assert server.hits == {"ABC": 2}
     ((won, _), (lost, failure)) = rows(database_url, STORED)
-    assert won == 100 and lost is None and failure
+    assert won == 200 and lost is None and failure
     assert [entry.kind for entry in audit()] == [AuditKind.DEBUG_EVENT, AuditKind.QUOTE_SERVER]
 
 

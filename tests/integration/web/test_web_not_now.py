@@ -151,7 +151,7 @@ def test_a_database_without_a_connection_to_spare_is_unavailable(website: Websit
 
 
 def test_while_no_connection_becomes_free_the_site_is_unavailable(website: Website, monkeypatch) -> None:
-    monkeypatch.setattr("webapp.store.POOL_WAIT_SECONDS_MAX", 0.1)
+    monkeypatch.setattr("webapp.store.POOL_WAIT_SECONDS_MAX", 0.5)
     app = website.another(WEB_THREADS="2", WEB_WAITING_MAX="1")
     caller = website.api(website.person(), app)
     assert caller.get("/account").status_code == 200

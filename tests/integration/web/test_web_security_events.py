@@ -35,7 +35,7 @@ def test_each_security_event_has_a_line_and_none_holds_a_secret(website: Website
         website.api(user).give("DUMPLOG", filename="log.xml", wait=0)
         browser.post("/password", page="/password", old=WRONG, new=NEW_PASSWORD)
         browser.post("/password", page="/password", old=PASSWORD, new=NEW_PASSWORD)
-        assert admin.promote(website.store, plain, existing=True) == 0
+        assert admin.promote(website.owners_store, plain, existing=True) == 0
         limited = website.another(WEB_LIMITS="on").test_client()
         for _ in range(11):
             limited.post("/api/v1/tokens", json=credentials | {"password": WRONG, "user": "no one"})
