@@ -123,6 +123,9 @@ def described(error: BaseException) -> str:
 READ_ONLY = "25006"
 """SQLSTATE of a write that Postgres refuses because it is a standby or is configured as read-only."""
 
+DISK_FULL = "53100"
+"""SQLSTATE of a write that the disk has no room for."""
+
 _NOT_NOW_CLASSES = frozenset(
     {
         "08",  # the connection failed

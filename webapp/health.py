@@ -45,7 +45,7 @@ def _look_at_database(here: Site) -> tuple[bool, bool]:
     if time.monotonic() - at > FRESH_SECONDS:
         try:
             here.store.row(_WRITE)
-            found = True, is_log_stored(here.store)
+            found = not here.store.was_full(), is_log_stored(here.store)
         except (Unavailable, SQLAlchemyError) as error:  # the latter where the schema is missing: not migrated yet
             log.warning("the database accepts no writes", error=str(error), cause=str(error.__cause__))
             found = False, False

@@ -1,5 +1,6 @@
 """The web's access to the database: a pool of connections, plain SQL in, rows out. No SQL of any feature in here."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -26,6 +27,9 @@ ROWS_PER_FETCH = 2_000
 """Rows an export fetches at once; bounds its memory."""
 
 RETRY_SECONDS = 2
+
+FULL_SECONDS = 10.0
+"""Seconds for which the disk counts as full after a write that it had no room for."""
 
 _ERRORS = (sqlalchemy.exc.SQLAlchemyError, psycopg.Error)
 """SQLAlchemy lets some errors of psycopg pass as they are."""
@@ -57,6 +61,14 @@ class Store:
         )
         # Each statement is its own transaction: reads need no BEGIN and COMMIT around them.
         self._engine = engines.engine_on(self._pool, "AUTOCOMMIT")
+        self._full_at = float("-inf")
+
+    def was_full(self) -> bool:
+        """Whether the disk was too full for a write within the last FULL_SECONDS.
+
+        A probe cannot tell: a write that needs no more space still succeeds.
+        """
+        return time.monotonic() - self._full_at < FULL_SECONDS
 
     def rows(self, query: str, **parameters: object) -> Sequence[UntypedRow]:
         """All rows of the answer. Raises Unavailable."""
@@ -104,6 +116,8 @@ class Store:
         except _ERRORS as error:
             if not engines.means_not_now(error):
                 raise
+            if postgres.sqlstate(error) == postgres.DISK_FULL:
+                self._full_at = time.monotonic()
             if postgres.sqlstate(error) == postgres.READ_ONLY:
                 raise ReadOnly("the database accepts no changes at the moment", RETRY_SECONDS) from error
             raise Unavailable("the database does not answer", RETRY_SECONDS) from error

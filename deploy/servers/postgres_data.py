@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import psutil
+
 from deploy.stack import caller, stack_folder
 from deploy.stack.failure import StackError
 from deploy.stack.owner import ProcessUser
@@ -156,10 +158,24 @@ def _take_back() -> None:
 
 
 def _drop_broken_lock() -> None:
-    """Deletes a lock file that a crash has truncated: Postgres would not start. It checks a complete one itself."""
+    """Deletes a lock file that a crash has truncated, or whose number another program has by now.
+
+    Postgres would start with neither. It checks itself whether another server uses the data.
+    """
     lock = stack_folder.file(POSTGRES_DATA / LOCK)
-    if lock.exists() and not lock.read_bytes().partition(b"\n")[0].strip().isdigit():
+    if not lock.exists():
+        return
+    number = lock.read_bytes().partition(b"\n")[0].strip()
+    if not number.isdigit() or _is_another_program(int(number)):
         lock.unlink()
+
+
+def _is_another_program(pid: int) -> bool:
+    """Whether this process exists and is no Postgres. The number of one that ended may belong to any program."""
+    try:
+        return "postgres" not in psutil.Process(pid).name()
+    except (psutil.Error, OverflowError):
+        return False
 
 
 def _put(text: str, path: Path) -> None:

@@ -39,7 +39,7 @@ class BrowserUser:
         self._send("/signup", "/signup", user=self.name, password=PASSWORD)
         self._send("/commands/ADD", "/", amount=dollars, form_token=secrets.token_urlsafe())
         self.go("/")
-        self.is_told("Funds added")
+        self.sees_message("Funds added")
         return self
 
     def _send(self, path: str, page: str, **fields: str) -> None:

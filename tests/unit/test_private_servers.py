@@ -33,8 +33,12 @@ def test_servers_that_another_user_has_started_are_not_used(monkeypatch):
         private.start(Record())
 
 
-@pytest.mark.parametrize(("content", "stays"), [("", False), ("garbage\n", False), ("4711\n/data\n", True)])
-def test_a_lock_of_postgres_that_names_no_process_is_dropped(monkeypatch, tmp_path, content, stays):
+@pytest.mark.parametrize(
+    ("content", "stays"),
+    [("", False), ("garbage\n", False), (f"{2**22}\n/data\n", True), (f"{os.getpid()}\n/data\n", False)],
+    ids=["empty", "garbage", "ended", "another-program"],
+)
+def test_a_lock_of_postgres_that_names_no_server_is_dropped(monkeypatch, tmp_path, content, stays):
     monkeypatch.setattr(postgres_data, "POSTGRES_DATA", tmp_path)
     postgres_data._drop_broken_lock()
     lock = tmp_path / "postmaster.pid"

@@ -132,6 +132,30 @@ def test_a_sign_up_and_a_new_password_that_were_kept_though_no_session_began_are
         assert browser.user() == name
 
 
+def test_a_site_whose_disk_is_full_is_not_well(website: Website, wait_for, monkeypatch) -> None:
+    monkeypatch.setattr("webapp.store.FULL_SECONDS", 1.0)
+    app = website.another()
+    caller, client = website.api(website.person(), app), app.test_client()
+    assert client.get("/healthz").status_code == 200
+    with website.connect() as connection:
+        connection.autocommit = True
+        connection.execute(
+            "CREATE FUNCTION be_full() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER be_full BEFORE INSERT ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION be_full()"
+        )
+        try:
+            answer = caller.give("ADD", key="first", amount="1.00")
+        finally:
+            connection.execute("DROP FUNCTION be_full CASCADE")
+    assert answer.status_code == 503
+    wait_for(lambda: client.get("/healthz").status_code == 503, what="the fault")
+    wait_for(lambda: client.get("/healthz").status_code == 200, what="the recovery")
+    website.close_app(app)
+
+
 def test_a_site_whose_database_is_not_migrated_yet_is_not_well(website: Website) -> None:
     app = website.another(DATABASE_URL=os.environ["DATABASE_URL"])
     health = app.test_client().get("/healthz")
