@@ -53,6 +53,12 @@ def _plain(url) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+@pytest.fixture(autouse=True)
+def _logging_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps verbs that a test calls from setting logging up for that test's standard error, which is closed later."""
+    monkeypatch.setattr("runtime.log_setup.set_up_logging", lambda *_, **__: None)
+
+
 @pytest.fixture(scope="session")
 def _template() -> Iterator[tuple[str, str]]:
     """Migrated database that is cloned for each test: cloning takes 50 ms, migrating 500."""

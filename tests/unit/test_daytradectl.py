@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import structlog
 
 from operators import __main__ as operators
 
@@ -47,8 +46,7 @@ def run(monkeypatch, capsys):
         output = capsys.readouterr()
         return code, output.out, output.err
 
-    yield call
-    structlog.reset_defaults()  # a verb may have set logging up for the standard error of its test
+    return call
 
 
 def words_of(verb: list[str]) -> list[str]:

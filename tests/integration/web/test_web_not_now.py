@@ -136,7 +136,7 @@ def test_a_site_whose_disk_is_full_is_not_well(website: Website, wait_for, monke
     monkeypatch.setattr("webapp.store.FULL_SECONDS", 1.0)
     app = website.another()
     caller, client = website.api(website.person(), app), app.test_client()
-    assert client.get("/healthz").status_code == 200
+    wait_for(lambda: client.get("/healthz").status_code == 200, what="a site that is well")
     with website.connect() as connection:
         connection.autocommit = True
         connection.execute(
