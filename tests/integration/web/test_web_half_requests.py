@@ -4,15 +4,13 @@ import contextlib
 import http.client
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from bench.processes import ROOT, free_port
 from tests.integration.web.test_web_live import LiveProcess, Page
+from tests.integration.web.web_process import WebProcess
 from tests.integration.web.website import Website
 from webapp.live.protocol import UNFINISHED_EACH_MAX
 
@@ -27,19 +25,11 @@ HEAD_OF_A_BODY = (
 )
 
 
-class SiteProcess:
+class SiteProcess(WebProcess):
     """`python -m webapp` beside a website."""
 
     def __init__(self, website: Website, **settings: str):
-        self.port = free_port()
-        self._log = (website.system.folder / "web.log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "webapp"],
-            cwd=ROOT,
-            env=website.system.environment | {"WEB_PORT": str(self.port), "REPLICA": "site"} | settings,
-            stdout=self._log,
-            stderr=self._log,
-        )
+        super().__init__(website, "web", "webapp", **settings)
 
     def status(self, path: str = "/healthz", seconds: float = 30.0) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
@@ -55,13 +45,6 @@ class SiteProcess:
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         connection.sendall(first_bytes)
         return connection
-
-    def close(self) -> int:
-        if self.process.poll() is None:
-            self.process.terminate()
-        code = self.process.wait(timeout=60)
-        self._log.close()
-        return code
 
 
 @pytest.fixture(scope="module")

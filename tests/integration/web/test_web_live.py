@@ -5,8 +5,6 @@ import itertools
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -14,8 +12,7 @@ from string import ascii_uppercase
 
 import pytest
 
-from bench import processes
-from bench.processes import ROOT, free_port
+from tests.integration.web.web_process import FILES_MAX, WebProcess
 from tests.integration.web.website import Browser, Website
 from webapp.live.__main__ import FILES_SPARE
 from webapp.live_address import SYMBOLS_MAX
@@ -27,20 +24,11 @@ WATCHED = 3 * SYMBOLS_MAX
 """More symbols than a page may list in its request."""
 
 
-class LiveProcess:
+class LiveProcess(WebProcess):
     """`python -m webapp.live` beside a website."""
 
-    def __init__(self, website: Website, files_max: int = 4_096, **settings: str):
-        self.port = free_port()
-        variables = {"LIVE_PORT": str(self.port), "LIVE_STREAMS_MAX": str(STREAMS_MAX), "REPLICA": "live"} | settings
-        self._log = (website.system.folder / "live.log").open("ab")
-        self.process = subprocess.Popen(
-            ["sh", "-c", f'ulimit -n {files_max} && exec "$0" -m webapp.live', sys.executable],
-            cwd=ROOT,
-            env=processes.with_rights("live", website.system.environment | variables),
-            stdout=self._log,
-            stderr=self._log,
-        )
+    def __init__(self, website: Website, files_max: int = FILES_MAX, **settings: str):
+        super().__init__(website, "live", "webapp.live", files_max, **{"LIVE_STREAMS_MAX": str(STREAMS_MAX)} | settings)
 
     def ask(self, path: str, **headers: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HEARING_SECONDS_MAX)
@@ -67,13 +55,6 @@ class LiveProcess:
         count = json.loads(response.read())["streams"]
         connection.close()
         return count
-
-    def close(self) -> int:
-        if self.process.poll() is None:
-            self.process.terminate()
-        code = self.process.wait(timeout=60)
-        self._log.close()
-        return code
 
 
 class Page:

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -104,25 +105,30 @@ def test_a_read_only_database_can_be_read_and_orders_work_again_when_it_is_writa
     assert browser.user() is None, "the session has ended, also for other holders of its cookie"
 
 
+@contextmanager
+def refused_inserts(website: Website, table: str, sqlstate: str) -> Iterator[None]:
+    """Makes Postgres refuse all new rows of a table with this error, until the block ends."""
+    with website.connect() as connection:
+        connection.autocommit = True
+        connection.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN RAISE EXCEPTION 'as the test wants it' USING ERRCODE = '{sqlstate}'; END $$"
+        )
+        connection.execute(f"CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()")
+        try:
+            yield
+        finally:
+            connection.execute("DROP FUNCTION refuse CASCADE")
+
+
 def test_a_sign_up_and_a_new_password_that_were_kept_though_no_session_began_are_not_denied(website: Website) -> None:
     """The database fails between the two writes of each."""
     browser = website.browser()
     browser.log_in(user := website.person())
     new = "another correct horse"
-    with website.connect() as connection:
-        connection.autocommit = True
-        connection.execute(
-            "CREATE FUNCTION fail_over() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN RAISE EXCEPTION 'as the test wants it' USING ERRCODE = '57P01'; END $$"
-        )
-        connection.execute(
-            "CREATE TRIGGER fail_over BEFORE INSERT ON web_sessions FOR EACH ROW EXECUTE FUNCTION fail_over()"
-        )
-        try:
-            signed_up = website.browser().post("/signup", user="halfway", password=new)
-            changed = browser.post("/password", page="/password", old=PASSWORD, new=new)
-        finally:
-            connection.execute("DROP FUNCTION fail_over CASCADE")
+    with refused_inserts(website, "web_sessions", "57P01"):
+        signed_up = website.browser().post("/signup", user="halfway", password=new)
+        changed = browser.post("/password", page="/password", old=PASSWORD, new=new)
     assert (signed_up.status_code, changed.status_code) == (503, 503)
     assert "Your name may have been created" in signed_up.text
     assert "Your password may have been changed" in changed.text
@@ -137,19 +143,8 @@ def test_a_site_whose_disk_is_full_is_not_well(website: Website, wait_for, monke
     app = website.another()
     caller, client = website.api(website.person(), app), app.test_client()
     wait_for(lambda: client.get("/healthz").status_code == 200, what="a site that is well")
-    with website.connect() as connection:
-        connection.autocommit = True
-        connection.execute(
-            "CREATE FUNCTION be_full() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$"
-        )
-        connection.execute(
-            "CREATE TRIGGER be_full BEFORE INSERT ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION be_full()"
-        )
-        try:
-            answer = caller.give("ADD", key="first", amount="1.00")
-        finally:
-            connection.execute("DROP FUNCTION be_full CASCADE")
+    with refused_inserts(website, "idempotency_keys", "53100"):
+        answer = caller.give("ADD", key="first", amount="1.00")
     assert answer.status_code == 503
     wait_for(lambda: client.get("/healthz").status_code == 503, what="the fault")
     wait_for(lambda: client.get("/healthz").status_code == 200, what="the recovery")
