@@ -36,7 +36,7 @@ ifeq ($(realpath $(VENV)/bin/python),)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help venv servers lint fuzz licences sbom lock up web admin bench-web bench-waiting down status env loadtest test test-unit test-integration test-browser test-chaos chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
+.PHONY: help venv servers lint fuzz licences sbom lock up web admin bench bench-web bench-waiting down status env loadtest test test-unit test-integration test-browser test-chaos chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
 
 ##@ Run the whole system
 
@@ -121,6 +121,9 @@ fuzz: $(STAMP) $(FUZZ_STAMP) ## Try random input at every door, guided by covera
 	@DAYTRADE_FUZZ_RUNS=$(RUNS) $(DEPLOY) test fuzz
 
 ##@ Measure
+
+bench: $(STAMP) ## Run load tests of several sizes and rates; print results beside targets [RUNS=3 CASES="..." BARE_PATH=folder JSON=file]
+	@$(AS_OWNER) $(VENV)/bin/python -m bench.speed
 
 bench-quotes: $(STAMP) ## Measure cost and speed of quotes [WORKLOAD=file PARTS="cold rate virtual waiting hedging takeover" RATE=500 ROUNDS=3]
 	@$(DEPLOY) bench-quotes

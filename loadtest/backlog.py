@@ -11,8 +11,8 @@ from collections import deque
 from database.retrying import RetryingDatabase
 from schema.commands import PARTITIONS
 
-LOOK_SECONDS = 0.02
-"""Minimum seconds between two looks at the database."""
+LOOK_SECONDS = 0.1
+"""Minimum seconds between two looks at the database: a look takes about 1 ms of CPU from the measured run."""
 
 
 class Backlog:

@@ -18,7 +18,7 @@ from schema.commands import Command, CommandName
 from schema.errors import DayTradeError
 
 POLL_SECONDS = 0.05
-SHOW_SECONDS = 0.25
+SHOW_SECONDS = 0.5
 
 STALL_SECONDS_MAX = 60.0
 """Seconds without progress after which the run has stalled: longer than a lease expiry, a reconnection, or all attempts
@@ -130,7 +130,7 @@ class LoadDriver:
                 raise Stalled(f"no command was taken for {self._stall_seconds:g} s. Behind: {behind}")
             self._publisher.pump()
             self._show()
-            time.sleep(POLL_SECONDS / 10)
+            time.sleep(POLL_SECONDS / 2)
         self._run.slowed_seconds += time.monotonic() - began
         self._doing = "publishing"
 

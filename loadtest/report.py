@@ -35,6 +35,7 @@ class LoadReport(TypedDict):
     commands: int
     outcomes: dict[str, int]
     rejections: dict[str, int]
+    started_at_ms: int
     seconds: dict[str, float]
     slowed_seconds: float
     timed_by: str
@@ -64,6 +65,7 @@ def make_report(database: RetryingDatabase, run: Run, settings: Settings, replic
         "commands": run.published,
         "outcomes": figures.outcomes(database, run),
         "rejections": figures.rejections(database, run),
+        "started_at_ms": run.started_at_ms,
         "seconds": seconds,
         "timed_by": "commit timestamps" if figures.timed_by_database(database) else "the driver",
         "slowed_seconds": round(run.slowed_seconds, 3),

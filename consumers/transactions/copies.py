@@ -6,8 +6,9 @@ unique key is only the last safeguard: when it refuses a row, the accounts in me
 the worker has to drop them all. The database is asked only through `Questions`; the rest is pure.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from consumers.transactions.batch import Batch
 from consumers.transactions.intake import Arrival, Intake
@@ -18,6 +19,10 @@ from schema.events import Reply
 ANSWERS_OWED_MAX = 16
 """Maximum copies of one waiting command that get its answer when it is done. The clients of further copies find the
 outcome in the history."""
+
+PARTITIONS_PER_TURN = 4
+"""Partitions that share a turn if all have a long backlog. Fewer make fewer rows of accounts per command; with more, a
+partition's turn comes sooner."""
 
 Answers = Mapping[Key, Reply]
 
@@ -41,22 +46,42 @@ def survey(places: Iterable[tuple[Intake, PartitionState]], requests_max: int, a
     Loads the accounts that they need, and returns the answers of those that are copies. Call it at the beginning of a
     turn, when everything that was taken before is committed or waits in memory.
     """
+    places = list(places)
+    _choose([intake for intake, _ in places], requests_max)
     window = []
     for intake, state in places:
         state.sources.forget(state.progress.next_offset)
-        intake.surveyed = 0
         in_question = False
-        for arrival in intake.arrivals:
-            if requests_max <= 0:
-                break
-            requests_max -= len(arrival.requests) or 1
-            intake.surveyed += 1
+        for arrival in islice(intake.arrivals, intake.surveyed):
             # Once an arrival is in question, so is each one behind it: a copy that is judged before its original would
             # pass for new.
             in_question = in_question or not state.surely_new(arrival)
             if in_question:
                 window.append((state, arrival))
     return _look_up(window, ask) if window else {}
+
+
+def _choose(intakes: Sequence[Intake], requests_max: int) -> None:
+    """Sets how many arrivals each partition may give to this turn.
+
+    First each gives its share, so that a long backlog in one does not hold up the others; the rest goes to those that
+    have more, in the same order.
+    """
+    for intake in intakes:
+        intake.surveyed = 0
+    left = requests_max
+    for limit in (max(1, requests_max // PARTITIONS_PER_TURN), requests_max):
+        for intake in intakes:
+            given = 0
+            for arrival in islice(intake.arrivals, intake.surveyed, None):
+                if left <= 0:
+                    return
+                if given >= limit:
+                    break
+                requests = len(arrival.requests) or 1
+                given += requests
+                left -= requests
+                intake.surveyed += 1
 
 
 def is_settled(batch: Batch, state: PartitionState, item: Item, answers: Answers) -> bool:

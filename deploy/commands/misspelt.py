@@ -17,7 +17,7 @@ GIVEN = "GIVEN_TO_MAKE"
 OF_COMMANDS = (
     *("AMQP_URL", "DATABASE_URL", "QUOTES", "QUOTE_SERVER", "DUMP_DIR", "REPLICAS", "WORKLOAD", "RATE", "REPORT"),
     *("PROFILE", "ARGS", "SEED", "ROUNDS", "AGAIN", "STATE", "HISTORY", "DUMP", "HEADS", "USER", "PASSWORD", "PRICES"),
-    *("PARTS", "FETCHES", "KILLS", "PLOT", "DETAIL", "FIRED", "ARMED", "COPIES", "RUNS"),
+    *("PARTS", "FETCHES", "KILLS", "PLOT", "DETAIL", "FIRED", "ARMED", "COPIES", "RUNS", "CASES", "BARE_PATH", "JSON"),
     *("SECONDS", "POSTS", "STREAMS", "PEOPLE", "PAGES", "PYTHON", "EXISTING", "ROLE"),
 )
 """Names of the options of the stack's commands, and of the tools that they run in the foreground."""

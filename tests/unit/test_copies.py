@@ -5,7 +5,7 @@ servers.
 """
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from consumers.transactions import copies
 from consumers.transactions.account import Account
@@ -30,9 +30,9 @@ NEIGHBOUR = next(name for n in itertools.count() if partition_of(name := f"user{
 class BacklogAndHistory:
     """Backlog of a partition, and a history that counts queries. `rows`: history rows that a user's account states."""
 
-    def __init__(self, rows: int = 0):
+    def __init__(self, rows: int = 0, partition: int = HOME):
         self.intake = Intake(HOME, -1)
-        self.owned = PartitionState(HOME, Progress(0, -1))
+        self.owned = PartitionState(partition, Progress(0, -1))
         self.history: dict[Key, Reply] = {}
         self.asked: list[str] = []
         self._rows = rows
@@ -63,12 +63,41 @@ class BacklogAndHistory:
         return {key: self.history[key] for key in keys if key in self.history}
 
 
+def survey_all(worlds: Sequence[BacklogAndHistory], requests_max: int) -> None:
+    """Surveys several partitions of a worker, whose users the database does not know."""
+
+    def load(owned: PartitionState, users: Collection[str]) -> None:
+        owned.accounts.update({user: Account(user) for user in users})
+
+    survey([(world.intake, world.owned) for world in worlds], requests_max, Questions(load, lambda _: {}, lambda _: {}))
+
+
 def an_add() -> Command:
     return a_command("ADD", 5)
 
 
 def a_reply(command: Command) -> Reply:
     return Reply(command.command_id, command.user, 3, Outcome.DONE, None, None, 5, None, T0)
+
+
+# What a turn may take
+
+
+def test_a_long_backlog_leaves_room_for_the_other_partitions_in_the_same_turn():
+    flooded, calm = BacklogAndHistory(partition=0), BacklogAndHistory(partition=1)
+    flooded.receives(*([an_add()] for _ in range(40)))
+    calm.receives([an_add()], [an_add()])
+    survey_all([flooded, calm], 20)
+    assert (flooded.intake.surveyed, calm.intake.surveyed) == (18, 2)
+
+
+def test_partitions_with_long_backlogs_share_a_turn_and_the_longest_unserved_get_it():
+    worlds = [BacklogAndHistory(partition=number) for number in range(copies.PARTITIONS_PER_TURN + 1)]
+    for world in worlds:
+        world.receives(*([an_add()] for _ in range(40)))
+    survey_all(worlds, 20)
+    share = 20 // copies.PARTITIONS_PER_TURN
+    assert [world.intake.surveyed for world in worlds] == [share] * copies.PARTITIONS_PER_TURN + [0]
 
 
 # What is looked up
