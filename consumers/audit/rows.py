@@ -41,7 +41,7 @@ def store(
     entries = sum(piece.last_number - piece.first_number + 1 for some in pieces.values() for piece in some)
     assert cursor.rowcount == entries, (cursor.rowcount, entries)
     strike("after-copy")
-    _chain(cursor, heads, pieces)
+    _chain(cursor, next_links(heads, pieces))
     return _mark(cursor, markers, stopped) if markers else 0
 
 
@@ -80,8 +80,8 @@ class StoreAttempt:
         return count, why
 
 
-def _chain(cursor: psycopg.Cursor, heads: Heads, pieces: Mapping[int, Sequence[Piece]]) -> None:
-    """Adds one link to each source's chain, behind its newest one."""
+def next_links(heads: Heads, pieces: Mapping[int, Sequence[Piece]]) -> list[chain.ChainLink]:
+    """Returns the next link of each source's chain, and updates `heads`. Pure otherwise: it stores nothing."""
     links = []
     for source, of_source in pieces.items():
         stored, head = heads[source]
@@ -89,6 +89,11 @@ def _chain(cursor: psycopg.Cursor, heads: Heads, pieces: Mapping[int, Sequence[P
         rows = b"".join(piece.rows for piece in of_source)
         links.append(chain.link(head, source, stored + 1, newest, rows))
         heads[source] = (newest, links[-1].digest)
+    return links
+
+
+def _chain(cursor: psycopg.Cursor, links: Sequence[chain.ChainLink]) -> None:
+    """Adds these links to the chains, and notes that they are the newest ones."""
     cursor.execute(_LINK, tuple(map(list, zip(*links, strict=True))))
     newest_ones = [(link.source, link.last_number, link.digest) for link in links]
     cursor.execute(_ADVANCE, tuple(map(list, zip(*newest_ones, strict=True))))
