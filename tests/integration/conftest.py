@@ -14,6 +14,7 @@ from tests.integration import finished_run
 from tests.integration.broker import Relay
 from tests.integration.finished_run import FinishedRun
 from tests.integration.quotecache_processes import PriceClient
+from tests.restored_database import RestoredDatabase
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,9 @@ def finished(_template, tmp_path_factory) -> Iterator[FinishedRun]:
     name = f"{template}_finished"
     with finished_run.database(administration, name, template) as url:
         dump = finished_run.run(amqp_url, url, tmp_path_factory.mktemp("finished"))
-        yield FinishedRun(administration, name, dump)
+        copy = RestoredDatabase(administration, name, f"{name}_copy")
+        yield FinishedRun(copy, dump)
+        copy.drop()
 
 
 @pytest.fixture

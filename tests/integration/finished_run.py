@@ -14,25 +14,25 @@ from sqlalchemy.engine import make_url
 from bench.processes import ROOT
 from tests import forging
 from tests.e2e.system import System
+from tests.restored_database import RestoredDatabase
 
 WORKLOAD = ROOT / "workloads" / "small.txt"
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """Finished run. `database`: name of its database, which is only ever copied; `dump`: file of its last DUMPLOG."""
+    """Finished run. `copy`: copy of its database; `dump`: file of its last DUMPLOG."""
 
-    administration: str
-    database: str
+    copy: RestoredDatabase
     dump: Path
 
     @contextlib.contextmanager
     def copied(self) -> Iterator[str]:
-        """Yields the URL of a copy that a test may spoil."""
-        with database(self.administration, f"{self.database}_copy", self.database) as url:
-            with psycopg.connect(url) as connection:
-                forging.allow(connection)
-            yield url
+        """Yields the URL of a copy that a test may spoil. One use at a time."""
+        url = self.copy.taken()
+        with psycopg.connect(url) as connection:
+            forging.allow(connection)
+        yield url
 
 
 def run(amqp_url: str, database_url: str, folder: Path) -> Path:
