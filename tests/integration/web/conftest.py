@@ -5,12 +5,24 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy.engine import make_url
 
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
 from tests.integration.web.website import Website
+from webapp import passwords
 from webapp.limits import limiter
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _passwords_are_cheap() -> Iterator[None]:
+    """Hashes passwords with the least effort: 50 logins in the CPU time of one with the site's own parameters."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", cheap)
+        patch.setattr(passwords, "_NOBODYS_HASH", cheap.hash("a password that nobody has"))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,9 @@
 from urllib.parse import urlsplit
 
 import pytest
-from argon2 import PasswordHasher
 
 from tests.integration.web.website import PASSWORD, Browser, Website
-from webapp import passwords, people
+from webapp import people
 from webapp.addresses import network_of
 from webapp.limits import limiter
 
@@ -19,21 +18,13 @@ def app(website: Website):
 
 
 @pytest.fixture(autouse=True)
-def _limits_are_on(app, monkeypatch) -> None:
+def _limits_are_on(app) -> None:
     limiter.enabled = True
-    cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-    monkeypatch.setattr(passwords, "_hasher", cheap)
-    monkeypatch.setattr(passwords, "_NOBODYS_HASH", cheap.hash("a password that nobody has"))
 
 
 @pytest.fixture
 def person(website):
-    def make() -> str:
-        user = website.person()
-        people.set_hash(website.store, user, passwords.hashed(PASSWORD))
-        return user
-
-    return make
+    return website.person
 
 
 def _from(address: str, browser: Browser) -> Browser:
