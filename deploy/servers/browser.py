@@ -1,5 +1,7 @@
-"""Browser of the browser tests: Debian's Chromium, which this module installs if it is missing and the
-user is root. It starts no browser."""
+"""Browser of the browser tests: Debian's Chromium, which this module installs if it is missing and the user is root.
+
+It starts no browser.
+"""
 
 import ctypes
 from pathlib import Path
@@ -7,8 +9,10 @@ from pathlib import Path
 from deploy.servers import install
 from deploy.stack.progress import say
 
-PROGRAM = Path("/usr/bin/chromium")
-PACKAGE = "chromium"
+PROGRAMS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
+"""Builds of Chromium that serve, the better one first. The one without windows takes a third of the CPU time."""
+
+PACKAGE = PROGRAMS[0].name
 
 LIBRARY, ITS_PACKAGE = "libatomic.so.1", "libatomic1"
 """Library that Playwright's driver needs and a minimal Debian lacks, and its package."""
@@ -16,7 +20,7 @@ LIBRARY, ITS_PACKAGE = "libatomic.so.1", "libatomic1"
 
 def ensure() -> None:
     """Installs the browser, or says that the browser tests will fail without it. All other tests can run."""
-    missing = [PACKAGE] * (not PROGRAM.exists()) + [ITS_PACKAGE] * (not _has_library())
+    missing = [PACKAGE] * (program() is None) + [ITS_PACKAGE] * (not _has_library())
     if not missing:
         return
     if install.can_install():
@@ -24,6 +28,11 @@ def ensure() -> None:
     else:
         wanted = " ".join(missing)
         say(f"{wanted} is missing: the browser tests will fail. Debian: sudo apt-get install {wanted}")
+
+
+def program() -> Path | None:
+    """Returns the program of the browser; None if there is none."""
+    return next(filter(Path.exists, PROGRAMS), None)
 
 
 def _has_library() -> bool:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from sqlalchemy.engine import make_url
 
 from bench.processes import ROOT
+from deploy.servers import browser as chromium
 from rabbitmq.connection import open_connection
 from rabbitmq.declare import declare
 from tests.browser.person import BrowserUser
@@ -22,7 +23,6 @@ from tests.browser.quote_server import SteeredQuotes
 from tests.browser.site import WORKERS, SiteUnderTest
 from tests.conftest import _setting
 
-CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",  # it runs as root
     "--disable-gpu",
@@ -106,10 +106,11 @@ def _listens(port: int) -> bool:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.fail(f"{CHROMIUM} is missing: install Debian's package chromium, or run `make test` as root")
+    program = chromium.program()
+    if program is None:
+        pytest.fail(f"Chromium is missing: install Debian's package {chromium.PACKAGE}, or run `make test` as root")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        running = playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
         yield running
         running.close()
 
