@@ -18,6 +18,7 @@ from webapp import close_app, create_app
 from webapp.http_server import CONNECTIONS_MAX, SiteServer
 from webapp.open_files import connections_possible
 from webapp.settings import from_environment
+from webapp.site import EXTENSION
 
 ABOUT = """
 Usage: python -m webapp
@@ -51,7 +52,8 @@ def main() -> int:
     if possible < CONNECTIONS_MAX:
         log.warning("fewer connections than usual: the limit on open files (ulimit -n) is low", connections=possible)
     app = create_app(settings)
-    server = SiteServer(app, settings.host, settings.port, settings.threads, bool(settings.proxies), possible)
+    turns = app.extensions[EXTENSION].turns
+    server = SiteServer(app, settings.host, settings.port, settings.threads, bool(settings.proxies), turns, possible)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     server.run()

@@ -1,14 +1,17 @@
 """The site's HTTP server: waitress, with limits on how long a request may take to arrive and on connections.
 
 Waitress reads requests and writes answers in one loop, and gives a thread only to a whole request. So no client can
-hold a thread by sending or reading slowly. Nothing here knows of the site.
+hold a thread by sending or reading slowly, nor many at once with a burst (`webapp.turns`). Nothing here knows of the
+site.
 """
 
 import time
 from collections import Counter
 from collections.abc import Mapping
 from socket import socket
+from typing import cast
 
+import waitress.task
 from flask import Flask
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
@@ -16,6 +19,7 @@ from waitress.server import BaseWSGIServer, TcpWSGIServer
 from waitress.wasyncore import loop
 
 from webapp.addresses import network_of
+from webapp.turns import ClientTurns, Task
 
 REQUEST_SECONDS_MAX = 20.0
 """Longest time from the first byte of a request to its last."""
@@ -39,7 +43,8 @@ BODY_BYTES_IN_MEMORY_MAX = 64 * 1024
 """Bytes of a request body beyond which it goes to a temporary file."""
 
 DRAIN_SECONDS_MAX = 12.0
-LOOP_SECONDS = 1.0
+LOOP_SECONDS = 0.25
+"""Longest wait of the loop for events, so that overdue turns end soon."""
 
 
 Sockets = Mapping[int, socket]
@@ -94,8 +99,10 @@ class SiteServer(TcpWSGIServer):
         port: int,
         threads: int,
         is_behind_proxy: bool,
+        turns: ClientTurns,
         connections_max: int = CONNECTIONS_MAX,
     ):
+        self._turns = turns
         self._channels: set[SiteChannel] = set()
         self._by_network: Counter[str] = Counter()
         self._each_max = connections_max if is_behind_proxy else min(CONNECTIONS_EACH_MAX, (connections_max + 1) // 2)
@@ -118,6 +125,23 @@ class SiteServer(TcpWSGIServer):
             asyncore_use_poll=True,
         )
         super().__init__(app, map=self._sockets, adj=adjustments)
+
+    def add_task(self, task: object) -> None:
+        """Queues the first request of a connection for the threads, when its client's turn comes.
+
+        Clients are told apart by what they log in with. A client that changes this with each request has no turns, like
+        one without a login.
+        """
+        assert isinstance(task, SiteChannel), task
+        headers = task.requests[0].headers
+        client = headers.get("AUTHORIZATION") or headers.get("COOKIE")
+        if client is None:
+            self._start(task)
+        else:
+            self._turns.enter(client, task, self._start)
+
+    def _start(self, task: Task) -> None:
+        self.task_dispatcher.add_task(cast(waitress.task.Task, task))  # its types are narrower than what it takes
 
     def enter(self, channel: SiteChannel) -> None:
         self._channels.add(channel)
@@ -149,18 +173,19 @@ class SiteServer(TcpWSGIServer):
 
     def run(self) -> None:
         while not self._stopping:
-            self._turn()
+            self._wait_once()
         self._stop_listening()
         ends_at = time.monotonic() + DRAIN_SECONDS_MAX
         while self._channels and time.monotonic() < ends_at:
             for channel in self._channels:
                 if not channel.requests and not channel.total_outbufs_len:
                     channel.will_close = True
-            self._turn()
+            self._wait_once()
         self.task_dispatcher.shutdown(timeout=1)
 
-    def _turn(self) -> None:
+    def _wait_once(self) -> None:
         loop(timeout=LOOP_SECONDS, use_poll=True, map=self._sockets, count=1)
+        self._turns.end_overdue()
 
     def _stop_listening(self) -> None:
         self.accepting = False

@@ -60,7 +60,8 @@ def test_no_recipe_runs_a_script_that_pip_has_made():
 START_SITE = """
 from flask import Flask
 from webapp.http_server import SiteServer
-SiteServer(Flask("site"), "127.0.0.1", 0, 1, is_behind_proxy=False)
+from webapp.turns import ClientTurns
+SiteServer(Flask("site"), "127.0.0.1", 0, 1, is_behind_proxy=False, turns=ClientTurns())
 """
 
 
