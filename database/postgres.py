@@ -143,6 +143,8 @@ _NOT_NOW_CLASSES = frozenset(
 _NOT_NOW = frozenset(
     {
         READ_ONLY,
+        "0A000",  # a migration has changed what a prepared statement returns; a new connection prepares it anew
+        "26000",  # the connection has lost a prepared statement
         "25P03",  # the session was idle in a transaction for too long
         "25P04",  # the transaction took too long
         "55006",  # the object is in use
