@@ -1,6 +1,7 @@
 """Settings of the web's processes, in addition to those of all processes (`schema.settings`)."""
 
 import os
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -95,14 +96,19 @@ def _live_url(text: str) -> str:
 
 
 def _secret_key(environment: Mapping[str, str]) -> str:
-    key = environment.get("SECRET_KEY") or _kept_key(Path(environment.get("SECRET_KEY_FILE") or SECRET_KEY_FILE))
+    key = environment.get("SECRET_KEY")
+    if not key:
+        return _kept_key(Path(environment.get("SECRET_KEY_FILE") or SECRET_KEY_FILE))
     if len(key) < SECRET_KEY_CHARACTERS_MIN:
         raise SettingsError(f"SECRET_KEY: must have at least {SECRET_KEY_CHARACTERS_MIN} characters")
     return key
 
 
 def _kept_key(file: Path) -> str:
-    """The key in the file. The first process makes it and writes it atomically, readable by the file's owner only."""
+    """The key in the file. The first process makes it and writes it atomically, readable by the file's owner only.
+
+    Raises SettingsError if the file holds none. After a crash it may be empty, or hold zeros, which anybody can guess.
+    """
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         draft = file.with_name(f"{file.name}.{os.getpid()}.{time.monotonic_ns()}")
@@ -114,4 +120,10 @@ def _kept_key(file: Path) -> str:
             pass
         finally:
             draft.unlink()
-    return file.read_text().strip()
+    content = file.read_bytes().strip()
+    if not re.fullmatch(rb"[ -~]{%d,}" % SECRET_KEY_CHARACTERS_MIN, content):
+        raise SettingsError(
+            f"{file}: holds no secret key of at least {SECRET_KEY_CHARACTERS_MIN} characters: remove it; the site then"
+            " makes a new one, and everybody has to log in again"
+        )
+    return content.decode()

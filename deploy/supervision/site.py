@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import secrets
 import sys
 
@@ -11,6 +12,7 @@ from deploy.stack import caller, ports, stack_folder
 from deploy.stack.broker_roles import with_role
 from deploy.stack.paths import LOGS, ROOT, STACK, from_root
 from deploy.stack.profiles import HOST, LIVE, SITE, urls_of
+from deploy.stack.progress import say
 from deploy.stack.record import Record
 from deploy.supervision import modules, processes, supervisor
 from deploy.supervision.processes import WorkerProgram
@@ -23,6 +25,7 @@ LIVE_UPDATES = WorkerProgram("live-updates", "webapp.live", DatabaseRole.LIVE)
 MARKET = WorkerProgram("market", "producers.market_simulation", DatabaseRole.MARKET)
 PREFERRED_PORTS = {"web": 8080, "live": 8081}
 PORT_VARIABLES = {"web": "WEB_PORT", "live": "LIVE_PORT"}
+SECRET_KEY_FILE = STACK / "web_secret_key"
 DEMO_USER = "demo"
 START_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 20
@@ -40,6 +43,7 @@ def start(record: Record, quotes_are_simulated: bool) -> str:
     """Starts the site; returns its address once it answers. The market is simulated only if quotes cost nothing."""
     _choose_ports(record)
     stack_folder.folder(LOGS / SITE)
+    _mend_secret_key()
     workers = (WEB, LIVE_UPDATES, *((MARKET,) if quotes_are_simulated else ()))
     supervisor.set_workers(record, SITE, [_program(worker, environment(record, worker.role)) for worker in workers])
     port = record.site_ports["web"]
@@ -66,7 +70,7 @@ def environment(record: Record, role: DatabaseRole | None) -> dict[str, str]:
         | {
             "WEB_PORT": str(record.site_ports["web"]),
             "LIVE_PORT": str(record.site_ports["live"]),
-            "SECRET_KEY_FILE": from_root(STACK / "web_secret_key"),
+            "SECRET_KEY_FILE": from_root(SECRET_KEY_FILE),
             "DUMP_DIR": from_root(processes.dump_dir()),
             "PYTHONUNBUFFERED": "1",
         }
@@ -76,6 +80,14 @@ def environment(record: Record, role: DatabaseRole | None) -> dict[str, str]:
 def passed_on() -> dict[str, str]:
     """Returns the caller's variables that are for the site."""
     return {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+
+
+def _mend_secret_key() -> None:
+    """Removes a secret key that a crash has damaged, so that the site makes a new one."""
+    file = stack_folder.file(SECRET_KEY_FILE)
+    if file.exists() and not re.fullmatch(rb"[0-9a-f]{64}\n", file.read_bytes()):
+        file.unlink()
+        say(f"{file} was damaged: the site makes a new secret key, so everybody has to log in again")
 
 
 def _choose_ports(record: Record) -> None:

@@ -1,9 +1,10 @@
-"""Settings of the site: the host names that it trusts, and that no secret is shown when settings are printed."""
+"""Settings of the site: the host names that it trusts, its secret key, and that no secret is ever printed."""
 
 import pytest
 
 from deploy.stack.profiles import LIVE, urls_of
 from deploy.stack.record import Record
+from deploy.supervision import site
 from schema.errors import SettingsError
 from webapp import make_flask
 from webapp.settings import from_environment
@@ -44,3 +45,19 @@ def test_the_address_on_which_the_site_listens_is_one_of_its_names_unless_it_mea
 def test_a_trusted_host_that_is_no_name_is_refused_at_the_start(given: str):
     with pytest.raises(SettingsError, match="WEB_TRUSTED_HOSTS"):
         from_environment(ENVIRONMENT | {"WEB_TRUSTED_HOSTS": given})
+
+
+@pytest.mark.parametrize("content", [b"", bytes(64), bytes(range(256)), b"short"])
+def test_a_secret_key_that_a_crash_has_damaged_is_not_used_and_the_stack_has_a_new_one_made(
+    content: bytes, tmp_path, monkeypatch
+):
+    file = tmp_path / "web_secret_key"
+    file.write_bytes(content)
+    environment = ENVIRONMENT | {"SECRET_KEY": "", "SECRET_KEY_FILE": str(file)}
+    with pytest.raises(SettingsError, match=f"{file}: .*remove it"):
+        from_environment(environment)
+    monkeypatch.setattr(site, "SECRET_KEY_FILE", file)
+    site._mend_secret_key()
+    key = from_environment(environment).secret_key
+    site._mend_secret_key()
+    assert from_environment(environment).secret_key == key
