@@ -27,7 +27,8 @@ dumps = Table(
     Column(
         "failure",
         Text,
-        comment="Failed dump: why there is no file; waiting dump: why the last attempt to write it failed",
+        comment="Failed dump: why there is no file; waiting dump: why the last attempt to write it failed;"
+        " written dump: why its file was removed",
     ),
     Column("dump_number", BigInteger, Identity(), nullable=False, comment="Order in which the log named the dumps"),
     PrimaryKeyConstraint("dump_id"),

@@ -14,8 +14,24 @@ from schema.environment import address, choice, file_or, integer, integer_or_off
 from schema.errors import SettingsError
 from schema.events import PRICE_CENTS_MAX, PRICE_CENTS_MIN
 
+MEGABYTE = 10**6
+
 REPLICA_CHARACTERS_MAX = 50
 """Maximum characters of a replica's name before its mark. Name and mark fit Postgres's application name (63 bytes)."""
+
+
+@dataclass(frozen=True)
+class DumpLimits:
+    """Limits on the files of dumps. Sizes are in bytes; the variables give them in megabytes (10^6 bytes)."""
+
+    files_each: int
+    """Maximum files in one person's own folder; the oldest ones beyond it are removed."""
+    bytes_each: int
+    """Maximum bytes of the files in one person's own folder; the oldest ones beyond it are removed."""
+    folder_files: int
+    """Maximum files in the whole dump folder; beyond it a dump fails."""
+    folder_bytes: int
+    """Maximum bytes of all files in the dump folder; beyond it a dump fails."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +44,7 @@ class Settings:
     replica: str
     """Name of this process among its peers: `REPLICA`, the host, and a random mark that makes it unique."""
     dump_dir: Path
+    dump_limits: DumpLimits
     quote_server: tuple[str, int]
     """Host and port of the legacy quote server."""
     quote_source: Path | None
@@ -70,6 +87,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         database_url=required(environment, "DATABASE_URL"),
         replica=_replica_name(environment) + f"#{secrets.token_hex(4)}",
         dump_dir=Path(environment.get("DUMP_DIR") or "dumps"),
+        dump_limits=_dump_limits(environment),
         quote_server=address(environment, "QUOTE_SERVER", "127.0.0.1:4444"),
         quote_source=file_or(environment, "QUOTE_SOURCE", "server"),
         quotes=choice(environment, "QUOTES", ("realistic", "instant")),
@@ -83,6 +101,15 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         quote_hedge_ms=integer_or_off(environment, "QUOTE_HEDGE", 1, 60_000),
         log_level=choice(environment, "LOG_LEVEL", ("info", "debug", "warning", "error")),
         environment=environment,
+    )
+
+
+def _dump_limits(environment: Mapping[str, str]) -> DumpLimits:
+    return DumpLimits(
+        files_each=integer(environment, "DUMP_FILES_EACH", 20, 1, 10_000),
+        bytes_each=integer(environment, "DUMP_MB_EACH", 256, 1, 1_000_000) * MEGABYTE,
+        folder_files=integer(environment, "DUMP_FOLDER_FILES", 100_000, 1, 10_000_000),
+        folder_bytes=integer(environment, "DUMP_FOLDER_MB", 20_000, 1, 100_000_000) * MEGABYTE,
     )
 
 

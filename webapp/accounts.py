@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from schema.commands import is_user
 from webapp import known_browsers, passwords, people, sessions, tokens
-from webapp.limits import GUESSES, OWN_GUESSES, PERSONS_RATE, STRANGERS_RATE, Guesses, network
+from webapp.limits import GUESSES, OWN_GUESSES, PERSONS_RATE, STRANGERS_RATE, Tries, network
 from webapp.passwords import HashersBusy
 from webapp.people import Person
 from webapp.reserved_names import is_reserved
@@ -148,7 +148,7 @@ def change_password(old: str, new: str) -> None:
     Raises ProblemForPeople (fields: old, new), TooMany, HashersBusy, Unavailable.
     """
     person = logged_in()
-    guesses = Guesses(OWN_GUESSES, "own password", person.user_id, MANY_OWN_GUESSES)
+    guesses = Tries(OWN_GUESSES, "own password", person.user_id, MANY_OWN_GUESSES)
     guesses.count()
     found = people.find(site().store, person.user_id)
     if found is None or not passwords.verify(found[1], old):
@@ -200,11 +200,11 @@ def _wrong() -> ProblemForPeople:
     return ProblemForPeople("The name or the password is wrong.")
 
 
-def _guesses_at(user_id: str) -> Guesses:
+def _guesses_at(user_id: str) -> Tries:
     """Passwords tried for this name: in this browser if it is a known one of that person, else in all others."""
     known = known_browsers.number_of(user_id)
     subject = f"{user_id} {known}" if known else user_id
-    return Guesses(GUESSES, "passwords of a name", subject, MANY_GUESSES)
+    return Tries(GUESSES, "passwords of a name", subject, MANY_GUESSES)
 
 
 def _begin_session(person: Person) -> None:

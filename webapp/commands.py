@@ -18,11 +18,10 @@ from schema.commands import NO_USER, Command, CommandName
 from schema.events import Reply
 from schema.filenames import dump_path, own_folder
 from schema.outcomes import SENTENCES, Outcome, Reason
-from webapp import idempotency, ids
+from webapp import dump_requests, idempotency, ids
 from webapp.idempotency import KeyReused
 from webapp.reads.commands import command as history_row
 from webapp.reads.history import HistoryRowView
-from webapp.security_events import note
 from webapp.site import Site, site
 from webapp.unavailable import Unavailable
 
@@ -125,13 +124,14 @@ def give(request: CommandRequest, wait_ms: int = 5_000, key: str | None = None) 
     If no waiting place is free (`webapp.waiting`), the result is pending at once.
 
     A bad argument makes the outcome bad_arguments and raises nothing. `key`: 1 to 200 printable characters; the same
-    key with the same command returns the first one's outcome and has no second effect. Raises KeyReused, Unavailable.
+    key with the same command returns the first one's outcome and has no second effect. Raises KeyReused, TooMany,
+    Unavailable.
     """
     user = request.user
     here = site()
     repeated = False
     if request.name is CommandName.DUMPLOG:
-        note("dump requested", user, scope=ALL if request.arguments[1:] == [ALL] else "own")
+        dump_requests.count(user, ALL if request.arguments[1:] == [ALL] else "own", key)
     with here.waiting.place_of(user) as has_place:
         seconds = SUBMIT_SECONDS_MAX if has_place else HASTY_SECONDS_MAX
         if key is None:

@@ -1,5 +1,5 @@
-"""Limits on the rate of calls, logins, sign-ups and guessed passwords. Counted in memory, so per process: the site has
-one.
+"""Limits on the rate of calls, logins, sign-ups, guessed passwords and dumps. Counted in memory, so per process: the
+site has one.
 
 Clients are told apart by person after authentication, else by network (`webapp.addresses`), and never by a text that
 they choose: a new text would be a new client. Names are such texts, so guesses are limited by network too.
@@ -79,8 +79,8 @@ class TooMany(DayTradeError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class Guesses:
-    """Passwords tried for one subject. `count` before the password is checked, `forget` when it was right.
+class Tries:
+    """Tries of one subject: passwords (`count` before one is checked, `forget` when it was right), or requests.
 
     Each try counts at once, so that tries at the same time cannot exceed the limit.
     """

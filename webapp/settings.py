@@ -52,8 +52,10 @@ class WebSettings:
     """Maximum open streams of one network (`webapp.addresses`)."""
     allowances: Allowances
     """Allowances of each person's commands: armed trigger orders, and paid quotes a UTC day (spec §3a)."""
+    dumps_an_hour: int
+    """Maximum dumps of the log that one person may request in an hour."""
     limits: bool
-    """Whether logins, guesses, sign-ups, pages and calls are limited; off only in tests and benchmarks."""
+    """Whether logins, guesses, sign-ups, pages, calls and dumps are limited; off only in tests and benchmarks."""
 
 
 def from_environment(environment: Mapping[str, str]) -> WebSettings:
@@ -82,6 +84,7 @@ def from_environment(environment: Mapping[str, str]) -> WebSettings:
             armed_max=integer(environment, "TRIGGER_ALLOWANCE", 25, 0, 1_000),
             paid_quotes_max=integer(environment, "QUOTE_ALLOWANCE", 500, 0, 1_000_000),
         ),
+        dumps_an_hour=integer(environment, "DUMPS_AN_HOUR", 30, 1, 100_000),
         limits=choice(environment, "WEB_LIMITS", ("on", "off")) == "on",
     )
 

@@ -34,6 +34,14 @@ class WaitingDump:
     filename: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A written dump whose file is still in the dump folder, as far as the table knows."""
+
+    dump_id: str
+    filename: str
+
+
 def reader(pool: Pool, application: str) -> AbstractContextManager[psycopg.Connection]:
     """Lends a connection for reading dumps, without a time limit, because a log may be long. Raises StoreError.
 
@@ -131,6 +139,19 @@ def note_failure(connection: psycopg.Connection, dump: WaitingDump, failure: str
     connection.execute(_NOTE_FAILURE, {"dump_id": dump.dump_id, "failure": failure[:FAILURE_CHARACTERS_MAX]})
 
 
+def files_in(connection: psycopg.Connection, folder: str, dump: WaitingDump) -> list[StoredFile]:
+    """Files of dumps in a folder, first that of `dump`, then the newest; locks them until the transaction ends.
+
+    It leaves out files that another process is replacing.
+    """
+    return [StoredFile(*row) for row in connection.execute(_FILES_IN, (folder, dump.dump_id))]
+
+
+def note_removal(connection: psycopg.Connection, stored: StoredFile, reason: str) -> None:
+    """Notes why a written dump has no file any more."""
+    connection.execute("UPDATE dumps SET failure = %s WHERE dump_id = %s", (reason, stored.dump_id))
+
+
 _UNWRITTEN = """
     SELECT dump_id, user_id, filename FROM dumps JOIN dump_markers USING (dump_id)
     WHERE state = 'waiting' AND source = %s
@@ -143,7 +164,11 @@ _SET_WRITTEN = """
     WHERE dump_id = %s"""
 
 _SET_ITS_EARLIER_REPLACED = """
-    UPDATE dumps SET state = 'replaced' WHERE filename = %s AND state = 'written' AND dump_id <> %s"""
+    UPDATE dumps SET state = 'replaced', failure = NULL WHERE filename = %s AND state = 'written' AND dump_id <> %s"""
+
+_FILES_IN = """
+    SELECT dump_id, filename FROM dumps WHERE starts_with(filename, %s) AND state = 'written' AND failure IS NULL
+    ORDER BY dump_id = %s DESC, written_at_ms DESC, dump_number DESC FOR UPDATE SKIP LOCKED"""
 
 _FAIL = """
     INSERT INTO dumps (dump_id, user_id, filename, state, failure) VALUES (%s, %s, %s, 'failed', %s)

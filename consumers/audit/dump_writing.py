@@ -2,25 +2,28 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 
 from consumers.audit import dump_store, dump_xml
 from consumers.audit.dump_file_path import prepare_path, refusals
+from consumers.audit.dump_folder import DumpFolder, Room
 from consumers.audit.dump_store import WaitingDump
 from database.postgres import translated
 from schema.errors import DumpImpossible
-from schema.filenames import FILENAME_CHARACTERS_MAX, own_folder
+from schema.filenames import FILENAME_CHARACTERS_MAX, is_in_a_persons_folder, own_folder
 from schema.outcomes import DumpState
 
 
-def write(connection: psycopg.Connection, dump: WaitingDump, dump_dir: Path) -> DumpState:
+def write(connection: psycopg.Connection, dump: WaitingDump, folder: DumpFolder) -> DumpState:
     """Writes the dump's file, notes that it is written, and returns the dump's state.
 
     REPLACED: the file of a later dump of the same name stays in the place. WAITING: another process is writing this
     dump. Raises DumpImpossible if there can never be a file; StoreError or OSError if there can be none now.
     """
+    dump_dir = folder.path
     with translated(), connection.transaction():
         state = dump_store.lock(connection, dump)
         if state is not DumpState.WAITING:
@@ -29,10 +32,11 @@ def write(connection: psycopg.Connection, dump: WaitingDump, dump_dir: Path) -> 
             return _give_way(connection, dump, dump_dir)
         _check_room(connection, dump, dump_dir)
         target = prepare_path(dump_dir, dump.filename, dump.user)
+        room = folder.room(dump, target)
         unfinished = draft_path(dump_dir, dump, dump.dump_id)
         try:
             with refusals():
-                _fill(connection, dump, unfinished)
+                _fill(connection, dump, unfinished, room)
             dump_store.lock_name(connection, dump)
             if dump_store.later_is_written(connection, dump):
                 return _give_way(connection, dump, dump_dir)
@@ -42,8 +46,9 @@ def write(connection: psycopg.Connection, dump: WaitingDump, dump_dir: Path) -> 
                 draft_path(dump_dir, dump, dump_id).unlink(missing_ok=True)
             # Noted before the rename, committed after it: a process that lost the dump's lock fails here, before it.
             dump_store.set_written(connection, dump)
-            unfinished.replace(target)
+            folder.put(unfinished, target)
             _sync_folder(target.parent)
+            _remove_oldest(connection, dump, folder)
         except Exception:
             # On a full disk, an unfinished file would keep other dumps from being written. If this process has lost the
             # lock, the file may be another process's, which then writes it again.
@@ -66,16 +71,35 @@ def _check_room(connection: psycopg.Connection, dump: WaitingDump, dump_dir: Pat
             raise DumpImpossible(f"{what} of the dump {name}")
 
 
-def _fill(connection: psycopg.Connection, dump: WaitingDump, path: Path) -> None:
+def _remove_oldest(connection: psycopg.Connection, dump: WaitingDump, folder: DumpFolder) -> None:
+    """Removes files that exceed the limits of this dump's person.
+
+    If the transaction then fails, the next attempt at this dump notes what is missing.
+    """
+    if dump.user is None or not is_in_a_persons_folder(dump.filename):
+        return
+    for stored, reason in folder.superfluous(dump_store.files_in(connection, own_folder(dump.user), dump)):
+        folder.remove(stored)
+        dump_store.note_removal(connection, stored, reason)
+
+
+def _fill(connection: psycopg.Connection, dump: WaitingDump, path: Path, room: Room) -> None:
     # A new file: a process that has lost its lock may still be writing to the old one.
     path.unlink(missing_ok=True)
-    with path.open("x", encoding="utf-8", newline="\n") as file:
-        file.write(dump_xml.HEAD)
-        for rows in dump_store.rows(connection, dump):
-            file.write("".join(map(dump_xml.element, rows)))
-        file.write(dump_xml.TAIL)
+    with path.open("xb") as file:
+        for text in _texts(connection, dump):
+            part = text.encode()
+            room.take(len(part))
+            file.write(part)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _texts(connection: psycopg.Connection, dump: WaitingDump) -> Iterator[str]:
+    yield dump_xml.HEAD
+    for rows in dump_store.rows(connection, dump):
+        yield "".join(map(dump_xml.element, rows))
+    yield dump_xml.TAIL
 
 
 def _give_way(connection: psycopg.Connection, dump: WaitingDump, dump_dir: Path) -> DumpState:

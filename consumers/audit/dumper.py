@@ -14,6 +14,7 @@ import structlog
 
 from consumers.audit import dump_store
 from consumers.audit.dump_file_path import why_not_now
+from consumers.audit.dump_folder import DumpFolder
 from consumers.audit.dump_retries import Retries
 from consumers.audit.dump_store import WaitingDump
 from consumers.audit.dump_writing import write
@@ -46,6 +47,7 @@ class Dumper:
         self._wake = threading.Event()
         self._stopping = False
         self._retries = Retries()
+        self._folder = DumpFolder(settings.dump_dir, settings.dump_limits)
         # A daemon: a dump that takes longer than `stop` waits must not keep the process alive.
         in_context = contextvars.copy_context().run
         self._thread = threading.Thread(target=in_context, args=(self._run,), name="dumper", daemon=True)
@@ -87,7 +89,7 @@ class Dumper:
     def _write(self, connection: psycopg.Connection, dump: WaitingDump) -> None:
         context = {"dump": dump.dump_id, "filename": dump.filename}
         try:
-            state = write(connection, dump, self._settings.dump_dir)
+            state = write(connection, dump, self._folder)
         except DumpImpossible as error:
             self._give_up(connection, dump, str(error))
         except OSError as error:

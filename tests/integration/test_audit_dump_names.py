@@ -2,18 +2,19 @@
 
 import threading
 from contextlib import closing
-from pathlib import Path
 
 import psycopg
 import pytest
 from lxml import etree
 
 from consumers.audit import dump_store, dump_writing
+from consumers.audit.dump_folder import DumpFolder
 from consumers.audit.dump_store import WaitingDump
 from database.pool import Pool
 from schema.commands import PARTITIONS
 from schema.events import AuditEntry
 from tests.integration.audit_harness import AuditLog, command, marker
+from tests.integration.recorded_dumps import ROOMY
 from verification import dump_file
 
 EARLIER, LATER = "0b" * 16, "0a" * 16
@@ -129,7 +130,7 @@ def make_both_unwritten(audit: AuditLog, wait_for) -> None:
 
 def write(audit: AuditLog, database_url: str, dump_id: str) -> None:
     with closing(Pool(database_url, "test", 1)) as pool, dump_store.reader(pool, f"dumper {dump_id}") as connection:
-        dump_writing.write(connection, WaitingDump(dump_id, "ann", "log"), Path(audit.dump_dir))
+        dump_writing.write(connection, WaitingDump(dump_id, "ann", "log"), DumpFolder(audit.dump_dir, ROOMY))
 
 
 def waiting_for_locks(audit: AuditLog) -> int:

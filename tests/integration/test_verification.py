@@ -11,11 +11,13 @@ import pytest
 
 from bench.processes import ROOT
 from consumers.audit import dump_store, dump_writing
+from consumers.audit.dump_folder import DumpFolder
 from database.pool import Pool
 from schema.events import CLOCK_STEP_MS_MAX
 from schema.outcomes import DumpState
 from tests.integration import forgeries, lateness, violations
 from tests.integration.lateness import expiry
+from tests.integration.recorded_dumps import ROOMY
 from tests.integration.violations import done
 from verification import dump_file, heads, runner, snapshot
 from verification.audit_chain import CHAIN
@@ -231,7 +233,7 @@ def test_a_dump_that_was_cut_together_with_its_marker_is_found(spoiled, tmp_path
     )
     with closing(Pool(url, "test", 1)) as pool, dump_store.reader(pool, "tests") as connection:
         (dump,) = dump_store.unwritten(connection)
-        assert dump_writing.write(connection, dump, tmp_path) is DumpState.WRITTEN
+        assert dump_writing.write(connection, dump, DumpFolder(tmp_path, ROOMY)) is DumpState.WRITTEN
     findings = verify(url, tmp_path / dump.filename).findings
     assert finding(findings, EXACT).violations == 0
     assert finding(findings, forgeries.MARKERS).first.startswith(f"dump {dump_id}, source 4: audit entry ")

@@ -11,7 +11,8 @@ DUMPS_MAX = 100
 class DumpView(msgspec.Struct, frozen=True):
     """A requested dump. `id`: of its DUMPLOG command, hexadecimal. `whole`: of all users.
 
-    `failure`: of a failed dump, why there will never be a file; of a waiting one, why the last attempt failed.
+    `failure`: of a failed dump, why there will never be a file; of a waiting one, why the last attempt failed; of a
+    written one, why its file was removed.
     """
 
     id: str

@@ -70,6 +70,17 @@ def test_a_file_is_offered_as_long_as_it_exists(website: Website) -> None:
     assert "Removed" in browser.get("/log").text
 
 
+def test_a_removed_file_has_its_reason(website: Website) -> None:
+    user = website.person()
+    reason = "newer files reached the limit of 20 files (DUMP_FILES_EACH)"
+    note(website, user, f"~{user}/log.xml", state="written", written_at_ms=1, failure=reason)
+    (listed,) = website.api(user).get("/dumps").json
+    assert (listed["state"], listed["failure"], listed["downloadable"]) == ("written", reason, False)
+    browser = website.browser()
+    browser.log_in(user)
+    assert "Newer files reached the limit of 20 files (DUMP_FILES_EACH)." in browser.get("/log").text
+
+
 def test_a_file_that_a_workload_requested_is_listed_and_not_offered(website: Website) -> None:
     user = website.person()
     put(website, "testLOG")

@@ -163,3 +163,18 @@ def test_only_a_refusal_by_a_limit_says_when_the_limit_ends(website, app) -> Non
 ])  # fmt: skip
 def test_the_network_of_an_address(address: str | None, network: str) -> None:
     assert network_of(address) == network
+
+
+def test_a_person_may_request_only_so_many_dumps_an_hour(website) -> None:
+    app = website.another(WEB_LIMITS="on", DUMPS_AN_HOUR="2")
+    caller, user = website.api(website.person(), app), website.person()
+    first = caller.give("DUMPLOG", filename="a", key="k" * 20)
+    assert caller.give("DUMPLOG", filename="a", key="k" * 20).json["command_id"] == first.json["command_id"]
+    caller.give("DUMPLOG", filename="b")
+    refused = caller.give("DUMPLOG", filename="c")
+    assert refused.status_code == 429
+    assert refused.json["detail"] == "You may ask for 2 files of the log an hour. Try again later."
+    assert int(refused.headers["Retry-After"]) > 0
+    assert caller.give("DUMPLOG", filename="a", key="k" * 20).status_code == 200, "a repeated request makes no dump"
+    assert caller.give("ADD", amount="1.00").status_code == 200
+    assert website.api(user, app).give("DUMPLOG", filename="c").status_code == 200, "another person has another limit"
