@@ -74,15 +74,18 @@ def show(ids: list[str], whole: bool) -> None:
             _show(one[0], whole)
 
 
-def requeue(ids: list[str] | None, everything: bool, limit: int | None, yes: bool) -> int:
-    """Publishes letters again and removes them; returns the exit code. Raises NoSuchLetter, BrokerError, StoreError."""
+def requeue(selection: Selection, unnamed: bool) -> int:
+    """Publishes letters again and removes them; returns the exit code. `unnamed`: as `returning.publish_again` has it.
+
+    Raises NoSuchLetter, BrokerError, StoreError.
+    """
     with given_servers.database(PURPOSE) as connection, given_servers.broker(PURPOSE, PATIENCE_SECONDS) as broker:
 
         def handle(letters: list[StoredLetter]) -> tuple[int, tuple[str, ...]]:
-            returned = publish_again(broker, connection, letters)
+            returned = publish_again(broker, connection, letters, unnamed)
             return returned.count, returned.failures
 
-        return _handle_pages(connection, "requeue", "requeued", handle, Selection(ids, everything, limit, yes))
+        return _handle_pages(connection, "requeue", "requeued", handle, selection)
 
 
 def discard(ids: list[str] | None, everything: bool, limit: int | None, yes: bool) -> int:

@@ -46,11 +46,19 @@ def show(
 
 
 @verb(app, "requeue", group=GROUP)
-def requeue(ids: Ids = None, everything: All = False, limit: Limit = None, yes: Yes = False) -> int:
+def requeue(
+    ids: Ids = None,
+    everything: All = False,
+    limit: Limit = None,
+    yes: Yes = False,
+    unnamed: Annotated[
+        bool, typer.Option("--unnamed", help="also messages from before publishers gave their names")
+    ] = False,
+) -> int:
     """Publish letters to their original streams, and remove them. A command that was done has no second effect."""
     from operators import dead_letter_screen
 
-    return dead_letter_screen.requeue(ids, everything, limit, yes)
+    return dead_letter_screen.requeue(dead_letter_screen.Selection(ids, everything, limit, yes), unnamed)
 
 
 @verb(app, "discard", group=GROUP)

@@ -11,7 +11,7 @@ import enum
 from collections.abc import Set
 from dataclasses import dataclass
 
-from schema.dead_letters import FORGED
+from schema.dead_letters import FORGED, FROM_NOBODY
 from schema.errors import ForgedMessage
 
 
@@ -45,7 +45,8 @@ class Sender:
         """Raises ForgedMessage unless the sender has one of these roles. `what`: plural noun for such messages."""
         if self.roles.isdisjoint(roles):
             allowed = " or ".join(sorted(roles))
-            raise ForgedMessage(f"{FORGED}{what} come from {allowed}, and this message from {self.user or 'nobody'}")
+            this = f"this message from {self.user}" if self.user else FROM_NOBODY
+            raise ForgedMessage(f"{FORGED}{what} come from {allowed}, and {this}")
 
 
 ANYBODY = Sender("", _EVERY_ROLE)

@@ -13,6 +13,9 @@ REASON_CHARACTERS_MAX = 500
 FORGED = "forged: "
 """Beginning of the reason if the publisher of a message may not send such messages."""
 
+FROM_NOBODY = "this message from nobody"
+"""End of that reason if the message names no publisher."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
@@ -33,6 +36,11 @@ class DeadLetter:
     def is_forged(self) -> bool:
         """Whether the message was refused for its publisher. Nobody may publish it again on that one's behalf."""
         return self.reason.startswith(FORGED)
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Whether the message was refused because it names no publisher: earlier versions named none."""
+        return self.is_forged and self.reason.endswith(FROM_NOBODY)
 
     @property
     def is_whole(self) -> bool:

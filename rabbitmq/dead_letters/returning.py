@@ -8,6 +8,7 @@ import psycopg
 from rabbitmq.connection import Connection
 from rabbitmq.dead_letters import store
 from rabbitmq.dead_letters.store import StoredLetter
+from rabbitmq.dead_letters.unnamed import UnnamedBeginnings
 from rabbitmq.publisher import POSSIBLY_DUPLICATE, Outgoing, Publisher
 from rabbitmq.stream_reader import read_one
 from rabbitmq.topology import AUDIT_EXCHANGE, AUDIT_STREAM, COMMANDS_EXCHANGE, command_stream
@@ -33,22 +34,26 @@ class Returned:
     failures: tuple[str, ...]
 
 
-def publish_again(broker: Connection, database: psycopg.Connection, letters: Sequence[StoredLetter]) -> Returned:
+def publish_again(
+    broker: Connection, database: psycopg.Connection, letters: Sequence[StoredLetter], unnamed: bool = False
+) -> Returned:
     """Publishes letters to their streams, marked as possible duplicates, and removes them once they are confirmed.
 
     Letters that another process has removed meanwhile are left out. A crash in between may leave a letter published and
     still kept; if it is published once more, its commands have no second effect. Raises BrokerError, StoreError.
+
+    `unnamed`: also letters from before publishers gave their names, which are refused for that reason alone.
 
     A large letter whose stream delivers nothing is kept. That stream is not read again here: each try takes seconds.
     """
     publisher = Publisher(broker)
     count, failures, small = 0, [], []
     silent: dict[str, str] = {}
+    beginnings = UnnamedBeginnings(broker) if unnamed else None
     for one in letters:
         letter = one.letter
         try:
-            if letter.is_forged:
-                raise NotReturnable(f"{letter.id} is forged: it can only be discarded")
+            _require_returnable(letter, beginnings)
             if not letter.is_whole and letter.stream in silent:
                 raise NotReturnable(f"{letter.id} cannot be read whole now: {silent[letter.stream]}")
             body = whole_body(broker, letter)
@@ -63,6 +68,21 @@ def publish_again(broker: Connection, database: psycopg.Connection, letters: Seq
             else:  # alone: several large messages at once would take too much memory
                 count += _publish(publisher, database, [(one, body)])
     return Returned(count + _publish(publisher, database, small), tuple(failures))
+
+
+def _require_returnable(letter: DeadLetter, beginnings: UnnamedBeginnings | None) -> None:
+    if not letter.is_forged:
+        return
+    if letter.is_unnamed and beginnings is None:
+        raise NotReturnable(
+            f"{letter.id} names no publisher: if it is from before the upgrade to users of their own, --unnamed"
+            " publishes it"
+        )
+    try:
+        if beginnings is None or not beginnings.include(letter):
+            raise NotReturnable(f"{letter.id} is forged: it can only be discarded")
+    except LogGap as error:
+        raise NotReturnable(f"{letter.id} may be forged, so it can only be discarded: {error}") from error
 
 
 def whole_body(broker: Connection, letter: DeadLetter) -> bytes:
