@@ -19,6 +19,7 @@ OF_COMMANDS = (
     *("PROFILE", "ARGS", "SEED", "ROUNDS", "AGAIN", "STATE", "HISTORY", "DUMP", "HEADS", "USER", "PASSWORD", "PRICES"),
     *("PARTS", "FETCHES", "KILLS", "PLOT", "DETAIL", "FIRED", "ARMED", "COPIES", "RUNS", "CASES", "BARE_PATH", "JSON"),
     *("SECONDS", "POSTS", "STREAMS", "PEOPLE", "PAGES", "PYTHON", "EXISTING", "ROLE"),
+    *("RABBITMQ_IMAGE", "POSTGRES_IMAGE"),
 )
 """Names of the options of the stack's commands, and of the tools that they run in the foreground."""
 

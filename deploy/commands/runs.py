@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from deploy.commands import preconditions
 from deploy.commands.driver import DriverProcess
 from deploy.commands.tiers import SEVERAL_NAMESPACES, Tier
-from deploy.servers import browser, needs, servers
+from deploy.servers import browser, needs, reverse_proxy, servers
 from deploy.stack import profiles
 from deploy.stack.failure import StackError
 from deploy.stack.profiles import LIVE, LOADTEST, PROFILES, TEST, urls_of
@@ -112,6 +112,8 @@ def tests(record: Record, tiers: Sequence[Tier]) -> int:
     if any(tier.browser for tier in tiers):
         browser.ensure()
     on_servers = any(tier.servers for tier in tiers)
+    if on_servers:
+        reverse_proxy.ensure()
     with _servers_for_a_while(record, emptied=True) if on_servers else foreground.interruptible():
         if on_servers:
             servers.ensure_database(record, TEST)

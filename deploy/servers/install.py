@@ -18,7 +18,11 @@ POLICY_ASIDE = POLICY.with_name("policy-rc.d.before-daytrade")
 SERVICE_DENIED = 101  # exit code of policy-rc.d that forbids touching a service
 SECONDS_MAX = 900
 # Services that the packages would start at the next boot, on their default ports.
-SERVICES = {"rabbitmq-server": ("rabbitmq-server", "epmd.socket", "epmd"), "postgresql": ("postgresql",)}
+SERVICES = {
+    "rabbitmq-server": ("rabbitmq-server", "epmd.socket", "epmd"),
+    "postgresql": ("postgresql",),
+    "nginx-light": ("nginx",),
+}
 
 
 def can_install() -> bool:

@@ -8,7 +8,17 @@ import os
 from database import roles
 from database.beside import refuse_anothers
 from database.libpq_urls import beside, name_of
-from deploy.servers import browser, container, database, given, installed, needs, postgres_data, private
+from deploy.servers import (
+    browser,
+    container,
+    database,
+    given,
+    installed,
+    needs,
+    postgres_data,
+    private,
+    reverse_proxy,
+)
 from deploy.stack.failure import StackError
 from deploy.stack.paths import POSTGRES_DATA
 from deploy.stack.profiles import (
@@ -66,6 +76,7 @@ def install(for_tests: bool) -> None:
         installed.ensure()
     if for_tests:
         browser.ensure()
+        reverse_proxy.ensure()
 
 
 def running(record: Record) -> bool:
