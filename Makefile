@@ -36,7 +36,7 @@ ifeq ($(realpath $(VENV)/bin/python),)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help venv servers lint fuzz licences sbom lock up web admin bench bench-web bench-waiting down status env loadtest test test-unit test-integration test-browser test-chaos chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
+.PHONY: help venv servers lint fuzz licences sbom lock up web admin bench bench-web bench-waiting bench-flood down status env loadtest test test-unit test-integration test-browser test-chaos chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
 
 ##@ Run the whole system
 
@@ -133,6 +133,9 @@ bench-triggers: $(STAMP) ## Measure price events on 10,000 and 1,000,000 armed o
 
 bench-web: $(STAMP) ## Measure the site's latency, with 1,000 commands/s and 1,000 open pages beside it
 	@$(DEPLOY) bench-web
+
+bench-flood: $(STAMP) ## Measure people's orders while a workload publishes unthrottled [SECONDS=120 POSTS=16 PEOPLE=80 REPLICAS=1]
+	@$(DEPLOY) bench-flood
 
 bench-waiting: $(STAMP) ## Measure the site's pages while 40 people wait for quotes [SECONDS=15 PEOPLE=40 PAGES=20]
 	@$(DEPLOY) bench-waiting

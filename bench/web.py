@@ -45,7 +45,7 @@ def main() -> int:
         with BenchSystem(Path(folder), QUOTES="instant", **site, **limits) as system:
             _start(system)
             settings = from_environment(system.environment)
-            texts, cookies = _people(settings, streams)
+            texts, cookies = make_people(settings, streams)
             for count in dict.fromkeys((0, streams)):
                 rows.append(_measure(system, settings, texts, cookies[:count], seconds, rate, posts))
             system.stop()
@@ -81,7 +81,7 @@ def run(
     return started
 
 
-def _people(settings: WebSettings, streams: int) -> tuple[list[str], list[str]]:
+def make_people(settings: WebSettings, streams: int) -> tuple[list[str], list[str]]:
     """Makes people; returns the posters' tokens and a session cookie per page. The first pages are the posters'."""
     app, store = make_flask(settings), Store(settings.base.database_url, 1)
     serializer = SecureCookieSessionInterface().get_signing_serializer(app)

@@ -39,10 +39,11 @@ def is_well(port: int) -> bool:
 def post(port: int, texts: list[str], rate: int, seconds: float) -> list[float]:
     """Returns the seconds from the due time of each POST to its outcome, waiting for an earlier POST included."""
     latencies: list[list[float]] = [[] for _ in texts]
-    begin = time.monotonic() + 0.1
+    begin, interval = time.monotonic() + 0.1, len(texts) / rate
     threads = [
         threading.Thread(
-            target=_person, args=(port, text, number, begin, len(texts) / rate, seconds, latencies[number])
+            target=_person,
+            args=(port, text, number, begin + number / rate, begin + seconds, interval, latencies[number]),
         )
         for number, text in enumerate(texts)
     ]
@@ -53,14 +54,11 @@ def post(port: int, texts: list[str], rate: int, seconds: float) -> list[float]:
     return list(itertools.chain(*latencies))
 
 
-def _person(
-    port: int, text: str, number: int, begin: float, interval: float, seconds: float, latencies: list[float]
-) -> None:
+def _person(port: int, text: str, number: int, due: float, end: float, interval: float, latencies: list[float]) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
     headers = {"Authorization": f"Bearer {text}", "Content-Type": "application/json"}
-    due = begin + interval * number / 8
     for turn in itertools.count(number):
-        if due > begin + seconds:
+        if due > end:
             break
         time.sleep(max(0.0, due - time.monotonic()))
         connection.request("POST", "/api/v1/commands?wait=10000", _body(turn), headers)

@@ -36,11 +36,13 @@ COMMANDS_BETWEEN_LOOKS = 1_000
 """Commands published between two readings of the clock, so that reading it costs next to nothing."""
 
 
-LAG_MS_MAX = 1_000
-"""Age of the oldest command in a log, in milliseconds, from which the driver publishes nothing more.
+WAIT_SECONDS_MAX = 1.0
+"""Seconds that a command may wait behind the backlog; beyond them the driver publishes nothing more.
 
-A person's command waits behind the workload's, and must be executed within two seconds. A backlog of this length lets
-the workers run at full speed."""
+A person's command must be executed within two seconds. A backlog of this length lets the workers run at full speed."""
+
+RESUMED_BELOW = 0.5
+"""Share of the longest wait at which the driver publishes again, in turns so long that messages fill."""
 
 
 class Stalled(DayTradeError):
@@ -58,7 +60,7 @@ class LoadDriver:
         backlog: Backlog,
         display: Bars | Lines,
         stall_seconds: float = STALL_SECONDS_MAX,
-        lag_ms_max: int = LAG_MS_MAX,
+        wait_seconds_max: float = WAIT_SECONDS_MAX,
     ):
         self._run = run
         self._publisher = publisher
@@ -66,7 +68,7 @@ class LoadDriver:
         self._backlog = backlog
         self._display = display
         self._stall_seconds = stall_seconds
-        self._lag_ms_max = lag_ms_max
+        self._wait_seconds_max = wait_seconds_max
         self._doing = "publishing"
         self._next_show = 0.0
         self._published_before = 0
@@ -74,7 +76,7 @@ class LoadDriver:
     def drive(self, workload: Workload, rate: int | None) -> None:
         """Runs the workload; returns when everything is done, except dumps that cannot be written.
 
-        `rate`: commands per second; None publishes as fast as the workers keep up (LAG_MS_MAX).
+        `rate`: commands per second; None publishes as fast as the workers keep up (WAIT_SECONDS_MAX).
 
         If the workload breaks off, the driver still waits for the commands before that. Raises Stalled,
         BrokerError, StoreError.
@@ -121,14 +123,14 @@ class LoadDriver:
 
     def _let_workers_catch_up(self) -> None:
         """Publishes nothing while the backlog is too long, so that people's commands need not wait behind it."""
-        if self._backlog.lag_ms(now_ms()) <= self._lag_ms_max:
+        if self._backlog.wait_seconds(now_ms()) <= self._wait_seconds_max:
             return
         self._doing, began = "waiting for workers", time.monotonic()
-        while self._backlog.lag_ms(now_ms()) > self._lag_ms_max:
+        while self._backlog.wait_seconds(now_ms()) > self._wait_seconds_max * RESUMED_BELOW:
             if time.monotonic() - max(began, self._backlog.moved_at) > self._stall_seconds:
                 behind = self._completion.behind()
                 raise Stalled(f"no command was taken for {self._stall_seconds:g} s. Behind: {behind}")
-            self._publisher.pump()
+            self._publisher.keep_alive()
             self._show()
             time.sleep(POLL_SECONDS / 2)
         self._run.slowed_seconds += time.monotonic() - began

@@ -48,7 +48,8 @@ class CommandPublisher:
     A caller that does not publish all the time must call `pump` often: it sends the commands that have lingered.
     `possibly_duplicate`: for a publisher that continues the work of a dead one. Workers look up all it publishes.
     `reply_to`: returns the queue for the commands' outcomes. It is called for each message, as the queue may be lost
-    with a connection. `on_sent`: called for each new message, with its partition and its publishing time.
+    with a connection. `on_sent`: called for each new message, with its partition, its publishing time and the number
+    of its commands.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class CommandPublisher:
         patience_seconds: float = PATIENCE_SECONDS,
         possibly_duplicate: bool = False,
         reply_to: Callable[[], str | None] = lambda: None,
-        on_sent: Callable[[int, int], None] = lambda partition, published_at_ms: None,
+        on_sent: Callable[[int, int, int], None] = lambda partition, published_at_ms, commands: None,
     ):
         self._connect = connect
         self._patience_seconds = patience_seconds
@@ -123,6 +124,11 @@ class CommandPublisher:
         with self._surviving():
             self._connection.pump(seconds)
 
+    def keep_alive(self) -> None:
+        """Takes in confirms and keeps the connection alive, like `pump`, but lets messages fill. Raises BrokerError."""
+        with self._surviving():
+            self._connection.pump(0)
+
     def flush(self) -> None:
         """Returns when everything published so far is confirmed. Raises BrokerError."""
         self._send_batches()
@@ -152,7 +158,7 @@ class CommandPublisher:
         body = encode(DumpMarker(VERSION, published_at_ms, command, asked_by))
         # The partition that executes the DUMPLOG comes last: when it does, all other partitions have their markers.
         for partition in sorted(range(PARTITIONS), key=lambda n: n == partition_of(NO_USER)):
-            self._send(partition, body, published_at_ms)
+            self._send(partition, body, published_at_ms, 1)
         self.published += 1
 
     def _send_batches(self) -> None:
@@ -164,13 +170,14 @@ class CommandPublisher:
         batch = self._batches[partition]
         published_at_ms = now_ms()
         body = encode(CommandBatch(VERSION, published_at_ms, batch, self._reply_to()))
+        commands = len(batch)
         batch.clear()
-        self._send(partition, body, published_at_ms)
+        self._send(partition, body, published_at_ms, commands)
 
-    def _send(self, partition: int, body: bytes, published_at_ms: int) -> None:
+    def _send(self, partition: int, body: bytes, published_at_ms: int, commands: int) -> None:
         message = Outgoing(COMMANDS_EXCHANGE, command_stream(partition), body, headers=self._headers)
         self.messages[partition] += 1
-        self._on_sent(partition, published_at_ms)
+        self._on_sent(partition, published_at_ms, commands)
         with self._surviving(message):
             self._publisher.publish(message)
 

@@ -87,13 +87,6 @@ def admin(name: Annotated[str, typer.Argument()] = "") -> None:
         raise typer.Exit(runs.admin(load(), name, existing))
 
 
-@app.command("bench-web")
-def bench_web() -> None:
-    """Measure the site's latency while commands run beside it."""
-    with exclusive("bench-web"):
-        raise typer.Exit(runs.bench_web(load()))
-
-
 @app.command()
 def down() -> None:
     """Drain the workers, stop everything."""
@@ -203,25 +196,18 @@ def replay() -> None:
         raise typer.Exit(runs.replay(load()))
 
 
-@app.command("bench-waiting")
-def bench_waiting() -> None:
-    """Measure the site's pages while people wait for quotes."""
-    with exclusive("bench-waiting"):
-        raise typer.Exit(runs.bench(load(), "web_waiting"))
+def _add_benchmark(name: str, what: str, words: str) -> None:
+    @app.command(name, help=words)
+    def run_benchmark() -> None:
+        with exclusive(name):
+            raise typer.Exit(runs.bench(load(), what))
 
 
-@app.command("bench-quotes")
-def bench_quotes() -> None:
-    """Measure the cost of quotes and how long they take."""
-    with exclusive("bench-quotes"):
-        raise typer.Exit(runs.bench(load(), "quotes"))
-
-
-@app.command("bench-triggers")
-def bench_triggers() -> None:
-    """Measure the cost of price events and the time to their fills."""
-    with exclusive("bench-triggers"):
-        raise typer.Exit(runs.bench(load(), "triggers"))
+_add_benchmark("bench-web", "web", "Measure the site's latency while commands run beside it.")
+_add_benchmark("bench-waiting", "web_waiting", "Measure the site's pages while people wait for quotes.")
+_add_benchmark("bench-flood", "flood", "Measure people's orders while a workload publishes unthrottled.")
+_add_benchmark("bench-quotes", "quotes", "Measure the cost of quotes and how long they take.")
+_add_benchmark("bench-triggers", "triggers", "Measure the cost of price events and the time to their fills.")
 
 
 @app.command("what-if")

@@ -72,14 +72,6 @@ def _run_in_the_other_place(record: Record, replicas: int, driver: DriverProcess
                     modules.run_quietly(before, "operators", "declare", "--remove")
 
 
-def bench_web(record: Record) -> int:
-    """Runs the benchmark of the site on the tests' database and vhost; it starts the processes it needs."""
-    preconditions.require_numbers(NUMBERS)
-    with _servers_for_a_while(record, emptied=True):
-        servers.ensure_database(record, TEST)
-        return foreground.wait_for(modules.start(urls_of(record, TEST).environment, "bench.web"))
-
-
 def admin(record: Record, name: str, existing: bool) -> int:
     """Makes a person an administrator of the site, in the live database. `existing`: they are known to exist."""
     with _servers_for_a_while(record, only_postgres=True):
@@ -91,7 +83,7 @@ def admin(record: Record, name: str, existing: bool) -> int:
 
 
 def bench(record: Record, what: str) -> int:
-    """Runs a benchmark: quotes, triggers or web_waiting. Each makes a database and starts the workers it needs."""
+    """Runs a benchmark, a module of bench/. Each makes a database and starts the workers it needs."""
     preconditions.require_numbers(NUMBERS)
     if workload := os.environ.get("WORKLOAD"):
         preconditions.require_file(workload, "WORKLOAD")

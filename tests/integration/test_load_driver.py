@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from database.retrying import RetryingDatabase
+from loadtest import backlog as backlog_module
 from loadtest import dump_figures
 from loadtest.backlog import Backlog
 from loadtest.completion import Completion, baseline_of, unready
@@ -219,7 +220,7 @@ def test_nothing_more_is_published_while_no_worker_takes_the_backlog(database, a
         backlog,
         display,
         stall_seconds=0.2,
-        lag_ms_max=50,
+        wait_seconds_max=0.05,
     )
     with WorkloadInput(str(workload)) as opened:
         prepared = Workload(opened, SOURCE)
@@ -230,16 +231,34 @@ def test_nothing_more_is_published_while_no_worker_takes_the_backlog(database, a
     assert 0 < run.published < 50_000
 
 
-def test_the_backlog_begins_with_the_oldest_message_that_no_worker_has_taken(database, connection, wait_for):
+TAKEN = "UPDATE partitions SET taken_ms = %s WHERE partition = %s AND consumer_group = 'transactions'"
+
+
+def test_a_command_waits_at_least_as_long_as_the_oldest_message_that_no_worker_has_taken(
+    database, connection, wait_for
+):
     backlog = Backlog(database)
-    assert backlog.lag_ms(10_000) == 0
+    assert backlog.wait_seconds(10_000) == 0
     for partition, published_at_ms in ((3, 1_000), (5, 2_000), (3, 3_000)):
-        backlog.note_sent(partition, published_at_ms)
-    assert backlog.lag_ms(10_000) == 9_000
-    taken = "UPDATE partitions SET taken_ms = %s WHERE partition = %s AND consumer_group = 'transactions'"
-    connection.execute(taken, (2_999, 3))
-    wait_for(lambda: backlog.lag_ms(10_000) == 8_000)
-    connection.execute(taken, (2_000, 5))
-    wait_for(lambda: backlog.lag_ms(10_000) == 7_000)
-    connection.execute(taken, (3_000, 3))
-    wait_for(lambda: backlog.lag_ms(10_000) == 0)
+        backlog.note_sent(partition, published_at_ms, 1)
+    assert backlog.wait_seconds(10_000) == 9
+    connection.execute(TAKEN, (2_999, 3))
+    wait_for(lambda: backlog.wait_seconds(10_000) == 8)
+    connection.execute(TAKEN, (2_000, 5))
+    wait_for(lambda: backlog.wait_seconds(10_000) == 7)
+    connection.execute(TAKEN, (3_000, 3))
+    wait_for(lambda: backlog.wait_seconds(10_000) == 0)
+
+
+def test_a_large_backlog_that_is_young_counts_by_the_speed_of_the_workers(database, connection, wait_for, monkeypatch):
+    """Two seconds of work may be published within a tenth of a second; a person's command would wait behind it."""
+    monkeypatch.setattr(backlog_module, "WINDOW_SECONDS", 0.1)
+    backlog = Backlog(database)
+    backlog.note_sent(3, 1_000, int(backlog_module.SPEED_FIRST))
+    backlog.note_sent(3, 1_001, int(backlog_module.SPEED_FIRST))
+    assert backlog.wait_seconds(1_001) == 2
+    connection.execute(TAKEN, (1_000, 3))
+    # The workers turn out to be faster, by the time in which they took the first half.
+    wait_for(lambda: 0 < backlog.wait_seconds(1_001) < 0.99)
+    # They take nothing more: as time passes, only the least speed can be relied on.
+    wait_for(lambda: backlog.wait_seconds(1_001) == backlog_module.SPEED_FIRST / backlog_module.SPEED_MIN)
