@@ -20,7 +20,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 STAMP := $(VENV)/.requirements-installed
-# Programs of `make lock` and `make sbom` only.
+# Programs of `make lock`, `make sbom` and `make audit` only.
 TOOLS := $(VENV)/tools
 TOOLS_STAMP := $(TOOLS)/.requirements-installed
 # The project's packages and atheris, for `make fuzz` only.
@@ -36,7 +36,7 @@ ifeq ($(realpath $(VENV)/bin/python),)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help venv servers lint fuzz licences sbom lock up web admin bench bench-web bench-waiting bench-flood down status env loadtest test test-unit test-integration test-browser test-chaos chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
+.PHONY: help venv servers lint fuzz licences sbom audit lock up web admin bench bench-web bench-waiting bench-flood down status env loadtest test test-unit test-integration test-browser test-chaos chaos soak state history replay verify bench-quotes bench-triggers what-if dead-letters clean
 
 ##@ Run the whole system
 
@@ -94,6 +94,9 @@ licences: $(STAMP) ## List the licences of all packages; fail on one that is not
 sbom: licences $(TOOLS_STAMP) ## Check licences and write the list of all packages (CycloneDX) to build/sbom.json
 	@$(AS_OWNER) mkdir -p build
 	@$(AS_OWNER) $(TOOLS)/bin/python -m cyclonedx_py environment $(VENV)/bin/python --output-format JSON --output-file build/sbom.json
+
+audit: $(STAMP) $(TOOLS_STAMP) ## Look for known weaknesses of all pinned packages; fails also where they cannot be looked up
+	@$(AS_OWNER) $(VENV)/bin/python -m deploy.commands.weaknesses $(TOOLS)/bin/pip-audit
 
 test: $(STAMP) ## Run all tests, with three rounds of chaos; ARGS chooses some [ARGS="-k name"]
 	@$(DEPLOY) test

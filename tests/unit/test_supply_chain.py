@@ -1,11 +1,12 @@
 """Rules for packages: the hashes of their files are known, and a person has judged their licences."""
 
+import json
 import re
 from importlib import metadata
 
 import pytest
 
-from deploy.commands import licences
+from deploy.commands import licences, weaknesses
 from deploy.stack.paths import ROOT
 
 LOCKS = ("requirements", "requirements-tools", "requirements-fuzz")
@@ -66,3 +67,28 @@ def test_a_package_s_licence_is_read_from_its_most_exact_statement(stated, names
     folder.mkdir()
     (folder / "METADATA").write_text(f"Metadata-Version: 2.4\nVersion: 1\n{stated}\n")
     assert licences.licence_names(metadata.PathDistribution(folder).metadata) == names
+
+
+CLEAN = {"name": "flask", "version": "3.1.0", "vulns": []}
+WEAK = {"name": "pika", "version": "1.0", "vulns": [{"id": "CVE-2026-1", "fix_versions": ["1.1"], "description": "x"}]}
+SKIPPED = {"name": "rich", "skip_reason": "Dependency not found on PyPI"}
+
+
+@pytest.mark.parametrize(
+    ("packages", "exit_code", "told"),
+    [
+        ([CLEAN], weaknesses.NONE_KNOWN, "no weakness of 1 packages is known"),
+        ([CLEAN, WEAK], weaknesses.KNOWN, "pika 1.0: CVE-2026-1, mended in 1.1"),
+        ([CLEAN, SKIPPED], weaknesses.NOT_CHECKED, "1 of 2 packages could not be checked"),
+        ([WEAK, SKIPPED], weaknesses.NOT_CHECKED, "pika 1.0: CVE-2026-1"),
+    ],
+)
+def test_an_audit_succeeds_only_if_it_has_looked_up_every_package(packages, exit_code, told):
+    verdict = weaknesses.judge(json.dumps({"dependencies": packages, "fixes": []}).encode())
+    assert verdict.exit_code == exit_code
+    assert any(told in line for line in verdict.lines)
+
+
+def test_an_audit_without_a_report_has_checked_nothing():
+    verdict = weaknesses.judge(b"", "cannot connect")
+    assert verdict == (weaknesses.NOT_CHECKED, ["nothing was checked: pip-audit made no report (cannot connect)"])
