@@ -10,7 +10,7 @@ from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-import pytest
+from tests.for_each import for_each
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -184,7 +184,7 @@ def room_of(module: str) -> str | None:
     return next((room for floor in FLOORS for room in floor if is_inside(module, room)), None)
 
 
-@pytest.mark.parametrize("module", MODULES)
+@for_each(MODULES)
 def test_a_module_imports_only_from_floors_below(module):
     room = room_of(module)
     below = {beneath for floor in itertools.takewhile(lambda floor: room not in floor, FLOORS) for beneath in floor}
@@ -192,7 +192,7 @@ def test_a_module_imports_only_from_floors_below(module):
     assert not found - below, f"{module} may not import from {sorted(found - below)}"
 
 
-@pytest.mark.parametrize("module", MODULES)
+@for_each(MODULES)
 def test_a_module_imports_of_the_project_only_what_its_room_may(module):
     for folder, may in MAY_IMPORT.items():
         if is_inside(module, folder):
@@ -201,7 +201,7 @@ def test_a_module_imports_of_the_project_only_what_its_room_may(module):
             assert not refused, f"{module} may not import {refused}"
 
 
-@pytest.mark.parametrize("module", MODULES)
+@for_each(MODULES)
 def test_a_module_imports_only_libraries_that_have_a_home_there(module):
     libraries = {name for name in imports(module) if not is_internal(name) and name not in sys.stdlib_module_names}
     refused = sorted(name for name in libraries if not any(is_inside(module, home) for home in HOMES.get(name, ())))
@@ -218,22 +218,22 @@ def test_no_import_goes_in_a_circle():
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        pytest.fail(" imports ".join(reversed(error.args[1])))
+        raise AssertionError(" imports ".join(reversed(error.args[1]))) from error
 
 
-@pytest.mark.parametrize("module", sorted(PURE))
+@for_each(sorted(PURE))
 def test_the_core_has_no_io_and_no_clock(module):
     assert module in FILES, f"{module} is gone: strike it from the list"
     assert not imports(module) & IMPURE
 
 
-@pytest.mark.parametrize("module", sorted(PURE))
+@for_each(sorted(PURE))
 def test_the_core_imports_of_the_project_only_the_core(module):
     internal = {name for name in imports(module) if is_internal(name) and FILES[name].name != "__init__.py"}
     assert not internal - PURE - DATA_OF_THE_SHELL
 
 
-@pytest.mark.parametrize("module", sorted(PURE))
+@for_each(sorted(PURE))
 def test_the_core_has_no_global_state_and_no_floats(module):
     for node in ast.walk(tree(module)):
         is_float = (
@@ -257,19 +257,19 @@ def test_no_variable_can_take_a_defence_away():
     assert not [module for module in MODULES if "sabotage" in FILES[module].read_text(encoding="utf-8").lower()]
 
 
-@pytest.mark.parametrize("module", sorted(FILES))
+@for_each(sorted(FILES))
 def test_every_module_has_a_docstring(module):
     is_empty_package_of_tests = is_inside(module, "tests") and FILES[module].stat().st_size == 0
     assert is_empty_package_of_tests or ast.get_docstring(tree(module)), f"{module} has no docstring"
 
 
-@pytest.mark.parametrize("module", sorted(FILES))
+@for_each(sorted(FILES))
 def test_no_file_is_too_long(module):
     lines = FILES[module].read_text(encoding="utf-8").count("\n")
     assert lines <= LINES_PER_FILE_MAX, f"{module} has {lines} lines"
 
 
-@pytest.mark.parametrize("module", sorted(name for name in FILES if not is_inside(name, "schema.migrations")))
+@for_each(sorted(name for name in FILES if not is_inside(name, "schema.migrations")))
 def test_no_function_is_too_long(module):
     """Migrations are left out: a revision is one list of statements."""
     for node in ast.walk(tree(module)):
@@ -289,7 +289,7 @@ def test_a_class_name_means_one_thing():
     assert len(NAMES_OF_TWO_CLASSES) <= 3
 
 
-@pytest.mark.parametrize("module", sorted(FILES))
+@for_each(sorted(FILES))
 def test_no_module_has_a_name_that_says_nothing(module):
     assert not set(module.split(".")) & NAMES_OF_NOTHING
 
