@@ -40,7 +40,7 @@ endif
 
 ##@ Run the whole system
 
-loadtest: $(STAMP) ## Run a workload from nothing [WORKLOAD=file REPLICAS=1 QUOTES=instant|realistic RATE= REPORT= DUMP_DIR=]
+loadtest: $(STAMP) ## Run a workload from nothing [WORKLOAD=file REPLICAS=1 QUOTES=instant|realistic RATE= REPORT= REPORT_HTML= DUMP_DIR=]
 	@$(DEPLOY) loadtest
 
 up: $(STAMP) ## Start servers and workers; they keep running [REPLICAS=1 QUOTES=realistic QUOTE_SERVER=host:port]

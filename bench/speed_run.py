@@ -6,12 +6,13 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
+from bench import processes
 from bench.bench_system import NotMeasured
-from bench.process_cpu import CpuSampler
 from bench.processes import ROOT
 
 REPETITIONS, BATCH, MESSAGE = "10", "2000", "100"
@@ -31,15 +32,15 @@ class Figures(TypedDict):
 
 def load_test(workload: Path, replicas: int, rate: int | None) -> Figures:
     """Runs a load test from nothing. Raises NotMeasured if it fails, or if one of its checks is not 0."""
-    with tempfile.TemporaryDirectory() as folder, CpuSampler() as cpu:
+    with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "report.json"
         settings = {"WORKLOAD": str(workload), "REPLICAS": str(replicas), "QUOTES": "instant", "REPORT": str(file)}
         _run("loadtest", settings | {"DUMP_DIR": folder} | ({"RATE": str(rate)} if rate else {}))
         report = json.loads(file.read_text())
-    began = report["started_at_ms"] / 1000
-    seconds = report["seconds"]["audited"]
-    spent = cpu.seconds_between(began, began + seconds)
-    commands = report["commands"]
+    commands, seconds = report["commands"], report["seconds"]["audited"]
+    spent: dict[str, float] = defaultdict(float)
+    for name, used in report["cpu_seconds"].items():
+        spent[processes.kind_of(name)] += used
     return {
         "commands_per_second": report["commands_per_second"],
         "p50": report["latency_ms"]["p50"],

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from loadtest.backlog import Backlog
 from loadtest.completion import Completion
 from loadtest.display import Bars, Lines
+from loadtest.process_cpu import ProcessCpu
 from loadtest.run import Run
 from producers.command_publisher import CommandPublisher
 from producers.workload import Workload
@@ -59,6 +60,7 @@ class LoadDriver:
         completion: Completion,
         backlog: Backlog,
         display: Bars | Lines,
+        cpu: ProcessCpu,
         stall_seconds: float = STALL_SECONDS_MAX,
         wait_seconds_max: float = WAIT_SECONDS_MAX,
     ):
@@ -67,6 +69,7 @@ class LoadDriver:
         self._completion = completion
         self._backlog = backlog
         self._display = display
+        self._cpu = cpu
         self._stall_seconds = stall_seconds
         self._wait_seconds_max = wait_seconds_max
         self._doing = "publishing"
@@ -97,12 +100,14 @@ class LoadDriver:
         run.audit_targets = self._completion.audit_numbers()
         self._wait("storing the log", self._unaudited, "entries of the audit log are not stored")
         run.audited_at_ms = now_ms()
+        run.cpu_seconds = self._cpu.stop()
         self._wait_for_dumps()
 
     def _publish_all(self, workload: Workload, rate: int | None) -> Command | None:
         """Publishes every command except a final DUMPLOG of everything, which it returns."""
         held = None
         look_every = COMMANDS_BETWEEN_LOOKS if rate is None else max(1, min(COMMANDS_BETWEEN_LOOKS, rate // 200))
+        self._cpu.start()
         self._run.started_at_ms = now_ms()
         began = time.monotonic()
         for command in workload.commands(self._while_input_is_awaited):

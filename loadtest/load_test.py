@@ -1,8 +1,9 @@
 """Load test: reads its settings, runs a workload through the whole system, reports, and returns the exit code.
 
 Environment variables besides those of `schema.settings`: WORKLOAD (a file, a pipe, or `-` for standard input), REPORT
-(a JSON file to write), RATE (commands per second; as fast as possible without it), REPLICAS (number of transaction
-workers, for the report).
+and REPORT_HTML (files to write, as JSON and as a page), EARLIER (a REPORT to compare with on the page), RATE (commands
+per second; as fast as possible without it), REPLICAS (number of transaction workers, for the report), and PROCESS_IDS
+(`process_cpu.py`).
 """
 
 import contextlib
@@ -21,8 +22,12 @@ from database.retrying import RetryingDatabase
 from loadtest import report
 from loadtest.backlog import Backlog
 from loadtest.completion import Completion, baseline_of, unready
+from loadtest.course import course_of
 from loadtest.display import display_for
 from loadtest.driver import LoadDriver
+from loadtest.process_cpu import ProcessCpu
+from loadtest.report import ComparedFigures, LoadReport
+from loadtest.report_html import write_html
 from loadtest.report_screen import show
 from loadtest.run import Run
 from loadtest.start_line import UNKNOWN_SERVERS, CalledOff, StartLine
@@ -58,6 +63,8 @@ class Options:
     workload: str
     """A path, or `-`."""
     report: Path | None
+    page: Path | None
+    earlier: ComparedFigures | None
     rate: int | None
     replicas: int | None
     """Number of transaction workers started; None asks the database how many are alive."""
@@ -65,16 +72,27 @@ class Options:
 
 def options_from(environment: Mapping[str, str]) -> Options:
     """Reads the options. Raises SettingsError, also if the file for the report is not writable."""
-    workload, report_file = environment.get("WORKLOAD"), environment.get("REPORT")
+    workload = environment.get("WORKLOAD")
     if not workload:
         raise SettingsError("WORKLOAD is not set: it must be a workload file, or - for standard input")
-    if report_file:
-        require_writable(Path(report_file), "REPORT")
-        if os.path.exists(report_file) and is_workload(report_file, workload):
-            raise SettingsError(f"REPORT={report_file}: is the workload itself, which the report would replace")
+    report_file, page_file = (_output(environment, name, workload) for name in ("REPORT", "REPORT_HTML"))
+    earlier = environment.get("EARLIER")
+    if earlier and not page_file:
+        raise SettingsError("EARLIER: the comparison is on the page; set REPORT_HTML to a file for it")
     rate = optional_integer(environment, "RATE", 1, RATE_MAX)
     replicas = optional_integer(environment, "REPLICAS", 1, REPLICAS_MAX)
-    return Options(workload, Path(report_file) if report_file else None, rate, replicas)
+    before = report.read_json(Path(earlier)) if earlier else None
+    return Options(workload, report_file, page_file, before, rate, replicas)
+
+
+def _output(environment: Mapping[str, str], variable: str, workload: str) -> Path | None:
+    file = environment.get(variable)
+    if not file:
+        return None
+    require_writable(Path(file), variable)
+    if os.path.exists(file) and is_workload(file, workload):
+        raise SettingsError(f"{variable}={file}: is the workload itself, which the report would replace")
+    return Path(file)
 
 
 def main(held: tuple[int, int] | None = None) -> int:
@@ -93,10 +111,12 @@ def main(held: tuple[int, int] | None = None) -> int:
             workload = Workload(opened, secrets.randbits(63))
             workload.prepare(_notice)
             if start:
-                settings = from_environment(os.environ | start.wait(workload.lines))
+                environment = os.environ | start.wait(workload.lines)
+                settings = from_environment(environment)
             set_up_logging(settings.log_level, "loadtest")
             so_far = "the workers still execute what was published"
-            result = run_load(settings, options, workload, _console(), start.begun if start else lambda: None)
+            begun = start.begun if start else lambda: None
+            result = run_load(settings, options, workload, ProcessCpu(environment), _console(), begun)
         if options.report:
             report.write_json(result, options.report)
     except (SettingsError, NothingToRun, InputError) as error:
@@ -111,8 +131,13 @@ def main(held: tuple[int, int] | None = None) -> int:
 
 
 def run_load(
-    settings: Settings, options: Options, workload: Workload, console: Console, begun: Callable[[], None]
-) -> report.LoadReport:
+    settings: Settings,
+    options: Options,
+    workload: Workload,
+    cpu: ProcessCpu,
+    console: Console,
+    begun: Callable[[], None],
+) -> LoadReport:
     """Runs the load test, from waiting for the workers to showing the report. Raises DayTradeError."""
     with contextlib.closing(RetryingDatabase(settings.database_url)) as database:
         _wait_for_workers(database, options.replicas)
@@ -131,10 +156,12 @@ def run_load(
             begun()  # from here on, deploy/ may drop the last run's data
             with display_for(console, workload.lines) as display:
                 completion = Completion(database, run, publisher.messages)
-                LoadDriver(run, publisher, completion, backlog, display).drive(workload, options.rate)
+                LoadDriver(run, publisher, completion, backlog, display, cpu).drive(workload, options.rate)
             database.write(_END, source=run.source, published=run.published)
             replicas = options.replicas or database.value(_LIVE_REPLICAS)
             result = report.make_report(database, run, settings, replicas, publisher.server_version)
+            if options.page:
+                write_html(result, course_of(database, run), options.earlier, options.page)
         finally:
             publisher.close()
     show(result, console)

@@ -6,6 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypedDict
 
+import msgspec
+
 from database.retrying import RetryingDatabase
 from loadtest import dump_figures, figures, quote_figures
 from loadtest.checks import check
@@ -13,6 +15,7 @@ from loadtest.quote_figures import QuoteFigures
 from loadtest.run import Run
 from runtime import interpreter
 from runtime.output_file import written_whole
+from schema.errors import SettingsError
 from schema.settings import Settings
 
 LIBRARIES = ("pika", "psycopg", "msgspec", "SQLAlchemy")
@@ -28,29 +31,35 @@ class RunQuotes(QuoteFigures):
     mode: str
 
 
-class LoadReport(TypedDict):
+class ComparedFigures(TypedDict):
+    """Figures of a report that are compared with those of another run."""
+
+    commands: int
+    outcomes: dict[str, int]
+    seconds: dict[str, float]
+    commands_per_second: int
+    latency_ms: dict[str, int | None]
+    audit_entries: int
+    replicas: int
+
+
+class LoadReport(ComparedFigures):
     """Report of a run, as its JSON file has it. `findings` are sentences; each figure of `checks` must be 0."""
 
     workload: str
-    commands: int
-    outcomes: dict[str, int]
     rejections: dict[str, int]
     started_at_ms: int
-    seconds: dict[str, float]
     slowed_seconds: float
     timed_by: str
-    commands_per_second: int
-    latency_ms: dict[str, int | None]
     quotes: RunQuotes
     triggers: dict[str, int]
-    audit_entries: int
     dumps: DumpCounts
     checks: dict[str, int]
     findings: list[str]
     unreadable: list[dict[str, object]]
     input_fault: str | None
     durability: dict[str, str]
-    replicas: int
+    cpu_seconds: dict[str, float]
     versions: dict[str, str]
 
 
@@ -81,6 +90,7 @@ def make_report(database: RetryingDatabase, run: Run, settings: Settings, replic
         "input_fault": run.input_fault,
         "durability": {name: database.value(f"SHOW {name}") for name in ("fsync", "synchronous_commit")},
         "replicas": replicas,
+        "cpu_seconds": dict(run.cpu_seconds),
         "versions": _versions(database, rabbitmq),
     }
 
@@ -94,6 +104,17 @@ def write_json(report: LoadReport, path: Path) -> None:
     """Writes the report, as a whole file or not at all. Raises OSError."""
     with written_whole(path) as file:
         file.write((json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> ComparedFigures:
+    """Reads the figures of an earlier run's report, whichever version wrote it.
+
+    Raises SettingsError if the file holds none.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ComparedFigures)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SettingsError(f"EARLIER={path}: is no report of a load test: {error}") from error
 
 
 def _dumps(database: RetryingDatabase, run: Run) -> DumpCounts:

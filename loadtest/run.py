@@ -48,6 +48,8 @@ class Run:
     audit_targets: Mapping[int, int] = field(default_factory=dict)
     """Source → number of its newest audit entry when everything was executed."""
     triggers_unsettled: int = 0
+    cpu_seconds: Mapping[str, float] = field(default_factory=dict)
+    """CPU seconds of each process from the first publish to the last audit row; empty if the processes are unknown."""
 
     @property
     def ids(self) -> dict[str, bytes]:

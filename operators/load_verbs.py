@@ -17,8 +17,9 @@ def add_to(app: typer.Typer) -> None:
 def load(held: Annotated[tuple[int, int] | None, typer.Option("--held", hidden=True)] = None) -> int:
     """Run a workload through the running system, and report. Its settings are environment variables.
 
-    WORKLOAD: a file, a pipe, or - for standard input. REPORT: a JSON file to write. RATE: commands per second; as fast
-    as possible without it. REPLICAS: number of transaction workers, for the report.
+    WORKLOAD: a file, a pipe, or - for standard input. REPORT and REPORT_HTML: files to write, as JSON and as a page.
+    EARLIER: a REPORT that the page compares with. RATE: commands per second; as fast as possible without it.
+    REPLICAS: number of transaction workers, for the report.
     Exit codes: 0 all checks passed, 1 not, 2 misused.
     """
     from loadtest import load_test

@@ -65,7 +65,7 @@ HOMES: dict[str, set[str]] = {
     "structlog": PACKAGES - {"schema", "deploy"},
     "pika": {"rabbitmq"},
     "psycopg_pool": {"database.pool"},
-    "psutil": {"deploy.servers", "deploy.supervision.site", "bench"},
+    "psutil": {"deploy.servers", "deploy.supervision.site", "bench", "loadtest.process_cpu"},
     "psycopg": {
         *("database", "schema.migrations", "rabbitmq.dead_letters"),
         *("ownership", "verification", "consumers", "quotecache", "deploy", "webapp", "bench", "operators"),

@@ -17,7 +17,22 @@ GIVEN = "GIVEN_TO_MAKE"
 OF_COMMANDS = (
     *("AMQP_URL", "DATABASE_URL", "QUOTES", "QUOTE_SERVER", "DUMP_DIR", "REPLICAS", "WORKLOAD", "RATE", "REPORT"),
     *("PROFILE", "ARGS", "SEED", "ROUNDS", "AGAIN", "STATE", "HISTORY", "DUMP", "HEADS", "USER", "PASSWORD", "PRICES"),
-    *("PARTS", "FETCHES", "KILLS", "PLOT", "DETAIL", "FIRED", "ARMED", "COPIES", "RUNS", "CASES", "BARE_PATH", "JSON"),
+    *(
+        "PARTS",
+        "FETCHES",
+        "KILLS",
+        "PLOT",
+        "DETAIL",
+        "FIRED",
+        "ARMED",
+        "COPIES",
+        "RUNS",
+        "CASES",
+        "BARE_PATH",
+        "JSON",
+        "REPORT_HTML",
+        "EARLIER",
+    ),
     *("SECONDS", "POSTS", "STREAMS", "PEOPLE", "PAGES", "PYTHON", "EXISTING", "ROLE"),
     *("RABBITMQ_IMAGE", "POSTGRES_IMAGE"),
 )

@@ -1,5 +1,6 @@
 """Commands that run something and clear up after it: load test, tests, benchmarks, and inspections of the last run."""
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -61,7 +62,8 @@ def _run_in_the_other_place(record: Record, replicas: int, driver: DriverProcess
 
     try:
         worker_settings = workers.start(record, LOADTEST, urls, replicas)
-        environment = urls.of_role(DatabaseRole.LOADTEST).environment | worker_settings
+        measured = {"PROCESS_IDS": json.dumps(workers.process_ids(record, LOADTEST))}
+        environment = urls.of_role(DatabaseRole.LOADTEST).environment | worker_settings | measured
         return driver.run(environment, begun, workers.WorkerWatch(record, LOADTEST).look)
     finally:
         with foreground.uninterrupted(), progress("Draining the workers"):

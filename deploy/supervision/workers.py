@@ -29,6 +29,13 @@ def start(record: Record, profile: str, urls: Urls, replicas: int) -> dict[str, 
     return {"QUOTE_SERVER": address, "QUOTES": processes.quotes(), "DUMP_DIR": processes.dump_dir()}
 
 
+def process_ids(record: Record, profile: str) -> dict[str, int]:
+    """Returns the pids of the servers and of a profile's workers that run now, by name."""
+    infos = supervisor.processes(record)
+    names = {name: name.removeprefix(f"{profile}.") for name in infos}
+    return {names[name]: info["pid"] for name, info in infos.items() if info["pid"]}
+
+
 def stop(record: Record, profile: str) -> None:
     if supervisor.running(record):
         supervisor.set_workers(record, profile, [])

@@ -58,7 +58,12 @@ class System:
 
     def load(self, workload: Path, report: Path) -> subprocess.Popen:
         """Starts the load driver; its output goes to `loadtest.log`."""
-        settings = {"WORKLOAD": str(workload), "REPORT": str(report), "REPLICAS": "2"}
+        settings = {
+            "WORKLOAD": str(workload),
+            "REPORT": str(report),
+            "REPORT_HTML": str(report.with_suffix(".html")),
+            "REPLICAS": "2",
+        }
         driver = processes.start_module("operators", "loadtest", self.folder, self.environment | settings, "load")
         self.processes["loadtest"] = driver
         return driver

@@ -51,6 +51,9 @@ def test_small_workload_ends_with_all_checks_zero_and_an_exact_dump(system: Syst
     assert sum(report["outcomes"].values()) == 2000
     assert report["quotes"]["cost_ratio"] == 1.0
     assert report["durability"] == {"fsync": "on", "synchronous_commit": "on"}
+    page = etree.parse(system.folder / "report.html", etree.HTMLParser())
+    assert len(page.findall(".//svg")) == 4, "throughput, lag, batches, quotes"
+    assert not page.findall(".//*[@src]") + page.findall(".//*[@href]"), "the page opens without a network"
 
     dump = etree.parse(system.dump_dir / "testLOG")
     LOG_SCHEMA.assertValid(dump)

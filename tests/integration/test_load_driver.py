@@ -14,6 +14,7 @@ from loadtest.backlog import Backlog
 from loadtest.completion import Completion, baseline_of, unready
 from loadtest.display import display_for
 from loadtest.driver import LoadDriver, Stalled
+from loadtest.process_cpu import ProcessCpu
 from loadtest.run import Run
 from producers.command_publisher import CommandPublisher
 from producers.workload import Workload
@@ -22,6 +23,7 @@ from rabbitmq.connection import open_connection
 from schema.commands import PARTITIONS, command_id, partition_of
 from tests import forging
 
+NOTHING_MEASURED = ProcessCpu({})
 SOURCE = 7
 
 
@@ -176,7 +178,7 @@ def test_a_dump_that_cannot_be_written_for_long_is_left_to_the_report(database, 
     )
     display = display_for(Console(quiet=True), 1)
     completion = Completion(database, run, publisher.messages)
-    driver = LoadDriver(run, publisher, completion, backlog, display, stall_seconds=0.3)
+    driver = LoadDriver(run, publisher, completion, backlog, display, NOTHING_MEASURED, stall_seconds=0.3)
     with WorkloadInput(str(workload)) as opened:
         prepared = Workload(opened, SOURCE)
         prepared.prepare(pytest.fail)
@@ -194,7 +196,7 @@ def test_a_stuck_run_names_what_is_behind(database, amqp_url, tmp_path):
     run = Run(SOURCE, str(workload), baseline_of(database))
     display = display_for(Console(quiet=True), 4)
     completion = Completion(database, run, publisher.messages)
-    driver = LoadDriver(run, publisher, completion, backlog, display, stall_seconds=0.3)
+    driver = LoadDriver(run, publisher, completion, backlog, display, NOTHING_MEASURED, stall_seconds=0.3)
     with WorkloadInput(str(workload)) as opened:
         prepared = Workload(opened, SOURCE)
         prepared.prepare(pytest.fail)
@@ -219,6 +221,7 @@ def test_nothing_more_is_published_while_no_worker_takes_the_backlog(database, a
         Completion(database, run, publisher.messages),
         backlog,
         display,
+        NOTHING_MEASURED,
         stall_seconds=0.2,
         wait_seconds_max=0.05,
     )
