@@ -104,7 +104,7 @@ def translated() -> Iterator[None]:
         raise kind(f"Postgres: {described(error)}") from error
 
 
-_OTHER_SCHEMA = frozenset({"42P01", "42703"})
+OTHER_SCHEMA = frozenset({"42P01", "42703"})
 """SQLSTATEs of a table and of a column that do not exist."""
 
 
@@ -113,12 +113,15 @@ def described(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
     first = str(cause).partition("\nLINE ")[0]  # the statement follows
     text = f"{type(cause).__name__} {' '.join(first.split())}"
-    if sqlstate(error) in _OTHER_SCHEMA:
+    if sqlstate(error) in OTHER_SCHEMA:
         text += ". The tables are not those of this version: `./daytradectl migrate` makes them"
     if sqlstate(error) == READ_ONLY:
         text += ". This server is a standby or is set to read-only: DATABASE_URL must name one that takes changes"
     return text
 
+
+NO_RIGHT = "42501"
+"""SQLSTATE of a statement for which the role has no right."""
 
 READ_ONLY = "25006"
 """SQLSTATE of a write that Postgres refuses because it is a standby or is configured as read-only."""

@@ -34,6 +34,12 @@ FULL_SECONDS = 10.0
 _ERRORS = (sqlalchemy.exc.SQLAlchemyError, psycopg.Error)
 """SQLAlchemy lets some errors of psycopg pass as they are."""
 
+_OPERATORS_WORK = postgres.OTHER_SCHEMA | {postgres.NO_RIGHT}
+"""SQLSTATEs that an operator ends: the database is not migrated yet, or is being restored.
+
+A worker ends with them, so that somebody reads why. The site goes on, and is unavailable meanwhile.
+"""
+
 
 class _Impatient(PooledConnection):
     """A connection that closes itself when Postgres stays silent, so that no request waits for ever."""
@@ -109,18 +115,22 @@ class Store:
                 try:
                     yield connection
                 except _ERRORS as error:
-                    if engines.means_not_now(error):
+                    if _means_not_now(error):
                         # The server behind it may be a standby by now: the next request connects anew.
                         connection.invalidate(error)
                     raise
         except _ERRORS as error:
-            if not engines.means_not_now(error):
+            if not _means_not_now(error):
                 raise
             if postgres.sqlstate(error) == postgres.DISK_FULL:
                 self._full_at = time.monotonic()
             if postgres.sqlstate(error) == postgres.READ_ONLY:
                 raise ReadOnly("the database accepts no changes at the moment", RETRY_SECONDS) from error
             raise Unavailable("the database does not answer", RETRY_SECONDS) from error
+
+
+def _means_not_now(error: BaseException) -> bool:
+    return engines.means_not_now(error) or postgres.sqlstate(error) in _OPERATORS_WORK
 
 
 def _sound(parameters: dict[str, object]) -> dict[str, object]:
