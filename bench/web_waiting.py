@@ -34,6 +34,8 @@ from webapp.store import Store
 WORKERS = ("quotecache", "transactions-1", "triggers", "audit")
 SLOW_SECONDS = 4.0
 WAIT_MS = 10_000
+PAUSE_SECONDS = 1.0
+"""Pause before a pending command is asked for again."""
 ASK_SECONDS = 1.5
 """Seconds between two requests of a page's script for a slow outcome."""
 
@@ -97,16 +99,14 @@ class Crowd:
         self.answers: Counter[int] = Counter()
 
     def by_api(self, person: SimulatedPerson, after_seconds: float) -> None:
-        """Requests quotes through the API, with the longest wait; while one is pending, repeats after `Retry-After`."""
+        """Requests quotes through the API, with the longest wait; while one is pending, repeats."""
         headers = {"Authorization": f"Bearer {person.token}", "Content-Type": "application/json"}
 
         def ask(connection: http.client.HTTPConnection) -> None:
             body = json.dumps({"command": "QUOTE", "symbol": next(self._symbols)})
             connection.request("POST", f"/api/v1/commands?wait={WAIT_MS}", body, headers)
             answer, response_headers = self._answer(connection)
-            while answer.get("status") == "pending" and not self._stopping.wait(
-                float(response_headers.get("Retry-After", 0))
-            ):
+            while answer.get("status") == "pending" and not self._stopping.wait(PAUSE_SECONDS):
                 connection.request("GET", f"{response_headers['Location']}?wait={WAIT_MS}", headers=headers)
                 answer, response_headers = self._answer(connection)
 

@@ -49,7 +49,7 @@ GRANTS: Mapping[str, Mapping[DatabaseRole, Privileges]] = {
     "positions": {TRANSACTIONS: KEEP, SITE: READ, LIVE: READ} | _INSPECTED,
     "pending_orders": {TRANSACTIONS: ("SELECT", "INSERT", "DELETE"), SITE: READ} | _INSPECTED,
     "trigger_orders": {TRANSACTIONS: ALL, TRIGGERS: READ, SITE: READ, LIVE: READ} | _INSPECTED,
-    "history": {TRANSACTIONS: ADD, SITE: READ} | _INSPECTED,
+    "history": {TRANSACTIONS: ADD, SITE: READ, LIVE: READ} | _INSPECTED,
     # The log of record: the audit worker writes it.
     "audit_events": {AUDIT: ADD} | _INSPECTED,
     "audit_chain": {AUDIT: ADD} | _INSPECTED,
@@ -71,13 +71,19 @@ GRANTS: Mapping[str, Mapping[DatabaseRole, Privileges]] = {
     "dead_letters": dict.fromkeys((TRANSACTIONS, AUDIT), ADD) | {SITE: READ} | _INSPECTED,
     # Load tests.
     "runs": {LOADTEST: KEEP, READER: READ},
-    # The site's own tables. Only the site sees hashes of passwords and digests of tokens.
+    # The site's own tables. Only the site sees hashes of passwords; digests of tokens also its live updates see.
     "people": {
         SITE: ("SELECT", "INSERT", "UPDATE(password_hash)", "UPDATE(session_epoch)"),
         LIVE: ("SELECT(user_id)", "SELECT(role)", "SELECT(created_at_ms)", "SELECT(session_epoch)"),
     },
     "web_sessions": {SITE: ("SELECT", "INSERT", "DELETE"), LIVE: READ},
-    "api_tokens": {SITE: ("SELECT", "INSERT", "UPDATE(last_used_at_ms)", "UPDATE(revoked_at_ms)")},
+    "api_tokens": {
+        SITE: ("SELECT", "INSERT", "UPDATE(last_used_at_ms)", "UPDATE(revoked_at_ms)"),
+        LIVE: (
+            *("SELECT(token_digest)", "SELECT(user_id)", "SELECT(session_epoch)", "SELECT(scope)"),
+            *("SELECT(expires_at_ms)", "SELECT(last_used_at_ms)", "SELECT(revoked_at_ms)"),
+        ),
+    },
     "idempotency_keys": {SITE: ADD},
     "watched_symbols": {SITE: ("SELECT", "INSERT", "DELETE"), LIVE: READ, MARKET: READ},
     "transaction_numbers": dict.fromkeys((SITE, MARKET), ("USAGE",)),

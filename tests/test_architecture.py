@@ -28,7 +28,7 @@ FLOORS = (
     ("deploy.supervision",),
     ("deploy.servers",),
     ("deploy.commands",),
-    ("bench", "operators"),
+    ("bench", "operators", "client"),
 )
 """Folders ("rooms") by floor, the lowest first. A room imports from lower floors only, not from its own one."""
 
@@ -39,6 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "deploy": {"deploy", "schema", "runtime", "database", "webapp.settings", "quotecache.recorded"}
     | {"rabbitmq.rights", "rabbitmq.roles"},
     "bench": {room for floor in FLOORS for room in floor if not room.startswith("deploy")} | {"deploy.stack.ports"},
+    # The client knows the API only, and is installed without the rest.
+    "client": set(),
     # The operators' command line also works without the local stack, so it knows neither deploy/ nor bench/.
     "operators": {room for floor in FLOORS for room in floor if not room.startswith(("deploy", "bench"))},
 }
@@ -78,15 +80,10 @@ HOMES: dict[str, set[str]] = {
     "sortedcontainers": {"consumers.triggers"},
     "supervisor": {"deploy"},
     "rich": {
-        "deploy",
-        "loadtest",
-        "producers",
-        "verification",
-        "consumers.transactions.replay",
-        "bench",
-        "operators",
+        *("deploy", "loadtest", "producers", "verification", "consumers.transactions.replay", "bench", "operators")
     },
-    "typer": {"deploy", "operators"},
+    "typer": {"deploy", "operators", "client"},
+    **{library: {"client"} for library in ("daytrade_client", "httpx")},
     "lxml": {"verification"},
     **{library: {"webapp"} for library in ("zxcvbn", "limits", "itsdangerous")},
     # Zstandard is in Python's own library from 3.14 on.

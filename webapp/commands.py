@@ -6,51 +6,38 @@ from the texts. Nothing here knows of HTTP or HTML.
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
-from schema.arguments import is_root_dumplog, make_command
+from schema.arguments import make_command
 from schema.commands import NO_USER, Command, CommandName
-from schema.events import Reply
 from schema.filenames import dump_path, own_folder
-from schema.outcomes import SENTENCES, Outcome, Reason
+from schema.outcomes import Reason
 from webapp import dump_requests, idempotency, ids
-from webapp.idempotency import KeyReused
+from webapp.awaiting import outcomes, owner_of, rows_of
+from webapp.command_results import CommandResult, CommandStatus, from_row, pending
+from webapp.gateway import Handover
+from webapp.idempotency import Binding, KeyReused
 from webapp.reads.commands import command as history_row
-from webapp.reads.history import HistoryRowView
 from webapp.site import Site, site
 from webapp.unavailable import Unavailable
 
-__all__ = ["CommandRequest", "CommandResult", "KeyReused", "Submitted", "give", "look_up", "run"]
-
-LOOK_SECONDS_FIRST, LOOK_SECONDS_MAX = 0.25, 1.0
-"""First and longest interval between reads of the history, which has the outcome if the reply was lost."""
+__all__ = [
+    "CommandRequest", "CommandResult", "CommandStatus", "KeyReused", "KeyedRequest", "Submitted",
+    "give", "give_all", "look_up", "run",
+]  # fmt: skip
 
 ALL = "all"
 """Second argument of a DUMPLOG of the whole log."""
-
-PENDING = "pending"
 
 SUBMIT_SECONDS_MAX = 3.0
 """Longest wait for a confirm, which usually takes 1 ms. This outlasts short outages of the broker."""
 
 HASTY_SECONDS_MAX = 0.5
 """Longest wait for a confirm without a waiting place: a slow broker must not occupy all of the site's threads."""
-
-_BOUGHT_OR_SOLD = frozenset(
-    {
-        CommandName.BUY,
-        CommandName.COMMIT_BUY,
-        CommandName.CANCEL_BUY,
-        CommandName.SELL,
-        CommandName.COMMIT_SELL,
-        CommandName.CANCEL_SELL,
-    }
-)
 
 OF_ALLOWANCES = (
     Reason.TOO_MANY_TRIGGER_ORDERS,
@@ -61,33 +48,6 @@ OF_ALLOWANCES = (
 
 # Two requests with one key at the same time: the second must find the first one's submission, not publish its own.
 _key_locks = [threading.Lock() for _ in range(64)]
-
-
-class CommandResult(msgspec.Struct, frozen=True):
-    """State of a command. `status`: done, rejected, or pending (not known yet; ask for it by `command_id`).
-
-    `reason` and `sentence` (for people) say why it was rejected. `shares`: of a BUY, a SELL, their COMMIT and CANCEL.
-    `seq`: of its history row. `newest_order`: `seq` of the newest pending order, if a COMMIT or CANCEL named another
-    one. Transaction number and name may be unknown for a pending command that another process submitted.
-    """
-
-    command_id: str
-    transaction_number: int | None
-    command: CommandName | None
-    status: str
-    reason: Reason | None = None
-    sentence: str | None = None
-    symbol: str | None = None
-    amount_cents: int | None = None
-    price_cents: int | None = None
-    shares: int | None = None
-    seq: int | None = None
-    at_ms: int | None = None
-    newest_order: int | None = None
-
-    @property
-    def pending(self) -> bool:
-        return self.status == PENDING
 
 
 class Submitted(NamedTuple):
@@ -114,49 +74,96 @@ class CommandRequest(NamedTuple):
     form: tuple[str, ...] | None = None
 
 
+class KeyedRequest(NamedTuple):
+    """A command with its idempotency key, if it has one."""
+
+    request: CommandRequest
+    key: str | None = None
+
+
 def run(request: CommandRequest, wait_ms: int = 5_000, key: str | None = None) -> CommandResult:
     """The result of `give`: the same for the first request with a key and for each later one."""
     return give(request, wait_ms, key).result
 
 
 def give(request: CommandRequest, wait_ms: int = 5_000, key: str | None = None) -> Submitted:
-    """Publishes a command and waits for its outcome; after `wait_ms` the result is pending, and the command goes on.
-    If no waiting place is free (`webapp.waiting`), the result is pending at once.
+    """Gives one command, like `give_all`. Raises KeyReused too."""
+    (submitted,) = give_all([KeyedRequest(request, key)], wait_ms)
+    if isinstance(submitted, KeyReused):
+        raise submitted
+    return submitted
 
-    A bad argument makes the outcome bad_arguments and raises nothing. `key`: 1 to 200 printable characters; the same
-    key with the same command returns the first one's outcome and has no second effect. Raises KeyReused, TooMany,
-    Unavailable.
+
+def give_all(requests: Sequence[KeyedRequest], wait_ms: int = 5_000) -> list[Submitted | KeyReused]:
+    """Publishes one person's commands in their order, and waits for their outcomes.
+
+    After `wait_ms`, or at once if no waiting place is free (`webapp.waiting`), results are pending, and the commands go
+    on. A bad argument makes the outcome bad_arguments and raises nothing. A key has 1 to 200 printable characters; the
+    same key with the same command returns the first one's outcome and has no second effect. A key that was used for
+    another command gives a KeyReused, and the other commands go on. Raises TooMany, Unavailable, for all of them.
     """
-    user = request.user
+    (user,) = {request.user for request, _ in requests}
     here = site()
-    repeated = False
-    if request.name is CommandName.DUMPLOG:
-        dump_requests.count(user, ALL if request.arguments[1:] == [ALL] else "own", key)
+    for request, key in requests:
+        if request.name is CommandName.DUMPLOG:
+            dump_requests.count(user, ALL if request.arguments[1:] == [ALL] else "own", key)
     with here.waiting.place_of(user) as has_place:
         seconds = SUBMIT_SECONDS_MAX if has_place else HASTY_SECONDS_MAX
-        if key is None:
-            number = here.store.only("SELECT nextval('transaction_numbers')")[0]
-            command = _make(here, here.ids.draw(user), number, request)
-            submission = here.gateway.begin(command, user, seconds)
-        else:
-            command_id = ids.of_key(user, key)
-            with _alone_with(command_id, seconds):
-                digest = ids.body_digest(request.name, request.arguments, request.form)
-                claim = idempotency.claim(here.store, user, key, command_id, digest)
-                number = claim.transaction_number
-                command = _make(here, command_id, number, request)
-                repeated = not claim.first
-                if repeated:
-                    row = history_row(_owner(command), command_id)
-                    if row is not None:
-                        return Submitted(_from_row(row), repeated)
-                submission = here.gateway.begin(command, user, seconds, again=repeated)
+        with _alone_with([ids.of_key(user, key) for _, key in requests if key is not None], seconds):
+            taken = _take(here, requests, user)
+            found = rows_of([one.command for one in taken if isinstance(one, _Taken) and one.repeated])
+            new = [one for one in taken if isinstance(one, _Taken) and one.command.command_id not in found]
+            handovers = [Handover(one.command, again=one.repeated) for one in new]
+            submissions = here.gateway.begin(handovers, user, seconds) if new else []
         here.turns.end()
-        here.gateway.confirm(submission, seconds)
-        result = _await(here, command, wait_ms) if has_place and wait_ms else _pending(command)
-        if result.reason in OF_ALLOWANCES and not repeated:
+        here.gateway.confirm(submissions, seconds)
+        results = {command_id: from_row(row) for command_id, row in found.items()}
+        if has_place and wait_ms:
+            results |= outcomes(here.gateway, [one.command for one in new], wait_ms)
+        else:
+            results |= {one.command.command_id: pending(one.command) for one in new}
+        _count_refusals(here, [results[one.command.command_id] for one in new if not one.repeated])
+        return [
+            one if isinstance(one, KeyReused) else Submitted(results[one.command.command_id], one.repeated)
+            for one in taken
+        ]
+
+
+class _Taken(NamedTuple):
+    """A command with its id and number. `repeated`: its idempotency key had been used before, for the same command."""
+
+    command: Command
+    repeated: bool
+
+
+def _take(here: Site, requests: Sequence[KeyedRequest], user: str) -> list[_Taken | KeyReused]:
+    """Makes the commands, with the ids and numbers to which their keys are bound, or new ones. Raises Unavailable."""
+    bindings = [
+        Binding(key, ids.of_key(user, key), ids.body_digest(request.name, request.arguments, request.form))
+        for request, key in requests
+        if key is not None
+    ]
+    claims = iter(idempotency.claim(here.store, user, bindings))
+    count = len(requests) - len(bindings)
+    numbers = iter(here.store.rows(_NUMBERS, count=count) if count else ())
+    taken: list[_Taken | KeyReused] = []
+    for request, key in requests:
+        if key is None:
+            taken.append(_Taken(_make(here, here.ids.draw(user), next(numbers)[0], request), False))
+            continue
+        claim = next(claims)
+        if isinstance(claim, KeyReused):
+            taken.append(claim)
+        else:
+            command = _make(here, ids.of_key(user, key), claim.transaction_number, request)
+            taken.append(_Taken(command, not claim.first))
+    return taken
+
+
+def _count_refusals(here: Site, results: Iterable[CommandResult]) -> None:
+    for result in results:
+        if result.reason in OF_ALLOWANCES:
             here.refused[result.reason] += 1
-        return Submitted(result, repeated)
 
 
 def look_up(command_id: bytes, user: str, administrator: bool = False, wait_ms: int = 0) -> CommandResult | None:
@@ -166,33 +173,36 @@ def look_up(command_id: bytes, user: str, administrator: bool = False, wait_ms: 
     """
     here = site()
     submitted = here.gateway.submitted(command_id)
-    if submitted is not None and _owner(submitted) in ((user, NO_USER) if administrator else (user,)):
+    if submitted is not None and owner_of(submitted) in ((user, NO_USER) if administrator else (user,)):
         if not wait_ms:
-            return _await(here, submitted, 0)
+            return outcomes(here.gateway, [submitted], 0)[command_id]
         here.turns.end()
         with here.waiting.place_of(user) as has_place:
-            return _await(here, submitted, wait_ms if has_place else 0)
+            return outcomes(here.gateway, [submitted], wait_ms if has_place else 0)[command_id]
     row = history_row(user, command_id)
     if row is None and administrator:
         row = history_row(NO_USER, command_id)
     if row is not None:
-        return _from_row(row)
+        return from_row(row)
     number = idempotency.is_bound(here.store, user, command_id)
     if number is None and not here.ids.is_drawn(command_id, user):
         return None
-    return CommandResult(command_id.hex(), number, None, PENDING)
+    return CommandResult(command_id.hex(), number, None, CommandStatus.PENDING)
 
 
 @contextmanager
-def _alone_with(command_id: bytes, seconds: float) -> Iterator[None]:
-    """Keeps other requests of this process off the same command meanwhile. Raises Unavailable after `seconds`."""
-    lock = _key_locks[command_id[0] % len(_key_locks)]
-    if not lock.acquire(timeout=seconds):
-        raise Unavailable("another request with this key is being processed")
-    try:
+def _alone_with(command_ids: Iterable[bytes], seconds: float) -> Iterator[None]:
+    """Keeps other requests of this process off the same commands meanwhile. Raises Unavailable after `seconds`.
+
+    All requests take the locks in one order, so that no two wait for each other.
+    """
+    ends_at = time.monotonic() + seconds
+    with ExitStack() as held:
+        for number in sorted({command_id[0] % len(_key_locks) for command_id in command_ids}):
+            if not _key_locks[number].acquire(timeout=max(0.0, ends_at - time.monotonic())):
+                raise Unavailable("another request with this key is being processed")
+            held.callback(_key_locks[number].release)
         yield
-    finally:
-        lock.release()
 
 
 def _make(here: Site, command_id: bytes, number: int, request: CommandRequest) -> Command:
@@ -224,75 +234,4 @@ def _own_dump(command: Command, user: str) -> Command:
     return replace(command, filename=own_folder(user) + path) if path else command
 
 
-def _owner(command: Command) -> str:
-    return NO_USER if is_root_dumplog(command) else command.key
-
-
-def _await(here: Site, command: Command, wait_ms: int) -> CommandResult:
-    deadline = time.monotonic() + wait_ms / 1000
-    patience = 0.05 if is_root_dumplog(command) else LOOK_SECONDS_FIRST  # a whole dump has no reply
-    while True:
-        left = max(0.0, deadline - time.monotonic())
-        reply = here.gateway.wait(command.command_id, min(left, patience))
-        if reply is not None:
-            return _from_reply(command, reply)
-        if (row := _row_if_there(command)) is not None:
-            return _from_row(row)
-        if time.monotonic() >= deadline:
-            return _pending(command)
-        patience = min(patience * 2, LOOK_SECONDS_MAX)
-
-
-def _row_if_there(command: Command) -> HistoryRowView | None:
-    """The command's history row. None also while the database is unreachable: a published command is then pending."""
-    try:
-        return history_row(_owner(command), command.command_id)
-    except Unavailable:
-        return None
-
-
-def _pending(command: Command) -> CommandResult:
-    return CommandResult(command.command_id.hex(), command.transaction_number, command.name, PENDING)
-
-
-def _from_reply(command: Command, reply: Reply) -> CommandResult:
-    return CommandResult(
-        command.command_id.hex(),
-        command.transaction_number,
-        command.name,
-        reply.outcome,
-        reply.reason,
-        SENTENCES[reply.reason] if reply.reason else None,
-        reply.symbol,
-        reply.amount_cents,
-        reply.price_cents,
-        _shares(command.name, reply.outcome, reply.amount_cents, reply.price_cents),
-        reply.seq,
-        reply.at_ms,
-        reply.newest_order_seq,
-    )
-
-
-def _from_row(row: HistoryRowView) -> CommandResult:
-    name = CommandName(row.command)
-    return CommandResult(
-        row.command_id,
-        row.transaction_number,
-        name,
-        row.outcome,
-        Reason(row.reason) if row.reason else None,
-        row.sentence,
-        row.symbol,
-        row.amount_cents,
-        row.price_cents,
-        _shares(name, row.outcome, row.amount_cents, row.price_cents),
-        row.seq,
-        row.at_ms,
-        row.newest_order_seq,
-    )
-
-
-def _shares(name: CommandName, outcome: str, amount_cents: int | None, price_cents: int | None) -> int | None:
-    if name not in _BOUGHT_OR_SOLD or outcome != Outcome.DONE or amount_cents is None or price_cents is None:
-        return None
-    return amount_cents // price_cents
+_NUMBERS = "SELECT nextval('transaction_numbers') FROM generate_series(1, :count)"

@@ -8,6 +8,8 @@ import math
 import threading
 import time
 from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -38,6 +40,13 @@ PUMP_SECONDS = 1.0
 log = structlog.get_logger()
 
 
+class Handover(NamedTuple):
+    """A command for the gateway. `again`: it may have been published before."""
+
+    command: Command
+    again: bool = False
+
+
 class _Stopping(Exception):
     """Ends the wait for an unreachable broker when the gateway closes."""
 
@@ -60,28 +69,34 @@ class Gateway(BrokerThread):
         """Whether the broker, when it was last used, was connected, had its streams, and confirmed in time."""
         return self._down_since is None and self._silent_seconds <= DOWN_SECONDS_MAX
 
-    def begin(self, command: Command, user: str, seconds: float, again: bool = False) -> Submission:
-        """Hands this person's command over, and does not wait. `again`: it may have been published before.
+    def begin(self, commands: Iterable[Handover], user: str, seconds: float) -> list[Submission]:
+        """Hands this person's commands over, in their order, all or none of them, and does not wait.
 
         A command that was submitted and is not answered yet is not published a second time. Raises Unavailable when
         the broker is unreachable, or has not answered for `seconds`, or too much is waiting. The error's
-        `perhaps_taken` says whether the command may still take effect.
+        `perhaps_taken` says whether one of the commands may still take effect.
         """
-        submission = self._enter(command, user, seconds, again)
+        with self._lock:
+            submissions = self._enter(list(commands), user, seconds)
         self._wake()
-        return submission
+        return submissions
 
-    def confirm(self, submission: Submission, seconds: float) -> None:
-        """Waits for the broker's confirm. Raises Unavailable after `seconds` or if publishing failed, like `begin`."""
-        if not submission.wait_settled(seconds):
+    def confirm(self, submissions: Sequence[Submission], seconds: float) -> None:
+        """Waits for the broker's confirms. Raises Unavailable after `seconds` or if publishing failed, like `begin`."""
+        ends_at = time.monotonic() + seconds
+        if not all(submission.wait_settled(max(0.0, ends_at - time.monotonic())) for submission in submissions):
             with self._lock:
-                cancelled = submission.cancel()
-                if self._remembered.get(submission.command.command_id) is submission and cancelled:
-                    del self._remembered[submission.command.command_id]
-            perhaps_taken = submission.again or not cancelled
-            raise Unavailable("the message broker does not answer", perhaps_taken=perhaps_taken)
-        if submission.failed:
+                still_possible = [self._may_take_effect(submission) for submission in submissions]
+            raise Unavailable("the message broker does not answer", perhaps_taken=any(still_possible))
+        if any(submission.failed for submission in submissions):
             raise Unavailable("the message broker refused the command", perhaps_taken=True)
+
+    def _may_take_effect(self, submission: Submission) -> bool:
+        """Whether a submission that is given up may take effect all the same; cancels it if it was not sent yet."""
+        cancelled = submission.cancel()
+        if self._remembered.get(submission.command.command_id) is submission and cancelled:
+            del self._remembered[submission.command.command_id]
+        return submission.again or not cancelled
 
     def submitted(self, command_id: bytes) -> Command | None:
         """The command with this id, if it was submitted here lately, so that `wait` can wait for its outcome."""
@@ -96,24 +111,30 @@ class Gateway(BrokerThread):
         submission = self._remembered.get(command_id)
         return submission.wait_answered(seconds) if submission else None
 
-    def _enter(self, command: Command, user: str, seconds: float, again: bool) -> Submission:
-        with self._lock:
-            known = self._remembered.get(command.command_id)
-            if known is not None and not known.failed:
-                return known
-            self._check_room(seconds, again)
-            submission = Submission(command, user, again)
-            self._queued.append(submission)
-            self._remembered[command.command_id] = submission
-            if len(self._remembered) > REMEMBERED_MAX:
-                self._remembered.popitem(last=False)
-            return submission
+    def _enter(self, commands: list[Handover], user: str, seconds: float) -> list[Submission]:
+        under_way = {command.command_id for command, _ in commands if self._under_way(command.command_id)}
+        new = [handover for handover in commands if handover.command.command_id not in under_way]
+        if new:
+            self._check_room(len(new), seconds, bool(under_way) or any(handover.again for handover in new))
+        return [self._under_way(command.command_id) or self._add(command, user, again) for command, again in commands]
 
-    def _check_room(self, seconds: float, again: bool) -> None:
+    def _under_way(self, command_id: bytes) -> Submission | None:
+        known = self._remembered.get(command_id)
+        return known if known is not None and not known.failed else None
+
+    def _add(self, command: Command, user: str, again: bool) -> Submission:
+        submission = Submission(command, user, again)
+        self._queued.append(submission)
+        self._remembered[command.command_id] = submission
+        if len(self._remembered) > REMEMBERED_MAX:
+            self._remembered.popitem(last=False)
+        return submission
+
+    def _check_room(self, count: int, seconds: float, perhaps_taken: bool) -> None:
         if self._silent_seconds > min(seconds, DOWN_SECONDS_MAX):
-            raise Unavailable("the message broker is unavailable", retry_after_seconds=5, perhaps_taken=again)
-        if len(self._queued) >= QUEUED_MAX:
-            raise Unavailable("too many commands are waiting", perhaps_taken=again)
+            raise Unavailable("the message broker is unavailable", retry_after_seconds=5, perhaps_taken=perhaps_taken)
+        if len(self._queued) + count > QUEUED_MAX:
+            raise Unavailable("too many commands are waiting", perhaps_taken=perhaps_taken)
 
     @property
     def _silent_seconds(self) -> float:

@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, request
 from flask_limiter import HeaderNames, Limiter
-from limits import RateLimitItem, parse_many
+from limits import RateLimitItem, parse, parse_many
 
 from schema.errors import DayTradeError
 from webapp.addresses import network_of
@@ -41,7 +41,7 @@ def init_app(app: Flask) -> None:
 
 
 def _say_when_to_retry(response: Response) -> Response:
-    """Puts the limit's seconds into the Retry-After of a 429 only: a 503 or a 202 has its own, which is far shorter."""
+    """Puts the limit's seconds into the Retry-After of a 429 only: a 503 has its own, which is far shorter."""
     seconds = response.headers.pop(_SECONDS_LEFT, None)
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and seconds is not None:
         response.headers.setdefault("Retry-After", seconds)
@@ -77,6 +77,24 @@ class TooMany(DayTradeError):
         super().__init__(sentence)
         self.limit = limit
         self.retry_after_seconds = retry_after_seconds
+
+
+def charge(calls: int, client: str, rate: str) -> None:
+    """Counts a request that does the work of several calls, beyond the one that is counted for every request.
+
+    Raises TooMany if the client may not make so many; then none of them is counted.
+    """
+    if not site().settings.limits or calls <= 0:
+        return
+    item = parse(rate)
+    if not limiter.limiter.test(item, client, CALLS, cost=calls):
+        raise TooMany("rate of calls", f"{calls + 1:,} commands at once exceed your rate of calls", _left(item, client))
+    limiter.limiter.hit(item, client, CALLS, cost=calls)
+
+
+def _left(item: RateLimitItem, client: str) -> int:
+    """Seconds until a client's limit on calls is reset."""
+    return max(1, math.ceil(limiter.limiter.get_window_stats(item, client, CALLS).reset_time - time.time()))
 
 
 class Tries:

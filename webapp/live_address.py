@@ -13,6 +13,9 @@ from webapp.site import site
 
 PATH = "/live"
 
+API_PATH = "/api/v1/stream"
+"""Path at which the live updates answer programs that have a token. At PATH they answer pages, and programs too."""
+
 SYMBOLS_MAX = 100
 """Symbols that one page may name in the address of its stream, which must not grow too long for a proxy or a browser.
 
@@ -29,6 +32,12 @@ def stream_url() -> str:
     host = urlsplit(request.host_url).hostname or settings.host
     host = f"[{host}]" if ":" in host else host
     return f"{request.scheme}://{host}:{settings.live_port}{PATH}"
+
+
+def api_stream_url() -> str:
+    """The address of a program's stream. Behind a proxy it is that of pages, which is the one that the proxy knows."""
+    url = stream_url()
+    return url if site().settings.live_url else url.removesuffix(PATH) + API_PATH
 
 
 def live_origin() -> str:

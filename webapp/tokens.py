@@ -82,6 +82,12 @@ def revoke(store: Store, user_id: str, token_id: int) -> bool:
     return store.write(_REVOKE, user=user_id, token_id=token_id) == 1
 
 
+def user_of(store: Store, text: str) -> str | None:
+    """The user whose token this is; None if it is not valid. Writes nothing: the live updates may not."""
+    row = store.row(_BEARER, digest=_digest(text))
+    return row.user_id if row else None
+
+
 def bearer_of(store: Store, text: str) -> Bearer | None:
     """The person whose token this is, with the token's scope; None if it is not valid."""
     row = store.row(_BEARER, digest=_digest(text))

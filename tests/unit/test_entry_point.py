@@ -148,7 +148,7 @@ def test_every_process_of_the_project_has_this_frame():
     entries = [
         path
         for path in ROOT.rglob("*.py")
-        if path.relative_to(ROOT).parts[0] not in ("tests", "bench", ".venv", ".stack")
+        if path.relative_to(ROOT).parts[0] not in ("tests", "bench", "client", ".venv", ".stack")
         and '__name__ == "__main__"' in path.read_text()
     ]
     assert len(entries) > 10

@@ -1,5 +1,6 @@
 """API calls for commands: submitting one, and asking for its outcome."""
 
+import msgspec
 from flask import Response, url_for
 
 from schema.commands import CommandName
@@ -12,7 +13,7 @@ from webapp.api.state import Summary, summary_of
 from webapp.bounds import HexId
 from webapp.unavailable import Unavailable
 
-ASK_AGAIN_SECONDS = 1
+LOCATION = {"Location": "Address of this command's outcome."}
 
 
 class CommandAnswer(commands.CommandResult, frozen=True):
@@ -29,13 +30,12 @@ class CommandAnswer(commands.CommandResult, frozen=True):
     query=Waiting,
     headers=Keyed,
     errors=(409,),
+    answer_headers=LOCATION,
 )
 def give_command(person: Person, body: AnyCommand, query: Waiting, headers: Keyed) -> Response:
     """Give a command: 202 once the broker has confirmed it, or, with `wait`, 200 if its outcome comes in time."""
-    name = CommandName(str(body.__struct_config__.tag))
     try:
-        request = commands.CommandRequest(name, body.arguments(), person.user_id, person.administrator, body.form())
-        result = commands.run(request, query.wait, headers.key)
+        result = commands.run(request_of(body, person), query.wait, headers.key)
     except commands.KeyReused as error:
         raise ProblemError(409, str(error)) from error
     try:
@@ -50,6 +50,7 @@ def give_command(person: Person, body: AnyCommand, query: Waiting, headers: Keye
     {200: CommandAnswer},
     path_parameters={"command_id": HexId},
     query=Waiting,
+    answer_headers=LOCATION,
 )
 def get_command(person: Person, command_id: str, query: Waiting) -> Response:
     """Get the outcome of one of your commands; `wait` sets how long to wait for it."""
@@ -59,11 +60,23 @@ def get_command(person: Person, command_id: str, query: Waiting) -> Response:
     return _answer(result, 200, person)
 
 
+def has_summary(result: commands.CommandResult) -> bool:
+    """Whether the result is that of a DISPLAY_SUMMARY that is done, and so has a summary."""
+    return result.command is CommandName.DISPLAY_SUMMARY and result.status is commands.CommandStatus.DONE
+
+
+def answer_of(result: commands.CommandResult, summary: Summary | None) -> CommandAnswer:
+    """The result as the API gives it."""
+    return CommandAnswer(**msgspec.structs.asdict(result), summary=summary)
+
+
+def request_of(body: AnyCommand, person: Person) -> commands.CommandRequest:
+    """The command that a body gives."""
+    name = CommandName(str(body.__struct_config__.tag))
+    return commands.CommandRequest(name, body.arguments(), person.user_id, person.administrator, body.form())
+
+
 def _answer(result: commands.CommandResult, status: int, person: Person) -> Response:
-    fields = {name: getattr(result, name) for name in result.__struct_fields__}
-    done = result.command is CommandName.DISPLAY_SUMMARY and result.status == "done"
-    answer = CommandAnswer(**fields, summary=summary_of(person.user_id) if done else None)
+    answer = answer_of(result, summary_of(person.user_id) if has_summary(result) else None)
     location = url_for("api.get_command", command_id=result.command_id)
-    # A client without a waiting place is answered at once, and should not ask again at once.
-    later = {"Retry-After": str(ASK_AGAIN_SECONDS)} if result.pending else {}
-    return answered(answer, status, Location=location, **later)
+    return answered(answer, status, Location=location)

@@ -16,7 +16,7 @@ from webapp.exports import export
 @operation("GET", "/history", {200: reads.HistoryPage}, query=HistoryPageQuery)
 def list_history(person: Person, query: HistoryPageQuery) -> reads.HistoryPage:
     """List your history, newest rows first."""
-    return reads.history(person.user_id, query.chosen(), query.page, query.size)
+    return reads.history(person.user_id, query.chosen(), query.page, query.size, query.before)
 
 
 @operation("GET", "/history.csv", {200: "text/csv"}, query=HistoryQuery)

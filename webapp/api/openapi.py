@@ -1,139 +1,129 @@
 """The OpenAPI 3.1 document, generated from the declarations of the calls, which also check the requests."""
 
-from functools import cache
+from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
-from typing import get_args
 
 import msgspec
 from flask import Response
 
 from webapp.api.blueprint import PREFIX, blueprint
+from webapp.api.examples import ANSWERS, REQUESTS
 from webapp.api.operation import JSON, OPERATIONS, SAFE_METHODS, Operation
 from webapp.api.problems import MEDIA_TYPE, Problem
-
-Schema = dict[str, object]
-"""JSON object of the document."""
-
-REF = "#/components/schemas/{name}"
+from webapp.api.schemas import Schema, Schemas
+from webapp.live_address import API_PATH, live_origin
 
 DESCRIPTION = """\
 Day trading on a message queue. Every command is published, confirmed, and executed in order exactly once; its \
 outcome is `done` or `rejected` for one reason. Answers give money in whole cents; commands take it as text. Errors \
 are RFC 9457 problem details."""
 
+TAGS = {
+    "Commands": ("Give a command and get its outcome.", ("commands",)),
+    "Account": (
+        "Your money, shares and orders.",
+        ("account", "portfolio", "positions", "profit", "orders", "triggers", "summary"),
+    ),
+    "Prices": ("Prices that were paid for.", ("quotes", "prices", "watchlist")),
+    "History": ("What happened to your account.", ("history", "history.csv", "history.json", "dumps", "stream")),
+    "Access": ("Your tokens and allowances.", ("tokens", "allowances")),
+    "Operations": ("The state of the system, for administrators.", ("operations",)),
+}
+"""Tags with their descriptions, and the first parts of the paths of their calls."""
+
+RATE_HEADERS = {
+    "X-RateLimit-Limit": "Calls that you may make in a minute. Absent if calls are not limited.",
+    "X-RateLimit-Remaining": "Calls that are left of them.",
+}
+"""Headers of every answer that took part in the counting of calls."""
+
+HEADERS_OF_STATUS = {
+    401: {"WWW-Authenticate": "Bearer"},
+    429: {"Retry-After": "Seconds until the limit ends."},
+    503: {"Retry-After": "Seconds after which to try again."},
+}
+
 
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     """This OpenAPI document."""
-    return Response(_encoded(), mimetype=JSON)
+    return Response(_encoded(live_origin()), mimetype=JSON)
 
 
-@cache
-def document() -> Schema:
-    """The OpenAPI 3.1 document as JSON values."""
-    schemas, components = _schemas()
-    paths: dict[str, Schema] = {}
+def document(streams_at: str = "") -> Schema:
+    """The OpenAPI 3.1 document as JSON values. `streams_at`: origin of the stream of events, if it has its own."""
+    schemas = Schemas(_types())
+    paths: dict[str, dict[str, Schema]] = {}
     for operation in OPERATIONS:
         paths.setdefault(PREFIX + operation.path, {})[operation.method.lower()] = _described(operation, schemas)
+    if streams_at:
+        paths[API_PATH]["get"]["servers"] = [{"url": streams_at, "description": "The live updates."}]
     return {
         "openapi": "3.1.0",
         "info": {"title": "Day Trade", "version": "1.0.0", "description": DESCRIPTION},
+        "servers": [{"url": "/", "description": "The site that serves this document."}],
+        "tags": [{"name": name, "description": description} for name, (description, _) in TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": schemas.components,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
 
 
-@cache
-def _encoded() -> bytes:
-    return msgspec.json.encode(document())
+def tag_of(operation: Operation) -> str:
+    """The tag of a call, by the first part of its path."""
+    first = operation.path.split("/")[1]
+    return next(name for name, (_, parts) in TAGS.items() if first in parts)
 
 
-def _schemas() -> tuple[dict[int, Schema], dict[str, Schema]]:
-    """Schemas by the id() of their type (types need not be hashable), and the components that they refer to."""
+@lru_cache(maxsize=16)  # the site answers under few host names
+def _encoded(streams_at: str) -> bytes:
+    return msgspec.json.encode(document(streams_at))
+
+
+def _types() -> list[object]:
     types: list[object] = [Problem]
     for operation in OPERATIONS:
         types += [operation.body, *operation.path_parameters.values(), *operation.answers.values()]
         for struct in (operation.query, operation.headers):
             types += [f.type for f in msgspec.structs.fields(struct)] if struct else []
-    types = [kind for kind in types if kind is not None and not isinstance(kind, str)]
-    made, components = msgspec.json.schema_components(types, ref_template=REF)
-    for body in (kind for operation in OPERATIONS for kind in get_args(operation.body)):
-        if names := getattr(body, "ONE_OF", ()):
-            components[body.__name__] = _with_one_of(names, components[body.__name__])
-    published = {_published(name): _with_published_names(schema) for name, schema in components.items()}
-    assert len(published) == len(components), "two components have one published name"
-    return {id(kind): _with_published_names(schema) for kind, schema in zip(types, made, strict=True)}, published
+    return types
 
 
-def _published(name: str) -> str:
-    """Name of a component in the document: clients know `AccountView` as `Account`."""
-    return name.removesuffix("View")
-
-
-def _with_published_names(schema: Schema) -> Schema:
-    """The same schema, whose titles and references have the published names."""
-
-    def published(key: str, value: object) -> object:
-        if isinstance(value, list):
-            return [published(key, one) if isinstance(one, list | dict) else one for one in value]
-        if isinstance(value, dict):
-            return _with_published_names(value)
-        return _published(value) if key in ("$ref", "title") and isinstance(value, str) else value
-
-    return {key: published(key, value) for key, value in schema.items()}
-
-
-def _with_one_of(names: tuple[str, ...], schema: Schema) -> Schema:
-    """Schema of an object that has exactly one of these properties, as one alternative for each."""
-    forms = []
-    all_properties, required = schema["properties"], schema["required"]
-    assert isinstance(all_properties, dict) and isinstance(required, list), "the schema is that of an object"
-    for name in names:
-        properties = {key: value for key, value in all_properties.items() if key == name or key not in names}
-        forms.append(schema | {"properties": properties, "required": [*required, name]})
-    return {"oneOf": forms}
-
-
-def _described(operation: Operation, schemas: dict[int, Schema]) -> Schema:
+def _described(operation: Operation, schemas: Schemas) -> Schema:
     described: Schema = {
         "operationId": operation.name,
+        "tags": [tag_of(operation)],
         "summary": operation.summary,
         "parameters": [
             *(
-                {"name": name, "in": "path", "required": True, "schema": schemas[id(kind)]}
+                {"name": name, "in": "path", "required": True, "schema": schemas.of(kind)}
                 for name, kind in operation.path_parameters.items()
             ),
             *_parameters(operation.query, "query", schemas),
             *_parameters(operation.headers, "header", schemas),
         ],
         "responses": {
-            **{str(status): _answer(status, kind, schemas) for status, kind in operation.answers.items()},
+            **{str(status): _answer(operation, status, kind, schemas) for status, kind in operation.answers.items()},
             **{str(status): _problem(status, schemas) for status in _statuses(operation)},
         },
     }
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": {JSON: {"schema": schemas[id(operation.body)]}}}
+        examples = {name: {"value": example} for name, example in REQUESTS.get(operation.name, {}).items()}
+        content = {"schema": schemas.of(operation.body)} | ({"examples": examples} if examples else {})
+        described["requestBody"] = {"required": True, "content": {JSON: content}}
     if not operation.open_to_all:
         described["security"] = [{"token": []}]
     return described
 
 
-def _parameters(struct: type[msgspec.Struct] | None, place: str, schemas: dict[int, Schema]) -> list[Schema]:
+def _parameters(struct: type[msgspec.Struct] | None, place: str, schemas: Schemas) -> list[Schema]:
     return [
-        {"name": f.encode_name, "in": place, "required": f.required, "schema": _not_null(schemas[id(f.type)])}
+        {"name": f.encode_name, "in": place, "required": f.required, "schema": schemas.of_parameter(f.type)}
         for f in (msgspec.structs.fields(struct) if struct else ())
     ]
-
-
-def _not_null(schema: Schema) -> Schema:
-    """Schema without null: an optional parameter is left out, never null."""
-    alternatives = schema.get("anyOf", [])
-    assert isinstance(alternatives, list), "the schema is valid"
-    choices = [choice for choice in alternatives if choice != {"type": "null"}]
-    return choices[0] if len(choices) == 1 else schema
 
 
 def _statuses(operation: Operation) -> list[int]:
@@ -149,14 +139,29 @@ def _statuses(operation: Operation) -> list[int]:
     return sorted(statuses)
 
 
-def _answer(status: int, kind: object, schemas: dict[int, Schema]) -> Schema:
-    described: Schema = {"description": HTTPStatus(status).phrase}
+def _answer(operation: Operation, status: int, kind: object, schemas: Schemas) -> Schema:
+    described: Schema = {
+        "description": HTTPStatus(status).phrase,
+        "headers": _headers(RATE_HEADERS, False) | _headers(operation.answer_headers, True),
+    }
     if isinstance(kind, str):
         described["content"] = {kind: {"schema": {"type": "string"}}}
     elif kind is not None:
-        described["content"] = {JSON: {"schema": schemas[id(kind)]}}
+        example = ANSWERS.get((operation.name, status))
+        content = {"schema": schemas.of(kind)} | ({"example": example} if example else {})
+        described["content"] = {JSON: content}
     return described
 
 
-def _problem(status: int, schemas: dict[int, Schema]) -> Schema:
-    return {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schemas[id(Problem)]}}}
+def _problem(status: int, schemas: Schemas) -> Schema:
+    return {
+        "description": HTTPStatus(status).phrase,
+        "headers": _headers(RATE_HEADERS, False) | _headers(HEADERS_OF_STATUS.get(status, {}), True),
+        "content": {MEDIA_TYPE: {"schema": schemas.of(Problem)}},
+    }
+
+
+def _headers(names: Mapping[str, str], required: bool) -> Schema:
+    return {
+        name: {"description": text, "required": required, "schema": {"type": "string"}} for name, text in names.items()
+    }

@@ -17,7 +17,8 @@ from wtforms.validators import ValidationError
 
 from webapp.accounts import Person, bearer_token, current_user, reads_only
 from webapp.api.blueprint import blueprint
-from webapp.api.problems import ProblemError
+from webapp.api.problems import ProblemError, faulty
+from webapp.api.validation import Convert, faults, from_text, strictly
 from webapp.bounds import bounded
 
 JSON = "application/json"
@@ -43,6 +44,8 @@ class Operation:
     headers: type[msgspec.Struct] | None = None
     path_parameters: Mapping[str, object] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
+    answer_headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers of its answers, besides those of every call, and what each says."""
     open_to_all: bool = False
     limit: Callable[[Callable[..., Response]], Callable[..., Response]] | None = None
     """Rate limit of this call, in addition to the API's own."""
@@ -59,6 +62,7 @@ class Parts(TypedDict, total=False):
     headers: type[msgspec.Struct]
     path_parameters: Mapping[str, object]
     errors: tuple[int, ...]
+    answer_headers: Mapping[str, str]
     open_to_all: bool
     limit: Callable[[Callable[..., Response]], Callable[..., Response]]
 
@@ -83,9 +87,9 @@ def operation(
             given: dict[str, object] = {} if declared.open_to_all else {"person": authenticated(method)}
             given |= {name: _path_value(text, declared.path_parameters[name]) for name, text in path_values.items()}
             if declared.query is not None:
-                given["query"] = _converted(request.args.to_dict(), declared.query, "query")
+                given["query"] = _converted(request.args.to_dict(), declared.query)
             if declared.headers is not None:
-                given["headers"] = _converted(_header_values(declared.headers), declared.headers, "header")
+                given["headers"] = _converted(_header_values(declared.headers), declared.headers)
             if declared.body is not None:
                 given["body"] = _body(declared.body)
             answer = view(**given)
@@ -133,7 +137,7 @@ def _body(body_type: object) -> object:
     try:
         return msgspec.json.decode(request.get_data(), type=body_type)
     except msgspec.ValidationError as error:
-        raise ProblemError(422, str(error)) from error
+        raise _refusal(msgspec.json.decode(request.get_data()), body_type, strictly, error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProblemError(400, f"the body is not JSON: {error}") from error
 
@@ -145,16 +149,22 @@ def _path_value(text: str, kind: object) -> object:
         raise ProblemError(404, "there is nothing at this address") from error
 
 
-def _converted(values: dict[str, str], kind: type[msgspec.Struct], where: str) -> object:
+def _converted(values: dict[str, str], kind: type[msgspec.Struct]) -> object:
     try:
         converted = bounded(values, kind)
     except msgspec.ValidationError as error:
-        raise ProblemError(422, f"{where}: {error}") from error
+        raise _refusal(values, kind, from_text, error) from error
     for part in msgspec.structs.fields(kind):
         # An optional parameter is left out, never null: msgspec would take the text "null" for None.
         if part.encode_name in values and getattr(converted, part.name) is None:
-            raise ProblemError(422, f"{where}: {part.encode_name} cannot be null")
+            raise faulty([*faults(values, kind, from_text)])
     return converted
+
+
+def _refusal(value: object, kind: object, convert: Convert, error: msgspec.ValidationError) -> ProblemError:
+    """The problem that names all faulty fields. `error`: the first fault, for what no single field explains."""
+    found = [*faults(value, kind, convert)]
+    return faulty(found) if found else ProblemError(422, str(error))
 
 
 def _header_values(kind: type[msgspec.Struct]) -> dict[str, str]:

@@ -31,7 +31,7 @@ def create_token(body: Credentials) -> Response:
         person = check_password(body.user, body.password)
     except ProblemForPeople as error:
         raise ProblemError(403, str(error)) from error
-    created = tokens.create(site().store, person, body.name, body.scope, body.days)
+    created = tokens.create(site().store, person, body.name, body.scope, int(body.days))
     if created is None:
         raise ProblemError(409, f"you have {tokens.TOKENS_MAX} tokens, the maximum: revoke one first")
     token, text = created

@@ -5,6 +5,7 @@ from http import HTTPStatus
 import msgspec
 from flask import Response, request
 
+from webapp.api.validation import FieldFault
 from webapp.limits import TooMany
 from webapp.unavailable import Unavailable
 
@@ -23,15 +24,23 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     type: str = "about:blank"
     perhaps_taken: bool | None = None
     """Only in a 503: whether the command may have taken effect, or may yet. Retry with the same Idempotency-Key."""
+    errors: list[FieldFault] = []
+    """Only in a 422: all faulty fields of the request."""
 
 
 class ProblemError(Exception):
     """Raised to end a request with this problem."""
 
-    def __init__(self, status: int, detail: str, **headers: str):
+    def __init__(self, status: int, detail: str, errors: list[FieldFault] | None = None, **headers: str):
         super().__init__(detail)
-        self.problem = Problem(HTTPStatus(status).phrase, status, detail)
+        self.problem = Problem(HTTPStatus(status).phrase, status, detail, errors=errors or [])
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def faulty(faults: list[FieldFault]) -> ProblemError:
+    """The problem of a request with these faulty fields."""
+    sentence = "; ".join(f"{fault.field}: {fault.detail}" if fault.field else fault.detail for fault in faults)
+    return ProblemError(422, sentence, faults)
 
 
 def wanted() -> bool:

@@ -5,14 +5,19 @@ Arguments are texts, as in a workload file. A bad one (not an amount, not a symb
 `rejected` for `bad_arguments`, logged like any other. The API refuses only what does not have the form of a command.
 """
 
-from typing import Annotated, ClassVar, cast
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar, Literal, cast, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from schema.arguments import BY_SHARES, OF_ORDER
+from schema.commands import CommandName
+from schema.money import CENTS_MAX, format_cents
+from schema.outcomes import HistoryKind
 from webapp import tokens
-from webapp.bounds import LetterNumber, Page, SymbolLetters, TimeMs, WaitMs
+from webapp.bounds import LetterNumber, Page, Seq, SymbolLetters, TimeMs, WaitMs
 from webapp.reads import HistoryFilter
 from webapp.reads.history import SIZE_MAX
 
@@ -40,8 +45,25 @@ FileName = Annotated[
 ]
 
 
+_DOLLARS = re.compile(r"\s*\+?([0-9]+)(?:\.([0-9]{1,2}))?\s*")
+
+
 class CommandBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="command"):
     """Body that gives a command. `arguments` returns the texts after the user."""
+
+    def __post_init__(self) -> None:
+        given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
+        for name, fault in self.broken_rules(given):
+            raise ValueError(f"{name}: {fault}")
+
+    @classmethod
+    def broken_rules(cls, given: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+        """Names and faults of fields that break a rule beyond their types. `given`: the fields that the body has."""
+        for name in ("amount", "price"):
+            value = given.get(name)
+            dollars = _DOLLARS.fullmatch(value) if isinstance(value, str) else None
+            if dollars and int(dollars[1] + (dollars[2] or "").ljust(2, "0")) > CENTS_MAX:
+                yield name, f"is more than {format_cents(CENTS_MAX)} dollars, the most that a command can name"
 
     def arguments(self) -> list[str]:
         return [getattr(self, name) for name in self.__struct_fields__]
@@ -60,9 +82,11 @@ class OrderBody(CommandBody, frozen=True, forbid_unknown_fields=True):
 
     ONE_OF: ClassVar = ("amount", "shares")
 
-    def __post_init__(self) -> None:
-        if (self.amount is UNSET) == (self.shares is UNSET):
-            raise ValueError("give `amount` or `shares`, not both")
+    @classmethod
+    def broken_rules(cls, given: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+        yield from super().broken_rules(given)
+        if ("amount" in given) == ("shares" in given):
+            yield "shares" if "amount" in given else "amount", "give `amount` or `shares`, not both"
 
     def arguments(self) -> list[str]:
         return [self.symbol, self.amount if isinstance(self.amount, str) else str(int(cast(float, self.shares)))]
@@ -185,18 +209,30 @@ class Waiting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wait: WaitMs = 0
 
 
+Key = Annotated[
+    str,
+    Meta(
+        pattern=r"^[\x21-\x7e]{1,200}$",
+        description="Idempotency key: new for each command, the same when it is sent again.",
+    ),
+]
+
+
 class Keyed(msgspec.Struct, frozen=True):
     """Headers of a command. `Idempotency-Key`: chosen by the client, new for each command, the same for a retry."""
 
-    key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,200}$")] | None = msgspec.field(
-        default=None, name="Idempotency-Key"
-    )
+    key: Key | None = msgspec.field(default=None, name="Idempotency-Key")
 
 
-Kind = Annotated[
-    str,
-    Meta(pattern="^[A-Za-z_]{1,20}$", description="command, fill, expiry, or the name of a command.", examples=["BUY"]),
-]
+Kind = Literal[
+    "command", "fill", "expiry",
+    "ADD", "QUOTE", "BUY", "COMMIT_BUY", "CANCEL_BUY", "SELL", "COMMIT_SELL", "CANCEL_SELL",
+    "SET_BUY_AMOUNT", "SET_BUY_TRIGGER", "CANCEL_SET_BUY", "SET_SELL_AMOUNT", "SET_SELL_TRIGGER", "CANCEL_SET_SELL",
+    "DISPLAY_SUMMARY", "DUMPLOG",
+]  # fmt: skip
+"""Kind of history rows, or the name of a command."""
+
+assert {*get_args(Kind)} == {*HistoryKind, *CommandName}
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -213,9 +249,10 @@ class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HistoryPageQuery(HistoryQuery, frozen=True, forbid_unknown_fields=True):
-    """Filter of the history's rows, and the page of them."""
+    """Filter of the history's rows, and the page of them: its number, or `before`, `next_before` of the page before."""
 
     page: Page = 1
+    before: Seq | None = None
     size: Annotated[int, Meta(ge=1, le=SIZE_MAX)] = 50
 
 
@@ -241,4 +278,4 @@ class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: Annotated[str, Meta(max_length=200)]
     name: Annotated[str, Meta(min_length=1, max_length=100)]
     scope: tokens.Scope = "trade"
-    days: Annotated[int, Meta(ge=1, le=tokens.LIFETIME_DAYS_MAX)] = tokens.LIFETIME_DAYS
+    days: Annotated[float, Meta(ge=1, le=tokens.LIFETIME_DAYS_MAX, multiple_of=1)] = tokens.LIFETIME_DAYS

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from typing import TypeVar
 
 import structlog
@@ -33,6 +34,10 @@ SESSION_CHECK_SECONDS = 60.0
 """Interval of session checks: a stream goes on at most this long after its session ended."""
 
 RECONNECT_MS = 2_000
+RECONNECT = f"retry: {RECONNECT_MS}\n\n".encode()
+
+EVENTS_OF_ROWS = {"command": "outcome", "fill": "fill", "expiry": "expiry"}
+"""Names of a program's events, by the kind of the history row."""
 
 log = structlog.get_logger()
 
@@ -84,6 +89,10 @@ class Hub:
         session_id = sessions.id_in_cookie(self._flask, cookie)
         return await self._in_thread(lookups.user_of, session_id) if session_id else None
 
+    async def user_of_token(self, text: str) -> str | None:
+        """The user whose API token this is; None if it is not valid. Raises Unavailable."""
+        return await self._in_thread(lookups.user_of_token, text)
+
     async def open(self, user: str, named: Iterable[str], network: str) -> Stream:
         """Opens a stream that begins with the current state of the account, the user's own symbols and those named.
 
@@ -109,10 +118,40 @@ class Hub:
         self.registry.close(stream)
         self._listener.want(self.registry.partitions)
 
-    async def events(self, stream: Stream, cookie: str | None) -> AsyncIterator[bytes]:
-        """Bytes of the stream's events, until the page closes, its session ends, or this process does."""
+    async def events(self, stream: Stream, owner: Callable[[], Awaitable[str | None]]) -> AsyncIterator[bytes]:
+        """Bytes of a page's events, until it closes, its session ends, or this process does.
+
+        `owner` finds the user whose stream it still is; None once the session has ended.
+        """
+        async with aclosing(self._news(stream, owner)) as news:
+            yield RECONNECT
+            async for events in news:
+                yield b"".join(event(name, data, self._next_id()) for name, data in events)
+
+    async def events_of_api(
+        self, stream: Stream, owner: Callable[[], Awaitable[str | None]], after: int | None
+    ) -> AsyncIterator[bytes]:
+        """Bytes of a program's events: every history row after `after`, or after the newest now, and prices.
+
+        The id of an event is the number of the newest row that the program has got, from which it can resume. The
+        stream ends when the database does not answer; the program then resumes.
+        """
+        async with aclosing(self._news(stream, owner)) as news:
+            with contextlib.suppress(Unavailable):
+                ((_, newest),) = await self._in_thread(lookups.newest_seqs, [stream.user])
+                seq = newest if after is None else min(after, newest)
+                yield RECONNECT + event("account", {"seq": seq}, seq)
+                async for events in news:
+                    yield b"".join(event(name, data) for name, data in events if name != "account")
+                    while stream.told_seq > seq:
+                        rows = await self._in_thread(lookups.rows_after, stream.user, seq)
+                        yield b"".join(event(EVENTS_OF_ROWS[row.kind], row, row.seq) for row in rows)
+                        seq = rows[-1].seq if rows else stream.told_seq
+
+    async def _news(
+        self, stream: Stream, owner: Callable[[], Awaitable[str | None]]
+    ) -> AsyncGenerator[list[tuple[str, dict[str, object]]]]:
         try:
-            yield f"retry: {RECONNECT_MS}\n\n".encode()
             check_at = time.monotonic() + SESSION_CHECK_SECONDS
             while not self._stopping:
                 try:
@@ -121,17 +160,17 @@ class Hub:
                 except TimeoutError:
                     events = [("heartbeat", {"at_ms": now_ms()})]
                 if events:
-                    yield b"".join(event(name, data, self._next_id()) for name, data in events)
+                    yield events
                 if time.monotonic() >= check_at:
                     check_at = time.monotonic() + SESSION_CHECK_SECONDS
-                    if not await self._still(stream.user, cookie):
+                    if not await self._still(stream.user, owner):
                         return
         finally:
             self.shut(stream)
 
-    async def _still(self, user: str, cookie: str | None) -> bool:
+    async def _still(self, user: str, owner: Callable[[], Awaitable[str | None]]) -> bool:
         try:
-            return await self.user_of(cookie) == user
+            return await owner() == user
         except Unavailable:
             return True
 

@@ -3,14 +3,28 @@
 from collections.abc import Sequence
 
 from schema.events import Quote
-from webapp import sessions
+from webapp import sessions, tokens
+from webapp.reads.history import COLUMNS, HistoryRowView
 from webapp.store import Store
+
+ROWS_MAX = 200
+"""Maximum history rows of a look-up; bounds the memory of a stream that resumes from long ago."""
 
 
 def user_of(store: Store, session_id: str | None) -> str | None:
     """The user whose session this is; None if it is not valid. Raises Unavailable."""
     person = sessions.person_of(store, session_id)
     return person.user_id if person else None
+
+
+def user_of_token(store: Store, text: str) -> str | None:
+    """The user whose API token this is; None if it is not valid. Raises Unavailable."""
+    return tokens.user_of(store, text)
+
+
+def rows_after(store: Store, user: str, seq: int) -> list[HistoryRowView]:
+    """The user's oldest history rows after this one, ROWS_MAX at most. Raises Unavailable."""
+    return [HistoryRowView(*row) for row in store.rows(_ROWS, user=user, seq=seq, limit=ROWS_MAX)]
 
 
 def newest_seqs(store: Store, users: Sequence[str]) -> list[tuple[str, int]]:
@@ -30,6 +44,8 @@ def latest_quotes(store: Store, symbols: Sequence[str]) -> list[Quote]:
 
 
 _SEQS = "SELECT user_id, history_seq FROM accounts WHERE user_id = ANY(CAST(:users AS text[]))"
+
+_ROWS = f"SELECT {COLUMNS} FROM history WHERE user_id = :user AND seq > :seq ORDER BY seq LIMIT :limit"
 
 _OWN_SYMBOLS = """
     SELECT symbol FROM positions WHERE user_id = :user

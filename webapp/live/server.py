@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -12,13 +13,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from schema.bounds import INT64_MAX
 from schema.commands import is_symbol
 from webapp import make_flask
 from webapp.addresses import network_of
 from webapp.api.problems import MEDIA_TYPE, Problem
 from webapp.live.hub import Hub
 from webapp.live.stream_registry import Full
-from webapp.live_address import PATH, SYMBOLS_MAX
+from webapp.live_address import API_PATH, PATH, SYMBOLS_MAX
 from webapp.security_events import LOGGED_STATUSES, note
 from webapp.settings import WebSettings
 from webapp.trusted_hosts import REFUSAL, is_trusted
@@ -53,11 +55,17 @@ def create_server(settings: WebSettings) -> tuple[Starlette, Hub]:
             return _problem(
                 422, f"symbols: at most {SYMBOLS_MAX} symbols of 1 to 3 letters, separated by commas", headers
             )
-        cookie = request.cookies.get(cookie_name)
+        text, cookie = _token(request), request.cookies.get(cookie_name)
+        after = request.query_params.get("after") or request.headers.get("last-event-id", "")
+        if text is not None and after and not (after.isascii() and after.isdigit() and int(after) <= INT64_MAX):
+            return _problem(422, "after: the id of an event, a whole number", headers)
+        owner = partial(hub.user_of, cookie) if text is None else partial(hub.user_of_token, text)
         try:
-            user = await hub.user_of(cookie)
-            if user is None:
+            user = await owner()
+            if user is None and text is None:
                 return _problem(401, "no valid session: log in first", headers)
+            if user is None:
+                return _problem(401, "no valid token", headers | {"WWW-Authenticate": "Bearer"})
             stream = await hub.open(user, symbols, _network(request, settings))
         except Full as error:
             return _problem(
@@ -67,12 +75,18 @@ def create_server(settings: WebSettings) -> tuple[Starlette, Hub]:
             )
         except Unavailable as error:
             return _problem(503, str(error), headers | {"Retry-After": str(error.retry_after_seconds)})
-        return StreamingResponse(hub.events(stream, cookie), media_type="text/event-stream", headers=headers)
+        events = (
+            hub.events(stream, owner)
+            if text is None
+            else hub.events_of_api(stream, owner, int(after) if after else None)
+        )
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"live": hub.registry.live, "streams": hub.registry.count})
 
-    routes = [Route(PATH, live, methods=["GET"]), Route("/healthz", healthz, methods=["GET"])]
+    routes = [Route(path, live, methods=["GET"]) for path in (PATH, API_PATH)]
+    routes += [Route("/healthz", healthz, methods=["GET"])]
     return Starlette(routes=routes, lifespan=lifespan), hub
 
 
@@ -97,6 +111,14 @@ def _headers(request: Request, settings: WebSettings) -> dict[str, str] | None:
     if page.hostname != site.hostname or not (settings.proxies or port == settings.port):
         return None
     return headers | {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}
+
+
+def _token(request: Request) -> str | None:
+    """The API token of a program; "" if its header holds none, or if it has none at the API's own address."""
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return text.strip()
+    return "" if request.url.path == API_PATH else None
 
 
 def _host(request: Request, settings: WebSettings) -> str:

@@ -1,8 +1,9 @@
 """News that one open page has yet to receive: only the newest values, so a slow page costs no memory. No I/O."""
 
 import asyncio
-import json
 from collections.abc import Iterable
+
+import msgspec
 
 
 class Stream:
@@ -35,6 +36,11 @@ class Stream:
         self._others["status"] = {"live": live}
         self.news.set()
 
+    @property
+    def told_seq(self) -> int:
+        """Number of the newest history row added; negative before the first."""
+        return self._told_seq
+
     def take(self) -> list[tuple[str, dict[str, object]]]:
         """Returns the events to send, and forgets them."""
         self.news.clear()
@@ -43,6 +49,7 @@ class Stream:
         return events
 
 
-def event(name: str, data: dict[str, object], event_id: str) -> bytes:
-    """Encodes an event for the wire (HTML standard, server-sent events)."""
-    return f"id: {event_id}\nevent: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
+def event(name: str, data: object, event_id: object = None) -> bytes:
+    """Encodes an event for the wire (HTML standard, server-sent events). One without an id keeps the last one's."""
+    head = "" if event_id is None else f"id: {event_id}\n"
+    return f"{head}event: {name}\ndata: ".encode() + msgspec.json.encode(data) + b"\n\n"

@@ -11,10 +11,11 @@ from flask.typing import ResponseReturnValue
 
 from schema.arguments import AMOUNT, FILENAME, OF_ORDER, SIGNATURES, SITE_SIGNATURES, SYMBOL, USER
 from schema.commands import CommandName
-from schema.outcomes import Outcome, Side
+from schema.outcomes import Side
 from webapp import commands, reads
 from webapp.accounts import logged_in, login_required
 from webapp.bounds import HexId, text_in_bounds
+from webapp.commands import CommandStatus
 from webapp.pages.context import form_token, local_path, tell_on_next_page
 from webapp.pages.intentions import changed_trigger_order, submit_once
 from webapp.pages.root import pages
@@ -97,7 +98,7 @@ def outcome_of(command: CommandName, arguments: list[str], form: tuple[str, ...]
     if result.pending:
         return redirect(later, 303)
     words = _outcome(result)
-    return tell(repeated_message(result, words) if repeated else words, done=result.status == Outcome.DONE)
+    return tell(repeated_message(result, words) if repeated else words, done=result.status is CommandStatus.DONE)
 
 
 def _for_script(result: commands.CommandResult) -> dict[str, object]:

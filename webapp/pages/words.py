@@ -2,7 +2,7 @@
 
 from schema.commands import CommandName
 from schema.outcomes import HistoryKind, Outcome
-from webapp.commands import CommandResult
+from webapp.commands import CommandResult, CommandStatus
 from webapp.pages.formats import count, dollars, sentence, time_of_day
 from webapp.reads import HistoryRowView
 
@@ -75,7 +75,7 @@ def outcome_message(result: CommandResult) -> dict[str, str]:
         return message("pending", f"{name}: in progress", "The outcome will appear here as soon as it is known.")
     assert result.command is not None, "an outcome is that of a command"
     name = CommandName(result.command)
-    if result.status == Outcome.REJECTED:
+    if result.status is CommandStatus.REJECTED:
         return message("rejected", f"{NAMES[name]}: rejected", sentence(result.sentence))
     title, text = _DONE[name]
     figures = _figures(result)
@@ -96,7 +96,7 @@ def repeated_message(result: CommandResult, first: dict[str, str]) -> dict[str, 
     """Message for a form sent once more, which had no effect. `first`: the message of the first time."""
     if result.pending:
         return first
-    if result.status == Outcome.REJECTED:
+    if result.status is CommandStatus.REJECTED:
         return first | {"text": f"{first['text']} You had sent this form before, so it was not sent again."}
     assert result.command is not None and result.at_ms is not None, "an outcome is that of a command, at a time"
     title, text = _REPEATED.get(CommandName(result.command), (f"Already done: {first['title']}", "This was done"))

@@ -10,6 +10,14 @@ from webapp.reads.orders import PendingOrderView, TriggerTerms
 from webapp.store import store
 
 
+class SharesAt(msgspec.Struct, frozen=True):
+    """Shares of a symbol at that time: `shares` available, `reserved_shares` held by sells."""
+
+    symbol: str
+    shares: int
+    reserved_shares: int
+
+
 class AccountAt(msgspec.Struct, frozen=True):
     """The account after a history row. Symbols without any shares are left out.
 
@@ -21,8 +29,7 @@ class AccountAt(msgspec.Struct, frozen=True):
     at_ms: int
     cash_cents: int
     reserved_cents: int
-    positions: dict[str, tuple[int, int]]
-    """Symbol to (available, reserved) shares."""
+    positions: list[SharesAt]
     pending_orders: list[PendingOrderView]
     trigger_orders: list[TriggerTerms]
 
@@ -40,11 +47,11 @@ def account_at(user: str, seq: int) -> AccountAt | None:
         newest.at_ms if newest else 0,
         account.cash_cents,
         account.reserved_cents,
-        {
-            symbol: (position.shares, position.reserved_shares)
+        [
+            SharesAt(symbol, position.shares, position.reserved_shares)
             for symbol, position in sorted(account.positions.items())
             if position.shares or position.reserved_shares
-        },
+        ],
         [_pending(order, account.stack(order.side)[-1] is order) for order in pending],
         [_terms(order) for _, order in sorted(account.triggers.items())],
     )

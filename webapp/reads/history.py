@@ -9,7 +9,8 @@ import msgspec
 
 from database.engines import UntypedRow
 from schema import history as history_rows
-from schema.outcomes import SENTENCES, Reason
+from schema.commands import CommandName
+from schema.outcomes import SENTENCES, HistoryKind, Outcome, Reason
 from webapp.store import store
 
 SIZE_MAX = 500
@@ -20,10 +21,15 @@ KINDS = ("command", "fill", "expiry")
 class HistoryRowView(history_rows.HistoryRow, frozen=True):
     """Row of the history: what happened, and what it changed.
 
-    `command_id` is hexadecimal. `sentence`: the reason of a rejection, for people.
+    `command_id` is hexadecimal. `sentence`: the reason of a rejection, for people. The types of the rest tell clients
+    of the API which texts to expect.
     """
 
     command_id: str  # type: ignore[assignment]  # hexadecimal here, bytes in a row of the table
+    kind: HistoryKind
+    command: CommandName
+    outcome: Outcome
+    reason: Reason | None
 
     @property
     def sentence(self) -> str | None:
@@ -46,26 +52,33 @@ ALL = HistoryFilter()
 
 
 class HistoryPage(msgspec.Struct, frozen=True):
-    """`total` rows match; these are those of `page` (the first is 1), the newest first."""
+    """`total` rows match; these are those of `page` (the first is 1), the newest first.
+
+    `next_before`: `before` of the next page, which rows that are added meanwhile do not shift; null on the last one.
+    """
 
     rows: list[HistoryRowView]
     page: int
     size: int
     total: int
+    next_before: int | None = None
 
     @property
     def pages(self) -> int:
         return max(1, -(-self.total // self.size))
 
 
-def history(user: str, chosen: HistoryFilter = ALL, page: int = 1, size: int = 50) -> HistoryPage:
-    """The rows of one page; a size beyond SIZE_MAX is cut to it."""
+def history(
+    user: str, chosen: HistoryFilter = ALL, page: int = 1, size: int = 50, before: int | None = None
+) -> HistoryPage:
+    """The rows of one page, or of the page of those before row `before`; a size beyond SIZE_MAX is cut to it."""
     size = min(max(size, 1), SIZE_MAX)
     page = max(page, 1)
     parameters = {"user": user, **msgspec.structs.asdict(chosen)}
     total = store().only(_COUNT, **parameters)[0]
-    rows = store().rows(_PAGE, **parameters, limit=size, offset=(page - 1) * size)
-    return HistoryPage([HistoryRowView(*row) for row in rows], page, size, total)
+    found = store().rows(_PAGE, **parameters, before=before, limit=size + 1, offset=(page - 1) * size)
+    rows = [HistoryRowView(*row) for row in found[:size]]
+    return HistoryPage(rows, page, size, total, rows[-1].seq if len(found) > size else None)
 
 
 def history_row(user: str, seq: int) -> HistoryRowView | None:
@@ -131,6 +144,8 @@ _CHOSEN = """
       AND (CAST(:to_ms AS bigint) IS NULL OR at_ms <= :to_ms)"""
 
 _COUNT = f"SELECT count(*) FROM history {_CHOSEN}"
-_PAGE = f"SELECT {COLUMNS} FROM history {_CHOSEN} ORDER BY seq DESC LIMIT :limit OFFSET :offset"
+_PAGE = f"""
+    SELECT {COLUMNS} FROM history {_CHOSEN} AND (CAST(:before AS bigint) IS NULL OR seq < :before)
+    ORDER BY seq DESC LIMIT :limit OFFSET :offset"""
 _ONE = f"SELECT {COLUMNS} FROM history WHERE user_id = :user AND seq = :seq"
 _ALL = f"SELECT {COLUMNS} FROM history {_CHOSEN} ORDER BY seq"

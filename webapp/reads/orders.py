@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from schema.outcomes import Side
 from webapp.reads.prices import QuoteView, latest_quotes
 from webapp.store import store
 
@@ -12,7 +13,7 @@ class PendingOrderView(msgspec.Struct, frozen=True):
     """A BUY or SELL that awaits its commit. `newest`: COMMIT and CANCEL of its side act on this one."""
 
     seq: int
-    side: str
+    side: Side
     symbol: str
     shares: int
     price_cents: int
@@ -26,7 +27,7 @@ class TriggerTerms(msgspec.Struct, frozen=True):
     """A trigger order as it is set. `trigger_cents` None: not armed."""
 
     symbol: str
-    side: str
+    side: Side
     amount_cents: int
     trigger_cents: int | None
     reserved_cents: int

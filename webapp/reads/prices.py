@@ -6,6 +6,7 @@ import msgspec
 
 from runtime.wall_clock import now_ms
 from schema.events import QUOTE_LIFETIME_MS
+from schema.outcomes import Side
 from webapp.store import store
 
 POINTS_MAX = 5_000
@@ -35,7 +36,7 @@ class Trade(msgspec.Struct, frozen=True):
     seq: int
     at_ms: int
     symbol: str
-    side: str
+    side: Side
     shares: int
     price_cents: int
     amount_cents: int

@@ -216,7 +216,7 @@ def test_a_key_whose_command_was_never_published_is_not_lost(website: Website) -
     """The process died after recording the key and before publishing."""
     user = website.person()
     command_id, digest = ids.of_key(user, "unlucky"), ids.body_digest(CommandName.ADD, ["3.00"])
-    claim = idempotency.claim(website.store, user, "unlucky", command_id, digest)
+    (claim,) = idempotency.claim(website.store, user, [idempotency.Binding("unlucky", command_id, digest)])
     caller = website.api(user)
     assert caller.get(f"/commands/{command_id.hex()}").json["status"] == "pending"
     answer = caller.give("ADD", key="unlucky", amount="3.00").json

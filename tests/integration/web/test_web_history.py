@@ -21,7 +21,9 @@ def test_an_account_as_any_row_left_it(caller: Caller) -> None:
     assert caller.get("/account/at/1").json["cash_cents"] == 900_000
     reserved = bought["shares"] * bought["price_cents"]
     assert caller.get("/account/at/2").json["reserved_cents"] == reserved
-    assert caller.get("/account/at/3").json["positions"] == {"ABC": [bought["shares"], 0]}
+    assert caller.get("/account/at/3").json["positions"] == [
+        {"symbol": "ABC", "shares": bought["shares"], "reserved_shares": 0}
+    ]
     assert caller.get("/account/at/3").json["cash_cents"] == now["cash_cents"]
     assert caller.get("/account/at/4").status_code == 404
     (position,) = caller.get("/positions").json
@@ -88,6 +90,60 @@ def test_orders_of_an_account_as_any_row_left_it(caller: Caller) -> None:
         # The price at that time is not part of the account.
         assert then["trigger_orders"] == [{name: order[name] for name in _TERMS} for order in triggers]
     assert caller.get("/account/at/0").json["pending_orders"] == []
+
+
+def test_pages_with_a_cursor_hold_the_past_once_and_add_up_to_the_present(website: Website) -> None:
+    caller = website.api(website.person())
+    story = [
+        ("ADD", {"amount": "20000.00"}),
+        ("BUY", {"symbol": "PSA", "shares": 2}),
+        ("COMMIT_BUY", {}),
+        ("QUOTE", {"symbol": "PSA"}),
+    ]
+    for command, arguments in story:
+        assert caller.give(command, **arguments).json["status"] == "done"
+    now = caller.get("/account").json
+
+    points = _pages(caller, "/account/history", "points", "next_after", "after", size=3)
+    assert [point["seq"] for point in points] == [1, 2, 3, 4]
+    assert (points[-1]["cash_cents"], points[1]["reserved_cents"]) == (
+        now["cash_cents"],
+        2_000_000 - points[1]["cash_cents"],
+    )
+
+    rows = _pages(caller, "/history", "rows", "next_before", "before", size=3)
+    assert [row["seq"] for row in rows] == [4, 3, 2, 1]
+
+    for _ in range(2):
+        website.rows(
+            "INSERT INTO quote_fetches (symbol, user_id, transaction_number, for_trigger, asked_at_ms, answered_at_ms,"
+            " price_cents) VALUES ('PSB', 'x', 1, false, 5, 6, 700) RETURNING 1"
+        )
+    prices = _pages(caller, "/prices/PSB/history", "points", "next_after", "after", size=1)
+    assert len({price["quote_id"] for price in prices}) == 2, "one moment may have two prices"
+
+    (bought,) = caller.get("/positions").json
+    beginning = points[0]["at_ms"]
+    worth = _pages(
+        caller, "/portfolio/history", "points", "next_from_ms", "from_ms",
+        size=2, step_ms=60_000, from_ms=beginning - 60_000, to_ms=beginning + 150_000,
+    )  # fmt: skip
+    assert [point["at_ms"] - beginning for point in worth] == [-60_000, 0, 60_000, 120_000]
+    assert [point["worth_cents"] for point in worth[:2]] == [0, 2_000_000]
+    assert worth[-1]["shares_worth_cents"] == bought["worth_cents"]
+    assert worth[-1]["worth_cents"] == now["cash_cents"] + bought["worth_cents"]
+
+
+def _pages(caller, path: str, items: str, cursor: str, parameter: str, **query: int) -> list[dict]:
+    """Returns the items of all pages."""
+    found: list[dict] = []
+    while True:
+        page = caller.get(path, **query).json
+        assert 0 < len(page[items]) <= query["size"]
+        found += page[items]
+        if page[cursor] is None:
+            return found
+        query[parameter] = page[cursor]
 
 
 _TERMS = [

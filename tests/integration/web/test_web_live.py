@@ -13,7 +13,7 @@ from string import ascii_uppercase
 import pytest
 
 from tests.integration.web.web_process import FILES_MAX, WebProcess
-from tests.integration.web.website import Browser, Website
+from tests.integration.web.website import Browser, Caller, Website
 from webapp.live.__main__ import FILES_SPARE
 from webapp.live_address import SYMBOLS_MAX
 
@@ -64,7 +64,10 @@ class Page:
         headers = {"Cookie": f"{browser.cookie_name}={browser.cookie}"}
         if last_event_id:
             headers["Last_Event_ID"] = last_event_id
-        self._connection, self.response = live.ask(f"/live?symbols={symbols}", **headers)
+        self._open(live, f"/live?symbols={symbols}", headers)
+
+    def _open(self, live: LiveProcess, path: str, headers: dict[str, str]) -> None:
+        self._connection, self.response = live.ask(path, **headers)
         self.last_event_id = ""
 
     def __enter__(self) -> "Page":
@@ -82,7 +85,7 @@ class Page:
             assert time.monotonic() < deadline, f"no {name} {wanted} has come"
             data = json.loads(event["data"])
             if event["event"] == name and all(data[key] == value for key, value in wanted.items()):
-                self.last_event_id = event["id"]
+                self.last_event_id = event.get("id", self.last_event_id)
                 return data
 
     def _next(self) -> dict[str, str]:
@@ -96,6 +99,13 @@ class Page:
         line = self.response.readline()
         assert line, "the stream has ended"
         return line.decode().rstrip("\n")
+
+
+class TokenStream(Page):
+    """Stream of a program that has a token."""
+
+    def __init__(self, live: LiveProcess, caller: Caller, query: str = "", path: str = "/api/v1/stream"):
+        self._open(live, f"{path}?{query}", {"Authorization": caller.authorization})
 
 
 @pytest.fixture(scope="module")

@@ -120,6 +120,9 @@ class Caller:
     def delete(self, path: str):
         return self._client.delete(f"/api/v1{path}", headers=self._headers)
 
+    def post(self, path: str, body: object, **query: object):
+        return self._client.post(f"/api/v1{path}", query_string=query, json=body, headers=self._headers)
+
     def give(self, command: str, wait: int = 8_000, key: str | None = None, **arguments: object):
         """Gives a command."""
         headers = self._headers | ({"Idempotency-Key": key} if key else {})
