@@ -36,7 +36,10 @@ def test_a_stream_that_reaches_far_enough_is_accepted(connection: Connection) ->
         check_reach(connection, {STREAM: position, AUDIT_STREAM: 0})
 
 
-def test_a_stream_that_was_replaced_is_refused_before_it_has_grown_again(connection: Connection, amqp_url: str) -> None:
+def test_a_stream_that_was_replaced_is_refused_before_it_has_grown_again(
+    connection: Connection, amqp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rabbitmq.lengths.PATIENCE_SECONDS", 0.5)
     publish(connection, 10)
     declare(connection, fresh=True)
     with pytest.raises(BrokerError, match="none of the 10 messages"):

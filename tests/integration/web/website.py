@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,9 @@ class Website:
         return not self.rows("SELECT FROM partitions WHERE owner IS NULL LIMIT 1")
 
     def close(self) -> None:
-        for app in self._apps:
-            close_app(app)
+        with ThreadPoolExecutor(len(self._apps)) as pool:  # each waits a moment for its broker
+            for closed in [pool.submit(close_app, app) for app in self._apps]:
+                closed.result()
         self.owners_store.close()
         self.system.destroy()
 
