@@ -1,19 +1,40 @@
 """Writes the files of this stack's broker, from templates and data of rabbitmq/. It starts nothing."""
 
 import json
+import os
+import pwd
 import secrets
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
 from deploy.stack import stack_folder
-from deploy.stack.paths import LOGS, RABBITMQ_HOME, RABBITMQ_TEMPLATES
+from deploy.stack.paths import RABBITMQ_HOME, RABBITMQ_TEMPLATES, STACK
 from deploy.stack.profiles import LIVE, LOADTEST, NAMESPACES, TEST, TEST_NAMESPACES, vhost_of
 from deploy.stack.record import Record
 from rabbitmq import rights
 
 CONFIG, DEFINITIONS, PLUGINS = "rabbitmq.conf", "definitions.json", "enabled_plugins"
-DATA, COOKIE = "data", ".erlang.cookie"
+DATA, LOG, COOKIE = "data", "log", ".erlang.cookie"
+SERVER_USER = "rabbitmq"
+"""User that the packages bring. It is another one than Postgres's, so neither server can read the other's data."""
+
+
+def server_user() -> str:
+    """Returns the user that a private broker runs as; empty for the user of this process.
+
+    root gives it the packages' user, unless that one is missing or cannot enter .stack.
+    """
+    if os.geteuid() != 0:
+        return ""
+    try:
+        account = pwd.getpwnam(SERVER_USER)
+    except KeyError:
+        return ""
+    entering = ["test", "-x", str(STACK)]
+    done = subprocess.run(entering, cwd="/", user=account.pw_uid, group=account.pw_gid, extra_groups=[])
+    return SERVER_USER if done.returncode == 0 else ""
 
 
 def render(record: Record, listener: str, definitions: str, mode: int = 0o600) -> Path:
@@ -28,17 +49,19 @@ def render(record: Record, listener: str, definitions: str, mode: int = 0o600) -
 
 
 def mend_places() -> None:
-    """Prepares the start of a private broker: makes its folders and a new Erlang cookie. No other process
-    needs to know it.
+    """Prepares the start of a private broker: makes its folders and a new Erlang cookie, which no other process needs
+    to know, and hands all over to the broker's user.
 
     Erlang refuses a cookie that is empty (after a full disk) or readable by others (after a `chmod -R`).
     """
     stack_folder.folder(RABBITMQ_HOME / DATA)
-    stack_folder.folder(LOGS / "rabbitmq")
-    cookie = stack_folder.file(RABBITMQ_HOME / COOKIE)
-    cookie.unlink(missing_ok=True)
-    cookie.touch(mode=0o600)
-    cookie.write_text(secrets.token_hex())
+    stack_folder.folder(RABBITMQ_HOME / LOG)
+    _write(COOKIE, secrets.token_hex(), 0o600)
+    if user := server_user():
+        account = pwd.getpwnam(user)
+        for path in (RABBITMQ_HOME, *RABBITMQ_HOME.rglob("*")):
+            if path.lstat().st_uid != account.pw_uid:
+                os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
 
 def definitions_of(record: Record) -> Mapping[str, object]:
@@ -54,6 +77,9 @@ def _fill(name: str, values: dict[str, str], mode: int) -> None:
 
 def _write(name: str, text: str, mode: int) -> None:
     path = stack_folder.file(RABBITMQ_HOME / name)
-    path.touch(mode=mode)
-    path.chmod(mode)
-    path.write_text(text)
+    # A new file: the folder may be the broker's, and root must not write through a link that the broker has put there.
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, mode)
+        file.write(text)

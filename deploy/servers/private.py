@@ -96,8 +96,17 @@ def _wait(record: Record, servers: tuple[str, ...], fatal: set[str]) -> None:
 
 def _programs(record: Record) -> list[Program]:
     epmd = {"ERL_EPMD_PORT": str(record.ports["epmd"]), "ERL_EPMD_ADDRESS": "127.0.0.1"}
+    brokers_user = broker_files.server_user()
     return [
-        Program(EPMD, (str(installed.epmd()),), LOGS / "epmd.log", Path("/"), environment=epmd, autostart=False),
+        Program(
+            EPMD,
+            (str(installed.epmd()),),
+            LOGS / "epmd.log",
+            Path("/"),
+            environment=epmd,
+            autostart=False,
+            user=brokers_user,
+        ),
         Program(
             RABBITMQ,
             (str(installed.rabbitmq_server()),),
@@ -106,6 +115,7 @@ def _programs(record: Record) -> list[Program]:
             environment=epmd | _rabbitmq_environment(record),
             autostart=False,
             stop_seconds_max=60,
+            user=brokers_user,
         ),
         Program(
             # The port is an option, as the configuration file is the same in every checkout.
@@ -123,7 +133,7 @@ def _programs(record: Record) -> list[Program]:
 
 
 def _rabbitmq_environment(record: Record) -> dict[str, str]:
-    home, logs = BROKERS_FOLDER, f"{BROKERS_FOLDER}/{os.path.relpath(LOGS, RABBITMQ_HOME)}/rabbitmq"
+    home, logs = BROKERS_FOLDER, f"{BROKERS_FOLDER}/{broker_files.LOG}"
     return {
         "HOME": home,  # folder of the Erlang cookie
         "RABBITMQ_NODENAME": "daytrade@localhost",

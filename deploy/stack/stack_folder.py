@@ -31,8 +31,8 @@ ASIDE = ".damaged"
 def ensure() -> None:
     """Makes .stack and puts aside paths of the wrong kind in it. Raises StackError, OSError.
 
-    No other user may list .stack. If root runs the stack, others may pass through it, because Postgres then runs as
-    another user.
+    No other user may list .stack. If root runs the stack, others may pass through it, because the servers then run
+    as other users.
     """
     if not STACK.is_dir():
         if STACK.exists() or STACK.is_symlink():
