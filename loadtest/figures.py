@@ -49,6 +49,11 @@ def latency_ms(database: RetryingDatabase, run: Run) -> dict[str, int | None]:
     return dict(database.row(query, **run.ids)._mapping)
 
 
+def quote_waits_ms(database: RetryingDatabase, run: Run) -> dict[str, int | None]:
+    """Returns the number of commands that waited for a quote, and percentiles of their waiting time."""
+    return dict(database.row(_QUOTE_WAITS, **run.ids)._mapping)
+
+
 def triggers(database: RetryingDatabase, run: Run) -> dict[str, int]:
     """Counts trigger orders: armed now, fired in the run, and not settled before the last DUMPLOG."""
     armed, fired = database.row(_TRIGGERS, started_at_ms=run.started_at_ms)
@@ -100,6 +105,12 @@ _LATENCY_TO_DECISION = f"""
         SELECT at_ms - published_at_ms AS ms, count(*) AS n FROM history
         WHERE kind = 'command' AND command_id BETWEEN :low AND :high GROUP BY ms)
     {_PERCENTILES}"""
+
+_QUOTE_WAITS = """
+    SELECT count(*) AS commands, percentile_disc(0.5) WITHIN GROUP (ORDER BY at_ms - waited_since_ms) AS p50,
+           percentile_disc(0.99) WITHIN GROUP (ORDER BY at_ms - waited_since_ms) AS p99
+    FROM history
+    WHERE kind = 'command' AND command_id BETWEEN :low AND :high AND waited_since_ms IS NOT NULL"""
 
 _TRIGGERS = """
     SELECT (SELECT count(*) FROM trigger_orders WHERE trigger_cents IS NOT NULL),

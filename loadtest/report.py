@@ -51,6 +51,7 @@ class LoadReport(ComparedFigures):
     started_at_ms: int
     slowed_seconds: float
     timed_by: str
+    quote_waits_ms: dict[str, int | None]
     quotes: RunQuotes
     triggers: dict[str, int]
     dumps: DumpCounts
@@ -80,6 +81,7 @@ def make_report(database: RetryingDatabase, run: Run, settings: Settings, replic
         "slowed_seconds": round(run.slowed_seconds, 3),
         "commands_per_second": round(run.published / max(seconds["audited"], 0.001)),
         "latency_ms": figures.latency_ms(database, run),
+        "quote_waits_ms": figures.quote_waits_ms(database, run),
         "quotes": {**quotes, "mode": settings.quotes},
         "triggers": figures.triggers(database, run),
         "audit_entries": _audit_entries(run),

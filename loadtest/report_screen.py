@@ -38,7 +38,8 @@ def _lines(report: LoadReport) -> list[tuple[str, str]]:
         ("Unreadable lines", f"{outcomes['unreadable']:,}"),
         ("Published, executed, audited", " · ".join(f"{seconds[name]:.2f} s" for name in seconds)),
         ("Commands per second", f"{report['commands_per_second']:,} to the last audit row"),
-        ("Latency", " · ".join(f"{name} {value}" for name, value in latency.items()) + " ms"),
+        ("Latency", " · ".join(f"{name} {value}" for name, value in latency.items()) + " ms from publishing to commit"),
+        ("", _waits(report["quote_waits_ms"])),
         ("Quotes", f"{quotes['lookups']:,} lookups, {quotes['hits']:,} hits, {quotes['joined']:,} joined"),
         ("", f"{quotes['fetches']:,} paid ({quotes['mode']}), {quotes['abandoned']:,} of these abandoned"),
         ("", f"{format_cents(quotes['cost_cents'])} $, {'no floor' if ratio is None else f'{ratio} × the least'}"),
@@ -50,12 +51,26 @@ def _lines(report: LoadReport) -> list[tuple[str, str]]:
         ("Versions", " · ".join(f"{name} {value}" for name, value in list(report["versions"].items())[:3])),
     ]
     if quotes["failed"]:
-        lines.insert(10, ("", f"{quotes['failed']:,} commands without a quote"))
+        lines.insert(11, ("", f"{quotes['failed']:,} commands without a quote"))
     if report["slowed_seconds"]:
         lines.insert(5, ("", f"publishing paused for {report['slowed_seconds']:.2f} s, so that no backlog grew"))
+    if spent := report["cpu_seconds"]:
+        lines.insert(-3, ("CPU time", _cpu(spent, report)))
     if report["timed_by"] != "commit timestamps":
         lines.append(("Note", "times are the driver's: track_commit_timestamp is off"))
     return lines
+
+
+def _waits(waits: dict[str, int | None]) -> str:
+    if not waits["commands"]:
+        return "no command waited for a quote"
+    return f"{waits['commands']:,} commands waited for a quote: p50 {waits['p50']} · p99 {waits['p99']} ms of it"
+
+
+def _cpu(spent: dict[str, float], report: LoadReport) -> str:
+    total = sum(spent.values())
+    cores, each = total / max(report["seconds"]["audited"], 0.001), total / max(report["commands"], 1) * 1e6
+    return f"{total:.1f} s: {cores:.2f} cores, {each:.0f} µs a command"
 
 
 def _reasons(rejections: dict[str, int]) -> str:

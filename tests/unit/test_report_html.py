@@ -22,6 +22,7 @@ REPORT = {
     "timed_by": "commit timestamps",
     "commands_per_second": 1_500,
     "latency_ms": {"p50": 2, "max": 9},
+    "quote_waits_ms": {"commands": 0, "p50": None, "p99": None},
     "quotes": {"lookups": 5, "hits": 4, "joined": 0, "fetches": 1, "floor": 1, "cost_cents": 5, "cost_ratio": 1.0},
     "triggers": {},
     "audit_entries": 3_000,
