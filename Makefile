@@ -134,7 +134,7 @@ bench-quotes: $(STAMP) ## Measure cost and speed of quotes [WORKLOAD=file PARTS=
 bench-triggers: $(STAMP) ## Measure price events on 10,000 and 1,000,000 armed orders [FIRED= ARMED= REPLICAS=1]
 	@$(DEPLOY) bench-triggers
 
-bench-web: $(STAMP) ## Measure the site's latency, with 1,000 commands/s and 1,000 open pages beside it
+bench-web: $(STAMP) ## Measure how many commands/s one API client gets done, and the latency beside load and open pages
 	@$(DEPLOY) bench-web
 
 bench-flood: $(STAMP) ## Measure people's orders while a workload publishes unthrottled [SECONDS=120 POSTS=16 PEOPLE=80 REPLICAS=1]
