@@ -96,7 +96,7 @@ sbom: licences $(TOOLS_STAMP) ## Check licences and write the list of all packag
 	@$(AS_OWNER) $(TOOLS)/bin/python -m cyclonedx_py environment $(VENV)/bin/python --output-format JSON --output-file build/sbom.json
 
 audit: $(STAMP) $(TOOLS_STAMP) ## Look for known weaknesses of all pinned packages; fails also where they cannot be looked up
-	@$(AS_OWNER) $(VENV)/bin/python -m deploy.commands.weaknesses $(TOOLS)/bin/pip-audit
+	@$(AS_OWNER) $(VENV)/bin/python -m deploy.commands.weaknesses $(TOOLS)/bin/python
 
 test: $(STAMP) ## Run all tests, with three rounds of chaos; ARGS chooses some [ARGS="-k name"]
 	@$(DEPLOY) test

@@ -63,19 +63,19 @@ def judge(report: bytes, complaint: str = "") -> Verdict:
         lines.append(
             f"{len(skipped)} of {len(packages)} packages could not be checked (the first, {first.name}:"
             f" {first.skip_reason}). This machine's package index has no data on weaknesses: run it where"
-            " https://pypi.org answers"
+            " the Python Package Index itself answers"
         )
         return Verdict(NOT_CHECKED, lines)
     return Verdict(KNOWN if lines else NONE_KNOWN, lines or [f"no weakness of {len(packages)} packages is known"])
 
 
 def main() -> int:
-    """Runs pip-audit, whose path is the argument, on each file of pins. Returns the worst exit code."""
+    """Runs pip-audit, by the interpreter that the argument names, on each file of pins. Returns the worst exit code."""
     worst = NONE_KNOWN
     for lock in LOCKS:
         options = ["--requirement", lock, "--require-hashes", "--disable-pip", "--format", "json"]
         done = subprocess.run(
-            [sys.argv[1], *options, "--progress-spinner", "off"],
+            [sys.argv[1], "-m", "pip_audit", *options, "--progress-spinner", "off"],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             capture_output=True,
