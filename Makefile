@@ -137,7 +137,7 @@ bench-triggers: $(STAMP) ## Measure price events on 10,000 and 1,000,000 armed o
 bench-web: $(STAMP) ## Measure how many commands/s one API client gets done, and the latency beside load and open pages
 	@$(DEPLOY) bench-web
 
-bench-flood: $(STAMP) ## Measure people's orders while a workload publishes unthrottled [SECONDS=120 POSTS=16 PEOPLE=80 REPLICAS=1]
+bench-flood: $(STAMP) ## Measure people's orders while a workload publishes unthrottled [SECONDS=120 POSTS=8 PEOPLE=40 REPLICAS=1]
 	@$(DEPLOY) bench-flood
 
 bench-waiting: $(STAMP) ## Measure the site's pages while 40 people wait for quotes [SECONDS=15 PEOPLE=40 PAGES=20]

@@ -62,10 +62,10 @@ def main() -> int:
     """Runs the benchmark. Exit code: 1 if the target is missed."""
     seconds, posts, persons, replicas = (
         int(os.environ.get(name) or default)
-        for name, default in (("SECONDS", 120), ("POSTS", 16), ("PEOPLE", 80), ("REPLICAS", 1))
+        for name, default in (("SECONDS", 120), ("POSTS", 8), ("PEOPLE", 40), ("REPLICAS", 1))
     )
     with tempfile.TemporaryDirectory() as folder:
-        site = {"WEB_PORT": str(free_port()), "WEB_LIMITS": "off", "SECRET_KEY": SECRET_KEY}
+        site = {"WEB_PORT": str(free_port()), "WEB_LIMITS": "off", "WEB_THREADS": "64", "SECRET_KEY": SECRET_KEY}
         pipe = Path(folder, "flood")
         with BenchSystem(Path(folder), QUOTES="instant", WORKLOAD=str(pipe), **site) as system:
             settings = from_environment(system.environment)
@@ -73,7 +73,7 @@ def main() -> int:
             system.start("quote-server", "quotecache", "triggers", "audit", "web", *workers)
             system.await_owners("transactions", "quotecache", "audit")
             wait_until(partial(web_posts.is_well, settings.port), 30, "the site")
-            texts, _ = make_people(settings, persons)
+            texts, _ = make_people(settings, 0, persons)
             calm = _ms(web_posts.post(settings.port, texts, posts, 5))
             flood = Flood(pipe)
             loadtest = run(system, "loadtest", "operators", "load")

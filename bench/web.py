@@ -102,16 +102,16 @@ def run(
     return started
 
 
-def make_people(settings: WebSettings, streams: int) -> tuple[list[str], list[str]]:
+def make_people(settings: WebSettings, streams: int, posters: int = POSTERS) -> tuple[list[str], list[str]]:
     """Makes people; returns the posters' tokens and a session cookie per page. The first pages are the posters'."""
     app, store = make_flask(settings), Store(settings.base.database_url, 1)
     serializer = SecureCookieSessionInterface().get_signing_serializer(app)
     assert serializer is not None
     texts, cookies = [], []
-    for number in range(max(POSTERS, streams)):
+    for number in range(max(posters, streams)):
         person = people.make(store, f"page{number}", "no password")
         assert person is not None, "the database is new"
-        if number < POSTERS:
+        if number < posters:
             created = tokens.create(store, person, "bench")
             assert created is not None
             texts.append(created[1])
