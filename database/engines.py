@@ -2,8 +2,8 @@
 
 from typing import Any
 
+import psycopg
 import sqlalchemy
-from sqlalchemy.engine import make_url
 
 from database import libpq_urls, postgres
 from database.pool import Pool, PooledConnection
@@ -15,9 +15,12 @@ UntypedRow = sqlalchemy.Row[*tuple[Any, ...]]
 def engine(database_url: str) -> sqlalchemy.Engine:
     """Makes an engine without a pool, for a short program. It connects on first use."""
     libpq_urls.drop_libpq_variables(database_url)
-    url = make_url(database_url).set(drivername="postgresql+psycopg")
+    url = libpq_urls.for_libpq(database_url)  # psycopg reads it: SQLAlchemy's own reader does not know all its forms
     return sqlalchemy.create_engine(
-        url, poolclass=sqlalchemy.NullPool, connect_args=postgres.KEEPALIVE, hide_parameters=True
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(url, **postgres.KEEPALIVE),
+        poolclass=sqlalchemy.NullPool,
+        hide_parameters=True,
     )
 
 

@@ -155,7 +155,7 @@ class Pool:
         try:
             connection = self.take()
         except psycopg.Error as error:
-            raise StoreAway(f"cannot reach Postgres: {error}") from error
+            raise StoreAway(f"cannot reach Postgres: {postgres.described(error)}") from error
         try:
             with postgres.translated():
                 _prepare(connection, settings)

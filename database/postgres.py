@@ -63,7 +63,7 @@ def connect(database_url: str, application: str) -> psycopg.Connection:
     try:
         return psycopg.connect(url, **parameters)
     except psycopg.Error as error:
-        raise StoreAway(f"cannot reach Postgres: {error}") from error
+        raise StoreAway(f"cannot reach Postgres: {described(error)}") from error
 
 
 def connection_parameters(

@@ -6,9 +6,9 @@ Nothing here connects.
 
 import hashlib
 import hmac
-from urllib.parse import urlsplit
 
 from database import libpq_urls
+from schema import addresses
 from schema.grants import DatabaseRole
 
 OWNER = "daytrade"
@@ -31,9 +31,8 @@ def password_of(role: DatabaseRole, owner_password: str) -> str:
 
 def url_for(role: DatabaseRole, owner_url: str) -> str:
     """The URL of the same database for a role. On a given server, and for another login, it is the URL unchanged."""
-    parts = urlsplit(owner_url)
-    if not libpq_urls.is_own_server(owner_url) or parts.username != OWNER:
+    user, password = addresses.login_of(owner_url)
+    if not libpq_urls.is_own_server(owner_url) or user != OWNER:
         return owner_url
-    assert parts.password, "the owner's address, with its password"
-    login = f"{name_of(role)}:{password_of(role, parts.password)}"
-    return parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}").geturl()
+    assert password, "the owner's address, with its password"
+    return addresses.with_login(owner_url, name_of(role), password_of(role, password))

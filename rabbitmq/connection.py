@@ -4,13 +4,15 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pika.exceptions
 import structlog
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 import rabbitmq.foreign_headers  # noqa: F401  (for what it does to pika)
+from schema.addresses import one_of_each_host
 from schema.errors import BrokerError, SettingsError
 
 HEARTBEAT_SECONDS = 20
@@ -18,6 +20,9 @@ HEARTBEAT_SECONDS = 20
 
 BLOCKED_SECONDS_MAX = 60
 """Maximum time for which the broker may block publishers (memory or disk alarm) before the connection fails."""
+
+TCP_SECONDS_MAX, HOST_SECONDS_MAX = 3.0, 6.0
+"""Limits for one attempt at one host: for the TCP connection, and for all until the broker has let this process in."""
 
 RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.1, 1.0
 """Pauses between attempts to connect: short, so that a process notices at once when the broker is back.
@@ -42,7 +47,7 @@ def translated() -> Iterator[None]:
     """Turns the errors of pika and of the socket into BrokerError."""
     try:
         yield
-    except (pika.exceptions.AMQPError, OSError) as error:
+    except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
         raise BrokerError(f"RabbitMQ: {type(error).__name__} {error}") from error
 
 
@@ -175,28 +180,53 @@ class Connection:
 
 
 def open_connection(url: str, name: str, patience_seconds: float = 30.0) -> Connection:
-    """Connects, with retries after growing, jittered pauses for at most `patience_seconds`.
+    """Connects to one of the hosts in the URL, each tried in random order before a growing, jittered pause.
 
-    Raises BrokerError, and SettingsError for a malformed URL.
+    It retries for at most `patience_seconds`. Raises BrokerError, and SettingsError for a malformed URL.
     """
-    try:
-        parameters = pika.URLParameters(url)
-    except Exception as error:
-        raise SettingsError(f"AMQP_URL is not a valid address: {error}") from error
-    parameters.heartbeat = HEARTBEAT_SECONDS
-    parameters.blocked_connection_timeout = BLOCKED_SECONDS_MAX
-    parameters.client_properties = {"connection_name": name}
+    hosts = _parameters(url, name)
     deadline = time.monotonic() + patience_seconds
     pause = RETRY_SECONDS_FIRST
     while True:
         try:
-            return Connection(_connect(parameters), _user_of(parameters))
+            return _connect_to_one(random.sample(hosts, len(hosts)))
         except BrokerError as error:
             if time.monotonic() + pause > deadline:
                 raise
             log.info("waiting for the broker", error=str(error))
         time.sleep(pause * random.uniform(0.5, 1.0))
         pause = min(pause * 2, RETRY_SECONDS_MAX)
+
+
+def _parameters(url: str, name: str) -> list[pika.URLParameters]:
+    """The parameters of a connection to each host in the URL. Raises SettingsError."""
+    try:
+        hosts = [pika.URLParameters(single) for single in one_of_each_host(url)]
+    except Exception as error:
+        raise SettingsError(f"AMQP_URL is not a valid address: {error}") from error
+    for parameters in hosts:
+        parameters.heartbeat = HEARTBEAT_SECONDS
+        parameters.blocked_connection_timeout = BLOCKED_SECONDS_MAX
+        parameters.client_properties = {"connection_name": name}
+        parameters.socket_timeout, parameters.stack_timeout = TCP_SECONDS_MAX, HOST_SECONDS_MAX
+        # With several addresses of one name (localhost is often ::1 and 127.0.0.1) each is tried once.
+        parameters.connection_attempts = 1
+    return hosts
+
+
+def _connect_to_one(hosts: Sequence[pika.URLParameters]) -> Connection:
+    """Connects to the first host that lets this process in. Raises BrokerError, which says why each host did not."""
+    refusals: list[BrokerError] = []
+    for parameters in hosts:
+        try:
+            return Connection(_connect(parameters), _user_of(parameters))
+        except BrokerError as error:
+            refusals.append(error)
+    if len(refusals) == 1:
+        raise refusals[0]
+    reasons = zip(hosts, refusals, strict=True)
+    each = "; ".join(f"{parameters.host}:{parameters.port}: {error}" for parameters, error in reasons)
+    raise BrokerError(f"none of the {len(hosts)} hosts in AMQP_URL lets this process in: {each}") from refusals[-1]
 
 
 def _user_of(parameters: pika.URLParameters) -> str:

@@ -14,7 +14,6 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from urllib.parse import urlsplit
 
 from rabbitmq.roles import BrokerRole
 from rabbitmq.topology import (
@@ -27,6 +26,7 @@ from rabbitmq.topology import (
     REPLIES_EXCHANGE,
     TRIGGERS_EXCHANGE,
 )
+from schema import addresses
 
 SETUP_USER = "daytrade.setup"
 """Name of the user that declares and deletes exchanges and queues. It publishes and reads nothing, except in tests."""
@@ -107,11 +107,10 @@ def url_for(role: BrokerRole, url: str) -> str:
 
     A given server has the given user only.
     """
-    parts = urlsplit(url)
-    if parts.username != SETUP_USER:
+    user, password = addresses.login_of(url)
+    if user != SETUP_USER:
         return url
-    _, _, place = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{role}:{password_of(role, parts.password or '')}@{place}").geturl()
+    return addresses.with_login(url, role, password_of(role, password or ""))
 
 
 def password_hash(password: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from schema import addresses
 from schema.errors import SettingsError
 
 SHOWN_CHARACTERS_MAX = 60
@@ -20,6 +21,8 @@ SCHEMES = {"AMQP_URL": ("amqp", "amqps"), "DATABASE_URL": ("postgresql", "postgr
 """Beginnings of the addresses in these variables, up to the colon."""
 
 EXAMPLES = {"AMQP_URL": "amqp://user:password@host:5672/vhost", "DATABASE_URL": "postgresql://user:password@host/name"}
+
+SEVERAL_HOSTS = "several hosts as host1:port1,host2:port2"
 
 
 def required(environment: Mapping[str, str], name: str) -> str:
@@ -42,13 +45,15 @@ def required(environment: Mapping[str, str], name: str) -> str:
 def require_server_address(name: str, text: str) -> None:
     """Checks the address of a server. Raises SettingsError without the address, which may contain a password."""
     try:
-        parts = urlsplit(text)
-        well = parts.scheme in SCHEMES[name] and parts.port != 0 and "\0" not in text
+        well = urlsplit(text).scheme in SCHEMES[name] and "\0" not in text
+        addresses.one_of_each_host(text)
+        if name == "DATABASE_URL":
+            addresses.require_matching_ports(text)
         text.encode()
     except ValueError:  # a port that is not a number, an incomplete IPv6 address, or bytes that are not UTF-8
         well = False
     if not well:
-        raise SettingsError(f"{name} is not a valid address: it must look like {EXAMPLES[name]}")
+        raise SettingsError(f"{name} is not a valid address: it must look like {EXAMPLES[name]}, {SEVERAL_HOSTS}")
 
 
 def choice(environment: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from deploy.stack.failure import StackError
+from schema.addresses import one_of_each_host
 
 PAUSE_S = 0.1  # between two attempts
 AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
@@ -31,7 +32,14 @@ def wait_until(
 
 
 def amqp_answers(url: str) -> bool:
-    """Whether a broker sends its greeting. With TLS (amqps) an open port suffices, as the greeting is encrypted."""
+    """Whether a broker sends its greeting on one of the hosts.
+
+    With TLS (amqps) an open port suffices, as the greeting is encrypted.
+    """
+    return any(map(_host_answers, one_of_each_host(url)))
+
+
+def _host_answers(url: str) -> bool:
     parts = urlsplit(url)
     secure = parts.scheme == "amqps"
     address = (parts.hostname or "localhost", parts.port or (5671 if secure else 5672))
