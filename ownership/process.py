@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import psycopg
 import structlog
@@ -14,7 +14,6 @@ from ownership import partitions
 from ownership.lifecycle import StopSignal, live
 from ownership.partitions import LEASE_MS
 from rabbitmq.connection import Connection, open_connection
-from rabbitmq.topology import QUEUES
 from runtime.log_setup import set_up_logging
 from schema import settings
 from schema.errors import DayTradeError, SettingsError
@@ -31,8 +30,8 @@ CONNECT_SECONDS_MAX = 2.0
 log = structlog.get_logger()
 
 
-def run_consumer(process: str, work: Work) -> int:
-    """Runs sessions until SIGTERM, and returns the exit code.
+def run_consumer(process: str, work: Work, queues: Collection[str]) -> int:
+    """Runs sessions until SIGTERM, and returns the exit code. `queues`: those that the process uses.
 
     A BrokerError, a StoreError or an error of psycopg ends only the session that raises it.
     """
@@ -50,7 +49,7 @@ def run_consumer(process: str, work: Work) -> int:
 
     try:
         with contextlib.closing(Pool(chosen.database_url, chosen.replica, connections_max=1)) as pool:
-            run_sessions(chosen, pool, session, stopping)
+            run_sessions(chosen, pool, session, stopping, queues)
     except DayTradeError as error:
         log.error("cannot continue", error=f"{type(error).__name__}: {error}")
         return 1
@@ -62,6 +61,7 @@ def run_sessions(
     pool: Pool,
     session: Session,
     stopping: Callable[[], bool],
+    queues: Collection[str],
     *,
     lease_ms: int = LEASE_MS,
     connect_seconds: float = CONNECT_SECONDS_MAX,
@@ -71,15 +71,17 @@ def run_sessions(
 
     A session keeps one connection of the pool for itself: whatever it commits as an owner goes through this one. The
     pool's sessions bear the replica's name, so that a takeover finds those of a late owner (`partitions.tick`).
-    `lease_ms`: length of the group's leases. `connect_seconds`: limit of one attempt to connect to the broker; short,
-    because the process notices SIGTERM only between two attempts. Raises what a session raises, except BrokerError
-    and StoreError.
+    `queues`: those that the process reads, or publishes to. A session begins when the broker has them, and does not ask
+    for others, whose node may be away. `lease_ms`: length of the group's leases. `connect_seconds`: limit of one
+    attempt to connect to the broker; short, because the process notices SIGTERM only between two attempts.
+
+    Raises what a session raises, except BrokerError and StoreError.
     """
 
     def connected() -> None:
         broker = open_connection(chosen.amqp_url, chosen.replica, connect_seconds)
         try:
-            broker.require_queues(queue.name for queue in QUEUES)
+            broker.require_queues(queues)
             with pool.lend() as database:
                 with postgres.translated():
                     partitions.succeed(database, chosen.replica_prefix, chosen.replica, lease_ms)

@@ -23,6 +23,7 @@ from quotecache.sockets import allow_sockets
 from quotecache.source import source_of
 from quotecache.store import GROUP, LEASE_MS
 from rabbitmq.connection import Connection
+from rabbitmq.topology import AUDIT_STREAM, PRICE_REQUESTS_QUEUE
 from runtime.wall_clock import now_ms
 from schema.errors import Fenced, StoreError
 from schema.settings import Settings
@@ -56,7 +57,8 @@ def run(settings: Settings, stopping: Callable[[], bool]) -> None:
             worker.drop()
 
     with contextlib.closing(Pool(settings.database_url, settings.replica, connections_max=1)) as pool:
-        run_sessions(settings, pool, session, stopping, lease_ms=LEASE_MS)
+        queues = [AUDIT_STREAM, PRICE_REQUESTS_QUEUE]
+        run_sessions(settings, pool, session, stopping, queues, lease_ms=LEASE_MS)
     log.info("stopped", **asdict(counts))
 
 

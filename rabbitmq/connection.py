@@ -5,6 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import pika.exceptions
 import structlog
@@ -29,6 +30,16 @@ RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.1, 1.0
 
 A killed broker is back after some 5 s.
 """
+
+ANSWER_SECONDS_MAX = 10.0
+"""Limit for the broker's answer to a request: to declare, bind, consume, open a channel and so on.
+
+An answer takes milliseconds. But a broker of a cluster answers for a queue only once the queue's node answers it: for a
+dead node after more than a minute (measured on 4.0: 67 to 73 s).
+"""
+
+CLOSE_SECONDS_MAX = 3.0
+"""Limit for the broker's answer when this process closes the connection, and needs nothing from it any more."""
 
 CLOSE_POLL_SECONDS = 0.05
 """Maximum seconds of each wait for a channel to close."""
@@ -70,10 +81,37 @@ class Connection:
         blocking.add_on_connection_unblocked_callback(lambda *_: self._note_blocked(""))
         self._watched: set[int] = set()
         self._ended: BrokerError | None = None
+        self._given_up = False
+
+    @contextlib.contextmanager
+    def answering(self, seconds_max: float | None = None) -> Iterator[None]:
+        """Bounds the time of one request to the broker, and turns its errors into BrokerError.
+
+        If the broker has not answered in time, the connection is lost: a late answer would be taken for that to another
+        request. The session then begins anew, perhaps at another host. `seconds_max`: by default ANSWER_SECONDS_MAX.
+        """
+        if not self._blocking.is_open:
+            raise BrokerError("RabbitMQ: the connection is closed")
+        limit = ANSWER_SECONDS_MAX if seconds_max is None else seconds_max
+        beneath: Any = self._blocking._impl  # type: ignore[attr-defined]  # private, not in pika's stubs
+        silent = pika.exceptions.AMQPConnectionError(f"the broker did not answer a request in {limit:g} s")
+
+        def give_up() -> None:
+            if not self._given_up:
+                self._given_up = True
+                beneath._terminate_stream(silent)
+
+        # BlockingConnection's own timers wait until the request has ended; the connection beneath it runs them at once.
+        timer = beneath._adapter_call_later(limit, give_up)
+        try:
+            with translated():
+                yield
+        finally:
+            beneath._adapter_remove_timeout(timer)
 
     def channel(self) -> BlockingChannel:
         """Opens a new channel. Raises BrokerError."""
-        with translated():
+        with self.answering():
             return self._blocking.channel()
 
     def watch(self, channel: BlockingChannel, what: str) -> None:
@@ -109,7 +147,7 @@ class Connection:
         them in another order, and a stream answers by closing the whole connection. The channel beneath it just closes.
         """
         self.unwatch(channel)
-        with contextlib.suppress(pika.exceptions.AMQPError, OSError, BrokerError):
+        with contextlib.suppress(BrokerError), self.answering():
             channel_beneath(channel).close()
             while not channel.is_closed:
                 self._process(CLOSE_POLL_SECONDS)
@@ -122,14 +160,16 @@ class Connection:
         stream never gets them.
         """
         channel = self.channel()
-        with translated():
+        for name in names:
             try:
-                for name in names:
+                with self.answering():
                     channel.queue_declare(name, passive=True)
-            except pika.exceptions.ChannelClosedByBroker as error:
-                if error.reply_code == NOT_FOUND:
-                    raise BrokerError(f"the broker does not have the queue {name} (yet)") from error
-                raise
+            except BrokerError as error:
+                because = error.__cause__
+                if isinstance(because, pika.exceptions.ChannelClosedByBroker) and because.reply_code == NOT_FOUND:
+                    raise BrokerError(f"the broker does not have the queue {name} (yet)") from because
+                raise BrokerError(f"{error} (about the queue {name})") from because
+        with self.answering():
             channel.close()
 
     @property
@@ -175,7 +215,7 @@ class Connection:
 
     def close(self) -> None:
         """Closes if it is still open; never raises."""
-        with contextlib.suppress(pika.exceptions.AMQPError, OSError):
+        with contextlib.suppress(BrokerError), self.answering(CLOSE_SECONDS_MAX):
             self._blocking.close()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
-from rabbitmq.connection import Connection, translated
+from rabbitmq.connection import Connection
 from schema.errors import BrokerError, LogGap
 
 QUIET_SECONDS = 0.5
@@ -90,9 +90,10 @@ def _listen(
         channel.basic_consume(stream, on_message, arguments={"x-stream-offset": "last"})
 
     channel = connection.channel()
-    with translated():
+    with connection.answering():
         channel.basic_qos(prefetch_count=1_000)
-        for stream in newest:
+    for stream in newest:
+        with connection.answering():
             listen(stream)
     heard_at = started_at = time.monotonic()
     while time.monotonic() - heard_at < quiet_seconds or (silent and time.monotonic() - started_at < patience_seconds):
@@ -132,7 +133,7 @@ def oldest_offset(connection: Connection, stream: str) -> int:
         arrived.append(int(properties.headers["x-stream-offset"]))
 
     channel = connection.channel()
-    with translated():
+    with connection.answering():
         channel.basic_qos(prefetch_count=1)
         channel.basic_consume(stream, on_message, arguments={"x-stream-offset": "first"})
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -150,11 +151,12 @@ def queue_length(connection: Connection, queue: str) -> int | None:
     """Number of messages in a queue that is not a stream; None if it does not exist. Raises BrokerError."""
     channel = connection.channel()
     try:
-        length = channel.queue_declare(queue, passive=True).method.message_count
-    except pika.exceptions.ChannelClosedByBroker:
-        return None
-    except pika.exceptions.AMQPError as error:
-        raise BrokerError(f"RabbitMQ: {type(error).__name__} {error}") from error
-    with translated():
+        with connection.answering():
+            length = channel.queue_declare(queue, passive=True).method.message_count
+    except BrokerError as error:
+        if isinstance(error.__cause__, pika.exceptions.ChannelClosedByBroker):
+            return None
+        raise
+    with connection.answering():
         channel.close()
     return length

@@ -61,8 +61,9 @@ class Publisher:
             beneath.add_on_return_callback(self._on_return)
             beneath.add_on_close_callback(self._on_closed)
             beneath.confirm_delivery(self._on_confirm, callback=self._on_selected)
-        while not self._selected:
-            connection.pump(1.0)
+        with connection.answering():
+            while not self._selected:
+                connection.pump(1.0)
 
     def publish(self, message: Outgoing) -> None:
         """Sends a message; waits only while the window is full. Raises BrokerError, Unroutable."""

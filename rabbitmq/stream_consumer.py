@@ -66,7 +66,7 @@ class StreamConsumer:
         """Acknowledged tags that are newer than one that is not."""
         self._connection = connection
         self._channel = connection.channel()
-        with translated():
+        with connection.answering():
             self._channel.basic_qos(prefetch_count=prefetch)
             self._channel.basic_consume(stream, self._on_message, arguments={"x-stream-offset": self._next})
         connection.watch(self._channel, stream)

@@ -5,14 +5,13 @@ import secrets
 from collections.abc import Callable, Iterable
 
 import pika
-import pika.exceptions
 import structlog
 from pika.adapters.blocking_connection import BlockingChannel
 
-from rabbitmq.connection import Connection, translated
+from rabbitmq.connection import Connection
 from rabbitmq.roles import role_named, sender_of
 from rabbitmq.topology import PUBLISHERS, REPLIES_EXCHANGE
-from schema.errors import ForgedMessage
+from schema.errors import BrokerError, ForgedMessage
 
 log = structlog.get_logger()
 
@@ -28,22 +27,21 @@ class Subscription:
     def __init__(self, connection: Connection, exchange: str, keys: Iterable[str], on_body: Callable[[bytes], None]):
         self._connection, self._exchange = connection, exchange
         self._channel = connection.channel()
-        with translated():
-            self._queue = _private_queue(connection, self._channel)
+        self._queue = _private_queue(connection, self._channel)
         for key in keys:
             self.bind(key)
-        with translated():
+        with connection.answering():
             self._channel.basic_consume(self._queue, _from_publishers(connection, exchange, on_body), auto_ack=True)
         connection.watch(self._channel, exchange)
 
     def bind(self, key: str) -> None:
         """Starts to receive messages with this routing key too. Raises BrokerError."""
-        with translated():
+        with self._connection.answering():
             self._channel.queue_bind(self._queue, self._exchange, key)
 
     def unbind(self, key: str) -> None:
         """Stops receiving messages with this routing key. Raises BrokerError."""
-        with translated():
+        with self._connection.answering():
             self._channel.queue_unbind(self._queue, self._exchange, key)
 
     def close(self) -> None:
@@ -57,8 +55,8 @@ class ReplyQueue:
     def __init__(self, connection: Connection, on_body: Callable[[bytes], None]):
         self._channel = connection.channel()
         on_message = _from_publishers(connection, REPLIES_EXCHANGE, on_body)
-        with translated():
-            self.name = _private_queue(connection, self._channel)
+        self.name = _private_queue(connection, self._channel)
+        with connection.answering():
             self._channel.queue_bind(self.name, REPLIES_EXCHANGE, self.name)
             self._channel.basic_consume(self.name, on_message, auto_ack=True)
         connection.watch(self._channel, self.name)
@@ -82,14 +80,14 @@ class QueueConsumer:
         self._connection = connection
         self._channel = connection.channel()
         on_message, arguments = _from_publishers(connection, exchange, on_body), {"x-priority": priority}
-        with translated():
+        with connection.answering():
             self._channel.basic_consume(queue, on_message, auto_ack=True, arguments=arguments)
         connection.watch(self._channel, queue)
 
     def close(self) -> None:
         """Stops the consumer; never raises."""
         self._connection.unwatch(self._channel)
-        with contextlib.suppress(pika.exceptions.AMQPError, OSError):
+        with contextlib.suppress(BrokerError), self._connection.answering():
             self._channel.close()
 
 
@@ -99,7 +97,8 @@ def _private_queue(connection: Connection, channel: BlockingChannel) -> str:
     Without a role, the broker chooses the name.
     """
     name = "" if role_named(connection.user) is None else f"{connection.user}.{secrets.token_hex(16)}"
-    return channel.queue_declare(name, exclusive=True, auto_delete=True).method.queue
+    with connection.answering():
+        return channel.queue_declare(name, exclusive=True, auto_delete=True).method.queue
 
 
 def _from_publishers(connection: Connection, exchange: str, on_body: Callable[[bytes], None]) -> OnMessage:

@@ -93,6 +93,10 @@ def command_stream(partition: int) -> str:
     return f"commands.{partition:02d}"
 
 
+COMMAND_STREAMS = tuple(command_stream(partition) for partition in range(PARTITIONS))
+"""Names of all partitions' logs."""
+
+
 def audit_publishers(source: int) -> frozenset[BrokerRole]:
     """Roles that may publish audit entries of this source."""
     return PUBLISHERS[AUDIT_EXCHANGE] - {

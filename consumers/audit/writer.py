@@ -80,7 +80,8 @@ def run(settings: Settings, pool: Pool, stopping: Callable[[], bool], on_dump_co
             worker.leave()
 
     # If a session is lost after SIGTERM, one more begins, to store what is still in the stream.
-    run_sessions(settings, pool, session, stopping, connect_seconds=CONNECT_SECONDS_MAX, finishes=True)
+    queues = [AUDIT_STREAM]
+    run_sessions(settings, pool, session, stopping, queues, connect_seconds=CONNECT_SECONDS_MAX, finishes=True)
 
 
 class _AuditWorker(Owner):

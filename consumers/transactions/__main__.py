@@ -10,6 +10,7 @@ from consumers.transactions import store
 from consumers.transactions.worker import TransactionWorker
 from ownership.process import run_consumer
 from rabbitmq.connection import Connection
+from rabbitmq.topology import AUDIT_STREAM, COMMAND_STREAMS, PRICE_REQUESTS_QUEUE
 from runtime import entry_point
 
 log = structlog.get_logger()
@@ -45,7 +46,7 @@ def main() -> int:
     # nothing.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    return run_consumer("transactions", work)
+    return run_consumer("transactions", work, [*COMMAND_STREAMS, AUDIT_STREAM, PRICE_REQUESTS_QUEUE])
 
 
 if __name__ == "__main__":

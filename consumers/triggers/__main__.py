@@ -9,6 +9,7 @@ import structlog
 from consumers.triggers.worker import TriggerWorker
 from ownership.process import run_consumer
 from rabbitmq.connection import Connection
+from rabbitmq.topology import COMMAND_STREAMS, PRICE_REQUESTS_QUEUE
 from runtime import entry_point
 
 log = structlog.get_logger()
@@ -33,7 +34,7 @@ def main() -> int:
     # The book lives long and holds no reference cycles: the collector would scan it again and again for nothing.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    return run_consumer("triggers", work)
+    return run_consumer("triggers", work, [*COMMAND_STREAMS, PRICE_REQUESTS_QUEUE])
 
 
 if __name__ == "__main__":

@@ -37,16 +37,18 @@ def move(broker: Connection, database_url: str | None) -> int:
 def _empty(broker: Connection, connection: psycopg.Connection) -> int:
     channel = broker.channel()
     count = 0
-    with translated():
-        while True:
+    while True:
+        with broker.answering():
             # Get, not consume: the broker answers when the queue is empty, while a consumer could only wait.
             method, properties, body = channel.basic_get(QUEUE)
-            if method is None or properties is None or body is None or method.delivery_tag is None:
-                break
-            with connection.transaction(), connection.cursor() as cursor:
-                store.keep(cursor, [_letter(cursor, properties.headers or {}, body)])
+        if method is None or properties is None or body is None or method.delivery_tag is None:
+            break
+        with connection.transaction(), connection.cursor() as cursor:
+            store.keep(cursor, [_letter(cursor, properties.headers or {}, body)])
+        with translated():
             channel.basic_ack(method.delivery_tag)
-            count += 1
+        count += 1
+    with broker.answering():
         channel.close()
     return count
 
@@ -61,7 +63,7 @@ def _letter(cursor: psycopg.Cursor, headers: Mapping[str, object], body: bytes) 
 
 def _delete(broker: Connection) -> None:
     channel = broker.channel()
-    with translated():
+    with broker.answering():
         left = channel.queue_declare(QUEUE, passive=True).method
         if left.message_count or left.consumer_count:
             raise BrokerError(f"another process reads the queue {QUEUE}: stop it, then run this command again")
