@@ -14,7 +14,7 @@ from psycopg.pq.abc import PGconn
 from psycopg.rows import RowFactory, TupleRow, tuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from database import postgres
+from database import pool_figures, postgres
 from schema.errors import StoreAway
 
 WAIT_SECONDS_MAX = 5.0
@@ -123,6 +123,7 @@ class Pool:
             num_workers=min(CONNECTING_THREADS_MAX, connections_max),
             open=True,
         )
+        pool_figures.watch(self._pool)
 
     def take(self) -> PooledConnection:
         """Takes a connection that has just answered. Its `close` gives it back.

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import structlog
 
+from ownership.counting import count_lost_session
+from runtime.vitals import VITALS
 from schema.errors import BrokerError, StoreError
 
 PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX = 0.1, 1.0
@@ -45,6 +47,7 @@ def live(session: Callable[[], None], stopping: Callable[[], bool], finishes: bo
         last = stopping()
         if last and not finishes:
             return
+        VITALS.turned()
         started = time.monotonic()
         try:
             session()
@@ -54,6 +57,7 @@ def live(session: Callable[[], None], stopping: Callable[[], bool], finishes: bo
             if last:
                 log.warning("session lost while stopping; the next start continues", error=reason)
                 return
+            count_lost_session(error)
             log.warning("session lost; starting a new one", error=reason)
         if time.monotonic() - started > GOOD_SECONDS:
             pause = PAUSE_SECONDS_FIRST

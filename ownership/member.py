@@ -12,8 +12,9 @@ import psycopg
 import structlog
 
 from database import postgres
-from ownership import partitions
+from ownership import counting, partitions
 from ownership.partitions import LEASE_MS, TICK_MS, Ownership
+from runtime.vitals import VITALS
 
 log = structlog.get_logger()
 
@@ -63,6 +64,7 @@ class Member:
         self._lease_ms, self._keeps_surplus, self._standby_ms = lease_ms, keeps_surplus, standby_ms
         self._epochs: dict[int, int] = {}
         self._next_tick = 0.0
+        counting.OWNED.labels(group).set(0)
 
     @property
     def owned(self) -> Mapping[int, int]:
@@ -75,7 +77,8 @@ class Member:
         return self._next_tick - time.monotonic()
 
     def tick(self) -> None:
-        """Ticks if a tick is due."""
+        """Ticks if a tick is due. Call it in every turn of the main loop."""
+        VITALS.turned()
         if self.seconds_to_tick <= 0:
             self.tick_now()
 
@@ -84,6 +87,7 @@ class Member:
         began = time.monotonic()
         with postgres.translated():
             changes = partitions.tick(self._database, self._group, self._replica, self._epochs, self._lease_ms)
+        VITALS.database_answered()
         surplus = frozenset() if self._keeps_surplus else changes.surplus
         if surplus:
             self._owner.before_release(surplus)
@@ -92,6 +96,8 @@ class Member:
         for n in changes.lost | surplus:
             del self._epochs[n]
         self._epochs |= {ownership.partition: ownership.epoch for ownership in changes.gained}
+        counting.OWNED.labels(self._group).set(len(self._epochs))
+        counting.TAKEOVERS.labels(self._group).inc(len(changes.gained))
         pause_ms = changes.pause_ms if self._epochs else min(self._standby_ms, changes.pause_ms)
         self._next_tick = began + pause_ms / 1_000
         if changes.lost or surplus:

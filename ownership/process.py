@@ -10,11 +10,13 @@ import structlog
 
 from database import postgres
 from database.pool import Pool
-from ownership import partitions
+from ownership import counting, partitions
 from ownership.lifecycle import StopSignal, live
 from ownership.partitions import LEASE_MS
 from rabbitmq.connection import Connection, open_connection
+from runtime import endpoint
 from runtime.log_setup import set_up_logging
+from runtime.vitals import VITALS
 from schema import settings
 from schema.errors import DayTradeError, SettingsError
 
@@ -42,6 +44,7 @@ def run_consumer(process: str, work: Work, queues: Collection[str]) -> int:
         return 2
     set_up_logging(chosen.log_level, chosen.replica)
     stopping = StopSignal()
+    endpoint.serve(chosen.metrics_address)
 
     def session(broker: Connection, database: psycopg.Connection) -> None:
         with postgres.translated():
@@ -81,12 +84,14 @@ def run_sessions(
     def connected() -> None:
         broker = open_connection(chosen.amqp_url, chosen.replica, connect_seconds)
         try:
+            broker.ask_regularly(VITALS.broker_answered)
             broker.require_queues(queues)
             with pool.lend() as database:
                 with postgres.translated():
                     partitions.succeed(database, chosen.replica_prefix, chosen.replica, lease_ms)
                 session(broker, database)
         finally:
+            counting.OWNED.clear()
             broker.close()
 
     live(connected, stopping, finishes)

@@ -6,7 +6,7 @@ import sys
 import threading
 
 from quotecache.service import run
-from runtime import entry_point
+from runtime import endpoint, entry_point
 from runtime.log_setup import set_up_logging
 from schema.errors import SettingsError
 from schema.settings import from_environment
@@ -29,6 +29,7 @@ def main() -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         set_up_logging(settings.log_level, "quotecache")
+        endpoint.serve(settings.metrics_address)
         run(settings, stop.is_set)
     except SettingsError as error:
         print(f"quotecache: {error}", file=sys.stderr)

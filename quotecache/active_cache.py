@@ -4,6 +4,7 @@ A turn first decides (cache.py), then commits (store.py), then sends and publish
 with its ownership: the next owner starts from Postgres. service.py handles ownership and reconnects.
 """
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import psycopg
 import structlog
 
 from ownership.partitions import Ownership
-from quotecache import store
+from quotecache import counting, store
 from quotecache.audit_entries import audit_messages
 from quotecache.budgets import MINUTE_MS, day_of, is_charged
 from quotecache.cache import Cache, Counts
@@ -128,6 +129,12 @@ class ActiveCache:
             elif answer is not None:
                 answers[answer.symbol] = answer
         return list(answers.values())
+
+    def sample(self, now_ms: int) -> None:
+        """Updates the gauges."""
+        counting.IN_FLIGHT.set(self._cache.in_flight)
+        left = self._cache.refresh_budget.left(now_ms)
+        counting.REFRESHES_LEFT.set(math.inf if left is None else left)
 
     def drain(self) -> None:
         """Stops taking requests and starting fetches; the caller goes on with turns until `idle`."""

@@ -85,6 +85,10 @@ class RefreshBudget:
             self._spent_ms.popleft()
         return max(0, min(wanted, self._a_minute - len(self._spent_ms)))
 
+    def left(self, now_ms: int) -> int | None:
+        """Returns how many refreshes may be sent now; None if there is no limit."""
+        return None if self._a_minute is None else self.room(now_ms, self._a_minute)
+
     def take(self, now_ms: int, wanted: int) -> int:
         """Charges as many of the `wanted` refreshes as may be sent now, and returns their number."""
         taken = self.room(now_ms, wanted)

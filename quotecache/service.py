@@ -16,6 +16,7 @@ from database.pool import Pool
 from ownership.member import Member, Owner
 from ownership.partitions import Ownership
 from ownership.process import run_sessions
+from quotecache import counting
 from quotecache.active_cache import ActiveCache, CacheResources
 from quotecache.cache import Counts
 from quotecache.lease_guard import LeaseGuard
@@ -24,6 +25,7 @@ from quotecache.source import source_of
 from quotecache.store import GROUP, LEASE_MS
 from rabbitmq.connection import Connection
 from rabbitmq.topology import AUDIT_STREAM, PRICE_REQUESTS_QUEUE
+from runtime.metrics import Sampling
 from runtime.wall_clock import now_ms
 from schema.errors import Fenced, StoreError
 from schema.settings import Settings
@@ -45,6 +47,7 @@ log = structlog.get_logger()
 def run(settings: Settings, stopping: Callable[[], bool]) -> None:
     """Serves until `stopping()`, then finishes what is in flight and leaves the group. Raises SettingsError."""
     counts = Counts()
+    counting.expose(counts, settings.quote_cost_cents)
     connections_max = allow_sockets(settings.quote_connections)
     open_source = source_of(settings)
 
@@ -81,6 +84,7 @@ class _QuoteCacheWorker(Owner):
             standby_ms=STANDBY_TICK_MS,
         )
         self._counted_at = time.monotonic()
+        self._sampling = Sampling()
 
     def serve(self, stopping: Callable[[], bool]) -> None:
         """Serves until `stopping()`, then drains and leaves the group. Raises BrokerError, StoreError."""
@@ -126,6 +130,8 @@ class _QuoteCacheWorker(Owner):
             return
         self._active.turn(now_ms())
         self._connection.pump(self._active.patience_seconds(now_ms()))
+        if self._sampling.is_due():
+            self._active.sample(now_ms())
         if time.monotonic() > self._counted_at + COUNTS_SECONDS:
             self._counted_at = time.monotonic()
             log.info("counts", **asdict(self._counts))

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pika.exceptions
@@ -13,6 +13,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 import rabbitmq.foreign_headers  # noqa: F401  (for what it does to pika)
+from rabbitmq.pulse import Pulse
 from schema.addresses import one_of_each_host
 from schema.errors import BrokerError, SettingsError
 
@@ -81,6 +82,7 @@ class Connection:
         blocking.add_on_connection_unblocked_callback(lambda *_: self._note_blocked(""))
         self._watched: set[int] = set()
         self._ended: BrokerError | None = None
+        self._pulse: Pulse | None = None
         self._given_up = False
 
     @contextlib.contextmanager
@@ -181,8 +183,16 @@ class Connection:
     def pump(self, seconds: float) -> None:
         """Reads and dispatches what has arrived; waits at most `seconds` for something. Raises BrokerError."""
         self._require_consumers()
+        if self._pulse is not None:
+            with translated():
+                self._pulse.beat()
         self._process(seconds)
         self._require_consumers()
+
+    def ask_regularly(self, on_answer: Callable[[], None]) -> None:
+        """Makes `pump` ask the broker every second, without waiting, whether it is there. Raises BrokerError."""
+        self._pulse = Pulse(channel_beneath(self.channel()), on_answer)
+        on_answer()
 
     def _note_blocked(self, reason: str) -> None:
         self.blocked_because = reason

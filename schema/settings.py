@@ -65,6 +65,8 @@ class Settings:
     """Maximum paid requests for armed triggers per minute in the whole system (spec §3a); None: no limit."""
     quote_hedge_ms: int | None
     """Time without an answer after which a second request is sent, and paid; None: never."""
+    metrics_address: tuple[str, int] | None
+    """Host and port at which this process serves its metrics and its health; None: nowhere."""
     log_level: str
     environment: Mapping[str, str] = field(repr=False, compare=False, default_factory=dict)
 
@@ -99,9 +101,15 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         quote_connections=integer(environment, "QUOTE_CONNECTIONS", 1_000, 1, 10_000),
         refreshes_a_minute=_refreshes(environment),
         quote_hedge_ms=integer_or_off(environment, "QUOTE_HEDGE", 1, 60_000),
+        metrics_address=_metrics_address(environment),
         log_level=choice(environment, "LOG_LEVEL", ("info", "debug", "warning", "error")),
         environment=environment,
     )
+
+
+def _metrics_address(environment: Mapping[str, str]) -> tuple[str, int] | None:
+    port = integer(environment, "METRICS_PORT", 0, 0, 65_535)
+    return (environment.get("METRICS_HOST") or "127.0.0.1", port) if port else None
 
 
 def _dump_limits(environment: Mapping[str, str]) -> DumpLimits:

@@ -58,7 +58,7 @@ TOP_LEVEL = PACKAGES | {
 }
 
 WEB = (
-    *("flask", "flask_wtf", "flask_limiter", "wtforms", "werkzeug", "markupsafe", "argon2", "prometheus_client"),
+    *("flask", "flask_wtf", "flask_limiter", "wtforms", "werkzeug", "markupsafe", "argon2"),
     *("waitress", "starlette", "uvicorn"),
 )
 
@@ -66,6 +66,7 @@ HOMES: dict[str, set[str]] = {
     "msgspec": PACKAGES,
     "structlog": PACKAGES - {"schema", "deploy"},
     "pika": {"rabbitmq"},
+    "prometheus_client": {"runtime.metrics"},
     "psycopg_pool": {"database.pool"},
     "psutil": {"deploy.servers", "deploy.supervision.site", "bench", "loadtest.process_cpu"},
     "psycopg": {

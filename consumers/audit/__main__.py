@@ -7,7 +7,7 @@ from consumers.audit.dumper import Dumper
 from consumers.audit.writer import run
 from database.pool import Pool
 from ownership.lifecycle import StopSignal
-from runtime import entry_point
+from runtime import endpoint, entry_point
 from runtime.log_setup import set_up_logging
 from schema import settings
 
@@ -28,6 +28,7 @@ def main() -> int:
     configuration = settings.from_environment(os.environ)
     set_up_logging(configuration.log_level, "audit")
     stopping = StopSignal()
+    endpoint.serve(configuration.metrics_address)
     with contextlib.closing(Pool(configuration.database_url, configuration.replica, CONNECTIONS_MAX)) as pool:
         dumper = Dumper(configuration, pool)
         dumper.start()

@@ -12,7 +12,7 @@ from dataclasses import replace
 import psycopg
 import structlog
 
-from consumers.audit import store
+from consumers.audit import counting, store
 from consumers.audit.batch import AuditBatch
 from consumers.audit.numbering import Numbering, Stop
 from database.pool import Pool
@@ -30,6 +30,7 @@ from rabbitmq.lengths import (
 )
 from rabbitmq.stream_consumer import Delivery, StreamConsumer
 from rabbitmq.topology import AUDIT_STREAM
+from runtime.wall_clock import now_ms
 from schema.errors import StoreError
 from schema.settings import Settings
 
@@ -213,6 +214,7 @@ class _AuditWorker(Owner):
         if store.commit(self._database, self._ownership, batch, self._numbering):
             self._on_dump_complete()
         self._tell(batch, held)
+        counting.count_batch(batch, self._numbering.held, now_ms())
         self._consumer.acknowledge(batch.tags)
         self._stored_at = time.monotonic()
         if batch.reads_again:

@@ -11,7 +11,7 @@ from functools import partial
 import psycopg
 import structlog
 
-from consumers.transactions import store
+from consumers.transactions import counting, store
 from consumers.transactions.batch import Batch
 from consumers.transactions.outgoing import messages_of, news_of
 from consumers.transactions.owned_partitions import OwnedPartitions, ServerConnections
@@ -65,6 +65,7 @@ class TransactionWorker:
         self._partitions = OwnedPartitions(servers, self._scheduler, clock, replica, doubtful)
         self._held = self._partitions.held
         self._committed_at = 0.0
+        self._sampler = counting.Sampler()
         self.rows_written = 0
 
     def run(self, stopping: Callable[[], bool]) -> None:
@@ -118,6 +119,7 @@ class TransactionWorker:
             for letter in output.dead:
                 log.warning("dead letter", id=letter.id, reason=letter.reason)
         self._commit(batch, now)
+        self._sampler.sample(self._held.values(), now)
 
     def _commit(self, batch: Batch, now: int) -> None:
         changed = [h for n, h in self._held.items() if h.moved or n in batch.outputs]
@@ -140,6 +142,7 @@ class TransactionWorker:
             strike("after-commit")
             self._committed_at = time.monotonic()
             self.rows_written += len(batch.rows)
+            counting.count_batch(batch, now_ms())
             for of_partition in messages.values():
                 for message in of_partition:
                     self._publisher.publish(message)

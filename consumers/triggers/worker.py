@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import psycopg
 import structlog
 
-from consumers.triggers import store
+from consumers.triggers import counting, store
 from consumers.triggers.turn import TriggerTurns
 from ownership.member import Member, Owner
 from ownership.partitions import Ownership
@@ -20,6 +20,7 @@ from rabbitmq.publisher import Outgoing, Publisher
 from rabbitmq.subscription import Subscription
 from rabbitmq.topology import FILLS_EXCHANGE, TRIGGERS_EXCHANGE, command_stream, trigger_key
 from runtime.faults import strike
+from runtime.metrics import Sampling
 from runtime.wall_clock import now_ms
 from schema import codec
 from schema.commands import COMMANDS_PER_MESSAGE_MAX, VERSION, Fill, FillBatch, partition_of
@@ -71,6 +72,7 @@ class TriggerWorker(Owner):
         self._prices = Prices(broker, self._publisher)
         self._turns = TriggerTurns(self._prices, FILLS_PER_TURN_MAX)
         self._subscriptions: dict[int, _PartitionChanges] = {}
+        self._sampling = Sampling()
         self.fills_sent = 0
 
     def run(self, stopping: Callable[[], bool]) -> None:
@@ -89,6 +91,8 @@ class TriggerWorker(Owner):
         if was_loading and not self.loading:
             log.info("trigger orders loaded", armed=self._turns.armed)
         self._send(fills, now)
+        if self._sampling.is_due():
+            counting.ARMED.set(self._turns.armed)
 
     def _news(self) -> Iterator[list[TriggerChange]]:
         for subscription in self._subscriptions.values():
@@ -150,3 +154,4 @@ class TriggerWorker(Owner):
                 self._publisher.publish(Outgoing(FILLS_EXCHANGE, command_stream(partition), body))
         self._publisher.flush()
         self.fills_sent += len(fills)
+        counting.FIRES.inc(len(fills))
