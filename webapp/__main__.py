@@ -14,7 +14,7 @@ import structlog
 from runtime import entry_point
 from runtime.log_setup import set_up_logging
 from schema.errors import SettingsError
-from webapp import close_app, create_app
+from webapp import close_app, create_app, monitoring
 from webapp.http_server import CONNECTIONS_MAX, SiteServer
 from webapp.open_files import connections_possible
 from webapp.settings import from_environment
@@ -54,6 +54,7 @@ def main() -> int:
     app = create_app(settings)
     turns = app.extensions[EXTENSION].turns
     server = SiteServer(app, settings.host, settings.port, settings.threads, bool(settings.proxies), turns, possible)
+    monitoring.watch(app)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     server.run()

@@ -16,6 +16,7 @@ import structlog
 from producers.command_publisher import CommandPublisher
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.subscription import ReplyQueue
+from runtime.vitals import VITALS
 from schema.codec import decode_replies
 from schema.commands import COMMANDS_PER_MESSAGE_MAX, Command
 from schema.errors import BrokerError, DecodeError
@@ -207,6 +208,7 @@ class Gateway(BrokerThread):
             raise _Stopping
         connection = open_connection(self._amqp_url, self._name, CONNECT_SECONDS_MAX)
         try:
+            connection.ask_regularly(VITALS.broker_answered)
             self._reply_to = ReplyQueue(connection, self._on_replies).name
         except BaseException:
             connection.close()

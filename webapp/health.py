@@ -33,13 +33,13 @@ def healthz() -> ResponseReturnValue:
     lost, and a load balancer that drops sites answering 503 would stop trading.
     """
     here = site()
-    takes_writes, is_logged = _look_at_database(here)
+    takes_writes, is_logged = look_at_database(here)
     well = here.gateway.up and takes_writes
     state = {"broker": here.gateway.up, "database": takes_writes, "log": is_logged}
     return (jsonify(state), 200) if well else (jsonify(state), 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
-def _look_at_database(here: Site) -> tuple[bool, bool]:
+def look_at_database(here: Site) -> tuple[bool, bool]:
     """Whether the database takes writes, and whether the log of record is being stored in it."""
     at, found = here.cache.database
     if time.monotonic() - at > FRESH_SECONDS:

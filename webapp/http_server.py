@@ -18,6 +18,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, TcpWSGIServer
 from waitress.wasyncore import loop
 
+from runtime.vitals import VITALS
 from webapp.addresses import network_of
 from webapp.turns import ClientTurns, Task
 
@@ -184,6 +185,7 @@ class SiteServer(TcpWSGIServer):
         self.task_dispatcher.shutdown(timeout=1)
 
     def _wait_once(self) -> None:
+        VITALS.turned()
         loop(timeout=LOOP_SECONDS, use_poll=True, map=self._sockets, count=1)
         self._turns.end_overdue()
 

@@ -22,7 +22,7 @@ LATENCY = Distribution(
     "Seconds from a command's publishing to its commit",
     (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
-DEAD_LETTERS = Counter("daytrade_dead_letters", "Messages that became dead letters", ["log"])
+DEAD_LETTERS = Counter("daytrade_dead_letters", "Messages of the command logs that became dead letters")
 LAG = Gauge("daytrade_lag_seconds", "Age, when it was done, of the newest message taken", ["partition"])
 PARKED = Gauge("daytrade_parked_users", "Users whose next command waits for a quote or a dump")
 WAITING = Gauge("daytrade_waiting_messages", "Messages received and not yet taken")
@@ -42,7 +42,7 @@ def count_batch(batch: Batch, at_ms: int) -> None:
             LATENCY.add(max(0, at_ms - published_at_ms) / 1_000, count)
     dead = sum(len(output.dead) for output in batch.outputs.values())
     if dead:
-        DEAD_LETTERS.labels("commands").inc(dead)
+        DEAD_LETTERS.inc(dead)
 
 
 class Sampler:

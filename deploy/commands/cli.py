@@ -24,7 +24,7 @@ from deploy.stack.paths import LOGS, ROOT
 from deploy.stack.profiles import LIVE, PROFILES
 from deploy.stack.progress import duration, progress, say
 from deploy.stack.record import CONTAINER, GIVEN, load
-from deploy.supervision import leftovers, site, supervisor
+from deploy.supervision import leftovers, metrics_ports, site, supervisor
 from deploy.supervision.foreground import Interrupted
 from runtime import interpreter
 from schema.commands import is_user
@@ -98,11 +98,13 @@ def down() -> None:
 def status() -> None:
     """Show what runs."""
     record = load()
-    table = Table("process", "state", "pid", "up for")
+    table = Table("process", "state", "pid", "up for", "metrics port")
     if supervisor.running(record):
         for name, info in sorted(supervisor.processes(record).items()):
             seconds = info["now"] - info["start"] if info["pid"] else 0
-            table.add_row(name, info["statename"], str(info["pid"] or "-"), duration(seconds) if seconds else "-")
+            up_for = duration(seconds) if seconds else "-"
+            port = metrics_ports.shown(record, name)
+            table.add_row(name, info["statename"], str(info["pid"] or "-"), up_for, port)
     elif lost := leftovers.find():
         table.add_row(f"{len(lost)} processes", "no supervisor: make down", "-", "-")
     if record.kind == CONTAINER and servers.running(record):

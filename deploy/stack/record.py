@@ -49,6 +49,8 @@ class Record:
     ports: dict[str, Port] = field(default_factory=dict)
     quote_ports: dict[str, Port] = field(default_factory=dict)
     site_ports: dict[str, Port] = field(default_factory=dict)
+    metrics_ports: dict[str, Port] = field(default_factory=dict)
+    """Port of each process's metrics, by the process's name."""
     demo_password: Password = field(default="", repr=False)
     amqp_url: str = field(default="", repr=False)
     database_url: str = field(default="", repr=False)

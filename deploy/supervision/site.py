@@ -14,7 +14,7 @@ from deploy.stack.paths import LOGS, ROOT, STACK, from_root
 from deploy.stack.profiles import HOST, LIVE, SITE, urls_of
 from deploy.stack.progress import say
 from deploy.stack.record import Record
-from deploy.supervision import modules, processes, supervisor
+from deploy.supervision import metrics_ports, modules, processes, supervisor
 from deploy.supervision.processes import WorkerProgram
 from deploy.supervision.program import Program
 from deploy.supervision.readiness import wait_until
@@ -45,7 +45,11 @@ def start(record: Record, quotes_are_simulated: bool) -> str:
     stack_folder.folder(LOGS / SITE)
     _mend_secret_key()
     workers = (WEB, LIVE_UPDATES, *((MARKET,) if quotes_are_simulated else ()))
-    supervisor.set_workers(record, SITE, [_program(worker, environment(record, worker.role)) for worker in workers])
+    programs = [_program(worker, environment(record, worker.role)) for worker in workers]
+    running = set(supervisor.processes(record))
+    programs = metrics_ports.assign(record, programs, running, {f"{SITE}.{MARKET.name}"})
+    record.save()
+    supervisor.set_workers(record, SITE, programs)
     port = record.site_ports["web"]
     wait_until(lambda: answers(port, _pid(record)), f"the site ({LOGS / SITE / 'web.log'})", START_SECONDS_MAX)
     return f"http://{HOST}:{port}"

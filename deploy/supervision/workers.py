@@ -7,7 +7,7 @@ from deploy.stack.paths import LOGS, log_tail
 from deploy.stack.profiles import HOST, Urls
 from deploy.stack.progress import say
 from deploy.stack.record import Record
-from deploy.supervision import processes, supervisor
+from deploy.supervision import metrics_ports, processes, supervisor
 from deploy.supervision.readiness import wait_until
 
 START_SECONDS_MAX = 15
@@ -25,6 +25,9 @@ def start(record: Record, profile: str, urls: Urls, replicas: int) -> dict[str, 
     address = given or f"{HOST}:{record.quote_ports[profile]}"
     stack_folder.folder(LOGS / profile)
     programs = processes.programs(profile, urls, replicas, address, own_quote_server=not given)
+    without = {f"{profile}.{processes.QUOTE_SERVER.name}"}
+    programs = metrics_ports.assign(record, programs, set(supervisor.processes(record)), without)
+    record.save()
     supervisor.set_workers(record, profile, programs)
     return {"QUOTE_SERVER": address, "QUOTES": processes.quotes(), "DUMP_DIR": processes.dump_dir()}
 

@@ -13,6 +13,7 @@ import uvicorn
 from runtime import entry_point
 from runtime.log_setup import set_up_logging
 from schema.errors import SettingsError
+from webapp.live import monitoring
 from webapp.live.hub import Hub
 from webapp.live.protocol import BoundedProtocol
 from webapp.live.server import create_server
@@ -88,6 +89,7 @@ def main() -> int:
         backlog=BACKLOG,
         timeout_graceful_shutdown=END_SECONDS_MAX,
     )
+    monitoring.watch(settings, hub)
     LiveServer(config, hub).run()
     return 0
 

@@ -10,6 +10,7 @@ import structlog
 from rabbitmq.connection import Connection, open_connection
 from rabbitmq.subscription import Subscription
 from rabbitmq.topology import ACCOUNTS_EXCHANGE, PRICES_EXCHANGE, account_key
+from runtime.vitals import VITALS
 from runtime.wall_clock import now_ms
 from schema.codec import decode_accounts_changed, decode_prices
 from schema.errors import BrokerError, DecodeError
@@ -70,6 +71,7 @@ class BrokerListener(BrokerThread):
         self._connection = connection
         self._bound = set()
         try:
+            connection.ask_regularly(VITALS.broker_answered)
             Subscription(connection, PRICES_EXCHANGE, [""], self._hear_prices)
             accounts = Subscription(connection, ACCOUNTS_EXCHANGE, [], self._hear_accounts)
             self._bind(accounts)

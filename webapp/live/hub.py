@@ -84,6 +84,14 @@ class Hub:
         self._threads.shutdown()
         self._store.close()
 
+    def database_answers(self) -> bool:
+        """Whether the database answers. Safe for any thread."""
+        try:
+            self._store.only("SELECT 1")
+        except Unavailable:
+            return False
+        return True
+
     async def user_of(self, cookie: str | None) -> str | None:
         """The user whose session a cookie carries; None without a valid one. Raises Unavailable."""
         session_id = sessions.id_in_cookie(self._flask, cookie)

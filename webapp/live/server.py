@@ -1,5 +1,6 @@
 """The HTTP of the live updates: who may open a stream, from which pages, and the answers to refused requests."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,6 +20,7 @@ from webapp import make_flask
 from webapp.addresses import network_of
 from webapp.api.problems import MEDIA_TYPE, Problem
 from webapp.live.hub import Hub
+from webapp.live.monitoring import keep_turning
 from webapp.live.stream_registry import Full
 from webapp.live_address import API_PATH, PATH, SYMBOLS_MAX
 from webapp.security_events import LOGGED_STATUSES, note
@@ -41,7 +43,9 @@ def create_server(settings: WebSettings) -> tuple[Starlette, Hub]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await hub.start()
+        turning = asyncio.create_task(keep_turning())
         yield
+        turning.cancel()
         await hub.close()
 
     async def live(request: Request) -> Response:
