@@ -7,7 +7,7 @@ STORED = Counter("daytrade_audit_entries", "Entries stored in the log of record"
 BATCH_ENTRIES = Distribution(
     "daytrade_audit_batch_entries", "Entries per stored batch", (1, 10, 100, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 )
-LAG = Gauge("daytrade_audit_lag_seconds", "Age, when it was stored, of the newest entry")
+LAG = Gauge("daytrade_audit_lag_seconds", "Age, when it was stored, of the newest entry; 0 if none waits")
 DEAD_LETTERS = Counter("daytrade_audit_dead_letters", "Messages of the audit stream that became dead letters")
 STOPS = Counter("daytrade_audit_stops", "Times that a source of the log stopped: an alarm")
 HELD = Gauge("daytrade_audit_held_messages", "Messages that wait for entries which are missing before them")

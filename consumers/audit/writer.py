@@ -103,11 +103,14 @@ class _AuditWorker(Owner):
         """Ticks if a tick is due, then gathers a batch and stores it."""
         self._member.tick()
         if self._ownership is None:
+            counting.LAG.set(0)
             self._broker.pump(IDLE_SECONDS)
             return
         self._gather()
         if self._batch.tags:
             self._store()
+        else:
+            counting.LAG.set(0)
 
     def drain(self) -> None:
         """Stores what is in the stream by now, so that the log is complete if this worker is stopped last.

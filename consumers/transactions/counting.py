@@ -3,13 +3,13 @@
 Only sums are taken here, of values that a batch holds anyway: nothing in here may decide anything.
 """
 
-from collections import Counter as Tally
 from collections.abc import Iterable
-from operator import attrgetter
 
+from consumers.transactions.account import DecidedRow
 from consumers.transactions.batch import Batch
 from consumers.transactions.owned_partitions import OwnedPartition
 from runtime.metrics import Counter, Distribution, Gauge, Sampling
+from schema.outcomes import HistoryKind, Outcome
 
 ROWS = Counter(
     "daytrade_commands", "Commands, fills and expiries that took effect or were rejected", ["kind", "outcome"]
@@ -27,22 +27,44 @@ LAG = Gauge("daytrade_lag_seconds", "Age, when it was done, of the newest messag
 PARKED = Gauge("daytrade_parked_users", "Users whose next command waits for a quote or a dump")
 WAITING = Gauge("daytrade_waiting_messages", "Messages received and not yet taken")
 
-_kind_and_outcome = attrgetter("decision.kind._value_", "decision.outcome._value_")
-_published_at_ms = attrgetter("published_at_ms")
+DONE = ROWS.labels("command", "done")
+REJECTED = ROWS.labels("command", "rejected")
+FILLS = ROWS.labels("fill", "done")
+EXPIRIES = ROWS.labels("expiry", "done")
+
+_REJECTED, _FILL, _COMMAND = Outcome.REJECTED, HistoryKind.FILL, HistoryKind.COMMAND
 
 
 def count_batch(batch: Batch, at_ms: int) -> None:
     """Counts a batch that was committed at this time, ms since the epoch."""
-    rows = batch.rows
-    if rows:
-        BATCH_ROWS.add(len(rows))
-        for (kind, outcome), count in Tally(map(_kind_and_outcome, rows)).items():
-            ROWS.labels(kind, outcome).inc(count)
-        for published_at_ms, count in Tally(map(_published_at_ms, rows)).items():
-            LATENCY.add(max(0, at_ms - published_at_ms) / 1_000, count)
+    if batch.rows:
+        _count_rows(batch.rows, at_ms)
     dead = sum(len(output.dead) for output in batch.outputs.values())
     if dead:
         DEAD_LETTERS.inc(dead)
+
+
+def _count_rows(rows: list[DecidedRow], at_ms: int) -> None:
+    # Three passes over the rows, each a list comprehension: a tally by kind and outcome would cost thrice as much.
+    rejected = len([1 for row in rows if row.decision.outcome is _REJECTED])
+    others = [row.decision.kind for row in rows if row.decision.kind is not _COMMAND]
+    fills = others.count(_FILL)
+    expiries = len(others) - fills
+    BATCH_ROWS.add(len(rows))
+    # Only commands are rejected: a fill that may not take effect leaves no row.
+    for counter, count in (
+        (DONE, len(rows) - rejected - len(others)),
+        (REJECTED, rejected),
+        (FILLS, fills),
+        (EXPIRIES, expiries),
+    ):
+        if count:
+            counter.inc(count)
+    ages_ms = [at_ms - row.published_at_ms for row in rows]
+    ages_ms.sort()
+    if ages_ms[0] < 0:  # the publisher's clock is ahead
+        ages_ms = [max(0, age_ms) for age_ms in ages_ms]
+    LATENCY.add_sorted(ages_ms, per_unit=1_000)
 
 
 class Sampler:

@@ -113,7 +113,7 @@ def test_each_kind_of_worker_shows_in_its_metrics_what_it_did(start, amqp_url, d
         workers = quotecache, transactions, triggers, audit
         wait_for(lambda: all(worker.ready() for worker in workers), what="workers that are ready")
         publish(amqp_url, "ann", COMMANDS)
-        done = {("command", "done"): 5, ("command", "rejected"): 1, ("fill", "done"): 1}
+        done = {("command", "done"): 5, ("command", "rejected"): 1, ("fill", "done"): 1, ("expiry", "done"): 0}
         wait_for(
             lambda: transactions.values("daytrade_commands_total") == done,
             8,

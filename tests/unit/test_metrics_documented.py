@@ -46,8 +46,7 @@ def test_alert_rules_name_metrics_that_there_are() -> None:
 def test_a_distribution_counts_a_value_at_a_bound_in_the_lower_bucket() -> None:
     lengths = Distribution("test_lengths", "Lengths", (1, 10))
     lengths.add(1)
-    lengths.add(2, times=3)
-    lengths.add(11)
+    lengths.add_sorted([2_000, 2_000, 2_000, 11_000], per_unit=1_000)
     (family,) = lengths.collect()
     REGISTRY.unregister(lengths)
     values = {sample.labels.get("le", sample.name): sample.value for sample in family.samples}
