@@ -12,6 +12,9 @@ from runtime.wall_clock import now_ms
 from schema.commands import PARTITIONS
 from schema.events import QUOTE_LIFETIME_MS, QUOTECACHE_SOURCE
 
+UNSURE_SECONDS = 1.0
+"""Seconds until the first exact count if the offsets only allow that all is executed, but do not say so."""
+
 COST_FACTOR = 20
 """Factor by which the time between two counts exceeds what the last one took, so that counting takes little from the
 measured run. An estimate reads a row per user, an exact count all rows of the history."""
@@ -22,7 +25,7 @@ def baseline_of(database: RetryingDatabase) -> Baseline:
     return Baseline(
         history_rows=database.value(_HISTORY_ROWS),
         quote_id=database.value("SELECT coalesce(max(quote_id), 0) FROM quote_fetches"),
-        next_offsets={partition: next_offset for partition, next_offset, _ in database.rows(_OFFSETS)},
+        next_offsets={partition: next_offset for partition, next_offset, _, _ in database.rows(_OFFSETS)},
         stored=dict(map(tuple, database.rows("SELECT source, stored FROM audit_sources"))),
     )
 
@@ -42,22 +45,33 @@ def unready(database: RetryingDatabase, replicas: int | None) -> str:
 
 
 class Completion:
-    """Progress of one run, read from the database. `sent`: messages published so far, by partition."""
+    """Progress of one run, read from the database.
 
-    def __init__(self, database: RetryingDatabase, run: Run, sent: Sequence[int]):
+    `sent`: messages published so far, by partition; `sent_ms`: the publishing time of the last one.
+    """
+
+    def __init__(self, database: RetryingDatabase, run: Run, sent: Sequence[int], sent_ms: Sequence[int]):
         self._database = database
         self._run = run
         self._sent = sent
+        self._sent_ms = sent_ms
         self._executed = 0
         self._estimate = 0
         self._offsets = 0
-        self._next_estimate_at = self._next_count_at = 0.0
+        self._counted_at = -1
+        self._next_estimate_at = 0.0
+        self._next_count_at: float | None = None
 
     def executed(self) -> int:
         """Returns the last exact count of executed commands. Counts again once all may be executed."""
-        if self._executed < self._run.published and self._all_passed():
+        if self._executed < self._run.published:
+            passed, finished = self._look_at_logs()
             began = time.monotonic()
-            if began >= self._next_count_at:
+            if passed and self._next_count_at is None:
+                self._next_count_at = began + UNSURE_SECONDS
+            is_due = self._next_count_at is not None and began >= self._next_count_at
+            if passed and (is_due or (finished and self._offsets != self._counted_at)):
+                self._counted_at = self._offsets
                 self._executed = self._database.value(_EXECUTED, **self._run.ids)
                 self._next_count_at = _after(began)
         return self._executed
@@ -77,16 +91,19 @@ class Completion:
         """Returns numbers that change only with progress: the last exact count, and the sum of the logs' offsets."""
         return self._executed, self._offsets
 
-    def _all_passed(self) -> bool:
-        """Whether the workers have passed as many messages as were sent. If not, the run cannot be done.
+    def _look_at_logs(self) -> tuple[bool, bool]:
+        """Whether the workers may have executed all that was sent, and whether their offsets and times say so.
 
-        If so, it need not be: fills pass too, and the broker itself uses some offsets.
+        They may have once they have passed as many messages as were sent. But fills pass too, and the broker itself
+        uses some offsets. All is executed if nothing that a worker has taken is unfinished, and it has taken the last
+        message that was sent; a worker whose clock is behind never says so.
         """
-        before, passed, self._offsets = self._run.baseline.next_offsets, True, 0
-        for partition, next_offset, high_offset in self._database.rows(_OFFSETS):
+        before, passed, finished, self._offsets = self._run.baseline.next_offsets, True, True, 0
+        for partition, next_offset, high_offset, taken_ms in self._database.rows(_OFFSETS):
             self._offsets += next_offset + high_offset
             passed = passed and next_offset - before.get(partition, 0) >= self._sent[partition]
-        return passed
+            finished = finished and next_offset == high_offset + 1 and taken_ms >= self._sent_ms[partition]
+        return passed, finished
 
     def unsettled_triggers(self) -> int:
         """Returns the number of armed trigger orders that should fire, or whose symbol has no usable quote."""
@@ -139,7 +156,8 @@ _HISTORY_ROWS = "SELECT coalesce(sum(history_seq), 0)::bigint FROM accounts"
 
 _EXECUTED = "SELECT count(*) FROM history WHERE kind = 'command' AND command_id BETWEEN :low AND :high"
 
-_OFFSETS = "SELECT partition, next_offset, high_offset FROM partitions WHERE consumer_group = 'transactions'"
+_OFFSETS = """
+    SELECT partition, next_offset, high_offset, taken_ms FROM partitions WHERE consumer_group = 'transactions'"""
 
 _OWNERS = """
     SELECT partition, next_offset, CASE WHEN lease_until > clock_timestamp() THEN owner END

@@ -37,13 +37,13 @@ COMMANDS_BETWEEN_LOOKS = 1_000
 """Commands published between two readings of the clock, so that reading it costs next to nothing."""
 
 
-WAIT_SECONDS_MAX = 1.0
+WAIT_SECONDS_MAX = 0.7
 """Seconds that a command may wait behind the backlog; beyond them the driver publishes nothing more.
 
 A person's command must be executed within two seconds. A backlog of this length lets the workers run at full speed."""
 
-RESUMED_BELOW = 0.5
-"""Share of the longest wait at which the driver publishes again, in turns so long that messages fill."""
+RESUMED_BELOW = 0.8
+"""Share of the longest wait at which the driver publishes again. Below it, workers would run out of commands."""
 
 
 class Stalled(DayTradeError):

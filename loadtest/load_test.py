@@ -155,7 +155,7 @@ def run_load(
             database.write(_BEGIN, **parameters)
             begun()  # from here on, deploy/ may drop the last run's data
             with display_for(console, workload.lines) as display:
-                completion = Completion(database, run, publisher.messages)
+                completion = Completion(database, run, publisher.messages, publisher.sent_ms)
                 LoadDriver(run, publisher, completion, backlog, display, cpu).drive(workload, options.rate)
             database.write(_END, source=run.source, published=run.published)
             replicas = options.replicas or database.value(_LIVE_REPLICAS)

@@ -78,6 +78,8 @@ class CommandPublisher:
         """Number of commands accepted so far."""
         self.messages = [0] * PARTITIONS
         """Number of messages sent so far, by partition, without repetitions."""
+        self.sent_ms = [0] * PARTITIONS
+        """Publishing time of the last of these, by partition, ms since the epoch."""
 
     def publish(self, command: Command, asked_by: str | None = None) -> None:
         """Queues a command after the same user's earlier ones. Raises BrokerError if the broker stays unreachable.
@@ -177,6 +179,7 @@ class CommandPublisher:
     def _send(self, partition: int, body: bytes, published_at_ms: int, commands: int) -> None:
         message = Outgoing(COMMANDS_EXCHANGE, command_stream(partition), body, headers=self._headers)
         self.messages[partition] += 1
+        self.sent_ms[partition] = published_at_ms
         self._on_sent(partition, published_at_ms, commands)
         with self._surviving(message):
             self._publisher.publish(message)

@@ -18,7 +18,7 @@ from wtforms.validators import ValidationError
 from webapp.accounts import Person, bearer_token, current_user, reads_only
 from webapp.api.blueprint import blueprint
 from webapp.api.problems import ProblemError, faulty
-from webapp.api.validation import Convert, faults, from_text, strictly
+from webapp.api.validation import Convert, FieldFault, faults, from_text, strictly
 from webapp.bounds import bounded
 
 JSON = "application/json"
@@ -87,7 +87,7 @@ def operation(
             given: dict[str, object] = {} if declared.open_to_all else {"person": authenticated(method)}
             given |= {name: _path_value(text, declared.path_parameters[name]) for name, text in path_values.items()}
             if declared.query is not None:
-                given["query"] = _converted(request.args.to_dict(), declared.query)
+                given["query"] = _query(declared.query)
             if declared.headers is not None:
                 given["headers"] = _converted(_header_values(declared.headers), declared.headers)
             if declared.body is not None:
@@ -147,6 +147,14 @@ def _path_value(text: str, kind: object) -> object:
         return bounded(text, kind)
     except msgspec.ValidationError as error:
         raise ProblemError(404, "there is nothing at this address") from error
+
+
+def _query(kind: type[msgspec.Struct]) -> object:
+    names = {part.encode_name for part in msgspec.structs.fields(kind)}
+    repeated = [name for name, values in request.args.lists() if name in names and len(values) > 1]
+    if repeated:  # to take one of them would ignore the other in silence
+        raise faulty([FieldFault(name, "is given more than once") for name in repeated])
+    return _converted(request.args.to_dict(), kind)
 
 
 def _converted(values: dict[str, str], kind: type[msgspec.Struct]) -> object:

@@ -102,6 +102,7 @@ def test_the_document_is_served_to_everybody_and_names_every_call(website: Websi
         ("POST", "/commands", {"json": {"command": "COMMIT_BUY"}, "headers": {"Idempotency-Key": "ä"}}, 422),
         ("GET", "/operations", {}, 403),
         ("GET", "/history?size=0", {}, 422),
+        ("GET", "/history?size=5&size=6", {}, 422),
         ("GET", "/history?kind=STEAL", {}, 422),
         ("POST", "/commands", {"json": {"command": "ADD", "amount": "9" * 20}}, 422),
         ("GET", "/history.csv?from_ms=null", {}, 422),
