@@ -73,6 +73,11 @@ class _PromptPool(ConnectionPool[PooledConnection]):
     def _connect(self, timeout: float | None = None) -> PooledConnection:
         try:
             connection = super()._connect(timeout)
+            try:
+                postgres.require_own_session(connection)
+            except BaseException:
+                connection.abandon()
+                raise
         except psycopg.Error as error:
             self.why = error
             raise

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from database import libpq_urls
+from schema import addresses
 from schema.errors import StoreAway, StoreError
 
 STATEMENT_TIMEOUT_MS = 5_000
@@ -20,7 +21,10 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS = 2_000
 """Maximum idle time in a transaction: a process paused in one loses its locks before the next owner needs them."""
 
 CONNECT_SECONDS_MAX = 5
-"""Seconds for one attempt to connect."""
+"""Seconds for one attempt to connect, at all hosts in the URL together."""
+
+HOST_SECONDS_MIN = 2
+"""Minimum seconds for an attempt at one host: psycopg, like libpq, waits no shorter."""
 
 WORKER_SETTINGS: Mapping[str, object] = MappingProxyType(
     {
@@ -54,6 +58,18 @@ With them a network path that drops packets is noticed after 9 s (8 s if data wa
 """
 
 
+SESSION_MARK = "daytrade.session"
+"""Parameter that every session has. Only a server that took the options of the connection knows it."""
+
+POOLER = (
+    "DATABASE_URL leads to a connection pooler, such as pgbouncer, which does not keep the parameters of a session"
+    " (limits of time, formats): name the Postgres server itself"
+)
+
+_REFUSED_OPTIONS = "unsupported startup parameter"
+"""Text with which pgbouncer refuses the parameters of a session."""
+
+
 def connect(database_url: str, application: str) -> psycopg.Connection:
     """Opens the only connection of a short program: autocommit off, time limits set. Raises StoreAway.
 
@@ -61,7 +77,13 @@ def connect(database_url: str, application: str) -> psycopg.Connection:
     """
     url, parameters = connection_parameters(database_url, application, WORKER_SETTINGS)
     try:
-        return psycopg.connect(url, **parameters)
+        connection = psycopg.connect(url, **parameters)
+        try:
+            require_own_session(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
     except psycopg.Error as error:
         raise StoreAway(f"cannot reach Postgres: {described(error)}") from error
 
@@ -78,13 +100,27 @@ def connection_parameters(
     """
     libpq_urls.drop_libpq_variables(database_url)
     url = libpq_urls.for_libpq(database_url)
-    options = " ".join(f"-c {name}={value}" for name, value in {**FORMATS, **settings}.items())
+    session = {SESSION_MARK: "own", **FORMATS, **settings}
+    options = " ".join(f"-c {name}={value}" for name, value in session.items())
+    hosts = addresses.postgres_hosts(url)
     return url, {
         **KEEPALIVE,
         "application_name": application[:63],
-        "connect_timeout": connect_seconds,
+        "connect_timeout": connect_seconds if hosts == 1 else max(HOST_SECONDS_MIN, connect_seconds // hosts),
         "options": libpq_urls.session_options(url, options),
     }
+
+
+def require_own_session(connection: psycopg.Connection[psycopg.rows.TupleRow]) -> None:
+    """Raises psycopg.OperationalError unless the session has the parameters with which it was opened.
+
+    A pooler that ignores them would lend sessions without any limit of time, also to a second process in between.
+    """
+    connection.autocommit = True
+    [mark] = only_row(connection.execute("SELECT current_setting(%s, true)", (SESSION_MARK,)))
+    connection.autocommit = False
+    if mark != "own":
+        raise psycopg.OperationalError(POOLER)
 
 
 def only_row(cursor: psycopg.Cursor[psycopg.rows.TupleRow]) -> psycopg.rows.TupleRow:
@@ -113,6 +149,8 @@ def described(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
     first = str(cause).partition("\nLINE ")[0]  # the statement follows
     text = f"{type(cause).__name__} {' '.join(first.split())}"
+    if _REFUSED_OPTIONS in text:
+        text += f". {POOLER}"
     if sqlstate(error) in OTHER_SCHEMA:
         text += ". The tables are not those of this version: `./daytradectl migrate` makes them"
     if sqlstate(error) == READ_ONLY:

@@ -24,8 +24,11 @@ def one_of_each_host(url: str) -> list[str]:
     return urls
 
 
-def require_matching_ports(url: str) -> None:
-    """Checks hosts and ports in the query of a Postgres address, as libpq will. Raises ValueError."""
+def postgres_hosts(url: str) -> int:
+    """The number of hosts in a Postgres address, which may also be in its query, as libpq reads it.
+
+    Raises ValueError for a port that is not one, and for a number of ports that is neither one nor that of the hosts.
+    """
     query = parse_qs(urlsplit(url).query, keep_blank_values=True)
     hosts = query.get("hostaddr") or query.get("host")
     count = len(hosts[-1].split(",")) if hosts else len(one_of_each_host(url))
@@ -35,6 +38,7 @@ def require_matching_ports(url: str) -> None:
     for port in filter(None, ports):
         if not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535):
             raise ValueError(f"{port!r} is not a port")
+    return count
 
 
 def login_of(url: str) -> tuple[str | None, str | None]:

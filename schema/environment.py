@@ -48,7 +48,7 @@ def require_server_address(name: str, text: str) -> None:
         well = urlsplit(text).scheme in SCHEMES[name] and "\0" not in text
         addresses.one_of_each_host(text)
         if name == "DATABASE_URL":
-            addresses.require_matching_ports(text)
+            addresses.postgres_hosts(text)
         text.encode()
     except ValueError:  # a port that is not a number, an incomplete IPv6 address, or bytes that are not UTF-8
         well = False

@@ -14,7 +14,7 @@ from rabbitmq import connection as broker_connection
 from rabbitmq.connection import open_connection
 from schema.errors import BrokerError, StoreError
 from tests.integration.broker import Relay
-from tests.integration.test_libpq_variables import CLIENTS
+from tests.integration.test_libpq_variables import CLIENTS, by_pool
 
 
 @contextmanager
@@ -89,6 +89,11 @@ def in_the_query(url: str, *before: str) -> str:
 @pytest.mark.parametrize("ask", [*CLIENTS, lambda url, _: migrate(url) or (1,)])
 def test_a_database_is_reached_although_another_of_its_hosts_is_down(database_url, form, ask) -> None:
     assert ask(form(database_url, away()), "SELECT 1") == (1,)
+
+
+def test_a_database_host_that_never_answers_leaves_time_for_the_next_one(database_url) -> None:
+    with silent_host() as host:
+        assert by_pool(with_hosts(database_url, host), "SELECT 1") == (1,)
 
 
 @pytest.mark.parametrize("form", [in_the_path, in_the_query])
