@@ -29,7 +29,7 @@ def refusal(url: str) -> str | None:
             connection.execute("select 1")
         return None
     except psycopg.Error as error:
-        return _first_line(error)
+        return " ".join(str(error).split()) or type(error).__name__  # with several hosts, each has a line of its own
 
 
 def ensure_roles(superuser: str, owner_password: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from bench.processes import free_port
 from database.migrate import migrate
+from deploy.servers import database as deploy_database
 from deploy.supervision import readiness
 from rabbitmq import connection as broker_connection
 from rabbitmq.connection import open_connection
@@ -69,6 +70,13 @@ def test_the_error_names_each_host_with_its_reason_in_one_line() -> None:
         open_connection(f"amqp://guest:secret@{','.join(hosts)}/", "tests", patience_seconds=0)
     assert all(host in str(refused.value) for host in hosts)
     assert "secret" not in str(refused.value)
+
+
+def test_the_reason_why_no_database_answers_names_each_host_in_one_line() -> None:
+    hosts = away(), away()
+    reason = deploy_database.refusal(f"postgresql://u:secret@{','.join(hosts)}/d")
+    assert "\n" not in reason
+    assert all(host.partition(":")[2] in reason for host in hosts)
 
 
 def in_the_path(url: str, *before: str) -> str:

@@ -14,7 +14,8 @@ from rabbitmq.stream_consumer import StreamConsumer
 from rabbitmq.subscription import QueueConsumer, ReplyQueue, Subscription
 from rabbitmq.topology import ACCOUNTS_EXCHANGE, PRICE_REQUESTS_EXCHANGE, PRICE_REQUESTS_QUEUE, command_stream
 from schema.errors import BrokerError
-from tests.integration.broker import Relay
+from tests.integration.broker import Relay, delete_stream
+from tests.integration.quotecache_processes import rows, running
 
 LOG = command_stream(0)
 
@@ -80,6 +81,15 @@ def test_a_subscription_and_a_consumer_end_in_time_too(relay) -> None:
     subscription.close()
     connection.close()
     assert time.monotonic() - began < 5
+
+
+def test_a_process_begins_although_a_queue_that_it_does_not_use_is_away(
+    amqp_url, database_url, environment, wait_for
+) -> None:
+    delete_stream(amqp_url, 0)
+    owner = "SELECT owner FROM partitions WHERE consumer_group = 'audit' AND owner IS NOT NULL"
+    with running("consumers.audit", environment):
+        wait_for(lambda: rows(database_url, owner), what="the audit worker owns the log")
 
 
 def test_an_answer_in_time_leaves_no_limit_behind(relay) -> None:
