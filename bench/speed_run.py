@@ -1,6 +1,5 @@
 """Runs for `make bench`: one load test, as `make loadtest` does it, or one run of a bare path. Returns its figures."""
 
-import json
 import os
 import re
 import subprocess
@@ -11,9 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
+import msgspec
+
 from bench import processes
 from bench.bench_system import NotMeasured
 from bench.processes import ROOT
+from loadtest.report import LoadReport, cpu_figures
 
 REPETITIONS, BATCH, MESSAGE = "10", "2000", "100"
 """Arguments of a bare path's run.sh: repetitions of the workload, commands a transaction, commands a message."""
@@ -36,18 +38,18 @@ def load_test(workload: Path, replicas: int, rate: int | None) -> Figures:
         file = Path(folder) / "report.json"
         settings = {"WORKLOAD": str(workload), "REPLICAS": str(replicas), "QUOTES": "instant", "REPORT": str(file)}
         _run("loadtest", settings | {"DUMP_DIR": folder} | ({"RATE": str(rate)} if rate else {}))
-        report = json.loads(file.read_text())
-    commands, seconds = report["commands"], report["seconds"]["audited"]
+        report = msgspec.json.decode(file.read_bytes(), type=LoadReport)
     spent: dict[str, float] = defaultdict(float)
     for name, used in report["cpu_seconds"].items():
         spent[processes.kind_of(name)] += used
+    cpu, latency = cpu_figures(report), report["latency_ms"]
     return {
         "commands_per_second": report["commands_per_second"],
-        "p50": report["latency_ms"]["p50"],
-        "p99": report["latency_ms"]["p99"],
-        "cores": sum(spent.values()) / seconds,
-        "cpu_us": sum(spent.values()) / commands * 1e6,
-        "cpu_us_by_kind": {kind: used / commands * 1e6 for kind, used in spent.items()},
+        "p50": latency["p50"] or 0,
+        "p99": latency["p99"] or 0,
+        "cores": cpu.cores,
+        "cpu_us": cpu.us_per_command,
+        "cpu_us_by_kind": {kind: used / report["commands"] * 1e6 for kind, used in spent.items()},
     }
 
 

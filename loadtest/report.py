@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import msgspec
 
@@ -95,6 +95,21 @@ def make_report(database: RetryingDatabase, run: Run, settings: Settings, replic
         "cpu_seconds": dict(run.cpu_seconds),
         "versions": _versions(database, rabbitmq),
     }
+
+
+class CpuFigures(NamedTuple):
+    """CPU time of all processes of a run: in seconds, as cores kept busy, and in microseconds a command."""
+
+    seconds: float
+    cores: float
+    us_per_command: float
+
+
+def cpu_figures(report: LoadReport) -> CpuFigures:
+    """Sums the CPU time up; all 0 if the processes are unknown."""
+    total = sum(report["cpu_seconds"].values())
+    run_seconds = max(report["seconds"]["audited"], 0.001)
+    return CpuFigures(total, total / run_seconds, total / max(report["commands"], 1) * 1e6)
 
 
 def passed(report: LoadReport) -> bool:

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from loadtest.course import PERCENTILES, Percentiles, RunCourse
-from loadtest.report import ComparedFigures, LoadReport
+from loadtest.report import ComparedFigures, LoadReport, cpu_figures
 from loadtest.svg_charts import bar_chart, line_chart
 from runtime.output_file import written_whole
 from schema.money import format_cents
@@ -56,7 +56,9 @@ def page(report: LoadReport, course: RunCourse, earlier: ComparedFigures | None)
             _table(LATENCY_HEADER, _percentiles({str(n): found for n, found in course.by_partition.items()})),
         ),
         _section("Quotes", _quotes(report)),
-        _section("CPU time by process, in seconds", bar_chart(_largest(report["cpu_seconds"]), "s"), _cores(report))
+        _section(
+            "CPU time by process, in seconds", bar_chart(_largest(report["cpu_seconds"]), "s"), _all_cpu(report)
+        )
         if report["cpu_seconds"]
         else "",
         _section("Rejected commands", _table(("reason", "commands"), _rejections(report))),
@@ -127,11 +129,9 @@ def _quotes(report: LoadReport) -> str:
     return paid + _table(("", ""), rows)
 
 
-def _cores(report: LoadReport) -> str:
-    total = sum(report["cpu_seconds"].values())
-    cores = total / max(report["seconds"]["audited"], 0.001)
-    each = total / max(report["commands"], 1) * 1e6
-    return f"{total:.1f} s in all: {cores:.2f} cores, {each:.1f} µs a command."
+def _all_cpu(report: LoadReport) -> str:
+    cpu = cpu_figures(report)
+    return f"{cpu.seconds:.1f} s in all: {cpu.cores:.2f} cores, {cpu.us_per_command:.1f} µs a command."
 
 
 def _largest(seconds: Mapping[str, float], shown: int = 8) -> dict[str, float]:

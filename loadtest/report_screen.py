@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.report import DumpCounts, LoadReport
+from loadtest.report import DumpCounts, LoadReport, cpu_figures
 from schema.money import format_cents
 
 REASONS_SHOWN_MAX = 8
@@ -54,8 +54,10 @@ def _lines(report: LoadReport) -> list[tuple[str, str]]:
         lines.insert(11, ("", f"{quotes['failed']:,} commands without a quote"))
     if report["slowed_seconds"]:
         lines.insert(5, ("", f"publishing paused for {report['slowed_seconds']:.2f} s, so that no backlog grew"))
-    if spent := report["cpu_seconds"]:
-        lines.insert(-3, ("CPU time", _cpu(spent, report)))
+    if report["cpu_seconds"]:
+        cpu = cpu_figures(report)
+        spent = f"{cpu.seconds:.1f} s: {cpu.cores:.2f} cores, {cpu.us_per_command:.0f} µs a command"
+        lines.insert(-3, ("CPU time", spent))
     if report["timed_by"] != "commit timestamps":
         lines.append(("Note", "times are the driver's: track_commit_timestamp is off"))
     return lines
@@ -65,12 +67,6 @@ def _waits(waits: dict[str, int | None]) -> str:
     if not waits["commands"]:
         return "no command waited for a quote"
     return f"{waits['commands']:,} commands waited for a quote: p50 {waits['p50']} · p99 {waits['p99']} ms of it"
-
-
-def _cpu(spent: dict[str, float], report: LoadReport) -> str:
-    total = sum(spent.values())
-    cores, each = total / max(report["seconds"]["audited"], 0.001), total / max(report["commands"], 1) * 1e6
-    return f"{total:.1f} s: {cores:.2f} cores, {each:.0f} µs a command"
 
 
 def _reasons(rejections: dict[str, int]) -> str:

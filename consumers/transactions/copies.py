@@ -40,13 +40,12 @@ class Questions:
     answers: Callable[[Collection[Key]], Answers]
 
 
-def survey(places: Iterable[tuple[Intake, PartitionState]], requests_max: int, ask: Questions) -> Answers:
+def survey(places: Sequence[tuple[Intake, PartitionState]], requests_max: int, ask: Questions) -> Answers:
     """Chooses the messages (arrivals) that this turn may take: about `requests_max` requests, the oldest first.
 
     Loads the accounts that they need, and returns the answers of those that are copies. Call it at the beginning of a
     turn, when everything that was taken before is committed or waits in memory.
     """
-    places = list(places)
     _choose([intake for intake, _ in places], requests_max)
     window = []
     for intake, state in places:

@@ -142,7 +142,7 @@ class TransactionWorker:
             strike("after-commit")
             self._committed_at = time.monotonic()
             self.rows_written += len(batch.rows)
-            counting.count_batch(batch, now_ms())
+            committed_at_ms = now_ms()
             for of_partition in messages.values():
                 for message in of_partition:
                     self._publisher.publish(message)
@@ -150,6 +150,7 @@ class TransactionWorker:
                 for message in news_of(partition, output):
                     self._publisher.publish(message)
             strike("after-publish")
+            counting.count_batch(batch, committed_at_ms)  # last: readers must not wait for a figure
         for owned in self._held.values():
             assert owned.consumer is not None, "an owned partition is read"
             owned.consumer.acknowledge(owned.state.finished_tags)
