@@ -56,9 +56,7 @@ def page(report: LoadReport, course: RunCourse, earlier: ComparedFigures | None)
             _table(LATENCY_HEADER, _percentiles({str(n): found for n, found in course.by_partition.items()})),
         ),
         _section("Quotes", _quotes(report)),
-        _section(
-            "CPU time by process, in seconds", bar_chart(_largest(report["cpu_seconds"]), "s"), _all_cpu(report)
-        )
+        _section("CPU time by process, in seconds", bar_chart(_largest(report["cpu_seconds"]), "s"), _all_cpu(report))
         if report["cpu_seconds"]
         else "",
         _section("Rejected commands", _table(("reason", "commands"), _rejections(report))),

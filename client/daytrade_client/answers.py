@@ -9,7 +9,7 @@ Side = Literal["buy", "sell"]
 
 
 class CommandState(enum.StrEnum):
-    """CommandState of a command: `done`, `rejected`, or `pending` while no outcome is known."""
+    """State of a command: `done`, `rejected`, or `pending` while no outcome is known."""
 
     DONE = "done"
     REJECTED = "rejected"

@@ -20,6 +20,7 @@ from daytrade_client import ApiRefusal, AsyncClient, Client, NoAnswer, calls
 from daytrade_client.server_sent import EventReader
 
 from bench import web_posts
+from bench.processes import free_port
 from tests.integration.web.test_web_live import LiveProcess, live
 from tests.integration.web.web_process import WebProcess
 from tests.integration.web.website import PASSWORD, Website
@@ -190,8 +191,7 @@ def test_a_command_without_an_answer_is_sent_again_with_its_key_and_takes_effect
             client.add("9" * 25)
         assert [fault.field for fault in refused.value.problem.errors] == ["amount"]
     assert [row["cash_delta_cents"] for row in caller.get("/history").json["rows"]] == [500]
-    nowhere = httpx.MockTransport(lambda _request: (_ for _ in ()).throw(httpx.ConnectError("refused")))
-    with Client("http://localhost", token, nowhere) as client:
+    with Client(f"http://127.0.0.1:{free_port()}", token) as client:
         order = calls.add("1.00")
         with pytest.raises(NoAnswer) as unanswered:
             client.give(order)
