@@ -66,7 +66,10 @@ def _lines(report: LoadReport) -> list[tuple[str, str]]:
 def _waits(waits: dict[str, int | None]) -> str:
     if not waits["commands"]:
         return "no command waited for a quote"
-    return f"{waits['commands']:,} commands waited for a quote: p50 {waits['p50']} · p99 {waits['p99']} ms of it"
+    return (
+        f"{waits['commands']:,} commands waited for a quote (p50 {waits['p50']} · p99 {waits['p99']} ms),"
+        " and their users' next commands behind them"
+    )
 
 
 def _reasons(rejections: dict[str, int]) -> str:
