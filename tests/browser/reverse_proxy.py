@@ -54,7 +54,8 @@ def _forward(browser: http.server.BaseHTTPRequestHandler, port: int) -> None:
         "X-Forwarded-Proto": "http",
     }
     upstream = http.client.HTTPConnection("127.0.0.1", port)
-    with contextlib.closing(upstream), contextlib.suppress(ConnectionError):
+    # An upstream that ends within an answer, as when a test stops it, ends the browser's connection too.
+    with contextlib.closing(upstream), contextlib.suppress(ConnectionError, http.client.IncompleteRead):
         upstream.request(browser.command, browser.path, body or None, headers)
         answer = upstream.getresponse()
         browser.send_response_only(answer.status)
