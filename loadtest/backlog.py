@@ -54,8 +54,8 @@ class Backlog:
     def wait_seconds(self, now_ms: int) -> float:
         """Returns how long a command that is published now waits behind the backlog, by the workers' recent speed.
 
-        If the oldest message is older than TURN_SECONDS by more than that, its worker is slower than the others or
-        takes nothing, and the excess counts. Raises StoreError.
+        If a message is older than TURN_SECONDS, the wait is at least the excess: its worker is slower than the others,
+        or takes nothing. Raises StoreError.
         """
         if time.monotonic() >= self._next_look:
             self._look()

@@ -36,9 +36,9 @@ class RunCourse:
     batch_sizes: Mapping[int, int]
     """Number of batches by upper bound of their commands: 1, 10, 100, 1,000, 10,000."""
     by_command: Mapping[str, Percentiles]
-    """From publishing to commit, of commands that did not wait for a quote; without them if there are none."""
+    """Latency from publishing to commit of the commands that did not wait for a quote, by command."""
     waiting: Mapping[str, Percentiles]
-    """Waiting time for a quote, of the commands that waited."""
+    """Waiting time for a quote of the commands that waited, by command."""
     waited: Mapping[str, int]
     """Number of commands that waited for a quote, by command."""
     by_partition: Mapping[int, Percentiles]

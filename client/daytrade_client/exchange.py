@@ -42,7 +42,7 @@ class Sent(TypedDict):
 
 @dataclass(frozen=True)
 class Place:
-    """Address of the site, and the token of whoever calls; "" before there is one."""
+    """Address of the site, and the token of the person; "" before there is one."""
 
     url: str
     token: str = ""
@@ -66,7 +66,7 @@ class Place:
 
 
 def pause_after(call: Call[Answer], attempt: int, answer: httpx.Response | None) -> float | None:
-    """Seconds before the call is sent again; None if it is not. `attempt`: how often it was sent, from 1 on."""
+    """Seconds before the call is sent again; None if it is not. `attempt`: number of times that it was sent."""
     if not call.repeatable or attempt >= ATTEMPTS_MAX:
         return None
     if answer is None:

@@ -1,14 +1,14 @@
-"""Exceptions of the client. A command that is rejected is none: its outcome says so."""
+"""Exceptions of the client. A rejected command raises none of them: its outcome says that it was rejected."""
 
 from daytrade_client.answers import ProblemInfo
 
 
 class DaytradeError(Exception):
-    """Any failure of a call. The text says what happened and what to do."""
+    """Failure of a call. The text says what happened and what to do."""
 
 
 class ApiRefusal(DaytradeError):
-    """The site refused the request. `problem` has the status, what is wrong, and all faulty fields."""
+    """Refusal of a request by the site. `problem` has the status, what is wrong, and all faulty fields."""
 
     def __init__(self, problem: ProblemInfo):
         super().__init__(f"{problem.status} {problem.title}: {problem.detail}")
@@ -16,9 +16,9 @@ class ApiRefusal(DaytradeError):
 
 
 class NoAnswer(DaytradeError):
-    """No answer came, however often the request was sent.
+    """Failure of all attempts to get an answer.
 
-    `key`: of the command, which may have taken effect; send it again with this key to learn its outcome.
+    `key`: key of the command, which may have taken effect; send it again with this key to learn its outcome.
     """
 
     def __init__(self, detail: str, key: str | None):
@@ -28,4 +28,4 @@ class NoAnswer(DaytradeError):
 
 
 class NotLoggedIn(DaytradeError):
-    """No address or token is known: log in first (`daytrade login`), or set DAYTRADE_URL and DAYTRADE_TOKEN."""
+    """Failure because no address or token is known. `daytrade login` or DAYTRADE_URL and DAYTRADE_TOKEN give them."""
